@@ -1,0 +1,168 @@
+// The frame every CopyData payload of wal2arrow is: numbers and fixed layouts, shared by the plugin
+// (which writes frames) and the client (which reads them). docs/wire.md is the normative text.
+// Depends on nothing; all integers on the wire are little-endian and unaligned.
+#pragma once
+
+#include <cstdint>
+
+namespace arrowcdc::format {
+
+inline constexpr uint8_t kMagic0 = 'W';
+inline constexpr uint8_t kMagic1 = 'A';
+inline constexpr uint8_t kLayoutVersion = 1;
+inline constexpr uint16_t kProtocolVersion = 1;
+
+// Bytes that libpq hands over before the frame: 'w', dataStart, walEnd, sendTime.
+inline constexpr uint32_t kXLogDataHeaderBytes = 25;
+// The body of the Arrow message starts at a multiple of this, counted from the start of libpq's buffer.
+inline constexpr uint32_t kBodyAlignment = 64;
+// Buffers inside the body start at a multiple of this, counted from the start of the body.
+inline constexpr uint32_t kBufferAlignment = 16;
+// A frame, its 25 bytes in front included, stays below PostgreSQL's limit of 0x3fffffff for one message.
+inline constexpr uint64_t kFrameBytesMax = 512ull << 20;
+
+enum class FrameKind : uint8_t {
+  kHello = 1,
+  kSchema = 2,
+  kBatch = 3,
+  kTruncate = 4,
+  kMessage = 5,
+  kProgress = 6,
+  kContinuation = 7,
+  kStreamStart = 8,
+  kStreamStop = 9,
+  kStreamAbort = 10,
+  kStreamCommit = 11,
+  kPrepare = 12,
+  kCommitPrepared = 13,
+  kRollbackPrepared = 14,
+};
+
+enum FrameFlags : uint16_t {
+  kFlagOptional = 1 << 0,       // a reader that does not know the kind skips the frame
+  kFlagGroupEnd = 1 << 1,       // last frame of a flush group; safe_lsn is in force
+  kFlagTxnIncomplete = 1 << 2,  // the transaction these rows belong to goes on in later frames
+  kFlagDirty = 1 << 3,          // from here on the server may hold committed rows back
+  kFlagMore = 1 << 4,           // the payload goes on in continuation frames
+};
+
+// Fixed part of the header. On the wire field by field, without padding, kFixedHeaderBytes long.
+struct FrameHeader {
+  uint8_t magic[2];
+  uint8_t layout_version;
+  uint8_t kind;            // FrameKind
+  uint16_t flags;          // FrameFlags
+  uint16_t fixed_bytes;    // length of this fixed part; a reader skips what is beyond what it knows
+  uint32_t header_bytes;   // from the frame's first byte to the payload: fixed part, sections, padding
+  uint32_t sequence;       // number of the frame in this replication session, from 0
+  uint64_t safe_lsn;       // end LSN of the last transaction delivered whole (end, not start, of its commit record)
+  uint64_t payload_bytes;  // length of the payload, continuation frames included
+};
+inline constexpr uint16_t kFixedHeaderBytes = 32;
+static_assert(sizeof(FrameHeader) == kFixedHeaderBytes);
+
+// Sections follow the fixed part: tag, flags, length of the data, data, zero bytes up to a multiple of 8.
+enum class SectionTag : uint16_t {
+  kEnd = 0,  // the rest of the header is padding
+  kHello = 1,
+  kOptions = 2,
+  kPluginVersion = 3,
+  kTable = 4,
+  kBatch = 5,
+  kTransactions = 6,
+  kUnchanged = 7,
+  kUnrepresentable = 8,
+  kTruncate = 9,
+};
+enum SectionFlags : uint16_t {
+  kSectionRequired = 1 << 0,  // a reader that does not know the tag must refuse the frame
+};
+struct SectionHeader {
+  uint16_t tag;
+  uint16_t flags;
+  uint32_t bytes;
+};
+static_assert(sizeof(SectionHeader) == 8);
+
+struct HelloSection {
+  uint16_t protocol_version;
+  uint16_t reserved;
+  uint32_t server_version_num;
+  uint64_t system_identifier;
+};
+static_assert(sizeof(HelloSection) == 16);
+
+// Followed by schema_name_bytes of the schema's name and table_name_bytes of the table's, both UTF-8.
+struct TableSection {
+  uint64_t fingerprint;      // FNV-1a, 64 bit, over the payload (the encapsulated Arrow schema message)
+  uint32_t relation_oid;
+  uint8_t replica_identity;  // 'd' default, 'f' full, 'i' index, 'n' nothing
+  uint8_t reserved[3];
+  uint16_t schema_name_bytes;
+  uint16_t table_name_bytes;
+  uint32_t reserved2;
+};
+static_assert(sizeof(TableSection) == 24);
+
+struct BatchSection {
+  uint64_t fingerprint;
+  uint32_t relation_oid;
+  uint32_t rows;
+};
+static_assert(sizeof(BatchSection) == 16);
+
+// One entry a transaction, in commit order; the sum of `rows` is the batch's row count.
+struct TransactionEntry {
+  uint64_t commit_lsn;       // start of the commit record
+  int64_t commit_ts;         // microseconds since 1970-01-01 UTC
+  uint32_t xid;
+  uint32_t rows;
+};
+static_assert(sizeof(TransactionEntry) == 24);
+
+// One entry of the unchanged and unrepresentable sections, sorted by (row, field).
+struct CellEntry {
+  uint32_t row;
+  uint16_t field;  // index among the table's columns
+  uint16_t reserved;
+};
+static_assert(sizeof(CellEntry) == 8);
+
+// Followed by `tables` entries of TruncateEntry.
+struct TruncateSection {
+  uint64_t lsn;  // start of the WAL record
+  uint8_t cascade;
+  uint8_t restart_identity;
+  uint16_t reserved;
+  uint32_t tables;
+};
+static_assert(sizeof(TruncateSection) == 16);
+struct TruncateEntry {
+  uint64_t fingerprint;  // announced by an earlier schema frame of this session
+  uint32_t relation_oid;
+  uint16_t ord;          // place in this list: the _ord of the table's truncate row
+  uint16_t reserved;
+};
+static_assert(sizeof(TruncateEntry) == 16);
+
+// Codes of the _op column.
+enum class Op : int8_t {
+  kInsert = 0,
+  kUpdateBefore = 1,
+  kUpdateAfter = 2,
+  kDelete = 3,
+  kSnapshot = 4,
+  kTruncate = 5,
+};
+
+// FNV-1a, 64 bit (Fowler, Noll, Vo; offset basis 0xcbf29ce484222325, prime 0x100000001b3).
+inline uint64_t Fingerprint(const void* data, uint64_t bytes) {
+  const auto* p = static_cast<const uint8_t*>(data);
+  uint64_t hash = 0xcbf29ce484222325ull;
+  for (uint64_t i = 0; i < bytes; ++i) {
+    hash = (hash ^ p[i]) * 0x100000001b3ull;
+  }
+  return hash;
+}
+
+}  // namespace arrowcdc::format
