@@ -1,0 +1,28 @@
+# Arrow C++ as targets Arrow::arrow and Arrow::parquet: the system's where find_package knows it, else the pinned pyarrow wheel
+# in the project's virtual environment (headers and libraries lie inside the wheel).
+find_package(Arrow CONFIG QUIET)
+find_package(Parquet CONFIG QUIET)
+if(Arrow_FOUND AND Parquet_FOUND)
+  add_library(Arrow::arrow ALIAS Arrow::arrow_shared)
+  add_library(Arrow::parquet ALIAS Parquet::parquet_shared)
+else()
+  file(GLOB ARROW_WHEEL_DIR "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/pyarrow")
+  file(GLOB ARROW_WHEEL_LIBRARY "${ARROW_WHEEL_DIR}/libarrow.so.*")
+  file(GLOB ARROW_WHEEL_PARQUET "${ARROW_WHEEL_DIR}/libparquet.so.*")
+  include(FindPackageHandleStandardArgs)
+  find_package_handle_standard_args(ArrowWheel
+    REASON_FAILURE_MESSAGE "no Arrow C++: run 'make setup'"
+    REQUIRED_VARS ARROW_WHEEL_DIR ARROW_WHEEL_LIBRARY ARROW_WHEEL_PARQUET)
+  foreach(pair "arrow;${ARROW_WHEEL_LIBRARY}" "parquet;${ARROW_WHEEL_PARQUET}")
+    list(GET pair 0 name)
+    list(GET pair 1 library)
+    add_library(Arrow::${name} SHARED IMPORTED)
+    set_target_properties(Arrow::${name} PROPERTIES
+      IMPORTED_LOCATION "${library}"
+      INTERFACE_INCLUDE_DIRECTORIES "${ARROW_WHEEL_DIR}/include")
+  endforeach()
+  # libparquet depends on further libraries of the wheel; the linker finds them here.
+  target_link_options(Arrow::parquet INTERFACE "-Wl,-rpath-link,${ARROW_WHEEL_DIR}")
+  target_link_libraries(Arrow::parquet INTERFACE Arrow::arrow)
+endif()
+set(ArrowWheel_FOUND TRUE)

@@ -1,0 +1,74 @@
+// Writes the flatbuffer metadata of Arrow IPC messages (Schema and RecordBatch, metadata V5, little-endian).
+// Used inside the server: no C++ heap, no exceptions, no static state; memory comes from the caller's allocator,
+// which never returns null (it may leave by longjmp). Source of the format: Arrow columnar format, "Encapsulated
+// message format", and its Schema.fbs and Message.fbs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace arrowcdc::format {
+
+// Grows a block. `old` may be null; the result holds old_bytes of the old content. Never returns null.
+struct Allocator {
+  void* (*reallocate)(void* context, void* old, size_t old_bytes, size_t new_bytes);
+  void* context;
+};
+
+// Growing byte buffer over an Allocator; trivially destructible, the owner of the allocator frees.
+struct ByteBuffer {
+  Allocator allocator;
+  uint8_t* data;
+  size_t size;
+  size_t capacity;
+};
+
+enum class ArrowTypeId : uint8_t {
+  kBool, kInt8, kInt16, kInt32, kInt64, kUint8, kUint16, kUint32, kUint64, kFloat32, kFloat64,
+  kUtf8, kBinary, kFixedSizeBinary, kDecimal128, kDecimal256, kDate32, kTime64Us, kTimestampUs,
+  kMonthDayNano, kList, kStruct,
+};
+
+struct KeyValue {
+  const char* key;
+  const char* value;
+};
+
+struct Field {
+  const char* name;        // UTF-8, NUL-terminated
+  ArrowTypeId type;
+  bool utc;                // kTimestampUs: timezone "UTC"
+  int32_t byte_width;      // kFixedSizeBinary
+  int32_t precision;       // decimals
+  int32_t scale;           // decimals; may be negative or larger than precision
+  const KeyValue* metadata;
+  int32_t metadata_count;
+  const Field* children;   // kList: one, named "item"; kStruct: its fields
+  int32_t children_count;
+};
+
+struct FieldNode {
+  int64_t length;
+  int64_t null_count;
+};
+
+// Place of one buffer in the body, which follows the metadata.
+struct BufferRef {
+  int64_t offset;
+  int64_t length;
+};
+
+// Appends a whole encapsulated message (0xFFFFFFFF, metadata length, metadata; no body) to *out.
+// The message's length is a multiple of 8. All fields are nullable.
+void WriteSchemaMessage(const Field* fields, int32_t field_count, const KeyValue* metadata,
+                        int32_t metadata_count, ByteBuffer* out);
+
+// Length in bytes that WriteRecordBatchMetadata will append, so that the caller can choose its padding first.
+size_t RecordBatchMetadataBytes(int32_t node_count, int32_t buffer_count);
+
+// Appends 0xFFFFFFFF, metadata length and metadata of a RecordBatch message; the caller appends the body of
+// body_bytes, in which the buffers lie as `buffers` says.
+void WriteRecordBatchMetadata(int64_t rows, const FieldNode* nodes, int32_t node_count, const BufferRef* buffers,
+                              int32_t buffer_count, int64_t body_bytes, ByteBuffer* out);
+
+}  // namespace arrowcdc::format

@@ -1,0 +1,98 @@
+// ChangeBatch: rows of one version of one table plus their position; the one value that flows from decoding to sinks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include "arrowcdc/position.h"
+
+namespace arrowcdc {
+
+struct TableName {
+  std::string schema;
+  std::string table;
+  auto operator<=>(const TableName&) const = default;
+};
+// "schema.table" with double quotes where PostgreSQL needs them. For people, not for keys.
+std::string ToString(const TableName& name);
+
+// One version of one table. Immutable; shared by the batches that use it.
+struct TableSchema {
+  TableName name;
+  uint32_t relation_oid = 0;
+  uint64_t fingerprint = 0;
+  char replica_identity = 'd';
+  // Full schema of a ChangeBatch: the table's columns, then the metadata columns in the order of MetadataColumn.
+  std::shared_ptr<arrow::Schema> schema;
+  int column_count = 0;         // the table's own columns
+  std::vector<int> key_fields;  // indexes of the replica identity's columns in key order; empty: none or FULL
+};
+
+// The metadata columns stand behind the table's columns, in this order: index = column_count + value.
+enum class MetadataColumn : int {
+  kOp,               // dictionary<int8, utf8>: insert, update_before, update_after, delete, snapshot, truncate
+  kCommitLsn,        // uint64, start of the commit record
+  kLsn,              // uint64, start of the WAL record the row came from
+  kOrd,              // uint16, place among the rows of that record
+  kXid,              // uint32
+  kCommitTs,         // timestamp[us, UTC]
+  kUnchanged,        // list<int16>: field indexes whose value the change did not carry
+  kUnrepresentable,  // list<int16>: field indexes whose value has no Arrow form
+};
+inline constexpr int kMetadataColumnCount = 8;
+// "_op", "_commit_lsn", ...; a table column of that name gets the metadata column further "_" in front.
+const char* MetadataColumnName(MetadataColumn column);
+
+// State of the group after an event, see docs/wire.md.
+struct GroupState {
+  uint64_t safe = 0;           // order of the last transaction delivered whole
+  bool group_end = false;      // `safe` is in force
+  bool txn_incomplete = false;
+  bool dirty = false;          // the server may hold committed rows back
+};
+
+struct ChangeBatch {
+  std::shared_ptr<const TableSchema> table;
+  std::shared_ptr<arrow::RecordBatch> rows;  // schema: table->schema; at least one row
+  GroupState group;
+};
+
+// TRUNCATE of one or more tables, one event.
+struct TruncateEvent {
+  std::vector<std::shared_ptr<const TableSchema>> tables;  // a table's place in this list is its row's _ord
+  bool cascade = false;
+  bool restart_identity = false;
+  uint64_t commit_lsn = 0;
+  uint64_t lsn = 0;
+  uint32_t xid = 0;
+  int64_t commit_ts = 0;  // microseconds since 1970-01-01 UTC
+  GroupState group;
+};
+
+// A frame without rows that moves the group state.
+struct ProgressEvent {
+  GroupState group;
+};
+
+// The source has processed everything before `order`; nothing of it may be acknowledged while the group state is
+// dirty or a group is open.
+struct KeepaliveEvent {
+  uint64_t order = 0;
+  bool reply_requested = false;
+};
+
+using Event = std::variant<ChangeBatch, TruncateEvent, ProgressEvent, KeepaliveEvent>;
+
+// The truncate event as one row for tables[index]: _op is truncate, the table's columns are null.
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> TruncateRow(const TruncateEvent& event, int index);
+
+// (_commit_lsn, _lsn, _ord) of one row of a batch whose schema is table.schema.
+RowPosition RowPositionAt(const TableSchema& table, const arrow::RecordBatch& rows, int64_t row);
+
+}  // namespace arrowcdc

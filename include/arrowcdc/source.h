@@ -1,0 +1,71 @@
+// Source: one replication stream as events.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/sink.h"
+
+namespace arrowcdc {
+
+struct SourceOptions {
+  std::string conninfo;    // libpq keywords or URI; PG* variables, service and pgpass as libpq has them
+  std::string slot = "arrowcdc";
+  std::vector<std::string> publications;   // empty: the slot's name, and that name plus "_insert_only" where it exists
+  std::vector<std::string> tables;         // patterns, docs/patterns.md
+  int64_t buffer_bytes_max = 64 << 20;     // between the socket and the reader of events
+  std::chrono::milliseconds status_interval{10'000};
+};
+
+// What the server says before streaming.
+struct SourceInfo {
+  StreamIdentity stream;
+  int server_version_num = 0;
+  uint64_t confirmed_flush = 0;  // the slot's: changes that commit after it will come
+  uint64_t current_flush = 0;    // end of the server's WAL now
+};
+
+struct SourceStats {
+  uint64_t received_bytes = 0;
+  uint64_t server_lsn = 0;      // highest LSN the server has told us
+  int64_t buffered_bytes = 0;
+};
+
+// Threads: Next, Connect and Start from one thread; Acknowledge, Cancel and stats from any. The socket has a thread of its own, which
+// answers the server while the reader is slow and stops reading when buffer_bytes_max is reached.
+// Errors: MakeError with SQLSTATE, object and remedy; retryable ones can be followed by Connect and Start again.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Connects, checks slot, plugin, publication and settings; starts nothing. Again after an error: a new connection.
+  virtual arrow::Result<SourceInfo> Connect() = 0;
+
+  // START_REPLICATION from `start` (0: the slot's confirmed position). After Connect.
+  virtual arrow::Status Start(uint64_t start) = 0;
+
+  // Next event; nullopt when `timeout` has passed. Blocking: up to timeout.
+  virtual arrow::Result<std::optional<Event>> Next(std::chrono::milliseconds timeout) = 0;
+
+  // `durable`: end LSN up to which all is durable. Told to the server at once, monotone: lower values are ignored.
+  virtual void Acknowledge(uint64_t durable) = 0;
+
+  // Asks the server for its position; the answer is a KeepaliveEvent.
+  virtual void RequestKeepalive() = 0;
+
+  // Ends the stream in order (CopyDone, rest of the acknowledgements sent), then the connection. Idempotent; blocks at most about two seconds.
+  virtual arrow::Status Stop() = 0;
+
+  virtual SourceStats stats() const = 0;
+};
+
+arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options);
+
+}  // namespace arrowcdc

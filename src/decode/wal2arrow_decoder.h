@@ -1,0 +1,43 @@
+// Bytes of wal2arrow -> events. No socket, no clock: everything here can be fuzzed from bytes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include <arrow/buffer.h>
+#include <arrow/result.h>
+
+#include "arrowcdc/change_batch.h"
+
+namespace arrowcdc {
+
+struct HelloInfo {
+  uint16_t protocol_version = 0;
+  uint32_t server_version_num = 0;
+  uint64_t system_identifier = 0;
+  std::string plugin_version;
+  std::string options;
+};
+
+// Decodes one replication session; make a new one after a reconnect. One thread.
+class Wal2arrowDecoder {
+ public:
+  // memory_pool: for what is built (metadata columns); values are slices of the input.
+  explicit Wal2arrowDecoder(arrow::MemoryPool* memory_pool);
+  ~Wal2arrowDecoder();
+
+  // `message`: a buffer as it came from libpq; the frame starts at `offset` (25 for XLogData). The event's value buffers are
+  // slices of `message`, which they keep alive. nullopt: the frame carries no event (hello, schema, a part of a longer payload).
+  // Errors: kProtocol with offset and frame kind; a bad batch is dropped whole, and the decoder must not be used further.
+  arrow::Result<std::optional<Event>> Decode(std::shared_ptr<arrow::Buffer> message, int64_t offset);
+
+  // The first frame of the session, once it has come.
+  const std::optional<HelloInfo>& hello() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace arrowcdc
