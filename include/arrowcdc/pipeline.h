@@ -12,6 +12,7 @@
 
 #include "arrowcdc/sink.h"
 #include "arrowcdc/source.h"
+#include "arrowcdc/table_patterns.h"
 
 namespace arrowcdc {
 
@@ -19,6 +20,7 @@ struct PipelineOptions {
   std::optional<uint64_t> until_lsn;                     // stop when everything up to here is delivered
   bool until_now = false;                                // until_lsn = the end of the server's WAL at start
   std::optional<std::chrono::milliseconds> duration;     // stop after this time
+  bool accept_gap = false;                               // start although the sink lacks changes that the slot has passed
   bool ack_on_write = false;                             // sinks that keep nothing: acknowledge what was handed on
   std::chrono::milliseconds retry_max{0};                // give up after failing for so long; 0: never
 };
@@ -46,7 +48,9 @@ struct PipelineObserver {
 };
 
 // Runs until an end condition, `stop` becoming true, or an error that a retry cannot mend. Stops cleanly: what was accepted is flushed and acknowledged.
+// patterns: tables that are let through; null: all. A retryable error is followed by a new connection after OnRetry.
 arrow::Result<PipelineStats> RunPipeline(Source& source, Sink& sink, const PipelineOptions& options,
-                                         PipelineObserver& observer, const std::atomic<bool>& stop);
+                                         const TablePatterns* patterns, PipelineObserver& observer,
+                                         const std::atomic<bool>& stop);
 
 }  // namespace arrowcdc

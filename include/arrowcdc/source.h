@@ -30,6 +30,7 @@ struct SourceInfo {
   int server_version_num = 0;
   uint64_t confirmed_flush = 0;  // the slot's: changes that commit after it will come
   uint64_t current_flush = 0;    // end of the server's WAL now
+  bool slot_used = false;        // changes of this slot were acknowledged before, as far as the server can tell
 };
 
 struct SourceStats {
@@ -47,6 +48,9 @@ class Source {
 
   // Connects, checks slot, plugin, publication and settings; starts nothing. Again after an error: a new connection.
   virtual arrow::Result<SourceInfo> Connect() = 0;
+
+  // Where the server's history left `timeline` for the next one. Between Connect and Start only.
+  virtual arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) = 0;
 
   // START_REPLICATION from `start` (0: the slot's confirmed position). After Connect.
   virtual arrow::Status Start(uint64_t start) = 0;

@@ -1,0 +1,40 @@
+#include "src/pipeline/backoff.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace arrowcdc {
+namespace {
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstWait{50};
+constexpr milliseconds kLongestWait{10'000};
+constexpr milliseconds kLookInterval{20};
+}  // namespace
+
+std::optional<milliseconds> Backoff::Next() {
+  const auto now = Clock::now();
+  if (!failing_since_.has_value()) failing_since_ = now;
+  if (give_up_after_ > milliseconds(0) && now - *failing_since_ >= give_up_after_) return std::nullopt;
+  wait_ = wait_ == milliseconds(0) ? kFirstWait : std::min(wait_ * 2, kLongestWait);
+  // Between half and the whole, so that many clients do not come back at the same moment.
+  std::uniform_int_distribution<int64_t> jitter(wait_.count() / 2, wait_.count());
+  return milliseconds(jitter(random_));
+}
+
+void Backoff::Reset() {
+  wait_ = milliseconds(0);
+  failing_since_.reset();
+}
+
+void WaitForStop(const std::atomic<bool>& stop, milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  while (!stop.load(std::memory_order_relaxed)) {
+    const auto left = deadline - Clock::now();
+    if (left <= Clock::duration::zero()) return;
+    std::this_thread::sleep_for(std::min<Clock::duration>(left, kLookInterval));
+  }
+}
+
+}  // namespace arrowcdc

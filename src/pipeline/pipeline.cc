@@ -1,0 +1,275 @@
+// The wiring: events from the source, rows to the sink, what became durable back to the source. One thread.
+#include "arrowcdc/pipeline.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <arrow/array.h>
+
+#include "arrowcdc/error.h"
+#include "src/pipeline/backoff.h"
+#include "src/pipeline/row_filter.h"
+#include "src/pipeline/start_position.h"
+
+namespace arrowcdc {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPollInterval{100};
+constexpr milliseconds kTickInterval{250};
+constexpr milliseconds kProgressInterval{1000};
+// How often a position that moved without rows is stored; each time costs the sink an fsync.
+constexpr milliseconds kIdleStoreInterval{1000};
+
+class Pipeline {
+ public:
+  Pipeline(Source& source, Sink& sink, const PipelineOptions& options, const TablePatterns* patterns,
+           PipelineObserver& observer, const std::atomic<bool>& stop)
+      : source_(source), sink_(sink), options_(options), observer_(observer), stop_(stop), filter_(patterns),
+        started_(Clock::now()) {}
+
+  arrow::Result<PipelineStats> Run() {
+    const arrow::Status streamed = Stream();
+    // Also after an error what was accepted is worth keeping, unless it was the sink that failed.
+    arrow::Status closed = sink_opened_ ? sink_.Close() : arrow::Status::OK();
+    if (closed.ok()) closed = Acknowledge();
+    const arrow::Status stopped = source_.Stop();
+    UpdateStats();
+    stats_.connected = false;
+    observer_.OnProgress(stats_);
+    ARROW_RETURN_NOT_OK(streamed);
+    ARROW_RETURN_NOT_OK(closed);
+    // The connection may be gone at the end without harm: everything is stored, the server hears of it next time.
+    (void)stopped;
+    return stats_;
+  }
+
+ private:
+  arrow::Status Stream() {
+    Backoff backoff(options_.retry_max);
+    while (!Finished()) {
+      arrow::Status status = ConnectAndStart();
+      if (status.ok()) {
+        status = Pump(backoff);
+        if (status.ok()) return status;
+      }
+      stats_.connected = false;
+      const ErrorDetail* detail = GetErrorDetail(status);
+      if (detail == nullptr || !detail->retryable()) return status;
+      const auto wait = backoff.Next();
+      if (!wait.has_value()) return status;
+      observer_.OnRetry(status, *wait);
+      ARROW_RETURN_NOT_OK(WaitWithTicks(*wait));
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status ConnectAndStart() {
+    ARROW_ASSIGN_OR_RAISE(SourceInfo info, source_.Connect());
+    if (!sink_opened_) {
+      ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
+      sink_opened_ = true;
+      ARROW_ASSIGN_OR_RAISE(start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
+      filter_.Restore(std::move(state.last_rows));
+      stream_ = info.stream;
+      if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
+      if (options_.until_now) until_ = info.current_flush;
+    } else {
+      ++stats_.reconnects;
+      ARROW_RETURN_NOT_OK(CheckReconnect(stream_, info, stats_.delivered_lsn, TimelineEnds()));
+      stream_ = info.stream;
+      // What was handed to the sink in this process need not come again: rows are skipped one by one in any case.
+      start_lsn_ = std::max(start_lsn_, stats_.delivered_lsn);
+    }
+    ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
+    group_open_ = false;
+    dirty_ = false;
+    stats_.connected = true;
+    stats_.delivered_lsn = std::max(stats_.delivered_lsn, start_lsn_);
+    observer_.OnConnected(info, start_lsn_);
+    return arrow::Status::OK();
+  }
+
+  TimelineEnd TimelineEnds() {
+    return [this](uint32_t timeline) { return source_.TimelineEnd(timeline); };
+  }
+
+  arrow::Status Pump(Backoff& backoff) {
+    while (!Finished()) {
+      ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_.Next(kPollInterval));
+      if (event.has_value()) {
+        backoff.Reset();
+        ARROW_RETURN_NOT_OK(std::visit([this](auto& e) { return Handle(e); }, *event));
+      }
+      ARROW_RETURN_NOT_OK(Housekeeping());
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status Handle(ChangeBatch& batch) {
+    auto rows = filter_.Filter(*batch.table, std::move(batch.rows));
+    if (rows != nullptr) {
+      stats_.rows += static_cast<uint64_t>(rows->num_rows());
+      batch.rows = std::move(rows);
+      CountUnrepresentable(batch);
+      ARROW_RETURN_NOT_OK(sink_.Write(batch));
+    }
+    return Group(batch.group);
+  }
+
+  arrow::Status Handle(const TruncateEvent& event) {
+    for (size_t i = 0; i < event.tables.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto row, TruncateRow(event, static_cast<int>(i)));
+      ChangeBatch batch{event.tables[i], std::move(row), event.group};
+      batch.group.group_end = false;  // the group ends after the last of them
+      ARROW_RETURN_NOT_OK(Handle(batch));
+    }
+    return Group(event.group);
+  }
+
+  arrow::Status Handle(const ProgressEvent& event) { return Group(event.group); }
+
+  arrow::Status Handle(const KeepaliveEvent& event) {
+    if (!group_open_ && !dirty_ && event.order > stats_.delivered_lsn) ARROW_RETURN_NOT_OK(Advance(event.order));
+    const bool idle_store_due =
+        !sink_.has_pending_rows() && Clock::now() - last_idle_store_ >= kIdleStoreInterval;
+    if (event.reply_requested || idle_store_due) {
+      last_idle_store_ = Clock::now();
+      ARROW_RETURN_NOT_OK(sink_.Flush());
+    }
+    return Acknowledge();
+  }
+
+  arrow::Status Group(const GroupState& group) {
+    dirty_ = group.dirty;
+    group_open_ = !group.group_end;
+    if (!group.group_end) return arrow::Status::OK();
+    if (group.safe > stats_.delivered_lsn) ARROW_RETURN_NOT_OK(Advance(group.safe));
+    return Acknowledge();
+  }
+
+  arrow::Status Advance(uint64_t order) {
+    stats_.delivered_lsn = order;
+    return sink_.Advance(Position{stream_.source, stream_.timeline, order, ""});
+  }
+
+  arrow::Status Housekeeping() {
+    const auto now = Clock::now();
+    if (now - last_tick_ >= kTickInterval) {
+      last_tick_ = now;
+      ARROW_RETURN_NOT_OK(Tick());
+    }
+    if (now - last_progress_ >= kProgressInterval) {
+      last_progress_ = now;
+      UpdateStats();
+      observer_.OnProgress(stats_);
+      // An idle server tells its position only when it is asked.
+      if (until_.has_value()) source_.RequestKeepalive();
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status Tick() {
+    ARROW_RETURN_NOT_OK(sink_.Tick());
+    // The last keepalive before silence may have come within the interval: it is stored here.
+    const auto now = Clock::now();
+    const std::optional<Position> durable = sink_.durable();
+    const bool behind = !durable.has_value() || durable->order < stats_.delivered_lsn;
+    if (behind && !group_open_ && !sink_.has_pending_rows() && now - last_idle_store_ >= kIdleStoreInterval) {
+      last_idle_store_ = now;
+      ARROW_RETURN_NOT_OK(sink_.Flush());
+    }
+    return Acknowledge();
+  }
+
+  arrow::Status Acknowledge() {
+    if (!sink_.keeps_data() && !options_.ack_on_write) return arrow::Status::OK();
+    const std::optional<Position> durable = sink_.durable();
+    if (!durable.has_value() || durable->order <= stats_.durable_lsn) return arrow::Status::OK();
+    if (durable->order > stats_.delivered_lsn) {
+      return MakeError(ErrorKind::kInternal,
+                       "the sink reports " + FormatLsn(durable->order) + " as durable, but only " +
+                           FormatLsn(stats_.delivered_lsn) + " was delivered to it",
+                       "sink", "this is a defect in arrowcdc: please report it; nothing was acknowledged");
+    }
+    stats_.durable_lsn = durable->order;
+    source_.Acknowledge(durable->order);
+    return arrow::Status::OK();
+  }
+
+  bool Finished() const {
+    if (stop_.load(std::memory_order_relaxed)) return true;
+    if (options_.duration.has_value() && Clock::now() - started_ >= *options_.duration) return true;
+    return until_.has_value() && sink_opened_ && !group_open_ && stats_.delivered_lsn >= *until_;
+  }
+
+  // The sink's age limits hold while the server is away.
+  arrow::Status WaitWithTicks(milliseconds wait) {
+    const auto deadline = Clock::now() + wait;
+    while (!Finished() && Clock::now() < deadline) {
+      if (sink_opened_) ARROW_RETURN_NOT_OK(sink_.Tick());
+      WaitForStop(stop_, std::min(kTickInterval, std::chrono::duration_cast<milliseconds>(deadline - Clock::now())));
+    }
+    return arrow::Status::OK();
+  }
+
+  void CountUnrepresentable(const ChangeBatch& batch) {
+    const int index = batch.table->column_count + static_cast<int>(MetadataColumn::kUnrepresentable);
+    const auto& lists = static_cast<const arrow::ListArray&>(*batch.rows->column(index));
+    if (lists.null_count() == lists.length()) return;
+    const auto& fields = static_cast<const arrow::Int16Array&>(*lists.values());
+    for (int64_t row = 0; row < lists.length(); ++row) {
+      if (lists.IsNull(row)) continue;
+      for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
+        ++stats_.unrepresentable;
+        const std::string& column = batch.table->schema->field(fields.Value(i))->name();
+        if (reported_columns_.emplace(batch.table->name, column).second) {
+          observer_.OnUnrepresentable(batch.table->name, column);
+        }
+      }
+    }
+  }
+
+  void UpdateStats() {
+    const SourceStats source = source_.stats();
+    stats_.server_lsn = std::max(stats_.server_lsn, source.server_lsn);
+    stats_.received_bytes = source.received_bytes;
+    stats_.rows_skipped = filter_.rows_skipped();
+    stats_.rows_unmatched = filter_.rows_unmatched();
+  }
+
+  Source& source_;
+  Sink& sink_;
+  const PipelineOptions& options_;
+  PipelineObserver& observer_;
+  const std::atomic<bool>& stop_;
+  RowFilter filter_;
+  const Clock::time_point started_;
+
+  bool sink_opened_ = false;
+  StreamIdentity stream_;
+  uint64_t start_lsn_ = 0;
+  std::optional<uint64_t> until_;
+  bool group_open_ = false;  // frames of a group came, its end did not
+  bool dirty_ = false;
+  Clock::time_point last_tick_{};
+  Clock::time_point last_progress_{};
+  Clock::time_point last_idle_store_{};
+  std::set<std::pair<TableName, std::string>> reported_columns_;
+  PipelineStats stats_;
+};
+
+}  // namespace
+
+arrow::Result<PipelineStats> RunPipeline(Source& source, Sink& sink, const PipelineOptions& options,
+                                         const TablePatterns* patterns, PipelineObserver& observer,
+                                         const std::atomic<bool>& stop) {
+  return Pipeline(source, sink, options, patterns, observer, stop).Run();
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,43 @@
+// Binary search for the first new row: a table's rows are ordered by position within a batch and over batches.
+#include "src/pipeline/row_filter.h"
+
+#include <utility>
+
+namespace arrowcdc {
+
+bool RowFilter::Matches(const TableName& name) {
+  auto found = matches_.find(name);
+  if (found == matches_.end()) {
+    found = matches_.emplace(name, patterns_ == nullptr || patterns_->Matches(name)).first;
+  }
+  return found->second;
+}
+
+std::shared_ptr<arrow::RecordBatch> RowFilter::Filter(const TableSchema& table,
+                                                      std::shared_ptr<arrow::RecordBatch> rows) {
+  const int64_t count = rows->num_rows();
+  if (count == 0) return nullptr;
+  if (!Matches(table.name)) {
+    rows_unmatched_ += static_cast<uint64_t>(count);
+    return nullptr;
+  }
+  int64_t first_new = 0;
+  const auto last = last_rows_.find(table.name);
+  if (last != last_rows_.end()) {
+    int64_t high = count;
+    while (first_new < high) {
+      const int64_t middle = first_new + (high - first_new) / 2;
+      if (RowPositionAt(table, *rows, middle) <= last->second) {
+        first_new = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    rows_skipped_ += static_cast<uint64_t>(first_new);
+    if (first_new == count) return nullptr;
+  }
+  last_rows_[table.name] = RowPositionAt(table, *rows, count - 1);
+  return first_new == 0 ? std::move(rows) : rows->Slice(first_new);
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,39 @@
+// Lets every row through once: drops rows of tables outside the patterns and rows the sink already has. No I/O.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/table_patterns.h"
+
+namespace arrowcdc {
+
+class RowFilter {
+ public:
+  // patterns: null lets every table through. Not owned.
+  explicit RowFilter(const TablePatterns* patterns) : patterns_(patterns) {}
+
+  // Rows at or before the given positions are dropped; from then on every row that Filter lets through counts.
+  void Restore(std::map<TableName, RowPosition> last_rows) { last_rows_ = std::move(last_rows); }
+
+  // The rows of `rows` that are new, possibly a slice without a copy; null when there are none. Rows of one table come in the
+  // order of their positions, also when a reconnect repeats them.
+  std::shared_ptr<arrow::RecordBatch> Filter(const TableSchema& table, std::shared_ptr<arrow::RecordBatch> rows);
+
+  bool Matches(const TableName& name);
+
+  uint64_t rows_skipped() const { return rows_skipped_; }
+  uint64_t rows_unmatched() const { return rows_unmatched_; }
+
+ private:
+  const TablePatterns* patterns_;
+  std::map<TableName, bool> matches_;  // one answer a table, so that a pattern runs once
+  std::map<TableName, RowPosition> last_rows_;
+  uint64_t rows_skipped_ = 0;
+  uint64_t rows_unmatched_ = 0;
+};
+
+}  // namespace arrowcdc
