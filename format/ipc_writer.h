@@ -7,21 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "format/byte_buffer.h"
+
 namespace arrowcdc::format {
-
-// Grows a block. `old` may be null; the result holds old_bytes of the old content. Never returns null.
-struct Allocator {
-  void* (*reallocate)(void* context, void* old, size_t old_bytes, size_t new_bytes);
-  void* context;
-};
-
-// Growing byte buffer over an Allocator; trivially destructible, the owner of the allocator frees.
-struct ByteBuffer {
-  Allocator allocator;
-  uint8_t* data;
-  size_t size;
-  size_t capacity;
-};
 
 enum class ArrowTypeId : uint8_t {
   kBool, kInt8, kInt16, kInt32, kInt64, kUint8, kUint16, kUint32, kUint64, kFloat32, kFloat64,
@@ -43,7 +31,7 @@ struct Field {
   int32_t scale;           // decimals; may be negative or larger than precision
   const KeyValue* metadata;
   int32_t metadata_count;
-  const Field* children;   // kList: one, named "item"; kStruct: its fields
+  const Field* children;   // kList: one, usually named "item"; kStruct: its fields
   int32_t children_count;
 };
 
@@ -59,11 +47,13 @@ struct BufferRef {
 };
 
 // Appends a whole encapsulated message (0xFFFFFFFF, metadata length, metadata; no body) to *out.
-// The message's length is a multiple of 8. All fields are nullable.
+// The message's length is a multiple of 8, and its bytes depend on the arguments only. All fields are nullable.
+// Recurses once a level of nesting; readers refuse more than 64.
 void WriteSchemaMessage(const Field* fields, int32_t field_count, const KeyValue* metadata,
                         int32_t metadata_count, ByteBuffer* out);
 
-// Length in bytes that WriteRecordBatchMetadata will append, so that the caller can choose its padding first.
+// Length in bytes that WriteRecordBatchMetadata will append (a multiple of 8), so that the caller can choose its
+// padding first.
 size_t RecordBatchMetadataBytes(int32_t node_count, int32_t buffer_count);
 
 // Appends 0xFFFFFFFF, metadata length and metadata of a RecordBatch message; the caller appends the body of
