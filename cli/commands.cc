@@ -1,0 +1,180 @@
+// setup, teardown, status, tables: what they print is their result, on standard output.
+#include "cli/commands.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+
+#include "arrowcdc/error.h"
+#include "cli/duration.h"
+#include "cli/logging.h"
+
+namespace arrowcdc::cli {
+namespace {
+
+using spdlog::level::err;
+
+ExitCode Fail(const std::string& what, const arrow::Status& status) {
+  LogError(err, what, status);
+  return ExitCodeOf(status);
+}
+
+// Asks on a terminal; where there is none, nobody can answer and the command line is the consent.
+bool Confirmed(bool yes, const char* question) {
+  if (yes || isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1) return true;
+  std::cout << question << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+void PrintPlan(const SetupPlan& plan) {
+  for (const std::string& check : plan.checks) std::printf("  ok    %s\n", check.c_str());
+  for (const std::string& warning : plan.warnings) std::printf("  note  %s\n", warning.c_str());
+  for (const SetupStep& step : plan.steps) std::printf("  do    %s\n", step.what.c_str());
+}
+
+// One statement a paragraph, each ended by a semicolon, so that psql can run it as it is.
+void PrintSql(const SetupPlan& plan) {
+  for (const SetupStep& step : plan.steps) {
+    if (step.sql.empty()) continue;
+    std::printf("-- %s\n%s;\n\n", step.what.c_str(), step.sql.c_str());
+  }
+}
+
+ExitCode Apply(const SourceOptions& source, const SetupPlan& plan, const char* what) {
+  const arrow::Status applied = ApplySetup(source, plan, [](const SetupStep& step) {
+    std::printf("  ...   %s\n", step.what.c_str());
+    std::fflush(stdout);
+  });
+  return applied.ok() ? kOk : Fail(what, applied);
+}
+
+void PrintRow(const std::vector<std::string>& cells, const std::vector<size_t>& widths) {
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const bool last = i + 1 == cells.size();
+    std::printf("%s%-*s", i == 0 ? "" : "  ", last ? 0 : static_cast<int>(widths[i]), cells[i].c_str());
+  }
+  std::printf("\n");
+}
+
+const char* IdentityName(char identity) {
+  switch (identity) {
+    case 'd':
+      return "primary key";
+    case 'f':
+      return "full";
+    case 'i':
+      return "index";
+    case 'n':
+      return "nothing";
+    default:
+      return "?";
+  }
+}
+
+}  // namespace
+
+std::string SuggestedOptions(const SourceOptions& source) {
+  std::string text = "--slot " + source.slot;
+  if (!source.publications.empty()) {
+    text += " --publication";
+    for (const std::string& publication : source.publications) text += " " + publication;
+  }
+  return text + (source.conninfo.empty() ? "" : " --source ...");
+}
+
+ExitCode RunSetup(const SetupCommand& command) {
+  const auto planned = PlanSetup(command.source, command.setup);
+  if (!planned.ok()) return Fail("setup", planned.status());
+  const SetupPlan& plan = *planned;
+  if (command.print_sql) {
+    PrintSql(plan);
+    return kOk;
+  }
+  PrintPlan(plan);
+  if (plan.steps.empty()) {
+    std::printf("Nothing to do: everything is set up.\n");
+    return kOk;
+  }
+  if (!Confirmed(command.yes, "Apply these steps?")) {
+    std::printf("Nothing was changed.\n");
+    return kFailure;
+  }
+  const ExitCode applied = Apply(command.source, plan, "setup");
+  if (applied != kOk) return applied;
+  std::printf("Done: %zu tables. The server keeps WAL for the slot from now on: start streaming soon, or run\n"
+              "  arrowcdc teardown %s\n", plan.tables.size(), SuggestedOptions(command.source).c_str());
+  return kOk;
+}
+
+ExitCode RunTeardown(const TeardownCommand& command) {
+  const auto planned = PlanTeardown(command.source);
+  if (!planned.ok()) return Fail("teardown", planned.status());
+  const SetupPlan& plan = *planned;
+  if (command.print_sql) {
+    PrintSql(plan);
+    return kOk;
+  }
+  PrintPlan(plan);
+  if (plan.steps.empty()) {
+    std::printf("Nothing to do: slot and publication are not there.\n");
+    return kOk;
+  }
+  if (!Confirmed(command.yes, "Drop these? Changes that were not streamed yet are lost.")) {
+    std::printf("Nothing was changed.\n");
+    return kFailure;
+  }
+  const ExitCode applied = Apply(command.source, plan, "teardown");
+  if (applied == kOk) std::printf("Done.\n");
+  return applied;
+}
+
+ExitCode RunStatus(const SourceOptions& source) {
+  const auto got = GetSlotStatus(source);
+  if (!got.ok()) return Fail("status", got.status());
+  const SlotStatus& status = *got;
+  if (!status.exists) {
+    return Fail("status", MakeError(ErrorKind::kSlotMissing, "there is no slot of this name", "slot \"" + source.slot + "\"",
+                                    "run arrowcdc setup"));
+  }
+  const auto print = [](const char* name, const std::string& value) { std::printf("%-20s%s\n", name, value.c_str()); };
+  print("slot", source.slot);
+  print("plugin", status.plugin);
+  print("database", status.database);
+  print("active", status.active ? "yes, pid " + std::to_string(status.active_pid.value_or(0)) : "no");
+  print("confirmed_flush", FormatLsn(status.confirmed_flush));
+  print("server's WAL end", FormatLsn(status.current_lsn));
+  const uint64_t behind = status.current_lsn > status.confirmed_flush ? status.current_lsn - status.confirmed_flush : 0;
+  print("not acknowledged", FormatSize(behind));
+  print("WAL kept for it", FormatSize(status.retained_bytes));
+  print("wal_status", status.wal_status);
+  if (status.safe_wal_bytes.has_value()) {
+    print("until invalidated", FormatSize(static_cast<uint64_t>(std::max<int64_t>(*status.safe_wal_bytes, 0))));
+  }
+  std::string publications;
+  for (const std::string& name : status.publications) publications += (publications.empty() ? "" : ", ") + name;
+  print("publications", publications.empty() ? "none" : publications);
+  return kOk;
+}
+
+ExitCode RunTables(const SourceOptions& source) {
+  const auto listed = ListTables(source);
+  if (!listed.ok()) return Fail("tables", listed.status());
+  std::vector<std::vector<std::string>> rows = {{"table", "matches", "published", "replica identity", "why"}};
+  for (const TableStatus& table : *listed) {
+    rows.push_back({ToString(table.name), table.matches ? "yes" : "no", table.published ? "yes" : "no",
+                    std::string(IdentityName(table.replica_identity)) + (table.usable_identity ? "" : " (unusable)"),
+                    table.reason});
+  }
+  std::vector<size_t> widths(rows[0].size(), 0);
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) PrintRow(row, widths);
+  return kOk;
+}
+
+}  // namespace arrowcdc::cli

@@ -1,0 +1,44 @@
+// The subcommands. Each takes parsed options, talks to people, and returns the process's exit code.
+#pragma once
+
+#include <string>
+
+#include "arrowcdc/admin.h"
+#include "arrowcdc/pipeline.h"
+#include "arrowcdc/sink.h"
+#include "arrowcdc/source.h"
+#include "cli/exit_code.h"
+
+namespace arrowcdc::cli {
+
+struct SetupCommand {
+  SourceOptions source;
+  SetupOptions setup;
+  bool yes = false;
+  bool print_sql = false;
+};
+ExitCode RunSetup(const SetupCommand& command);
+
+struct TeardownCommand {
+  SourceOptions source;
+  bool yes = false;
+  bool print_sql = false;
+};
+ExitCode RunTeardown(const TeardownCommand& command);
+
+ExitCode RunStatus(const SourceOptions& source);
+ExitCode RunTables(const SourceOptions& source);
+
+struct StreamCommand {
+  SourceOptions source;
+  std::string sink;
+  SinkOptions sink_options;
+  PipelineOptions pipeline;
+  std::chrono::milliseconds progress_interval{10'000};  // of log lines; a terminal's line moves every second
+};
+ExitCode RunStream(const StreamCommand& command);
+
+// The options that name the source, as they were given but without what may be secret: "--slot s" for a message that suggests a command.
+std::string SuggestedOptions(const SourceOptions& source);
+
+}  // namespace arrowcdc::cli

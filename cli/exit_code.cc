@@ -1,0 +1,42 @@
+#include "cli/exit_code.h"
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc::cli {
+
+ExitCode ExitCodeOf(const arrow::Status& status) {
+  if (status.ok()) return kOk;
+  const ErrorDetail* detail = GetErrorDetail(status);
+  if (detail == nullptr) return kFailure;
+  switch (detail->kind()) {
+    case ErrorKind::kInvalidOption:
+      return kUsage;
+    case ErrorKind::kConnection:
+    case ErrorKind::kAuthentication:
+    case ErrorKind::kTls:
+      return kNoConnection;
+    case ErrorKind::kPermission:
+    case ErrorKind::kServerSetting:
+    case ErrorKind::kPluginMissing:
+    case ErrorKind::kPluginNotAllowed:
+    case ErrorKind::kReplicaIdentity:
+    case ErrorKind::kUnsupported:
+      return kServerNotReady;
+    case ErrorKind::kSlotMissing:
+    case ErrorKind::kSlotActive:
+    case ErrorKind::kSlotInvalidated:
+    case ErrorKind::kSlotMismatch:
+    case ErrorKind::kPublicationMissing:
+      return kSlotOrPublication;
+    case ErrorKind::kPositionGap:
+      return kPositionMismatch;
+    case ErrorKind::kSink:
+      return kSinkFailed;
+    case ErrorKind::kProtocol:
+    case ErrorKind::kInternal:
+      return kFailure;
+  }
+  return kFailure;
+}
+
+}  // namespace arrowcdc::cli

@@ -1,0 +1,26 @@
+// What the command's exit code means. Listed in --help and docs/operations.md.
+#pragma once
+
+#include <arrow/status.h>
+
+namespace arrowcdc::cli {
+
+enum ExitCode : int {
+  kOk = 0,
+  kFailure = 1,         // anything not listed below
+  kUsage = 2,           // command line
+  kNoConnection = 3,    // connection, authentication, TLS
+  kServerNotReady = 4,  // settings, permissions, plugin, replica identity
+  kSlotOrPublication = 5,
+  kPositionMismatch = 6,  // sink and slot do not fit together
+  kSinkFailed = 7,
+  kInterrupted = 130,   // the second Ctrl-C: stopped without waiting
+};
+
+inline constexpr const char* kExitCodeHelp =
+    "Exit codes: 0 done, 1 other failure, 2 command line, 3 connection or authentication, 4 server not ready (settings,\n"
+    "permissions, plugin, replica identity), 5 slot or publication, 6 sink and slot do not fit together, 7 sink storage.";
+
+ExitCode ExitCodeOf(const arrow::Status& status);
+
+}  // namespace arrowcdc::cli

@@ -1,0 +1,31 @@
+// Logs of the command, on standard error: text for people on a terminal, one JSON object a line otherwise.
+// Never a row value, a password or a conninfo.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arrow/status.h>
+#include <spdlog/common.h>
+
+namespace arrowcdc::cli {
+
+enum class LogFormat { kAuto, kText, kJson };
+
+void SetUpLogging(LogFormat format, bool verbose);
+
+// Facts of one log line beside its message; numbers are strings of digits.
+using LogFields = std::vector<std::pair<std::string, std::string>>;
+
+void Log(spdlog::level::level_enum level, const std::string& message, const LogFields& fields = {});
+
+// The status with object, remedy and SQLSTATE where it has them.
+void LogError(spdlog::level::level_enum level, const std::string& what, const arrow::Status& status);
+
+// One line that the next one replaces; only on a terminal in text form, otherwise nothing.
+bool HasProgressLine();
+void ShowProgressLine(const std::string& line);
+void EndProgressLine();
+
+}  // namespace arrowcdc::cli

@@ -1,0 +1,182 @@
+// The command line of arrowcdc: options in, one subcommand out. Thin: everything else is in the library.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "arrowcdc/error.h"
+#include "cli/commands.h"
+#include "cli/duration.h"
+#include "cli/logging.h"
+
+namespace arrowcdc::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "Row changes of PostgreSQL as Apache Arrow record batches.\n\n"
+    "First use:\n"
+    "  arrowcdc setup  --source \"host=db dbname=shop user=cdc\" --tables 'public.*'\n"
+    "  arrowcdc stream --source \"host=db dbname=shop user=cdc\" --tables 'public.*' --sink parquet:changes\n"
+    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\"     (when you are done: the slot keeps WAL)\n";
+
+// Options as text, before they are checked. One struct for all subcommands: each registers what it takes.
+struct Texts {
+  std::string until;
+  std::string duration;
+  std::string ack = "on-durable";
+  std::string roll_bytes = "128MiB";
+  std::string roll_age = "30s";
+  std::string buffer = "64MiB";
+  std::string progress = "10s";
+  std::string retry_for;
+};
+
+void AddSourceOptions(CLI::App& app, SourceOptions& source) {
+  app.add_option("--source", source.conninfo,
+                 "libpq connection string or URI; what is missing comes from PG* variables, service and pgpass files");
+  app.add_option("--slot", source.slot, "replication slot")->capture_default_str();
+  app.add_option("--publication", source.publications,
+                 "publications to read (default: the slot's name, with SLOT_insert_only where setup made it)");
+  app.add_option("--tables", source.tables,
+                 "table patterns, as in 'public.*' 'public.user_[0-9]+' '!public.audit_*' (default: every table); "
+                 "grammar: docs/patterns.md");
+}
+
+arrow::Status ReadAmounts(const Texts& texts, StreamCommand& command) {
+  ARROW_ASSIGN_OR_RAISE(command.sink_options.roll_bytes, ParseSize(texts.roll_bytes));
+  ARROW_ASSIGN_OR_RAISE(command.sink_options.roll_age, ParseDuration(texts.roll_age));
+  ARROW_ASSIGN_OR_RAISE(command.source.buffer_bytes_max, ParseSize(texts.buffer));
+  ARROW_ASSIGN_OR_RAISE(command.progress_interval, ParseDuration(texts.progress));
+  if (!texts.retry_for.empty()) {
+    ARROW_ASSIGN_OR_RAISE(command.pipeline.retry_max, ParseDuration(texts.retry_for));
+  }
+  if (!texts.duration.empty()) {
+    ARROW_ASSIGN_OR_RAISE(command.pipeline.duration, ParseDuration(texts.duration));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status ReadStreamTexts(const Texts& texts, StreamCommand& command) {
+  ARROW_RETURN_NOT_OK(ReadAmounts(texts, command));
+  command.pipeline.ack_on_write = texts.ack == "on-write";
+  if (texts.until == "now") {
+    command.pipeline.until_now = true;
+  } else if (!texts.until.empty()) {
+    ARROW_ASSIGN_OR_RAISE(command.pipeline.until_lsn, ParseLsn(texts.until));
+  }
+  return arrow::Status::OK();
+}
+
+int ReportUsage(const arrow::Status& status) {
+  const ErrorDetail* detail = GetErrorDetail(status);
+  std::fprintf(stderr, "arrowcdc: %s%s%s\n", status.message().c_str(),
+               detail != nullptr && !detail->remedy().empty() ? ": " : "",
+               detail != nullptr ? detail->remedy().c_str() : "");
+  return kUsage;
+}
+
+void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
+  AddSourceOptions(app, command.source);
+  app.add_option("--sink", command.sink,
+                 "parquet:DIR, ipc:FILE, ipc:- (standard output), console, console:ndjson or console:table")
+      ->required();
+  app.add_option("--until", texts.until, "stop when everything up to here is delivered: 'now' or an LSN as in 16/B374D848");
+  app.add_option("--for", texts.duration, "stop after this time, as in 90s, 5min, 2h");
+  app.add_option("--ack", texts.ack,
+                 "what is acknowledged to the server: on-durable, or on-write for sinks that keep nothing")
+      ->check(CLI::IsMember({"on-durable", "on-write"}))
+      ->capture_default_str();
+  app.add_flag("--accept-gap", command.pipeline.accept_gap,
+               "start although the slot has passed changes that the sink never got: they stay lost");
+  app.add_option("--roll-bytes", texts.roll_bytes, "close a file at this size")->capture_default_str();
+  app.add_option("--roll-rows", command.sink_options.roll_rows, "close a file at this many rows")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--roll-age", texts.roll_age,
+                 "close files, and acknowledge, when their oldest row is this old: the longest time a change waits")
+      ->capture_default_str();
+  app.add_option("--buffer", texts.buffer, "memory between socket and sink; when it is full the server waits")
+      ->capture_default_str();
+  app.add_option("--progress", texts.progress, "time between progress logs where there is no terminal")
+      ->capture_default_str();
+  app.add_option("--retry-for", texts.retry_for, "give up when the server is away for so long (default: never)");
+  app.footer("A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does not wait.");
+}
+
+struct LogOptions {
+  LogFormat format = LogFormat::kAuto;
+  bool verbose = false;
+};
+
+void AddLogOptions(CLI::App& app, LogOptions& log) {
+  static const std::map<std::string, LogFormat> kFormats = {
+      {"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}};
+  app.add_option("--log", log.format, "log form on standard error: auto (text on a terminal, else json), text, json")
+      ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case));
+  app.add_flag("--verbose", log.verbose, "log more");
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{kDescription, "arrowcdc"};
+  app.set_version_flag("--version", std::string("arrowcdc ") + ARROWCDC_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer(kExitCodeHelp);
+  LogOptions log;
+  AddLogOptions(app, log);
+
+  SetupCommand setup;
+  CLI::App* setup_app = app.add_subcommand("setup", "inspect the server, show what is missing, and make publication and slot");
+  AddSourceOptions(*setup_app, setup.source);
+  bool via_leaves = false;
+  setup_app->add_flag("--insert-only", setup.setup.insert_only,
+                      "publish only inserts and truncates of tables without a usable replica identity");
+  setup_app->add_flag("--partitions-as-tables", via_leaves,
+                      "publish each partition under its own name instead of the partitioned table's");
+  setup_app->add_flag("--yes,-y", setup.yes, "do not ask");
+  setup_app->add_flag("--print-sql", setup.print_sql, "print the exact SQL and change nothing");
+
+  StreamCommand stream;
+  Texts texts;
+  CLI::App* stream_app = app.add_subcommand("stream", "stream changes into a sink");
+  AddStreamOptions(*stream_app, stream, texts);
+
+  SourceOptions status;
+  CLI::App* status_app = app.add_subcommand("status", "show the slot and what WAL the server keeps for it");
+  AddSourceOptions(*status_app, status);
+
+  SourceOptions tables;
+  CLI::App* tables_app = app.add_subcommand("tables", "show which tables match, which are published, and why not");
+  AddSourceOptions(*tables_app, tables);
+
+  TeardownCommand teardown;
+  CLI::App* teardown_app = app.add_subcommand("teardown", "drop the slot and the publications that setup made");
+  AddSourceOptions(*teardown_app, teardown.source);
+  teardown_app->add_flag("--yes,-y", teardown.yes, "do not ask");
+  teardown_app->add_flag("--print-sql", teardown.print_sql, "print the exact SQL and change nothing");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  SetUpLogging(log.format, log.verbose);
+
+  if (setup_app->parsed()) {
+    setup.setup.via_partition_root = !via_leaves;
+    return RunSetup(setup);
+  }
+  if (stream_app->parsed()) {
+    const arrow::Status read = ReadStreamTexts(texts, stream);
+    return read.ok() ? RunStream(stream) : ReportUsage(read);
+  }
+  if (status_app->parsed()) return RunStatus(status);
+  if (tables_app->parsed()) return RunTables(tables);
+  return RunTeardown(teardown);
+}
+
+}  // namespace
+}  // namespace arrowcdc::cli
+
+int main(int argc, char** argv) { return arrowcdc::cli::Main(argc, argv); }

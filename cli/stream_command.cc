@@ -1,0 +1,147 @@
+// stream: runs the pipeline until told to stop, and says on standard error how it goes.
+#include <csignal>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <utility>
+
+#include "arrowcdc/error.h"
+#include "cli/commands.h"
+#include "cli/duration.h"
+#include "cli/logging.h"
+
+namespace arrowcdc::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using spdlog::level::err;
+using spdlog::level::info;
+using spdlog::level::warn;
+
+std::atomic<bool> stop_requested{false};
+
+// Async-signal-safe: the first signal asks for a clean stop, the second does not wait.
+void OnSignal(int) {
+  if (stop_requested.exchange(true)) _exit(kInterrupted);
+}
+
+void HandleSignals() {
+  struct sigaction action = {};
+  action.sa_handler = OnSignal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  // A reader of our standard output that goes away is an error of the sink, not a silent death.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+class ProgressReporter : public PipelineObserver {
+ public:
+  explicit ProgressReporter(const StreamCommand& command) : command_(command), last_log_(Clock::now()) {}
+
+  void OnConnected(const SourceInfo& source, uint64_t start_lsn) override {
+    const std::string lsn = FormatLsn(start_lsn);
+    if (std::exchange(connected_once_, true)) {
+      Log(info, "connected again", {{"from_lsn", lsn}});
+      return;
+    }
+    Log(info, "streaming changes that commit after " + lsn + "; rows that were there before are not included",
+        {{"slot", source.stream.slot}, {"database", source.stream.database}, {"from_lsn", lsn},
+         {"server_wal_end", FormatLsn(source.current_flush)}});
+    first_lsn_ = start_lsn;
+  }
+
+  void OnProgress(const PipelineStats& stats) override {
+    const auto now = Clock::now();
+    const double seconds = std::max(std::chrono::duration<double>(now - last_progress_).count(), 1e-3);
+    rows_per_s_ = static_cast<double>(stats.rows - last_rows_) / seconds;
+    last_progress_ = now;
+    last_rows_ = stats.rows;
+    const uint64_t reached = std::max(stats.durable_lsn, first_lsn_);
+    const uint64_t lag = stats.server_lsn > reached ? stats.server_lsn - reached : 0;
+    char rate[32];
+    std::snprintf(rate, sizeof rate, "%.0f", rows_per_s_);
+    if (HasProgressLine()) {
+      ShowProgressLine(std::to_string(stats.rows) + " rows, " + rate + " rows/s, delivered " +
+                       FormatLsn(stats.delivered_lsn) + ", durable " + FormatLsn(stats.durable_lsn) + ", not durable yet " +
+                       FormatSize(lag) + (stats.connected ? "" : ", not connected"));
+      return;
+    }
+    if (now - last_log_ < command_.progress_interval) return;
+    last_log_ = now;
+    Log(info, "progress", {{"rows", std::to_string(stats.rows)},
+                           {"rows_per_s", rate},
+                           {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
+                           {"durable_lsn", FormatLsn(stats.durable_lsn)},
+                           {"server_lsn", FormatLsn(stats.server_lsn)},
+                           {"lag_bytes", std::to_string(lag)},
+                           {"received_bytes", std::to_string(stats.received_bytes)}});
+  }
+
+  void OnRetry(const arrow::Status& status, std::chrono::milliseconds wait) override {
+    LogError(warn, "connecting again in " + std::to_string(wait.count()) + " ms", status);
+  }
+
+  void OnUnrepresentable(const TableName& table, const std::string& column) override {
+    Log(warn, "a value has no Arrow form: the column is null there and listed in _unrepresentable",
+        {{"table", ToString(table)}, {"column", column}});
+  }
+
+ private:
+  const StreamCommand& command_;
+  bool connected_once_ = false;
+  uint64_t first_lsn_ = 0;
+  uint64_t last_rows_ = 0;
+  double rows_per_s_ = 0;
+  Clock::time_point last_progress_ = Clock::now();
+  Clock::time_point last_log_;
+};
+
+void SayGoodbye(const StreamCommand& command, const PipelineStats& stats) {
+  Log(info, "stopped", {{"rows", std::to_string(stats.rows)},
+                        {"rows_skipped", std::to_string(stats.rows_skipped)},
+                        {"rows_of_other_tables", std::to_string(stats.rows_unmatched)},
+                        {"unrepresentable_values", std::to_string(stats.unrepresentable)},
+                        {"reconnects", std::to_string(stats.reconnects)},
+                        {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
+                        {"durable_lsn", FormatLsn(stats.durable_lsn)}});
+}
+
+// The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
+void SayWhatTheSlotKeeps(const SourceOptions& source) {
+  const auto status = GetSlotStatus(source);
+  if (!status.ok() || !status->exists) return;
+  Log(info, "the slot stays and keeps " + FormatSize(status->retained_bytes) + " of WAL on the server; to remove it: arrowcdc teardown " +
+                SuggestedOptions(source));
+}
+
+}  // namespace
+
+ExitCode RunStream(const StreamCommand& command) {
+  HandleSignals();
+  const auto fail = [](const arrow::Status& status) {
+    LogError(err, "stream", status);
+    return ExitCodeOf(status);
+  };
+  auto sink = MakeSink(command.sink, command.sink_options);
+  if (!sink.ok()) return fail(sink.status());
+  auto source = MakePostgresSource(command.source);
+  if (!source.ok()) return fail(source.status());
+  const auto patterns = TablePatterns::Parse(command.source.tables);
+  if (!patterns.ok()) return fail(patterns.status());
+  if (!(*sink)->keeps_data() && !command.pipeline.ack_on_write) {
+    Log(info, "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");
+  }
+  ProgressReporter reporter(command);
+  const auto streamed = RunPipeline(**source, **sink, command.pipeline,
+                                    command.source.tables.empty() ? nullptr : &*patterns, reporter, stop_requested);
+  EndProgressLine();
+  if (!streamed.ok()) return fail(streamed.status());
+  SayGoodbye(command, *streamed);
+  SayWhatTheSlotKeeps(command.source);
+  return kOk;
+}
+
+}  // namespace arrowcdc::cli
