@@ -1,20 +1,37 @@
-# One door. `make help` lists what it opens.
+# One door. `make help` lists what it opens. PG_CONFIG chooses the PostgreSQL to build against.
 SHELL := /bin/bash
 PG_CONFIG ?= pg_config
-BUILD ?= build
+export PG_CONFIG
+BUILD := build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test clean
+.PHONY: help setup build demo test install-plugin format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-setup:           ## install what is missing: Debian packages, the virtual environment
-	tools/setup.sh
+setup:           ## install what is missing: Debian packages, the virtual environment .venv
+	@tools/setup.sh
 
-build: setup     ## release build: build/arrowcdc and build/wal2arrow.so
-	cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DPG_CONFIG=$(PG_CONFIG)
-	cmake --build $(BUILD)
+build:           ## release build: build/arrowcdc and build/wal2arrow.so
+	@tools/setup.sh build
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DPG_CONFIG=$(PG_CONFIG) >/dev/null
+	@cmake --build $(BUILD)
+
+demo: build      ## live workload, kill -9, comparison with the source; under a minute once built
+	@tools/demo.sh
+
+test: setup      ## all tests, with ASan and UBSan; arguments for ctest: make test T="-R pattern"
+	@tools/test.sh $(T)
+
+install-plugin: build ## install wal2arrow.so for the server of PG_CONFIG
+	install -D -m 755 $(BUILD)/wal2arrow.so "$(DESTDIR)$$($(PG_CONFIG) --pkglibdir)/wal2arrow.so"
+
+format:          ## write the house formatting into all C++ files
+	@tools/lint.sh format
+
+lint:            ## formatting, house rules and clang-tidy of what differs from main; make lint L=all
+	@tools/lint.sh $(L)
 
 clean:           ## remove the builds
 	rm -rf build build-*

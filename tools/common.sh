@@ -1,0 +1,42 @@
+# For the doors, sourced: a temporary directory of the run, and an orderly end however the run ends.
+# shellcheck shell=bash
+
+# All that the run's programs put into TMPDIR goes with it. The path is short: PostgreSQL's sockets lie below it.
+run_directory=
+run_job=
+
+start_run() {
+  run_directory=$(mktemp -d "${TMPDIR:-/tmp}/arrowcdc-run-XXXXXX")
+  chmod 1777 "$run_directory"
+  export TMPDIR=$run_directory
+  trap end_run EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+}
+
+# Private servers are ended by their own guards once their test is dead; wait for those before the directory goes.
+end_run() {
+  trap '' INT TERM HUP
+  if [[ -n $run_job ]]; then
+    kill -TERM -- "-$run_job" 2>/dev/null || true
+    wait "$run_job" 2>/dev/null || true
+  fi
+  local tries
+  for ((tries = 0; tries < 100; tries++)); do
+    compgen -G "$run_directory/arrowcdc-test-*" >/dev/null || break
+    sleep 0.1
+  done
+  rm -rf "$run_directory"
+}
+
+# Runs a command in a process group of its own, so that the end of the run reaches all of it at once.
+run() {
+  set -m
+  "$@" </dev/null &
+  run_job=$!
+  set +m
+  local code=0
+  wait "$run_job" || code=$?
+  run_job=
+  return "$code"
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Installs what building and testing need: Debian packages, and a virtual environment in the tree. Quick when all is there.
+#   tools/setup.sh build   what the build and the demo need
+#   tools/setup.sh         that, and what the tests need
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scope=${1:-all}
+pg_config=${PG_CONFIG:-pg_config}
+
+build_packages=(g++ cmake ninja-build pkg-config ccache libpq-dev libkrb5-dev libssl-dev
+  libspdlog-dev libfmt-dev libcli11-dev libre2-dev nlohmann-json3-dev python3-venv)
+test_packages=(libgtest-dev libgmock-dev librapidcheck-dev strace)
+# Always as one: a plugin compiled against the headers of a newer minor need not load into an older server.
+server_packages=(postgresql-15 postgresql-client-15 postgresql-server-dev-15)
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# --- Debian packages ---------------------------------------------------------------------------------------------
+
+missing=()
+
+add_missing() {
+  local installed name
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' || true)
+  for name in "$@"; do
+    grep -qx -- "$name" <<<"$installed" || missing+=("$name")
+  done
+}
+
+# Server programs and headers are there, of the same version.
+server_ready() {
+  local bin headers version
+  command -v "$pg_config" >/dev/null || return 1
+  bin=$("$pg_config" --bindir) && headers=$("$pg_config" --includedir-server) || return 1
+  [[ -x $bin/initdb && -x $bin/pgbench && -r $headers/postgres.h ]] || return 1
+  version=$("$bin/postgres" --version | sed -E 's/^[^0-9]*([0-9.a-z]+).*/\1/')
+  grep -qs "define PG_VERSION \"$version" "$headers"/pg_config*.h
+}
+
+collect_missing() {
+  add_missing "${build_packages[@]}"
+  [[ $scope == build ]] || add_missing "${test_packages[@]}"
+  # One test reads our Arrow messages with JavaScript's implementation. Any node will do, Debian's or not.
+  if [[ $scope != build ]] && ! { command -v node && command -v npm; } >/dev/null; then
+    missing+=(nodejs npm)
+  fi
+  if ! server_ready; then
+    [[ $pg_config == pg_config || $pg_config == /usr/bin/pg_config || $pg_config == /usr/lib/postgresql/15/bin/pg_config ]] ||
+      fail "$pg_config is not usable: server programs and headers of one version are needed"
+    missing+=("${server_packages[@]}")
+  fi
+}
+
+# A server package wants to make a cluster at its first installation and to start clusters at each. Neither is ours to do:
+# these two files, which exist only while apt runs, say no. A cluster that runs goes on running, one that is down stays down.
+no_cluster=/etc/postgresql-common/createcluster.d/arrowcdc-setup.conf
+no_start=/usr/sbin/policy-rc.d
+made_files=()
+
+remove_made_files() { [[ ${#made_files[@]} -eq 0 ]] || rm -f "${made_files[@]}"; }
+
+hold_clusters() {
+  trap remove_made_files EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  mkdir -p "$(dirname "$no_cluster")"
+  made_files+=("$no_cluster")
+  echo 'create_main_cluster = off' >"$no_cluster"
+  if [[ ! -e $no_start ]]; then
+    made_files+=("$no_start")
+    printf '#!/bin/sh\ncase "$1" in postgresql*) exit 101 ;; esac\nexit 0\n' >"$no_start"
+    chmod 755 "$no_start"
+  fi
+}
+
+install_packages() {
+  command -v apt-get >/dev/null || fail "these Debian packages are missing, and there is no apt-get: ${missing[*]}"
+  if [[ $(id -u) -ne 0 ]]; then
+    fail "packages are missing; as root, run:
+  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+  fi
+  say "installing ${missing[*]}"
+  hold_clusters
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -o DPkg::Lock::Timeout=300 update -qq
+  apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+  remove_made_files
+  server_ready || fail "server and headers of PostgreSQL differ still: $("$pg_config" --version), see $pg_config --includedir-server"
+}
+
+# --- virtual environment -----------------------------------------------------------------------------------------
+
+# name==version lines that the environment must hold.
+requirements() {
+  sed -E 's/[[:space:]]*#.*//; /^$/d' tools/requirements.txt | while read -r line; do
+    if [[ $line == pyarrow==* ]] && pkg-config --exists arrow parquet 2>/dev/null; then continue; fi
+    echo "$line"
+  done
+}
+
+# pip writes INSTALLER last, so a package without it is half unpacked.
+venv_ready() {
+  [[ -x .venv/bin/python ]] && .venv/bin/python -I -S -c '' 2>/dev/null || return 1
+  local line
+  for line in $(requirements); do
+    compgen -G ".venv/lib/python3*/site-packages/${line/==/-}.dist-info/INSTALLER" >/dev/null || return 1
+  done
+}
+
+make_venv() {
+  local python=/usr/bin/python3
+  [[ -x $python ]] || python=python3
+  if [[ -L .venv ]]; then
+    [[ -x .venv/bin/python ]] || fail ".venv is a link to $(readlink .venv), which is not a virtual environment; remove the link"
+    say "completing the virtual environment $(readlink .venv)"
+  else
+    say "making the virtual environment .venv"
+    rm -rf .venv
+    "$python" -m venv .venv
+  fi
+  local wanted
+  mapfile -t wanted < <(requirements)
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: --no-deps "${wanted[@]}"
+  venv_ready || fail "the virtual environment is still incomplete"
+}
+
+collect_missing
+if [[ ${#missing[@]} -gt 0 ]]; then install_packages; fi
+if ! venv_ready; then make_venv; fi
+say "everything is there: PostgreSQL $("$("$pg_config" --bindir)/postgres" --version | sed -E 's/^[^0-9]*([0-9.]+).*/\1/'), $(requirements | xargs)"

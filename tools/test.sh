@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# `make test`: the release build, the build with ASan and UBSan, and all tests. The tests are the sanitized programs; those
+# that run the command as a whole (ARROWCDC_COMMAND) run the release one, with its own speed and its own plugin.
+#   tools/test.sh [ctest arguments]      tools/test.sh -R support
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/common.sh
+
+jobs=$(nproc)
+pg_config=${PG_CONFIG:-pg_config}
+started=$SECONDS
+start_run
+
+echo "test: building the release (build) and the sanitized tests (build-asan)"
+run cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DPG_CONFIG="$pg_config" >"$run_directory/configure.log" ||
+  { cat "$run_directory/configure.log"; exit 1; }
+run cmake --build build -j "$jobs"
+run cmake -S . -B build-asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DARROWCDC_SANITIZE=ON -DPG_CONFIG="$pg_config" \
+  >"$run_directory/configure.log" || { cat "$run_directory/configure.log"; exit 1; }
+run cmake --build build-asan -j "$jobs"
+built=$SECONDS
+
+export ARROWCDC_COMMAND=$PWD/build/arrowcdc
+export UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS=detect_stack_use_after_return=1
+echo "test: running the tests"
+run ctest --test-dir build-asan --output-on-failure --no-tests=error --timeout 600 -j "$jobs" "$@"
+echo "test: OK, $((built - started)) s building, $((SECONDS - built)) s testing"
