@@ -1,0 +1,109 @@
+// Table names for people, truncate events as rows, positions of rows.
+#include "arrowcdc/change_batch.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <arrow/array/data.h>
+#include <arrow/array/util.h>
+#include <arrow/result.h>
+#include <arrow/scalar.h>
+
+#include "arrowcdc/error.h"
+#include "format/frame.h"
+#include "src/change/table_schema.h"
+
+namespace arrowcdc {
+namespace {
+
+// What PostgreSQL's grammar does not take as a schema's name without quotes: its reserved words and those that may be
+// functions or types only. After the dot any word may stand.
+constexpr std::string_view kReservedWords[] = {
+    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
+    "both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint",
+    "create", "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
+    "current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end",
+    "except", "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having",
+    "ilike", "in", "initially", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "leading",
+    "left", "like", "limit", "localtime", "localtimestamp", "natural", "not", "notnull", "null", "offset",
+    "on", "only", "or", "order", "outer", "overlaps", "placing", "primary", "references", "returning",
+    "right", "select", "session_user", "similar", "some", "symmetric", "system_user", "table", "tablesample",
+    "then", "to", "trailing", "true", "union", "unique", "user", "using", "variadic", "verbose", "when",
+    "where", "window", "with"};
+
+bool IsPlainIdentifier(std::string_view name) {
+  auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  auto is_plain = [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); };
+  return !name.empty() && is_letter(name[0]) && std::all_of(name.begin(), name.end(), is_plain);
+}
+
+std::string Quote(std::string_view name) {
+  std::string quoted = "\"";
+  for (char c : name) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+// The one value of a metadata column of a truncate row.
+arrow::Result<std::shared_ptr<arrow::Array>> TruncateCell(const TruncateEvent& event, int index,
+                                                          MetadataColumn column) {
+  const auto& type = MetadataColumnType(column);
+  switch (column) {
+    case MetadataColumn::kOp: {
+      auto code = static_cast<int8_t>(format::Op::kTruncate);
+      ARROW_ASSIGN_OR_RAISE(auto codes, arrow::MakeArrayFromScalar(arrow::Int8Scalar(code), 1));
+      return MakeOpColumn(codes);
+    }
+    case MetadataColumn::kCommitLsn:
+      return arrow::MakeArrayFromScalar(arrow::UInt64Scalar(event.commit_lsn), 1);
+    case MetadataColumn::kLsn:
+      return arrow::MakeArrayFromScalar(arrow::UInt64Scalar(event.lsn), 1);
+    case MetadataColumn::kOrd:
+      return arrow::MakeArrayFromScalar(arrow::UInt16Scalar(static_cast<uint16_t>(index)), 1);
+    case MetadataColumn::kXid:
+      return arrow::MakeArrayFromScalar(arrow::UInt32Scalar(event.xid), 1);
+    case MetadataColumn::kCommitTs:
+      return arrow::MakeArrayFromScalar(arrow::TimestampScalar(event.commit_ts, type), 1);
+    case MetadataColumn::kUnchanged:
+    case MetadataColumn::kUnrepresentable:
+      break;
+  }
+  return arrow::MakeArrayOfNull(type, 1);
+}
+
+}  // namespace
+
+std::string ToString(const TableName& name) {
+  bool plain_schema = IsPlainIdentifier(name.schema) &&
+                      !std::binary_search(std::begin(kReservedWords), std::end(kReservedWords), name.schema);
+  return (plain_schema ? name.schema : Quote(name.schema)) + "." +
+         (IsPlainIdentifier(name.table) ? name.table : Quote(name.table));
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> TruncateRow(const TruncateEvent& event, int index) {
+  if (index < 0 || index >= static_cast<int>(event.tables.size())) {
+    return MakeError(ErrorKind::kInternal, "a truncate event has no table " + std::to_string(index), "", "");
+  }
+  const TableSchema& table = *event.tables[index];
+  arrow::ArrayVector columns;
+  for (int i = 0; i < table.column_count; ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto column, arrow::MakeArrayOfNull(table.schema->field(i)->type(), 1));
+    columns.push_back(std::move(column));
+  }
+  for (int i = 0; i < kMetadataColumnCount; ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto column, TruncateCell(event, index, static_cast<MetadataColumn>(i)));
+    columns.push_back(std::move(column));
+  }
+  return arrow::RecordBatch::Make(table.schema, 1, std::move(columns));
+}
+
+RowPosition RowPositionAt(const TableSchema& table, const arrow::RecordBatch& rows, int64_t row) {
+  auto values = [&](MetadataColumn which) { return rows.column_data(table.column_count + static_cast<int>(which)); };
+  return {values(MetadataColumn::kCommitLsn)->GetValues<uint64_t>(1)[row],
+          values(MetadataColumn::kLsn)->GetValues<uint64_t>(1)[row],
+          values(MetadataColumn::kOrd)->GetValues<uint16_t>(1)[row]};
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,95 @@
+#include "arrowcdc/change_batch.h"
+
+#include <arrow/api.h>
+#include <arrow/extension/json.h>
+#include <arrow/extension/uuid.h>
+#include <gtest/gtest.h>
+
+#include "src/change/table_schema.h"
+
+namespace arrowcdc {
+namespace {
+
+TEST(TableName, QuotedWherePostgresNeedsIt) {
+  EXPECT_EQ(ToString(TableName{"public", "users"}), "public.users");
+  EXPECT_EQ(ToString(TableName{"_s1", "t_2"}), "_s1.t_2");
+  EXPECT_EQ(ToString(TableName{"public", "Users"}), "public.\"Users\"");
+  EXPECT_EQ(ToString(TableName{"a.b", "c"}), "\"a.b\".c");
+  EXPECT_EQ(ToString(TableName{"s", "say \"hi\""}), "s.\"say \"\"hi\"\"\"");
+  EXPECT_EQ(ToString(TableName{"1s", "2t"}), "\"1s\".\"2t\"");
+  EXPECT_EQ(ToString(TableName{"schön", ""}), "\"schön\".\"\"");
+  EXPECT_EQ(ToString(TableName{"s", "a\nb"}), "s.\"a\nb\"");
+}
+
+TEST(TableName, ReservedWordsOnlyInFrontOfTheDot) {
+  EXPECT_EQ(ToString(TableName{"user", "order"}), "\"user\".order");
+  EXPECT_EQ(ToString(TableName{"all", "with"}), "\"all\".with");
+  EXPECT_EQ(ToString(TableName{"with", "all"}), "\"with\".all");
+  EXPECT_EQ(ToString(TableName{"shop", "t"}), "shop.t");
+}
+
+TruncateEvent TwoTables() {
+  TruncateEvent event;
+  event.tables.push_back(*MakeTableSchema({"s", "a"}, 1, 1, 'd', {arrow::field("x", arrow::int32())}, nullptr));
+  event.tables.push_back(*MakeTableSchema(
+      {"s", "b"}, 2, 2, 'd',
+      {arrow::field("u", arrow::extension::uuid()), arrow::field("j", arrow::extension::json()),
+       arrow::field("l", arrow::list(arrow::field("item", arrow::extension::uuid()))),
+       arrow::field("d", arrow::decimal128(10, 2))},
+      nullptr));
+  event.commit_lsn = 1000;
+  event.lsn = 900;
+  event.xid = 77;
+  event.commit_ts = -3;
+  return event;
+}
+
+TEST(TruncateRow, OneRowThatIsNullButForItsMetadata) {
+  TruncateEvent event = TwoTables();
+  for (int index : {0, 1}) {
+    auto row = TruncateRow(event, index);
+    ASSERT_TRUE(row.ok()) << row.status();
+    const auto& batch = **row;
+    ASSERT_TRUE(batch.ValidateFull().ok()) << batch.ValidateFull();
+    EXPECT_TRUE(batch.schema()->Equals(*event.tables[index]->schema, true));
+    ASSERT_EQ(batch.num_rows(), 1);
+    int n = event.tables[index]->column_count;
+    for (int i = 0; i < n; ++i) EXPECT_FALSE(batch.column(i)->GetScalar(0).ValueOrDie()->is_valid) << i;
+    auto op = batch.column(n)->GetScalar(0).ValueOrDie();
+    auto name = static_cast<const arrow::DictionaryScalar&>(*op).GetEncodedValue().ValueOrDie();
+    EXPECT_EQ(name->ToString(), "truncate");
+    EXPECT_EQ(RowPositionAt(*event.tables[index], batch, 0),
+              (RowPosition{1000, 900, static_cast<uint16_t>(index)}));
+    EXPECT_EQ(static_cast<const arrow::UInt32Array&>(*batch.column(n + 4)).Value(0), 77u);
+    EXPECT_EQ(static_cast<const arrow::TimestampArray&>(*batch.column(n + 5)).Value(0), -3);
+    EXPECT_TRUE(batch.column(n + 6)->IsNull(0));
+    EXPECT_TRUE(batch.column(n + 7)->IsNull(0));
+  }
+}
+
+TEST(TruncateRow, NoSuchTable) {
+  EXPECT_FALSE(TruncateRow(TwoTables(), 2).ok());
+  EXPECT_FALSE(TruncateRow(TwoTables(), -1).ok());
+}
+
+TEST(RowPositionAt, CountsFromTheStartOfASlice) {
+  auto table = *MakeTableSchema({"s", "t"}, 1, 1, 'd', {}, nullptr);
+  auto numbers = [](auto builder, std::initializer_list<int> values) {
+    for (int value : values) EXPECT_TRUE(builder.Append(value).ok());
+    return builder.Finish().ValueOrDie();
+  };
+  auto codes = numbers(arrow::Int8Builder(), {0, 1, 2});
+  auto lists = arrow::MakeArrayOfNull(arrow::list(arrow::int16()), 3).ValueOrDie();
+  auto times = arrow::MakeArrayOfNull(MetadataColumnType(MetadataColumn::kCommitTs), 3).ValueOrDie();
+  auto batch = arrow::RecordBatch::Make(
+      table->schema, 3,
+      arrow::ArrayVector{MakeOpColumn(codes), numbers(arrow::UInt64Builder(), {10, 20, 30}),
+                         numbers(arrow::UInt64Builder(), {5, 15, 25}), numbers(arrow::UInt16Builder(), {0, 1, 2}),
+                         numbers(arrow::UInt32Builder(), {7, 7, 7}), times, lists, lists});
+  ASSERT_TRUE(batch->ValidateFull().ok()) << batch->ValidateFull();
+  EXPECT_EQ(RowPositionAt(*table, *batch, 1), (RowPosition{20, 15, 1}));
+  EXPECT_EQ(RowPositionAt(*table, *batch->Slice(1), 1), (RowPosition{30, 25, 2}));
+}
+
+}  // namespace
+}  // namespace arrowcdc

@@ -1,0 +1,140 @@
+// Schemas of change batches.
+#include "src/change/table_schema.h"
+
+#include <charconv>
+#include <unordered_set>
+#include <utility>
+
+#include <arrow/array/builder_binary.h>
+#include <arrow/util/key_value_metadata.h>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc {
+namespace {
+
+// Place in the key, 0: not in it, -1: no number.
+int KeyPlace(const arrow::Field& field) {
+  if (!field.HasMetadata()) return 0;
+  auto text = field.metadata()->Get(kIdentityKey);
+  if (!text.ok()) return 0;
+  int place = -1;
+  auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), place);
+  if (error != std::errc() || end != text->data() + text->size() || place < 1) return -1;
+  return place;
+}
+
+arrow::Result<std::vector<int>> KeyFields(const TableName& name, const arrow::FieldVector& columns) {
+  std::vector<std::pair<int, int>> places;  // place in the key, index of the column
+  for (size_t i = 0; i < columns.size(); ++i) {
+    int place = KeyPlace(*columns[i]);
+    if (place != 0) places.emplace_back(place, static_cast<int>(i));
+  }
+  std::vector<int> fields(places.size(), -1);
+  for (auto [place, field] : places) {
+    if (place < 0 || place > static_cast<int>(fields.size()) || fields[place - 1] != -1) {
+      return MakeError(ErrorKind::kProtocol, "the columns' places in the replica identity are not 1 to n",
+                       "table " + ToString(name), "");
+    }
+    fields[place - 1] = field;
+  }
+  return fields;
+}
+
+std::shared_ptr<arrow::Array> BuildOpDictionary() {
+  arrow::StringBuilder builder;
+  auto status =
+      builder.AppendValues({"insert", "update_before", "update_after", "delete", "snapshot", "truncate"});
+  return status.ok() ? builder.Finish().ValueOrDie() : nullptr;
+}
+
+}  // namespace
+
+const char* MetadataColumnName(MetadataColumn column) {
+  switch (column) {
+    case MetadataColumn::kOp:
+      return "_op";
+    case MetadataColumn::kCommitLsn:
+      return "_commit_lsn";
+    case MetadataColumn::kLsn:
+      return "_lsn";
+    case MetadataColumn::kOrd:
+      return "_ord";
+    case MetadataColumn::kXid:
+      return "_xid";
+    case MetadataColumn::kCommitTs:
+      return "_commit_ts";
+    case MetadataColumn::kUnchanged:
+      return "_unchanged";
+    case MetadataColumn::kUnrepresentable:
+      return "_unrepresentable";
+  }
+  return "";
+}
+
+const char* MetadataColumnRole(MetadataColumn column) { return MetadataColumnName(column) + 1; }
+
+const std::shared_ptr<arrow::DataType>& MetadataColumnType(MetadataColumn column) {
+  static const auto op = arrow::dictionary(arrow::int8(), arrow::utf8());
+  static const auto commit_ts = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+  static const auto fields = arrow::list(arrow::field("item", arrow::int16()));
+  switch (column) {
+    case MetadataColumn::kOp:
+      return op;
+    case MetadataColumn::kOrd:
+      return arrow::uint16();
+    case MetadataColumn::kXid:
+      return arrow::uint32();
+    case MetadataColumn::kCommitTs:
+      return commit_ts;
+    case MetadataColumn::kUnchanged:
+    case MetadataColumn::kUnrepresentable:
+      return fields;
+    case MetadataColumn::kCommitLsn:
+    case MetadataColumn::kLsn:
+      break;
+  }
+  return arrow::uint64();
+}
+
+const std::shared_ptr<arrow::Array>& OpDictionary() {
+  static const std::shared_ptr<arrow::Array> dictionary = BuildOpDictionary();
+  return dictionary;
+}
+
+std::shared_ptr<arrow::Array> MakeOpColumn(const std::shared_ptr<arrow::Array>& codes) {
+  return std::make_shared<arrow::DictionaryArray>(MetadataColumnType(MetadataColumn::kOp), codes, OpDictionary());
+}
+
+std::shared_ptr<arrow::Schema> MakeChangeSchema(const arrow::FieldVector& columns,
+                                                const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
+  std::unordered_set<std::string> taken;
+  for (const auto& column : columns) taken.insert(column->name());
+  arrow::FieldVector fields = columns;
+  for (int i = 0; i < kMetadataColumnCount; ++i) {
+    auto column = static_cast<MetadataColumn>(i);
+    std::string name = MetadataColumnName(column);
+    while (taken.contains(name)) name.insert(0, 1, '_');
+    fields.push_back(arrow::field(name, MetadataColumnType(column), /*nullable=*/true,
+                                  arrow::key_value_metadata({kRoleKey}, {MetadataColumnRole(column)})));
+  }
+  return arrow::schema(std::move(fields), metadata);
+}
+
+arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(
+    TableName name, uint32_t relation_oid, uint64_t fingerprint, char replica_identity,
+    const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
+  auto table = std::make_shared<TableSchema>();
+  if (replica_identity != 'f' && replica_identity != 'n') {
+    ARROW_ASSIGN_OR_RAISE(table->key_fields, KeyFields(name, columns));
+  }
+  table->name = std::move(name);
+  table->relation_oid = relation_oid;
+  table->fingerprint = fingerprint;
+  table->replica_identity = replica_identity;
+  table->schema = MakeChangeSchema(columns, metadata);
+  table->column_count = static_cast<int>(columns.size());
+  return table;
+}
+
+}  // namespace arrowcdc
