@@ -15,6 +15,7 @@
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/error.h"
 #include "arrowcdc/sink.h"
+#include "src/change/table_schema.h"
 
 #define ASSERT_ARROW_OK(expression)                      \
   do {                                                   \
@@ -24,31 +25,12 @@
 
 namespace arrowcdc::testing {
 
-inline std::shared_ptr<arrow::Schema> WithMetadataColumns(arrow::FieldVector columns, const TableName& name) {
-  const auto add = [&](MetadataColumn column, std::shared_ptr<arrow::DataType> type) {
-    columns.push_back(arrow::field(MetadataColumnName(column), std::move(type)));
-  };
-  add(MetadataColumn::kOp, arrow::dictionary(arrow::int8(), arrow::utf8()));
-  add(MetadataColumn::kCommitLsn, arrow::uint64());
-  add(MetadataColumn::kLsn, arrow::uint64());
-  add(MetadataColumn::kOrd, arrow::uint16());
-  add(MetadataColumn::kXid, arrow::uint32());
-  add(MetadataColumn::kCommitTs, arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"));
-  add(MetadataColumn::kUnchanged, arrow::list(arrow::int16()));
-  add(MetadataColumn::kUnrepresentable, arrow::list(arrow::int16()));
-  return arrow::schema(std::move(columns),
-                       arrow::key_value_metadata({{"arrowcdc:schema", name.schema}, {"arrowcdc:table", name.table}}));
-}
-
 inline std::shared_ptr<const TableSchema> MakeTable(const TableName& name, const arrow::FieldVector& columns,
                                                     uint64_t fingerprint = 1) {
-  auto table = std::make_shared<TableSchema>();
-  table->name = name;
-  table->relation_oid = 16384;
-  table->fingerprint = fingerprint;
-  table->column_count = static_cast<int>(columns.size());
-  table->schema = WithMetadataColumns(columns, name);
-  return table;
+  return MakeTableSchema(
+             name, 16384, fingerprint, 'd', columns,
+             arrow::key_value_metadata({{"arrowcdc:schema", name.schema}, {"arrowcdc:table", name.table}}))
+      .ValueOrDie();
 }
 
 // What the metadata columns of a row say.
@@ -82,16 +64,8 @@ inline std::shared_ptr<arrow::Array> BuildUnchanged(const std::vector<RowMeta>& 
 // `columns`: the table's own, each with as many values as `rows`.
 inline ChangeBatch MakeBatch(std::shared_ptr<const TableSchema> table, const std::vector<RowMeta>& rows,
                              arrow::ArrayVector columns) {
-  static const auto ops = [] {
-    arrow::StringBuilder builder;
-    EXPECT_TRUE(
-        builder.AppendValues({"insert", "update_before", "update_after", "delete", "snapshot", "truncate"}).ok());
-    return builder.Finish().ValueOrDie();
-  }();
-  const auto codes =
-      BuildColumn<arrow::Int8Builder>(rows, [](const RowMeta& row) { return static_cast<int8_t>(row.op); });
-  columns.push_back(
-      arrow::DictionaryArray::FromArrays(arrow::dictionary(arrow::int8(), arrow::utf8()), codes, ops).ValueOrDie());
+  columns.push_back(MakeOpColumn(
+      BuildColumn<arrow::Int8Builder>(rows, [](const RowMeta& row) { return static_cast<int8_t>(row.op); })));
   columns.push_back(BuildColumn<arrow::UInt64Builder>(rows, [](const RowMeta& row) { return row.position.commit_lsn; }));
   columns.push_back(BuildColumn<arrow::UInt64Builder>(rows, [](const RowMeta& row) { return row.position.lsn; }));
   columns.push_back(BuildColumn<arrow::UInt16Builder>(rows, [](const RowMeta& row) { return row.position.ord; }));
