@@ -68,7 +68,10 @@ arrow::Result<std::string> TableDirectoryName(const TableName& name) {
     return MakeError(ErrorKind::kUnsupported, "a table without a name cannot have a directory", ToString(name), "");
   }
   if (encoded.size() <= kFileNameBytesMax) return encoded;
-  encoded = "~" + std::to_string(name.schema.size()) + "~" + Base64Url(name.schema + name.table);
+  encoded = '~';
+  encoded += std::to_string(name.schema.size());
+  encoded += '~';
+  encoded += Base64Url(name.schema + name.table);
   if (encoded.size() <= kFileNameBytesMax) return encoded;
   return MakeError(ErrorKind::kUnsupported,
                    "the name of table " + ToString(name) + " is too long for a directory name", ToString(name),
