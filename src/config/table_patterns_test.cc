@@ -230,6 +230,8 @@ Nodes RandomNodes(int depth, size_t least) {
     }
     // Without a repetition a wildcard that follows would be read as one.
     if (node.kind == Node::kClass || node.kind == Node::kGroup) RandomRepetition(&node);
+    // Two quoted pieces side by side are one, with a double quote in it.
+    if (!nodes.empty() && node.kind == Node::kQuoted && nodes.back().kind == Node::kQuoted) continue;
     nodes.push_back(node);
   }
   return nodes;
