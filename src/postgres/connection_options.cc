@@ -1,0 +1,124 @@
+// libpq is asked for the merged options through a connection attempt that it refuses before it opens a socket.
+#include "src/postgres/connection_options.h"
+
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+#include <libpq-fe.h>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+constexpr int kConnectTimeoutSeconds = 15;
+// No value that libpq knows: it stops at this option.
+constexpr char kRefusedValue[] = "arrowcdc-looks-only";
+
+using ConninfoOptions = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+
+// Only texts that cannot hold a piece of the connection string's values.
+std::string HarmlessText(const std::string& text) {
+  for (const char* harmless : {"definition of service", "service file", "could not match", "port number"}) {
+    if (text.find(harmless) != std::string::npos) return ": " + text.substr(0, text.find('\n'));
+  }
+  return "";
+}
+
+arrow::Status BadConninfo(const std::string& text) {
+  return MakeError(ErrorKind::kInvalidOption, "the connection string is not valid" + HarmlessText(text), "connection string",
+                   "write keywords (host=db.example dbname=shop user=cdc) or a URI (postgresql://cdc@db.example/shop); values "
+                   "with spaces stand in single quotes, special characters of a URI are percent-encoded");
+}
+
+// sslmode=prefer is libpq's default, too: look whether somebody asked for it.
+bool SslModeAskedFor(const std::string& conninfo) {
+  const char* variable = std::getenv("PGSSLMODE");
+  if (variable != nullptr && variable[0] != '\0') return true;
+  const ConninfoOptions options(PQconninfoParse(conninfo.c_str(), nullptr), PQconninfoFree);
+  for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    if (std::string_view(option->keyword) == "sslmode") return option->val != nullptr;
+  }
+  return false;
+}
+
+std::vector<std::string> SplitList(const std::string& list) {
+  std::vector<std::string> parts(1);
+  for (const char c : list) {
+    if (c == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+bool IsLocalAddress(std::string_view address) {
+  return address.empty() || address[0] == '/' || address[0] == '@' || address == "localhost" || address == "::1" ||
+         address.substr(0, 4) == "127.";
+}
+
+}  // namespace
+
+bool IsLocal(const std::string& hosts, const std::string& host_addresses) {
+  const std::vector<std::string> names = SplitList(hosts);
+  const std::vector<std::string> addresses = SplitList(host_addresses);
+  for (size_t i = 0; i < std::max(names.size(), addresses.size()); ++i) {
+    const std::string& address = i < addresses.size() ? addresses[i] : addresses.back();
+    const std::string& name = i < names.size() ? names[i] : names.back();
+    if (!IsLocalAddress(address.empty() ? name : address)) return false;
+  }
+  return true;
+}
+
+arrow::Result<std::map<std::string, std::string>> EffectiveOptions(const std::string& conninfo) {
+  const char* keywords[] = {"dbname", "channel_binding", nullptr};
+  const char* values[] = {conninfo.c_str(), kRefusedValue, nullptr};
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectStartParams(keywords, values, 1), PQfinish);
+  if (connection == nullptr) return arrow::Status::OutOfMemory("libpq could not allocate a connection");
+  const std::string text = PQerrorMessage(connection.get());
+  if (text.find(kRefusedValue) == std::string::npos) return BadConninfo(text);
+  const ConninfoOptions options(PQconninfo(connection.get()), PQconninfoFree);
+  std::map<std::string, std::string> effective;
+  for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    const std::string_view keyword = option->keyword;
+    if (option->val == nullptr || keyword == "password" || keyword == "sslpassword") continue;
+    effective[option->keyword] = option->val;
+  }
+  return effective;
+}
+
+arrow::Result<ConnectionOptions> MakeConnectionOptions(const std::string& conninfo, ConnectionMode mode) {
+  ARROW_ASSIGN_OR_RAISE(auto effective, EffectiveOptions(conninfo));
+  const std::string host = effective["host"];
+  const std::string host_address = effective["hostaddr"];
+  ConnectionOptions options;
+  options.server = (host.empty() ? (host_address.empty() ? "local socket" : host_address) : host) + ":" + effective["port"];
+  options.user = effective["user"];
+  options.database = effective["dbname"];
+  options.several_hosts = (host + host_address).find(',') != std::string::npos;
+  options.connect_timeout_seconds = std::atoi(effective["connect_timeout"].c_str());
+  if (options.connect_timeout_seconds <= 0) options.connect_timeout_seconds = kConnectTimeoutSeconds;
+
+  options.parameters = {{"dbname", conninfo},
+                        {"fallback_application_name", "arrowcdc"},
+                        {"client_encoding", "UTF8"},
+                        {"replication", mode == ConnectionMode::kReplication ? "database" : "false"}};
+  const auto add_default = [&](const char* keyword, const char* value) {
+    if (effective[keyword].empty()) options.parameters.emplace_back(keyword, value);
+  };
+  // A peer that vanished without a word is noticed within about a minute.
+  add_default("keepalives_idle", "30");
+  add_default("keepalives_interval", "10");
+  add_default("keepalives_count", "3");
+  add_default("tcp_user_timeout", "60000");
+  add_default("connect_timeout", std::to_string(kConnectTimeoutSeconds).c_str());
+  if (effective["sslmode"] == "prefer" && !SslModeAskedFor(conninfo) && !IsLocal(host, host_address)) {
+    options.parameters.emplace_back("sslmode", "verify-full");
+  }
+  return options;
+}
+
+}  // namespace arrowcdc::postgres
