@@ -320,6 +320,9 @@ arrow::Status ClassifyConnectionError(const std::string& text, bool needs_passwo
     return MakeError(ErrorKind::kAuthentication, message, Named("role", context.user),
                      "give the password in PGPASSWORD or ~/.pgpass (mode 0600)");
   }
+  if (Contains(text, " value: \"")) {
+    return MakeError(ErrorKind::kInvalidOption, message, "connection string", "correct this option of the connection string");
+  }
   const bool cut = ContainsAny(text, {"SSL SYSCALL", "closed the connection", "closed unexpectedly", "Connection refused"});
   if (!cut && ContainsAny(text, {"SSL", "certificate", "TLS", "root.crt"})) {
     const Finding finding = FindTls(text, context);

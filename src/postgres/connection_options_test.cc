@@ -1,0 +1,118 @@
+// What is added to a connection string, and that nothing the user said is overridden.
+#include "src/postgres/connection_options.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+// Sets a variable for one test and restores it.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
+  ~Variable() { unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+std::string Added(const std::string& conninfo, const std::string& keyword, ConnectionMode mode = ConnectionMode::kSql) {
+  const auto options = MakeConnectionOptions(conninfo, mode);
+  EXPECT_TRUE(options.ok()) << options.status().ToString();
+  std::string found;
+  for (const auto& [name, value] : options->parameters) {
+    if (name == keyword) found = value;
+  }
+  return found;
+}
+
+TEST(ConnectionOptions, LocalAddresses) {
+  EXPECT_TRUE(IsLocal("", ""));
+  EXPECT_TRUE(IsLocal("/var/run/postgresql", ""));
+  EXPECT_TRUE(IsLocal("@abstract", ""));
+  EXPECT_TRUE(IsLocal("localhost", ""));
+  EXPECT_TRUE(IsLocal("db.example", "127.0.0.1"));
+  EXPECT_TRUE(IsLocal("localhost,127.3.4.5,::1", ""));
+  EXPECT_FALSE(IsLocal("localhost,db.example", ""));
+  EXPECT_FALSE(IsLocal("localhost", "10.0.0.1"));
+  EXPECT_FALSE(IsLocal("localhost.example", ""));
+  EXPECT_FALSE(IsLocal("a,b", "127.0.0.1,"));
+}
+
+TEST(ConnectionOptions, RemoteServersAreVerified) {
+  for (const char* remote : {"host=db.example", "hostaddr=10.1.2.3", "postgresql://cdc@db.example/shop", "host=localhost,db.example"}) {
+    EXPECT_EQ(Added(remote, "sslmode"), "verify-full") << remote;
+  }
+  for (const char* local : {"host=/tmp", "host=localhost", "postgresql://[::1]/shop", "dbname=shop", "shop", ""}) {
+    EXPECT_EQ(Added(local, "sslmode"), "") << local;
+  }
+}
+
+TEST(ConnectionOptions, AUsersSslModeWins) {
+  EXPECT_EQ(Added("host=db.example sslmode=prefer", "sslmode"), "");
+  EXPECT_EQ(Added("host=db.example sslmode=require", "sslmode"), "");
+  EXPECT_EQ(Added("postgresql://db.example/shop?sslmode=disable", "sslmode"), "");
+  const Variable mode("PGSSLMODE", "prefer");
+  EXPECT_EQ(Added("host=db.example", "sslmode"), "");
+}
+
+TEST(ConnectionOptions, HostFromTheEnvironmentCounts) {
+  const Variable host("PGHOST", "db.example");
+  EXPECT_EQ(Added("dbname=shop", "sslmode"), "verify-full");
+}
+
+TEST(ConnectionOptions, ServiceFileCounts) {
+  const std::string path = testing::TempDir() + "pg_service_" + std::to_string(getpid());
+  std::ofstream(path) << "[shop]\nhost=db.example\nsslmode=verify-ca\nkeepalives_idle=7\n[plain]\nhost=db.example\n";
+  const Variable file("PGSERVICEFILE", path);
+  EXPECT_EQ(Added("service=shop", "sslmode"), "");
+  EXPECT_EQ(Added("service=shop", "keepalives_idle"), "");
+  EXPECT_EQ(Added("service=plain", "sslmode"), "verify-full");
+  EXPECT_NE(MakeConnectionOptions("service=none", ConnectionMode::kSql).status().message().find("definition of service"),
+            std::string::npos);
+  std::remove(path.c_str());
+}
+
+TEST(ConnectionOptions, Defaults) {
+  EXPECT_EQ(Added("host=/tmp", "keepalives_idle"), "30");
+  EXPECT_EQ(Added("host=/tmp keepalives_idle=5", "keepalives_idle"), "");
+  EXPECT_EQ(Added("host=/tmp", "tcp_user_timeout"), "60000");
+  EXPECT_EQ(Added("host=/tmp tcp_user_timeout=1", "tcp_user_timeout"), "");
+  EXPECT_EQ(Added("host=/tmp", "fallback_application_name"), "arrowcdc");
+  EXPECT_EQ(Added("host=/tmp", "client_encoding"), "UTF8");
+  EXPECT_EQ(Added("host=/tmp replication=true", "replication"), "false");
+  EXPECT_EQ(Added("host=/tmp", "replication", ConnectionMode::kReplication), "database");
+}
+
+TEST(ConnectionOptions, ForMessages) {
+  const auto options = MakeConnectionOptions("postgresql://cdc:hunter2@db.example:5433/shop", ConnectionMode::kSql).ValueOrDie();
+  EXPECT_EQ(options.server, "db.example:5433");
+  EXPECT_EQ(options.user, "cdc");
+  EXPECT_EQ(options.database, "shop");
+  EXPECT_FALSE(options.several_hosts);
+}
+
+TEST(ConnectionOptions, BadConninfoIsRefusedWithoutItsText) {
+  for (const char* bad : {"host=db.example password=hunter2 hunter2", "hunter2=x host=/tmp", "postgresql://u:hunter2@[::1/db",
+                          "postgresql://u:hun%ter2@h/db", "password='hunter2", "postgresql://h/db?hunter2=1"}) {
+    const arrow::Status status = MakeConnectionOptions(bad, ConnectionMode::kSql).status();
+    ASSERT_FALSE(status.ok()) << bad;
+    EXPECT_EQ(GetErrorDetail(status)->kind(), ErrorKind::kInvalidOption);
+    EXPECT_EQ(status.ToString().find("hun"), std::string::npos) << status.ToString();
+    EXPECT_FALSE(GetErrorDetail(status)->remedy().empty());
+  }
+}
+
+TEST(ConnectionOptions, PasswordIsNotAmongTheEffectiveOptions) {
+  const auto effective = EffectiveOptions("host=/tmp password=hunter2 user=x").ValueOrDie();
+  EXPECT_EQ(effective.count("password"), 0u);
+  EXPECT_EQ(effective.at("user"), "x");
+}
+
+}  // namespace
+}  // namespace arrowcdc::postgres
