@@ -1,0 +1,250 @@
+// Values into columns, type by type.
+#include "plugin/appenders.h"
+
+#include <stdlib.h>
+
+#include "plugin/jsonb_text.h"
+#include "plugin/numeric.h"
+#include "plugin/text.h"
+
+namespace arrowcdc::plugin {
+
+namespace {
+
+constexpr int64_t kDayUs = 86400000000;
+constexpr int32_t kUnixEpochOffsetDays = 10957;
+constexpr int kElementsBetweenChecks = 4096;
+
+// Follows pointers into memory and decompresses.
+struct varlena* PlainVarlena(Datum value) {
+  auto* attribute = reinterpret_cast<struct varlena*>(DatumGetPointer(value));
+  while (VARATT_IS_EXTERNAL_INDIRECT(attribute)) {
+    struct varatt_indirect redirect;
+    VARATT_EXTERNAL_GET_POINTER(redirect, attribute);
+    attribute = redirect.pointer;
+  }
+  if (VARATT_IS_EXTERNAL(attribute) || VARATT_IS_COMPRESSED(attribute)) attribute = detoast_attr(attribute);
+  return attribute;
+}
+
+// The value with an aligned four-byte header. A short one is copied; `level` keeps an array apart from its elements.
+struct varlena* AlignedVarlena(Session* session, Datum value, int level) {
+  struct varlena* const plain = PlainVarlena(value);
+  if (!VARATT_IS_SHORT(plain)) return plain;
+  const size_t size = VARSIZE_SHORT(plain) - VARHDRSZ_SHORT;
+  auto* copy = reinterpret_cast<struct varlena*>(session->aligned[level]);
+  SET_VARSIZE(copy, size + VARHDRSZ);
+  memcpy(VARDATA(copy), VARDATA_SHORT(plain), size);
+  return copy;
+}
+
+bool ReadNumericDatum(Datum value, NumericValue* out) {
+  const Slice slice = OpenVarlena(value);
+  return ReadNumeric(slice.data, slice.size, out);
+}
+
+size_t NumericIntoScratch(Session* session, const NumericValue& value) {
+  session->scratch.size = 0;
+  Reserve(session->context, &session->scratch, NumericTextBytesMax(value) + 1);
+  return NumericToText(value, reinterpret_cast<char*>(session->scratch.data));
+}
+
+}  // namespace
+
+Slice OpenVarlena(Datum value) {
+  const struct varlena* const plain = PlainVarlena(value);
+  return {reinterpret_cast<const uint8_t*>(VARDATA_ANY(plain)), VARSIZE_ANY_EXHDR(plain)};
+}
+
+bool AppendBoolValue(Session*, Column* column, Datum value) {
+  AppendBool(column, DatumGetBool(value));
+  return true;
+}
+
+bool AppendCharValue(Session*, Column* column, Datum value) {
+  AppendScalar(column, static_cast<uint8_t>(DatumGetChar(value)));
+  return true;
+}
+
+bool AppendInt16Value(Session*, Column* column, Datum value) {
+  AppendScalar(column, DatumGetInt16(value));
+  return true;
+}
+
+bool AppendInt32Value(Session*, Column* column, Datum value) {
+  AppendScalar(column, DatumGetInt32(value));
+  return true;
+}
+
+bool AppendInt64Value(Session*, Column* column, Datum value) {
+  AppendScalar(column, DatumGetInt64(value));
+  return true;
+}
+
+bool AppendMoneyValue(Session*, Column* column, Datum value) {
+  AppendScalar(column, static_cast<__int128>(DatumGetInt64(value)));
+  return true;
+}
+
+bool AppendDateValue(Session*, Column* column, Datum value) {
+  const DateADT date = DatumGetDateADT(value);
+  int32_t days;
+  if (DATE_NOT_FINITE(date) || __builtin_add_overflow(date, kUnixEpochOffsetDays, &days)) return false;
+  AppendScalar(column, days);
+  return true;
+}
+
+bool AppendTimestampValue(Session*, Column* column, Datum value) {
+  const Timestamp timestamp = DatumGetTimestamp(value);
+  int64_t us;
+  if (TIMESTAMP_NOT_FINITE(timestamp) ||
+      __builtin_add_overflow(timestamp, static_cast<int64_t>(kUnixEpochOffsetUs), &us)) {
+    return false;
+  }
+  AppendScalar(column, us);
+  return true;
+}
+
+bool AppendTimeValue(Session*, Column* column, Datum value) {
+  const int64_t us = DatumGetTimeADT(value);
+  if (us < 0 || us >= kDayUs) return false;
+  AppendScalar(column, us);
+  return true;
+}
+
+bool AppendTimeTzValue(Session*, Column* column, Datum value) {
+  const TimeTzADT* const time = DatumGetTimeTzADTP(value);
+  if (time->time < 0 || time->time >= kDayUs) return false;
+  AppendScalar(&column->children[0], static_cast<int64_t>(time->time));
+  AppendScalar(&column->children[1], static_cast<int32_t>(-time->zone));  // PostgreSQL counts west of UTC
+  MarkValid(column);
+  return true;
+}
+
+bool AppendIntervalValue(Session*, Column* column, Datum value) {
+  struct MonthDayNano {
+    int32_t months;
+    int32_t days;
+    int64_t nanoseconds;
+  };
+  const Interval* const interval = DatumGetIntervalP(value);
+  MonthDayNano out{interval->month, interval->day, 0};
+  // The infinite intervals of 17 have the extreme time, so that they end here too.
+  if (__builtin_mul_overflow(static_cast<int64_t>(interval->time), static_cast<int64_t>(1000), &out.nanoseconds)) {
+    return false;
+  }
+  AppendScalar(column, out);
+  return true;
+}
+
+bool AppendUuidValue(Session*, Column* column, Datum value) {
+  memcpy(FixedSlot(column), DatumGetPointer(value), UUID_LEN);
+  MarkValid(column);
+  return true;
+}
+
+bool AppendByteaValue(Session* session, Column* column, Datum value) {
+  const Slice slice = OpenVarlena(value);
+  return AppendBytes(session, column, slice.data, slice.size);
+}
+
+bool AppendTextValue(Session* session, Column* column, Datum value) {
+  const Slice slice = OpenVarlena(value);
+  return AppendText(session, column, reinterpret_cast<const char*>(slice.data), slice.size);
+}
+
+bool AppendNameValue(Session* session, Column* column, Datum value) {
+  const char* const name = NameStr(*DatumGetName(value));
+  return AppendText(session, column, name, strnlen(name, NAMEDATALEN));
+}
+
+bool AppendJsonbValue(Session* session, Column* column, Datum value) {
+  auto* const jsonb = reinterpret_cast<Jsonb*>(AlignedVarlena(session, value, 1));
+  if (session->text_mode == TextMode::kUtf8) {
+    const size_t before = column->data.size;
+    if (!JsonbToText(&jsonb->root, column->context, &column->data, kColumnBytesMax) ||
+        column->data.size > kColumnBytesMax) {
+      column->data.size = before;
+      return false;
+    }
+    session->row_bytes += column->data.size - before;
+    PushOffset(column, static_cast<int64_t>(column->data.size));
+    MarkValid(column);
+    return true;
+  }
+  session->scratch.size = 0;
+  return JsonbToText(&jsonb->root, session->context, &session->scratch, kColumnBytesMax) &&
+         AppendText(session, column, reinterpret_cast<const char*>(session->scratch.data), session->scratch.size);
+}
+
+bool AppendDecimalValue(Session*, Column* column, Datum value) {
+  NumericValue numeric;
+  uint8_t integer[32];
+  if (!ReadNumericDatum(value, &numeric)) return false;
+  const bool fits = column->type == format::ArrowTypeId::kDecimal128
+                        ? NumericToDecimal128(numeric, column->precision, column->scale, integer)
+                        : NumericToDecimal256(numeric, column->precision, column->scale, integer);
+  if (!fits) return false;
+  memcpy(FixedSlot(column), integer, column->width);
+  MarkValid(column);
+  return true;
+}
+
+bool AppendNumericTextValue(Session* session, Column* column, Datum value) {
+  NumericValue numeric;
+  if (!ReadNumericDatum(value, &numeric)) return false;
+  const size_t size = NumericIntoScratch(session, numeric);
+  return AppendBytes(session, column, session->scratch.data, size);
+}
+
+bool AppendNumericDoubleValue(Session* session, Column* column, Datum value) {
+  NumericValue numeric;
+  if (!ReadNumericDatum(value, &numeric)) return false;
+  const size_t size = NumericIntoScratch(session, numeric);
+  session->scratch.data[size] = '\0';
+  const double number = strtod(reinterpret_cast<const char*>(session->scratch.data), nullptr);
+  if (numeric.kind == NumericKind::kFinite && __builtin_isinf(number)) return false;
+  AppendScalar(column, number);
+  return true;
+}
+
+bool AppendArrayValue(Session* session, Column* column, Datum value) {
+  auto* const array = reinterpret_cast<ArrayType*>(AlignedVarlena(session, value, 0));
+  int count = 0;
+  if (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] == 1) {
+    count = ARR_DIMS(array)[0];
+  } else if (ARR_NDIM(array) != 0) {
+    return false;
+  }
+
+  Column* const elements = &column->children[0];
+  const int64_t length_before = elements->length;
+  const int64_t nulls_before = elements->null_count;
+  const uint64_t bytes_before = session->row_bytes;
+  const bits8* const nulls = ARR_NULLBITMAP(array);
+  char* p = ARR_DATA_PTR(array);
+
+  for (int i = 0; i < count; ++i) {
+    if (i % kElementsBetweenChecks == kElementsBetweenChecks - 1) CHECK_FOR_INTERRUPTS();
+    if (nulls != nullptr && (nulls[i >> 3] & (1 << (i & 7))) == 0) {
+      AppendNull(elements);
+      continue;
+    }
+    const bool points_elsewhere = column->element_length == -1 && VARATT_IS_EXTERNAL_ONDISK(p);
+    if (points_elsewhere ||
+        !elements->append(session, elements, fetch_att(p, column->element_by_value, column->element_length))) {
+      TruncateColumn(elements, length_before, nulls_before);
+      session->row_bytes = bytes_before;
+      return false;
+    }
+    p = att_addlength_pointer(p, column->element_length, p);
+    p = reinterpret_cast<char*>(att_align_nominal(p, column->element_align));
+  }
+  // What an element takes besides variable-length data is the same for all types of the table within a few bytes.
+  session->row_bytes += static_cast<uint64_t>(count) * static_cast<uint64_t>(elements->width > 0 ? elements->width : 4);
+  PushOffset(column, elements->length);
+  MarkValid(column);
+  return true;
+}
+
+}  // namespace arrowcdc::plugin

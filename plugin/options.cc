@@ -1,0 +1,172 @@
+// Parsing the options of START_REPLICATION.
+#include "plugin/options.h"
+
+#include "format/frame.h"
+
+extern "C" {
+#include "lib/stringinfo.h"
+}
+
+namespace arrowcdc::plugin {
+
+namespace {
+
+// Longer values are refused before anything looks into them (a publication name has at most 63 bytes).
+constexpr size_t kValueBytesMax = 1 << 20;
+
+[[noreturn]] void RaiseBadValue(const char* name, const char* wanted) {
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("wal2arrow cannot use the value of option \"%s\"", name), errhint("It takes %s.", wanted)));
+  pg_unreachable();
+}
+
+// Decimal digits only; what does not fit in 64 bits becomes the largest number.
+bool ParseNumber(const char** text, uint64_t* out) {
+  const char* p = *text;
+  if (*p < '0' || *p > '9') return false;
+  uint64_t value = 0;
+  for (; *p >= '0' && *p <= '9'; ++p) {
+    const uint64_t digit = static_cast<uint64_t>(*p - '0');
+    value = value > (UINT64_MAX - digit) / 10 ? UINT64_MAX : value * 10 + digit;
+  }
+  *text = p;
+  *out = value;
+  return true;
+}
+
+uint64_t ParseWholeNumber(const char* name, const char* text) {
+  uint64_t value = 0;
+  if (!ParseNumber(&text, &value) || *text != '\0') RaiseBadValue(name, "a whole number");
+  return value;
+}
+
+bool SkipPrefix(const char** text, const char* prefix) {
+  const size_t bytes = strlen(prefix);
+  if (strncmp(*text, prefix, bytes) != 0) return false;
+  *text += bytes;
+  return true;
+}
+
+void ParseNumeric(const char* text, Options* options) {
+  const char* const wanted = "\"text\", \"double\" or \"decimal(P,S)\" with 1 <= P <= 76 and 0 <= S <= P";
+  uint64_t precision = 0;
+  uint64_t scale = 0;
+  if (strcmp(text, "text") == 0) {
+    options->numeric_as = NumericAs::kText;
+  } else if (strcmp(text, "double") == 0) {
+    options->numeric_as = NumericAs::kDouble;
+  } else if (SkipPrefix(&text, "decimal(") && ParseNumber(&text, &precision) && SkipPrefix(&text, ",") &&
+             ParseNumber(&text, &scale) && strcmp(text, ")") == 0 && precision >= 1 && precision <= 76 &&
+             scale <= precision) {
+    options->numeric_as = NumericAs::kDecimal;
+    options->numeric_precision = static_cast<int32_t>(precision);
+    options->numeric_scale = static_cast<int32_t>(scale);
+  } else {
+    RaiseBadValue("numeric", wanted);
+  }
+}
+
+enum OptionId { kProtoMin, kProtoMax, kPublicationNames, kBatchBytes, kNumeric, kOptionCount };
+constexpr const char* kOptionNames[kOptionCount] = {"proto_min", "proto_max", "publication_names", "batch_bytes",
+                                                    "numeric"};
+
+OptionId FindOption(const char* name) {
+  for (int i = 0; i < kOptionCount; ++i) {
+    if (strcmp(name, kOptionNames[i]) == 0) return static_cast<OptionId>(i);
+  }
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow has no option \"%.63s\"", name),
+                  errhint("It has proto_min, proto_max, publication_names, batch_bytes and numeric.")));
+  pg_unreachable();
+}
+
+void CheckProtocol(uint64_t proto_min, uint64_t proto_max) {
+  if (proto_min <= format::kProtocolVersion && proto_max >= format::kProtocolVersion) return;
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("the client speaks wal2arrow protocol " UINT64_FORMAT " to " UINT64_FORMAT
+                         ", this server %u to %u",
+                         proto_min, proto_max, format::kProtocolVersion, format::kProtocolVersion),
+                  errhint("Install versions of client and plugin that have a protocol in common.")));
+}
+
+}  // namespace
+
+Options ParseOptions(List* given) {
+  Options options{};
+  options.protocol = format::kProtocolVersion;
+  options.batch_bytes = kBatchBytesDefault;
+  options.numeric_as = NumericAs::kText;
+  uint64_t proto_min = format::kProtocolVersion;
+  uint64_t proto_max = format::kProtocolVersion;
+  bool seen[kOptionCount] = {};
+
+  ListCell* cell;
+  foreach (cell, given) {
+    const DefElem* element = static_cast<const DefElem*>(lfirst(cell));
+    const OptionId id = FindOption(element->defname);
+    const char* const name = kOptionNames[id];
+    if (seen[id]) {
+      ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("wal2arrow option \"%s\" is given twice", name)));
+    }
+    seen[id] = true;
+    if (element->arg == nullptr || !IsA(element->arg, String)) RaiseBadValue(name, "a value");
+    const char* const value = strVal(element->arg);
+    if (strnlen(value, kValueBytesMax + 1) > kValueBytesMax) RaiseBadValue(name, "at most 1 MiB of text");
+
+    switch (id) {
+      case kProtoMin:
+        proto_min = ParseWholeNumber(name, value);
+        break;
+      case kProtoMax:
+        proto_max = ParseWholeNumber(name, value);
+        break;
+      case kPublicationNames:
+        if (!SplitIdentifierString(pstrdup(value), ',', &options.publication_names)) {
+          RaiseBadValue(name, "names separated by commas, in double quotes where SQL needs them");
+        }
+        break;
+      case kBatchBytes:
+        options.batch_bytes = ParseWholeNumber(name, value);
+        break;
+      case kNumeric:
+        ParseNumeric(value, &options);
+        break;
+      case kOptionCount:
+        break;
+    }
+  }
+  if (seen[kProtoMin] && !seen[kProtoMax] && proto_min > proto_max) proto_max = proto_min;
+  CheckProtocol(proto_min, proto_max);
+  if (options.publication_names == NIL) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow needs the option publication_names"),
+                    errhint("Name one or more publications of this database: publication_names 'cdc'.")));
+  }
+  if (options.batch_bytes < kBatchBytesMin) options.batch_bytes = kBatchBytesMin;
+  if (options.batch_bytes > kBatchBytesMax) options.batch_bytes = kBatchBytesMax;
+  return options;
+}
+
+char* DescribeOptions(const Options& options) {
+  StringInfoData text;
+  initStringInfo(&text);
+  appendStringInfo(&text, "proto=%u\npublication_names=", options.protocol);
+  ListCell* cell;
+  foreach (cell, options.publication_names) {
+    if (cell != list_head(options.publication_names)) appendStringInfoChar(&text, ',');
+    appendStringInfoString(&text, static_cast<const char*>(lfirst(cell)));
+  }
+  appendStringInfo(&text, "\nbatch_bytes=" UINT64_FORMAT "\n", options.batch_bytes);
+  switch (options.numeric_as) {
+    case NumericAs::kText:
+      appendStringInfoString(&text, "numeric=text\n");
+      break;
+    case NumericAs::kDouble:
+      appendStringInfoString(&text, "numeric=double\n");
+      break;
+    case NumericAs::kDecimal:
+      appendStringInfo(&text, "numeric=decimal(%d,%d)\n", options.numeric_precision, options.numeric_scale);
+      break;
+  }
+  return text.data;
+}
+
+}  // namespace arrowcdc::plugin

@@ -1,0 +1,34 @@
+// The options of START_REPLICATION. Text from the client: nothing in it may do more than end in an ERROR.
+#pragma once
+
+#include <cstdint>
+
+#include "plugin/pg.h"
+
+namespace arrowcdc::plugin {
+
+enum class NumericAs : uint8_t { kText, kDouble, kDecimal };
+
+struct Options {
+  uint16_t protocol;
+  List* publication_names;  // of char*
+  uint64_t batch_bytes;
+  NumericAs numeric_as;     // numeric without a precision
+  int32_t numeric_precision;
+  int32_t numeric_scale;
+};
+
+inline constexpr uint64_t kBatchBytesDefault = 256 << 10;
+inline constexpr uint64_t kBatchBytesMin = 4 << 10;
+inline constexpr uint64_t kBatchBytesMax = 16 << 20;
+// All open batches together are flushed at this many times batch_bytes.
+inline constexpr uint64_t kOpenBatches = 8;
+
+// Errors: ERROR for an unknown option (by its name only), one given twice, a value that cannot be read, no
+// publication_names, or no common protocol version. Lists are allocated in the current context.
+Options ParseOptions(List* given);
+
+// "name=value" lines of the options in force, in the current context.
+char* DescribeOptions(const Options& options);
+
+}  // namespace arrowcdc::plugin

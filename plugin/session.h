@@ -1,0 +1,87 @@
+// What one decoding session knows. Lives in a child context of the decoding context and dies with it; the only static
+// that points here is cleared by a reset callback (cache_invalidation.cc).
+#pragma once
+
+#include "format/frame.h"
+#include "plugin/column.h"
+#include "plugin/options.h"
+#include "plugin/pg.h"
+
+namespace arrowcdc::plugin {
+
+struct RelationEntry;
+struct PublishedTable;
+
+enum class TextMode : uint8_t {
+  kUtf8,     // the database is UTF8: values are valid as they are
+  kVerify,   // SQL_ASCII: bytes without a meaning; what is not UTF-8 has no Arrow form
+  kConvert,  // converted to UTF-8
+};
+
+struct Transaction {
+  uint64_t commit_lsn;
+  int64_t commit_ts;  // microseconds since 1970-01-01 UTC
+  TransactionId xid;
+  bool sent;          // frames of it are on their way
+};
+
+struct Session {
+  LogicalDecodingContext* decoding;
+  Options options;
+
+  MemoryContext context;       // this struct
+  MemoryContext change_cxt;    // one change; reset after each
+  MemoryContext cache_cxt;     // relations, tables, schemas; bounded
+  MemoryContext publications_cxt;
+
+  // Publications and caches, see publication.h and relation_cache.h.
+  List* publications;
+  bool publications_valid;
+  HTAB* entries;       // RelationEntry by relation
+  HTAB* published;     // PublishedRelation by the relation rows are published as
+  HTAB* tables;        // PublishedTable by fingerprint
+  uint64_t epoch;      // entries built in an earlier one are stale
+  uint8_t* watched;    // bits of the catalog rows (types, schemas) that entries depend on
+  RelationEntry* last_entry;
+
+  // Frames.
+  bool hello_sent;
+  uint32_t sequence;
+  uint64_t safe_lsn;
+  Buffer header;
+  format::ByteBuffer metadata;
+
+  // Open batches, in the order in which they were opened.
+  PublishedTable* open_first;
+  PublishedTable* open_last;
+  uint64_t open_bytes;
+  uint64_t kept_bytes;     // memory that idle tables keep
+  uint64_t row_bytes;      // variable-length bytes of the row being appended
+
+  Transaction transaction;
+  uint64_t record_lsn;     // WAL record of the last change
+  uint32_t record_rows;    // rows of it so far
+  uint32_t skipped_changes;
+
+  // Text.
+  TextMode text_mode;
+  int encoding;
+  bool conversion_ready;
+  FmgrInfo conversion;
+  Buffer scratch;
+
+  int money_digits;        // -1: not asked yet
+  int guc_nest_level;      // 0: settings were made for the whole backend
+
+  // Aligned copies of short varlenas: [0] arrays, [1] their elements and everything else.
+  alignas(8) uint8_t aligned[2][136];
+
+  Datum new_values[MaxTupleAttributeNumber];
+  Datum old_values[MaxTupleAttributeNumber];
+  bool new_nulls[MaxTupleAttributeNumber];
+  bool old_nulls[MaxTupleAttributeNumber];
+};
+
+inline constexpr uint64_t kUnixEpochOffsetUs = 946684800000000ull;  // 2000-01-01, PostgreSQL's epoch
+
+}  // namespace arrowcdc::plugin

@@ -1,0 +1,95 @@
+// Values by their output function.
+#include "plugin/text_output.h"
+
+#include "plugin/appenders.h"
+#include "plugin/text.h"
+
+extern "C" {
+#include "utils/resowner.h"
+}
+
+namespace arrowcdc::plugin {
+
+namespace {
+
+// The text of a larger value may pass what palloc gives (a bit string grows eightfold): such a call can raise too.
+constexpr size_t kSafeBytesMax = 16 << 20;
+
+bool MustRethrow(int sqlerrcode) {
+  return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK) ||
+         ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
+         sqlerrcode == ERRCODE_OUT_OF_MEMORY || sqlerrcode == ERRCODE_DISK_FULL;
+}
+
+char* CallOutput(TextOutput* output, Datum value) {
+  if (!output->ready) {
+    fmgr_info_cxt(output->function, &output->info, output->context);
+    output->ready = true;
+  }
+  return OutputFunctionCall(&output->info, value);
+}
+
+char* CallOutputGuarded(TextOutput* output, Datum value) {
+  const MemoryContext context = CurrentMemoryContext;
+  const ResourceOwner owner = CurrentResourceOwner;
+  char* volatile text = nullptr;
+
+  BeginInternalSubTransaction(nullptr);
+  MemoryContextSwitchTo(context);
+  PG_TRY();
+  {
+    text = CallOutput(output, value);
+    ReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+  }
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(context);
+    ErrorData* const error = CopyErrorData();
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+    if (MustRethrow(error->sqlerrcode)) ReThrowError(error);
+    FreeErrorData(error);
+    text = nullptr;
+  }
+  PG_END_TRY();
+  return text;
+}
+
+}  // namespace
+
+char* OutputText(TextOutput* output, Datum value) {
+  if (output->builtin && (!output->varlena || toast_raw_datum_size(value) <= kSafeBytesMax)) {
+    return CallOutput(output, value);
+  }
+  return CallOutputGuarded(output, value);
+}
+
+bool AppendOutputValue(Session* session, Column* column, Datum value) {
+  char* const text = OutputText(column->output, value);
+  if (text == nullptr) return false;
+  const bool appended = column->output->builtin ? AppendText(session, column, text, strlen(text))
+                                                : AppendUntrustedText(session, column, text, strlen(text));
+  pfree(text);
+  return appended;
+}
+
+bool AppendEnumValue(Session* session, Column* column, Datum value) {
+  const HeapTuple tuple = SearchSysCache1(ENUMOID, value);
+  if (!HeapTupleIsValid(tuple)) return false;
+  const char* const label = NameStr(reinterpret_cast<Form_pg_enum>(GETSTRUCT(tuple))->enumlabel);
+  const bool appended = AppendText(session, column, label, strlen(label));
+  ReleaseSysCache(tuple);
+  return appended;
+}
+
+bool AppendXmlValue(Session* session, Column* column, Datum value) {
+  const Slice slice = OpenVarlena(value);
+  if (slice.size >= 5 && memcmp(slice.data, "<?xml", 5) == 0) return AppendOutputValue(session, column, value);
+  return AppendText(session, column, reinterpret_cast<const char*>(slice.data), slice.size);
+}
+
+}  // namespace arrowcdc::plugin
