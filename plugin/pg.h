@@ -9,6 +9,7 @@ extern "C" {
 #include "access/tupmacs.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_language.h"

@@ -2,6 +2,7 @@
 // that points here is cleared by a reset callback (cache_invalidation.cc).
 #pragma once
 
+#include "format/byte_buffer.h"
 #include "format/frame.h"
 #include "plugin/column.h"
 #include "plugin/options.h"
@@ -48,7 +49,7 @@ struct Session {
   bool hello_sent;
   uint32_t sequence;
   uint64_t safe_lsn;
-  Buffer header;
+  format::ByteBuffer header;
   format::ByteBuffer metadata;
 
   // Open batches, in the order in which they were opened.

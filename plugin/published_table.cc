@@ -1,0 +1,229 @@
+// Versions of published tables and their Arrow schemas.
+#include "plugin/published_table.h"
+
+#include "plugin/appenders.h"
+#include "plugin/byte_buffer_pg.h"
+#include "plugin/text.h"
+#include "plugin/type_map.h"
+
+namespace arrowcdc::plugin {
+
+namespace {
+
+using format::ArrowTypeId;
+using format::Field;
+using format::KeyValue;
+
+constexpr int32_t kFieldMetadataMax = 7;
+
+// Places of the replica identity's columns, by attribute number - 1; 0: not part of it.
+int16* KeyPlaces(Relation published) {
+  const int natts = RelationGetNumberOfAttributes(published);
+  auto* places = static_cast<int16*>(palloc0(sizeof(int16) * static_cast<size_t>(Max(natts, 1))));
+  const char identity = published->rd_rel->relreplident;
+  if (identity != REPLICA_IDENTITY_DEFAULT && identity != REPLICA_IDENTITY_INDEX) return places;
+  const Oid index_oid = RelationGetReplicaIndex(published);
+  if (!OidIsValid(index_oid)) return places;
+  const Relation index = RelationIdGetRelation(index_oid);
+  if (!RelationIsValid(index)) return places;
+  for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
+    const int attnum = index->rd_index->indkey.values[i];
+    if (attnum >= 1 && attnum <= natts) places[attnum - 1] = static_cast<int16>(i + 1);
+  }
+  RelationClose(index);
+  return places;
+}
+
+char* TypeName(Session* session, Oid type) {
+  const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+  if (!HeapTupleIsValid(tuple)) return pstrdup("unknown");
+  char* const name = NameToUtf8(session, NameStr(reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typname));
+  ReleaseSysCache(tuple);
+  return name;
+}
+
+char* SchemaName(Session* session, Relation published) {
+  const char* const name = get_namespace_name(RelationGetNamespace(published));
+  return NameToUtf8(session, name == nullptr ? "" : name);
+}
+
+void FillField(const Column* column, const char* name, Field* field);
+
+// A list's child is "item"; the only struct is timetz.
+Field* ChildFields(const Column* column) {
+  static constexpr const char* kTimeTzNames[2] = {"time", "offset_s"};
+  auto* fields = static_cast<Field*>(palloc0(sizeof(Field) * static_cast<size_t>(column->children_count)));
+  for (int32_t i = 0; i < column->children_count; ++i) {
+    FillField(&column->children[i], column->layout == Layout::kList ? "item" : kTimeTzNames[i], &fields[i]);
+  }
+  return fields;
+}
+
+void FillField(const Column* column, const char* name, Field* field) {
+  *field = Field{};
+  field->name = name;
+  field->type = column->type;
+  field->utc = column->utc;
+  field->byte_width = column->width;
+  field->precision = column->precision;
+  field->scale = column->scale;
+  if (column->children_count > 0) {
+    field->children = ChildFields(column);
+    field->children_count = column->children_count;
+  }
+  if (column->extension != nullptr) {
+    auto* metadata = static_cast<KeyValue*>(palloc(sizeof(KeyValue) * 2));
+    metadata[0] = KeyValue{"ARROW:extension:name", column->extension};
+    metadata[1] = KeyValue{"ARROW:extension:metadata", ""};
+    field->metadata = metadata;
+    field->metadata_count = 2;
+  }
+}
+
+void AddColumnMetadata(Session* session, const Form_pg_attribute attribute, int16 key_place, Field* field) {
+  auto* metadata = static_cast<KeyValue*>(palloc(sizeof(KeyValue) * kFieldMetadataMax));
+  int32_t count = 0;
+  metadata[count++] = KeyValue{"ADBC:postgresql:typname", TypeName(session, attribute->atttypid)};
+  metadata[count++] = KeyValue{"arrowcdc:typoid", psprintf("%u", attribute->atttypid)};
+  metadata[count++] = KeyValue{"arrowcdc:typmod", psprintf("%d", attribute->atttypmod)};
+  metadata[count++] = KeyValue{"PARQUET:field_id", psprintf("%d", attribute->attnum)};
+  if (key_place > 0) metadata[count++] = KeyValue{"arrowcdc:key", psprintf("%d", key_place)};
+  for (int32_t i = 0; i < field->metadata_count; ++i) metadata[count++] = field->metadata[i];
+  field->metadata = metadata;
+  field->metadata_count = count;
+}
+
+// The name of a metadata column: as many further underscores as make it differ from every column of the table.
+char* FreeName(const char* name, const Field* fields, int32_t count) {
+  char* candidate = pstrdup(name);
+  for (int32_t i = 0; i < count; ++i) {
+    if (strcmp(fields[i].name, candidate) != 0) continue;
+    candidate = psprintf("_%s", candidate);
+    i = -1;
+  }
+  return candidate;
+}
+
+struct MetadataColumn {
+  const char* name;
+  const char* role;
+  ArrowTypeId type;
+  int32_t width;
+};
+constexpr MetadataColumn kMetadata[kMetadataColumns] = {
+    {"_op", "op", ArrowTypeId::kInt8, 1},
+    {"_lsn", "lsn", ArrowTypeId::kUint64, 8},
+    {"_ord", "ord", ArrowTypeId::kUint16, 2},
+};
+
+void PlanMetadataColumn(const MetadataColumn& metadata, Column* column) {
+  column->layout = Layout::kFixed;
+  column->type = metadata.type;
+  column->width = metadata.width;
+}
+
+// Bytes every row takes in the column whatever its value, validity left out.
+uint64_t FixedRowBytes(const Column* column) {
+  uint64_t bytes = static_cast<uint64_t>(column->width);
+  if (column->layout == Layout::kVariable || column->layout == Layout::kList) bytes += sizeof(int32_t);
+  if (column->layout == Layout::kStruct) {
+    for (int32_t i = 0; i < column->children_count; ++i) bytes += FixedRowBytes(&column->children[i]);
+  }
+  return bytes + 1;
+}
+
+// Columns and their fields. Everything that stays is in table->context, the fields in the current one.
+Field* PlanTable(Session* session, Relation published, const Bitmapset* columns, PublishedTable* table) {
+  const TupleDesc tupdesc = RelationGetDescr(published);
+  const int32_t count = bms_num_members(columns);
+  const size_t all = static_cast<size_t>(count + kMetadataColumns);
+  table->column_count = count;
+  table->columns = static_cast<Column*>(MemoryContextAllocZero(table->context, sizeof(Column) * all));
+  table->attnums = static_cast<int16*>(MemoryContextAllocZero(table->context, sizeof(int16) * all));
+  table->column_names = static_cast<char**>(MemoryContextAllocZero(table->context, sizeof(char*) * all));
+  auto* fields = static_cast<Field*>(palloc0(sizeof(Field) * all));
+  const int16* const key_places = KeyPlaces(published);
+
+  int32_t place = 0;
+  for (int i = 0; i < tupdesc->natts && place < count; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+    if (!bms_is_member(attribute->attnum, columns)) continue;
+    Column* const column = &table->columns[place];
+    column->context = table->context;
+    PlanColumn(session, attribute->atttypid, attribute->atttypmod, table->context, column);
+    char* const name = NameToUtf8(session, NameStr(attribute->attname));
+    FillField(column, name, &fields[place]);
+    AddColumnMetadata(session, attribute, key_places[i], &fields[place]);
+    table->attnums[place] = attribute->attnum;
+    table->column_names[place] = MemoryContextStrdup(table->context, name);
+    ++place;
+  }
+  for (int32_t i = 0; i < kMetadataColumns; ++i) {
+    Column* const column = &table->columns[count + i];
+    column->context = table->context;
+    PlanMetadataColumn(kMetadata[i], column);
+    FillField(column, FreeName(kMetadata[i].name, fields, count + i), &fields[count + i]);
+    auto* role = static_cast<KeyValue*>(palloc(sizeof(KeyValue)));
+    *role = KeyValue{"arrowcdc:role", kMetadata[i].role};
+    fields[count + i].metadata = role;
+    fields[count + i].metadata_count = 1;
+  }
+  for (size_t i = 0; i < all; ++i) {
+    table->node_count += CountNodes(&table->columns[i]);
+    table->buffer_count += CountBuffers(&table->columns[i]);
+    table->row_bytes_fixed += FixedRowBytes(&table->columns[i]);
+  }
+  return fields;
+}
+
+void WriteSchema(PublishedTable* table, const Field* fields) {
+  const char identity[2] = {table->replica_identity, '\0'};
+  const KeyValue metadata[] = {
+      {"arrowcdc:schema", table->schema_name},
+      {"arrowcdc:table", table->table_name},
+      {"arrowcdc:oid", psprintf("%u", table->relid)},
+      {"arrowcdc:replica_identity", identity},
+  };
+  format::ByteBuffer message = NewByteBuffer(table->context);
+  format::WriteSchemaMessage(fields, table->column_count + kMetadataColumns, metadata, lengthof(metadata), &message);
+  table->schema_message = message.data;
+  table->schema_bytes = message.size;
+  table->fingerprint = format::Fingerprint(message.data, message.size);
+}
+
+void AllocateScratch(PublishedTable* table) {
+  table->nodes = static_cast<format::FieldNode*>(
+      MemoryContextAlloc(table->context, sizeof(format::FieldNode) * static_cast<size_t>(table->node_count)));
+  table->refs = static_cast<format::BufferRef*>(
+      MemoryContextAlloc(table->context, sizeof(format::BufferRef) * static_cast<size_t>(table->buffer_count)));
+  table->buffers = static_cast<const Buffer**>(
+      MemoryContextAlloc(table->context, sizeof(const Buffer*) * static_cast<size_t>(table->buffer_count)));
+}
+
+}  // namespace
+
+PublishedTable* GetPublishedTable(Session* session, Relation published, const Bitmapset* columns,
+                                  PublishedRelation* target) {
+  PublishedTable planned{};
+  planned.relid = RelationGetRelid(published);
+  planned.replica_identity = published->rd_rel->relreplident;
+  planned.target = target;
+  planned.context = AllocSetContextCreate(session->cache_cxt, "wal2arrow table", ALLOCSET_SMALL_SIZES);
+  planned.schema_name = MemoryContextStrdup(planned.context, SchemaName(session, published));
+  planned.table_name = MemoryContextStrdup(planned.context, NameToUtf8(session, RelationGetRelationName(published)));
+  const Field* const fields = PlanTable(session, published, columns, &planned);
+  WriteSchema(&planned, fields);
+
+  bool found = false;
+  auto* table =
+      static_cast<PublishedTable*>(hash_search(session->tables, &planned.fingerprint, HASH_ENTER, &found));
+  if (found) {
+    MemoryContextDelete(planned.context);
+    return table;
+  }
+  *table = planned;
+  AllocateScratch(table);
+  return table;
+}
+
+}  // namespace arrowcdc::plugin

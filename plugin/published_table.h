@@ -1,0 +1,53 @@
+// One version of a published table: its columns, its Arrow schema and the batch that is being filled.
+#pragma once
+
+#include "plugin/session.h"
+
+namespace arrowcdc::plugin {
+
+struct PublishedRelation;
+
+struct PublishedTable {
+  uint64_t fingerprint;  // of schema_message; the key
+  Oid relid;
+  char replica_identity;
+  bool schema_sent;
+  char* schema_name;     // UTF-8
+  char* table_name;
+  uint8_t* schema_message;
+  size_t schema_bytes;
+  PublishedRelation* target;
+  MemoryContext context;
+
+  int32_t column_count;  // the table's own
+  Column* columns;       // these, then _op, _lsn, _ord
+  char** column_names;   // of the table's own, UTF-8
+  int16* attnums;        // of the table's own
+  int32_t node_count;
+  int32_t buffer_count;
+  format::FieldNode* nodes;  // scratch for the writer
+  format::BufferRef* refs;
+  const Buffer** buffers;
+  uint64_t row_bytes_fixed;  // a row's bytes without variable-length data
+
+  // The open batch.
+  uint32_t rows;
+  uint64_t bytes;
+  Buffer unchanged;        // CellEntry
+  Buffer unrepresentable;  // CellEntry
+  uint64_t kept_bytes;     // memory kept while nothing is open
+  PublishedTable* open_previous;
+  PublishedTable* open_next;
+};
+
+inline constexpr int32_t kMetadataColumns = 3;
+inline Column* OpColumn(PublishedTable* table) { return &table->columns[table->column_count]; }
+inline Column* LsnColumn(PublishedTable* table) { return &table->columns[table->column_count + 1]; }
+inline Column* OrdColumn(PublishedTable* table) { return &table->columns[table->column_count + 2]; }
+
+// The version of `published` with these columns (attribute numbers) as the catalog has it now; made where it is new.
+// Scratch memory comes from the current context.
+PublishedTable* GetPublishedTable(Session* session, Relation published, const Bitmapset* columns,
+                                  PublishedRelation* target);
+
+}  // namespace arrowcdc::plugin

@@ -1,0 +1,154 @@
+// Relations to published tables.
+#include "plugin/relation_cache.h"
+
+#include "plugin/batch_writer.h"
+#include "plugin/cache_invalidation.h"
+#include "plugin/publication.h"
+
+namespace arrowcdc::plugin {
+
+namespace {
+
+// Beyond these the cache starts anew: what is still in use is built again when its next row comes.
+constexpr long kEntriesMax = 16384;
+constexpr long kTablesMax = 8192;
+
+HTAB* NewTable(Session* session, const char* name, Size key_bytes, Size entry_bytes) {
+  HASHCTL control{};
+  control.keysize = key_bytes;
+  control.entrysize = entry_bytes;
+  control.hcxt = session->cache_cxt;
+  return hash_create(name, 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+bool IsFresh(const Session* session, const RelationEntry* entry) {
+  return entry->fresh && entry->epoch == session->epoch &&
+         (entry->target == nullptr || entry->generation == entry->target->generation);
+}
+
+PublishedRelation* GetPublishedRelation(Session* session, Oid relid) {
+  bool found = false;
+  auto* target = static_cast<PublishedRelation*>(hash_search(session->published, &relid, HASH_ENTER, &found));
+  if (!found) {
+    target->generation = 0;
+    target->open = nullptr;
+  }
+  return target;
+}
+
+// Columns of the published table -> attributes of the relation the rows come from, by name.
+void MapColumns(RelationEntry* entry, Relation published) {
+  const PublishedTable* const table = entry->table;
+  entry->sources = static_cast<int16*>(
+      MemoryContextAlloc(entry->context, sizeof(int16) * static_cast<size_t>(Max(table->column_count, 1))));
+  const TupleDesc target = RelationGetDescr(published);
+  for (int32_t column = 0; column < table->column_count; ++column) {
+    const int16 attnum = table->attnums[column];
+    if (!entry->via_ancestor) {
+      entry->sources[column] = static_cast<int16>(attnum - 1);
+      continue;
+    }
+    const char* const name = NameStr(TupleDescAttr(target, attnum - 1)->attname);
+    entry->sources[column] = -1;
+    for (int i = 0; i < entry->tupdesc->natts; ++i) {
+      const Form_pg_attribute attribute = TupleDescAttr(entry->tupdesc, i);
+      if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0) {
+        entry->sources[column] = static_cast<int16>(i);
+        break;
+      }
+    }
+  }
+}
+
+void BuildPublished(Session* session, RelationEntry* entry, Relation relation, const Membership& membership) {
+  Relation published = relation;
+  entry->via_ancestor = membership.publish_as != RelationGetRelid(relation);
+  if (entry->via_ancestor) {
+    published = RelationIdGetRelation(membership.publish_as);
+    if (!RelationIsValid(published)) {
+      elog(ERROR, "wal2arrow could not open relation %u, the ancestor of partition \"%s\"", membership.publish_as,
+           RelationGetRelationName(relation));
+    }
+  }
+  entry->target = GetPublishedRelation(session, membership.publish_as);
+  entry->generation = entry->target->generation;
+  WatchCatalogRow(session, NAMESPACEOID, RelationGetNamespace(published));
+
+  Bitmapset* const columns = PublishedColumns(session, published, membership.publications);
+  entry->table = GetPublishedTable(session, published, columns, entry->target);
+  const MemoryContext previous = MemoryContextSwitchTo(entry->context);
+  entry->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
+  MemoryContextSwitchTo(previous);
+  MapColumns(entry, published);
+  entry->actions = membership.actions;
+  entry->published = true;
+  if (published != relation) RelationClose(published);
+}
+
+void BuildEntry(Session* session, RelationEntry* entry, Relation relation) {
+  if (entry->context != nullptr) MemoryContextDelete(entry->context);
+  const Oid relid = entry->relid;
+  *entry = RelationEntry{};
+  entry->relid = relid;
+  // Fresh from here on: a change that arrives while the catalog is read makes it stale again.
+  entry->fresh = true;
+  entry->epoch = session->epoch;
+  if (!is_publishable_relation(relation)) return;
+
+  const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
+  WatchCatalogRow(session, NAMESPACEOID, RelationGetNamespace(relation));
+  const Membership membership = FindMembership(session, relation);
+  const PublicationActions& actions = membership.actions;
+  if (actions.pubinsert || actions.pubupdate || actions.pubdelete || actions.pubtruncate) {
+    entry->context = AllocSetContextCreate(session->cache_cxt, "wal2arrow relation", ALLOCSET_SMALL_SIZES);
+    BuildPublished(session, entry, relation, membership);
+  }
+  MemoryContextSwitchTo(previous);
+}
+
+}  // namespace
+
+void InitRelationCache(Session* session) {
+  session->entries = NewTable(session, "wal2arrow relations", sizeof(Oid), sizeof(RelationEntry));
+  session->published = NewTable(session, "wal2arrow published relations", sizeof(Oid), sizeof(PublishedRelation));
+  session->tables = NewTable(session, "wal2arrow tables", sizeof(uint64_t), sizeof(PublishedTable));
+  session->last_entry = nullptr;
+  session->kept_bytes = 0;
+}
+
+void BoundRelationCache(Session* session) {
+  if (hash_get_num_entries(session->entries) < kEntriesMax && hash_get_num_entries(session->tables) < kTablesMax) return;
+  FlushOpenBatches(session);
+  session->entries = session->published = session->tables = nullptr;
+  MemoryContextReset(session->cache_cxt);
+  InitRelationCache(session);
+}
+
+RelationEntry* GetRelationEntry(Session* session, Relation relation) {
+  const Oid relid = RelationGetRelid(relation);
+  RelationEntry* entry = session->last_entry;
+  if (entry != nullptr && entry->relid == relid && IsFresh(session, entry)) return entry;
+
+  bool found = false;
+  entry = static_cast<RelationEntry*>(hash_search(session->entries, &relid, HASH_ENTER, &found));
+  if (!found) {
+    *entry = RelationEntry{};
+    entry->relid = relid;
+  }
+  if (!IsFresh(session, entry)) BuildEntry(session, entry, relation);
+  session->last_entry = entry;
+  return entry;
+}
+
+void MarkRelationStale(Session* session, Oid relid) {
+  if (!OidIsValid(relid) || session->entries == nullptr || session->published == nullptr) {
+    ++session->epoch;
+    return;
+  }
+  auto* entry = static_cast<RelationEntry*>(hash_search(session->entries, &relid, HASH_FIND, nullptr));
+  if (entry != nullptr) entry->fresh = false;
+  auto* target = static_cast<PublishedRelation*>(hash_search(session->published, &relid, HASH_FIND, nullptr));
+  if (target != nullptr) ++target->generation;
+}
+
+}  // namespace arrowcdc::plugin

@@ -1,0 +1,43 @@
+// What is known of each relation that rows come from: whether and as what it is published, and how its attributes map to
+// the columns of the published table. Rebuilt when the catalog changes; bounded.
+#pragma once
+
+#include "plugin/published_table.h"
+#include "plugin/session.h"
+
+namespace arrowcdc::plugin {
+
+// A relation that rows are published under. Kept for the life of the cache: its address may be remembered.
+struct PublishedRelation {
+  Oid relid;
+  uint64_t generation;   // counts changes of the relation
+  PublishedTable* open;  // the version of it that has an open batch, or null
+};
+
+struct RelationEntry {
+  Oid relid;
+  bool fresh;
+  bool published;                // anything of it at all
+  uint64_t epoch;
+  uint64_t generation;           // of `target` when this was built
+  PublishedRelation* target;
+  PublicationActions actions;
+  bool via_ancestor;
+  PublishedTable* table;
+  TupleDesc tupdesc;             // of this relation, not of the published one
+  int16* sources;                // column -> index of the attribute in tupdesc
+  MemoryContext context;
+};
+
+void InitRelationCache(Session* session);
+
+// Between changes: starts the cache anew when it has grown too large. Entries and tables got before are gone.
+void BoundRelationCache(Session* session);
+
+// The entry of the relation, built anew where the catalog has changed. Errors: see publication.h.
+RelationEntry* GetRelationEntry(Session* session, Relation relation);
+
+// The relation (InvalidOid: every relation) has changed. Touches marks only.
+void MarkRelationStale(Session* session, Oid relid);
+
+}  // namespace arrowcdc::plugin
