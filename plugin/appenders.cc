@@ -27,7 +27,8 @@ struct varlena* PlainVarlena(Datum value) {
   return attribute;
 }
 
-// The value with an aligned four-byte header. A short one is copied; `level` keeps an array apart from its elements.
+// The value with an aligned four-byte header. A short one is copied; `level` keeps an array apart from its
+// elements.
 struct varlena* AlignedVarlena(Session* session, Datum value, int level) {
   struct varlena* const plain = PlainVarlena(value);
   if (!VARATT_IS_SHORT(plain)) return plain;
@@ -130,7 +131,8 @@ bool AppendIntervalValue(Session*, Column* column, Datum value) {
   const Interval* const interval = DatumGetIntervalP(value);
   MonthDayNano out{interval->month, interval->day, 0};
   // The infinite intervals of 17 have the extreme time, so that they end here too.
-  if (__builtin_mul_overflow(static_cast<int64_t>(interval->time), static_cast<int64_t>(1000), &out.nanoseconds)) {
+  if (__builtin_mul_overflow(static_cast<int64_t>(interval->time), static_cast<int64_t>(1000),
+                             &out.nanoseconds)) {
     return false;
   }
   AppendScalar(column, out);
@@ -174,7 +176,8 @@ bool AppendJsonbValue(Session* session, Column* column, Datum value) {
   }
   session->scratch.size = 0;
   return JsonbToText(&jsonb->root, session->context, &session->scratch, kColumnBytesMax) &&
-         AppendText(session, column, reinterpret_cast<const char*>(session->scratch.data), session->scratch.size);
+         AppendText(session, column, reinterpret_cast<const char*>(session->scratch.data),
+                    session->scratch.size);
 }
 
 bool AppendDecimalValue(Session*, Column* column, Datum value) {
@@ -232,7 +235,8 @@ bool AppendArrayValue(Session* session, Column* column, Datum value) {
     }
     const bool points_elsewhere = column->element_length == -1 && VARATT_IS_EXTERNAL_ONDISK(p);
     if (points_elsewhere ||
-        !elements->append(session, elements, fetch_att(p, column->element_by_value, column->element_length))) {
+        !elements->append(session, elements,
+                          fetch_att(p, column->element_by_value, column->element_length))) {
       TruncateColumn(elements, length_before, nulls_before);
       session->row_bytes = bytes_before;
       return false;
@@ -240,8 +244,10 @@ bool AppendArrayValue(Session* session, Column* column, Datum value) {
     p = att_addlength_pointer(p, column->element_length, p);
     p = reinterpret_cast<char*>(att_align_nominal(p, column->element_align));
   }
-  // What an element takes besides variable-length data is the same for all types of the table within a few bytes.
-  session->row_bytes += static_cast<uint64_t>(count) * static_cast<uint64_t>(elements->width > 0 ? elements->width : 4);
+  // What an element takes besides variable-length data is the same for all types of the table within a few
+  // bytes.
+  session->row_bytes +=
+      static_cast<uint64_t>(count) * static_cast<uint64_t>(elements->width > 0 ? elements->width : 4);
   PushOffset(column, elements->length);
   MarkValid(column);
   return true;

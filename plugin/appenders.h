@@ -1,5 +1,6 @@
-// One function a PostgreSQL type: a value that is not NULL straight into its column. Chosen once per column when a
-// table's schema is made (type_map.h). None of them looks anything up in a catalog or calls an output function.
+// One function a PostgreSQL type: a value that is not NULL straight into its column. Chosen once per column
+// when a table's schema is made (type_map.h). None of them looks anything up in a catalog or calls an output
+// function.
 #pragma once
 
 #include "plugin/column.h"
@@ -23,13 +24,13 @@ bool AppendByteaValue(Session* session, Column* column, Datum value);
 bool AppendTextValue(Session* session, Column* column, Datum value);
 bool AppendNameValue(Session* session, Column* column, Datum value);
 bool AppendJsonbValue(Session* session, Column* column, Datum value);
-bool AppendDecimalValue(Session* session, Column* column, Datum value);      // decimal128 or decimal256
+bool AppendDecimalValue(Session* session, Column* column, Datum value);  // decimal128 or decimal256
 bool AppendNumericTextValue(Session* session, Column* column, Datum value);
 bool AppendNumericDoubleValue(Session* session, Column* column, Datum value);
 bool AppendArrayValue(Session* session, Column* column, Datum value);
 
-// Content of a varlena, plain or compressed, in line or reassembled in memory. Never reads a TOAST table: the caller
-// has sorted out values that only point there. May allocate in the current context.
+// Content of a varlena, plain or compressed, in line or reassembled in memory. Never reads a TOAST table: the
+// caller has sorted out values that only point there. May allocate in the current context.
 struct Slice {
   const uint8_t* data;
   size_t size;

@@ -35,7 +35,8 @@ void SendHello(Session* session) {
   session->hello_sent = true;
   FrameWriter frame = BeginFrame(session, FrameKind::kHello, 0);
   const char* const version_num = GetConfigOption("server_version_num", false, false);
-  const format::HelloSection hello{session->options.protocol, 0, static_cast<uint32_t>(strtoul(version_num, nullptr, 10)),
+  const format::HelloSection hello{session->options.protocol, 0,
+                                   static_cast<uint32_t>(strtoul(version_num, nullptr, 10)),
                                    GetSystemIdentifier()};
   frame.AddSection(SectionTag::kHello, &hello, sizeof(hello));
   const char* const options = DescribeOptions(session->options);
@@ -128,8 +129,8 @@ void SendBatch(Session* session, PublishedTable* table, uint16_t flags) {
   frame.Finish(metadata_bytes, payload_bytes);
 
   session->metadata.size = 0;
-  format::WriteRecordBatchMetadata(table->rows, table->nodes, body.nodes, table->refs, body.buffers, body.bytes,
-                                   &session->metadata);
+  format::WriteRecordBatchMetadata(table->rows, table->nodes, body.nodes, table->refs, body.buffers,
+                                   body.bytes, &session->metadata);
   FrameStream stream(session, payload_bytes);
   stream.Write(session->metadata.data, session->metadata.size);
   for (int32_t i = 0; i < body.buffers; ++i) {
@@ -142,7 +143,8 @@ void SendBatch(Session* session, PublishedTable* table, uint16_t flags) {
 
 uint64_t TableCapacity(const PublishedTable* table) {
   uint64_t bytes = table->unchanged.capacity + table->unrepresentable.capacity;
-  for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i) bytes += ColumnCapacity(&table->columns[i]);
+  for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i)
+    bytes += ColumnCapacity(&table->columns[i]);
   return bytes;
 }
 
@@ -153,7 +155,8 @@ void ReleaseCells(Buffer* cells) {
 
 // Takes the table off the open ones; its memory stays with it while there is little of that.
 void CloseBatch(Session* session, PublishedTable* table) {
-  (table->open_previous != nullptr ? table->open_previous->open_next : session->open_first) = table->open_next;
+  (table->open_previous != nullptr ? table->open_previous->open_next : session->open_first) =
+      table->open_next;
   (table->open_next != nullptr ? table->open_next->open_previous : session->open_last) = table->open_previous;
   table->open_previous = table->open_next = nullptr;
   table->target->open = nullptr;
@@ -163,7 +166,8 @@ void CloseBatch(Session* session, PublishedTable* table) {
   table->unchanged.size = table->unrepresentable.size = 0;
 
   const uint64_t capacity = TableCapacity(table);
-  const bool keep = capacity <= 4 * session->options.batch_bytes && session->kept_bytes + capacity <= kKeptBytesMax;
+  const bool keep =
+      capacity <= 4 * session->options.batch_bytes && session->kept_bytes + capacity <= kKeptBytesMax;
   for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i) {
     keep ? ResetColumn(&table->columns[i]) : ReleaseColumn(&table->columns[i]);
   }
@@ -239,8 +243,8 @@ bool EndTransaction(Session* session, uint64_t safe_lsn) {
   return session->transaction.sent;
 }
 
-void WriteTruncate(Session* session, PublishedTable* const* tables, uint32_t count, uint64_t lsn, bool cascade,
-                   bool restart_identity) {
+void WriteTruncate(Session* session, PublishedTable* const* tables, uint32_t count, uint64_t lsn,
+                   bool cascade, bool restart_identity) {
   FlushOpenBatches(session);
   BeginFrames(session);
   for (uint32_t i = 0; i < count; ++i) SendSchema(session, tables[i]);

@@ -8,12 +8,15 @@ namespace arrowcdc::plugin {
 
 namespace {
 
-// A filter over hashes of catalog rows: creating an unrelated type (every temporary table does) costs nothing.
+// A filter over hashes of catalog rows: creating an unrelated type (every temporary table does) costs
+// nothing.
 constexpr uint32_t kWatchedBits = 1 << 16;
 
 Session* live_session = nullptr;
 
-uint32_t WatchedBit(int cache, uint32 hash) { return (hash ^ (static_cast<uint32_t>(cache) * 0x9E3779B9u)) % kWatchedBits; }
+uint32_t WatchedBit(int cache, uint32 hash) {
+  return (hash ^ (static_cast<uint32_t>(cache) * 0x9E3779B9u)) % kWatchedBits;
+}
 
 extern "C" {
 

@@ -1,5 +1,5 @@
-// What tells a session that the catalog has changed. The callbacks stay registered for the life of the backend and only
-// mark the live session's caches as stale.
+// What tells a session that the catalog has changed. The callbacks stay registered for the life of the
+// backend and only mark the live session's caches as stale.
 #pragma once
 
 #include "plugin/session.h"

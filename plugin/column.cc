@@ -93,8 +93,8 @@ void PushOffset(Column* column, int64_t end) {
 }
 
 void TruncateColumn(Column* column, int64_t length, int64_t null_count) {
-  // The struct of the type table (timetz) and the list have no null inside a value that a caller could take back
-  // apart from the value itself, so that their children need no count of their own.
+  // The struct of the type table (timetz) and the list have no null inside a value that a caller could take
+  // back apart from the value itself, so that their children need no count of their own.
   column->length = length;
   column->null_count = null_count;
   if (null_count > 0) column->validity.size = BitBytes(length);
@@ -107,7 +107,8 @@ void TruncateColumn(Column* column, int64_t length, int64_t null_count) {
       break;
     case Layout::kVariable:
     case Layout::kList:
-      if (column->offsets.size > 0) column->offsets.size = (static_cast<size_t>(length) + 1) * sizeof(int32_t);
+      if (column->offsets.size > 0)
+        column->offsets.size = (static_cast<size_t>(length) + 1) * sizeof(int32_t);
       if (column->layout == Layout::kVariable) column->data.size = static_cast<size_t>(LastOffset(column));
       break;
     case Layout::kStruct:

@@ -1,5 +1,5 @@
-// Growing Arrow columns: validity, offsets and data as they go into the message body. Every row is appended straight
-// into these buffers. No value is looked at here; what writes values is in appenders.h.
+// Growing Arrow columns: validity, offsets and data as they go into the message body. Every row is appended
+// straight into these buffers. No value is looked at here; what writes values is in appenders.h.
 #pragma once
 
 #include <cstddef>
@@ -42,16 +42,16 @@ struct Column {
   format::ArrowTypeId type;
   Layout layout;
   bool utc;
-  bool varlena;      // the PostgreSQL value may be a TOAST pointer
-  bool reported;     // the log has said that a value had no Arrow form
-  int32_t width;     // bytes of a value, kFixed
+  bool varlena;   // the PostgreSQL value may be a TOAST pointer
+  bool reported;  // the log has said that a value had no Arrow form
+  int32_t width;  // bytes of a value, kFixed
   int32_t precision;
   int32_t scale;
 
   int64_t length;
   int64_t null_count;  // the validity buffer is kept only while this is not 0
   Buffer validity;
-  Buffer offsets;      // int32, one more than length; empty means the single 0
+  Buffer offsets;  // int32, one more than length; empty means the single 0
   Buffer data;
   MemoryContext context;  // owns the buffers
 
@@ -63,8 +63,8 @@ struct Column {
   bool element_by_value;
   char element_align;
 
-  TextOutput* output;         // values written by the type's output function
-  const char* extension;      // Arrow extension type, or null
+  TextOutput* output;     // values written by the type's output function
+  const char* extension;  // Arrow extension type, or null
 };
 
 // Bytes of variable-length data one column may hold: offsets are int32.

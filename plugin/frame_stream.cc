@@ -70,7 +70,8 @@ void FrameStream::Write(const void* bytes, size_t size) {
       // The length in the header and the room that BeginMessage finds must be the same.
       format::AppendZeros(&session_->header, kHeaderRoom - session_->header.size);
       const uint32_t header_bytes = kHeaderRoom;
-      memcpy(session_->header.data + offsetof(format::FrameHeader, header_bytes), &header_bytes, sizeof(header_bytes));
+      memcpy(session_->header.data + offsetof(format::FrameHeader, header_bytes), &header_bytes,
+             sizeof(header_bytes));
       BeginMessage();
     }
     const size_t part = size < message_left_ ? size : message_left_;

@@ -1,5 +1,6 @@
-// Sends one frame whose header is ready in session->header: the payload comes piece by piece and goes straight into the
-// server's output buffer, split into continuation frames where the message would become too large.
+// Sends one frame whose header is ready in session->header: the payload comes piece by piece and goes
+// straight into the server's output buffer, split into continuation frames where the message would become too
+// large.
 #pragma once
 
 #include "plugin/session.h"
@@ -21,8 +22,8 @@ class FrameStream {
   void Put(const void* bytes, size_t size);
 
   Session* session_;
-  uint64_t left_;       // of the payload, not yet put into a message
-  size_t message_left_; // room for payload in the message that is open
+  uint64_t left_;        // of the payload, not yet put into a message
+  size_t message_left_;  // room for payload in the message that is open
 };
 
 }  // namespace arrowcdc::plugin

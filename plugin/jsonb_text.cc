@@ -63,7 +63,8 @@ void PutString(Writer* writer, const char* text, size_t size) {
 void PutNumeric(Writer* writer, Numeric number) {
   const auto* varlena = reinterpret_cast<const struct varlena*>(number);
   NumericValue value;
-  if (!ReadNumeric(reinterpret_cast<const uint8_t*>(VARDATA_ANY(varlena)), VARSIZE_ANY_EXHDR(varlena), &value)) {
+  if (!ReadNumeric(reinterpret_cast<const uint8_t*>(VARDATA_ANY(varlena)), VARSIZE_ANY_EXHDR(varlena),
+                   &value)) {
     writer->Put("null", 4);
     return;
   }

@@ -5,7 +5,8 @@
 
 namespace arrowcdc::plugin {
 
-// Appends the text, in the database's encoding, to *out. False: it would pass bytes_max; *out is then incomplete.
+// Appends the text, in the database's encoding, to *out. False: it would pass bytes_max; *out is then
+// incomplete.
 bool JsonbToText(JsonbContainer* root, MemoryContext context, Buffer* out, size_t bytes_max);
 
 }  // namespace arrowcdc::plugin

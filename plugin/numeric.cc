@@ -23,7 +23,9 @@ uint16_t Load16(const uint8_t* p) {
   return v;
 }
 
-uint32_t Digit(const NumericValue& value, int32_t i) { return Load16(value.digits + 2 * static_cast<size_t>(i)); }
+uint32_t Digit(const NumericValue& value, int32_t i) {
+  return Load16(value.digits + 2 * static_cast<size_t>(i));
+}
 
 struct Accumulator128 {
   unsigned __int128 value;
@@ -50,8 +52,8 @@ struct Accumulator256 {
   }
 };
 
-// Exponents are of ten: digit i covers 10^(4 * (weight - i)) and the three above it. The number of digits is checked
-// first, so that nothing overflows: the integer stays below 10^precision.
+// Exponents are of ten: digit i covers 10^(4 * (weight - i)) and the three above it. The number of digits is
+// checked first, so that nothing overflows: the integer stays below 10^precision.
 template <typename Accumulator>
 bool ToInteger(const NumericValue& value, int32_t precision, int32_t scale, Accumulator* out) {
   if (value.kind != NumericKind::kFinite) return false;
@@ -69,7 +71,8 @@ bool ToInteger(const NumericValue& value, int32_t precision, int32_t scale, Accu
     const uint32_t digit = Digit(value, i);
     if (digit >= 10000) return false;
     const int32_t exponent = 4 * (value.weight - i);
-    const int32_t keep = exponent >= -scale ? 4 : exponent + 4 + scale;  // decimal digits of it above the scale
+    const int32_t keep =
+        exponent >= -scale ? 4 : exponent + 4 + scale;  // decimal digits of it above the scale
     if (keep <= 0) {
       if (digit != 0) return false;
       continue;
@@ -81,7 +84,8 @@ bool ToInteger(const NumericValue& value, int32_t precision, int32_t scale, Accu
     any = true;
   }
   if (any) {
-    for (int32_t zeros = lowest + scale; zeros > 0; zeros -= 4) out->MultiplyAdd(kPowersOfTen[zeros < 4 ? zeros : 4], 0);
+    for (int32_t zeros = lowest + scale; zeros > 0; zeros -= 4)
+      out->MultiplyAdd(kPowersOfTen[zeros < 4 ? zeros : 4], 0);
   }
   if (value.negative) out->Negate();
   return true;

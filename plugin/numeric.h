@@ -1,5 +1,5 @@
-// PostgreSQL's NUMERIC, read from its on-disk form: base-10000 digits behind a short or a long header. The layout is
-// private to the server's numeric.c and has not changed since 9.1 (infinity was added in 14).
+// PostgreSQL's NUMERIC, read from its on-disk form: base-10000 digits behind a short or a long header. The
+// layout is private to the server's numeric.c and has not changed since 9.1 (infinity was added in 14).
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,13 @@ struct NumericValue {
 // `bytes` is the content of the varlena without its header. False: too short to be a NUMERIC.
 bool ReadNumeric(const uint8_t* bytes, size_t size, NumericValue* out);
 
-// Writes value * 10^scale as a little-endian two's complement integer of 16 or 32 bytes. False: NaN, infinity, more than
-// `precision` digits, or digits behind the scale.
+// Writes value * 10^scale as a little-endian two's complement integer of 16 or 32 bytes. False: NaN,
+// infinity, more than `precision` digits, or digits behind the scale.
 bool NumericToDecimal128(const NumericValue& value, int32_t precision, int32_t scale, uint8_t out[16]);
 bool NumericToDecimal256(const NumericValue& value, int32_t precision, int32_t scale, uint8_t out[32]);
 
-// An upper bound of what NumericToText writes, and the text as numeric_out gives it, without a NUL. Returns its length.
+// An upper bound of what NumericToText writes, and the text as numeric_out gives it, without a NUL. Returns
+// its length.
 size_t NumericTextBytesMax(const NumericValue& value);
 size_t NumericToText(const NumericValue& value, char* out);
 

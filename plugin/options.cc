@@ -15,8 +15,9 @@ namespace {
 constexpr size_t kValueBytesMax = 1 << 20;
 
 [[noreturn]] void RaiseBadValue(const char* name, const char* wanted) {
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                  errmsg("wal2arrow cannot use the value of option \"%s\"", name), errhint("It takes %s.", wanted)));
+  ereport(ERROR,
+          (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+           errmsg("wal2arrow cannot use the value of option \"%s\"", name), errhint("It takes %s.", wanted)));
   pg_unreachable();
 }
 
@@ -67,8 +68,8 @@ void ParseNumeric(const char* text, Options* options) {
 }
 
 enum OptionId { kProtoMin, kProtoMax, kPublicationNames, kBatchBytes, kNumeric, kOptionCount };
-constexpr const char* kOptionNames[kOptionCount] = {"proto_min", "proto_max", "publication_names", "batch_bytes",
-                                                    "numeric"};
+constexpr const char* kOptionNames[kOptionCount] = {"proto_min", "proto_max", "publication_names",
+                                                    "batch_bytes", "numeric"};
 
 OptionId FindOption(const char* name) {
   for (int i = 0; i < kOptionCount; ++i) {
@@ -137,8 +138,9 @@ Options ParseOptions(List* given) {
   if (seen[kProtoMin] && !seen[kProtoMax] && proto_min > proto_max) proto_max = proto_min;
   CheckProtocol(proto_min, proto_max);
   if (options.publication_names == NIL) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow needs the option publication_names"),
-                    errhint("Name one or more publications of this database: publication_names 'cdc'.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow needs the option publication_names"),
+             errhint("Name one or more publications of this database: publication_names 'cdc'.")));
   }
   if (options.batch_bytes < kBatchBytesMin) options.batch_bytes = kBatchBytesMin;
   if (options.batch_bytes > kBatchBytesMax) options.batch_bytes = kBatchBytesMax;

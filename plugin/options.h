@@ -13,7 +13,7 @@ struct Options {
   uint16_t protocol;
   List* publication_names;  // of char*
   uint64_t batch_bytes;
-  NumericAs numeric_as;     // numeric without a precision
+  NumericAs numeric_as;  // numeric without a precision
   int32_t numeric_precision;
   int32_t numeric_scale;
 };

@@ -16,13 +16,16 @@ void LoadPublications(Session* session) {
     const char* const name = static_cast<const char*>(lfirst(cell));
     Publication* const publication = GetPublicationByName(name, true);
     if (publication == nullptr) {
-      ereport(ERROR,
-              (errcode(ERRCODE_UNDEFINED_OBJECT),
-               errmsg("publication \"%s\" does not exist at this point of the WAL", name),
-               errdetail("Decoding has reached a change that was made before the publication was created, or after it "
-                         "was dropped."),
-               errhint("A publication must be committed before the slot is created. Create the publication, then drop "
-                       "the slot and create it anew.")));
+      ereport(
+          ERROR,
+          (errcode(ERRCODE_UNDEFINED_OBJECT),
+           errmsg("publication \"%s\" does not exist at this point of the WAL", name),
+           errdetail(
+               "Decoding has reached a change that was made before the publication was created, or after it "
+               "was dropped."),
+           errhint("A publication must be committed before the slot is created. Create the publication, then "
+                   "drop "
+                   "the slot and create it anew.")));
     }
     session->publications = lappend(session->publications, publication);
   }
@@ -86,12 +89,13 @@ Bitmapset* ListedColumns(Relation relation, Bitmapset* listed) {
 }
 
 void RefuseRowFilter(Relation relation, const Publication* publication) {
-  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                  errmsg("publication \"%s\" has a row filter on table \"%s.%s\", which wal2arrow does not support",
-                         publication->name, get_namespace_name(RelationGetNamespace(relation)),
-                         RelationGetRelationName(relation)),
-                  errhint("Use a publication without a WHERE clause on this table, committed before the slot is "
-                          "created.")));
+  ereport(ERROR,
+          (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+           errmsg("publication \"%s\" has a row filter on table \"%s.%s\", which wal2arrow does not support",
+                  publication->name, get_namespace_name(RelationGetNamespace(relation)),
+                  RelationGetRelationName(relation)),
+           errhint("Use a publication without a WHERE clause on this table, committed before the slot is "
+                   "created.")));
 }
 
 Bitmapset* ColumnsOf(Relation published, const Publication* publication) {
@@ -171,11 +175,12 @@ Bitmapset* PublishedColumns(Session*, Relation published, List* publications) {
       first = publication;
       columns = sent;
     } else if (!bms_equal(columns, sent)) {
-      ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                      errmsg("publications \"%s\" and \"%s\" send different columns of table \"%s.%s\"", first->name,
-                             publication->name, get_namespace_name(RelationGetNamespace(published)),
-                             RelationGetRelationName(published)),
-                      errhint("Use one of them, or give both the same column list before the slot is created.")));
+      ereport(ERROR,
+              (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+               errmsg("publications \"%s\" and \"%s\" send different columns of table \"%s.%s\"", first->name,
+                      publication->name, get_namespace_name(RelationGetNamespace(published)),
+                      RelationGetRelationName(published)),
+               errhint("Use one of them, or give both the same column list before the slot is created.")));
     }
   }
   return columns;

@@ -11,11 +11,12 @@ struct Membership {
   List* publications;  // of Publication*: those that publish it as publish_as
 };
 
-// Memory of the result: the current context. Errors: a publication that does not exist at this point of the WAL.
+// Memory of the result: the current context. Errors: a publication that does not exist at this point of the
+// WAL.
 Membership FindMembership(Session* session, Relation relation);
 
-// Attribute numbers of `published` that its publications send. Errors: a row filter, and column lists that differ, each
-// with the names of table and publication.
+// Attribute numbers of `published` that its publications send. Errors: a row filter, and column lists that
+// differ, each with the names of table and publication.
 Bitmapset* PublishedColumns(Session* session, Relation published, List* publications);
 
 }  // namespace arrowcdc::plugin

@@ -93,7 +93,8 @@ void AddColumnMetadata(Session* session, const Form_pg_attribute attribute, int1
   field->metadata_count = count;
 }
 
-// The name of a metadata column: as many further underscores as make it differ from every column of the table.
+// The name of a metadata column: as many further underscores as make it differ from every column of the
+// table.
 char* FreeName(const char* name, const Field* fields, int32_t count) {
   char* candidate = pstrdup(name);
   for (int32_t i = 0; i < count; ++i) {
@@ -185,7 +186,8 @@ void WriteSchema(PublishedTable* table, const Field* fields) {
       {"arrowcdc:replica_identity", identity},
   };
   format::ByteBuffer message = NewByteBuffer(table->context);
-  format::WriteSchemaMessage(fields, table->column_count + kMetadataColumns, metadata, lengthof(metadata), &message);
+  format::WriteSchemaMessage(fields, table->column_count + kMetadataColumns, metadata, lengthof(metadata),
+                             &message);
   table->schema_message = message.data;
   table->schema_bytes = message.size;
   table->fingerprint = format::Fingerprint(message.data, message.size);
@@ -194,8 +196,8 @@ void WriteSchema(PublishedTable* table, const Field* fields) {
 void AllocateScratch(PublishedTable* table) {
   table->nodes = static_cast<format::FieldNode*>(
       MemoryContextAlloc(table->context, sizeof(format::FieldNode) * static_cast<size_t>(table->node_count)));
-  table->refs = static_cast<format::BufferRef*>(
-      MemoryContextAlloc(table->context, sizeof(format::BufferRef) * static_cast<size_t>(table->buffer_count)));
+  table->refs = static_cast<format::BufferRef*>(MemoryContextAlloc(
+      table->context, sizeof(format::BufferRef) * static_cast<size_t>(table->buffer_count)));
   table->buffers = static_cast<const Buffer**>(
       MemoryContextAlloc(table->context, sizeof(const Buffer*) * static_cast<size_t>(table->buffer_count)));
 }
@@ -210,7 +212,8 @@ PublishedTable* GetPublishedTable(Session* session, Relation published, const Bi
   planned.target = target;
   planned.context = AllocSetContextCreate(session->cache_cxt, "wal2arrow table", ALLOCSET_SMALL_SIZES);
   planned.schema_name = MemoryContextStrdup(planned.context, SchemaName(session, published));
-  planned.table_name = MemoryContextStrdup(planned.context, NameToUtf8(session, RelationGetRelationName(published)));
+  planned.table_name =
+      MemoryContextStrdup(planned.context, NameToUtf8(session, RelationGetRelationName(published)));
   const Field* const fields = PlanTable(session, published, columns, &planned);
   WriteSchema(&planned, fields);
 

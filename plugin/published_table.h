@@ -12,7 +12,7 @@ struct PublishedTable {
   Oid relid;
   char replica_identity;
   bool schema_sent;
-  char* schema_name;     // UTF-8
+  char* schema_name;  // UTF-8
   char* table_name;
   uint8_t* schema_message;
   size_t schema_bytes;
@@ -45,8 +45,8 @@ inline Column* OpColumn(PublishedTable* table) { return &table->columns[table->c
 inline Column* LsnColumn(PublishedTable* table) { return &table->columns[table->column_count + 1]; }
 inline Column* OrdColumn(PublishedTable* table) { return &table->columns[table->column_count + 2]; }
 
-// The version of `published` with these columns (attribute numbers) as the catalog has it now; made where it is new.
-// Scratch memory comes from the current context.
+// The version of `published` with these columns (attribute numbers) as the catalog has it now; made where it
+// is new. Scratch memory comes from the current context.
 PublishedTable* GetPublishedTable(Session* session, Relation published, const Bitmapset* columns,
                                   PublishedRelation* target);
 

@@ -66,8 +66,8 @@ void BuildPublished(Session* session, RelationEntry* entry, Relation relation, c
   if (entry->via_ancestor) {
     published = RelationIdGetRelation(membership.publish_as);
     if (!RelationIsValid(published)) {
-      elog(ERROR, "wal2arrow could not open relation %u, the ancestor of partition \"%s\"", membership.publish_as,
-           RelationGetRelationName(relation));
+      elog(ERROR, "wal2arrow could not open relation %u, the ancestor of partition \"%s\"",
+           membership.publish_as, RelationGetRelationName(relation));
     }
   }
   entry->target = GetPublishedRelation(session, membership.publish_as);
@@ -110,14 +110,17 @@ void BuildEntry(Session* session, RelationEntry* entry, Relation relation) {
 
 void InitRelationCache(Session* session) {
   session->entries = NewTable(session, "wal2arrow relations", sizeof(Oid), sizeof(RelationEntry));
-  session->published = NewTable(session, "wal2arrow published relations", sizeof(Oid), sizeof(PublishedRelation));
+  session->published =
+      NewTable(session, "wal2arrow published relations", sizeof(Oid), sizeof(PublishedRelation));
   session->tables = NewTable(session, "wal2arrow tables", sizeof(uint64_t), sizeof(PublishedTable));
   session->last_entry = nullptr;
   session->kept_bytes = 0;
 }
 
 void BoundRelationCache(Session* session) {
-  if (hash_get_num_entries(session->entries) < kEntriesMax && hash_get_num_entries(session->tables) < kTablesMax) return;
+  if (hash_get_num_entries(session->entries) < kEntriesMax &&
+      hash_get_num_entries(session->tables) < kTablesMax)
+    return;
   FlushOpenBatches(session);
   session->entries = session->published = session->tables = nullptr;
   MemoryContextReset(session->cache_cxt);

@@ -1,5 +1,5 @@
-// What is known of each relation that rows come from: whether and as what it is published, and how its attributes map to
-// the columns of the published table. Rebuilt when the catalog changes; bounded.
+// What is known of each relation that rows come from: whether and as what it is published, and how its
+// attributes map to the columns of the published table. Rebuilt when the catalog changes; bounded.
 #pragma once
 
 #include "plugin/published_table.h"
@@ -17,15 +17,15 @@ struct PublishedRelation {
 struct RelationEntry {
   Oid relid;
   bool fresh;
-  bool published;                // anything of it at all
+  bool published;  // anything of it at all
   uint64_t epoch;
-  uint64_t generation;           // of `target` when this was built
+  uint64_t generation;  // of `target` when this was built
   PublishedRelation* target;
   PublicationActions actions;
   bool via_ancestor;
   PublishedTable* table;
-  TupleDesc tupdesc;             // of this relation, not of the published one
-  int16* sources;                // column -> index of the attribute in tupdesc
+  TupleDesc tupdesc;  // of this relation, not of the published one
+  int16* sources;     // column -> index of the attribute in tupdesc
   MemoryContext context;
 };
 

@@ -32,17 +32,20 @@ void ReportUnrepresentable(PublishedTable* table, int32_t field) {
   Column* const column = &table->columns[field];
   if (column->reported) return;
   column->reported = true;
-  ereport(LOG, (errmsg("wal2arrow: column \"%s\" of table \"%s.%s\" holds a value that has no Arrow form",
-                       table->column_names[field], table->schema_name, table->table_name),
-                errdetail("Such cells are sent as null and marked as unrepresentable. This is said once a column.")));
+  ereport(
+      LOG,
+      (errmsg("wal2arrow: column \"%s\" of table \"%s.%s\" holds a value that has no Arrow form",
+              table->column_names[field], table->schema_name, table->table_name),
+       errdetail("Such cells are sent as null and marked as unrepresentable. This is said once a column.")));
 }
 
 bool PointsToToast(const Column* column, Datum value) {
   return column->varlena && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
 }
 
-// One cell. `row` may be null: a delete of which nothing is known. Values that only point to the TOAST table were not
-// changed and are not in the WAL: `old` has them where the replica identity is FULL, or where they are part of the key.
+// One cell. `row` may be null: a delete of which nothing is known. Values that only point to the TOAST table
+// were not changed and are not in the WAL: `old` has them where the replica identity is FULL, or where they
+// are part of the key.
 void WriteCell(Session* session, PublishedTable* table, int32_t field, int16 source, const DeformedTuple* row,
                const DeformedTuple* old) {
   Column* const column = &table->columns[field];
@@ -52,7 +55,8 @@ void WriteCell(Session* session, PublishedTable* table, int32_t field, int16 sou
   }
   Datum value = row->values[source];
   if (PointsToToast(column, value)) {
-    const bool old_has_it = old != nullptr && !old->nulls[source] && !PointsToToast(column, old->values[source]);
+    const bool old_has_it =
+        old != nullptr && !old->nulls[source] && !PointsToToast(column, old->values[source]);
     if (!old_has_it) {
       AppendNull(column);
       AddCell(table, &table->unchanged, field);
@@ -67,8 +71,8 @@ void WriteCell(Session* session, PublishedTable* table, int32_t field, int16 sou
   }
 }
 
-void WriteRow(Session* session, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord, const DeformedTuple* row,
-              const DeformedTuple* old) {
+void WriteRow(Session* session, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
+              const DeformedTuple* row, const DeformedTuple* old) {
   PublishedTable* const table = entry->table;
   OpenBatch(session, table);
   session->row_bytes = table->row_bytes_fixed;
@@ -101,11 +105,14 @@ void WriteChange(Session* session, RelationEntry* entry, const ReorderBufferChan
 
   switch (change->action) {
     case REORDER_BUFFER_CHANGE_INSERT:
-      if (new_tuple != nullptr) WriteRow(session, entry, format::Op::kInsert, change->lsn, ord, &new_row, nullptr);
+      if (new_tuple != nullptr)
+        WriteRow(session, entry, format::Op::kInsert, change->lsn, ord, &new_row, nullptr);
       break;
     case REORDER_BUFFER_CHANGE_UPDATE:
-      if (old != nullptr) WriteRow(session, entry, format::Op::kUpdateBefore, change->lsn, ord++, old, nullptr);
-      if (new_tuple != nullptr) WriteRow(session, entry, format::Op::kUpdateAfter, change->lsn, ord, &new_row, old);
+      if (old != nullptr)
+        WriteRow(session, entry, format::Op::kUpdateBefore, change->lsn, ord++, old, nullptr);
+      if (new_tuple != nullptr)
+        WriteRow(session, entry, format::Op::kUpdateAfter, change->lsn, ord, &new_row, old);
       break;
     case REORDER_BUFFER_CHANGE_DELETE:
       WriteRow(session, entry, format::Op::kDelete, change->lsn, ord, old, nullptr);

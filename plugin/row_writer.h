@@ -6,7 +6,8 @@
 
 namespace arrowcdc::plugin {
 
-// Appends the rows of an INSERT, UPDATE or DELETE; `ord` is the place of its first row among those of its WAL record.
+// Appends the rows of an INSERT, UPDATE or DELETE; `ord` is the place of its first row among those of its WAL
+// record.
 void WriteChange(Session* session, RelationEntry* entry, const ReorderBufferChange* change, uint32_t ord);
 
 // How many rows the change makes.

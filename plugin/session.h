@@ -1,5 +1,5 @@
-// What one decoding session knows. Lives in a child context of the decoding context and dies with it; the only static
-// that points here is cleared by a reset callback (cache_invalidation.cc).
+// What one decoding session knows. Lives in a child context of the decoding context and dies with it; the
+// only static that points here is cleared by a reset callback (cache_invalidation.cc).
 #pragma once
 
 #include "format/byte_buffer.h"
@@ -23,26 +23,26 @@ struct Transaction {
   uint64_t commit_lsn;
   int64_t commit_ts;  // microseconds since 1970-01-01 UTC
   TransactionId xid;
-  bool sent;          // frames of it are on their way
+  bool sent;  // frames of it are on their way
 };
 
 struct Session {
   LogicalDecodingContext* decoding;
   Options options;
 
-  MemoryContext context;       // this struct
-  MemoryContext change_cxt;    // one change; reset after each
-  MemoryContext cache_cxt;     // relations, tables, schemas; bounded
+  MemoryContext context;     // this struct
+  MemoryContext change_cxt;  // one change; reset after each
+  MemoryContext cache_cxt;   // relations, tables, schemas; bounded
   MemoryContext publications_cxt;
 
   // Publications and caches, see publication.h and relation_cache.h.
   List* publications;
   bool publications_valid;
-  HTAB* entries;       // RelationEntry by relation
-  HTAB* published;     // PublishedRelation by the relation rows are published as
-  HTAB* tables;        // PublishedTable by fingerprint
-  uint64_t epoch;      // entries built in an earlier one are stale
-  uint8_t* watched;    // bits of the catalog rows (types, schemas) that entries depend on
+  HTAB* entries;     // RelationEntry by relation
+  HTAB* published;   // PublishedRelation by the relation rows are published as
+  HTAB* tables;      // PublishedTable by fingerprint
+  uint64_t epoch;    // entries built in an earlier one are stale
+  uint8_t* watched;  // bits of the catalog rows (types, schemas) that entries depend on
   RelationEntry* last_entry;
 
   // Frames.
@@ -56,12 +56,12 @@ struct Session {
   PublishedTable* open_first;
   PublishedTable* open_last;
   uint64_t open_bytes;
-  uint64_t kept_bytes;     // memory that idle tables keep
-  uint64_t row_bytes;      // variable-length bytes of the row being appended
+  uint64_t kept_bytes;  // memory that idle tables keep
+  uint64_t row_bytes;   // variable-length bytes of the row being appended
 
   Transaction transaction;
-  uint64_t record_lsn;     // WAL record of the last change
-  uint32_t record_rows;    // rows of it so far
+  uint64_t record_lsn;   // WAL record of the last change
+  uint32_t record_rows;  // rows of it so far
   uint32_t skipped_changes;
 
   // Text.
@@ -71,8 +71,8 @@ struct Session {
   FmgrInfo conversion;
   Buffer scratch;
 
-  int money_digits;        // -1: not asked yet
-  int guc_nest_level;      // 0: settings were made for the whole backend
+  int money_digits;    // -1: not asked yet
+  int guc_nest_level;  // 0: settings were made for the whole backend
 
   // Aligned copies of short varlenas: [0] arrays, [1] their elements and everything else.
   alignas(8) uint8_t aligned[2][136];

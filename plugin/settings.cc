@@ -10,8 +10,8 @@ struct Setting {
   const char* value;
 };
 constexpr Setting kSettings[] = {
-    {"DateStyle", "ISO"},     {"IntervalStyle", "postgres"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"},
-    {"TimeZone", "UTC"},      {"xmloption", "content"},      {"search_path", ""},
+    {"DateStyle", "ISO"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"},
+    {"TimeZone", "UTC"},  {"xmloption", "content"},      {"search_path", ""},
 };
 
 }  // namespace

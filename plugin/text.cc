@@ -43,8 +43,8 @@ bool Convert(Session* session, MemoryContext context, Buffer* out, const char* t
     Reserve(context, out, chunk * MAX_CONVERSION_GROWTH + 1);
     char* const to = reinterpret_cast<char*>(out->data + out->size);
     // Without errors the function stops at what it cannot convert, also at a character that the chunk cuts.
-    const Datum result = FunctionCall6(&session->conversion, Int32GetDatum(session->encoding), Int32GetDatum(PG_UTF8),
-                                       CStringGetDatum(text), CStringGetDatum(to),
+    const Datum result = FunctionCall6(&session->conversion, Int32GetDatum(session->encoding),
+                                       Int32GetDatum(PG_UTF8), CStringGetDatum(text), CStringGetDatum(to),
                                        Int32GetDatum(static_cast<int32>(chunk)), BoolGetDatum(true));
     const int32 consumed = DatumGetInt32(result);
     if (consumed <= 0) return false;

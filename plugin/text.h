@@ -5,11 +5,12 @@
 
 namespace arrowcdc::plugin {
 
-// Sets session->text_mode from the database's encoding. No catalog access: the conversion is looked up when first used.
+// Sets session->text_mode from the database's encoding. No catalog access: the conversion is looked up when
+// first used.
 void InitText(Session* session);
 
-// Appends bytes, or text in the database's encoding, as one value of a kVariable column. False: the text has no UTF-8
-// form, or the column would pass 2 GiB.
+// Appends bytes, or text in the database's encoding, as one value of a kVariable column. False: the text has
+// no UTF-8 form, or the column would pass 2 GiB.
 bool AppendBytes(Session* session, Column* column, const void* bytes, size_t size);
 bool AppendText(Session* session, Column* column, const char* text, size_t size);
 // The same for text that nobody has validated (output functions of user types).

@@ -12,7 +12,8 @@ namespace arrowcdc::plugin {
 
 namespace {
 
-// The text of a larger value may pass what palloc gives (a bit string grows eightfold): such a call can raise too.
+// The text of a larger value may pass what palloc gives (a bit string grows eightfold): such a call can raise
+// too.
 constexpr size_t kSafeBytesMax = 16 << 20;
 
 bool MustRethrow(int sqlerrcode) {
@@ -88,7 +89,8 @@ bool AppendEnumValue(Session* session, Column* column, Datum value) {
 
 bool AppendXmlValue(Session* session, Column* column, Datum value) {
   const Slice slice = OpenVarlena(value);
-  if (slice.size >= 5 && memcmp(slice.data, "<?xml", 5) == 0) return AppendOutputValue(session, column, value);
+  if (slice.size >= 5 && memcmp(slice.data, "<?xml", 5) == 0)
+    return AppendOutputValue(session, column, value);
   return AppendText(session, column, reinterpret_cast<const char*>(slice.data), slice.size);
 }
 

@@ -1,5 +1,5 @@
-// Types without an Arrow form of their own: the text of their output function. Functions outside the server's own may
-// raise errors; those are caught in a subtransaction, so that no value can stop the stream.
+// Types without an Arrow form of their own: the text of their output function. Functions outside the server's
+// own may raise errors; those are caught in a subtransaction, so that no value can stop the stream.
 #pragma once
 
 #include "plugin/column.h"

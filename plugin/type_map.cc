@@ -71,7 +71,8 @@ void SetVariable(Column* column, ArrowTypeId type, AppendFunction append) {
 
 void SetDecimal(Column* column, int32_t precision, int32_t scale) {
   const bool small = precision <= 38;
-  SetFixed(column, small ? ArrowTypeId::kDecimal128 : ArrowTypeId::kDecimal256, small ? 16 : 32, AppendDecimalValue);
+  SetFixed(column, small ? ArrowTypeId::kDecimal128 : ArrowTypeId::kDecimal256, small ? 16 : 32,
+           AppendDecimalValue);
   column->precision = precision;
   column->scale = scale;
 }
@@ -164,7 +165,8 @@ TypeRow ResolveDomains(Session* session, Oid* type, int32* typmod) {
   return row;
 }
 
-// citext and its like: text with other operators, whose output function is the internal textout by another name.
+// citext and its like: text with other operators, whose output function is the internal textout by another
+// name.
 bool IsStoredText(const TypeRow& row) {
   if (row.length != -1) return false;
   if (row.output == F_TEXTOUT) return true;
@@ -243,7 +245,8 @@ bool SetKnownBaseType(Session* session, Oid type, int32 typmod, MemoryContext co
   }
 }
 
-// A list of a mapped element type. False: the element goes by its output function, so the array does as a whole.
+// A list of a mapped element type. False: the element goes by its output function, so the array does as a
+// whole.
 bool SetArray(Session* session, const TypeRow& array, int32 typmod, MemoryContext context, Column* column) {
   Oid element_type = array.element;
   int32 element_typmod = typmod;

@@ -13,7 +13,9 @@ namespace arrowcdc::plugin {
 
 namespace {
 
-Session* SessionOf(LogicalDecodingContext* decoding) { return static_cast<Session*>(decoding->output_plugin_private); }
+Session* SessionOf(LogicalDecodingContext* decoding) {
+  return static_cast<Session*>(decoding->output_plugin_private);
+}
 
 Session* NewSession(LogicalDecodingContext* decoding) {
   const MemoryContext context = AllocSetContextCreate(decoding->context, "wal2arrow", ALLOCSET_DEFAULT_SIZES);
@@ -36,7 +38,8 @@ Session* NewSession(LogicalDecodingContext* decoding) {
 }
 
 #if PG_VERSION_NUM < 160000
-// Before 16 nobody but the plugin tells the client that a long transaction of which nothing is published goes on.
+// Before 16 nobody but the plugin tells the client that a long transaction of which nothing is published goes
+// on.
 void ReportProgress(Session* session) {
   constexpr uint32_t kChangesBetweenReports = 100;
   if (++session->skipped_changes < kChangesBetweenReports) return;
@@ -79,7 +82,8 @@ void OnStartup(LogicalDecodingContext* decoding, OutputPluginOptions* options, b
   options->receive_rewrites = false;
   decoding->output_plugin_private = nullptr;
   decoding->streaming = false;
-  if (is_init) return;  // a slot is being created: there are no options yet, and nothing will be decoded for output
+  if (is_init)
+    return;  // a slot is being created: there are no options yet, and nothing will be decoded for output
   Session* const session = NewSession(decoding);
   ApplySettings(session);
   decoding->output_plugin_private = session;
@@ -104,7 +108,8 @@ void OnBegin(LogicalDecodingContext* decoding, ReorderBufferTXN* txn) {
   session->record_rows = 0;
 }
 
-void OnChange(LogicalDecodingContext* decoding, ReorderBufferTXN*, Relation relation, ReorderBufferChange* change) {
+void OnChange(LogicalDecodingContext* decoding, ReorderBufferTXN*, Relation relation,
+              ReorderBufferChange* change) {
   Session* const session = SessionOf(decoding);
   const uint32_t ord = CountRows(session, change);
   ReportProgress(session);
@@ -124,12 +129,15 @@ void OnTruncate(LogicalDecodingContext* decoding, ReorderBufferTXN*, int count, 
   ReportProgress(session);
   BoundRelationCache(session);
   const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
-  auto** tables = static_cast<PublishedTable**>(palloc(sizeof(PublishedTable*) * static_cast<size_t>(Max(count, 1))));
+  auto** tables =
+      static_cast<PublishedTable**>(palloc(sizeof(PublishedTable*) * static_cast<size_t>(Max(count, 1))));
   uint32_t published = 0;
   for (int i = 0; i < count; ++i) {
     const RelationEntry* const entry = GetRelationEntry(session, relations[i]);
-    // Partitions that go by their ancestor's name are left out: the ancestor is in the list where it was truncated.
-    if (entry->published && entry->actions.pubtruncate && !entry->via_ancestor) tables[published++] = entry->table;
+    // Partitions that go by their ancestor's name are left out: the ancestor is in the list where it was
+    // truncated.
+    if (entry->published && entry->actions.pubtruncate && !entry->via_ancestor)
+      tables[published++] = entry->table;
   }
   if (published > 0) {
     WriteTruncate(session, tables, published, change->lsn, change->data.truncate.cascade,

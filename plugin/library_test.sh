@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What the server's linker sees of wal2arrow.so: its symbols and the libraries it needs.
+#   library_test.sh WAL2ARROW.SO
+set -euo pipefail
+library=$1
+
+exported=$(nm -D --defined-only "$library" | awk '{print $3}' | LC_ALL=C sort | xargs)
+expected='Pg_magic_func _PG_init _PG_output_plugin_init'
+if [[ $exported != "$expected" ]]; then
+  echo "exported: $exported" >&2
+  echo "expected: $expected" >&2
+  exit 1
+fi
+
+needed=$(readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | xargs)
+if [[ $needed != libc.so.6 ]]; then
+  echo "needs $needed; it may need libc.so.6 only" >&2
+  exit 1
+fi
+if ldd "$library" | grep -E 'stdc\+\+|libgcc|libarrow|libpq'; then
+  echo "is linked with a library that may not be in the server" >&2
+  exit 1
+fi
+
+# No code may run before the server calls: static constructors beyond the compiler's own frame_dummy.
+constructors=$(readelf -W -S "$library" | awk '$2 == ".init_array" || $3 == ".init_array" {for (i = 1; i <= NF; ++i) if ($i == "INIT_ARRAY") print $(i + 3)}')
+if [[ -n $constructors && $((16#$constructors)) -gt 8 ]]; then
+  echo "has static constructors" >&2
+  exit 1
+fi
+# Read-only after relocation, all symbols bound at load.
+readelf -W -l "$library" | grep -q GNU_RELRO
+readelf -d "$library" | grep -q 'FLAGS.*NOW'
+echo "exports $exported; needs $needed"
