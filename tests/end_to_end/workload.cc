@@ -65,7 +65,7 @@ class Generator {
       case 10:
         return "DELETE FROM w_document WHERE id = " + Id();
       case 11:
-        return "INSERT INTO w_bag SELECT g % 3, CASE g % 4 WHEN 0 THEN 'NaN' WHEN 1 THEN '-0' ELSE g END, 'label' FROM generate_series(1, " +
+        return "INSERT INTO w_bag SELECT g % 3, CASE g % 4 WHEN 0 THEN 'NaN' WHEN 1 THEN '-0' ELSE g::float8 END, 'label' FROM generate_series(1, " +
                std::to_string(1 + Below(40)) + ") g";
       case 12:
         return "UPDATE w_bag SET label = label || '.' WHERE ctid IN (SELECT ctid FROM w_bag LIMIT " + std::to_string(Below(5)) + ")";

@@ -1,0 +1,263 @@
+// What the command promises to whoever runs it: what it refuses, what it says, what moves the slot, how fast it lets the server go.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "arrowcdc/position.h"
+#include "tests/end_to_end/client.h"
+#include "tests/end_to_end/workload.h"
+#include "tests/support/assert_ok.h"
+#include "tests/support/seed.h"
+#include "tests/support/wait.h"
+
+namespace arrowcdc::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::seconds;
+
+class ContractTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, PrivateServer::Create({.tcp = true}));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE users (id bigint PRIMARY KEY, name text); CREATE TABLE \"Odd.Name\" (\"a\"\"b\" int PRIMARY KEY)"));
+  }
+
+  void Setup() { ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*"})); }
+
+  SubprocessOptions Stream(const std::string& sink, std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"--tables", "public.*", "--sink", sink};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Command(*server_, "stream", std::move(arguments));
+  }
+
+  // Runs a stream to its end and returns what it wrote, its log and its exit code.
+  struct Outcome {
+    int code = -1;
+    std::string output;
+    std::string error;
+  };
+  Outcome Run(SubprocessOptions options) {
+    Outcome outcome;
+    auto child = Subprocess::Start(std::move(options));
+    EXPECT_TRUE(child.ok()) << child.status();
+    if (!child.ok()) return outcome;
+    const auto ended = (*child)->Wait(seconds(60));
+    EXPECT_TRUE(ended.ok()) << ended.status() << (*child)->error();
+    if (ended.ok()) outcome.code = ended->signal == 0 ? ended->code : 128 + ended->signal;
+    outcome.output = (*child)->output();
+    outcome.error = (*child)->error();
+    return outcome;
+  }
+
+  std::string Parquet(const std::string& name) const { return "parquet:" + (files_.path() / name).string(); }
+
+  uint64_t Confirmed() {
+    const auto confirmed = ConfirmedFlush(*sql_);
+    EXPECT_TRUE(confirmed.ok()) << confirmed.status();
+    return confirmed.ok() ? *confirmed : 0;
+  }
+
+  TemporaryDirectory files_;
+  std::unique_ptr<PrivateServer> server_;
+  std::unique_ptr<SqlConnection> sql_;
+};
+
+TEST_F(ContractTest, ConsoleShowsRowsAndDoesNotMoveTheSlot) {
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  const uint64_t before = Confirmed();
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann'), (2, NULL)"));
+  for (int time = 0; time < 2; ++time) {
+    const Outcome outcome = Run(Stream("console:ndjson", {"--until", "now"}));
+    ASSERT_EQ(outcome.code, 0) << outcome.error;
+    EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 2) << outcome.output;
+    EXPECT_NE(outcome.output.find("\"ann\""), std::string::npos);
+  }
+  EXPECT_EQ(Confirmed(), before);
+  const Outcome acknowledged = Run(Stream("console:ndjson", {"--until", "now", "--ack=on-write"}));
+  ASSERT_EQ(acknowledged.code, 0) << acknowledged.error;
+  EXPECT_GT(Confirmed(), before);
+  EXPECT_EQ(Run(Stream("console:ndjson", {"--until", "now"})).output, "");
+}
+
+TEST_F(ContractTest, SaysFromWhereAndWhatTheSlotKeeps) {
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  const Outcome outcome = Run(Stream("console:ndjson", {"--until", "now"}));
+  EXPECT_NE(outcome.error.find(FormatLsn(Confirmed())), std::string::npos) << outcome.error;
+  EXPECT_NE(outcome.error.find("rows that were there before are not included"), std::string::npos);
+  EXPECT_NE(outcome.error.find("arrowcdc teardown"), std::string::npos);
+}
+
+TEST_F(ContractTest, NewDirectoryOnAUsedSlotIsRefused) {
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
+  ASSERT_EQ(Run(Stream(Parquet("first"), {"--until", "now"})).code, 0);
+  const Outcome refused = Run(Stream(Parquet("second"), {"--until", "now"}));
+  EXPECT_EQ(refused.code, 6) << refused.error;
+  EXPECT_NE(refused.error.find("acknowledged elsewhere"), std::string::npos) << refused.error;
+  EXPECT_EQ(Run(Stream(Parquet("third"), {"--until", "now", "--accept-gap"})).code, 0);
+}
+
+TEST_F(ContractTest, SlotAheadOfTheDirectoryIsRefused) {
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
+  ASSERT_EQ(Run(Stream(Parquet("d"), {"--until", "now"})).code, 0);
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (2, 'bob')"));
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_replication_slot_advance('arrowcdc', pg_current_wal_flush_lsn())"));
+  const Outcome refused = Run(Stream(Parquet("d"), {"--until", "now"}));
+  EXPECT_EQ(refused.code, 6) << refused.error;
+}
+
+TEST_F(ContractTest, AnotherServerIsRefused) {
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_EQ(Run(Stream(Parquet("d"), {"--until", "now"})).code, 0);
+  // Another cluster has another system identifier.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, PrivateServer::Create());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE users (id bigint PRIMARY KEY, name text)"));
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  const Outcome refused = Run(Stream(Parquet("d"), {"--until", "now"}));
+  EXPECT_EQ(refused.code, 6) << refused.error;
+}
+
+TEST_F(ContractTest, TypedErrorsHaveTheirExitCodes) {
+  const Outcome missing = Run(Stream("console", {"--until", "now"}));
+  EXPECT_EQ(missing.code, 5);
+  EXPECT_NE(missing.error.find("slot_missing"), std::string::npos) << missing.error;
+  EXPECT_NE(missing.error.find("arrowcdc setup"), std::string::npos) << missing.error;
+  EXPECT_EQ(Run(Stream("paper:x", {})).code, 2);
+  EXPECT_EQ(Run(Stream("console", {"--until", "tomorrow"})).code, 2);
+  EXPECT_EQ(Run(Stream("console", {"--no-such-option"})).code, 2);
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_logical_replication_slot('other', 'test_decoding')"));
+  const Outcome mismatch = Run(Stream("console", {"--slot", "other"}));
+  EXPECT_EQ(mismatch.code, 5);
+  EXPECT_NE(mismatch.error.find("slot_mismatch"), std::string::npos) << mismatch.error;
+}
+
+TEST_F(ContractTest, AnIdleSlotAdvancesWhileOtherTablesAndDatabasesWrite) {
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE DATABASE elsewhere"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(Stream(Parquet("d"), {})));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto other, server_->Connect("elsewhere"));
+  ARROWCDC_ASSERT_OK(other->Exec("CREATE TABLE noise (t text)"));
+  for (int time = 0; time < 3; ++time) {
+    ARROWCDC_ASSERT_OK(other->Exec("INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 2000)"));
+    ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO \"Odd.Name\" SELECT g FROM generate_series(1, 100) g ON CONFLICT DO NOTHING"));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string text, sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end, ParseLsn(text));
+    ARROWCDC_ASSERT_OK(WaitFor([&] { return Confirmed() >= end; }, seconds(30), "the idle slot to advance\n" + client->error()));
+  }
+  ARROWCDC_ASSERT_OK(client->Signal(SIGINT));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(seconds(10)));
+  EXPECT_TRUE(ended.ok()) << client->error();
+}
+
+TEST_F(ContractTest, FastShutdownIsNotHeldUp) {
+  ARROWCDC_ASSERT_OK(CreateWorkloadTables(*sql_));
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(Stream(Parquet("d"), {"--roll-age", "1h"})));
+  for (const bool load : {false, true}) {
+    ARROWCDC_ASSERT_OK(WaitFor([&] {
+      const auto active = sql_->Scalar("SELECT active FROM pg_replication_slots");
+      return active.ok() && *active == "t";
+    }, seconds(30), "the client to connect"));
+    std::unique_ptr<Workload> workload;
+    if (load) {
+      workload = std::make_unique<Workload>(*server_, Seed(), 2);
+      ARROWCDC_ASSERT_OK(WaitFor([&] { return workload->transactions() > 200; }, seconds(60), "some load"));
+    }
+    const auto begin = Clock::now();
+    ARROWCDC_ASSERT_OK(server_->Stop(StopMode::kFast));
+    const double took = std::chrono::duration<double>(Clock::now() - begin).count();
+    std::printf("fast shutdown %s: %.2f s\n", load ? "under load" : "idle", took);
+    EXPECT_LT(took, 2.0);
+    workload.reset();
+    ARROWCDC_ASSERT_OK(server_->Start());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
+  }
+}
+
+TEST_F(ContractTest, ASlowReaderSlowsTheServerAndNothingElse) {
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  ARROWCDC_ASSERT_OK(server_->Set("wal_sender_timeout", "'3s'"));
+  ARROWCDC_ASSERT_OK(server_->Reload());
+  SubprocessOptions options = Stream("ipc:-", {"--buffer", "1MiB", "--until", "now"});
+  options.output_pipe = true;  // nobody reads it for now
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 200000) g"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(options));
+  const auto resident = [&] {
+    std::ifstream status("/proc/" + std::to_string(client->pid()) + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.rfind("VmRSS:", 0) == 0) return std::stoll(line.substr(6));
+    }
+    return 0LL;
+  };
+  // The connection lives through more than one wal_sender_timeout although the pipe is full all the while.
+  const auto begin = Clock::now();
+  long long most_kib = 0;
+  ARROWCDC_ASSERT_OK(WaitFor([&] {
+    most_kib = std::max(most_kib, resident());
+    return Clock::now() - begin > seconds(8);
+  }, seconds(20), "two timeouts to pass"));
+  EXPECT_EQ(client->error().find("connecting again"), std::string::npos) << client->error();
+  std::printf("resident at most %lld KiB\n", most_kib);
+  EXPECT_LT(most_kib, 600 * 1024);  // sanitizers take their share; the data alone is more than 128 MiB twice over
+  // Now somebody reads: everything comes.
+  uint64_t bytes = 0;
+  std::string chunk(1 << 16, '\0');
+  for (ssize_t n; (n = read(client->output_fd(), chunk.data(), chunk.size())) > 0;) bytes += static_cast<uint64_t>(n);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(seconds(30)));
+  EXPECT_TRUE(ended.ok()) << client->error();
+  EXPECT_GT(bytes, 200'000u * 640);
+}
+
+TEST_F(ContractTest, NoSecretInLogsOrProcessTitle) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE ROLE cdc LOGIN REPLICATION PASSWORD 'open-sesame'"));
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  SubprocessOptions options = Stream("console:ndjson", {});
+  options.argv[4] += " user=cdc password=open-sesame";
+  options.argv.insert(options.argv.begin() + 1, "--verbose");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(options));
+  ARROWCDC_ASSERT_OK(client->WaitForError("streaming changes", seconds(30)));
+  std::ifstream title("/proc/" + std::to_string(client->pid()) + "/cmdline");
+  const std::string words((std::istreambuf_iterator<char>(title)), std::istreambuf_iterator<char>());
+  EXPECT_EQ(words.find("open-sesame"), std::string::npos) << words;
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'a secret of ann')"));
+  ARROWCDC_ASSERT_OK(server_->Restart());
+  ARROWCDC_ASSERT_OK(client->WaitForError("connected again", seconds(30)));
+  ARROWCDC_ASSERT_OK(client->Signal(SIGINT));
+  ARROWCDC_ASSERT_OK(client->Wait(seconds(30)));
+  EXPECT_EQ(client->error().find("open-sesame"), std::string::npos) << client->error();
+  EXPECT_EQ(client->error().find("secret of ann"), std::string::npos) << client->error();
+}
+
+TEST_F(ContractTest, StockPgRecvlogicalReadsTheSlot) {
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users SELECT g, 'n' FROM generate_series(1, 1000) g"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string end, sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto program, ServerProgram("pg_recvlogical"));
+  SubprocessOptions options;
+  options.argv = {program, "-d", server_->conninfo(), "--slot", "arrowcdc", "--start", "-f", "-", "-o", "publication_names=arrowcdc",
+                  "--endpos", end};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string output, RunProgram(options));
+  EXPECT_EQ(output.substr(0, 2), "WA");
+  EXPECT_GT(output.size(), 8000u);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end_lsn, ParseLsn(end));
+  EXPECT_GE(Confirmed(), end_lsn);
+}
+
+TEST_F(ContractTest, TeardownLeavesNothing) {
+  ASSERT_NO_FATAL_FAILURE(Setup());
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "teardown", {"--yes"}));
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_replication_slots").ValueOr("?"), "0");
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOr("?"), "0");
+  EXPECT_TRUE(RunCommand(*server_, "teardown", {"--yes"}).ok());
+}
+
+}  // namespace
+}  // namespace arrowcdc::test

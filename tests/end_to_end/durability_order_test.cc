@@ -1,0 +1,130 @@
+// Reads off the system calls of the real command that data is durable before the server hears of it: file written, synced,
+// renamed, directory synced, manifest likewise, and only then a status update with a higher flush position.
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "tests/end_to_end/client.h"
+#include "tests/support/assert_ok.h"
+#include "tests/support/wait.h"
+
+namespace arrowcdc::test {
+namespace {
+
+using std::chrono::seconds;
+
+// Bytes of a string that strace printed with -xx: "\x64\x00...".
+std::string Unhex(const std::string& text) {
+  std::string bytes;
+  for (size_t i = 0; i + 3 < text.size() + 0; i += 4) bytes.push_back(static_cast<char>(std::stoi(text.substr(i + 2, 2), nullptr, 16)));
+  return bytes;
+}
+
+uint64_t BigEndian64(const std::string& bytes, size_t offset) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
+  return value;
+}
+
+// What has happened to the storage since the last acknowledgement, replayed from the trace.
+struct Storage {
+  std::map<int, std::string> open_files;          // fd -> path
+  std::set<std::string> unsynced_files;           // written, not fsynced
+  std::set<std::string> unsynced_directories;     // something was renamed in them, not fsynced
+  std::string wrong;
+
+  void Opened(int fd, const std::string& path) { open_files[fd] = path; }
+  void Wrote(int fd) {
+    if (open_files.count(fd) != 0) unsynced_files.insert(open_files[fd]);
+  }
+  void Synced(int fd) {
+    const std::string path = open_files.count(fd) != 0 ? open_files[fd] : "";
+    unsynced_files.erase(path);
+    unsynced_directories.erase(path);
+  }
+  void Renamed(const std::string& from, const std::string& to) {
+    if (unsynced_files.count(from) != 0) wrong = "renamed before its fsync: " + from;
+    unsynced_directories.insert(std::filesystem::path(to).parent_path());
+  }
+};
+
+TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto server, PrivateServer::Create());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto sql, server->Connect());
+  ARROWCDC_ASSERT_OK(sql->Exec("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server, "setup", {"--tables", "public.*"}));
+  TemporaryDirectory directory;
+  const std::string files = (directory.path() / "files").string();
+  const std::string trace = directory.path() / "trace";
+  SubprocessOptions options = Command(*server, "stream", {"--tables", "public.*", "--sink", "parquet:" + files, "--roll-age", "200ms"});
+  const std::vector<std::string> strace = {"strace", "-f", "-xx", "-s", "4096", "-o", trace, "-e",
+                                           "trace=openat,close,write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,sendto"};
+  options.argv.insert(options.argv.begin(), strace.begin(), strace.end());
+  options.env["ASAN_OPTIONS"] = "detect_leaks=0";  // the leak checker cannot run under strace
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(options));
+  uint64_t last = 0;
+  for (int round = 0; round < 4; ++round) {
+    ARROWCDC_ASSERT_OK(sql->Exec("INSERT INTO a VALUES (" + std::to_string(round) + "); INSERT INTO b VALUES (" + std::to_string(round) + ")"));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string end, sql->Scalar("SELECT pg_current_wal_flush_lsn() - '0/0'"));
+    last = std::stoull(end);
+    ARROWCDC_ASSERT_OK(WaitFor([&] {
+      const auto confirmed = ConfirmedFlush(*sql);
+      return confirmed.ok() && *confirmed >= last;
+    }, seconds(60), "the acknowledgement of round " + std::to_string(round)));
+  }
+  ARROWCDC_ASSERT_OK(client->Signal(SIGTERM));
+  (void)client->Wait(seconds(30));
+
+  const std::regex opened(R"re(openat\([^,]*, "([^"]*)",.*\) = (\d+))re");
+  const std::regex wrote(R"re((?:write|pwrite64|writev)\((\d+),)re");
+  const std::regex synced(R"re((?:fsync|fdatasync)\((\d+)\) += 0)re");
+  const std::regex renamed(R"re(rename(?:at|at2)?\((?:AT_FDCWD, )?"([^"]*)", (?:AT_FDCWD, )?"([^"]*)".*\) = 0)re");
+  const std::regex sent(R"re(sendto\(\d+, "([^"]*)",)re");
+  std::ifstream in(trace);
+  Storage storage;
+  uint64_t flush = 0;
+  int acknowledgements = 0, manifests = 0;
+  for (std::string line; std::getline(in, line);) {
+    // A call that another thread interrupts is printed in two parts; the calls that matter here block nobody else.
+    std::smatch match;
+    if (std::regex_search(line, match, opened)) {
+      storage.Opened(std::stoi(match[2]), Unhex(match[1]));
+    } else if (std::regex_search(line, match, wrote)) {
+      storage.Wrote(std::stoi(match[1]));
+    } else if (std::regex_search(line, match, synced)) {
+      storage.Synced(std::stoi(match[1]));
+    } else if (std::regex_search(line, match, renamed)) {
+      const std::string to = Unhex(match[2]);
+      storage.Renamed(Unhex(match[1]), to);
+      if (to.find("manifest") != std::string::npos) {
+        ++manifests;
+        // Data files of this position are in place: nothing but the manifest's own directory is waiting for its fsync.
+        for (const std::string& path : storage.unsynced_directories) EXPECT_EQ(path, files) << "manifest before data";
+      }
+    } else if (std::regex_search(line, match, sent)) {
+      const std::string bytes = Unhex(match[1]);
+      // CopyData: 'd', length, then 'r', written, flushed.
+      if (bytes.size() < 22 || bytes[0] != 'd' || bytes[5] != 'r') continue;
+      const uint64_t flushed = BigEndian64(bytes, 14);
+      if (flushed <= flush) continue;
+      flush = flushed;
+      ++acknowledgements;
+      for (const std::string& path : storage.unsynced_directories) ADD_FAILURE() << "acknowledged before the fsync of " << path;
+      for (const std::string& path : storage.unsynced_files) {
+        if (path.ends_with(".parquet") || path.find("manifest") != std::string::npos) ADD_FAILURE() << "acknowledged before the fsync of " << path;
+      }
+    }
+    ASSERT_EQ(storage.wrong, "");
+  }
+  std::printf("%d acknowledgements, %d manifests\n", acknowledgements, manifests);
+  EXPECT_GE(acknowledgements, 4);
+  EXPECT_GE(manifests, acknowledgements);
+  EXPECT_GE(flush, last);
+}
+
+}  // namespace
+}  // namespace arrowcdc::test
