@@ -1,5 +1,6 @@
 // The command line of arrowcdc: options in, one subcommand out. Thin: everything else is in the library.
 #include <cstdio>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/logging.h"
+#include "cli/process_title.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -161,6 +163,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
+  HidePasswords(argc, argv);
   SetUpLogging(log.format, log.verbose);
 
   if (setup_app->parsed()) {

@@ -28,7 +28,7 @@ class ContractTest : public ::testing::Test {
     ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE users (id bigint PRIMARY KEY, name text); CREATE TABLE \"Odd.Name\" (\"a\"\"b\" int PRIMARY KEY)"));
   }
 
-  void Setup() { ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*"})); }
+  void RunSetup() { ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*"})); }
 
   SubprocessOptions Stream(const std::string& sink, std::vector<std::string> more) {
     std::vector<std::string> arguments = {"--tables", "public.*", "--sink", sink};
@@ -69,7 +69,7 @@ class ContractTest : public ::testing::Test {
 };
 
 TEST_F(ContractTest, ConsoleShowsRowsAndDoesNotMoveTheSlot) {
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   const uint64_t before = Confirmed();
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann'), (2, NULL)"));
   for (int time = 0; time < 2; ++time) {
@@ -86,7 +86,7 @@ TEST_F(ContractTest, ConsoleShowsRowsAndDoesNotMoveTheSlot) {
 }
 
 TEST_F(ContractTest, SaysFromWhereAndWhatTheSlotKeeps) {
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   const Outcome outcome = Run(Stream("console:ndjson", {"--until", "now"}));
   EXPECT_NE(outcome.error.find(FormatLsn(Confirmed())), std::string::npos) << outcome.error;
   EXPECT_NE(outcome.error.find("rows that were there before are not included"), std::string::npos);
@@ -94,7 +94,7 @@ TEST_F(ContractTest, SaysFromWhereAndWhatTheSlotKeeps) {
 }
 
 TEST_F(ContractTest, NewDirectoryOnAUsedSlotIsRefused) {
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
   ASSERT_EQ(Run(Stream(Parquet("first"), {"--until", "now"})).code, 0);
   const Outcome refused = Run(Stream(Parquet("second"), {"--until", "now"}));
@@ -104,7 +104,7 @@ TEST_F(ContractTest, NewDirectoryOnAUsedSlotIsRefused) {
 }
 
 TEST_F(ContractTest, SlotAheadOfTheDirectoryIsRefused) {
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
   ASSERT_EQ(Run(Stream(Parquet("d"), {"--until", "now"})).code, 0);
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (2, 'bob')"));
@@ -114,13 +114,13 @@ TEST_F(ContractTest, SlotAheadOfTheDirectoryIsRefused) {
 }
 
 TEST_F(ContractTest, AnotherServerIsRefused) {
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   ASSERT_EQ(Run(Stream(Parquet("d"), {"--until", "now"})).code, 0);
   // Another cluster has another system identifier.
   ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, PrivateServer::Create());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE users (id bigint PRIMARY KEY, name text)"));
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   const Outcome refused = Run(Stream(Parquet("d"), {"--until", "now"}));
   EXPECT_EQ(refused.code, 6) << refused.error;
 }
@@ -159,7 +159,7 @@ TEST_F(ContractTest, AnIdleSlotAdvancesWhileOtherTablesAndDatabasesWrite) {
 
 TEST_F(ContractTest, FastShutdownIsNotHeldUp) {
   ARROWCDC_ASSERT_OK(CreateWorkloadTables(*sql_));
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(Stream(Parquet("d"), {"--roll-age", "1h"})));
   for (const bool load : {false, true}) {
     ARROWCDC_ASSERT_OK(WaitFor([&] {
@@ -183,7 +183,7 @@ TEST_F(ContractTest, FastShutdownIsNotHeldUp) {
 }
 
 TEST_F(ContractTest, ASlowReaderSlowsTheServerAndNothingElse) {
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK(server_->Set("wal_sender_timeout", "'3s'"));
   ARROWCDC_ASSERT_OK(server_->Reload());
   SubprocessOptions options = Stream("ipc:-", {"--buffer", "1MiB", "--until", "now"});
@@ -218,7 +218,7 @@ TEST_F(ContractTest, ASlowReaderSlowsTheServerAndNothingElse) {
 
 TEST_F(ContractTest, NoSecretInLogsOrProcessTitle) {
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE ROLE cdc LOGIN REPLICATION PASSWORD 'open-sesame'"));
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   SubprocessOptions options = Stream("console:ndjson", {});
   options.argv[4] += " user=cdc password=open-sesame";
   options.argv.insert(options.argv.begin() + 1, "--verbose");
@@ -237,7 +237,7 @@ TEST_F(ContractTest, NoSecretInLogsOrProcessTitle) {
 }
 
 TEST_F(ContractTest, StockPgRecvlogicalReadsTheSlot) {
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users SELECT g, 'n' FROM generate_series(1, 1000) g"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string end, sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto program, ServerProgram("pg_recvlogical"));
@@ -252,7 +252,7 @@ TEST_F(ContractTest, StockPgRecvlogicalReadsTheSlot) {
 }
 
 TEST_F(ContractTest, TeardownLeavesNothing) {
-  ASSERT_NO_FATAL_FAILURE(Setup());
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK(RunCommand(*server_, "teardown", {"--yes"}));
   EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_replication_slots").ValueOr("?"), "0");
   EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOr("?"), "0");
