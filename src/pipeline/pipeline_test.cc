@@ -75,6 +75,7 @@ struct World {
   std::vector<Transaction> wal;
   uint64_t wal_end = 0;
   uint64_t confirmed = 100;
+  int wanted_tables = 3;  // the first so many are asked for
 
   std::optional<uint64_t> stored_position;
   std::map<TableName, RowPosition> stored_last_rows;
@@ -151,7 +152,10 @@ class FakeSource : public Source {
     std::set<int64_t> stored(world_.stored_ids.begin(), world_.stored_ids.end());
     for (const Transaction& txn : world_.wal) {
       if (txn.end_lsn > durable) break;
-      for (const auto& [table, row] : txn.rows) ASSERT_TRUE(stored.count(row.id)) << "acknowledged, not stored: " << row.id;
+      for (const auto& [table, row] : txn.rows) {
+        if (table >= world_.wanted_tables) continue;
+        ASSERT_TRUE(stored.count(row.id)) << "acknowledged, not stored: " << row.id;
+      }
     }
     ASSERT_GE(durable, world_.confirmed);
     world_.confirmed = durable;
@@ -322,6 +326,7 @@ TEST(Pipeline, GivesUpWhenTheServerIsAwayTooLong) {
 TEST(Pipeline, LeavesOutTablesThatDoNotMatch) {
   std::mt19937_64 random(7);
   World world = MakeWorld(random, 30);
+  world.wanted_tables = 1;
   FakeSource source(world, random, 0, -1);
   FakeSink sink(world, random, false);
   PipelineOptions options;
