@@ -1,0 +1,180 @@
+// See manifest.h. JSON with numbers that exceed 2^53 as decimal text.
+#include "manifest.h"
+
+#include <charconv>
+
+#include <nlohmann/json.hpp>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kManifestVersion = 1;
+
+std::string HexBytes(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+bool ParseHexBytes(std::string_view text, std::string* out) {
+  if (text.size() % 2 != 0) return false;
+  for (size_t i = 0; i < text.size(); i += 2) {
+    unsigned byte = 0;
+    const auto [end, error] = std::from_chars(text.data() + i, text.data() + i + 2, byte, 16);
+    if (error != std::errc() || end != text.data() + i + 2) return false;
+    *out += static_cast<char>(byte);
+  }
+  return true;
+}
+
+// The members of one manifest; the first that is missing or of another type is remembered.
+class Members {
+ public:
+  explicit Members(const json& object) : object_(object) {}
+
+  std::string Text(const char* name) {
+    const auto it = object_.find(name);
+    if (it != object_.end() && it->is_string()) return it->get<std::string>();
+    return Missing<std::string>(name);
+  }
+  int64_t Number(const char* name, int64_t max) {
+    const auto it = object_.find(name);
+    if (it != object_.end() && it->is_number_unsigned() && it->get<uint64_t>() <= static_cast<uint64_t>(max)) {
+      return it->get<int64_t>();
+    }
+    return Missing<int64_t>(name);
+  }
+  Members Object(const char* name) {
+    const auto it = object_.find(name);
+    static const json empty = json::object();
+    if (it != object_.end() && it->is_object()) return Members(*it);
+    Missing<int>(name);
+    return Members(empty);
+  }
+  bool HasValue(const char* name) const {
+    const auto it = object_.find(name);
+    return it != object_.end() && !it->is_null();
+  }
+  const std::string& missing() const { return missing_; }
+
+ private:
+  template <typename T>
+  T Missing(const char* name) {
+    if (missing_.empty()) missing_ = name;
+    return T{};
+  }
+
+  const json& object_;
+  std::string missing_;
+};
+
+arrow::Status BadManifest(const std::string& path, const std::string& why) {
+  return MakeError(ErrorKind::kSink, "manifest " + path + " cannot be used: " + why, path,
+                   "restore it from a copy; without it nobody knows up to where the data is complete");
+}
+
+arrow::Status Differs(const std::string& place, const char* what, const std::string& stored, const std::string& now) {
+  return MakeError(ErrorKind::kPositionGap,
+                   place + " holds rows of " + what + " " + stored + ", but the stream is of " + what + " " + now, place,
+                   "give this stream a place of its own, or connect to the source that the data came from");
+}
+
+std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
+
+}  // namespace
+
+std::string ToJson(const Manifest& manifest) {
+  json object = {{"arrowcdc_manifest", kManifestVersion},
+                 {"written_by", "arrowcdc " ARROWCDC_VERSION},
+                 {"sink", manifest.sink},
+                 {"source", {{"kind", manifest.stream.source.kind}, {"id", manifest.stream.source.id}}},
+                 {"timeline", manifest.stream.timeline},
+                 {"database", manifest.stream.database},
+                 {"slot", manifest.stream.slot},
+                 {"position", nullptr}};
+  if (manifest.position) {
+    object["position"] = {{"timeline", manifest.position->timeline},
+                          {"order", std::to_string(manifest.position->order)},
+                          {"lsn", FormatLsn(manifest.position->order)},
+                          {"token", HexBytes(manifest.position->token)}};
+  }
+  if (manifest.bytes) object["bytes"] = *manifest.bytes;
+  // A name that is not UTF-8 must not stop the stream; it is stored with replacement characters and compared so.
+  return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& path) {
+  const json object = json::parse(text, nullptr, false);
+  if (!object.is_object()) return BadManifest(path, "it is not a JSON object");
+  Members members(object);
+  const int64_t version = members.Number("arrowcdc_manifest", 1'000'000);
+  if (!members.missing().empty()) return BadManifest(path, "it has no version");
+  if (version != kManifestVersion) {
+    return BadManifest(path, "its version is " + std::to_string(version) + ", this program knows " +
+                                 std::to_string(kManifestVersion));
+  }
+  Manifest manifest;
+  manifest.sink = members.Text("sink");
+  Members source = members.Object("source");
+  manifest.stream.source = {source.Text("kind"), source.Text("id")};
+  manifest.stream.timeline = static_cast<uint32_t>(members.Number("timeline", UINT32_MAX));
+  manifest.stream.database = members.Text("database");
+  manifest.stream.slot = members.Text("slot");
+  if (members.HasValue("bytes")) manifest.bytes = members.Number("bytes", INT64_MAX);
+  std::string bad = members.missing() + source.missing();
+  if (bad.empty() && members.HasValue("position")) {
+    Members stored = members.Object("position");
+    Position position{manifest.stream.source, static_cast<uint32_t>(stored.Number("timeline", UINT32_MAX)), 0, ""};
+    const std::string order = stored.Text("order");
+    const auto [end, error] = std::from_chars(order.data(), order.data() + order.size(), position.order);
+    const bool whole = error == std::errc() && end == order.data() + order.size();
+    bad = members.missing() + stored.missing();
+    if (bad.empty() && !whole) bad = "order";
+    if (bad.empty() && !ParseHexBytes(stored.Text("token"), &position.token)) bad = "token";
+    manifest.position = std::move(position);
+  }
+  if (!bad.empty()) return BadManifest(path, "\"" + bad + "\" is missing or not what it should be");
+  return manifest;
+}
+
+arrow::Result<Manifest> LoadManifest(FileSystem& files, const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(const std::string text, ReadFile(files, path));
+  return ParseManifest(text, path);
+}
+
+arrow::Status StoreManifest(FileSystem& files, const std::string& path, const Manifest& manifest) {
+  return ReplaceFile(files, path, ToJson(manifest));
+}
+
+arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stream, const std::string& place) {
+  // Through JSON as the stored one went, for names that are not UTF-8.
+  ARROW_ASSIGN_OR_RAISE(const Manifest now, ParseManifest(ToJson({stored.sink, stream, {}, {}}), place));
+  const StreamIdentity& old = stored.stream;
+  if (old.source.kind != now.stream.source.kind) {
+    return Differs(place, "a source of kind", old.source.kind, now.stream.source.kind);
+  }
+  if (old.source.id != now.stream.source.id) return Differs(place, "system", old.source.id, now.stream.source.id);
+  if (old.database != now.stream.database) {
+    return Differs(place, "database", Quoted(old.database), Quoted(now.stream.database));
+  }
+  if (old.slot != now.stream.slot) return Differs(place, "slot", Quoted(old.slot), Quoted(now.stream.slot));
+  const uint32_t timeline = std::max(old.timeline, stored.position ? stored.position->timeline : 0);
+  if (timeline > stream.timeline) {
+    return MakeError(ErrorKind::kPositionGap,
+                     place + " holds rows of timeline " + std::to_string(timeline) + ", but the server is on timeline " +
+                         std::to_string(stream.timeline),
+                     place, "connect to the server that continues the later timeline, or start anew in an empty place");
+  }
+  return arrow::Status::OK();
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,184 @@
+// See parquet_file.h.
+#include "parquet_file.h"
+
+#include <charconv>
+
+#include <arrow/table.h>
+#include <arrow/util/key_value_metadata.h>
+#include <parquet/exception.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+#include <parquet/properties.h>
+
+#include "arrowcdc/error.h"
+#include "parquet_types.h"
+#include "storage_names.h"
+
+namespace arrowcdc {
+namespace {
+
+constexpr char kSchemaKey[] = "arrowcdc:schema";
+constexpr char kTableKey[] = "arrowcdc:table";
+constexpr char kFirstRowKey[] = "arrowcdc:first_row";
+constexpr char kLastRowKey[] = "arrowcdc:last_row";
+
+std::string Hex(uint64_t value) {
+  char digits[17];
+  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(value));
+  return digits;
+}
+
+arrow::Result<RowPosition> ParseRowPosition(std::string_view text) {
+  const size_t first = text.find(' ');
+  const size_t second = first == std::string_view::npos ? first : text.find(' ', first + 1);
+  if (second == std::string_view::npos) return arrow::Status::Invalid("not a row position");
+  RowPosition position;
+  ARROW_ASSIGN_OR_RAISE(position.commit_lsn, ParseLsn(text.substr(0, first)));
+  ARROW_ASSIGN_OR_RAISE(position.lsn, ParseLsn(text.substr(first + 1, second - first - 1)));
+  const std::string_view ord = text.substr(second + 1);
+  const auto [end, error] = std::from_chars(ord.data(), ord.data() + ord.size(), position.ord);
+  if (error != std::errc() || end != ord.data() + ord.size()) return arrow::Status::Invalid("not a row position");
+  return position;
+}
+
+std::shared_ptr<parquet::WriterProperties> FileProperties() {
+  static const auto properties = parquet::WriterProperties::Builder()
+                                     .compression(parquet::Compression::ZSTD)
+                                     ->created_by("arrowcdc " ARROWCDC_VERSION)
+                                     ->build();
+  return properties;
+}
+
+std::shared_ptr<parquet::ArrowWriterProperties> ArrowProperties() {
+  static const auto properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+  return properties;
+}
+
+arrow::Status BadFile(const std::string& path, const std::string& why) {
+  return MakeError(ErrorKind::kSink, path + " is not a whole file of this sink: " + why, path,
+                   "restore the file from a copy; it is not safe to go on without it, because it says which rows are stored");
+}
+
+arrow::Result<ParquetFooter> FooterFrom(const arrow::KeyValueMetadata& metadata) {
+  ParquetFooter footer;
+  ARROW_ASSIGN_OR_RAISE(footer.table.schema, metadata.Get(kSchemaKey));
+  ARROW_ASSIGN_OR_RAISE(footer.table.table, metadata.Get(kTableKey));
+  ARROW_ASSIGN_OR_RAISE(const std::string first, metadata.Get(kFirstRowKey));
+  ARROW_ASSIGN_OR_RAISE(const std::string last, metadata.Get(kLastRowKey));
+  ARROW_ASSIGN_OR_RAISE(footer.first_row, ParseRowPosition(first));
+  ARROW_ASSIGN_OR_RAISE(footer.last_row, ParseRowPosition(last));
+  return footer;
+}
+
+}  // namespace
+
+ParquetFile::ParquetFile(FileSystem* files, std::string directory, std::shared_ptr<const TableSchema> table,
+                         const StreamIdentity& stream)
+    : files_(files),
+      directory_(std::move(directory)),
+      table_(std::move(table)),
+      source_(stream.source.kind + " " + stream.source.id + " " + std::to_string(stream.timeline)),
+      stored_schema_(StoredSchema(*table_->schema)) {}
+
+ParquetFile::~ParquetFile() {
+  // The writer would put a footer under what is not complete.
+  if (out_ != nullptr) (void)out_->Abort();
+}
+
+arrow::Status ParquetFile::Add(std::shared_ptr<arrow::RecordBatch> rows) {
+  if (this->rows() == 0) first_row_ = RowPositionAt(*table_, *rows, 0);
+  last_row_ = RowPositionAt(*table_, *rows, rows->num_rows() - 1);
+  return buffer_.Add(std::move(rows));
+}
+
+arrow::Status ParquetFile::Begin() {
+  std::string name = DataFileName(first_row_);
+  name.resize(name.size() - kDataFileSuffix.size());
+  temporary_path_ = JoinPath(directory_, "." + name + std::string(kInProgressSuffix));
+  ARROW_ASSIGN_OR_RAISE(out_, files_->Create(temporary_path_));
+  auto writer = parquet::arrow::FileWriter::Open(*stored_schema_, arrow::default_memory_pool(), out_, FileProperties(),
+                                                 ArrowProperties());
+  if (!writer.ok()) return Fail(writer.status());
+  writer_ = std::move(*writer);
+  return arrow::Status::OK();
+}
+
+arrow::Status ParquetFile::WriteRowGroup() {
+  if (buffer_.rows() == 0) return arrow::Status::OK();
+  if (out_ == nullptr) ARROW_RETURN_NOT_OK(Begin());
+  const int64_t rows = buffer_.rows();
+  const int64_t bytes = buffer_.bytes();
+  ARROW_ASSIGN_OR_RAISE(auto batches, buffer_.Take());
+  std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
+  for (int i = 0; i < stored_schema_->num_fields(); ++i) {
+    const auto& type = stored_schema_->field(i)->type();
+    arrow::ArrayVector chunks;
+    for (const auto& batch : batches) {
+      ARROW_ASSIGN_OR_RAISE(auto chunk, ToStored(batch->column(i), type));
+      chunks.push_back(std::move(chunk));
+    }
+    columns.push_back(std::make_shared<arrow::ChunkedArray>(std::move(chunks), type));
+  }
+  const auto table = arrow::Table::Make(stored_schema_, std::move(columns), rows);
+  if (const auto status = writer_->WriteTable(*table, rows); !status.ok()) return Fail(status);
+  written_rows_ += rows;
+  raw_bytes_ += bytes;
+  return arrow::Status::OK();
+}
+
+arrow::Status ParquetFile::Complete() {
+  ARROW_RETURN_NOT_OK(WriteRowGroup());
+  if (const auto status = writer_->AddKeyValueMetadata(FooterMetadata()); !status.ok()) return Fail(status);
+  if (const auto status = writer_->Close(); !status.ok()) return Fail(status);
+  ARROW_RETURN_NOT_OK(out_->Sync());
+  ARROW_RETURN_NOT_OK(out_->Close());
+  const std::string path = JoinPath(directory_, DataFileName(last_row_));
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(path));
+  if (kind != PathKind::kAbsent) {
+    return MakeError(ErrorKind::kInternal, path + " exists already: rows that are stored came a second time", path,
+                     "report this; nothing was overwritten");
+  }
+  ARROW_RETURN_NOT_OK(files_->Rename(temporary_path_, path));
+  return files_->SyncDirectory(directory_);
+}
+
+int64_t ParquetFile::written_bytes() const {
+  return out_ == nullptr ? 0 : out_->Tell().ValueOr(0);
+}
+
+int64_t ParquetFile::expected_bytes() const {
+  if (raw_bytes_ == 0) return buffer_.bytes();
+  const double ratio = static_cast<double>(written_bytes()) / static_cast<double>(raw_bytes_);
+  return written_bytes() + static_cast<int64_t>(ratio * static_cast<double>(buffer_.bytes()));
+}
+
+arrow::Status ParquetFile::Fail(const arrow::Status& status) const {
+  return StorageError("write", temporary_path_, status);
+}
+
+std::shared_ptr<const arrow::KeyValueMetadata> ParquetFile::FooterMetadata() const {
+  return arrow::key_value_metadata({{kSchemaKey, table_->name.schema},
+                                    {kTableKey, table_->name.table},
+                                    {"arrowcdc:oid", std::to_string(table_->relation_oid)},
+                                    {"arrowcdc:fingerprint", Hex(table_->fingerprint)},
+                                    {"arrowcdc:source", source_},
+                                    {kFirstRowKey, FormatRowPosition(first_row_)},
+                                    {kLastRowKey, FormatRowPosition(last_row_)},
+                                    {"arrowcdc:version", ARROWCDC_VERSION}});
+}
+
+arrow::Result<ParquetFooter> ReadParquetFooter(FileSystem& files, const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(auto input, files.OpenForReading(path));
+  std::shared_ptr<parquet::FileMetaData> metadata;
+  try {
+    metadata = parquet::ReadMetaData(input);
+  } catch (const parquet::ParquetException& error) {
+    return BadFile(path, error.what());
+  }
+  if (metadata->key_value_metadata() == nullptr) return BadFile(path, "it has no arrowcdc metadata");
+  auto footer = FooterFrom(*metadata->key_value_metadata());
+  if (!footer.ok()) return BadFile(path, footer.status().message());
+  return footer;
+}
+
+}  // namespace arrowcdc

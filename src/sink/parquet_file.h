@@ -1,0 +1,75 @@
+// One Parquet file of one table on its way: rows are buffered, written as row groups under a temporary name, and the file
+// gets its name when it is complete and on stable storage.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <arrow/result.h>
+#include <parquet/arrow/writer.h>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/sink.h"
+#include "file_system.h"
+#include "row_buffer.h"
+
+namespace arrowcdc {
+
+// What the footer says of the rows. Read back at the next start.
+struct ParquetFooter {
+  TableName table;
+  RowPosition first_row;
+  RowPosition last_row;
+};
+
+class ParquetFile {
+ public:
+  // `directory` exists. Nothing is written before the first row group.
+  ParquetFile(FileSystem* files, std::string directory, std::shared_ptr<const TableSchema> table,
+              const StreamIdentity& stream);
+  // A file that was not completed stays behind under its temporary name.
+  ~ParquetFile();
+
+  // Rows after all those before. Buffers only.
+  arrow::Status Add(std::shared_ptr<arrow::RecordBatch> rows);
+
+  // Writes what is buffered as one row group.
+  arrow::Status WriteRowGroup();
+
+  // Footer, sync, rename, directory sync: after it all rows are durable. At least one row was added.
+  arrow::Status Complete();
+
+  const TableSchema& table() const { return *table_; }
+  int64_t rows() const { return written_rows_ + buffer_.rows(); }
+  int64_t buffered_rows() const { return buffer_.rows(); }
+  int64_t buffered_bytes() const { return buffer_.bytes(); }
+  bool on_disk() const { return out_ != nullptr; }
+  int64_t written_bytes() const;
+  // Expected size if it were completed now: from the compression of the row groups so far.
+  int64_t expected_bytes() const;
+
+ private:
+  arrow::Status Begin();
+  arrow::Status Fail(const arrow::Status& status) const;
+  std::shared_ptr<const arrow::KeyValueMetadata> FooterMetadata() const;
+
+  FileSystem* const files_;
+  const std::string directory_;
+  const std::shared_ptr<const TableSchema> table_;
+  const std::string source_;
+  const std::shared_ptr<arrow::Schema> stored_schema_;
+  RowBuffer buffer_;
+  RowPosition first_row_;
+  RowPosition last_row_;
+  int64_t written_rows_ = 0;
+  int64_t raw_bytes_ = 0;  // of the rows written, before compression
+  std::string temporary_path_;
+  std::shared_ptr<WritableFile> out_;
+  std::unique_ptr<parquet::arrow::FileWriter> writer_;
+};
+
+// Errors: kSink naming the file when it is not a whole Parquet file of this sink.
+arrow::Result<ParquetFooter> ReadParquetFooter(FileSystem& files, const std::string& path);
+
+}  // namespace arrowcdc

@@ -1,0 +1,293 @@
+// See parquet_sink.h. The order that makes rows durable: data file written, synced, renamed, its directory synced; then the
+// manifest the same way; only then durable() moves.
+#include "parquet_sink.h"
+
+#include <algorithm>
+
+#include "arrowcdc/error.h"
+#include "storage_names.h"
+
+namespace arrowcdc {
+namespace {
+
+// No '.' in the lock's name and a leading '_' in both: no table's directory is called so.
+constexpr std::string_view kManifestName = "_arrowcdc_manifest.json";
+constexpr std::string_view kLockName = "_arrowcdc_lock";
+
+bool IsOurs(std::string_view name) { return name.starts_with("_arrowcdc_"); }
+
+// As TableDirectoryName makes them. Other directories in DIR are none of our business.
+bool IsTableDirectory(std::string_view name) {
+  return name.starts_with('~') || (!name.starts_with('.') && name.find('.') != std::string_view::npos);
+}
+
+bool SamePosition(const std::optional<Position>& a, const std::optional<Position>& b) {
+  if (!a || !b) return !a && !b;
+  return a->timeline == b->timeline && a->order == b->order && a->token == b->token;
+}
+
+bool Before(const std::optional<Position>& a, const std::optional<Position>& b) {
+  if (!a || !b) return !a && b;
+  return std::pair(a->timeline, a->order) < std::pair(b->timeline, b->order);
+}
+
+}  // namespace
+
+ParquetSink::ParquetSink(std::string directory, const SinkOptions& options, FileSystem* files, SteadyClock clock,
+                         const ParquetLimits& limits)
+    : directory_(std::move(directory)), options_(options), limits_(limits), files_(files), clock_(std::move(clock)) {}
+
+arrow::Status ParquetSink::Remember(arrow::Status status) {
+  if (!status.ok() && failure_.ok()) failure_ = status;
+  return status;
+}
+
+arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
+  SinkState state;
+  auto open = [&]() -> arrow::Status {
+    ARROW_RETURN_NOT_OK(MakeDirectories(*files_, directory_));
+    ARROW_RETURN_NOT_OK(LoadOrMakeManifest(stream));
+    ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
+    for (const auto& name : names) {
+      if (!IsTableDirectory(name)) continue;
+      ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, name)));
+      if (kind == PathKind::kDirectory) ARROW_RETURN_NOT_OK(ReadTableDirectory(name, &state));
+    }
+    // What a killed process renamed may not be stable yet, and from here on it counts as durable.
+    return files_->SyncDirectory(directory_);
+  };
+  ARROW_RETURN_NOT_OK(Remember(open()));
+  state.position = manifest_.position;
+  advanced_ = manifest_.position;
+  last_rows_ = state.last_rows;
+  opened_ = true;
+  return state;
+}
+
+arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
+  const std::string path = JoinPath(directory_, kManifestName);
+  ARROW_ASSIGN_OR_RAISE(PathKind kind, files_->Kind(path));
+  if (kind == PathKind::kAbsent) {
+    // Before the lock, which leaves a file.
+    ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
+    const auto foreign = std::find_if_not(names.begin(), names.end(), IsOurs);
+    if (foreign != names.end()) {
+      return MakeError(ErrorKind::kSink,
+                       directory_ + " is not empty and has no manifest of arrowcdc (it holds " + *foreign + ")",
+                       directory_, "give a new or empty directory");
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(lock_, files_->Lock(JoinPath(directory_, kLockName)));
+  ARROW_ASSIGN_OR_RAISE(kind, files_->Kind(path));
+  if (kind == PathKind::kAbsent) {
+    manifest_ = {"parquet", stream, {}, {}};
+    return StoreManifest(*files_, path, manifest_);
+  }
+  ARROW_ASSIGN_OR_RAISE(manifest_, LoadManifest(*files_, path));
+  if (manifest_.sink != "parquet") {
+    return MakeError(ErrorKind::kSink, path + " belongs to a sink of kind " + manifest_.sink, directory_,
+                     "give a new or empty directory");
+  }
+  ARROW_RETURN_NOT_OK(CheckSameStream(manifest_, stream, directory_));
+  manifest_.stream = stream;
+  return arrow::Status::OK();
+}
+
+// Removes what was not completed, and takes the position of the table's last row from its last file.
+arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState* state) {
+  const std::string directory = JoinPath(directory_, name);
+  ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory));
+  std::optional<RowPosition> last;
+  for (const auto& file : names) {
+    const std::string path = JoinPath(directory, file);
+    if (file.starts_with('.') && file.ends_with(kInProgressSuffix)) {
+      ARROW_RETURN_NOT_OK(files_->Remove(path));
+    } else if (file.ends_with(kDataFileSuffix)) {
+      last = ParseDataFileName(file);
+      if (!last) {
+        return MakeError(ErrorKind::kSink, path + " was not written by arrowcdc: its name holds no position", path,
+                         "move it out of the directory");
+      }
+    }
+  }
+  ARROW_RETURN_NOT_OK(files_->SyncDirectory(directory));
+  if (!last) return arrow::Status::OK();
+  // Names sort as positions do, so the last one read is the largest.
+  const std::string path = JoinPath(directory, DataFileName(*last));
+  ARROW_ASSIGN_OR_RAISE(const ParquetFooter footer, ReadParquetFooter(*files_, path));
+  ARROW_ASSIGN_OR_RAISE(const std::string expected, TableDirectoryName(footer.table));
+  if (expected != name || footer.last_row != *last) {
+    return MakeError(ErrorKind::kSink,
+                     path + " is not where it was written: its footer says table " + ToString(footer.table) +
+                         " up to row " + FormatRowPosition(footer.last_row),
+                     path, "move it back to its place and name");
+  }
+  state->last_rows[footer.table] = *last;
+  return arrow::Status::OK();
+}
+
+arrow::Status ParquetSink::Write(const ChangeBatch& batch) {
+  ARROW_RETURN_NOT_OK(failure_);
+  if (batch.rows->num_rows() == 0) return arrow::Status::OK();
+  return Remember(WriteRows(batch));
+}
+
+arrow::Status ParquetSink::WriteRows(const ChangeBatch& batch) {
+  const TableName& name = batch.table->name;
+  const auto last = last_rows_.find(name);
+  const RowPosition first_row = RowPositionAt(*batch.table, *batch.rows, 0);
+  if (last != last_rows_.end() && first_row <= last->second) {
+    return MakeError(ErrorKind::kInternal,
+                     "row " + FormatRowPosition(first_row) + " of " + ToString(name) + " came after row " +
+                         FormatRowPosition(last->second),
+                     ToString(name), "report this; nothing was stored twice");
+  }
+  ARROW_ASSIGN_OR_RAISE(OpenFile * open, FileFor(batch));
+  // Files by row count are exact; a batch may go to several.
+  int64_t offset = 0;
+  while (offset < batch.rows->num_rows()) {
+    const int64_t room = std::max<int64_t>(1, options_.roll_rows - open->file->rows());
+    const int64_t rows = std::min(room, batch.rows->num_rows() - offset);
+    ARROW_RETURN_NOT_OK(open->file->Add(batch.rows->Slice(offset, rows)));
+    offset += rows;
+    last_rows_[name] = RowPositionAt(*batch.table, *batch.rows, offset - 1);
+    ARROW_RETURN_NOT_OK(RollIfFull(open_.find(name)));
+    if (offset < batch.rows->num_rows()) {
+      ARROW_ASSIGN_OR_RAISE(open, FileFor(batch));
+    }
+  }
+  ARROW_RETURN_NOT_OK(KeepWithinBudget());
+  return completed_ ? StorePosition() : arrow::Status::OK();
+}
+
+arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& batch) {
+  const TableName& name = batch.table->name;
+  auto open = open_.find(name);
+  if (open != open_.end()) {
+    if (open->second.file->table().fingerprint == batch.table->fingerprint) return &open->second;
+    ARROW_RETURN_NOT_OK(Complete(open));
+  }
+  ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(name));
+  OpenFile file{std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream), advanced_,
+                clock_()};
+  return &open_.emplace(name, std::move(file)).first->second;
+}
+
+arrow::Result<std::string> ParquetSink::TableDirectory(const TableName& name) {
+  ARROW_ASSIGN_OR_RAISE(const std::string encoded, TableDirectoryName(name));
+  std::string path = JoinPath(directory_, encoded);
+  ARROW_RETURN_NOT_OK(MakeDirectories(*files_, path));
+  return path;
+}
+
+arrow::Status ParquetSink::WriteRowGroup(OpenFiles::iterator open) {
+  if (!open->second.file->on_disk()) {
+    const auto on_disk = std::count_if(open_.begin(), open_.end(), [](const auto& e) { return e.second.file->on_disk(); });
+    if (on_disk >= limits_.files_on_disk) return Complete(open);
+  }
+  return open->second.file->WriteRowGroup();
+}
+
+arrow::Status ParquetSink::RollIfFull(OpenFiles::iterator open) {
+  ParquetFile& file = *open->second.file;
+  if (file.rows() >= options_.roll_rows) return Complete(open);
+  if (file.expected_bytes() >= options_.roll_bytes) {
+    // Without a row group nothing is known of the compression: write one and look again.
+    if (file.on_disk()) return Complete(open);
+    ARROW_RETURN_NOT_OK(file.WriteRowGroup());
+    return file.written_bytes() >= options_.roll_bytes ? Complete(open) : arrow::Status::OK();
+  }
+  if (file.buffered_bytes() >= limits_.row_group_bytes || file.buffered_rows() >= limits_.row_group_rows) {
+    return WriteRowGroup(open);
+  }
+  return arrow::Status::OK();
+}
+
+int64_t ParquetSink::BufferedBytes() const {
+  int64_t bytes = 0;
+  for (const auto& [name, open] : open_) bytes += open.file->buffered_bytes();
+  return bytes;
+}
+
+arrow::Status ParquetSink::KeepWithinBudget() {
+  while (BufferedBytes() > limits_.buffered_bytes) {
+    const auto largest = std::max_element(open_.begin(), open_.end(), [](const auto& a, const auto& b) {
+      return a.second.file->buffered_bytes() < b.second.file->buffered_bytes();
+    });
+    ARROW_RETURN_NOT_OK(WriteRowGroup(largest));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status ParquetSink::Complete(OpenFiles::iterator open) {
+  ARROW_RETURN_NOT_OK(open->second.file->Complete());
+  open_.erase(open);
+  completed_ = true;
+  return arrow::Status::OK();
+}
+
+arrow::Status ParquetSink::Advance(const Position& position) {
+  ARROW_RETURN_NOT_OK(failure_);
+  if (SamePosition(advanced_, manifest_.position)) advanced_since_ = clock_();
+  // A timeline or an order that runs backwards would make a stored position untrue.
+  if (Before(position, advanced_)) return arrow::Status::OK();
+  advanced_ = position;
+  return arrow::Status::OK();
+}
+
+// Stores the position up to which every row is in a complete file, where that has moved.
+arrow::Status ParquetSink::StorePosition() {
+  completed_ = false;
+  std::optional<Position> floor = advanced_;
+  for (const auto& [name, open] : open_) {
+    if (Before(open.floor, floor)) floor = open.floor;
+  }
+  if (!Before(manifest_.position, floor)) return arrow::Status::OK();
+  Manifest next = manifest_;
+  next.position = floor;
+  ARROW_RETURN_NOT_OK(StoreManifest(*files_, JoinPath(directory_, kManifestName), next));
+  manifest_ = std::move(next);
+  advanced_since_ = clock_();
+  return arrow::Status::OK();
+}
+
+arrow::Status ParquetSink::CompleteOlderThan(std::chrono::steady_clock::time_point limit) {
+  for (auto open = open_.begin(); open != open_.end();) {
+    const auto next = std::next(open);
+    if (open->second.oldest <= limit) ARROW_RETURN_NOT_OK(Complete(open));
+    open = next;
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status ParquetSink::Flush() {
+  ARROW_RETURN_NOT_OK(failure_);
+  auto flush = [&]() -> arrow::Status {
+    ARROW_RETURN_NOT_OK(CompleteOlderThan(std::chrono::steady_clock::time_point::max()));
+    return StorePosition();
+  };
+  return Remember(flush());
+}
+
+arrow::Status ParquetSink::Tick() {
+  ARROW_RETURN_NOT_OK(failure_);
+  auto tick = [&]() -> arrow::Status {
+    const auto limit = clock_() - options_.roll_age;
+    ARROW_RETURN_NOT_OK(CompleteOlderThan(limit));
+    // Without rows the position moves too, but no oftener than it would with them.
+    const bool idle_long = !SamePosition(advanced_, manifest_.position) && advanced_since_ <= limit;
+    if (!completed_ && !idle_long) return arrow::Status::OK();
+    return StorePosition();
+  };
+  return Remember(tick());
+}
+
+arrow::Status ParquetSink::Close() {
+  arrow::Status status = opened_ && failure_.ok() ? Flush() : arrow::Status::OK();
+  open_.clear();
+  lock_.reset();
+  opened_ = false;
+  return status;
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,85 @@
+// Sink "parquet:DIR": one directory a table, complete files only, and a manifest with the position up to which all is there.
+// docs/sinks.md is the reader's view.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "arrowcdc/sink.h"
+#include "file_system.h"
+#include "manifest.h"
+#include "parquet_file.h"
+
+namespace arrowcdc {
+
+using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
+
+struct ParquetLimits {
+  int64_t buffered_bytes = 64 << 20;         // over all tables: rows in memory
+  int64_t row_group_bytes = 32 << 20;        // of one table, in memory
+  int64_t row_group_rows = 1 << 20;
+  int files_on_disk = 128;                   // being written at the same time; the rest wait in memory
+};
+
+class ParquetSink : public Sink {
+ public:
+  // `files` outlives the sink.
+  ParquetSink(std::string directory, const SinkOptions& options, FileSystem* files = PosixFileSystem(),
+              SteadyClock clock = std::chrono::steady_clock::now, const ParquetLimits& limits = {});
+
+  bool keeps_data() const override { return true; }
+  arrow::Result<SinkState> Open(const StreamIdentity& stream) override;
+  arrow::Status Write(const ChangeBatch& batch) override;
+  arrow::Status Advance(const Position& position) override;
+  arrow::Status Flush() override;
+  arrow::Status Tick() override;
+  std::optional<Position> durable() const override { return manifest_.position; }
+  bool has_pending_rows() const override { return !open_.empty(); }
+  arrow::Status Close() override;
+
+ private:
+  // A table's rows that are not durable yet.
+  struct OpenFile {
+    std::unique_ptr<ParquetFile> file;
+    std::optional<Position> floor;  // last position advanced to before the first of its rows
+    std::chrono::steady_clock::time_point oldest;
+  };
+  using OpenFiles = std::map<TableName, OpenFile>;
+
+  arrow::Status LoadOrMakeManifest(const StreamIdentity& stream);
+  arrow::Status ReadTableDirectory(const std::string& name, SinkState* state);
+  arrow::Status WriteRows(const ChangeBatch& batch);
+  arrow::Result<OpenFile*> FileFor(const ChangeBatch& batch);
+  arrow::Result<std::string> TableDirectory(const TableName& name);
+  arrow::Status WriteRowGroup(OpenFiles::iterator open);
+  arrow::Status RollIfFull(OpenFiles::iterator open);
+  arrow::Status KeepWithinBudget();
+  arrow::Status Complete(OpenFiles::iterator open);
+  arrow::Status CompleteOlderThan(std::chrono::steady_clock::time_point limit);
+  arrow::Status StorePosition();
+  // Remembers a failure: after one only Close does anything.
+  arrow::Status Remember(arrow::Status status);
+  int64_t BufferedBytes() const;
+
+  const std::string directory_;
+  const SinkOptions options_;
+  const ParquetLimits limits_;
+  FileSystem* const files_;
+  const SteadyClock clock_;
+
+  std::unique_ptr<FileLock> lock_;
+  Manifest manifest_;                   // as stored
+  std::optional<Position> advanced_;    // last Advance, or the stored position
+  std::chrono::steady_clock::time_point advanced_since_;  // when it first went beyond the stored one
+  OpenFiles open_;
+  std::map<TableName, RowPosition> last_rows_;
+  arrow::Status failure_;
+  bool completed_ = false;  // a file, since the position was last looked at
+  bool opened_ = false;
+};
+
+}  // namespace arrowcdc

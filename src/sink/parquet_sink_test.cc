@@ -1,0 +1,422 @@
+// The Parquet sink's promises one by one, on a file system in memory.
+#include "parquet_sink.h"
+
+#include <gtest/gtest.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+
+#include "memory_file_system.h"
+#include "parquet_test_support.h"
+#include "sink_test_support.h"
+#include "storage_names.h"
+
+namespace arrowcdc::testing {
+namespace {
+
+const TableName kOrders{"public", "orders"};
+const TableName kUsers{"public", "users"};
+constexpr char kOrdersDirectory[] = "/d/public.orders";
+
+class ParquetSinkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    orders_ = MakeTable(kOrders, {arrow::field("id", arrow::int64())});
+    users_ = MakeTable(kUsers, {arrow::field("id", arrow::int64())});
+  }
+
+  std::unique_ptr<ParquetSink> Make(const ParquetLimits& limits = {}) {
+    return std::make_unique<ParquetSink>("/d", options_, &files_, [this] { return now_; }, limits);
+  }
+
+  std::unique_ptr<ParquetSink> MakeOpen() {
+    auto sink = Make();
+    const auto state = sink->Open(TestStream());
+    EXPECT_TRUE(state.ok()) << state.status().ToString();
+    if (state.ok()) state_ = *state;
+    return sink;
+  }
+
+  // One transaction: a row an id, the id being its place too.
+  ChangeBatch Rows(const std::shared_ptr<const TableSchema>& table, const std::vector<int64_t>& ids) {
+    std::vector<RowMeta> rows;
+    for (const int64_t id : ids) rows.push_back({Place(id), 0, {}});
+    return MakeBatch(table, rows, {Ids(ids)});
+  }
+  static RowPosition Place(int64_t id) {
+    return {static_cast<uint64_t>(id) * 100 + 50, static_cast<uint64_t>(id) * 100, 0};
+  }
+
+  std::vector<std::string> DataFiles(const std::string& directory) {
+    std::vector<std::string> out;
+    for (const auto& path : files_.Files(directory)) {
+      if (path.ends_with(".parquet")) out.push_back(path);
+    }
+    return out;
+  }
+
+  std::vector<int64_t> StoredIds(const std::string& directory) {
+    std::vector<int64_t> ids;
+    for (const auto& path : DataFiles(directory)) {
+      const auto column = ReadParquet(files_, path)->GetColumnByName("id");
+      for (const auto& chunk : column->chunks()) {
+        for (int64_t i = 0; i < chunk->length(); ++i) ids.push_back(static_cast<arrow::Int64Array&>(*chunk).Value(i));
+      }
+    }
+    return ids;
+  }
+
+  MemoryFileSystem files_;
+  SinkOptions options_;
+  std::chrono::steady_clock::time_point now_{std::chrono::hours(1)};
+  SinkState state_;
+  std::shared_ptr<const TableSchema> orders_;
+  std::shared_ptr<const TableSchema> users_;
+};
+
+TEST_F(ParquetSinkTest, ANewDirectoryHasNoPosition) {
+  auto sink = MakeOpen();
+  EXPECT_FALSE(state_.position);
+  EXPECT_TRUE(state_.last_rows.empty());
+  EXPECT_FALSE(sink->durable());
+  EXPECT_FALSE(sink->has_pending_rows());
+  EXPECT_TRUE(sink->keeps_data());
+  ASSERT_ARROW_OK(sink->Close());
+  ASSERT_ARROW_OK(sink->Close());
+}
+
+TEST_F(ParquetSinkTest, RowsAreDurableAfterFlushAndNotBefore) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 2, 3})));
+  EXPECT_TRUE(sink->has_pending_rows());
+  ASSERT_ARROW_OK(sink->Advance(At(400)));
+  EXPECT_FALSE(sink->durable());
+  EXPECT_TRUE(DataFiles("/d").empty());
+  ASSERT_ARROW_OK(sink->Flush());
+  EXPECT_FALSE(sink->has_pending_rows());
+  ASSERT_TRUE(sink->durable());
+  EXPECT_EQ(sink->durable()->order, 400u);
+  EXPECT_EQ(DataFiles("/d"), std::vector<std::string>{"/d/public.orders/000000000000015e-000000000000012c-00000.parquet"});
+  EXPECT_EQ(StoredIds(kOrdersDirectory), (std::vector<int64_t>{1, 2, 3}));
+
+  sink.reset();
+  files_.KillProcess();
+  MakeOpen();
+  ASSERT_TRUE(state_.position);
+  EXPECT_EQ(state_.position->order, 400u);
+  EXPECT_EQ(state_.position->timeline, 1u);
+  EXPECT_EQ(state_.position->source, TestStream().source);
+  EXPECT_EQ(state_.last_rows, (std::map<TableName, RowPosition>{{kOrders, Place(3)}}));
+}
+
+TEST_F(ParquetSinkTest, OrderOfOperationsThatMakesRowsDurable) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  ASSERT_ARROW_OK(sink->Advance(At(200)));
+  files_.log.clear();
+  ASSERT_ARROW_OK(sink->Flush());
+  std::vector<std::string> steps;
+  for (const auto& step : files_.log) {
+    if (!step.starts_with("write") && !step.starts_with("create") && !step.starts_with("close")) steps.push_back(step);
+  }
+  const std::string temporary = "/d/public.orders/.0000000000000096-0000000000000064-00000.inprogress";
+  const std::string final_name = "/d/public.orders/0000000000000096-0000000000000064-00000.parquet";
+  const std::string manifest = "/d/_arrowcdc_manifest.json";
+  EXPECT_EQ(steps, (std::vector<std::string>{
+                       "sync " + temporary,
+                       "rename " + temporary + " " + final_name,
+                       "sync directory /d/public.orders",
+                       "sync " + manifest + ".inprogress",
+                       "rename " + manifest + ".inprogress " + manifest,
+                       "sync directory /d",
+                   }));
+}
+
+TEST_F(ParquetSinkTest, AdvanceDoesNotCloseFilesAndGroupsAreMerged) {
+  auto sink = MakeOpen();
+  for (int64_t id = 1; id <= 100; ++id) {
+    ASSERT_ARROW_OK(sink->Write(Rows(orders_, {id})));
+    ASSERT_ARROW_OK(sink->Advance(At(static_cast<uint64_t>(id) * 100 + 60)));
+  }
+  ASSERT_ARROW_OK(sink->Flush());
+  EXPECT_EQ(DataFiles("/d").size(), 1u);
+  EXPECT_EQ(StoredIds(kOrdersDirectory).size(), 100u);
+  EXPECT_EQ(OpenParquet(files_, DataFiles("/d")[0])->num_row_groups(), 1);
+}
+
+TEST_F(ParquetSinkTest, RollsByRowsExactlyAndStoresTheFloor) {
+  options_.roll_rows = 4;
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 2})));
+  ASSERT_ARROW_OK(sink->Advance(At(260)));
+  EXPECT_FALSE(sink->durable());
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {3, 4, 5, 6, 7, 8, 9, 10, 11})));
+  // 8 rows in two files; the third began before anything after 260 was advanced to.
+  EXPECT_EQ(StoredIds(kOrdersDirectory), (std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(DataFiles(kOrdersDirectory).size(), 2u);
+  ASSERT_TRUE(sink->durable());
+  EXPECT_EQ(sink->durable()->order, 260u);
+  ASSERT_ARROW_OK(sink->Advance(At(1200)));
+  EXPECT_EQ(sink->durable()->order, 260u);
+  ASSERT_ARROW_OK(sink->Close());
+  EXPECT_EQ(sink->durable()->order, 1200u);
+  EXPECT_EQ(StoredIds(kOrdersDirectory).size(), 11u);
+}
+
+TEST_F(ParquetSinkTest, RollsByBytesAsWritten) {
+  options_.roll_bytes = 20'000;
+  auto sink = MakeOpen();
+  std::mt19937_64 random(7);
+  int64_t id = 1;
+  for (int batch = 0; batch < 200; ++batch) {
+    std::vector<RowMeta> rows;
+    std::vector<int64_t> values;
+    for (int i = 0; i < 50; ++i) {
+      rows.push_back({Place(id++), 0, {}});
+      values.push_back(static_cast<int64_t>(random()));
+    }
+    ASSERT_ARROW_OK(sink->Write(MakeBatch(orders_, rows, {Ids(values)})));
+  }
+  ASSERT_ARROW_OK(sink->Close());
+  const auto paths = DataFiles("/d");
+  ASSERT_GT(paths.size(), 3u);
+  EXPECT_EQ(StoredIds(kOrdersDirectory).size(), 10'000u);
+  for (size_t i = 0; i + 1 < paths.size(); ++i) {
+    const auto bytes = static_cast<int64_t>(ReadFile(files_, paths[i])->size());
+    EXPECT_GT(bytes, options_.roll_bytes / 2) << paths[i];
+    EXPECT_LT(bytes, options_.roll_bytes * 2) << paths[i];
+  }
+}
+
+TEST_F(ParquetSinkTest, TickClosesWhatIsOldAndKeepsWhatIsYoung) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  ASSERT_ARROW_OK(sink->Advance(At(160)));
+  now_ += options_.roll_age / 2;
+  ASSERT_ARROW_OK(sink->Write(Rows(users_, {2})));
+  ASSERT_ARROW_OK(sink->Advance(At(260)));
+  ASSERT_ARROW_OK(sink->Tick());
+  EXPECT_TRUE(DataFiles("/d").empty());
+  now_ += options_.roll_age / 2;
+  ASSERT_ARROW_OK(sink->Tick());
+  EXPECT_EQ(DataFiles("/d").size(), 1u);
+  ASSERT_TRUE(sink->durable());
+  EXPECT_EQ(sink->durable()->order, 160u);
+  EXPECT_TRUE(sink->has_pending_rows());
+  now_ += options_.roll_age / 2;
+  ASSERT_ARROW_OK(sink->Tick());
+  EXPECT_EQ(sink->durable()->order, 260u);
+  EXPECT_FALSE(sink->has_pending_rows());
+}
+
+TEST_F(ParquetSinkTest, IdleAdvanceIsStoredByFlushOnceAndByTickWhenOld) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Advance(At(100)));
+  ASSERT_ARROW_OK(sink->Flush());
+  EXPECT_EQ(sink->durable()->order, 100u);
+  const int64_t operations = files_.operations();
+  ASSERT_ARROW_OK(sink->Flush());
+  ASSERT_ARROW_OK(sink->Advance(At(100)));
+  ASSERT_ARROW_OK(sink->Flush());
+  ASSERT_ARROW_OK(sink->Tick());
+  EXPECT_EQ(files_.operations(), operations);
+  ASSERT_ARROW_OK(sink->Advance(At(200)));
+  ASSERT_ARROW_OK(sink->Tick());
+  EXPECT_EQ(sink->durable()->order, 100u);
+  now_ += options_.roll_age;
+  ASSERT_ARROW_OK(sink->Tick());
+  EXPECT_EQ(sink->durable()->order, 200u);
+}
+
+TEST_F(ParquetSinkTest, FlushBeforeTheFirstAdvanceStoresRowsOnly) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  ASSERT_ARROW_OK(sink->Flush());
+  EXPECT_FALSE(sink->durable());
+  ASSERT_ARROW_OK(sink->Close());
+  MakeOpen();
+  EXPECT_FALSE(state_.position);
+  EXPECT_EQ(state_.last_rows.at(kOrders), Place(1));
+}
+
+TEST_F(ParquetSinkTest, RowsOfAnUnfinishedTransactionMayLieBeyondThePosition) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Advance(At(100)));
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 2})));
+  ASSERT_ARROW_OK(sink->Flush());
+  EXPECT_EQ(sink->durable()->order, 100u);
+  sink.reset();
+  files_.KillProcess();
+  MakeOpen();
+  EXPECT_EQ(state_.position->order, 100u);
+  EXPECT_EQ(state_.last_rows.at(kOrders), Place(2));
+}
+
+TEST_F(ParquetSinkTest, ASchemaChangeClosesTheTablesFile) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  const auto wider =
+      MakeTable(kOrders, {arrow::field("id", arrow::int64()), arrow::field("note", arrow::utf8())}, 2);
+  const auto notes = arrow::json::ArrayFromJSONString(arrow::utf8(), R"(["x"])").ValueOrDie();
+  ASSERT_ARROW_OK(sink->Write(MakeBatch(wider, {{Place(2), 0, {}}}, {Ids({2}), notes})));
+  ASSERT_ARROW_OK(sink->Close());
+  const auto paths = DataFiles(kOrdersDirectory);
+  ASSERT_EQ(paths.size(), 2u);
+  EXPECT_EQ(ReadParquet(files_, paths[0])->num_columns(), 1 + kMetadataColumnCount);
+  EXPECT_EQ(ReadParquet(files_, paths[1])->num_columns(), 2 + kMetadataColumnCount);
+}
+
+TEST_F(ParquetSinkTest, ATableWithoutColumnsHasItsMetadata) {
+  auto sink = MakeOpen();
+  const auto bare = MakeTable({"public", "bare"}, {});
+  ASSERT_ARROW_OK(sink->Write(MakeBatch(bare, {{Place(1), 0, {}}, {Place(2), 3, {}}}, {})));
+  ASSERT_ARROW_OK(sink->Close());
+  const auto table = ReadParquet(files_, DataFiles("/d/public.bare").at(0));
+  EXPECT_EQ(table->num_rows(), 2);
+  EXPECT_EQ(table->schema()->field_names()[0], "_op");
+}
+
+TEST_F(ParquetSinkTest, FooterTellsWhatIsInside) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {3, 4, 5})));
+  ASSERT_ARROW_OK(sink->Close());
+  const auto reader = OpenParquet(files_, DataFiles("/d").at(0));
+  const auto metadata = reader->parquet_reader()->metadata()->key_value_metadata();
+  EXPECT_EQ(metadata->Get("arrowcdc:schema").ValueOr(""), "public");
+  EXPECT_EQ(metadata->Get("arrowcdc:table").ValueOr(""), "orders");
+  EXPECT_EQ(metadata->Get("arrowcdc:oid").ValueOr(""), "16384");
+  EXPECT_EQ(metadata->Get("arrowcdc:fingerprint").ValueOr(""), "0000000000000001");
+  EXPECT_EQ(metadata->Get("arrowcdc:first_row").ValueOr(""), "0/15E 0/12C 0");
+  EXPECT_EQ(metadata->Get("arrowcdc:last_row").ValueOr(""), "0/226 0/1F4 0");
+  EXPECT_TRUE(metadata->Contains("ARROW:schema"));
+}
+
+TEST_F(ParquetSinkTest, RefusesAForeignDirectory) {
+  ASSERT_ARROW_OK(files_.MakeDirectory("/d"));
+  ASSERT_TRUE(files_.Create("/d/precious.txt").ok());
+  const auto status = Make()->Open(TestStream()).status();
+  EXPECT_EQ(KindOf(status), ErrorKind::kSink);
+  EXPECT_NE(status.message().find("precious.txt"), std::string::npos) << status.message();
+  EXPECT_EQ(files_.Files("/d"), std::vector<std::string>{"/d/precious.txt"});
+}
+
+TEST_F(ParquetSinkTest, RefusesAnotherStream) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Advance(At(100, 1)));
+  ASSERT_ARROW_OK(sink->Close());
+  const auto refused = [&](const StreamIdentity& stream, const std::string& now) {
+    const auto status = Make()->Open(stream).status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kPositionGap);
+    EXPECT_NE(status.message().find(now), std::string::npos) << status.message();
+    EXPECT_FALSE(GetErrorDetail(status)->remedy().empty());
+  };
+  StreamIdentity other = TestStream();
+  other.source.id = "999";
+  refused(other, "999");
+  other = TestStream();
+  other.database = "other_db";
+  refused(other, "other_db");
+  other = TestStream();
+  other.slot = "other_slot";
+  refused(other, "other_slot");
+  other = TestStream();
+  other.timeline = 2;
+  auto later = Make();
+  ASSERT_ARROW_OK(later->Open(other).status());
+  ASSERT_ARROW_OK(later->Advance(At(200, 2)));
+  ASSERT_ARROW_OK(later->Close());
+  refused(TestStream(), "timeline 2");
+}
+
+TEST_F(ParquetSinkTest, TwoWritersInOneDirectory) {
+  auto first = MakeOpen();
+  const auto status = Make()->Open(TestStream()).status();
+  EXPECT_EQ(KindOf(status), ErrorKind::kSink);
+  first.reset();
+  MakeOpen();
+}
+
+TEST_F(ParquetSinkTest, LeftoversAreRemovedAndNotRead) {
+  auto sink = std::make_unique<ParquetSink>("/d", options_, &files_, [this] { return now_; },
+                                            ParquetLimits{.buffered_bytes = 1});
+  ASSERT_ARROW_OK(sink->Open(TestStream()).status());
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  const auto in_progress = files_.Files(kOrdersDirectory);
+  ASSERT_EQ(in_progress.size(), 1u);
+  EXPECT_FALSE(in_progress[0].ends_with(".parquet"));
+  sink.reset();
+  files_.KillProcess();
+  MakeOpen();
+  EXPECT_TRUE(files_.Files(kOrdersDirectory).empty());
+  EXPECT_TRUE(state_.last_rows.empty());
+}
+
+TEST_F(ParquetSinkTest, ABrokenLastFileIsNamed) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  ASSERT_ARROW_OK(sink->Close());
+  const std::string path = DataFiles("/d").at(0);
+  const auto content = ReadFile(files_, path).ValueOrDie();
+  for (const size_t keep : {size_t{0}, size_t{3}, content.size() / 2, content.size() - 1}) {
+    ASSERT_ARROW_OK(ReplaceFile(files_, path, content.substr(0, keep)));
+    const auto status = Make()->Open(TestStream()).status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kSink);
+    EXPECT_NE(status.message().find(path), std::string::npos) << status.message();
+  }
+  ASSERT_ARROW_OK(ReplaceFile(files_, path, content));
+  MakeOpen();
+  EXPECT_EQ(state_.last_rows.at(kOrders), Place(1));
+}
+
+TEST_F(ParquetSinkTest, AFileThatIsNotInItsPlaceIsNamed) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  ASSERT_ARROW_OK(sink->Close());
+  const std::string path = DataFiles("/d").at(0);
+  const std::string later = JoinPath(kOrdersDirectory, DataFileName(Place(9)));
+  ASSERT_ARROW_OK(files_.Rename(path, later));
+  EXPECT_NE(Make()->Open(TestStream()).status().message().find(later), std::string::npos);
+  const std::string unknown = JoinPath(kOrdersDirectory, "compacted.parquet");
+  ASSERT_ARROW_OK(files_.Rename(later, unknown));
+  EXPECT_NE(Make()->Open(TestStream()).status().message().find(unknown), std::string::npos);
+}
+
+TEST_F(ParquetSinkTest, RowsThatComeTwiceAreRefused) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 2})));
+  EXPECT_EQ(KindOf(sink->Write(Rows(orders_, {2, 3}))), ErrorKind::kInternal);
+  // After a failed call only Close does anything, and it claims nothing.
+  EXPECT_FALSE(sink->Write(Rows(orders_, {7})).ok());
+  EXPECT_FALSE(sink->Flush().ok());
+  ASSERT_ARROW_OK(sink->Close());
+  EXPECT_FALSE(sink->durable());
+  EXPECT_TRUE(DataFiles("/d").empty());
+}
+
+TEST_F(ParquetSinkTest, MemoryIsBoundedOverAllTables) {
+  ParquetLimits limits;
+  limits.buffered_bytes = 200'000;
+  limits.files_on_disk = 3;
+  auto sink = Make(limits);
+  ASSERT_ARROW_OK(sink->Open(TestStream()).status());
+  std::vector<std::shared_ptr<const TableSchema>> tables;
+  for (int i = 0; i < 8; ++i) {
+    tables.push_back(MakeTable({"public", "t" + std::to_string(i)}, {arrow::field("id", arrow::int64())}));
+  }
+  const int64_t before = arrow::default_memory_pool()->bytes_allocated();
+  int64_t id = 0;
+  for (int round = 0; round < 100; ++round) {
+    for (const auto& table : tables) {
+      std::vector<int64_t> ids;
+      for (int i = 0; i < 100; ++i) ids.push_back(++id);
+      ASSERT_ARROW_OK(sink->Write(Rows(table, ids)));
+    }
+    EXPECT_LT(arrow::default_memory_pool()->bytes_allocated() - before, 4 << 20);
+  }
+  ASSERT_ARROW_OK(sink->Close());
+  size_t rows = 0;
+  for (int i = 0; i < 8; ++i) rows += StoredIds("/d/public.t" + std::to_string(i)).size();
+  EXPECT_EQ(rows, static_cast<size_t>(id));
+}
+
+}  // namespace
+}  // namespace arrowcdc::testing
