@@ -1,5 +1,6 @@
-// A growing byte buffer whose memory comes from the caller. Used inside the server: no C++ heap, no destructor;
-// the allocator may leave by longjmp, the buffer is consistent then. Little-endian machines only, as the wire is.
+// A growing byte buffer whose memory comes from the caller. Used inside the server: no C++ heap, no
+// destructor; the allocator may leave by longjmp, the buffer is consistent then. Little-endian machines only,
+// as the wire is.
 #pragma once
 
 #include <cstddef>
@@ -59,6 +60,8 @@ inline void AppendValue(ByteBuffer* buffer, const T& value) {
   memcpy(Extend(buffer, sizeof(T)), &value, sizeof(T));
 }
 
-inline constexpr size_t RoundUp(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+inline constexpr size_t RoundUp(size_t value, size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 }  // namespace arrowcdc::format

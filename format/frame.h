@@ -55,7 +55,7 @@ struct FrameHeader {
   uint16_t fixed_bytes;    // length of this fixed part; a reader skips what is beyond what it knows
   uint32_t header_bytes;   // from the frame's first byte to the payload: fixed part, sections, padding
   uint32_t sequence;       // number of the frame in this replication session, from 0
-  uint64_t safe_lsn;       // end LSN of the last transaction delivered whole (end, not start, of its commit record)
+  uint64_t safe_lsn;       // end (not start) of the commit record of the last transaction delivered whole
   uint64_t payload_bytes;  // length of the payload, continuation frames included
 };
 inline constexpr uint16_t kFixedHeaderBytes = 32;
@@ -94,7 +94,7 @@ static_assert(sizeof(HelloSection) == 16);
 
 // Followed by schema_name_bytes of the schema's name and table_name_bytes of the table's, both UTF-8.
 struct TableSection {
-  uint64_t fingerprint;      // FNV-1a, 64 bit, over the payload (the encapsulated Arrow schema message)
+  uint64_t fingerprint;  // FNV-1a, 64 bit, over the payload (the encapsulated Arrow schema message)
   uint32_t relation_oid;
   uint8_t replica_identity;  // 'd' default, 'f' full, 'i' index, 'n' nothing
   uint8_t reserved[3];
@@ -113,8 +113,8 @@ static_assert(sizeof(BatchSection) == 16);
 
 // One entry a transaction, in commit order; the sum of `rows` is the batch's row count.
 struct TransactionEntry {
-  uint64_t commit_lsn;       // start of the commit record
-  int64_t commit_ts;         // microseconds since 1970-01-01 UTC
+  uint64_t commit_lsn;  // start of the commit record
+  int64_t commit_ts;    // microseconds since 1970-01-01 UTC
   uint32_t xid;
   uint32_t rows;
 };
@@ -140,7 +140,7 @@ static_assert(sizeof(TruncateSection) == 16);
 struct TruncateEntry {
   uint64_t fingerprint;  // announced by an earlier schema frame of this session
   uint32_t relation_oid;
-  uint16_t ord;          // place in this list: the _ord of the table's truncate row
+  uint16_t ord;  // place in this list: the _ord of the table's truncate row
   uint16_t reserved;
 };
 static_assert(sizeof(TruncateEntry) == 16);

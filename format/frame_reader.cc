@@ -37,16 +37,19 @@ bool CheckHeader(const FrameHeader& header, size_t bytes, FrameError* error) {
     return Fail(error, "not a wal2arrow frame, the magic is missing", 0, header.magic[0]);
   }
   if (header.layout_version != kLayoutVersion) {
-    return Fail(error, "unknown layout version", offsetof(FrameHeader, layout_version), header.layout_version);
+    return Fail(error, "unknown layout version", offsetof(FrameHeader, layout_version),
+                header.layout_version);
   }
   if (header.fixed_bytes < kFixedHeaderBytes) {
     return Fail(error, "fixed part too short", offsetof(FrameHeader, fixed_bytes), header.fixed_bytes);
   }
   if (header.header_bytes < header.fixed_bytes || header.header_bytes > bytes) {
-    return Fail(error, "header length out of range", offsetof(FrameHeader, header_bytes), header.header_bytes);
+    return Fail(error, "header length out of range", offsetof(FrameHeader, header_bytes),
+                header.header_bytes);
   }
   uint64_t present = bytes - header.header_bytes;
-  bool first_of_more = (header.flags & kFlagMore) && header.kind != static_cast<uint8_t>(FrameKind::kContinuation);
+  bool first_of_more =
+      (header.flags & kFlagMore) && header.kind != static_cast<uint8_t>(FrameKind::kContinuation);
   if (first_of_more ? header.payload_bytes <= present : header.payload_bytes != present) {
     return Fail(error, "payload length does not fit the frame's length", offsetof(FrameHeader, payload_bytes),
                 header.payload_bytes);
@@ -61,7 +64,8 @@ bool ReadSections(const uint8_t* data, Frame* frame, FrameError* error) {
     auto section = Load<SectionHeader>(data + at);
     if (section.tag == static_cast<uint16_t>(SectionTag::kEnd)) return true;
     if (section.bytes > end - at - sizeof(SectionHeader)) {
-      return Fail(error, "section longer than the header", at + offsetof(SectionHeader, bytes), section.bytes);
+      return Fail(error, "section longer than the header", at + offsetof(SectionHeader, bytes),
+                  section.bytes);
     }
     uint64_t data_at = at + sizeof(SectionHeader);
     if (section.tag < kSectionTagCount) {
@@ -80,7 +84,8 @@ bool ReadSections(const uint8_t* data, Frame* frame, FrameError* error) {
 template <typename T>
 bool ReadFixed(const Frame& frame, SectionTag tag, const char* missing, T* out, FrameError* error) {
   const SectionData& section = frame.section(tag);
-  if (section.data == nullptr) return Fail(error, missing, frame.header.header_bytes, static_cast<uint16_t>(tag));
+  if (section.data == nullptr)
+    return Fail(error, missing, frame.header.header_bytes, static_cast<uint16_t>(tag));
   if (section.bytes < sizeof(T)) return Fail(error, "section too short", section.offset, section.bytes);
   *out = Load<T>(section.data);
   return true;
@@ -89,9 +94,9 @@ bool ReadFixed(const Frame& frame, SectionTag tag, const char* missing, T* out, 
 }  // namespace
 
 const char* FrameKindName(uint8_t kind) {
-  constexpr const char* kNames[] = {"hello",        "schema",       "batch",         "truncate",
-                                    "message",      "progress",     "continuation",  "stream start",
-                                    "stream stop",  "stream abort", "stream commit", "prepare",
+  constexpr const char* kNames[] = {"hello",           "schema",           "batch",         "truncate",
+                                    "message",         "progress",         "continuation",  "stream start",
+                                    "stream stop",     "stream abort",     "stream commit", "prepare",
                                     "commit prepared", "rollback prepared"};
   return kind >= 1 && kind <= sizeof(kNames) / sizeof(kNames[0]) ? kNames[kind - 1] : nullptr;
 }
@@ -141,7 +146,8 @@ bool ReadTruncate(const Frame& frame, TruncateSection* truncate, FrameError* err
   return true;
 }
 
-bool CountEntries(const Frame& frame, SectionTag tag, uint32_t entry_bytes, uint32_t* count, FrameError* error) {
+bool CountEntries(const Frame& frame, SectionTag tag, uint32_t entry_bytes, uint32_t* count,
+                  FrameError* error) {
   const SectionData& section = frame.section(tag);
   if (section.bytes % entry_bytes != 0) {
     return Fail(error, "section is not a whole number of entries", section.offset, section.bytes);

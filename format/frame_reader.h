@@ -1,5 +1,5 @@
-// Reads the header of one frame of docs/wire.md. The bytes are hostile: every length is checked before it is used.
-// Nothing is copied or allocated; a Frame points into the bytes it was read from.
+// Reads the header of one frame of docs/wire.md. The bytes are hostile: every length is checked before it is
+// used. Nothing is copied or allocated; a Frame points into the bytes it was read from.
 #pragma once
 
 #include <cstddef>
@@ -39,9 +39,10 @@ const char* FrameKindName(uint8_t kind);
 // Name of a section this protocol defines ("transactions"), null for others.
 const char* SectionTagName(uint16_t tag);
 
-// Reads header and sections of the frame that fills `data`. False: *error says why, and of *frame only the header
-// counts (zeros where it was not whole). The sections of a frame whose kind is not known are left alone. The first of
-// several parts holds less than header.payload_bytes; every other frame holds exactly as much.
+// Reads header and sections of the frame that fills `data`. False: *error says why, and of *frame only the
+// header counts (zeros where it was not whole). The sections of a frame whose kind is not known are left
+// alone. The first of several parts holds less than header.payload_bytes; every other frame holds exactly as
+// much.
 bool ReadFrame(const uint8_t* data, size_t bytes, Frame* frame, FrameError* error);
 
 // The fixed layouts. False where the section is missing, has another length, or is inconsistent.
@@ -52,7 +53,8 @@ bool ReadTable(const Frame& frame, TableSection* table, const char** names, Fram
 bool ReadTruncate(const Frame& frame, TruncateSection* truncate, FrameError* error);
 
 // Number of entries of a section that is nothing but entries; a missing section has none.
-bool CountEntries(const Frame& frame, SectionTag tag, uint32_t entry_bytes, uint32_t* count, FrameError* error);
+bool CountEntries(const Frame& frame, SectionTag tag, uint32_t entry_bytes, uint32_t* count,
+                  FrameError* error);
 
 // Entry `index` of kTransactions, kUnchanged, kUnrepresentable; index below CountEntries.
 TransactionEntry TransactionAt(const Frame& frame, uint32_t index);

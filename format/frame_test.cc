@@ -39,7 +39,15 @@ bool Read(const std::string& bytes, Frame* frame, FrameError* error) {
 
 std::string HelloByHand() {
   Bytes b;
-  b.Text("WA").Int(1, 1).Int(1, 1).Int(0, 2).Int(32, 2).Int(80, 4).Int(0, 4).Int(0x1122334455667788, 8).Int(0, 8);
+  b.Text("WA")
+      .Int(1, 1)
+      .Int(1, 1)
+      .Int(0, 2)
+      .Int(32, 2)
+      .Int(80, 4)
+      .Int(0, 4)
+      .Int(0x1122334455667788, 8)
+      .Int(0, 8);
   b.Int(1, 2).Int(0, 2).Int(16, 4).Int(1, 2).Int(0, 2).Int(150018, 4).Int(7300000000000000001, 8);
   b.Int(2, 2).Int(0, 2).Int(4, 4).Text("a=b\n").Zeros(4);
   b.Int(0, 2).Zeros(6);
@@ -152,7 +160,8 @@ TEST(Frame, WhatIsWrittenIsRead) {
   ASSERT_TRUE(ReadTruncate(frame, &truncate, &error));
   ASSERT_EQ(truncate.tables, 2u);
   EXPECT_EQ(TruncateEntryAt(frame, 1).relation_oid, 22u);
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>(frame.payload), frame.payload_bytes), "0123456789abcdefbody");
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(frame.payload), frame.payload_bytes),
+            "0123456789abcdefbody");
 }
 
 // Everything a reader would look at; only whether it stays inside the bytes is of interest.
@@ -233,7 +242,8 @@ struct Refusal {
 };
 
 TEST(FrameReader, RefusalsNameTheOffset) {
-  // Offsets by docs/wire.md; the first section of Everything() is hello, at 32, its data 16 bytes; table follows at 56.
+  // Offsets by docs/wire.md; the first section of Everything() is hello, at 32, its data 16 bytes; table
+  // follows at 56.
   const Refusal kRefusals[] = {
       {0, 'X', 1, "magic", 0},
       {2, 2, 1, "layout version", 2},
@@ -248,7 +258,8 @@ TEST(FrameReader, RefusalsNameTheOffset) {
   };
   for (const Refusal& refusal : kRefusals) {
     std::string damaged = Everything();
-    for (int i = 0; i < refusal.width; ++i) damaged[refusal.at + i] = static_cast<char>(refusal.value >> (8 * i));
+    for (int i = 0; i < refusal.width; ++i)
+      damaged[refusal.at + i] = static_cast<char>(refusal.value >> (8 * i));
     Frame frame;
     FrameError error;
     ASSERT_FALSE(Read(damaged, &frame, &error)) << refusal.what;
@@ -277,7 +288,8 @@ TEST(FrameReader, UnknownSectionsAreSkippedUnlessRequired) {
 
 TEST(FrameReader, FixedPartMayGrow) {
   Bytes b;
-  b.Text("WA").Int(1, 1).Int(6, 1).Int(2, 2).Int(40, 2).Int(56, 4).Int(5, 4).Int(9, 8).Int(0, 8).Int(~0ull, 8);
+  b.Text("WA").Int(1, 1).Int(6, 1).Int(2, 2).Int(40, 2).Int(56, 4).Int(5, 4).Int(9, 8).Int(0, 8).Int(~0ull,
+                                                                                                     8);
   b.Int(2, 2).Int(0, 2).Int(2, 4).Text("hi").Zeros(6);
   Frame frame;
   FrameError error;
@@ -288,7 +300,8 @@ TEST(FrameReader, FixedPartMayGrow) {
 TEST(FrameReader, FirstOfSeveralPartsHoldsLessThanThePayload) {
   for (uint64_t payload_bytes : {0, 3, 4, 5, 1000}) {
     Bytes b;
-    b.Text("WA").Int(1, 1).Int(3, 1).Int(16, 2).Int(32, 2).Int(32, 4).Int(0, 4).Int(0, 8).Int(payload_bytes, 8);
+    b.Text("WA").Int(1, 1).Int(3, 1).Int(16, 2).Int(32, 2).Int(32, 4).Int(0, 4).Int(0, 8).Int(payload_bytes,
+                                                                                              8);
     b.Text("part");
     Frame frame;
     FrameError error;

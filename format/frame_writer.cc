@@ -3,7 +3,8 @@
 
 namespace arrowcdc::format {
 
-FrameWriter::FrameWriter(ByteBuffer* out, FrameKind kind, uint16_t flags, uint32_t sequence, uint64_t safe_lsn)
+FrameWriter::FrameWriter(ByteBuffer* out, FrameKind kind, uint16_t flags, uint32_t sequence,
+                         uint64_t safe_lsn)
     : out_(out), frame_(out->size), section_(0) {
   FrameHeader header = {};
   header.magic[0] = kMagic0;

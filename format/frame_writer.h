@@ -1,10 +1,10 @@
-// Writes the header of one frame of docs/wire.md into a ByteBuffer: fixed part, sections, padding. The payload is
-// appended by the caller. Used inside the server: same rules as byte_buffer.h.
+// Writes the header of one frame of docs/wire.md into a ByteBuffer: fixed part, sections, padding. The
+// payload is appended by the caller. Used inside the server: same rules as byte_buffer.h.
 //
 //   FrameWriter frame(out, FrameKind::kBatch, kFlagGroupEnd, sequence++, safe_lsn);
 //   frame.AddSection(SectionTag::kBatch, &batch, sizeof(batch));
-//   frame.Finish(RecordBatchMetadataBytes(nodes, buffers), RecordBatchMetadataBytes(nodes, buffers) + body_bytes);
-//   WriteRecordBatchMetadata(..., out);  // then the body
+//   frame.Finish(RecordBatchMetadataBytes(nodes, buffers), RecordBatchMetadataBytes(nodes, buffers) +
+//   body_bytes); WriteRecordBatchMetadata(..., out);  // then the body
 #pragma once
 
 #include "format/byte_buffer.h"
@@ -24,9 +24,9 @@ class FrameWriter {
   void BeginSection(SectionTag tag, uint16_t section_flags = 0);
   void EndSection();
 
-  // Pads the header and fills in its lengths. metadata_bytes: the part of an Arrow message in front of its body (for a
-  // schema message all of it), 0 where the payload is no Arrow message. payload_bytes: all of the payload, parts
-  // that come in continuation frames included.
+  // Pads the header and fills in its lengths. metadata_bytes: the part of an Arrow message in front of its
+  // body (for a schema message all of it), 0 where the payload is no Arrow message. payload_bytes: all of the
+  // payload, parts that come in continuation frames included.
   void Finish(size_t metadata_bytes, uint64_t payload_bytes);
 
  private:
@@ -43,8 +43,8 @@ class FrameWriter {
 // header_bytes of a frame whose fixed part and sections take `content_bytes`, see "Frame" in docs/wire.md.
 inline constexpr size_t PaddedHeaderBytes(size_t content_bytes, size_t metadata_bytes) {
   if (metadata_bytes == 0) return RoundUp(content_bytes, 8);
-  return RoundUp(kXLogDataHeaderBytes + content_bytes + metadata_bytes, kBodyAlignment) - kXLogDataHeaderBytes -
-         metadata_bytes;
+  return RoundUp(kXLogDataHeaderBytes + content_bytes + metadata_bytes, kBodyAlignment) -
+         kXLogDataHeaderBytes - metadata_bytes;
 }
 
 }  // namespace arrowcdc::format

@@ -1,5 +1,6 @@
-// Flatbuffers written front to back: a parent stands before its children, as the unsigned offsets of the format ask,
-// and each offset is filled in when the child's place is known. Every table has its vtable right in front of it.
+// Flatbuffers written front to back: a parent stands before its children, as the unsigned offsets of the
+// format ask, and each offset is filled in when the child's place is known. Every table has its vtable right
+// in front of it.
 #include "format/ipc_writer.h"
 
 namespace arrowcdc::format {
@@ -30,8 +31,9 @@ constexpr int16_t kDateUnitDay = 0;
 constexpr int16_t kIntervalMonthDayNano = 2;
 
 constexpr size_t kPrefixBytes = 8;  // continuation marker and metadata length
-// A RecordBatch message in front of its vectors: root offset and vtable up to byte 16, Message table to 40, padding and
-// vtable to 56, RecordBatch table to 80; then 4 bytes of padding and a count before the 16-byte entries of each vector.
+// A RecordBatch message in front of its vectors: root offset and vtable up to byte 16, Message table to 40,
+// padding and vtable to 56, RecordBatch table to 80; then 4 bytes of padding and a count before the 16-byte
+// entries of each vector.
 constexpr size_t kRecordBatchFixedBytes = kPrefixBytes + 80 + 8 + 8;
 constexpr int kSlotsMax = 8;
 
@@ -40,7 +42,8 @@ struct Table {
   size_t slots[kSlotsMax];
 };
 
-// One flatbuffer at the end of *out; positions are counted from its first byte, which is 8-aligned in the message.
+// One flatbuffer at the end of *out; positions are counted from its first byte, which is 8-aligned in the
+// message.
 class Flatbuffer {
  public:
   explicit Flatbuffer(ByteBuffer* out) : out_(out), base_(out->size) {}
@@ -61,8 +64,8 @@ class Flatbuffer {
     return 0;
   }
 
-  // Writes vtable and zeroed table. sizes[i]: bytes of slot i, 1, 2, 4 or 8; 0: absent. `parent` is the offset that
-  // points to the table.
+  // Writes vtable and zeroed table. sizes[i]: bytes of slot i, 1, 2, 4 or 8; 0: absent. `parent` is the
+  // offset that points to the table.
   Table AddTable(size_t parent, const uint8_t* sizes, int count);
 
   // Vectors are preceded by their length; what follows the length is aligned to `alignment`.
@@ -308,8 +311,8 @@ void FinishPrefix(ByteBuffer* out, size_t at) {
 
 }  // namespace
 
-void WriteSchemaMessage(const Field* fields, int32_t field_count, const KeyValue* metadata, int32_t metadata_count,
-                        ByteBuffer* out) {
+void WriteSchemaMessage(const Field* fields, int32_t field_count, const KeyValue* metadata,
+                        int32_t metadata_count, ByteBuffer* out) {
   size_t length_at = StartPrefix(out);
   Flatbuffer fb(out);
   size_t header = AddMessage(&fb, kHeaderSchema, 0);
@@ -326,8 +329,9 @@ size_t RecordBatchMetadataBytes(int32_t node_count, int32_t buffer_count) {
   return kRecordBatchFixedBytes + 16 * (static_cast<size_t>(node_count) + static_cast<size_t>(buffer_count));
 }
 
-void WriteRecordBatchMetadata(int64_t rows, const FieldNode* nodes, int32_t node_count, const BufferRef* buffers,
-                              int32_t buffer_count, int64_t body_bytes, ByteBuffer* out) {
+void WriteRecordBatchMetadata(int64_t rows, const FieldNode* nodes, int32_t node_count,
+                              const BufferRef* buffers, int32_t buffer_count, int64_t body_bytes,
+                              ByteBuffer* out) {
   static_assert(sizeof(FieldNode) == 16 && sizeof(BufferRef) == 16);
   Reserve(out, RecordBatchMetadataBytes(node_count, buffer_count));
   size_t length_at = StartPrefix(out);

@@ -1,7 +1,7 @@
 // Writes the flatbuffer metadata of Arrow IPC messages (Schema and RecordBatch, metadata V5, little-endian).
-// Used inside the server: no C++ heap, no exceptions, no static state; memory comes from the caller's allocator,
-// which never returns null (it may leave by longjmp). Source of the format: Arrow columnar format, "Encapsulated
-// message format", and its Schema.fbs and Message.fbs.
+// Used inside the server: no C++ heap, no exceptions, no static state; memory comes from the caller's
+// allocator, which never returns null (it may leave by longjmp). Source of the format: Arrow columnar format,
+// "Encapsulated message format", and its Schema.fbs and Message.fbs.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,28 @@
 namespace arrowcdc::format {
 
 enum class ArrowTypeId : uint8_t {
-  kBool, kInt8, kInt16, kInt32, kInt64, kUint8, kUint16, kUint32, kUint64, kFloat32, kFloat64,
-  kUtf8, kBinary, kFixedSizeBinary, kDecimal128, kDecimal256, kDate32, kTime64Us, kTimestampUs,
-  kMonthDayNano, kList, kStruct,
+  kBool,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kFloat32,
+  kFloat64,
+  kUtf8,
+  kBinary,
+  kFixedSizeBinary,
+  kDecimal128,
+  kDecimal256,
+  kDate32,
+  kTime64Us,
+  kTimestampUs,
+  kMonthDayNano,
+  kList,
+  kStruct,
 };
 
 struct KeyValue {
@@ -23,15 +42,15 @@ struct KeyValue {
 };
 
 struct Field {
-  const char* name;        // UTF-8, NUL-terminated
+  const char* name;  // UTF-8, NUL-terminated
   ArrowTypeId type;
-  bool utc;                // kTimestampUs: timezone "UTC"
-  int32_t byte_width;      // kFixedSizeBinary
-  int32_t precision;       // decimals
-  int32_t scale;           // decimals; may be negative or larger than precision
+  bool utc;            // kTimestampUs: timezone "UTC"
+  int32_t byte_width;  // kFixedSizeBinary
+  int32_t precision;   // decimals
+  int32_t scale;       // decimals; may be negative or larger than precision
   const KeyValue* metadata;
   int32_t metadata_count;
-  const Field* children;   // kList: one, usually named "item"; kStruct: its fields
+  const Field* children;  // kList: one, usually named "item"; kStruct: its fields
   int32_t children_count;
 };
 
@@ -47,18 +66,19 @@ struct BufferRef {
 };
 
 // Appends a whole encapsulated message (0xFFFFFFFF, metadata length, metadata; no body) to *out.
-// The message's length is a multiple of 8, and its bytes depend on the arguments only. All fields are nullable.
-// Recurses once a level of nesting; readers refuse more than 64.
+// The message's length is a multiple of 8, and its bytes depend on the arguments only. All fields are
+// nullable. Recurses once a level of nesting; readers refuse more than 64.
 void WriteSchemaMessage(const Field* fields, int32_t field_count, const KeyValue* metadata,
                         int32_t metadata_count, ByteBuffer* out);
 
-// Length in bytes that WriteRecordBatchMetadata will append (a multiple of 8), so that the caller can choose its
-// padding first.
+// Length in bytes that WriteRecordBatchMetadata will append (a multiple of 8), so that the caller can choose
+// its padding first.
 size_t RecordBatchMetadataBytes(int32_t node_count, int32_t buffer_count);
 
 // Appends 0xFFFFFFFF, metadata length and metadata of a RecordBatch message; the caller appends the body of
 // body_bytes, in which the buffers lie as `buffers` says.
-void WriteRecordBatchMetadata(int64_t rows, const FieldNode* nodes, int32_t node_count, const BufferRef* buffers,
-                              int32_t buffer_count, int64_t body_bytes, ByteBuffer* out);
+void WriteRecordBatchMetadata(int64_t rows, const FieldNode* nodes, int32_t node_count,
+                              const BufferRef* buffers, int32_t buffer_count, int64_t body_bytes,
+                              ByteBuffer* out);
 
 }  // namespace arrowcdc::format

@@ -1,4 +1,5 @@
-// What the writer wrote is read by Arrow C++ and compared with schemas and batches made through Arrow's own API.
+// What the writer wrote is read by Arrow C++ and compared with schemas and batches made through Arrow's own
+// API.
 #include "format/ipc_writer.h"
 
 #include <deque>
@@ -30,7 +31,8 @@ struct Arena {
 std::string RandomText(Random& random, int bytes_max) {
   static const char* kPieces[] = {"a", "B", "0", "_", " ", "\"", "\n", "ä", "☃", "𝄞", "'", "."};
   std::string text;
-  for (int n = Pick(random, 0, bytes_max); static_cast<int>(text.size()) < n;) text += kPieces[Pick(random, 0, 11)];
+  for (int n = Pick(random, 0, bytes_max); static_cast<int>(text.size()) < n;)
+    text += kPieces[Pick(random, 0, 11)];
   return text;
 }
 
@@ -57,22 +59,38 @@ std::shared_ptr<arrow::Field> RandomField(Random& random, Arena* arena, int dept
 
 std::shared_ptr<arrow::DataType> TypeOf(Random& random, Arena* arena, int depth, Field* out) {
   switch (out->type) {
-    case ArrowTypeId::kBool: return arrow::boolean();
-    case ArrowTypeId::kInt8: return arrow::int8();
-    case ArrowTypeId::kInt16: return arrow::int16();
-    case ArrowTypeId::kInt32: return arrow::int32();
-    case ArrowTypeId::kInt64: return arrow::int64();
-    case ArrowTypeId::kUint8: return arrow::uint8();
-    case ArrowTypeId::kUint16: return arrow::uint16();
-    case ArrowTypeId::kUint32: return arrow::uint32();
-    case ArrowTypeId::kUint64: return arrow::uint64();
-    case ArrowTypeId::kFloat32: return arrow::float32();
-    case ArrowTypeId::kFloat64: return arrow::float64();
-    case ArrowTypeId::kUtf8: return arrow::utf8();
-    case ArrowTypeId::kBinary: return arrow::binary();
-    case ArrowTypeId::kDate32: return arrow::date32();
-    case ArrowTypeId::kTime64Us: return arrow::time64(arrow::TimeUnit::MICRO);
-    case ArrowTypeId::kMonthDayNano: return arrow::month_day_nano_interval();
+    case ArrowTypeId::kBool:
+      return arrow::boolean();
+    case ArrowTypeId::kInt8:
+      return arrow::int8();
+    case ArrowTypeId::kInt16:
+      return arrow::int16();
+    case ArrowTypeId::kInt32:
+      return arrow::int32();
+    case ArrowTypeId::kInt64:
+      return arrow::int64();
+    case ArrowTypeId::kUint8:
+      return arrow::uint8();
+    case ArrowTypeId::kUint16:
+      return arrow::uint16();
+    case ArrowTypeId::kUint32:
+      return arrow::uint32();
+    case ArrowTypeId::kUint64:
+      return arrow::uint64();
+    case ArrowTypeId::kFloat32:
+      return arrow::float32();
+    case ArrowTypeId::kFloat64:
+      return arrow::float64();
+    case ArrowTypeId::kUtf8:
+      return arrow::utf8();
+    case ArrowTypeId::kBinary:
+      return arrow::binary();
+    case ArrowTypeId::kDate32:
+      return arrow::date32();
+    case ArrowTypeId::kTime64Us:
+      return arrow::time64(arrow::TimeUnit::MICRO);
+    case ArrowTypeId::kMonthDayNano:
+      return arrow::month_day_nano_interval();
     case ArrowTypeId::kFixedSizeBinary:
       out->byte_width = Pick(random, 1, 40);
       return arrow::fixed_size_binary(out->byte_width);
@@ -86,7 +104,8 @@ std::shared_ptr<arrow::DataType> TypeOf(Random& random, Arena* arena, int depth,
       return arrow::decimal256(out->precision, out->scale);
     case ArrowTypeId::kTimestampUs:
       out->utc = Pick(random, 0, 1) == 1;
-      return out->utc ? arrow::timestamp(arrow::TimeUnit::MICRO, "UTC") : arrow::timestamp(arrow::TimeUnit::MICRO);
+      return out->utc ? arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")
+                      : arrow::timestamp(arrow::TimeUnit::MICRO);
     case ArrowTypeId::kList: {
       auto& children = arena->fields.emplace_back(1);
       auto child = RandomField(random, arena, depth - 1, &children[0]);
@@ -136,8 +155,8 @@ std::unique_ptr<BothSchemas> RandomSchema(Random& random, int field_count) {
 }
 
 void WriteSchema(const BothSchemas& both, ByteBuffer* out) {
-  WriteSchemaMessage(both.fields.data(), static_cast<int32_t>(both.fields.size()), both.metadata, both.metadata_count,
-                     out);
+  WriteSchemaMessage(both.fields.data(), static_cast<int32_t>(both.fields.size()), both.metadata,
+                     both.metadata_count, out);
 }
 
 std::shared_ptr<arrow::Buffer> BufferOf(const TestBuffer& bytes) {
@@ -166,20 +185,34 @@ void AppendNumber(Random& random, arrow::ArrayBuilder* builder) {
 void AppendValue(Random& random, arrow::ArrayBuilder* builder, bool nulls) {
   std::shared_ptr<arrow::DataType> type = builder->type();
   switch (type->id()) {
-    case arrow::Type::BOOL: return AppendNumber<arrow::BooleanBuilder>(random, builder);
-    case arrow::Type::INT8: return AppendNumber<arrow::Int8Builder>(random, builder);
-    case arrow::Type::INT16: return AppendNumber<arrow::Int16Builder>(random, builder);
-    case arrow::Type::INT32: return AppendNumber<arrow::Int32Builder>(random, builder);
-    case arrow::Type::INT64: return AppendNumber<arrow::Int64Builder>(random, builder);
-    case arrow::Type::UINT8: return AppendNumber<arrow::UInt8Builder>(random, builder);
-    case arrow::Type::UINT16: return AppendNumber<arrow::UInt16Builder>(random, builder);
-    case arrow::Type::UINT32: return AppendNumber<arrow::UInt32Builder>(random, builder);
-    case arrow::Type::UINT64: return AppendNumber<arrow::UInt64Builder>(random, builder);
-    case arrow::Type::FLOAT: return AppendNumber<arrow::FloatBuilder>(random, builder);
-    case arrow::Type::DOUBLE: return AppendNumber<arrow::DoubleBuilder>(random, builder);
-    case arrow::Type::DATE32: return AppendNumber<arrow::Date32Builder>(random, builder);
-    case arrow::Type::TIME64: return AppendNumber<arrow::Time64Builder>(random, builder);
-    case arrow::Type::TIMESTAMP: return AppendNumber<arrow::TimestampBuilder>(random, builder);
+    case arrow::Type::BOOL:
+      return AppendNumber<arrow::BooleanBuilder>(random, builder);
+    case arrow::Type::INT8:
+      return AppendNumber<arrow::Int8Builder>(random, builder);
+    case arrow::Type::INT16:
+      return AppendNumber<arrow::Int16Builder>(random, builder);
+    case arrow::Type::INT32:
+      return AppendNumber<arrow::Int32Builder>(random, builder);
+    case arrow::Type::INT64:
+      return AppendNumber<arrow::Int64Builder>(random, builder);
+    case arrow::Type::UINT8:
+      return AppendNumber<arrow::UInt8Builder>(random, builder);
+    case arrow::Type::UINT16:
+      return AppendNumber<arrow::UInt16Builder>(random, builder);
+    case arrow::Type::UINT32:
+      return AppendNumber<arrow::UInt32Builder>(random, builder);
+    case arrow::Type::UINT64:
+      return AppendNumber<arrow::UInt64Builder>(random, builder);
+    case arrow::Type::FLOAT:
+      return AppendNumber<arrow::FloatBuilder>(random, builder);
+    case arrow::Type::DOUBLE:
+      return AppendNumber<arrow::DoubleBuilder>(random, builder);
+    case arrow::Type::DATE32:
+      return AppendNumber<arrow::Date32Builder>(random, builder);
+    case arrow::Type::TIME64:
+      return AppendNumber<arrow::Time64Builder>(random, builder);
+    case arrow::Type::TIMESTAMP:
+      return AppendNumber<arrow::TimestampBuilder>(random, builder);
     case arrow::Type::STRING:
       ASSERT_TRUE(static_cast<arrow::StringBuilder*>(builder)->Append(RandomText(random, 20)).ok());
       return;
@@ -192,10 +225,14 @@ void AppendValue(Random& random, arrow::ArrayBuilder* builder, bool nulls) {
       return;
     }
     case arrow::Type::DECIMAL128:
-      ASSERT_TRUE(static_cast<arrow::Decimal128Builder*>(builder)->Append(arrow::Decimal128(Pick(random, -9, 9))).ok());
+      ASSERT_TRUE(static_cast<arrow::Decimal128Builder*>(builder)
+                      ->Append(arrow::Decimal128(Pick(random, -9, 9)))
+                      .ok());
       return;
     case arrow::Type::DECIMAL256:
-      ASSERT_TRUE(static_cast<arrow::Decimal256Builder*>(builder)->Append(arrow::Decimal256(Pick(random, -9, 9))).ok());
+      ASSERT_TRUE(static_cast<arrow::Decimal256Builder*>(builder)
+                      ->Append(arrow::Decimal256(Pick(random, -9, 9)))
+                      .ok());
       return;
     case arrow::Type::INTERVAL_MONTH_DAY_NANO:
       ASSERT_TRUE(static_cast<arrow::MonthDayNanoIntervalBuilder*>(builder)
@@ -259,8 +296,9 @@ struct FlatBatch {
 };
 
 void WriteBatch(const FlatBatch& flat, int64_t rows, ByteBuffer* out) {
-  WriteRecordBatchMetadata(rows, flat.nodes.data(), static_cast<int32_t>(flat.nodes.size()), flat.buffers.data(),
-                           static_cast<int32_t>(flat.buffers.size()), static_cast<int64_t>(flat.body.size()), out);
+  WriteRecordBatchMetadata(rows, flat.nodes.data(), static_cast<int32_t>(flat.nodes.size()),
+                           flat.buffers.data(), static_cast<int32_t>(flat.buffers.size()),
+                           static_cast<int64_t>(flat.body.size()), out);
 }
 
 TEST(IpcWriter, RandomSchemasReadBackEqual) {
@@ -273,7 +311,8 @@ TEST(IpcWriter, RandomSchemasReadBackEqual) {
     auto read = ReadBack(bytes);
     ASSERT_TRUE(read.ok()) << read.status();
     ASSERT_TRUE((*read)->Equals(*both->schema, /*check_metadata=*/true))
-        << (*read)->ToString(true) << "\nwanted\n" << both->schema->ToString(true);
+        << (*read)->ToString(true) << "\nwanted\n"
+        << both->schema->ToString(true);
   }
 }
 

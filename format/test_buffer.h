@@ -1,4 +1,5 @@
-// For tests: a ByteBuffer on the heap whose block moves at every growth, so that a stale address is seen by ASan.
+// For tests: a ByteBuffer on the heap whose block moves at every growth, so that a stale address is seen by
+// ASan.
 #pragma once
 
 #include <cstdlib>

@@ -16,8 +16,9 @@
 namespace arrowcdc {
 namespace {
 
-// What PostgreSQL's grammar does not take as a schema's name without quotes: its reserved words and those that may be
-// functions or types only. After the dot any word may stand.
+// What PostgreSQL's grammar does not take as a schema's name without quotes: its reserved words and those
+// that may be functions or types only. After the dot any word may stand.
+// clang-format off
 constexpr std::string_view kReservedWords[] = {
     "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
     "both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint",
@@ -30,6 +31,7 @@ constexpr std::string_view kReservedWords[] = {
     "right", "select", "session_user", "similar", "some", "symmetric", "system_user", "table", "tablesample",
     "then", "to", "trailing", "true", "union", "unique", "user", "using", "variadic", "verbose", "when",
     "where", "window", "with"};
+// clang-format on
 
 bool IsPlainIdentifier(std::string_view name) {
   auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
@@ -100,7 +102,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> TruncateRow(const TruncateEve
 }
 
 RowPosition RowPositionAt(const TableSchema& table, const arrow::RecordBatch& rows, int64_t row) {
-  auto values = [&](MetadataColumn which) { return rows.column_data(table.column_count + static_cast<int>(which)); };
+  auto values = [&](MetadataColumn which) {
+    return rows.column_data(table.column_count + static_cast<int>(which));
+  };
   return {values(MetadataColumn::kCommitLsn)->GetValues<uint64_t>(1)[row],
           values(MetadataColumn::kLsn)->GetValues<uint64_t>(1)[row],
           values(MetadataColumn::kOrd)->GetValues<uint16_t>(1)[row]};

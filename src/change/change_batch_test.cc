@@ -30,7 +30,8 @@ TEST(TableName, ReservedWordsOnlyInFrontOfTheDot) {
 
 TruncateEvent TwoTables() {
   TruncateEvent event;
-  event.tables.push_back(*MakeTableSchema({"s", "a"}, 1, 1, 'd', {arrow::field("x", arrow::int32())}, nullptr));
+  event.tables.push_back(
+      *MakeTableSchema({"s", "a"}, 1, 1, 'd', {arrow::field("x", arrow::int32())}, nullptr));
   event.tables.push_back(*MakeTableSchema(
       {"s", "b"}, 2, 2, 'd',
       {arrow::field("u", arrow::extension::uuid()), arrow::field("j", arrow::extension::json()),
@@ -84,7 +85,8 @@ TEST(RowPositionAt, CountsFromTheStartOfASlice) {
   auto batch = arrow::RecordBatch::Make(
       table->schema, 3,
       arrow::ArrayVector{MakeOpColumn(codes), numbers(arrow::UInt64Builder(), {10, 20, 30}),
-                         numbers(arrow::UInt64Builder(), {5, 15, 25}), numbers(arrow::UInt16Builder(), {0, 1, 2}),
+                         numbers(arrow::UInt64Builder(), {5, 15, 25}),
+                         numbers(arrow::UInt16Builder(), {0, 1, 2}),
                          numbers(arrow::UInt32Builder(), {7, 7, 7}), times, lists, lists});
   ASSERT_TRUE(batch->ValidateFull().ok()) << batch->ValidateFull();
   EXPECT_EQ(RowPositionAt(*table, *batch, 1), (RowPosition{20, 15, 1}));

@@ -87,7 +87,8 @@ const char* ErrorKindName(ErrorKind kind) {
   return "internal";
 }
 
-ErrorDetail::ErrorDetail(ErrorKind kind, std::string object, std::string remedy, std::string sqlstate, bool retryable)
+ErrorDetail::ErrorDetail(ErrorKind kind, std::string object, std::string remedy, std::string sqlstate,
+                         bool retryable)
     : kind_(kind),
       object_(std::move(object)),
       remedy_(std::move(remedy)),
@@ -107,8 +108,8 @@ std::string ErrorDetail::ToString() const {
 
 arrow::Status MakeError(ErrorKind kind, std::string message, std::string object, std::string remedy,
                         std::string sqlstate, bool retryable) {
-  auto detail =
-      std::make_shared<ErrorDetail>(kind, std::move(object), std::move(remedy), std::move(sqlstate), retryable);
+  auto detail = std::make_shared<ErrorDetail>(kind, std::move(object), std::move(remedy), std::move(sqlstate),
+                                              retryable);
   return arrow::Status(CodeOf(kind), std::move(message), std::move(detail));
 }
 

@@ -8,8 +8,8 @@ namespace arrowcdc {
 namespace {
 
 TEST(Error, CarriesWhatItWasGiven) {
-  auto status = MakeError(ErrorKind::kSlotActive, "the slot is in use by pid 17", "slot \"s\"", "stop that client",
-                          "55006", true);
+  auto status = MakeError(ErrorKind::kSlotActive, "the slot is in use by pid 17", "slot \"s\"",
+                          "stop that client", "55006", true);
   EXPECT_TRUE(status.IsIOError());
   EXPECT_EQ(status.message(), "the slot is in use by pid 17");
   const ErrorDetail* detail = GetErrorDetail(status);
@@ -19,7 +19,8 @@ TEST(Error, CarriesWhatItWasGiven) {
   EXPECT_EQ(detail->remedy(), "stop that client");
   EXPECT_EQ(detail->sqlstate(), "55006");
   EXPECT_TRUE(detail->retryable());
-  EXPECT_EQ(detail->ToString(), "slot_active, slot \"s\", SQLSTATE 55006, can be retried; remedy: stop that client");
+  EXPECT_EQ(detail->ToString(),
+            "slot_active, slot \"s\", SQLSTATE 55006, can be retried; remedy: stop that client");
 }
 
 TEST(Error, EmptyPartsLeaveNoTrace) {
@@ -44,7 +45,8 @@ class OtherDetail : public arrow::StatusDetail {
 TEST(Error, OthersHaveNoneOfOurs) {
   EXPECT_EQ(GetErrorDetail(arrow::Status::OK()), nullptr);
   EXPECT_EQ(GetErrorDetail(arrow::Status::Invalid("x")), nullptr);
-  EXPECT_EQ(GetErrorDetail(arrow::Status(arrow::StatusCode::Invalid, "x", std::make_shared<OtherDetail>())), nullptr);
+  EXPECT_EQ(GetErrorDetail(arrow::Status(arrow::StatusCode::Invalid, "x", std::make_shared<OtherDetail>())),
+            nullptr);
 }
 
 TEST(Error, EveryKindHasItsOwnName) {

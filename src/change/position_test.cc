@@ -26,8 +26,8 @@ TEST(Lsn, Parses) {
 }
 
 TEST(Lsn, RefusesEverythingElse) {
-  for (const char* text : {"", "/", "1", "1/", "/1", "1/2/3", " 1/2", "1/2 ", "1/ 2", "+1/2", "-1/2", "0x1/2", "1/g",
-                           "123456789/0", "0/123456789", "1\\2", "1/2\n"}) {
+  for (const char* text : {"", "/", "1", "1/", "/1", "1/2/3", " 1/2", "1/2 ", "1/ 2", "+1/2", "-1/2", "0x1/2",
+                           "1/g", "123456789/0", "0/123456789", "1\\2", "1/2\n"}) {
     auto lsn = ParseLsn(text);
     ASSERT_FALSE(lsn.ok()) << text;
     ASSERT_NE(GetErrorDetail(lsn.status()), nullptr);

@@ -103,11 +103,12 @@ const std::shared_ptr<arrow::Array>& OpDictionary() {
 }
 
 std::shared_ptr<arrow::Array> MakeOpColumn(const std::shared_ptr<arrow::Array>& codes) {
-  return std::make_shared<arrow::DictionaryArray>(MetadataColumnType(MetadataColumn::kOp), codes, OpDictionary());
+  return std::make_shared<arrow::DictionaryArray>(MetadataColumnType(MetadataColumn::kOp), codes,
+                                                  OpDictionary());
 }
 
-std::shared_ptr<arrow::Schema> MakeChangeSchema(const arrow::FieldVector& columns,
-                                                const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
+std::shared_ptr<arrow::Schema> MakeChangeSchema(
+    const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
   std::unordered_set<std::string> taken;
   for (const auto& column : columns) taken.insert(column->name());
   arrow::FieldVector fields = columns;

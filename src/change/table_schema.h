@@ -1,5 +1,5 @@
-// Makes TableSchema from what a decoder knows of a table, and the parts of the metadata columns that are constant.
-// Used by every decoder, so that all agree on names, types and order.
+// Makes TableSchema from what a decoder knows of a table, and the parts of the metadata columns that are
+// constant. Used by every decoder, so that all agree on names, types and order.
 #pragma once
 
 #include <memory>
@@ -13,16 +13,17 @@
 namespace arrowcdc {
 
 // Keys of the metadata of fields and schemas, see docs/wire.md.
-inline constexpr char kRoleKey[] = "arrowcdc:role";  // metadata columns: "op", "commit_lsn", ...
+inline constexpr char kRoleKey[] = "arrowcdc:role";     // metadata columns: "op", "commit_lsn", ...
 inline constexpr char kIdentityKey[] = "arrowcdc:key";  // place in the replica identity, from 1
 
-// The full schema of a ChangeBatch: `columns` as they are, then the metadata columns, each named by MetadataColumnName with
-// further "_" in front until no column of the table has its name, and its role in its metadata.
-std::shared_ptr<arrow::Schema> MakeChangeSchema(const arrow::FieldVector& columns,
-                                                const std::shared_ptr<const arrow::KeyValueMetadata>& metadata);
+// The full schema of a ChangeBatch: `columns` as they are, then the metadata columns, each named by
+// MetadataColumnName with further "_" in front until no column of the table has its name, and its role in its
+// metadata.
+std::shared_ptr<arrow::Schema> MakeChangeSchema(
+    const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata);
 
-// A whole TableSchema; key_fields come from the columns' arrowcdc:key, except under FULL and NOTHING, where there is no key.
-// Errors: kProtocol where the places in the key are not 1 to n.
+// A whole TableSchema; key_fields come from the columns' arrowcdc:key, except under FULL and NOTHING, where
+// there is no key. Errors: kProtocol where the places in the key are not 1 to n.
 arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(
     TableName name, uint32_t relation_oid, uint64_t fingerprint, char replica_identity,
     const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata);

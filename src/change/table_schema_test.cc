@@ -47,12 +47,13 @@ TEST(ChangeSchema, ATakenNameGetsFurtherUnderscores) {
                                       "_unchanged", "_unrepresentable"}));
   // Each metadata column by itself, and as far as it takes.
   EXPECT_EQ(NamesOf({Column("__op"), Column("_xid"), Column("__xid"), Column("_OP"), Column("___xid")}),
-            (std::vector<std::string>{"__op", "_xid", "__xid", "_OP", "___xid", "_op", "_commit_lsn", "_lsn", "_ord",
-                                      "____xid", "_commit_ts", "_unchanged", "_unrepresentable"}));
+            (std::vector<std::string>{"__op", "_xid", "__xid", "_OP", "___xid", "_op", "_commit_lsn", "_lsn",
+                                      "_ord", "____xid", "_commit_ts", "_unchanged", "_unrepresentable"}));
 }
 
 TEST(TableSchema, KeyInTheOrderOfTheIdentity) {
-  auto table = MakeTableSchema({"s", "t"}, 5, 6, 'i', {Column("a", "2"), Column("b"), Column("c", "1")}, nullptr);
+  auto table =
+      MakeTableSchema({"s", "t"}, 5, 6, 'i', {Column("a", "2"), Column("b"), Column("c", "1")}, nullptr);
   ASSERT_TRUE(table.ok()) << table.status();
   EXPECT_EQ((*table)->key_fields, (std::vector<int>{2, 0}));
   EXPECT_EQ((*table)->column_count, 3);
@@ -72,7 +73,8 @@ TEST(TableSchema, NoKeyUnderFullAndNothing) {
 
 TEST(TableSchema, RefusesPlacesThatAreNotOneToN) {
   for (const char* place : {"0", "-1", "x", "", "1x", "3", "99999999999999999999", "1"}) {
-    auto bad = arrow::field("b", arrow::int32())->WithMetadata(arrow::key_value_metadata({"arrowcdc:key"}, {place}));
+    auto bad =
+        arrow::field("b", arrow::int32())->WithMetadata(arrow::key_value_metadata({"arrowcdc:key"}, {place}));
     auto table = MakeTableSchema({"s", "t"}, 5, 6, 'd', {Column("a", "1"), bad}, nullptr);
     ASSERT_FALSE(table.ok()) << place;
     EXPECT_EQ(GetErrorDetail(table.status())->kind(), ErrorKind::kProtocol);

@@ -1,0 +1,111 @@
+// A good session damaged in every way that comes to mind: the decoder answers with a typed error or with a
+// valid batch.
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "arrowcdc/error.h"
+#include "src/decode/test_session.h"
+
+namespace arrowcdc {
+namespace {
+
+using testing::DecodeAll;
+using testing::FrameFactory;
+using testing::Items;
+using testing::Message;
+using testing::Session;
+using testing::With;
+
+TEST(DamagedFrames, EveryShorterFrameIsRefused) {
+  auto frames = Session();
+  for (size_t which = 0; which < frames.size(); ++which) {
+    for (size_t n = 0; n < frames[which].size(); ++n) {
+      std::vector<std::string> cut(frames.begin(), frames.begin() + which);
+      cut.push_back(frames[which].substr(0, n));
+      ASSERT_FALSE(DecodeAll(cut).ok()) << "frame " << which << " cut to " << n;
+    }
+  }
+}
+
+// Whatever comes out of damaged bytes is an error or a batch that is valid.
+void ExpectErrorOrValid(const std::vector<std::string>& frames) {
+  auto event = DecodeAll(frames);
+  if (!event.ok()) {
+    ASSERT_NE(GetErrorDetail(event.status()), nullptr) << event.status();
+    return;
+  }
+  if (!event->has_value()) return;
+  if (const auto* batch = std::get_if<ChangeBatch>(&**event)) {
+    ASSERT_TRUE(batch->rows->ValidateFull().ok()) << batch->rows->ValidateFull();
+    RowPositionAt(*batch->table, *batch->rows, batch->rows->num_rows() - 1);
+  }
+}
+
+TEST(DamagedFrames, EveryByteDamaged) {
+  auto frames = Session();
+  for (size_t which = 0; which < frames.size(); ++which) {
+    for (size_t at = 0; at < frames[which].size(); ++at) {
+      for (int value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
+        SCOPED_TRACE("frame " + std::to_string(which) + " byte " + std::to_string(at));
+        auto damaged = frames;
+        damaged[which][at] = static_cast<char>(value);
+        ExpectErrorOrValid(damaged);
+      }
+    }
+  }
+}
+
+// The fingerprint guards the schema's payload; here it is made to fit, so that the damage gets through to
+// Arrow.
+TEST(DamagedFrames, SchemaPayloadDamagedBehindAGoodFingerprint) {
+  const std::string good = Items().payload();
+  for (uint64_t seed = 1; seed <= 3000; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    std::string payload = good;
+    for (int n = 1 + static_cast<int>(random() % 4); n > 0; --n) {
+      payload[random() % payload.size()] ^= static_cast<char>(1 << (random() % 8));
+    }
+    FrameFactory make;
+    auto event = DecodeAll({make.Hello(), make.Schema(Items(), payload)});
+    ASSERT_TRUE(event.ok() || GetErrorDetail(event.status()) != nullptr) << event.status();
+  }
+}
+
+TEST(DamagedFrames, RandomBitsFlipped) {
+  auto frames = Session();
+  for (uint64_t seed = 1; seed <= 4000; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    auto damaged = frames;
+    std::string& frame = damaged[random() % 4 == 0 ? random() % 3 : 2];
+    for (int n = 1 + static_cast<int>(random() % 8); n > 0; --n) {
+      frame[random() % frame.size()] ^= static_cast<char>(1 << (random() % 8));
+    }
+    ExpectErrorOrValid(damaged);
+  }
+}
+
+// Lengths and offsets in every place of the batch's metadata and sections.
+TEST(DamagedFrames, LengthsDamaged) {
+  auto frames = Session();
+  std::string& batch = frames[2];
+  for (size_t at = 0; at + 8 <= batch.size(); at += 4) {
+    for (uint64_t value : {uint64_t{0x7fffffff}, uint64_t{0x80000000}, uint64_t{0xffffffff}, ~uint64_t{0},
+                           uint64_t{1} << 62, uint64_t{0xfffffffffffffff8}}) {
+      SCOPED_TRACE("byte " + std::to_string(at));
+      auto damaged = frames;
+      damaged[2] = With(batch, at, value, value >> 32 ? 8 : 4);
+      ExpectErrorOrValid(damaged);
+    }
+  }
+}
+
+TEST(DamagedFrames, MessageShorterThanItsOffset) {
+  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  EXPECT_FALSE(decoder.Decode(Message::Make("", 10), 25).ok());
+}
+
+}  // namespace
+}  // namespace arrowcdc

@@ -1,0 +1,199 @@
+// Arrow's reader, fenced: what it does not check is checked here.
+#include "src/decode/ipc_message.h"
+
+#include <cstring>
+#include <string_view>
+
+#include <arrow/array.h>
+#include <arrow/extension_type.h>
+#include <arrow/io/memory.h>
+#include <arrow/ipc/dictionary.h>
+#include <arrow/ipc/message.h>
+#include <arrow/ipc/options.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/util/key_value_metadata.h>
+#include <arrow/util/utf8.h>
+
+namespace arrowcdc {
+namespace {
+
+constexpr int64_t kPrefixBytes = 8;
+constexpr uint32_t kContinuationMarker = 0xFFFFFFFF;
+
+uint32_t LoadU32(const uint8_t* from) {
+  uint32_t value;
+  memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+arrow::ipc::IpcReadOptions ReadOptions(arrow::MemoryPool* pool) {
+  auto options = arrow::ipc::IpcReadOptions::Defaults();
+  options.max_recursion_depth = kNestingMax;
+  options.memory_pool = pool;
+  options.use_threads = false;
+  options.ensure_native_endian = false;
+  options.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
+  return options;
+}
+
+// The message that fills the payload from first byte to last; its flatbuffer is verified by Arrow.
+arrow::Result<std::unique_ptr<arrow::ipc::Message>> OpenMessage(const std::shared_ptr<arrow::Buffer>& payload,
+                                                                arrow::ipc::MessageType type,
+                                                                arrow::MemoryPool* pool) {
+  int64_t body_at = BodyOffset(payload->data(), payload->size());
+  if (body_at == 0) return arrow::Status::Invalid("no encapsulated Arrow message");
+  if (body_at > payload->size()) return arrow::Status::Invalid("Arrow metadata longer than the payload");
+  auto metadata = arrow::SliceBuffer(payload, kPrefixBytes, body_at - kPrefixBytes);
+  if (reinterpret_cast<uintptr_t>(metadata->data()) % 8 != 0) {  // flatbuffers are read in place
+    ARROW_ASSIGN_OR_RAISE(metadata, arrow::Buffer::Copy(metadata, arrow::CPUDevice::memory_manager(pool)));
+  }
+  auto body = arrow::SliceBuffer(payload, body_at, payload->size() - body_at);
+  ARROW_ASSIGN_OR_RAISE(auto message, arrow::ipc::Message::Open(metadata, body));
+  if (message->type() != type) {
+    return arrow::Status::Invalid("Arrow message of type ", arrow::ipc::FormatMessageType(message->type()));
+  }
+  if (message->metadata_version() != arrow::ipc::MetadataVersion::V5) {
+    return arrow::Status::Invalid("Arrow metadata version other than V5");
+  }
+  if (message->body_length() != body->size()) {
+    return arrow::Status::Invalid("Arrow body of ", body->size(), " bytes that says ",
+                                  message->body_length());
+  }
+  return message;
+}
+
+// One table of a flatbuffer that has been verified; bounds are checked all the same.
+class FlatbufferTable {
+ public:
+  FlatbufferTable(const arrow::Buffer& bytes, int64_t at) : bytes_(bytes), at_(at) {}
+
+  // Where the table's slot stands, 0 where it is absent.
+  int64_t Slot(int index) const {
+    if (!Inside(at_, 4)) return 0;
+    int64_t vtable = at_ - Load<int32_t>(at_);
+    int64_t entry = vtable + 4 + 2 * index;
+    if (!Inside(vtable, 4) || 4 + 2 * index + 2 > Load<uint16_t>(vtable) || !Inside(entry, 2)) return 0;
+    uint16_t offset = Load<uint16_t>(entry);
+    return offset == 0 || !Inside(at_ + offset, 4) ? 0 : at_ + offset;
+  }
+
+  // The table that the offset at `at` points to.
+  static FlatbufferTable At(const arrow::Buffer& bytes, int64_t at) {
+    return FlatbufferTable(bytes, at + (at >= 0 && at + 4 <= bytes.size() ? LoadU32(bytes.data() + at) : 0));
+  }
+
+ private:
+  bool Inside(int64_t at, int64_t count) const { return at >= 0 && at <= bytes_.size() - count; }
+
+  template <typename T>
+  T Load(int64_t at) const {
+    T value;
+    memcpy(&value, bytes_.data() + at, sizeof(T));
+    return value;
+  }
+
+  const arrow::Buffer& bytes_;
+  int64_t at_;
+};
+
+// Compressed bodies would be expanded by Arrow as they say, and views read by counts they bring; neither is
+// in the protocol.
+arrow::Status RefuseCompression(const arrow::Buffer& metadata) {
+  constexpr int kMessageHeaderSlot = 2;
+  constexpr int kBatchCompressionSlot = 3;
+  constexpr int kBatchVariadicCountsSlot = 4;
+  int64_t header = FlatbufferTable::At(metadata, 0).Slot(kMessageHeaderSlot);
+  if (header == 0) return arrow::Status::Invalid("Arrow message without a header");
+  auto batch = FlatbufferTable::At(metadata, header);
+  if (batch.Slot(kBatchCompressionSlot) != 0) return arrow::Status::Invalid("compressed Arrow body");
+  if (batch.Slot(kBatchVariadicCountsSlot) != 0) return arrow::Status::Invalid("Arrow body with views");
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckType(const arrow::DataType& type, int depth) {
+  if (depth > kNestingMax) return arrow::Status::Invalid("types nested more than ", kNestingMax, " deep");
+  switch (type.id()) {
+    case arrow::Type::DICTIONARY:
+    case arrow::Type::RUN_END_ENCODED:
+    case arrow::Type::SPARSE_UNION:
+    case arrow::Type::DENSE_UNION:
+    case arrow::Type::STRING_VIEW:
+    case arrow::Type::BINARY_VIEW:
+    case arrow::Type::LIST_VIEW:
+    case arrow::Type::LARGE_LIST_VIEW:
+      return arrow::Status::Invalid("type ", type.name(), " is not in the protocol");
+    case arrow::Type::EXTENSION:
+      return CheckType(*static_cast<const arrow::ExtensionType&>(type).storage_type(), depth + 1);
+    default:
+      break;
+  }
+  for (const auto& child : type.fields()) {
+    if (!IsName(child->name())) return arrow::Status::Invalid("field name that is no name");
+    ARROW_RETURN_NOT_OK(CheckType(*child->type(), depth + 1));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckMetadata(const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
+  if (metadata == nullptr) return arrow::Status::OK();
+  for (int64_t i = 0; i < metadata->size(); ++i) {
+    if (!arrow::util::ValidateUTF8(metadata->key(i)) || !arrow::util::ValidateUTF8(metadata->value(i))) {
+      return arrow::Status::Invalid("metadata that is not UTF-8");
+    }
+  }
+  return arrow::Status::OK();
+}
+
+}  // namespace
+
+bool IsName(std::string_view name) {
+  arrow::util::InitializeUTF8();
+  return name.size() <= kNameBytesMax && name.find('\0') == std::string_view::npos &&
+         arrow::util::ValidateUTF8(name);
+}
+
+int64_t BodyOffset(const uint8_t* payload, int64_t bytes) {
+  if (bytes < kPrefixBytes || LoadU32(payload) != kContinuationMarker) return 0;
+  return kPrefixBytes + int64_t{LoadU32(payload + 4)};
+}
+
+arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::shared_ptr<arrow::Buffer>& payload,
+                                                                arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(auto message, OpenMessage(payload, arrow::ipc::MessageType::SCHEMA, pool));
+  arrow::ipc::DictionaryMemo memo;
+  ARROW_ASSIGN_OR_RAISE(auto schema, arrow::ipc::ReadSchema(*message, &memo));
+  if (!schema->is_native_endian()) return arrow::Status::Invalid("big-endian schema");
+  if (schema->num_fields() > kColumnsMax + 3) {
+    return arrow::Status::Invalid("more columns than the ", kColumnsMax, " a table can have");
+  }
+  ARROW_RETURN_NOT_OK(CheckMetadata(schema->metadata()));
+  for (const auto& field : schema->fields()) {
+    if (!IsName(field->name())) return arrow::Status::Invalid("column name that is no name");
+    ARROW_RETURN_NOT_OK(CheckType(*field->type(), 1));
+    ARROW_RETURN_NOT_OK(CheckMetadata(field->metadata()));
+  }
+  return schema;
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadBatchPayload(
+    const std::shared_ptr<arrow::Buffer>& payload, const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
+    arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(auto message, OpenMessage(payload, arrow::ipc::MessageType::RECORD_BATCH, pool));
+  ARROW_RETURN_NOT_OK(RefuseCompression(*message->metadata()));
+  arrow::ipc::DictionaryMemo memo;
+  ARROW_ASSIGN_OR_RAISE(auto batch, arrow::ipc::ReadRecordBatch(*message, schema, &memo, ReadOptions(pool)));
+  if (batch->num_rows() != rows) {
+    return arrow::Status::Invalid("Arrow batch of ", batch->num_rows(), " rows where ", rows,
+                                  " were announced");
+  }
+  for (int i = 0; i < batch->num_columns(); ++i) {
+    // Arrow's own text may quote the value that is wrong, and is left out.
+    if (batch->column_data(i)->length != rows || !batch->column(i)->ValidateFull().ok()) {
+      return arrow::Status::Invalid("column ", i, " is not a valid array of ",
+                                    schema->field(i)->type()->name());
+    }
+  }
+  return batch;
+}
+
+}  // namespace arrowcdc

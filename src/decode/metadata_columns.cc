@@ -1,0 +1,140 @@
+// Sections of batch frames -> arrays.
+#include "src/decode/metadata_columns.h"
+
+#include <algorithm>
+#include <string>
+
+#include <arrow/array/util.h>
+#include <arrow/util/bit_util.h>
+
+#include "src/change/table_schema.h"
+#include "src/decode/frame_fault.h"
+
+namespace arrowcdc {
+namespace {
+
+using format::CellEntry;
+using format::Frame;
+using format::SectionTag;
+using format::TransactionEntry;
+
+uint64_t EntryOffset(const Frame& frame, SectionTag tag, uint32_t index, size_t entry_bytes) {
+  return frame.section(tag).offset + uint64_t{index} * entry_bytes;
+}
+
+arrow::Status CheckTransactions(const Frame& frame, uint32_t count, int64_t rows) {
+  constexpr SectionTag kTag = SectionTag::kTransactions;
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    TransactionEntry entry = TransactionAt(frame, i);
+    if (i > 0 && TransactionAt(frame, i - 1).commit_lsn >= entry.commit_lsn) {
+      return FrameFault(frame.header, "transactions out of commit order",
+                        EntryOffset(frame, kTag, i, sizeof(entry)));
+    }
+    if (entry.rows == 0) {
+      return FrameFault(frame.header, "transaction without rows", EntryOffset(frame, kTag, i, sizeof(entry)));
+    }
+    sum += entry.rows;
+  }
+  if (sum != static_cast<uint64_t>(rows)) {
+    return FrameFault(
+        frame.header,
+        "transactions of " + std::to_string(sum) + " rows for a batch of " + std::to_string(rows),
+        frame.section(kTag).offset);
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckCells(const Frame& frame, SectionTag tag, uint32_t count, const arrow::RecordBatch& batch,
+                         int column_count) {
+  CellEntry last = {};
+  for (uint32_t i = 0; i < count; ++i) {
+    CellEntry entry = CellAt(frame, tag, i);
+    const char* wrong = nullptr;
+    if (entry.row >= batch.num_rows() || entry.field >= column_count) {
+      wrong = "cell outside the batch";
+    } else if (i > 0 && (entry.row < last.row || (entry.row == last.row && entry.field <= last.field))) {
+      wrong = "cells out of order";
+    } else if (!batch.column(entry.field)->IsNull(entry.row)) {
+      wrong = "cell that has a value";
+    }
+    if (wrong != nullptr) {
+      return FrameFault(frame.header,
+                        std::string(format::SectionTagName(static_cast<uint16_t>(tag))) + ": " + wrong,
+                        EntryOffset(frame, tag, i, sizeof(entry)));
+    }
+    last = entry;
+  }
+  return arrow::Status::OK();
+}
+
+// An array of fixed-width values without nulls.
+std::shared_ptr<arrow::Array> ArrayOf(std::shared_ptr<arrow::DataType> type, int64_t length,
+                                      std::shared_ptr<arrow::Buffer> values) {
+  return arrow::MakeArray(arrow::ArrayData::Make(std::move(type), length, {nullptr, std::move(values)}, 0));
+}
+
+}  // namespace
+
+arrow::Result<TransactionColumns> SpreadTransactions(const Frame& frame, int64_t rows,
+                                                     arrow::MemoryPool* pool) {
+  uint32_t count = 0;
+  format::FrameError error;
+  if (!CountEntries(frame, SectionTag::kTransactions, sizeof(TransactionEntry), &count, &error)) {
+    return FrameFault(frame.header, error);
+  }
+  ARROW_RETURN_NOT_OK(CheckTransactions(frame, count, rows));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> lsns, arrow::AllocateBuffer(rows * 8, pool));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> xids, arrow::AllocateBuffer(rows * 4, pool));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> times, arrow::AllocateBuffer(rows * 8, pool));
+  auto* lsn = lsns->mutable_data_as<uint64_t>();
+  auto* xid = xids->mutable_data_as<uint32_t>();
+  auto* time = times->mutable_data_as<int64_t>();
+  for (uint32_t i = 0; i < count; ++i) {
+    TransactionEntry entry = TransactionAt(frame, i);
+    lsn = std::fill_n(lsn, entry.rows, entry.commit_lsn);
+    xid = std::fill_n(xid, entry.rows, entry.xid);
+    time = std::fill_n(time, entry.rows, entry.commit_ts);
+  }
+  return TransactionColumns{ArrayOf(MetadataColumnType(MetadataColumn::kCommitLsn), rows, std::move(lsns)),
+                            ArrayOf(MetadataColumnType(MetadataColumn::kXid), rows, std::move(xids)),
+                            ArrayOf(MetadataColumnType(MetadataColumn::kCommitTs), rows, std::move(times))};
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> MakeCellColumn(const Frame& frame, SectionTag tag,
+                                                            const arrow::RecordBatch& batch, int column_count,
+                                                            arrow::MemoryPool* pool) {
+  uint32_t count = 0;
+  format::FrameError error;
+  if (!CountEntries(frame, tag, sizeof(CellEntry), &count, &error)) return FrameFault(frame.header, error);
+  ARROW_RETURN_NOT_OK(CheckCells(frame, tag, count, batch, column_count));
+  const auto& type = MetadataColumnType(MetadataColumn::kUnchanged);
+  int64_t rows = batch.num_rows();
+  if (count == 0) return arrow::MakeArrayOfNull(type, rows, pool);
+
+  ARROW_ASSIGN_OR_RAISE(auto bitmap, arrow::AllocateEmptyBitmap(rows, pool));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> offsets, arrow::AllocateBuffer((rows + 1) * 4, pool));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> fields,
+                        arrow::AllocateBuffer(int64_t{count} * 2, pool));
+  auto* offset = offsets->mutable_data_as<int32_t>();
+  auto* field = fields->mutable_data_as<int16_t>();
+  int64_t null_count = rows;
+  uint32_t next = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    offset[row] = static_cast<int32_t>(next);
+    for (; next < count; ++next) {
+      CellEntry entry = CellAt(frame, tag, next);
+      if (entry.row != row) break;
+      field[next] = static_cast<int16_t>(entry.field);
+    }
+    if (static_cast<uint32_t>(offset[row]) == next) continue;
+    arrow::bit_util::SetBit(bitmap->mutable_data(), row);
+    --null_count;
+  }
+  offset[rows] = static_cast<int32_t>(next);
+  auto values = ArrayOf(arrow::int16(), count, std::move(fields));
+  return arrow::MakeArray(arrow::ArrayData::Make(type, rows, {std::move(bitmap), std::move(offsets)},
+                                                 {values->data()}, null_count));
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,33 @@
+// The metadata columns that a batch frame carries in its sections, as arrays: what is constant in a
+// transaction is spread over its rows, sparse cell entries become lists.
+#pragma once
+
+#include <memory>
+
+#include <arrow/array.h>
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+
+#include "format/frame_reader.h"
+
+namespace arrowcdc {
+
+struct TransactionColumns {
+  std::shared_ptr<arrow::Array> commit_lsn;
+  std::shared_ptr<arrow::Array> xid;
+  std::shared_ptr<arrow::Array> commit_ts;
+};
+
+// Errors: kProtocol unless entries are in commit order, none is without rows, and their rows add up to
+// `rows`.
+arrow::Result<TransactionColumns> SpreadTransactions(const format::Frame& frame, int64_t rows,
+                                                     arrow::MemoryPool* pool);
+
+// The _unchanged (tag kUnchanged) or _unrepresentable column of `batch`, whose first column_count columns are
+// the table's. Errors: kProtocol unless entries are inside the batch, sorted, and name cells that are null.
+arrow::Result<std::shared_ptr<arrow::Array>> MakeCellColumn(const format::Frame& frame,
+                                                            format::SectionTag tag,
+                                                            const arrow::RecordBatch& batch, int column_count,
+                                                            arrow::MemoryPool* pool);
+
+}  // namespace arrowcdc
