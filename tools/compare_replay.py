@@ -62,7 +62,10 @@ class Source:
     def copy(self, query):
         """Rows of a query as tuples of str or None, through COPY's text format."""
         for line in self.psql(f"COPY ({query}) TO STDOUT").split("\n")[:-1]:
-            yield tuple(None if cell == r"\N" else unescape(cell) for cell in line.split("\t"))
+            cells = line.split("\t")
+            if "\\" in line:
+                cells = [None if cell == r"\N" else unescape(cell) for cell in cells]
+            yield tuple(cells)
 
     def table(self, name, key_names):
         quoted = "'" + name.replace("'", "''") + "'"
@@ -156,34 +159,36 @@ def same(replayed, sourced):
 Change = collections.namedtuple("Change", "position op xid values")
 
 
-def duck_expression(name, duck_type):
-    """A value as DuckDB gives it exactly: numbers, text and bytes as they are, the rest as integers or text."""
+def duck_expression(name, duck_type, pg_type):
+    """A value in its canonical text, as far as DuckDB can make it; converter() does the rest."""
     if duck_type.endswith("[]"):
-        return f"list_transform({name}, lambda x: {duck_expression('x', duck_type[:-2])})"
+        return f"list_transform({name}, lambda x: {duck_expression('x', duck_type[:-2], None)})"
+    if duck_type in ("FLOAT", "DOUBLE", "VARCHAR"):
+        return name
     if duck_type == "DATE":
-        return f"date_diff('day', DATE '1970-01-01', {name})"
-    if duck_type.startswith("TIMESTAMP"):
-        return f"epoch_us({name})"
-    if duck_type == "TIME":
-        return f"date_diff('microsecond', TIME '00:00:00', {name})"
-    if duck_type.startswith("DECIMAL") or duck_type in ("UUID", "JSON"):
-        return f"{name}::VARCHAR"
-    return name
+        name = f"date_diff('day', DATE '1970-01-01', {name})"
+    elif duck_type.startswith("TIMESTAMP"):
+        name = f"epoch_us({name})"
+    elif duck_type == "TIME":
+        name = f"date_diff('microsecond', TIME '00:00:00', {name})"
+    elif duck_type == "BLOB" and pg_type == "uuid":
+        name = f"regexp_replace(lower(hex({name})), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})(.{{12}})', '\\1-\\2-\\3-\\4-\\5')"
+    elif duck_type == "BLOB":
+        return f"'\\x' || lower(hex({name}))"
+    return f"{name}::VARCHAR"
 
 
-def canonical(value, pg_type, element_type):
-    if value is None:
-        return None
-    if isinstance(value, list):
-        return array_text([canonical(item, element_type, None) for item in value])
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return struct.pack(">f" if pg_type == "real" else ">d", value).hex()
-    if isinstance(value, bytes):
-        text = value.hex()
-        return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:])) if pg_type == "uuid" else "\\x" + text
-    return str(value)
+def converter(duck_type, pg_type, element_type):
+    """None where DuckDB's text is canonical; else a function for a value that is not None."""
+    if duck_type.endswith("[]"):
+        convert = converter(duck_type[:-2], element_type, None)
+        if convert is None:
+            return array_text
+        return lambda items: array_text([None if item is None else convert(item) for item in items])
+    if duck_type in ("FLOAT", "DOUBLE"):
+        form = ">f" if pg_type == "real" else ">d"
+        return lambda value: struct.pack(form, value).hex()
+    return None
 
 
 def array_text(items):
@@ -246,27 +251,39 @@ class Files:
         place_of = {column.attnum: place for place, column in enumerate(self.table.columns)}
         meta = [identifier(name) for name, _, _ in metadata]
         selected = [f"{meta[0]}::VARCHAR", *meta[1:5], meta[6], meta[7]]
-        wanted = [(index, column) for index, column in enumerate(sources) if column is not None]
-        selected += [duck_expression(identifier(own[index][0]), own[index][1]) for index, _ in wanted]
+        # The source's columns in their order; NULL where these files do not have one.
+        converters = []
+        found = {column.attnum: index for index, column in enumerate(sources) if column is not None}
+        for place, column in enumerate(self.table.columns):
+            if column.attnum not in found:
+                selected.append("NULL")
+                converters.append((place, None))
+                continue
+            name, duck_type, _ = own[found[column.attnum]]
+            selected.append(duck_expression(identifier(name), duck_type, column.type))
+            convert = converter(duck_type, column.type, column.element_type)
+            if convert is not None:
+                converters.append((place, convert))
         cursor = self.database.cursor()
         cursor.execute(f"SELECT {', '.join(selected)} FROM read_parquet(?) ORDER BY {meta[1]}, {meta[2]}, {meta[3]}", [paths])
-        width = len(self.table.columns)
-        attnums = frozenset(column.attnum for _, column in wanted)
+        attnums = frozenset(found)
         while rows := cursor.fetchmany(20000):
-            for op, commit_lsn, lsn, place, xid, unchanged, unrepresentable, *cells in rows:
-                values = [UNKNOWN] * width
-                for (index, column), cell in zip(wanted, cells):
-                    values[place_of[column.attnum]] = canonical(cell, column.type, column.element_type)
-                for mark, fields in ((None, unchanged), (UNREPRESENTABLE, unrepresentable)):
+            for op, commit_lsn, lsn, ord_, xid, unchanged, unrepresentable, *values in rows:
+                for place, convert in converters:
+                    if convert is None:
+                        values[place] = UNKNOWN
+                    elif values[place] is not None:
+                        values[place] = convert(values[place])
+                for mark, fields in ((Unchanged, unchanged), (UNREPRESENTABLE, unrepresentable)):
                     for field in fields or ():
-                        column = sources[field]
-                        if column is None:
+                        if sources[field] is None:
                             continue
-                        if values[place_of[column.attnum]] is not None:
-                            self.problems.append(f"{column.name} is marked and has a value at {commit_lsn}/{lsn}/{place}")
-                        values[place_of[column.attnum]] = Unchanged if mark is None else mark
+                        place = place_of[sources[field].attnum]
+                        if values[place] is not None:
+                            self.problems.append(f"{sources[field].name} is marked and has a value at {commit_lsn}/{lsn}/{ord_}")
+                        values[place] = mark
                 self.last_attnums = attnums
-                yield Change((commit_lsn, lsn, place), op, xid, values)
+                yield Change((commit_lsn, lsn, ord_), op, xid, values)
 
 
 class Unchanged:
