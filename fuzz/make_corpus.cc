@@ -1,0 +1,101 @@
+// Writes the corpus of wal2arrow_decoder_fuzz anew: build/fuzz/make_corpus fuzz/corpus/wal2arrow_decoder
+#include <fstream>
+#include <iostream>
+
+#include "src/decode/test_session.h"
+
+namespace {
+
+using namespace arrowcdc;           // NOLINT
+using namespace arrowcdc::testing;  // NOLINT
+
+void Write(const std::string& path, uint8_t choices, const std::vector<std::string>& frames) {
+  std::ofstream file(path, std::ios::binary);
+  file.put(static_cast<char>(choices));
+  for (const auto& frame : frames) {
+    auto bytes = static_cast<uint32_t>(frame.size());
+    file.write(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
+    file << frame;
+  }
+}
+
+// One row of every type the decoder meets from the plugin.
+std::vector<std::string> AllTypes() {
+  auto extension = [](const char* name) {
+    return arrow::key_value_metadata({"ARROW:extension:name", "ARROW:extension:metadata"}, {name, ""});
+  };
+  TestTable table;
+  table.identity = 'f';
+  arrow::ArrayVector values;
+  auto add = [&](std::shared_ptr<arrow::DataType> type, const std::string& value,
+                 std::shared_ptr<arrow::KeyValueMetadata> metadata = nullptr) {
+    table.columns.push_back(arrow::field("c" + std::to_string(values.size()), type, true, metadata));
+    values.push_back(Json(type, "[" + value + ", null]"));
+  };
+  add(arrow::boolean(), "true");
+  add(arrow::int16(), "-1");
+  add(arrow::int32(), "2");
+  add(arrow::float32(), "1.5");
+  add(arrow::float64(), "-0.5");
+  add(arrow::uint8(), "65");
+  add(arrow::uint32(), "4294967295");
+  add(arrow::binary(), "\"bytes\"");
+  add(arrow::decimal128(10, 2), "\"12.34\"");
+  add(arrow::decimal256(60, 5), "\"1.23456\"");
+  add(arrow::date32(), "1");
+  add(arrow::time64(arrow::TimeUnit::MICRO), "1");
+  add(arrow::timestamp(arrow::TimeUnit::MICRO), "1");
+  add(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), "1");
+  add(arrow::month_day_nano_interval(), "[1, 2, 3]");
+  add(arrow::fixed_size_binary(16), "\"0123456789abcdef\"", extension("arrow.uuid"));
+  add(arrow::utf8(), "\"{}\"", extension("arrow.json"));
+  add(arrow::list(arrow::field("item", arrow::int32())), "[1, null]");
+  add(arrow::struct_({arrow::field("a", arrow::int32()), arrow::field("b", arrow::utf8())}), "[1, \"x\"]");
+  values.push_back(Json(arrow::int8(), "[1, 2]"));
+  values.push_back(Json(arrow::uint64(), "[5, 5]"));
+  values.push_back(Json(arrow::uint16(), "[0, 1]"));
+  auto rows = arrow::RecordBatch::Make(table.wire_schema(), 2, values);
+  FrameFactory make;
+  return {make.Hello(), make.Schema(table),
+          make.Batch(table, 2, BatchPayload(*rows), {{9, 9, 9, 2}}, {{1, 3, 0}}, {{1, 4, 0}})};
+}
+
+std::vector<std::string> TruncateAndProgress() {
+  FrameFactory make;
+  TestTable table = Items();
+  std::vector<std::string> frames = {make.Hello(), make.Schema(table),
+                                     make.Truncate({table}, {950, 77, 5, 0})};
+  make.flags = format::kFlagGroupEnd;
+  make.safe_lsn = 1000;
+  frames.push_back(make.Bare(format::FrameKind::kProgress));
+  make.flags = format::kFlagOptional;
+  frames.push_back(make.Bare(static_cast<format::FrameKind>(99), "unknown"));
+  return frames;
+}
+
+std::vector<std::string> InParts() {
+  FrameFactory make;
+  TestTable table = Items();
+  std::vector<std::string> frames = {make.Hello(), make.Schema(table)};
+  auto parts =
+      make.Split(make.Batch(table, 4, BatchPayload(*ItemRows(table)), kTwoTransactions, kUnchangedName), 250);
+  frames.insert(frames.end(), parts.begin(), parts.end());
+  return frames;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: make_corpus DIRECTORY\n";
+    return 2;
+  }
+  std::string directory = std::string(argv[1]) + "/";
+  Write(directory + "session", 0x90, Session());
+  Write(directory + "session_repaired", 0x91, Session());
+  Write(directory + "session_misaligned", 0x31, Session());
+  Write(directory + "all_types", 0x91, AllTypes());
+  Write(directory + "truncate", 0x91, TruncateAndProgress());
+  Write(directory + "parts", 0x91, InParts());
+  return 0;
+}
