@@ -1,0 +1,206 @@
+// PostgreSQL as a Source: checks first, then the stream's messages as events. Knows the plugin and its options.
+#include <mutex>
+#include <utility>
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/source.h"
+#include "src/decode/wal2arrow_decoder.h"
+#include "src/postgres/connection.h"
+#include "src/postgres/publication.h"
+#include "src/postgres/quoting.h"
+#include "src/postgres/replication_stream.h"
+#include "src/postgres/slot.h"
+#include "src/postgres/timeline_history.h"
+
+namespace arrowcdc {
+namespace {
+
+using postgres::Connection;
+using postgres::ConnectionMode;
+using postgres::ErrorContext;
+using postgres::PublicationInfo;
+using postgres::QueryResult;
+using postgres::ReplicationStream;
+using postgres::SlotInfo;
+using std::chrono::milliseconds;
+
+constexpr int kServerVersionMin = 150000;
+constexpr int64_t kXLogDataHeaderBytes = 25;
+
+class PostgresSource : public Source {
+ public:
+  explicit PostgresSource(SourceOptions options) : options_(std::move(options)) {}
+  ~PostgresSource() override { (void)Stop(); }
+
+  arrow::Result<SourceInfo> Connect() override {
+    ARROW_RETURN_NOT_OK(Stop());
+    ARROW_ASSIGN_OR_RAISE(connection_, Connection::Open(options_.conninfo, ConnectionMode::kReplication));
+    arrow::Result<SourceInfo> info = Inspect();
+    if (!info.ok()) connection_.reset();
+    return info;
+  }
+
+  arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    return postgres::ReadTimelineEnd(*connection_, timeline_, timeline);
+  }
+
+  arrow::Status Start(uint64_t start) override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    ARROW_ASSIGN_OR_RAISE(const std::string command, StartCommand(start));
+    ErrorContext context = connection_->MakeContext(ErrorContext::Action::kStream);
+    context.slot = options_.slot;
+    context.publications = publications_;
+    postgres::StreamOptions stream_options;
+    stream_options.buffer_bytes_max = options_.buffer_bytes_max;
+    stream_options.status_interval = options_.status_interval;
+    stream_options.wal_sender_timeout = wal_sender_timeout_;
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<ReplicationStream> stream,
+                          ReplicationStream::Start(std::move(connection_), command, context, stream_options));
+    decoder_ = std::make_unique<Wal2arrowDecoder>(arrow::default_memory_pool());
+    const std::lock_guard lock(mutex_);
+    stream_ = std::move(stream);
+    if (acknowledged_ > 0) stream_->Acknowledge(acknowledged_);
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<std::optional<Event>> Next(milliseconds timeout) override {
+    if (stream_ == nullptr) return NotStarted();
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (true) {
+      const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+      ARROW_ASSIGN_OR_RAISE(auto message, stream_->Next(std::max(left, milliseconds(0))));
+      if (!message.has_value()) return std::nullopt;
+      if (message->data == nullptr) return Event(KeepaliveEvent{message->wal_end, message->reply_requested});
+      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(std::move(message->data), kXLogDataHeaderBytes));
+      if (event.has_value()) return event;
+    }
+  }
+
+  void Acknowledge(uint64_t durable) override {
+    const std::lock_guard lock(mutex_);
+    acknowledged_ = std::max(acknowledged_, durable);
+    if (stream_ != nullptr) stream_->Acknowledge(acknowledged_);
+  }
+
+  void RequestKeepalive() override {
+    const std::lock_guard lock(mutex_);
+    if (stream_ != nullptr) stream_->RequestKeepalive();
+  }
+
+  arrow::Status Stop() override {
+    std::shared_ptr<ReplicationStream> ended;
+    {
+      const std::lock_guard lock(mutex_);
+      ended = std::move(stream_);
+      stream_ = nullptr;
+      if (ended != nullptr) AddStats(ended->stats(), &earlier_);
+    }
+    if (ended != nullptr) ended->Stop();
+    decoder_.reset();
+    connection_.reset();
+    return arrow::Status::OK();
+  }
+
+  SourceStats stats() const override {
+    const std::lock_guard lock(mutex_);
+    SourceStats all = earlier_;
+    if (stream_ != nullptr) AddStats(stream_->stats(), &all);
+    return all;
+  }
+
+ private:
+  static void AddStats(const postgres::StreamStats& stream, SourceStats* all) {
+    all->received_bytes += stream.received_bytes;
+    all->server_lsn = std::max(all->server_lsn, stream.server_lsn);
+    all->buffered_bytes = stream.buffered_bytes;
+  }
+
+  arrow::Status NotStarted() const {
+    return MakeError(ErrorKind::kInternal, "the source is not connected or not started", "slot \"" + options_.slot + "\"",
+                     "Connect and Start come first");
+  }
+
+  arrow::Status CheckConnected() const { return connection_ == nullptr ? NotStarted() : arrow::Status::OK(); }
+
+  arrow::Result<SourceInfo> Inspect() {
+    SourceInfo info;
+    info.server_version_num = connection_->server_version();
+    if (info.server_version_num < kServerVersionMin) {
+      return MakeError(ErrorKind::kUnsupported, "the server is older than PostgreSQL 15",
+                       "server " + connection_->MakeContext(ErrorContext::Action::kConnect).server, "upgrade the server");
+    }
+    ARROW_RETURN_NOT_OK(Identify(&info));
+    ARROW_ASSIGN_OR_RAISE(const QueryResult setting,
+                          connection_->Query("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'"));
+    ARROW_ASSIGN_OR_RAISE(const int64_t timeout, setting.Int(0, 0));
+    wal_sender_timeout_ = milliseconds(timeout);
+    ARROW_ASSIGN_OR_RAISE(const std::optional<SlotInfo> slot, postgres::ReadSlot(*connection_, options_.slot));
+    if (!slot.has_value()) return postgres::SlotMissing(options_.slot);
+    ARROW_RETURN_NOT_OK(postgres::CheckSlotFits(*slot, info.stream.database));
+    ARROW_RETURN_NOT_OK(postgres::CheckSlotFree(*slot));
+    ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadStreamPublications(*connection_, options_));
+    publications_.clear();
+    for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
+    info.confirmed_flush = slot->confirmed_flush;
+    info.slot_used = SlotUsed(*slot, publications);
+    return info;
+  }
+
+  arrow::Status Identify(SourceInfo* info) {
+    ARROW_ASSIGN_OR_RAISE(const QueryResult system, connection_->Query("IDENTIFY_SYSTEM"));
+    if (system.rows() != 1 || system.columns() < 4) {
+      return MakeError(ErrorKind::kUnsupported, "IDENTIFY_SYSTEM is not answered as PostgreSQL does", "server",
+                       "connect to the server itself, not through a pooler");
+    }
+    info->stream.source = {"postgresql", system.Text(0, 0)};
+    ARROW_ASSIGN_OR_RAISE(const int64_t timeline, system.Int(0, 1));
+    info->stream.timeline = timeline_ = static_cast<uint32_t>(timeline);
+    ARROW_ASSIGN_OR_RAISE(info->current_flush, system.Lsn(0, 2));
+    info->stream.database = system.Text(0, 3);
+    info->stream.slot = options_.slot;
+    return arrow::Status::OK();
+  }
+
+  // Setup notes where the slot began. Without a note the server's statistics tell whether anything was decoded; they do not
+  // tell whether it was acknowledged, and a crash of the server empties them.
+  bool SlotUsed(const SlotInfo& slot, const std::vector<PublicationInfo>& publications) const {
+    for (const PublicationInfo& publication : publications) {
+      const auto began = postgres::NotedSlotStart(publication, slot.name);
+      if (began.has_value()) return slot.confirmed_flush > *began;
+    }
+    return slot.decoded_transactions > 0;
+  }
+
+  arrow::Result<std::string> StartCommand(uint64_t start) const {
+    ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteReplicationIdentifier(options_.slot));
+    ARROW_ASSIGN_OR_RAISE(const std::string names, postgres::JoinIdentifiers(publications_));
+    ARROW_ASSIGN_OR_RAISE(const std::string quoted_names, postgres::QuoteReplicationLiteral(names));
+    return "START_REPLICATION SLOT " + slot + " LOGICAL " + FormatLsn(start) +
+           " (proto_min '1', proto_max '1', publication_names " + quoted_names + ")";
+  }
+
+  const SourceOptions options_;
+  std::unique_ptr<Connection> connection_;  // between Connect and Start
+  std::unique_ptr<Wal2arrowDecoder> decoder_;
+  std::vector<std::string> publications_;
+  uint32_t timeline_ = 0;
+  milliseconds wal_sender_timeout_{0};
+
+  mutable std::mutex mutex_;  // what Acknowledge, RequestKeepalive and stats share with the others
+  std::shared_ptr<ReplicationStream> stream_;
+  uint64_t acknowledged_ = 0;
+  SourceStats earlier_;
+};
+
+}  // namespace
+
+arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options) {
+  ARROW_RETURN_NOT_OK(postgres::CheckSlotName(options.slot));
+  if (options.buffer_bytes_max <= 0) {
+    return MakeError(ErrorKind::kInvalidOption, "buffer_bytes_max must be positive", "option buffer_bytes_max", "leave it out");
+  }
+  return std::make_unique<PostgresSource>(options);
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,130 @@
+// Reads pg_publication and its relatives.
+#include "src/postgres/publication.h"
+
+#include <algorithm>
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/position.h"
+#include "src/postgres/quoting.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+std::string NotePrefix(const std::string& slot) { return std::string(kMadeBySetup) + "; slot " + slot + " begins at "; }
+
+arrow::Result<std::string> QuoteList(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) {
+    ARROW_ASSIGN_OR_RAISE(const std::string quoted, QuoteLiteral(name));
+    list += (list.empty() ? "" : ", ") + quoted;
+  }
+  return list.empty() ? "NULL" : list;
+}
+
+arrow::Status ReadTables(Connection& connection, const std::string& list, std::vector<PublicationInfo>* publications) {
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
+                        connection.Query("SELECT p.pubname, n.nspname, c.relname, r.prqual IS NOT NULL FROM pg_publication_rel AS r "
+                                         "JOIN pg_publication AS p ON p.oid = r.prpubid JOIN pg_class AS c ON c.oid = r.prrelid "
+                                         "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE p.pubname IN (" +
+                                         list + ") ORDER BY 1, 2, 3"));
+  for (int row = 0; row < rows.rows(); ++row) {
+    for (PublicationInfo& publication : *publications) {
+      if (publication.name != rows.Text(row, 0)) continue;
+      const TableName table{rows.Text(row, 1), rows.Text(row, 2)};
+      publication.tables.push_back(table);
+      if (rows.Bool(row, 3)) publication.row_filtered.push_back(table);
+    }
+  }
+  return arrow::Status::OK();
+}
+
+std::vector<std::string> StreamNames(const SourceOptions& options) {
+  if (!options.publications.empty()) return options.publications;
+  return {PublicationName(options), InsertOnlyPublicationName(options)};
+}
+
+arrow::Status PublicationMissing(const std::string& name) {
+  return MakeError(ErrorKind::kPublicationMissing, "there is no publication of this name in this database",
+                   "publication \"" + name + "\"",
+                   "run 'arrowcdc setup'; if the slot is older than the publication run 'arrowcdc teardown' first");
+}
+
+}  // namespace
+
+bool IsMadeBySetup(const PublicationInfo& publication) { return publication.comment.rfind(kMadeBySetup, 0) == 0; }
+
+arrow::Result<std::string> NoteSlotStartSql(const std::string& publication, const std::string& slot) {
+  ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication));
+  ARROW_ASSIGN_OR_RAISE(const std::string identifier_literal, QuoteLiteral(identifier));
+  ARROW_ASSIGN_OR_RAISE(const std::string prefix, QuoteLiteral(NotePrefix(slot)));
+  ARROW_ASSIGN_OR_RAISE(const std::string slot_literal, QuoteLiteral(slot));
+  const std::string body = "BEGIN EXECUTE format('COMMENT ON PUBLICATION %s IS %L', " + identifier_literal +
+                           ", (SELECT " + prefix + " || confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = " +
+                           slot_literal + ")); END";
+  ARROW_ASSIGN_OR_RAISE(const std::string quoted_body, QuoteLiteral(body));
+  return "DO " + quoted_body;
+}
+
+std::optional<uint64_t> NotedSlotStart(const PublicationInfo& publication, const std::string& slot) {
+  const std::string prefix = NotePrefix(slot);
+  if (publication.comment.rfind(prefix, 0) != 0) return std::nullopt;
+  const auto lsn = ParseLsn(publication.comment.substr(prefix.size()));
+  return lsn.ok() ? std::optional<uint64_t>(*lsn) : std::nullopt;
+}
+
+std::string PublicationName(const SourceOptions& options) {
+  return options.publications.empty() ? options.slot : options.publications[0];
+}
+
+std::string InsertOnlyPublicationName(const SourceOptions& options) {
+  return options.publications.size() > 1 ? options.publications[1] : PublicationName(options) + "_insert_only";
+}
+
+arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection, const std::vector<std::string>& names) {
+  ARROW_ASSIGN_OR_RAISE(const std::string list, QuoteList(names));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, "
+                       "p.pubtruncate, p.pubviaroot, EXISTS (SELECT FROM pg_publication_namespace AS s WHERE s.pnpubid = p.oid), "
+                       "obj_description(p.oid, 'pg_publication') FROM pg_publication AS p WHERE p.pubname IN (" + list + ")"));
+  std::vector<PublicationInfo> publications;
+  for (const std::string& name : names) {
+    for (int row = 0; row < rows.rows(); ++row) {
+      if (rows.Text(row, 0) != name) continue;
+      PublicationInfo& publication = publications.emplace_back();
+      publication.name = name;
+      publication.owner = rows.Text(row, 1);
+      publication.all_tables = rows.Bool(row, 2);
+      publication.insert = rows.Bool(row, 3);
+      publication.update = rows.Bool(row, 4);
+      publication.remove = rows.Bool(row, 5);
+      publication.truncate = rows.Bool(row, 6);
+      publication.via_root = rows.Bool(row, 7);
+      publication.has_schemas = rows.Bool(row, 8);
+      publication.comment = rows.Text(row, 9);
+    }
+  }
+  ARROW_RETURN_NOT_OK(ReadTables(connection, list, &publications));
+  return publications;
+}
+
+arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection, const SourceOptions& options) {
+  const std::vector<std::string> names = StreamNames(options);
+  ARROW_ASSIGN_OR_RAISE(auto publications, ReadPublications(connection, names));
+  for (const std::string& name : names) {
+    const bool exists = std::any_of(publications.begin(), publications.end(), [&](const auto& p) { return p.name == name; });
+    // Of the default names one is enough.
+    if (!exists && (!options.publications.empty() || publications.empty())) return PublicationMissing(name);
+  }
+  for (const PublicationInfo& publication : publications) {
+    if (publication.row_filtered.empty()) continue;
+    std::string tables;
+    for (const TableName& table : publication.row_filtered) tables += (tables.empty() ? "" : ", ") + ToString(table);
+    return MakeError(ErrorKind::kUnsupported, "the publication has row filters (WHERE), which this version does not support, on " + tables,
+                     "publication \"" + publication.name + "\"",
+                     "use a publication without them, made before its slot: give another --slot and run 'arrowcdc setup'");
+  }
+  return publications;
+}
+
+}  // namespace arrowcdc::postgres

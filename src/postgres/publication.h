@@ -1,0 +1,50 @@
+// Publications: which ones a stream uses, and the note that setup leaves on those it made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/source.h"
+#include "src/postgres/connection.h"
+
+namespace arrowcdc::postgres {
+
+struct PublicationInfo {
+  std::string name;
+  std::string owner;
+  bool all_tables = false;
+  bool insert = true;
+  bool update = true;
+  bool remove = true;
+  bool truncate = true;
+  bool via_root = false;
+  bool has_schemas = false;             // FOR TABLES IN SCHEMA
+  std::string comment;
+  std::vector<TableName> tables;        // listed one by one
+  std::vector<TableName> row_filtered;  // of these, those with a WHERE
+};
+
+// What setup writes into COMMENT ON PUBLICATION. Teardown drops only publications that carry it.
+inline constexpr char kMadeBySetup[] = "made by arrowcdc setup";
+bool IsMadeBySetup(const PublicationInfo& publication);
+// SQL that notes where a new slot begins, so that a later start can tell whether the slot has been used.
+arrow::Result<std::string> NoteSlotStartSql(const std::string& publication, const std::string& slot);
+// The LSN so noted; nullopt where there is no note on this slot.
+std::optional<uint64_t> NotedSlotStart(const PublicationInfo& publication, const std::string& slot);
+
+// The name, and the name of the publication for tables without a usable replica identity.
+std::string PublicationName(const SourceOptions& options);
+std::string InsertOnlyPublicationName(const SourceOptions& options);
+
+// Those of `names` that exist, in that order.
+arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection, const std::vector<std::string>& names);
+// The publications to stream: all that are named; without names the default ones that exist.
+// Errors: kPublicationMissing, kUnsupported for row filters, by table.
+arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection, const SourceOptions& options);
+
+}  // namespace arrowcdc::postgres

@@ -1,0 +1,97 @@
+// pg_replication_slots has grown columns with the versions; what one lacks is derived or empty.
+#include "src/postgres/slot.h"
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/position.h"
+#include "src/postgres/quoting.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+std::string SlotObject(const SlotInfo& slot) { return "slot \"" + slot.name + "\""; }
+
+// Why the slot is lost, or an empty text.
+std::string InvalidationExpression(int server_version) {
+  const std::string before_17 =
+      "CASE WHEN s.wal_status = 'lost' OR (s.plugin IS NOT NULL AND s.restart_lsn IS NULL) THEN 'wal_removed' ELSE '' END";
+  return server_version >= 170000 ? "coalesce(s.invalidation_reason, " + before_17 + ")" : before_17;
+}
+
+std::string SlotQuery(int server_version, const std::string& quoted_name) {
+  return "SELECT s.plugin, s.database, s.active, s.active_pid, a.application_name, s.confirmed_flush_lsn, s.restart_lsn, "
+         "s.wal_status, s.safe_wal_size, " +
+         InvalidationExpression(server_version) + ", " + (server_version >= 170000 ? "s.synced" : "false") +
+         ", coalesce(t.total_txns, 0) FROM pg_replication_slots AS s "
+         "LEFT JOIN pg_stat_activity AS a ON a.pid = s.active_pid "
+         "LEFT JOIN pg_stat_replication_slots AS t ON t.slot_name = s.slot_name "
+         "WHERE s.slot_name = " + quoted_name;
+}
+
+}  // namespace
+
+arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const std::string& name) {
+  ARROW_ASSIGN_OR_RAISE(const std::string quoted, QuoteLiteral(name));
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(SlotQuery(connection.server_version(), quoted)));
+  if (rows.rows() == 0) return std::nullopt;
+  SlotInfo slot;
+  slot.name = name;
+  slot.plugin = rows.Text(0, 0);
+  slot.database = rows.Text(0, 1);
+  slot.active = rows.Bool(0, 2);
+  if (!rows.IsNull(0, 3)) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t pid, rows.Int(0, 3));
+    slot.active_pid = static_cast<int>(pid);
+  }
+  slot.active_application = rows.Text(0, 4);
+  if (!rows.IsNull(0, 5)) ARROW_ASSIGN_OR_RAISE(slot.confirmed_flush, rows.Lsn(0, 5));
+  if (!rows.IsNull(0, 6)) ARROW_ASSIGN_OR_RAISE(slot.restart_lsn, rows.Lsn(0, 6));
+  slot.wal_status = rows.Text(0, 7);
+  if (!rows.IsNull(0, 8)) ARROW_ASSIGN_OR_RAISE(slot.safe_wal_bytes, rows.Int(0, 8));
+  slot.invalidation = rows.Text(0, 9);
+  slot.synced = rows.Bool(0, 10);
+  ARROW_ASSIGN_OR_RAISE(slot.decoded_transactions, rows.Int(0, 11));
+  return slot;
+}
+
+arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database) {
+  if (slot.plugin.empty()) {
+    return MakeError(ErrorKind::kSlotMismatch, "the slot is a physical one", SlotObject(slot), "choose another name with --slot");
+  }
+  if (slot.plugin != kPluginName) {
+    return MakeError(ErrorKind::kSlotMismatch, "the slot uses the plugin " + slot.plugin + ", not " + kPluginName, SlotObject(slot),
+                     "choose another name with --slot; a slot's plugin cannot be changed");
+  }
+  if (slot.database != database) {
+    return MakeError(ErrorKind::kSlotMismatch,
+                     "the slot belongs to the database \"" + slot.database + "\", the connection to \"" + database + "\"",
+                     SlotObject(slot), "connect to that database, or choose another name with --slot");
+  }
+  if (slot.synced) {
+    return MakeError(ErrorKind::kSlotMismatch, "the slot is this standby's copy of the primary's", SlotObject(slot),
+                     "connect to the primary; the copy can be used once this server has been promoted");
+  }
+  if (!slot.invalidation.empty()) {
+    return MakeError(ErrorKind::kSlotInvalidated,
+                     "the server has invalidated the slot (" + slot.invalidation + "): changes after " +
+                         FormatLsn(slot.confirmed_flush) + " are gone",
+                     SlotObject(slot),
+                     "run 'arrowcdc teardown' and 'arrowcdc setup' and start with a new sink directory; a larger max_slot_wal_keep_size "
+                     "keeps it from happening again");
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckSlotFree(const SlotInfo& slot) {
+  if (!slot.active) return arrow::Status::OK();
+  const std::string pid = std::to_string(slot.active_pid.value_or(0));
+  return MakeError(ErrorKind::kSlotActive,
+                   "the slot is active for PID " + pid +
+                       (slot.active_application.empty() ? "" : " (application_name \"" + slot.active_application + "\")"),
+                   SlotObject(slot), "another client reads it: stop that one, or use a slot of your own", "", true);
+}
+
+arrow::Status SlotMissing(const std::string& name) {
+  return MakeError(ErrorKind::kSlotMissing, "there is no slot of this name", "slot \"" + name + "\"", "run 'arrowcdc setup' to make it");
+}
+
+}  // namespace arrowcdc::postgres

@@ -1,0 +1,42 @@
+// A replication slot as the server describes it, and whether it can be streamed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <arrow/result.h>
+
+#include "src/postgres/connection.h"
+
+namespace arrowcdc::postgres {
+
+inline constexpr char kPluginName[] = "wal2arrow";
+
+struct SlotInfo {
+  std::string name;
+  std::string plugin;     // empty: a physical slot
+  std::string database;   // empty: a physical slot
+  bool active = false;
+  std::optional<int> active_pid;
+  std::string active_application;  // of that pid
+  uint64_t confirmed_flush = 0;
+  uint64_t restart_lsn = 0;
+  std::string wal_status;
+  std::optional<int64_t> safe_wal_bytes;
+  std::string invalidation;        // empty: usable
+  bool synced = false;             // a standby's copy of the primary's slot (17 and later)
+  int64_t decoded_transactions = 0;  // since the statistics were reset; a crash of the server resets them
+};
+
+// nullopt: there is none of this name. The name must have passed CheckSlotName.
+arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const std::string& name);
+
+// Pure. Errors: kSlotMismatch, kSlotInvalidated.
+arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database);
+// Errors: kSlotActive with pid and application; retryable.
+arrow::Status CheckSlotFree(const SlotInfo& slot);
+// Errors: kSlotMissing.
+arrow::Status SlotMissing(const std::string& name);
+
+}  // namespace arrowcdc::postgres
