@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "arrowcdc/position.h"
 #include "src/postgres/server_fixture.h"
 #include "tests/support/assert_ok.h"
@@ -208,6 +210,22 @@ TEST_F(ReplicationStreamServer, StopInTheMiddleOfALargeTransaction) {
   const auto begun = Clock::now();
   stream_->Stop();
   EXPECT_LT(Clock::now() - begun, ReplicationStream::kStopLimit + seconds(1));
+}
+
+// A peer that is there but says nothing, as behind a dead network: its process is stopped.
+TEST_F(ReplicationStreamServer, SilentServerIsNoticed) {
+  ARROWCDC_ASSERT_OK(Start({.wal_sender_timeout = milliseconds(400)}, "-c wal_sender_timeout=0"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK(SkipTo("COMMIT"));
+  // An idle server that answers is left alone for many times the limit.
+  const auto idle_since = Clock::now();
+  while (Clock::now() - idle_since < seconds(2)) ARROWCDC_ASSERT_OK(stream_->Next(milliseconds(100)));
+  const pid_t pid = std::stoi(WalSender("pid"));
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  const arrow::Status ended = StreamEnd();
+  kill(pid, SIGCONT);
+  EXPECT_EQ(KindOf(ended), ErrorKind::kConnection) << ended.ToString();
+  EXPECT_NE(ended.message().find("wal_sender_timeout"), std::string::npos) << ended.message();
 }
 
 // Received but not acknowledged: the server must not wait for us.

@@ -43,10 +43,16 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
     slot.active_pid = static_cast<int>(pid);
   }
   slot.active_application = rows.Text(0, 4);
-  if (!rows.IsNull(0, 5)) ARROW_ASSIGN_OR_RAISE(slot.confirmed_flush, rows.Lsn(0, 5));
-  if (!rows.IsNull(0, 6)) ARROW_ASSIGN_OR_RAISE(slot.restart_lsn, rows.Lsn(0, 6));
+  if (!rows.IsNull(0, 5)) {
+    ARROW_ASSIGN_OR_RAISE(slot.confirmed_flush, rows.Lsn(0, 5));
+  }
+  if (!rows.IsNull(0, 6)) {
+    ARROW_ASSIGN_OR_RAISE(slot.restart_lsn, rows.Lsn(0, 6));
+  }
   slot.wal_status = rows.Text(0, 7);
-  if (!rows.IsNull(0, 8)) ARROW_ASSIGN_OR_RAISE(slot.safe_wal_bytes, rows.Int(0, 8));
+  if (!rows.IsNull(0, 8)) {
+    ARROW_ASSIGN_OR_RAISE(slot.safe_wal_bytes, rows.Int(0, 8));
+  }
   slot.invalidation = rows.Text(0, 9);
   slot.synced = rows.Bool(0, 10);
   ARROW_ASSIGN_OR_RAISE(slot.decoded_transactions, rows.Int(0, 11));
