@@ -4,6 +4,7 @@
 # All that the run's programs put into TMPDIR goes with it. The path is short: PostgreSQL's sockets lie below it.
 run_directory=
 run_job=
+before_end=  # a function that ends what the run has started besides
 
 start_run() {
   run_directory=$(mktemp -d "${TMPDIR:-/tmp}/arrowcdc-run-XXXXXX")
@@ -21,6 +22,7 @@ end_run() {
     kill -TERM -- "-$run_job" 2>/dev/null || true
     wait "$run_job" 2>/dev/null || true
   fi
+  if [[ -n $before_end ]]; then "$before_end"; fi
   local tries
   for ((tries = 0; tries < 100; tries++)); do
     compgen -G "$run_directory/arrowcdc-test-*" >/dev/null || break
