@@ -155,6 +155,11 @@ bool AppendTextValue(Session* session, Column* column, Datum value) {
   return AppendText(session, column, reinterpret_cast<const char*>(slice.data), slice.size);
 }
 
+bool AppendStoredTextValue(Session* session, Column* column, Datum value) {
+  const Slice slice = OpenVarlena(value);
+  return AppendUntrustedText(session, column, reinterpret_cast<const char*>(slice.data), slice.size);
+}
+
 bool AppendNameValue(Session* session, Column* column, Datum value) {
   const char* const name = NameStr(*DatumGetName(value));
   return AppendText(session, column, name, strnlen(name, NAMEDATALEN));

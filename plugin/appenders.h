@@ -22,6 +22,8 @@ bool AppendIntervalValue(Session* session, Column* column, Datum value);
 bool AppendUuidValue(Session* session, Column* column, Datum value);
 bool AppendByteaValue(Session* session, Column* column, Datum value);
 bool AppendTextValue(Session* session, Column* column, Datum value);
+// A user type that stores text: its bytes need not be valid in the database's encoding.
+bool AppendStoredTextValue(Session* session, Column* column, Datum value);
 bool AppendNameValue(Session* session, Column* column, Datum value);
 bool AppendJsonbValue(Session* session, Column* column, Datum value);
 bool AppendDecimalValue(Session* session, Column* column, Datum value);  // decimal128 or decimal256

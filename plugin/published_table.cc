@@ -42,9 +42,9 @@ char* TypeName(Session* session, Oid type) {
   return name;
 }
 
-char* SchemaName(Session* session, Relation published) {
+const char* SchemaName(Relation published) {
   const char* const name = get_namespace_name(RelationGetNamespace(published));
-  return NameToUtf8(session, name == nullptr ? "" : name);
+  return name == nullptr ? "" : name;
 }
 
 void FillField(const Column* column, const char* name, Field* field);
@@ -156,7 +156,7 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
     FillField(column, name, &fields[place]);
     AddColumnMetadata(session, attribute, key_places[i], &fields[place]);
     table->attnums[place] = attribute->attnum;
-    table->column_names[place] = MemoryContextStrdup(table->context, name);
+    table->column_names[place] = MemoryContextStrdup(table->context, NameStr(attribute->attname));
     ++place;
   }
   for (int32_t i = 0; i < kMetadataColumns; ++i) {
@@ -211,7 +211,10 @@ PublishedTable* GetPublishedTable(Session* session, Relation published, const Bi
   planned.replica_identity = published->rd_rel->relreplident;
   planned.target = target;
   planned.context = AllocSetContextCreate(session->cache_cxt, "wal2arrow table", ALLOCSET_SMALL_SIZES);
-  planned.schema_name = MemoryContextStrdup(planned.context, SchemaName(session, published));
+  const char* const schema_name = SchemaName(published);
+  planned.message_name = MemoryContextStrdup(
+      planned.context, psprintf("%s.%s", schema_name, RelationGetRelationName(published)));
+  planned.schema_name = MemoryContextStrdup(planned.context, NameToUtf8(session, schema_name));
   planned.table_name =
       MemoryContextStrdup(planned.context, NameToUtf8(session, RelationGetRelationName(published)));
   const Field* const fields = PlanTable(session, published, columns, &planned);

@@ -21,7 +21,8 @@ struct PublishedTable {
 
   int32_t column_count;  // the table's own
   Column* columns;       // these, then _op, _lsn, _ord
-  char** column_names;   // of the table's own, UTF-8
+  char** column_names;   // of the table's own, in the database's encoding, for messages
+  char* message_name;    // "schema.table", likewise
   int16* attnums;        // of the table's own
   int32_t node_count;
   int32_t buffer_count;

@@ -274,14 +274,16 @@ void PlanColumn(Session* session, Oid type, int32 typmod, MemoryContext context,
   const TypeRow row = ResolveDomains(session, &type, &typmod);
   column->varlena = row.length == -1;
   if (SetKnownBaseType(session, type, typmod, context, column)) return;
-  if (row.is_array && SetArray(session, row, typmod, context, column)) return;
+  // The vectors count from 0, so they would never be a list; their text is one word a value.
+  const bool is_vector = type == INT2VECTOROID || type == OIDVECTOROID;
+  if (row.is_array && !is_vector && SetArray(session, row, typmod, context, column)) return;
   if (type == XMLOID) {
     SetOutput(type, row, context, column, AppendXmlValue);
   } else if (row.found && row.kind == TYPTYPE_ENUM) {
     SetOutput(type, row, context, column, AppendEnumValue);
     column->output->function = InvalidOid;
   } else if (row.found && row.kind == TYPTYPE_BASE && IsStoredText(row)) {
-    SetVariable(column, ArrowTypeId::kUtf8, AppendTextValue);
+    SetVariable(column, ArrowTypeId::kUtf8, AppendStoredTextValue);
   } else {
     SetOutput(type, row, context, column, AppendOutputValue);
   }
