@@ -34,8 +34,8 @@ void ReportUnrepresentable(PublishedTable* table, int32_t field) {
   column->reported = true;
   ereport(
       LOG,
-      (errmsg("wal2arrow: column \"%s\" of table \"%s.%s\" holds a value that has no Arrow form",
-              table->column_names[field], table->schema_name, table->table_name),
+      (errmsg("wal2arrow: column \"%s\" of table \"%s\" holds a value that has no Arrow form",
+              table->column_names[field], table->message_name),
        errdetail("Such cells are sent as null and marked as unrepresentable. This is said once a column.")));
 }
 
