@@ -1,0 +1,161 @@
+// Fixture of the plugin's tests.
+#include "plugin/test_stream.h"
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/extension_type.h>
+#include <arrow/scalar.h>
+
+#include "src/decode/wal2arrow_decoder.h"
+#include "tests/support/assert_ok.h"
+
+namespace arrowcdc::test {
+
+namespace {
+
+std::unique_ptr<PrivateServer> shared_server;
+
+class ServerTeardown : public ::testing::Environment {
+  void TearDown() override {
+    if (!shared_server) return;
+    EXPECT_EQ(shared_server->CountServerRestarts(), 0) << "a process of the server crashed";
+    shared_server.reset();
+  }
+};
+const auto* const kTeardown = ::testing::AddGlobalTestEnvironment(new ServerTeardown);
+
+std::string Quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out.append(c == '\'' ? 2 : 1, c);
+  return out + "'";
+}
+
+std::shared_ptr<arrow::Buffer> FromHex(const std::string& hex) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  }
+  return arrow::Buffer::FromString(std::move(bytes));
+}
+
+bool Lists(const arrow::Array& cells, int64_t row, int field) {
+  const auto& lists = static_cast<const arrow::ListArray&>(cells);
+  if (lists.IsNull(row)) return false;
+  const auto& fields = static_cast<const arrow::Int16Array&>(*lists.values());
+  for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
+    if (fields.Value(i) == field) return true;
+  }
+  return false;
+}
+
+std::string Cell(const arrow::Array& column, int64_t row) {
+  if (column.IsNull(row)) return "null";
+  if (column.type_id() == arrow::Type::EXTENSION) {
+    return Cell(*static_cast<const arrow::ExtensionArray&>(column).storage(), row);
+  }
+  return column.GetScalar(row).ValueOrDie()->ToString();
+}
+
+void AppendLines(const ChangeBatch& batch, bool ord, std::vector<std::string>* lines) {
+  const int columns = batch.table->column_count;
+  const auto metadata = [&](MetadataColumn column) -> const arrow::Array& {
+    return *batch.rows->column(columns + static_cast<int>(column));
+  };
+  const auto& op = static_cast<const arrow::DictionaryArray&>(metadata(MetadataColumn::kOp));
+  const auto& names = static_cast<const arrow::StringArray&>(*op.dictionary());
+  for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
+    std::string line = names.GetString(op.GetValueIndex(row)) + " " + batch.table->name.table + "(";
+    for (int field = 0; field < columns; ++field) {
+      if (field > 0) line += ", ";
+      const std::string cell = Cell(*batch.rows->column(field), row);
+      if (Lists(metadata(MetadataColumn::kUnchanged), row, field)) {
+        line += cell == "null" ? "~" : "carried but marked unchanged";
+      } else if (Lists(metadata(MetadataColumn::kUnrepresentable), row, field)) {
+        line += cell == "null" ? "!" : "there but marked unrepresentable";
+      } else {
+        line += cell;
+      }
+    }
+    line += ")";
+    if (ord) line += " #" + Cell(metadata(MetadataColumn::kOrd), row);
+    lines->push_back(line);
+  }
+}
+
+void AppendLines(const TruncateEvent& truncate, std::vector<std::string>* lines) {
+  std::string line = "truncate";
+  for (const auto& table : truncate.tables) line += " " + table->name.table;
+  if (truncate.cascade) line += " cascade";
+  if (truncate.restart_identity) line += " restart";
+  lines->push_back(line);
+}
+
+}  // namespace
+
+PrivateServer& SharedServer() {
+  if (!shared_server) {
+    shared_server = PrivateServer::Create({.settings = {{"max_prepared_transactions", "4"},
+                                                        {"logical_decoding_work_mem", "64kB"}}})
+                        .ValueOrDie();
+  }
+  return *shared_server;
+}
+
+void PluginTest::Prepare(const std::string& ddl, const std::string& encoding) {
+  static int number = 0;
+  name_ = "plugin_" + std::to_string(++number);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto admin, SharedServer().Connect());
+  ARROWCDC_ASSERT_OK(
+      admin->Exec("CREATE DATABASE " + name_ + " ENCODING '" + encoding + "' LOCALE 'C' TEMPLATE template0"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, SharedServer().Connect(name_));
+  // Statements are sent as they are written, in the database's own encoding.
+  ARROWCDC_ASSERT_OK(sql_->Exec("SET client_encoding = '" + encoding + "'"));
+  if (!ddl.empty()) ARROWCDC_ASSERT_OK(sql_->Exec(ddl));
+  ARROWCDC_ASSERT_OK(
+      sql_->Query("SELECT pg_create_logical_replication_slot(" + Quoted(name_) + ", 'wal2arrow')"));
+}
+
+void PluginTest::TearDown() {
+  if (sql_) ARROWCDC_EXPECT_OK(sql_->Query("SELECT pg_drop_replication_slot(" + Quoted(name_) + ")"));
+}
+
+void PluginTest::Sql(const std::string& sql) { ARROWCDC_ASSERT_OK(sql_->Exec(sql)); }
+
+arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
+  options.emplace("publication_names", "p");
+  std::string query =
+      "SELECT encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes(" + Quoted(name_) + ", NULL, NULL";
+  for (const auto& [name, value] : options) query += ", " + Quoted(name) + ", " + Quoted(value);
+  ARROW_ASSIGN_OR_RAISE(const auto connection, SharedServer().Connect(name_));
+  ARROW_ASSIGN_OR_RAISE(const auto rows, connection->Query(query + ")"));
+  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  std::vector<Event> events;
+  for (const SqlRow& row : rows) {
+    ARROW_ASSIGN_OR_RAISE(auto event, decoder.Decode(FromHex(*row[0]), 0));
+    if (!event) continue;
+    if (const auto* batch = std::get_if<ChangeBatch>(&*event))
+      ARROW_RETURN_NOT_OK(batch->rows->ValidateFull());
+    events.push_back(std::move(*event));
+  }
+  return events;
+}
+
+std::string PluginTest::PeekError(PluginOptions options) {
+  const auto events = Peek(std::move(options));
+  if (events.ok()) return "";
+  const std::string error = events.status().ToString();
+  return error.substr(0, error.find("\nin: "));  // without the statement, which SqlConnection adds
+}
+
+std::vector<std::string> PluginTest::Lines(PluginOptions options, bool ord) {
+  const auto events = Peek(std::move(options));
+  if (!events.ok()) return {events.status().ToString()};
+  std::vector<std::string> lines;
+  for (const Event& event : *events) {
+    if (const auto* batch = std::get_if<ChangeBatch>(&event)) AppendLines(*batch, ord, &lines);
+    if (const auto* truncate = std::get_if<TruncateEvent>(&event)) AppendLines(*truncate, &lines);
+  }
+  return lines;
+}
+
+}  // namespace arrowcdc::test

@@ -1,0 +1,50 @@
+// For the plugin's tests against a real server: a database of its own per test, a slot, and what the slot
+// gives, decoded by the client's decoder and written as one line a row.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+#include <gtest/gtest.h>
+
+#include "arrowcdc/change_batch.h"
+#include "tests/support/private_server.h"
+#include "tests/support/sql_connection.h"
+
+namespace arrowcdc::test {
+
+using PluginOptions = std::map<std::string, std::string>;
+
+// The server all tests of the process share. Its teardown fails the run when a process of it has crashed.
+PrivateServer& SharedServer();
+
+class PluginTest : public ::testing::Test {
+ protected:
+  // A fresh database in `encoding`, `ddl` run in it, then the slot made.
+  void Prepare(const std::string& ddl, const std::string& encoding = "UTF8");
+  void TearDown() override;
+
+  void Sql(const std::string& sql);
+
+  // What the slot holds, without moving it. publication_names is "p" unless given.
+  arrow::Result<std::vector<Event>> Peek(PluginOptions options = {});
+  // The error a session with these options ends in; empty where it does not.
+  std::string PeekError(PluginOptions options);
+
+  // One line a row: "insert t(1, x, null)". A cell that was not carried is ~, one without an Arrow form !.
+  // With `ord`
+  // "#n" follows. Truncates: "truncate a b", "cascade" and "restart" behind them.
+  std::vector<std::string> Lines(PluginOptions options = {}, bool ord = false);
+
+  const std::string& slot() const { return name_; }
+  const std::string& database() const { return name_; }
+
+ private:
+  std::string name_;
+  std::unique_ptr<SqlConnection> sql_;
+};
+
+}  // namespace arrowcdc::test

@@ -1,0 +1,191 @@
+// What must not stop the stream, and what must, with which words: options, publications, hostile values and
+// types.
+#include "plugin/test_stream.h"
+#include "tests/support/assert_ok.h"
+
+namespace arrowcdc::test {
+namespace {
+
+using ::std::string;
+using Strings = std::vector<string>;
+
+class Faults : public PluginTest {
+ protected:
+  void ExpectError(const PluginOptions& options, const Strings& parts) {
+    const string error = PeekError(options);
+    for (const string& part : parts)
+      EXPECT_NE(error.find(part), string::npos) << "no \"" << part << "\" in: " << error;
+  }
+};
+
+TEST_F(Faults, Options) {
+  Prepare("CREATE TABLE t (id int); CREATE PUBLICATION p FOR TABLE t");
+  Sql("INSERT INTO t VALUES (1)");
+  ExpectError({{"secret_option", "secret value"}}, {"has no option \"secret_option\""});
+  EXPECT_EQ(PeekError({{"secret_option", "secret value"}}).find("secret value"), string::npos);
+  ExpectError({{"publication_names", ""}}, {"needs the option publication_names"});
+  ExpectError({{"publication_names", "\"p"}}, {"publication_names"});
+  ExpectError({{"publication_names", ",,,"}}, {"publication_names"});
+  ExpectError({{"publication_names", string(2 << 20, 'p')}}, {"publication_names"});
+  ExpectError({{"publication_names", "p\\"}}, {"publication \"p\\\" does not exist"});
+  ExpectError({{"proto_min", "2"}, {"proto_max", "3"}}, {"protocol 2 to 3", "1 to 1"});
+  ExpectError({{"proto_min", "0"}, {"proto_max", "0"}}, {"protocol 0 to 0", "1 to 1"});
+  ExpectError({{"proto_min", "x"}}, {"proto_min"});
+  ExpectError({{"proto_max", ""}}, {"proto_max"});
+  ExpectError({{"proto_max", "-1"}}, {"proto_max"});
+  ExpectError({{"batch_bytes", "1e9"}}, {"batch_bytes"});
+  ExpectError({{"batch_bytes", " 1"}}, {"batch_bytes"});
+  ExpectError({{"numeric", "decimal(77,1)"}}, {"numeric"});
+  ExpectError({{"numeric", "decimal(10,"}}, {"numeric"});
+  ExpectError({{"numeric", "decimal(10,11)"}}, {"numeric"});
+  ExpectError({{"\\", "\\"}}, {"has no option \"\\\""});
+  ExpectError({{"", ""}}, {"has no option"});
+  // Out of range is clamped, what a protocol of the future offers is taken down to what is known.
+  for (const string bytes : {"0", "1", "99999999999999999999999999999"}) {
+    EXPECT_EQ(Lines({{"batch_bytes", bytes}}), Strings{"insert t(1)"}) << bytes;
+  }
+  EXPECT_EQ(Lines({{"proto_min", "1"}, {"proto_max", "99999999999999999999999999"}}), Strings{"insert t(1)"});
+  EXPECT_EQ(Lines({{"publication_names", " p , \"p\" "}}), Strings{"insert t(1)"});
+}
+
+TEST_F(Faults, PublicationThatDoesNotExistYet) {
+  Prepare("CREATE TABLE t (id int)");
+  Sql("INSERT INTO t VALUES (1)");
+  Sql("CREATE PUBLICATION p FOR TABLE t");
+  ExpectError({}, {"publication \"p\" does not exist at this point of the WAL"});
+}
+
+TEST_F(Faults, RowFilterIsRefusedByName) {
+  Prepare(
+      "CREATE TABLE t (id int); CREATE TABLE u (id int); CREATE PUBLICATION p FOR TABLE t WHERE (id > 5), u;"
+      "CREATE PUBLICATION q FOR TABLE t");
+  Sql("INSERT INTO u VALUES (1)");
+  EXPECT_EQ(Lines(), Strings{"insert u(1)"});
+  Sql("INSERT INTO t VALUES (7)");
+  ExpectError({}, {"publication \"p\" has a row filter on table \"public.t\""});
+  ExpectError({{"publication_names", "q,p"}}, {"publication \"p\" has a row filter"});
+  EXPECT_EQ(Lines({{"publication_names", "q"}}), Strings{"insert t(7)"});
+}
+
+TEST_F(Faults, DifferentColumnListsAreRefusedByName) {
+  Prepare(
+      "CREATE TABLE t (a int, b int); CREATE PUBLICATION p FOR TABLE t (a); CREATE PUBLICATION q FOR TABLE "
+      "t");
+  Sql("INSERT INTO t VALUES (1, 2)");
+  ExpectError({{"publication_names", "p,q"}}, {"\"p\"", "\"q\"", "different columns", "public.t"});
+}
+
+// Types of users: an output function that fails for some values, one that always fails, one that gives bytes
+// that are no text. enum_out fails for a number that is no label, any_out always.
+constexpr const char* kHostileTypes =
+    "CREATE TYPE sometimes;"
+    "CREATE FUNCTION sometimes_in(cstring) RETURNS sometimes LANGUAGE internal STRICT IMMUTABLE AS 'oidin';"
+    "CREATE FUNCTION sometimes_out(sometimes) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS "
+    "'enum_out';"
+    "CREATE TYPE sometimes (input = sometimes_in, output = sometimes_out, internallength = 4, passedbyvalue,"
+    " alignment = int4);"
+    "CREATE TYPE never;"
+    "CREATE FUNCTION never_in(cstring) RETURNS never LANGUAGE internal STRICT IMMUTABLE AS 'textin';"
+    "CREATE FUNCTION never_out(never) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'any_out';"
+    "CREATE TYPE never (input = never_in, output = never_out, internallength = variable);"
+    "CREATE TYPE bytes;"
+    "CREATE FUNCTION bytes_in(cstring) RETURNS bytes LANGUAGE internal STRICT IMMUTABLE AS 'byteain';"
+    "CREATE FUNCTION bytes_out(bytes) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'textout';"
+    "CREATE TYPE bytes (input = bytes_in, output = bytes_out, internallength = variable);"
+    "CREATE TYPE label AS ENUM ('yes');"
+    "CREATE TABLE t (id int, s sometimes, n never, na never[], b bytes, after text); CREATE PUBLICATION p "
+    "FOR TABLE t;";
+
+TEST_F(Faults, OutputFunctionsThatFail) {
+  Prepare(kHostileTypes);
+  Sql("INSERT INTO t SELECT 1, oid::text::sometimes, NULL, NULL, 'abc', 'x' FROM pg_enum;"
+      "INSERT INTO t VALUES (2, '5', 'n', '{n}', '\\xff00', 'y'), (3, NULL, NULL, NULL, NULL, 'z')");
+  EXPECT_EQ(Lines(), (Strings{"insert t(1, yes, null, null, abc, x)", "insert t(2, !, !, !, !, y)",
+                              "insert t(3, null, null, null, null, z)"}));
+  // Subtransactions do not pile up.
+  Sql("INSERT INTO t SELECT i, '5', 'n', NULL, NULL, 'w' FROM generate_series(1, 2000) i");
+  EXPECT_EQ(Lines().size(), 2003u);
+}
+
+TEST_F(Faults, TypesDroppedBeforeTheirRowsAreDecoded) {
+  Prepare(string(kHostileTypes) +
+          "CREATE TYPE color AS ENUM ('red'); CREATE DOMAIN d AS numeric(5,1); CREATE TYPE pair AS (a int, b "
+          "color);"
+          "CREATE TABLE u (c color, cs color[], d d, p pair); ALTER PUBLICATION p ADD TABLE u");
+  Sql("INSERT INTO u VALUES ('red', '{red}', 1.5, ROW(1, 'red'));"
+      "ALTER TYPE color RENAME VALUE 'red' TO 'blue'; INSERT INTO u VALUES ('blue', '{blue}', 2, ROW(2, "
+      "'blue'))");
+  Sql("ALTER TYPE color ADD VALUE 'green'");
+  Sql("INSERT INTO u VALUES ('green', NULL, NULL, NULL)");
+  Sql("INSERT INTO t SELECT 1, oid::text::sometimes FROM pg_enum WHERE enumlabel = 'yes'");
+  Sql("DROP TABLE t, u");
+  Sql("DROP TYPE sometimes, never, bytes, label, color, pair CASCADE; DROP DOMAIN d");
+  EXPECT_EQ(Lines(),
+            (Strings{"insert u(red, {red}, 1.5, (1,red))", "insert u(blue, {blue}, 2.0, (2,blue))",
+                     "insert u(green, null, null, null)", "insert t(1, yes, null, null, null, null)"}));
+}
+
+TEST_F(Faults, SqlAsciiDatabase) {
+  Prepare("CREATE TABLE \"t\xe9\" (id int, a text, j jsonb, s text[]); CREATE PUBLICATION p FOR ALL TABLES",
+          "SQL_ASCII");
+  Sql("INSERT INTO \"t\xe9\" VALUES (1, 'h\xc3\xa9', '\"\xc3\xa9\"', '{a,\xc3\xa9}'),"
+      " (2, 'h\xe9', '\"\xff\"', '{a,\xff}'), (3, 'plain', '{}', '{}')");
+  const auto lines = Lines();
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0].substr(0, 25), "insert t\\xe9(1, h\xc3\xa9, \"\xc3\xa9\"");
+  EXPECT_EQ(lines[1], "insert t\\xe9(2, !, !, !)");
+  EXPECT_EQ(lines[2].substr(0, 27), "insert t\\xe9(3, plain, {}, ");
+}
+
+TEST_F(Faults, OtherEncodingsAreConverted) {
+  Prepare("CREATE TABLE \"t\xe9\" (\"c\xfc\" text, j jsonb); CREATE PUBLICATION p FOR ALL TABLES", "LATIN1");
+  Sql("INSERT INTO \"t\xe9\" VALUES ('h\xe9', '{\"\xfc\": \"\\u0001\xff\"}'), (repeat('\xe9', 40000), NULL)");
+  string many;
+  for (int i = 0; i < 40000; ++i) many += "é";
+  EXPECT_EQ(Lines(), (Strings{"insert té(hé, {\"ü\": \"\\u0001ÿ\"})", "insert té(" + many + ", null)"}));
+
+  TearDown();
+  // Characters of two bytes that lie across the pieces a long value is converted in.
+  Prepare("CREATE TABLE t (a text); CREATE PUBLICATION p FOR ALL TABLES", "EUC_JP");
+  Sql("INSERT INTO t VALUES ('a' || repeat('\xb4\xc1', 50000))");
+  string kanji = "a";
+  for (int i = 0; i < 50000; ++i) kanji += "漢";
+  EXPECT_EQ(Lines(), Strings{"insert t(" + kanji + ")"});
+}
+
+TEST_F(Faults, SettingsOfTheCallerAreRestored) {
+  Prepare("CREATE TABLE t (id int); CREATE PUBLICATION p FOR TABLE t");
+  Sql("INSERT INTO t VALUES (1)");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect(database()));
+  ARROWCDC_ASSERT_OK(
+      connection->Exec("SET datestyle = 'German'; SET timezone = 'Asia/Tokyo'; SET search_path = 'x'"));
+  for (const string publication : {"p", "missing"}) {
+    const auto result =
+        connection->Query("SELECT count(*) FROM pg_logical_slot_peek_binary_changes('" + slot() +
+                          "', NULL, NULL, 'publication_names', '" + publication + "')");
+    EXPECT_EQ(result.ok(), publication == "p");
+    for (const auto& [name, value] : std::map<string, string>{
+             {"datestyle", "German, DMY"}, {"timezone", "Asia/Tokyo"}, {"search_path", "x"}}) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto shown, connection->Scalar("SHOW " + name));
+      EXPECT_EQ(shown, value);
+    }
+  }
+}
+
+// The stock client reads the slot over the replication protocol, and the server ends with it in order.
+TEST_F(Faults, StockClientReadsTheSlot) {
+  Prepare("CREATE TABLE t (id int, v text); CREATE PUBLICATION p FOR TABLE t");
+  Sql("INSERT INTO t SELECT i, repeat('x', i % 100) FROM generate_series(1, 50000) i");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect(database()));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto end, connection->Scalar("SELECT pg_current_wal_lsn()"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto program, ServerProgram("pg_recvlogical"));
+  SubprocessOptions options{.argv = {program.string(), "-d", SharedServer().conninfo(database()), "--slot",
+                                     slot(), "--start", "--endpos", end, "--no-loop", "-o",
+                                     "publication_names=p", "-f", "-"}};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto bytes, RunProgram(options));
+  EXPECT_EQ(bytes.substr(0, 4), string("WA\x01\x01", 4));
+  EXPECT_GT(bytes.size(), 50000u * (4 + 49));
+}
+
+}  // namespace
+}  // namespace arrowcdc::test
