@@ -16,7 +16,7 @@ std::string Hidden(std::string argument) {
 
 TEST(HidePasswords, InConnectionStrings) {
   EXPECT_EQ(Hidden("host=h password=secret user=u"), "host=h password=xxxxxx user=u");
-  EXPECT_EQ(Hidden("--source=password = 'se cr\\'et' user=u"), "--source=password = 'xxxxxxxx' user=u");
+  EXPECT_EQ(Hidden("--source=password = 'se cr\\'et' user=u"), "--source=password = 'xxxxxxxxx' user=u");
   EXPECT_EQ(Hidden("postgresql://ann:secret@h:5432/db"), "postgresql://ann:xxxxxx@h:5432/db");
   EXPECT_EQ(Hidden("postgres://ann:p@ss@h/db?sslmode=require"), "postgres://ann:xxxx@h/db?sslmode=require");
   EXPECT_EQ(Hidden("postgresql://h/db?user=ann&password=secret&connect_timeout=1"),
