@@ -21,19 +21,31 @@ arrow::Result<std::string> QuoteList(const std::vector<std::string>& names) {
   return list.empty() ? "NULL" : list;
 }
 
-arrow::Status ReadTables(Connection& connection, const std::string& list, std::vector<PublicationInfo>* publications) {
+PublicationInfo* FindByName(std::vector<PublicationInfo>* publications, const std::string& name) {
+  const auto found = std::find_if(publications->begin(), publications->end(), [&](const auto& p) { return p.name == name; });
+  return found == publications->end() ? nullptr : &*found;
+}
+
+// Tables and schemas that are listed one by one.
+arrow::Status ReadMembers(Connection& connection, const std::string& list, std::vector<PublicationInfo>* publications) {
   ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
                         connection.Query("SELECT p.pubname, n.nspname, c.relname, r.prqual IS NOT NULL FROM pg_publication_rel AS r "
                                          "JOIN pg_publication AS p ON p.oid = r.prpubid JOIN pg_class AS c ON c.oid = r.prrelid "
                                          "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE p.pubname IN (" +
                                          list + ") ORDER BY 1, 2, 3"));
   for (int row = 0; row < rows.rows(); ++row) {
-    for (PublicationInfo& publication : *publications) {
-      if (publication.name != rows.Text(row, 0)) continue;
-      const TableName table{rows.Text(row, 1), rows.Text(row, 2)};
-      publication.tables.push_back(table);
-      if (rows.Bool(row, 3)) publication.row_filtered.push_back(table);
-    }
+    PublicationInfo* publication = FindByName(publications, rows.Text(row, 0));
+    if (publication == nullptr) continue;
+    publication->tables.push_back({rows.Text(row, 1), rows.Text(row, 2)});
+    if (rows.Bool(row, 3)) publication->row_filtered.push_back(publication->tables.back());
+  }
+  ARROW_ASSIGN_OR_RAISE(const QueryResult schemas,
+                        connection.Query("SELECT p.pubname, n.nspname FROM pg_publication_namespace AS s JOIN pg_publication AS p ON "
+                                         "p.oid = s.pnpubid JOIN pg_namespace AS n ON n.oid = s.pnnspid WHERE p.pubname IN (" +
+                                         list + ")"));
+  for (int row = 0; row < schemas.rows(); ++row) {
+    PublicationInfo* publication = FindByName(publications, schemas.Text(row, 0));
+    if (publication != nullptr) publication->schemas.push_back(schemas.Text(row, 1));
   }
   return arrow::Status::OK();
 }
@@ -85,8 +97,7 @@ arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connect
   ARROW_ASSIGN_OR_RAISE(
       const QueryResult rows,
       connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, "
-                       "p.pubtruncate, p.pubviaroot, EXISTS (SELECT FROM pg_publication_namespace AS s WHERE s.pnpubid = p.oid), "
-                       "obj_description(p.oid, 'pg_publication') FROM pg_publication AS p WHERE p.pubname IN (" + list + ")"));
+                       "p.pubtruncate, p.pubviaroot, obj_description(p.oid, 'pg_publication') FROM pg_publication AS p WHERE p.pubname IN (" + list + ")"));
   std::vector<PublicationInfo> publications;
   for (const std::string& name : names) {
     for (int row = 0; row < rows.rows(); ++row) {
@@ -100,12 +111,23 @@ arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connect
       publication.remove = rows.Bool(row, 5);
       publication.truncate = rows.Bool(row, 6);
       publication.via_root = rows.Bool(row, 7);
-      publication.has_schemas = rows.Bool(row, 8);
-      publication.comment = rows.Text(row, 9);
+      publication.comment = rows.Text(row, 8);
     }
   }
-  ARROW_RETURN_NOT_OK(ReadTables(connection, list, &publications));
+  ARROW_RETURN_NOT_OK(ReadMembers(connection, list, &publications));
   return publications;
+}
+
+arrow::Status CheckRowFilters(const std::vector<PublicationInfo>& publications) {
+  for (const PublicationInfo& publication : publications) {
+    if (publication.row_filtered.empty()) continue;
+    std::string tables;
+    for (const TableName& table : publication.row_filtered) tables += (tables.empty() ? "" : ", ") + ToString(table);
+    return MakeError(ErrorKind::kUnsupported, "the publication has row filters (WHERE), which this version does not support, on " + tables,
+                     "publication \"" + publication.name + "\"",
+                     "use a publication without them, made before its slot: give another --slot and run 'arrowcdc setup'");
+  }
+  return arrow::Status::OK();
 }
 
 arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection, const SourceOptions& options) {
@@ -116,14 +138,7 @@ arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& c
     // Of the default names one is enough.
     if (!exists && (!options.publications.empty() || publications.empty())) return PublicationMissing(name);
   }
-  for (const PublicationInfo& publication : publications) {
-    if (publication.row_filtered.empty()) continue;
-    std::string tables;
-    for (const TableName& table : publication.row_filtered) tables += (tables.empty() ? "" : ", ") + ToString(table);
-    return MakeError(ErrorKind::kUnsupported, "the publication has row filters (WHERE), which this version does not support, on " + tables,
-                     "publication \"" + publication.name + "\"",
-                     "use a publication without them, made before its slot: give another --slot and run 'arrowcdc setup'");
-  }
+  ARROW_RETURN_NOT_OK(CheckRowFilters(publications));
   return publications;
 }
 

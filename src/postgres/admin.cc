@@ -1,0 +1,165 @@
+// The I/O of setup, teardown, status and tables: reads what planning needs, runs what it decided.
+#include "arrowcdc/admin.h"
+
+#include <utility>
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/position.h"
+#include "arrowcdc/table_patterns.h"
+#include "src/postgres/catalog.h"
+#include "src/postgres/connection.h"
+#include "src/postgres/publication.h"
+#include "src/postgres/quoting.h"
+#include "src/postgres/setup_plan.h"
+#include "src/postgres/slot.h"
+
+namespace arrowcdc {
+namespace {
+
+using postgres::Connection;
+using postgres::ConnectionMode;
+using postgres::ErrorContext;
+using postgres::Inspection;
+using postgres::QueryResult;
+
+constexpr char kSlotTimeout[] = "30s";
+
+arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& source) {
+  ARROW_RETURN_NOT_OK(postgres::CheckSlotName(source.slot));
+  Inspection inspected;
+  ARROW_ASSIGN_OR_RAISE(inspected.server, postgres::ReadServer(connection));
+  ARROW_ASSIGN_OR_RAISE(inspected.catalog, postgres::ReadTables(connection));
+  ARROW_ASSIGN_OR_RAISE(inspected.slot, postgres::ReadSlot(connection, source.slot));
+  std::vector<std::string> names = {postgres::PublicationName(source), postgres::InsertOnlyPublicationName(source)};
+  for (size_t i = 2; i < source.publications.size(); ++i) names.push_back(source.publications[i]);
+  ARROW_ASSIGN_OR_RAISE(inspected.publications, postgres::ReadPublications(connection, names));
+  return inspected;
+}
+
+// Superusers can see before anything is changed whether the library is there and fits the server; for others the slot will tell.
+arrow::Status CheckPluginLoads(Connection& connection, const Inspection& inspected, SetupPlan* plan) {
+  if (!inspected.server.role.superuser) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot)));
+  plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
+  return arrow::Status::OK();
+}
+
+bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
+
+ErrorContext::Action ActionOf(const std::string& sql) {
+  if (sql.find("pg_create_logical_replication_slot") != std::string::npos) return ErrorContext::Action::kCreateSlot;
+  if (sql.find("pg_drop_replication_slot") != std::string::npos) return ErrorContext::Action::kDropSlot;
+  if (sql.find(" PUBLICATION ") != std::string::npos) return ErrorContext::Action::kPublication;
+  return ErrorContext::Action::kQuery;
+}
+
+// A new slot waits for all transactions that were open when it was begun.
+std::string OpenTransactions(Connection& connection) {
+  const auto rows = connection.Query(
+      "SELECT 'pid ' || pid || coalesce(' (' || nullif(application_name, '') || ')', '') || ', ' || coalesce(state, 'no state') "
+      "FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() "
+      "UNION ALL SELECT 'prepared transaction ' || quote_literal(gid) FROM pg_prepared_xacts ORDER BY 1 LIMIT 10");
+  std::string list;
+  if (!rows.ok()) return list;
+  for (int row = 0; row < rows->rows(); ++row) list += (row == 0 ? "" : "; ") + rows->Text(row, 0);
+  return list;
+}
+
+arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context) {
+  ARROW_RETURN_NOT_OK(connection.Query(std::string("SET statement_timeout = '") + kSlotTimeout + "'"));
+  const arrow::Status created = connection.Query(sql, context).status();
+  if (created.ok()) return connection.Query("SET statement_timeout = 0").status();
+  const ErrorDetail* detail = GetErrorDetail(created);
+  if (detail == nullptr || detail->sqlstate() != "57014") return created;
+  ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
+  const std::string open = OpenTransactions(connection);
+  return MakeError(ErrorKind::kConnection,
+                   std::string("the slot could not be made within ") + kSlotTimeout + ": it waits for transactions that were open before" +
+                       (open.empty() ? "" : ": " + open),
+                   "slot \"" + context.slot + "\"", "end these transactions (pg_terminate_backend, ROLLBACK PREPARED), then run setup again",
+                   "57014", true);
+}
+
+arrow::Status RunStep(Connection& connection, const SourceOptions& source, const SetupStep& step) {
+  ErrorContext context = connection.MakeContext(ActionOf(step.sql));
+  context.slot = source.slot;
+  context.publications = {postgres::PublicationName(source)};
+  if (context.action == ErrorContext::Action::kCreateSlot && StartsWith(step.sql, "SELECT")) {
+    return CreateSlot(connection, step.sql, context);
+  }
+  return connection.Query(step.sql, context).status();
+}
+
+arrow::Result<std::unique_ptr<Connection>> Open(const SourceOptions& source) {
+  return Connection::Open(source.conninfo, ConnectionMode::kSql);
+}
+
+}  // namespace
+
+arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(source.tables));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
+  ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, source, options, patterns));
+  ARROW_RETURN_NOT_OK(CheckPluginLoads(*connection, inspected, &plan));
+  return plan;
+}
+
+arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan, const std::function<void(const SetupStep&)>& on_step) {
+  std::unique_ptr<Connection> connection;
+  for (const SetupStep& step : plan.steps) {
+    if (on_step) on_step(step);
+    if (step.sql.empty()) continue;
+    if (connection == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(connection, Open(source));
+    }
+    ARROW_RETURN_NOT_OK(RunStep(*connection, source, step));
+    // A role's setting is in force from the next session on.
+    if (StartsWith(step.sql, "ALTER ROLE")) connection.reset();
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
+  return postgres::MakeTeardownPlan(inspected, source);
+}
+
+arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source) {
+  ARROW_RETURN_NOT_OK(postgres::CheckSlotName(source.slot));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(const auto slot, postgres::ReadSlot(*connection, source.slot));
+  ARROW_ASSIGN_OR_RAISE(const QueryResult now,
+                        connection->Query("SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"));
+  SlotStatus status;
+  if (!now.IsNull(0, 0)) {
+    ARROW_ASSIGN_OR_RAISE(status.current_lsn, now.Lsn(0, 0));
+  }
+  std::vector<std::string> names = source.publications;
+  if (names.empty()) names = {postgres::PublicationName(source), postgres::InsertOnlyPublicationName(source)};
+  ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadPublications(*connection, names));
+  for (const auto& publication : publications) status.publications.push_back(publication.name);
+  if (!slot.has_value()) return status;
+  status.exists = true;
+  status.plugin = slot->plugin;
+  status.database = slot->database;
+  status.active = slot->active;
+  status.active_pid = slot->active_pid;
+  status.confirmed_flush = slot->confirmed_flush;
+  status.restart_lsn = slot->restart_lsn;
+  const bool holds_wal = slot->restart_lsn > 0 && slot->restart_lsn < status.current_lsn;
+  status.retained_bytes = holds_wal ? status.current_lsn - slot->restart_lsn : 0;
+  status.safe_wal_bytes = slot->safe_wal_bytes;
+  status.wal_status = slot->wal_status;
+  return status;
+}
+
+arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(source.tables));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
+  return postgres::MakeTableList(inspected, patterns);
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,79 @@
+// What the server's catalog says about tables, settings and the role: read once, judged elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/change_batch.h"
+#include "src/postgres/connection.h"
+#include "src/postgres/publication.h"
+
+namespace arrowcdc::postgres {
+
+struct TableInfo {
+  uint32_t oid = 0;
+  TableName name;
+  char kind = 'r';         // pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign
+  char persistence = 'p';  // p permanent, u unlogged, t temporary
+  bool is_partition = false;
+  char replica_identity = 'd';
+  bool owned = true;            // the role may do what the owner may
+  bool primary_key = false;     // valid and not deferrable
+  bool deferrable_key = false;
+  bool identity_index = false;  // of REPLICA IDENTITY USING INDEX, still there
+};
+
+// Why no changes of it can be captured, for people ("a view"); empty: they can.
+std::string CaptureObstacle(const TableInfo& table);
+
+struct TableCatalog {
+  std::vector<TableInfo> tables;          // by schema and name
+  std::map<uint32_t, uint32_t> parents;   // partition -> partitioned table
+
+  const TableInfo* Find(uint32_t oid) const;
+  // From the nearest to the topmost.
+  std::vector<const TableInfo*> Ancestors(const TableInfo& table) const;
+  // Partitions that hold rows; the table itself where it is not partitioned.
+  std::vector<const TableInfo*> Leaves(const TableInfo& table) const;
+  // Why UPDATE and DELETE of it would be refused once it is published, for people; empty: they would not.
+  std::string IdentityProblem(const TableInfo& table) const;
+  // True when the publication publishes it: by name, by schema, as one of all, or through an ancestor.
+  bool IsPublished(const TableInfo& table, const PublicationInfo& publication) const;
+};
+
+// Tables, views and foreign tables outside the system's schemas.
+arrow::Result<TableCatalog> ReadTables(Connection& connection);
+
+struct RoleInfo {
+  std::string name;
+  bool superuser = false;
+  bool replication = false;
+  bool create_in_database = false;
+};
+
+struct ServerInfo {
+  int version_num = 0;
+  std::string version;  // "15.20"
+  std::string database;
+  bool in_recovery = false;
+  std::string wal_level;
+  int64_t slots_max = 0;
+  int64_t slots_used = 0;
+  int64_t senders_max = 0;
+  int64_t senders_used = 0;
+  // output_plugin_libraries; nullopt: the server has no such setting, or the role may not read it.
+  std::optional<std::vector<std::string>> allowed_plugins;
+  RoleInfo role;
+};
+
+arrow::Result<ServerInfo> ReadServer(Connection& connection);
+
+// Names of a list setting as SHOW prints it: pgoutput, "my plugin". Pure.
+std::vector<std::string> ParseListSetting(const std::string& text);
+
+}  // namespace arrowcdc::postgres
