@@ -25,7 +25,7 @@ end_run() {
   if [[ -n $before_end ]]; then "$before_end"; fi
   local tries
   for ((tries = 0; tries < 100; tries++)); do
-    compgen -G "$run_directory/arrowcdc-test-*" >/dev/null || break
+    compgen -G "$run_directory/arrowcdc-test-*/data" >/dev/null || break
     sleep 0.1
   done
   rm -rf "$run_directory"

@@ -54,9 +54,11 @@ class CompareReplayTest : public ::testing::Test {
     return RunProgram({.argv = argv});
   }
 
-  arrow::Result<Counts> Compare(const std::vector<std::string>& tables, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> argv = {ARROWCDC_PYTHON, ARROWCDC_SOURCE_DIR "/tools/compare_replay.py", "--parquet", directory_.string(),
-                                     "--conninfo", server_->conninfo()};
+  arrow::Result<Counts> Compare(const std::vector<std::string>& tables,
+                                const std::vector<std::string>& more = {}) {
+    std::vector<std::string> argv = {ARROWCDC_PYTHON, ARROWCDC_SOURCE_DIR "/tools/compare_replay.py",
+                                     "--parquet",     directory_.string(),
+                                     "--conninfo",    server_->conninfo()};
     argv.insert(argv.end(), more.begin(), more.end());
     argv.push_back("--tables");
     argv.insert(argv.end(), tables.begin(), tables.end());
@@ -65,7 +67,8 @@ class CompareReplayTest : public ::testing::Test {
     Counts counts{.exit_code = state.code, .output = child->output() + child->error()};
     std::smatch match;
     const std::regex total("total rows=(\\d+) lost=(\\d+) duplicated=(\\d+) wrong=(\\d+)\n");
-    if (!std::regex_search(counts.output, match, total)) return arrow::Status::IOError("no total in: ", counts.output);
+    if (!std::regex_search(counts.output, match, total))
+      return arrow::Status::IOError("no total in: ", counts.output);
     counts.rows = std::stol(match[1]);
     counts.lost = std::stol(match[2]);
     counts.duplicated = std::stol(match[3]);

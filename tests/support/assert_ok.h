@@ -17,23 +17,23 @@ arrow::Status StatusOf(const arrow::Result<T>& result) {
 
 }  // namespace arrowcdc::test
 
-#define ARROWCDC_ASSERT_OK(expr)                                         \
-  do {                                                                   \
-    const ::arrow::Status status_ = ::arrowcdc::test::StatusOf((expr));  \
-    ASSERT_TRUE(status_.ok()) << #expr << "\n" << status_.ToString();    \
+#define ARROWCDC_ASSERT_OK(expr)                                        \
+  do {                                                                  \
+    const ::arrow::Status status_ = ::arrowcdc::test::StatusOf((expr)); \
+    ASSERT_TRUE(status_.ok()) << #expr << "\n" << status_.ToString();   \
   } while (false)
 
-#define ARROWCDC_EXPECT_OK(expr)                                         \
-  do {                                                                   \
-    const ::arrow::Status status_ = ::arrowcdc::test::StatusOf((expr));  \
-    EXPECT_TRUE(status_.ok()) << #expr << "\n" << status_.ToString();    \
+#define ARROWCDC_EXPECT_OK(expr)                                        \
+  do {                                                                  \
+    const ::arrow::Status status_ = ::arrowcdc::test::StatusOf((expr)); \
+    EXPECT_TRUE(status_.ok()) << #expr << "\n" << status_.ToString();   \
   } while (false)
 
 #define ARROWCDC_CONCAT_INNER(a, b) a##b
 #define ARROWCDC_CONCAT(a, b) ARROWCDC_CONCAT_INNER(a, b)
 
-#define ARROWCDC_ASSERT_OK_AND_ASSIGN_INNER(result, lhs, expr)                              \
-  auto&& result = (expr);                                                                   \
+#define ARROWCDC_ASSERT_OK_AND_ASSIGN_INNER(result, lhs, expr)                                \
+  auto&& result = (expr);                                                                     \
   ASSERT_TRUE(result.ok()) << #expr << "\n" << ::arrowcdc::test::StatusOf(result).ToString(); \
   lhs = std::move(result).ValueUnsafe()
 

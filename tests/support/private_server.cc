@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Waits for the end of its stdin, that is of the test process, then ends the server and removes the directory.
+// Waits for the end of its stdin, that is of the test process, then ends the server and removes the
+// directory.
 constexpr char kGuardScript[] = R"sh(
 trap '' INT TERM HUP QUIT
 cat >/dev/null
@@ -67,7 +68,8 @@ arrow::Result<std::optional<RunAs>> ServerUser() {
       return std::optional<RunAs>(RunAs{.uid = entry->pw_uid, .gid = entry->pw_gid, .name = name});
     }
   }
-  return arrow::Status::Invalid("running as root, and there is no user postgres or nobody to run the server as");
+  return arrow::Status::Invalid(
+      "running as root, and there is no user postgres or nobody to run the server as");
 }
 
 int FreePort() {
@@ -141,14 +143,16 @@ arrow::Result<std::unique_ptr<PrivateServer>> PrivateServer::Create(PrivateServe
               {"lc_messages", "C"},
               {"log_line_prefix", "%m [%p] "},
               {"dynamic_library_path", directory + "/lib:$libdir"}};
-  ARROW_ASSIGN_OR_RAISE(const std::string known, self->RunAsServer({(self->bin_ / "postgres").string(), "--describe-config"}));
+  ARROW_ASSIGN_OR_RAISE(const std::string known,
+                        self->RunAsServer({(self->bin_ / "postgres").string(), "--describe-config"}));
   if (self->options_.allow_plugin && known.find("output_plugin_libraries\t") != std::string::npos) {
     settings["output_plugin_libraries"] = "pgoutput, test_decoding, wal2arrow";
   }
   for (const auto& [name, value] : self->options_.settings) settings[name] = value;
   if (settings.contains("port")) self->port_ = std::atoi(settings["port"].c_str());
   ARROW_RETURN_NOT_OK(self->WriteSettings());
-  if (!self->options_.hba.empty()) std::ofstream(self->data_directory() / "pg_hba.conf") << self->options_.hba;
+  if (!self->options_.hba.empty())
+    std::ofstream(self->data_directory() / "pg_hba.conf") << self->options_.hba;
   ARROW_RETURN_NOT_OK(self->Start());
   return self;
 }
@@ -171,8 +175,8 @@ arrow::Status PrivateServer::MakeDirectory() {
   directory_ = fs::canonical(path);
   fs::create_directory(directory_ / "lib");
   GiveToServer(directory_);
-  fs::permissions(directory_, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read |
-                                  fs::perms::others_exec);
+  fs::permissions(directory_, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
+                                  fs::perms::others_read | fs::perms::others_exec);
   return arrow::Status::OK();
 }
 
@@ -187,26 +191,31 @@ arrow::Status PrivateServer::StartGuard() {
   return arrow::Status::OK();
 }
 
-// initdb takes seconds, a copy of its result does not: the first server of a kind leaves one in the build directory.
+// initdb takes seconds, a copy of its result does not: the first server of a kind leaves one in the build
+// directory.
 arrow::Status PrivateServer::InitDatabase() {
-  ARROW_ASSIGN_OR_RAISE(const std::string version, RunProgram({.argv = {(bin_ / "postgres").string(), "--version"}}));
-  std::string key = Trim(version) + " " + options_.encoding + " " + options_.locale + " " + (run_as_ ? run_as_->name : std::to_string(getuid()));
+  ARROW_ASSIGN_OR_RAISE(const std::string version,
+                        RunProgram({.argv = {(bin_ / "postgres").string(), "--version"}}));
+  std::string key = Trim(version) + " " + options_.encoding + " " + options_.locale + " " +
+                    (run_as_ ? run_as_->name : std::to_string(getuid()));
   for (char& c : key) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.') c = '_';
   }
   const fs::path cache = fs::path(ARROWCDC_BUILD_DIR) / "test-clusters";
   const fs::path cached = cache / key;
   if (fs::exists(cached / "PG_VERSION")) {
-    return RunProgram({.argv = {"cp", "-a", "--reflink=auto", cached.string(), data_directory().string()}}).status();
+    return RunProgram({.argv = {"cp", "-a", "--reflink=auto", cached.string(), data_directory().string()}})
+        .status();
   }
-  ARROW_RETURN_NOT_OK(RunAsServer({(bin_ / "initdb").string(), "--no-sync", "--auth=trust", "--username=postgres",
-                                   "--encoding=" + options_.encoding, "--locale=" + options_.locale, "-D",
-                                   data_directory().string()})
+  ARROW_RETURN_NOT_OK(RunAsServer({(bin_ / "initdb").string(), "--no-sync", "--auth=trust",
+                                   "--username=postgres", "--encoding=" + options_.encoding,
+                                   "--locale=" + options_.locale, "-D", data_directory().string()})
                           .status());
   std::error_code error;
   fs::create_directories(cache, error);
   const fs::path mine = cache / (key + "." + std::to_string(getpid()) + ".tmp");
-  if (!error && RunProgram({.argv = {"cp", "-a", "--reflink=auto", data_directory().string(), mine.string()}}).ok()) {
+  if (!error &&
+      RunProgram({.argv = {"cp", "-a", "--reflink=auto", data_directory().string(), mine.string()}}).ok()) {
     fs::rename(mine, cached, error);  // another test may have been first
   }
   fs::remove_all(mine, error);
@@ -256,7 +265,9 @@ arrow::Status PrivateServer::Start(milliseconds limit) {
   options.own_session = true;
   options.death_signal = 0;  // the guard's work: it ends with this process, not with a thread of it
   // A test's own connection settings are not the server's.
-  for (const char* name : {"PGDATA", "PGPORT", "PGHOST", "PGUSER", "PGDATABASE", "PGOPTIONS", "PGTZ", "LC_ALL"}) options.env[name] = "";
+  for (const char* name :
+       {"PGDATA", "PGPORT", "PGHOST", "PGUSER", "PGDATABASE", "PGOPTIONS", "PGTZ", "LC_ALL"})
+    options.env[name] = "";
   ARROW_ASSIGN_OR_RAISE(postmaster_, Subprocess::Start(std::move(options)));
   arrow::Status ready;
   const auto waited = WaitFor(
@@ -268,13 +279,16 @@ arrow::Status PrivateServer::Start(milliseconds limit) {
   if (waited.ok() && ready.ok()) return arrow::Status::OK();
   const std::string log = Log();
   const std::string reason = waited.ok() ? "PostgreSQL ended at its start" : waited.message();
-  return arrow::Status::IOError(reason, "; the end of its log:\n", log.substr(log.size() > 2000 ? log.size() - 2000 : 0));
+  return arrow::Status::IOError(reason, "; the end of its log:\n",
+                                log.substr(log.size() > 2000 ? log.size() - 2000 : 0));
 }
 
-// The postmaster writes its state into the eighth line; connecting to find out would fill the log with refusals.
+// The postmaster writes its state into the eighth line; connecting to find out would fill the log with
+// refusals.
 arrow::Status PrivateServer::ReadyStatus() {
   const auto lines = Lines(Slurp(data_directory() / "postmaster.pid"));
-  if (lines.size() >= 8 && std::atoi(lines[0].c_str()) == postmaster_->pid() && lines[7].starts_with("ready")) {
+  if (lines.size() >= 8 && std::atoi(lines[0].c_str()) == postmaster_->pid() &&
+      lines[7].starts_with("ready")) {
     return arrow::Status::OK();
   }
   return arrow::Status::IOError("not ready");
@@ -320,7 +334,8 @@ arrow::Status PrivateServer::CrashBackend(pid_t backend) {
 bool PrivateServer::Running() { return postmaster_ && postmaster_->Running(); }
 
 std::string PrivateServer::conninfo(const std::string& database) const {
-  return "host=" + Quoted(directory_.string()) + " port=" + std::to_string(port_) + " user=postgres dbname=" + Quoted(database);
+  return "host=" + Quoted(directory_.string()) + " port=" + std::to_string(port_) +
+         " user=postgres dbname=" + Quoted(database);
 }
 
 arrow::Result<std::unique_ptr<SqlConnection>> PrivateServer::Connect(const std::string& database) const {
@@ -351,13 +366,15 @@ void PrivateServer::GiveToServer(const fs::path& path) const {
   }
 }
 
-// A server that was killed leaves the System V segment named in postmaster.pid; the next start takes it, the end of the test must.
+// A server that was killed leaves the System V segment named in postmaster.pid; the next start takes it, the
+// end of the test must.
 void PrivateServer::RemoveSharedMemory() const {
   if (directory_.empty()) return;
   const auto lines = Lines(Slurp(data_directory() / "postmaster.pid"));
   int key = 0;
   int id = 0;
-  if (lines.size() >= 7 && std::sscanf(lines[6].c_str(), "%d %d", &key, &id) == 2) shmctl(id, IPC_RMID, nullptr);
+  if (lines.size() >= 7 && std::sscanf(lines[6].c_str(), "%d %d", &key, &id) == 2)
+    shmctl(id, IPC_RMID, nullptr);
 }
 
 }  // namespace arrowcdc::test

@@ -1,5 +1,5 @@
-// A real PostgreSQL that a test owns: own directory, own socket, unprivileged user; gone with its object, and gone too
-// when the test process dies in any other way (a guard process waits for that).
+// A real PostgreSQL that a test owns: own directory, own socket, unprivileged user; gone with its object, and
+// gone too when the test process dies in any other way (a guard process waits for that).
 #pragma once
 
 #include <chrono>
@@ -27,15 +27,17 @@ struct PrivateServerOptions {
   std::map<std::string, std::string> settings;  // postgresql.conf; wins over what the class sets
   std::string encoding = "UTF8";
   std::string locale = "C";
-  std::string hba;               // contents of pg_hba.conf; empty: everybody is trusted
-  bool tcp = false;              // listen on a free port of 127.0.0.1, too
-  std::vector<std::filesystem::path> libraries = {PluginPath()};  // copied to where the server can read and load them
-  bool allow_plugin = true;      // name wal2arrow in output_plugin_libraries where the server has that setting
+  std::string hba;   // contents of pg_hba.conf; empty: everybody is trusted
+  bool tcp = false;  // listen on a free port of 127.0.0.1, too
+  std::vector<std::filesystem::path> libraries = {
+      PluginPath()};         // copied to where the server can read and load them
+  bool allow_plugin = true;  // name wal2arrow in output_plugin_libraries where the server has that setting
 };
 
 enum class StopMode { kSmart, kFast, kImmediate };
 
-// Threads: one at a time. The superuser is postgres; the time zone UTC; fsync is off (no test here loses power).
+// Threads: one at a time. The superuser is postgres; the time zone UTC; fsync is off (no test here loses
+// power).
 class PrivateServer {
  public:
   static constexpr std::chrono::milliseconds kDefaultLimit = std::chrono::seconds(60);

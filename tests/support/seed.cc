@@ -16,8 +16,8 @@ class SeedPrinter : public ::testing::EmptyTestEventListener {
  private:
   void OnTestEnd(const ::testing::TestInfo& info) override {
     if (info.result()->Failed()) {
-      std::printf("replay with: ARROWCDC_TEST_SEED=%llu --gtest_filter=%s.%s\n", static_cast<unsigned long long>(seed_),
-                  info.test_suite_name(), info.name());
+      std::printf("replay with: ARROWCDC_TEST_SEED=%llu --gtest_filter=%s.%s\n",
+                  static_cast<unsigned long long>(seed_), info.test_suite_name(), info.name());
     }
   }
 

@@ -1,4 +1,5 @@
-// The seed of a random test: ARROWCDC_TEST_SEED, or a new one in every run. When a test fails it is printed with how to replay it.
+// The seed of a random test: ARROWCDC_TEST_SEED, or a new one in every run. When a test fails it is printed
+// with how to replay it.
 #pragma once
 
 #include <cstdint>

@@ -16,7 +16,8 @@ arrow::Result<std::unique_ptr<SqlConnection>> SqlConnection::Connect(const std::
     PQfinish(connection);
     return arrow::Status::IOError("cannot connect: ", message);
   }
-  PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection, [](void*, const char*) {}, nullptr);
   return std::unique_ptr<SqlConnection>(new SqlConnection(connection));
 }
 
@@ -59,8 +60,8 @@ arrow::Result<std::vector<SqlRow>> SqlConnection::Query(const std::string& sql) 
 arrow::Result<std::vector<SqlRow>> SqlConnection::Query(const std::string& sql, const SqlRow& parameters) {
   std::vector<const char*> values;
   for (const auto& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);
-  return Rows(PQexecParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr,
-                           nullptr, 0),
+  return Rows(PQexecParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
+                           nullptr, nullptr, 0),
               sql);
 }
 

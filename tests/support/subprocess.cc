@@ -21,9 +21,12 @@ extern char** environ;
 namespace arrowcdc::test {
 namespace {
 
-arrow::Status Errno(const std::string& what) { return arrow::Status::IOError(what, ": ", std::strerror(errno)); }
+arrow::Status Errno(const std::string& what) {
+  return arrow::Status::IOError(what, ": ", std::strerror(errno));
+}
 
-// All that the child needs between fork and exec, made before the fork: only async-signal-safe calls are allowed there.
+// All that the child needs between fork and exec, made before the fork: only async-signal-safe calls are
+// allowed there.
 struct ChildPlan {
   std::vector<const char*> argv;
   std::vector<const char*> envp;
@@ -71,14 +74,16 @@ std::vector<std::string> Environment(const std::map<std::string, std::string>& c
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
-  if (dup2(plan.error, STDERR_FILENO) < 0 || dup2(plan.input, STDIN_FILENO) < 0 || dup2(plan.output, STDOUT_FILENO) < 0) {
+  if (dup2(plan.error, STDERR_FILENO) < 0 || dup2(plan.input, STDIN_FILENO) < 0 ||
+      dup2(plan.output, STDOUT_FILENO) < 0) {
     ChildExit("dup2");
   }
   if (options.own_session) setsid();
   if (!options.cwd.empty() && chdir(options.cwd.c_str()) != 0) ChildExit("chdir");
   if (options.run_as) {
     const gid_t gid = options.run_as->gid;
-    if (setgroups(1, &gid) != 0 || setgid(gid) != 0 || setuid(options.run_as->uid) != 0) ChildExit("change of user");
+    if (setgroups(1, &gid) != 0 || setgid(gid) != 0 || setuid(options.run_as->uid) != 0)
+      ChildExit("change of user");
   }
   // After the change of user, which resets it.
   if (options.death_signal != 0) {
@@ -105,7 +110,8 @@ std::string Tail(const std::string& text, size_t bytes) {
   return text.size() <= bytes ? text : "..." + text.substr(text.size() - bytes);
 }
 
-// This process may have been started without the standard streams; a descriptor in their place would be lost at dup2.
+// This process may have been started without the standard streams; a descriptor in their place would be lost
+// at dup2.
 int AboveStandard(int fd) {
   if (fd < 0 || fd > STDERR_FILENO) return fd;
   const int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -142,12 +148,14 @@ arrow::Result<std::unique_ptr<Subprocess>> Subprocess::Start(SubprocessOptions o
   } else {
     plan.input = AboveStandard(memfd_create("stdin", MFD_CLOEXEC));
     if (plan.input < 0) return Errno("memfd_create");
-    if (pwrite(plan.input, options.input.data(), options.input.size(), 0) != static_cast<ssize_t>(options.input.size())) {
+    if (pwrite(plan.input, options.input.data(), options.input.size(), 0) !=
+        static_cast<ssize_t>(options.input.size())) {
       return Errno("stdin");
     }
   }
   if (!options.output_file.empty()) {
-    plan.output = AboveStandard(open(options.output_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    plan.output =
+        AboveStandard(open(options.output_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (plan.output < 0) return Errno(options.output_file.string());
     plan.error = plan.output;
   } else {
@@ -258,7 +266,9 @@ ProcessInfo ReadProcess(pid_t pid) {
   const size_t name_end = stat.rfind(')');  // the name may hold anything
   char state = 0;
   ProcessInfo info;
-  if (name_end == std::string::npos || std::sscanf(stat.c_str() + name_end + 1, " %c %d", &state, &info.parent) != 2) return {};
+  if (name_end == std::string::npos ||
+      std::sscanf(stat.c_str() + name_end + 1, " %c %d", &state, &info.parent) != 2)
+    return {};
   info.alive = state != 'Z' && state != 'X';
   return info;
 }

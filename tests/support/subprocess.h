@@ -1,4 +1,5 @@
-// A child process of a test. It is killed with its object, and by the kernel when the thread that started it ends.
+// A child process of a test. It is killed with its object, and by the kernel when the thread that started it
+// ends.
 #pragma once
 
 #include <chrono>
@@ -26,12 +27,12 @@ struct SubprocessOptions {
   std::map<std::string, std::string> env;  // on top of this process's; an empty value unsets the name
   std::filesystem::path cwd;
   std::optional<RunAs> run_as;
-  std::string input;                       // what the child reads on stdin
-  bool input_pipe = false;                 // stdin is a pipe instead: input_fd()
-  bool output_pipe = false;                // stdout is a pipe: output_fd(); else it is kept: output()
-  std::filesystem::path output_file;       // stdout and stderr are appended here
-  bool own_session = false;                // setsid: signals of the terminal do not reach it
-  int death_signal = 9;                    // when the starting thread ends; 0: none
+  std::string input;                  // what the child reads on stdin
+  bool input_pipe = false;            // stdin is a pipe instead: input_fd()
+  bool output_pipe = false;           // stdout is a pipe: output_fd(); else it is kept: output()
+  std::filesystem::path output_file;  // stdout and stderr are appended here
+  bool own_session = false;           // setsid: signals of the terminal do not reach it
+  int death_signal = 9;               // when the starting thread ends; 0: none
 };
 
 struct ExitState {
@@ -89,6 +90,7 @@ struct ProcessInfo {
 ProcessInfo ReadProcess(pid_t pid);
 
 // Runs to the end. Errors: IOError with stderr when it does not exit with 0 in time. Returns stdout.
-arrow::Result<std::string> RunProgram(SubprocessOptions options, std::chrono::milliseconds limit = std::chrono::minutes(1));
+arrow::Result<std::string> RunProgram(SubprocessOptions options,
+                                      std::chrono::milliseconds limit = std::chrono::minutes(1));
 
 }  // namespace arrowcdc::test

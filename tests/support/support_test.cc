@@ -21,7 +21,8 @@ TEST(PrivateServer, StartsAnswersRestartsAndLeavesNothing) {
   fs::path directory;
   pid_t postmaster = 0;
   {
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto server, PrivateServer::Create({.settings = {{"max_wal_senders", "3"}}}));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto server,
+                                  PrivateServer::Create({.settings = {{"max_wal_senders", "3"}}}));
     directory = server->directory();
     ARROWCDC_ASSERT_OK_AND_ASSIGN(auto sql, server->Connect());
     for (const auto& [name, value] : std::map<std::string, std::string>{
@@ -31,7 +32,8 @@ TEST(PrivateServer, StartsAnswersRestartsAndLeavesNothing) {
     }
     ARROWCDC_ASSERT_OK(sql->Exec("CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x'), (2, NULL)"));
     ARROWCDC_ASSERT_OK(sql->CopyIn("COPY t FROM STDIN", "3\ty\n"));
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows, sql->Query("SELECT * FROM t WHERE a > $1 ORDER BY a", {"1"}));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows,
+                                  sql->Query("SELECT * FROM t WHERE a > $1 ORDER BY a", {"1"}));
     EXPECT_EQ(rows, (std::vector<SqlRow>{{"2", std::nullopt}, {"3", "y"}}));
     EXPECT_FALSE(sql->Exec("SELECT nothing").ok());
     EXPECT_EQ(sql->last_sqlstate(), "42703");
@@ -68,7 +70,8 @@ TEST(PrivateServer, CountsTheRestartAfterACrashOfOneBackend) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto sql, server->Connect());
   EXPECT_FALSE(server->CrashBackend(getpid()).ok());
   ARROWCDC_ASSERT_OK(server->CrashBackend(sql->backend_pid()));
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return server->CountServerRestarts() == 1 && server->Connect().ok(); }, seconds(30), "the restart"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return server->CountServerRestarts() == 1 && server->Connect().ok(); },
+                             seconds(30), "the restart"));
 }
 
 TEST(PrivateServer, TakesEncodingPortAndHba) {
@@ -88,7 +91,8 @@ TEST(PrivateServer, TakesEncodingPortAndHba) {
 TEST(PrivateServer, SaysWhyItDoesNotStart) {
   const auto server = PrivateServer::Create({.settings = {{"no_such_setting", "1"}}});
   ASSERT_FALSE(server.ok());
-  EXPECT_NE(server.status().message().find("no_such_setting"), std::string::npos) << server.status().ToString();
+  EXPECT_NE(server.status().message().find("no_such_setting"), std::string::npos)
+      << server.status().ToString();
 }
 
 // A process that dies with a server in hand must not leave it: this test starts itself again as that process.
@@ -101,7 +105,8 @@ TEST(PrivateServer, GoesWithAKilledOwner) {
   char report[] = "/tmp/arrowcdc-owner-XXXXXX";
   close(mkstemp(report));
   SubprocessOptions options;
-  options.argv = {"/proc/" + std::to_string(getpid()) + "/exe", "--gtest_filter=PrivateServer.GoesWithAKilledOwner"};
+  options.argv = {"/proc/" + std::to_string(getpid()) + "/exe",
+                  "--gtest_filter=PrivateServer.GoesWithAKilledOwner"};
   options.env = {{"ARROWCDC_SUPPORT_TEST_OWNER", report}};
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto owner, Subprocess::Start(options));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto state, owner->Wait(seconds(60)));
@@ -111,11 +116,13 @@ TEST(PrivateServer, GoesWithAKilledOwner) {
   std::ifstream(report) >> directory >> postmaster;
   fs::remove(report);
   ASSERT_GT(postmaster, 0);
-  ARROWCDC_EXPECT_OK(WaitFor([&] { return !fs::exists(directory) && !ReadProcess(postmaster).alive; }, seconds(20), "the server to be gone"));
+  ARROWCDC_EXPECT_OK(WaitFor([&] { return !fs::exists(directory) && !ReadProcess(postmaster).alive; },
+                             seconds(20), "the server to be gone"));
 }
 
 TEST(Subprocess, KeepsOutputAndExitCode) {
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child, Subprocess::Start({.argv = {"sh", "-c", "cat; echo oops >&2; exit 3"}, .input = "in"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      auto child, Subprocess::Start({.argv = {"sh", "-c", "cat; echo oops >&2; exit 3"}, .input = "in"}));
   ARROWCDC_ASSERT_OK(child->WaitForError("oops", seconds(10)));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto state, child->Wait(seconds(10)));
   EXPECT_EQ(state.code, 3);

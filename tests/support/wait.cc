@@ -6,7 +6,8 @@
 
 namespace arrowcdc::test {
 
-arrow::Status WaitFor(const std::function<bool()>& condition, std::chrono::milliseconds limit, std::string_view what) {
+arrow::Status WaitFor(const std::function<bool()>& condition, std::chrono::milliseconds limit,
+                      std::string_view what) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + limit;
   auto pause = std::chrono::milliseconds(1);

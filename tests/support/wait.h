@@ -10,6 +10,7 @@
 namespace arrowcdc::test {
 
 // Polls `condition` until it is true. Errors: IOError naming `what` when `limit` has passed first.
-arrow::Status WaitFor(const std::function<bool()>& condition, std::chrono::milliseconds limit, std::string_view what);
+arrow::Status WaitFor(const std::function<bool()>& condition, std::chrono::milliseconds limit,
+                      std::string_view what);
 
 }  // namespace arrowcdc::test
