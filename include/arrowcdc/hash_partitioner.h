@@ -1,0 +1,128 @@
+// HashPartitioner: splits record batches into a fixed number of partitions by a hash of chosen columns.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arrow/memory_pool.h>
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+
+#include "arrowcdc/change_batch.h"
+
+namespace arrowcdc {
+
+// The hash of one value. partition = (hash & INT32_MAX) % partitions, for both.
+//
+// kMurmur3 is MurmurHash3 x86_32, seed 0, over the bytes that the Iceberg specification (appendix B) gives
+// for the type:
+//   bool                      as the int 0 or 1
+//   int8..int64               as a 64-bit integer, little-endian; uint8..uint64 likewise (Iceberg has none:
+//   uint64 by its bits) float, double             a float as the double of its value; IEEE bits as a 64-bit
+//   integer; every NaN as
+//                             0x7ff8000000000000 and -0 as 0
+//   decimal                   the unscaled value, two's complement, big-endian, no more bytes than needed;
+//   scale plays no part date                      days since 1970-01-01 as a 64-bit integer time, timestamp
+//   microseconds as a 64-bit integer, nanoseconds rounded down utf8, binary, fixed_size_binary, uuid   their
+//   bytes (a uuid's in big-endian order, as Arrow keeps them)
+//
+// kMurmur2 is the hash of Kafka's default partitioner (seed 0x9747b28c) over the bytes that Kafka's own
+// serializers make:
+//   bool one byte; int8..int64, uint8..uint64 big-endian in their width; float and double their IEEE bits
+//   big-endian in their width, NaN and -0 as above (for -0 Kafka's own hash differs); decimal as above; utf8,
+//   binary, fixed_size_binary their bytes; uuid its 36 characters of text. Kafka has no serializer for dates
+//   and times: an int32 (date, in days) or int64 (time and timestamp, in microseconds), big-endian.
+//
+// Dictionaries hash as their values, extension types as their storage (uuid apart). Lists, structs, maps,
+// intervals, half floats, unions and run-end encoded columns have no hash: they are refused as keys.
+//
+// null: hash 0, so partition 0. (Iceberg keeps nulls in a partition of their own; Kafka spreads them at
+// random, which would part a row from its later changes.) A key without an Arrow form (_unrepresentable) is
+// null on both sides of a change.
+//
+// Several columns: the columns' hashes, in the order given and each as four bytes little-endian, are hashed
+// again with the same function. One column: its hash as it is.
+enum class PartitionHash { kMurmur3, kMurmur2 };
+
+enum class PartitionBy {
+  kTable,  // by (schema name, table name), a composite of two utf8 values: all rows of a table go to one
+           // partition
+  kKey,    // by columns of the replica identity
+};
+
+struct PartitionOptions {
+  int partitions = 1;  // 1 to kPartitionsMax
+  PartitionBy by = PartitionBy::kKey;
+  PartitionHash hash = PartitionHash::kMurmur3;
+  // By key: names of the table's columns, hashed in this order. Empty: the columns of the replica identity in
+  // key order.
+  std::vector<std::string> columns;
+};
+inline constexpr int kPartitionsMax = 1 << 16;
+
+struct PartitionStats {
+  uint64_t rows = 0;
+  // update_after rows whose key is not known: a key column is in _unchanged and no update_before stands in
+  // front of the row. They go to partition 0 with null in that column, which _unchanged still tells.
+  uint64_t unroutable_rows = 0;
+};
+
+// Splits the batches of one version of one table.
+//
+// Each row is hashed on its own. When a key change moves a row, its update_before, which bears the old key,
+// goes to the old partition and its update_after to the new one. Where a key column of an update_after is in
+// _unchanged (a key that is stored out of line and did not change), its value is that of the update_before
+// right in front of it in the same batch. A truncate row goes to every partition; in table mode to the
+// table's only.
+//
+// Ownership: a partition owns its buffers; only dictionaries and the data of view columns are shared with the
+// input. Threads: one caller at a time. Blocking: never.
+class HashPartitioner {
+ public:
+  // Errors: kReplicaIdentity when a column is no part of the replica identity (FULL: every column is part; by
+  // key then needs `columns`) or the table has none, since the old side of a change could not be routed;
+  // kUnsupported for a type without a hash; kInvalidOption for the rest. All name the table, and the column
+  // where there is one.
+  static arrow::Result<HashPartitioner> Make(std::shared_ptr<const TableSchema> table,
+                                             PartitionOptions options,
+                                             arrow::MemoryPool* pool = arrow::default_memory_pool());
+
+  // For batches that are no change batches: by key only, options.columns is not empty, no column has a
+  // special meaning.
+  static arrow::Result<HashPartitioner> MakeForSchema(std::shared_ptr<arrow::Schema> schema,
+                                                      PartitionOptions options,
+                                                      arrow::MemoryPool* pool = arrow::default_memory_pool());
+
+  // One batch a partition, null where it has no rows; the order of rows inside a partition is that of the
+  // input. Where all rows belong to one partition (always with a single partition), that is `rows` itself,
+  // not a copy. Errors: kInternal when the batch has another schema; the pool's.
+  arrow::Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Split(
+      const std::shared_ptr<arrow::RecordBatch>& rows);
+
+  // The partition of each row; kEveryPartition for truncate rows by key. Counts nothing.
+  static constexpr uint32_t kEveryPartition = UINT32_MAX;
+  arrow::Result<std::vector<uint32_t>> PartitionsOf(const arrow::RecordBatch& rows) const;
+
+  const PartitionStats& stats() const { return stats_; }
+
+ private:
+  HashPartitioner() = default;
+
+  arrow::Status ChooseKey();
+  arrow::Status AddKeyColumn(int field);
+  std::string ObjectName() const;
+  arrow::Status CheckSchema(const arrow::RecordBatch& rows) const;
+  arrow::Result<std::vector<uint32_t>> Route(const arrow::RecordBatch& rows, uint64_t* unroutable_rows) const;
+
+  std::shared_ptr<const TableSchema> table_;  // null: MakeForSchema
+  std::shared_ptr<arrow::Schema> schema_;
+  PartitionOptions options_;
+  arrow::MemoryPool* pool_ = nullptr;
+  std::vector<int> key_fields_;
+  uint32_t table_partition_ = 0;  // by table
+  PartitionStats stats_;
+};
+
+}  // namespace arrowcdc

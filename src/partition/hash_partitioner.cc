@@ -1,0 +1,316 @@
+// Which partition each row belongs to, and the batches that follow from it. Hashing is in key_hash, copying
+// in take.
+#include "arrowcdc/hash_partitioner.h"
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+#include <utility>
+
+#include <arrow/array.h>
+#include <arrow/util/checked_cast.h>
+
+#include "arrowcdc/error.h"
+#include "src/partition/key_hash.h"
+#include "src/partition/row_plan.h"
+#include "src/partition/take.h"
+
+namespace arrowcdc {
+namespace {
+
+using arrow::internal::checked_cast;
+using Batch = std::shared_ptr<arrow::RecordBatch>;
+using Hashes = std::vector<std::vector<uint32_t>>;  // [key column][row]
+
+static_assert(HashPartitioner::kEveryPartition == RowPlan::kEvery);
+
+// (hash & INT32_MAX) % partitions for many hashes, by a multiplication: with 2^(s-1) < partitions <= 2^s and
+// factor = ceil(2^(31+s) / partitions), hash * factor >> (31 + s) is the quotient of every hash below 2^31
+// (Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994). The product stays
+// below 2^63.
+class Modulo {
+ public:
+  explicit Modulo(uint32_t partitions)
+      : partitions_(partitions),
+        shift_(31 + std::bit_width(partitions - 1)),
+        factor_(((uint64_t{1} << shift_) + partitions - 1) / partitions) {}
+  uint32_t operator()(uint32_t hash) const {
+    const uint64_t value = hash & 0x7fffffffu;
+    return static_cast<uint32_t>(value - (value * factor_ >> shift_) * partitions_);
+  }
+
+ private:
+  uint64_t partitions_;
+  int shift_;
+  uint64_t factor_;
+};
+
+// The metadata columns of a change batch that matter here.
+class ChangeColumns {
+ public:
+  ChangeColumns(const TableSchema& table, const arrow::RecordBatch& rows)
+      : table_(table), rows_(rows), ops_(Column(MetadataColumn::kOp).GetValues<int8_t>(1)) {
+    const auto& names = checked_cast<const arrow::StringArray&>(
+        *checked_cast<const arrow::DictionaryArray&>(*rows.column(table.column_count)).dictionary());
+    for (int64_t code = 0; code < names.length(); ++code) {
+      if (names.GetView(code) == "truncate") truncate_ = static_cast<int8_t>(code);
+      if (names.GetView(code) == "update_before") update_before_ = static_cast<int8_t>(code);
+      if (names.GetView(code) == "update_after") update_after_ = static_cast<int8_t>(code);
+    }
+  }
+
+  bool IsTruncate(int64_t row) const { return ops_[row] == truncate_; }
+  bool AnyTruncate() const {
+    return std::find(ops_, ops_ + rows_.num_rows(), truncate_) != ops_ + rows_.num_rows();
+  }
+  bool AnyUnchanged() const { return Column(MetadataColumn::kUnchanged).GetNullCount() < rows_.num_rows(); }
+
+  bool IsUnchanged(int64_t row, int field) const {
+    if (ops_[row] != update_after_) return false;
+    const auto& lists = checked_cast<const arrow::ListArray&>(
+        *rows_.column(table_.column_count + static_cast<int>(MetadataColumn::kUnchanged)));
+    if (lists.IsNull(row)) return false;
+    const auto& fields = checked_cast<const arrow::Int16Array&>(*lists.values());
+    for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
+      if (fields.Value(i) == field) return true;
+    }
+    return false;
+  }
+
+  // Whether the row in front is the update_before of the update_after `row`.
+  bool HasUpdateBefore(int64_t row) const {
+    if (row == 0 || ops_[row - 1] != update_before_) return false;
+    RowPosition before = RowPositionAt(table_, rows_, row - 1);
+    ++before.ord;
+    return before == RowPositionAt(table_, rows_, row);
+  }
+
+ private:
+  const arrow::ArrayData& Column(MetadataColumn which) const {
+    return *rows_.column_data(table_.column_count + static_cast<int>(which));
+  }
+
+  const TableSchema& table_;
+  const arrow::RecordBatch& rows_;
+  const int8_t* ops_;
+  int8_t truncate_ = -1;  // no row has it
+  int8_t update_before_ = -1;
+  int8_t update_after_ = -1;
+};
+
+// Gives unchanged keys the hash of their old row; the rows that have none.
+std::vector<int64_t> FillUnchangedKeys(const ChangeColumns& changes, const std::vector<int>& key_fields,
+                                       Hashes* hashes) {
+  std::vector<int64_t> unroutable;
+  const auto row_count = static_cast<int64_t>((*hashes)[0].size());
+  for (int64_t row = 0; row < row_count; ++row) {
+    bool known = true;
+    for (size_t k = 0; k < key_fields.size(); ++k) {
+      if (!changes.IsUnchanged(row, key_fields[k])) continue;
+      auto& column = (*hashes)[k];
+      if (changes.HasUpdateBefore(row)) {
+        column[static_cast<size_t>(row)] = column[static_cast<size_t>(row - 1)];
+      } else {
+        known = false;
+      }
+    }
+    if (!known) unroutable.push_back(row);
+  }
+  return unroutable;
+}
+
+arrow::Status InvalidOption(std::string message, std::string object, std::string remedy) {
+  return MakeError(ErrorKind::kInvalidOption, std::move(message), std::move(object), std::move(remedy));
+}
+
+arrow::Status CheckPartitions(int partitions) {
+  if (partitions >= 1 && partitions <= kPartitionsMax) return arrow::Status::OK();
+  return InvalidOption("a number of partitions out of range: " + std::to_string(partitions),
+                       "option partitions", "choose 1 to " + std::to_string(kPartitionsMax));
+}
+
+// The batch of each partition of the plan.
+arrow::Result<std::vector<Batch>> CopyRows(const arrow::RecordBatch& rows, const RowPlan& plan,
+                                           arrow::MemoryPool* pool) {
+  std::vector<std::vector<std::shared_ptr<arrow::ArrayData>>> columns(plan.partitions());
+  for (int i = 0; i < rows.num_columns(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto parts, TakeByPartition(*rows.column_data(i), plan, pool));
+    for (uint32_t p = 0; p < plan.partitions(); ++p) {
+      if (parts[p] != nullptr) columns[p].push_back(std::move(parts[p]));
+    }
+  }
+  std::vector<Batch> batches(plan.partitions());
+  for (uint32_t p = 0; p < plan.partitions(); ++p) {
+    const auto count = static_cast<int64_t>(plan.rows(p).size());
+    if (count > 0) batches[p] = arrow::RecordBatch::Make(rows.schema(), count, std::move(columns[p]));
+  }
+  return batches;
+}
+
+}  // namespace
+
+std::string HashPartitioner::ObjectName() const {
+  return table_ == nullptr ? "schema" : "table " + ToString(table_->name);
+}
+
+arrow::Status HashPartitioner::AddKeyColumn(int field) {
+  const auto& column = *schema_->field(field);
+  const std::string object = ObjectName() + ", column \"" + column.name() + "\"";
+  if (std::find(key_fields_.begin(), key_fields_.end(), field) != key_fields_.end()) {
+    return InvalidOption("a partition column is named twice", object, "name it once");
+  }
+  if (table_ != nullptr && table_->replica_identity != 'f' &&
+      std::find(table_->key_fields.begin(), table_->key_fields.end(), field) == table_->key_fields.end()) {
+    return MakeError(
+        ErrorKind::kReplicaIdentity,
+        object + " is not part of the replica identity: the old side of its changes cannot be routed", object,
+        "partition by columns of the replica identity, or ALTER TABLE ... REPLICA IDENTITY FULL");
+  }
+  if (!IsHashable(*column.type())) {
+    return MakeError(ErrorKind::kUnsupported,
+                     object + " cannot be hashed: its type is " + column.type()->ToString(), object,
+                     "partition by other columns, or by table");
+  }
+  key_fields_.push_back(field);
+  return arrow::Status::OK();
+}
+
+arrow::Status HashPartitioner::ChooseKey() {
+  if (!options_.columns.empty()) {
+    const int columns = table_ == nullptr ? schema_->num_fields() : table_->column_count;
+    for (const std::string& name : options_.columns) {
+      std::vector<int> fields = schema_->GetAllFieldIndices(name);
+      std::erase_if(fields, [&](int field) { return field >= columns; });
+      if (fields.size() != 1) {
+        return InvalidOption(
+            fields.empty() ? "there is no column of that name" : "several columns have that name",
+            ObjectName() + ", column \"" + name + "\"", "correct the list of partition columns");
+      }
+      ARROW_RETURN_NOT_OK(AddKeyColumn(fields[0]));
+    }
+    return arrow::Status::OK();
+  }
+  if (table_ == nullptr) return InvalidOption("no partition columns", ObjectName(), "name one or more");
+  if (table_->key_fields.empty()) {
+    const bool full = table_->replica_identity == 'f';
+    return MakeError(ErrorKind::kReplicaIdentity,
+                     ObjectName() + (full ? " has replica identity FULL, which says nothing about a key"
+                                          : " has no replica identity: its changes cannot be routed by key"),
+                     ObjectName(),
+                     full ? "name the partition columns"
+                          : "add a primary key or a replica identity, or partition by table");
+  }
+  for (int field : table_->key_fields) ARROW_RETURN_NOT_OK(AddKeyColumn(field));
+  return arrow::Status::OK();
+}
+
+arrow::Result<HashPartitioner> HashPartitioner::Make(std::shared_ptr<const TableSchema> table,
+                                                     PartitionOptions options, arrow::MemoryPool* pool) {
+  ARROW_RETURN_NOT_OK(CheckPartitions(options.partitions));
+  HashPartitioner partitioner;
+  partitioner.table_ = std::move(table);
+  partitioner.schema_ = partitioner.table_->schema;
+  partitioner.options_ = std::move(options);
+  partitioner.pool_ = pool;
+  const PartitionOptions& chosen = partitioner.options_;
+  if (chosen.by == PartitionBy::kKey) {
+    ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
+    return partitioner;
+  }
+  if (!chosen.columns.empty()) {
+    return InvalidOption("partition columns are given, but partitions are by table", partitioner.ObjectName(),
+                         "leave them out, or partition by key");
+  }
+  const TableName& name = partitioner.table_->name;
+  const auto hash = CombineHashes(
+      {{HashString(name.schema, chosen.hash)}, {HashString(name.table, chosen.hash)}}, chosen.hash);
+  partitioner.table_partition_ = Modulo(static_cast<uint32_t>(chosen.partitions))(hash[0]);
+  return partitioner;
+}
+
+arrow::Result<HashPartitioner> HashPartitioner::MakeForSchema(std::shared_ptr<arrow::Schema> schema,
+                                                              PartitionOptions options,
+                                                              arrow::MemoryPool* pool) {
+  ARROW_RETURN_NOT_OK(CheckPartitions(options.partitions));
+  if (options.by != PartitionBy::kKey) {
+    return InvalidOption("a plain schema has no table to partition by", "schema", "partition by key");
+  }
+  HashPartitioner partitioner;
+  partitioner.schema_ = std::move(schema);
+  partitioner.options_ = std::move(options);
+  partitioner.pool_ = pool;
+  ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
+  return partitioner;
+}
+
+arrow::Status HashPartitioner::CheckSchema(const arrow::RecordBatch& rows) const {
+  if (rows.schema() == schema_ || rows.schema()->Equals(*schema_, /*check_metadata=*/false))
+    return arrow::Status::OK();
+  return MakeError(ErrorKind::kInternal, "a batch has another schema than its partitioner", ObjectName(), "");
+}
+
+arrow::Result<std::vector<uint32_t>> HashPartitioner::Route(const arrow::RecordBatch& rows,
+                                                            uint64_t* unroutable_rows) const {
+  const auto row_count = static_cast<size_t>(rows.num_rows());
+  if (options_.by == PartitionBy::kTable) return std::vector<uint32_t>(row_count, table_partition_);
+  Hashes hashes;
+  for (int field : key_fields_) {
+    hashes.emplace_back(row_count);
+    ARROW_RETURN_NOT_OK(HashColumn(*rows.column_data(field), options_.hash, hashes.back().data()));
+  }
+  std::optional<ChangeColumns> changes;
+  if (table_ != nullptr) changes.emplace(*table_, rows);
+  std::vector<int64_t> unroutable;
+  if (changes && changes->AnyUnchanged()) unroutable = FillUnchangedKeys(*changes, key_fields_, &hashes);
+  *unroutable_rows = unroutable.size();
+
+  std::vector<uint32_t> partitions = CombineHashes(std::move(hashes), options_.hash);
+  const Modulo modulo(static_cast<uint32_t>(options_.partitions));
+  for (uint32_t& value : partitions) value = modulo(value);
+  for (int64_t row : unroutable) partitions[static_cast<size_t>(row)] = 0;
+  if (changes && changes->AnyTruncate()) {
+    for (size_t row = 0; row < row_count; ++row) {
+      if (changes->IsTruncate(static_cast<int64_t>(row))) partitions[row] = kEveryPartition;
+    }
+  }
+  return partitions;
+}
+
+arrow::Result<std::vector<uint32_t>> HashPartitioner::PartitionsOf(const arrow::RecordBatch& rows) const {
+  ARROW_RETURN_NOT_OK(CheckSchema(rows));
+  uint64_t unroutable_rows = 0;
+  return Route(rows, &unroutable_rows);
+}
+
+arrow::Result<std::vector<Batch>> HashPartitioner::Split(const Batch& rows) {
+  ARROW_RETURN_NOT_OK(CheckSchema(*rows));
+  const auto partitions = static_cast<uint32_t>(options_.partitions);
+  std::vector<Batch> batches(partitions);
+  uint64_t unroutable_rows = 0;
+  if (partitions == 1) {
+    batches[0] = rows;
+  } else if (rows->num_rows() == 0) {
+    return batches;
+  } else if (options_.by == PartitionBy::kTable) {
+    batches[table_partition_] = rows;
+  } else {
+    ARROW_ASSIGN_OR_RAISE(auto partition_of_row, Route(*rows, &unroutable_rows));
+    const uint32_t first = partition_of_row[0];
+    if (std::all_of(partition_of_row.begin(), partition_of_row.end(),
+                    [&](uint32_t p) { return p == first; })) {
+      if (first == kEveryPartition) {
+        std::fill(batches.begin(), batches.end(), rows);
+      } else {
+        batches[first] = rows;
+      }
+    } else {
+      if (rows->num_rows() >= UINT32_MAX) return arrow::Status::CapacityError("a batch of 2^32 rows or more");
+      ARROW_ASSIGN_OR_RAISE(batches, CopyRows(*rows, RowPlan(partition_of_row, partitions), pool_));
+    }
+  }
+  stats_.rows += static_cast<uint64_t>(rows->num_rows());
+  stats_.unroutable_rows += unroutable_rows;
+  return batches;
+}
+
+}  // namespace arrowcdc

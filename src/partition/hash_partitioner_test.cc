@@ -1,0 +1,295 @@
+#include "arrowcdc/hash_partitioner.h"
+
+#include <arrow/api.h>
+#include <gtest/gtest.h>
+
+#include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
+#include "tests/support/assert_ok.h"
+
+namespace arrowcdc {
+namespace {
+
+using Batch = std::shared_ptr<arrow::RecordBatch>;
+
+std::shared_ptr<arrow::Field> Column(const std::string& name, std::shared_ptr<arrow::DataType> type,
+                                     int key = 0) {
+  auto field = arrow::field(name, std::move(type));
+  return key == 0 ? field
+                  : field->WithMetadata(arrow::key_value_metadata({kIdentityKey}, {std::to_string(key)}));
+}
+
+std::shared_ptr<const TableSchema> Table(char identity, const arrow::FieldVector& columns) {
+  return MakeTableSchema({"public", "users"}, 1, 2, identity, columns, nullptr).ValueOrDie();
+}
+
+// id (key), name, unless the columns are given.
+std::shared_ptr<const TableSchema> Users() {
+  return Table('d', {Column("id", arrow::int64(), 1), Column("name", arrow::utf8())});
+}
+
+PartitionOptions ByKey(int partitions, std::vector<std::string> columns = {}) {
+  PartitionOptions options;
+  options.partitions = partitions;
+  options.columns = std::move(columns);
+  return options;
+}
+
+enum Op : int8_t { kInsert, kUpdateBefore, kUpdateAfter, kDelete, kSnapshot, kTruncate };
+
+// One row of Users(): a null id is nullopt; unchanged lists fields.
+struct Row {
+  Op op;
+  std::optional<int64_t> id;
+  uint64_t lsn = 0;
+  uint16_t ord = 0;
+  std::vector<int16_t> unchanged;
+};
+
+Batch Rows(const TableSchema& table, const std::vector<Row>& rows) {
+  arrow::Int64Builder id;
+  arrow::StringBuilder name;
+  arrow::Int8Builder op;
+  arrow::UInt64Builder lsn;
+  arrow::UInt16Builder ord;
+  auto fields = std::make_shared<arrow::Int16Builder>();
+  arrow::ListBuilder unchanged(arrow::default_memory_pool(), fields);
+  for (const Row& row : rows) {
+    ARROWCDC_EXPECT_OK(row.id ? id.Append(*row.id) : id.AppendNull());
+    ARROWCDC_EXPECT_OK(name.Append("n" + std::to_string(row.id.value_or(-1))));
+    ARROWCDC_EXPECT_OK(op.Append(row.op));
+    ARROWCDC_EXPECT_OK(lsn.Append(row.lsn));
+    ARROWCDC_EXPECT_OK(ord.Append(row.ord));
+    ARROWCDC_EXPECT_OK(row.unchanged.empty() ? unchanged.AppendNull() : unchanged.Append());
+    ARROWCDC_EXPECT_OK(fields->AppendValues(row.unchanged));
+  }
+  const auto n = static_cast<int64_t>(rows.size());
+  auto constant = [&](MetadataColumn which) {
+    return arrow::MakeArrayOfNull(MetadataColumnType(which), n).ValueOrDie();
+  };
+  auto lsns = lsn.Finish().ValueOrDie();
+  return arrow::RecordBatch::Make(
+      table.schema, n,
+      arrow::ArrayVector{id.Finish().ValueOrDie(), name.Finish().ValueOrDie(),
+                         MakeOpColumn(op.Finish().ValueOrDie()), lsns, lsns, ord.Finish().ValueOrDie(),
+                         constant(MetadataColumn::kXid), constant(MetadataColumn::kCommitTs),
+                         unchanged.Finish().ValueOrDie(), constant(MetadataColumn::kUnrepresentable)});
+}
+
+// With 4 partitions, by Iceberg's bucket[4]: 34 -> 2017239379 % 4.
+constexpr uint32_t kPartitionOf34 = 2017239379u % 4;
+
+uint32_t PartitionOf(int64_t id) {
+  auto table = Users();
+  auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
+  return partitioner.PartitionsOf(*Rows(*table, {{kInsert, id}})).ValueOrDie()[0];
+}
+
+int64_t IdWithOtherPartitionThan(uint32_t partition) {
+  int64_t id = 1000;
+  while (PartitionOf(id) == partition || PartitionOf(id) == 0) ++id;
+  return id;
+}
+
+const ErrorDetail& DetailOf(const arrow::Status& status) {
+  static const ErrorDetail kNone(ErrorKind::kInternal, "no detail", "", "", false);
+  const auto* detail = GetErrorDetail(status);
+  return detail == nullptr ? kNone : *detail;
+}
+
+TEST(HashPartitioner, BucketsAsIceberg) {
+  EXPECT_EQ(PartitionOf(34), kPartitionOf34);
+  auto schema = arrow::schema({arrow::field("b", arrow::binary())});
+  arrow::BinaryBuilder builder;
+  ASSERT_TRUE(builder.Append(std::string("\0\1\2\3", 4)).ok());
+  auto batch = arrow::RecordBatch::Make(schema, 1, arrow::ArrayVector{builder.Finish().ValueOrDie()});
+  for (int n : {1, 2, 3, 7, 16, 100, 1000, 65535, kPartitionsMax}) {
+    auto partitioner = HashPartitioner::MakeForSchema(schema, ByKey(n, {"b"})).ValueOrDie();
+    const auto expected = static_cast<uint32_t>((-188683207 & INT32_MAX) % n);
+    EXPECT_EQ(partitioner.PartitionsOf(*batch).ValueOrDie(), std::vector<uint32_t>{expected}) << n;
+  }
+}
+
+TEST(HashPartitioner, OnePartitionIsTheBatchItself) {
+  auto table = Users();
+  auto partitioner = HashPartitioner::Make(table, ByKey(1)).ValueOrDie();
+  auto rows = Rows(*table, {{kInsert, 1}, {kTruncate, std::nullopt}, {kInsert, 2}});
+  EXPECT_EQ(partitioner.Split(rows).ValueOrDie(), std::vector<Batch>{rows});
+  EXPECT_EQ(partitioner.stats().rows, 3u);
+  auto empty = rows->Slice(0, 0);
+  EXPECT_EQ(partitioner.Split(empty).ValueOrDie(), std::vector<Batch>{empty});
+}
+
+TEST(HashPartitioner, RowsOfOnePartitionAreTheBatchItself) {
+  auto table = Users();
+  auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
+  auto rows = Rows(*table, {{kInsert, 34}, {kDelete, 34}, {kInsert, 34}});
+  auto split = partitioner.Split(rows).ValueOrDie();
+  for (uint32_t p = 0; p < 4; ++p) EXPECT_EQ(split[p], p == kPartitionOf34 ? rows : nullptr);
+  EXPECT_EQ(partitioner.Split(rows->Slice(0, 0)).ValueOrDie(), std::vector<Batch>(4));
+}
+
+TEST(HashPartitioner, ByTableAllRowsTogether) {
+  auto table = Users();
+  PartitionOptions options;
+  options.partitions = 1000;
+  options.by = PartitionBy::kTable;
+  auto partitioner = HashPartitioner::Make(table, options).ValueOrDie();
+  auto rows = Rows(*table, {{kInsert, 1}, {kInsert, 2}, {kTruncate, std::nullopt}});
+  // The composite of the utf8 values "public" and "users", taken from a partitioner of a plain schema.
+  auto names = arrow::schema({arrow::field("s", arrow::utf8()), arrow::field("t", arrow::utf8())});
+  auto text = [](const char* value) {
+    return arrow::MakeArrayFromScalar(arrow::StringScalar(value), 1).ValueOrDie();
+  };
+  auto name = arrow::RecordBatch::Make(names, 1, arrow::ArrayVector{text("public"), text("users")});
+  auto by_name = HashPartitioner::MakeForSchema(names, ByKey(1000, {"s", "t"})).ValueOrDie();
+  const uint32_t expected = by_name.PartitionsOf(*name).ValueOrDie()[0];
+  auto split = partitioner.Split(rows).ValueOrDie();
+  for (uint32_t p = 0; p < 1000; ++p) EXPECT_EQ(split[p], p == expected ? rows : nullptr);
+  EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), std::vector<uint32_t>(3, expected));
+}
+
+TEST(HashPartitioner, BothSidesOfAKeyChangeReachTheirPartition) {
+  auto table = Users();
+  auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
+  const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
+  auto rows = Rows(*table, {{kUpdateBefore, 34, 7, 0}, {kUpdateAfter, other, 7, 1}});
+  auto split = partitioner.Split(rows).ValueOrDie();
+  ASSERT_NE(split[kPartitionOf34], nullptr);
+  ASSERT_NE(split[PartitionOf(other)], nullptr);
+  EXPECT_TRUE(split[kPartitionOf34]->Equals(*rows->Slice(0, 1)));
+  EXPECT_TRUE(split[PartitionOf(other)]->Equals(*rows->Slice(1, 1)));
+}
+
+TEST(HashPartitioner, AnUnchangedKeyIsThatOfTheOldRow) {
+  auto table = Users();
+  const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
+  const uint32_t moved = PartitionOf(other);
+  auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
+  auto rows = Rows(*table, {{kUpdateBefore, other, 7, 0},
+                            {kUpdateAfter, std::nullopt, 7, 1, {0}},  // its old row is in front
+                            {kUpdateAfter, std::nullopt, 8, 1, {0}},  // there is no old row
+                            {kUpdateAfter, other, 9, 1, {1}},         // another column is unchanged
+                            {kUpdateBefore, other, 10, 0},
+                            {kUpdateAfter, std::nullopt, 11, 1, {0}},  // the old row is another record's
+                            {kUpdateBefore, other, 12, 4},
+                            {kUpdateAfter, std::nullopt, 12, 5, {1, 0}}});
+  const std::vector<uint32_t> expected = {moved, moved, 0, moved, moved, 0, moved, moved};
+  EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), expected);
+  EXPECT_EQ(partitioner.PartitionsOf(*rows->Slice(4)).ValueOrDie(),
+            std::vector<uint32_t>(expected.begin() + 4, expected.end()));
+  EXPECT_EQ(partitioner.stats().unroutable_rows, 0u);
+  ASSERT_TRUE(partitioner.Split(rows).ok());
+  EXPECT_EQ(partitioner.stats().unroutable_rows, 2u);
+  EXPECT_EQ(partitioner.stats().rows, 8u);
+}
+
+TEST(HashPartitioner, TruncateGoesToEveryPartitionInItsPlace) {
+  auto table = Users();
+  const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
+  auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
+  auto rows = Rows(*table, {{kInsert, 34}, {kInsert, other}, {kTruncate, std::nullopt}, {kInsert, other}});
+  auto split = partitioner.Split(rows).ValueOrDie();
+  for (uint32_t p = 0; p < 4; ++p) {
+    ASSERT_NE(split[p], nullptr) << p;
+    std::vector<int64_t> ids;
+    for (const auto& cell : {split[p]->column(0)}) {
+      const auto& values = static_cast<const arrow::Int64Array&>(*cell);
+      for (int64_t i = 0; i < values.length(); ++i) ids.push_back(values.IsNull(i) ? -1 : values.Value(i));
+    }
+    if (p == kPartitionOf34) {
+      EXPECT_EQ(ids, (std::vector<int64_t>{34, -1}));
+    } else if (p == PartitionOf(other)) {
+      EXPECT_EQ(ids, (std::vector<int64_t>{other, -1, other}));
+    } else {
+      EXPECT_EQ(ids, (std::vector<int64_t>{-1}));
+    }
+    ARROWCDC_EXPECT_OK(split[p]->ValidateFull());
+  }
+  auto alone = rows->Slice(2, 1);
+  EXPECT_EQ(partitioner.Split(alone).ValueOrDie(), std::vector<Batch>(4, alone));
+}
+
+TEST(HashPartitioner, RefusesColumnsOutsideTheReplicaIdentity) {
+  auto status = HashPartitioner::Make(Users(), ByKey(4, {"id", "name"})).status();
+  EXPECT_EQ(DetailOf(status).kind(), ErrorKind::kReplicaIdentity);
+  EXPECT_NE(status.message().find("table public.users, column \"name\""), std::string::npos) << status;
+  for (char identity : {'d', 'n'}) {
+    auto table = Table(identity, {Column("id", arrow::int64())});
+    EXPECT_EQ(DetailOf(HashPartitioner::Make(table, ByKey(4)).status()).kind(), ErrorKind::kReplicaIdentity);
+    status = HashPartitioner::Make(table, ByKey(4, {"id"})).status();
+    EXPECT_EQ(DetailOf(status).kind(), ErrorKind::kReplicaIdentity);
+    EXPECT_EQ(DetailOf(status).object(), "table public.users, column \"id\"");
+  }
+}
+
+TEST(HashPartitioner, UnderFullEveryColumnCounts) {
+  auto table = Table('f', {Column("id", arrow::int64()), Column("name", arrow::utf8())});
+  EXPECT_TRUE(HashPartitioner::Make(table, ByKey(4, {"name"})).ok());
+  auto status = HashPartitioner::Make(table, ByKey(4)).status();
+  EXPECT_EQ(DetailOf(status).kind(), ErrorKind::kReplicaIdentity);
+  EXPECT_EQ(DetailOf(status).object(), "table public.users");
+}
+
+TEST(HashPartitioner, TheKeyInItsOwnOrder) {
+  auto table = Table('i', {Column("a", arrow::int64(), 2), Column("b", arrow::utf8(), 1)});
+  auto plain = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("b", arrow::utf8())});
+  auto int_array = arrow::MakeArrayFromScalar(arrow::Int64Scalar(34), 1).ValueOrDie();
+  auto text_array = arrow::MakeArrayFromScalar(arrow::StringScalar("iceberg"), 1).ValueOrDie();
+  auto values = arrow::RecordBatch::Make(plain, 1, arrow::ArrayVector{int_array, text_array});
+  arrow::ArrayVector columns = {int_array, text_array};
+  for (int i = 0; i < kMetadataColumnCount; ++i) {
+    auto which = static_cast<MetadataColumn>(i);
+    columns.push_back(arrow::MakeArrayOfNull(MetadataColumnType(which), 1).ValueOrDie());
+  }
+  columns[2] = MakeOpColumn(arrow::MakeArrayFromScalar(arrow::Int8Scalar(kInsert), 1).ValueOrDie());
+  auto rows = arrow::RecordBatch::Make(table->schema, 1, columns);
+  auto route = [&](HashPartitioner partitioner, const arrow::RecordBatch& batch) {
+    return partitioner.PartitionsOf(batch).ValueOrDie();
+  };
+  const auto b_a = route(*HashPartitioner::MakeForSchema(plain, ByKey(60000, {"b", "a"})), *values);
+  const auto a_b = route(*HashPartitioner::MakeForSchema(plain, ByKey(60000, {"a", "b"})), *values);
+  EXPECT_NE(a_b, b_a);
+  EXPECT_EQ(route(*HashPartitioner::Make(table, ByKey(60000)), *rows), b_a);
+  EXPECT_EQ(route(*HashPartitioner::Make(table, ByKey(60000, {"a", "b"})), *rows), a_b);
+}
+
+TEST(HashPartitioner, RefusesWhatItCannotHash) {
+  auto table = Table('f', {Column("tags", arrow::list(arrow::utf8())), Column("x", arrow::int32())});
+  auto status = HashPartitioner::Make(table, ByKey(4, {"tags"})).status();
+  EXPECT_EQ(DetailOf(status).kind(), ErrorKind::kUnsupported);
+  EXPECT_EQ(DetailOf(status).object(), "table public.users, column \"tags\"");
+}
+
+TEST(HashPartitioner, RefusesWrongOptions) {
+  auto kind = [](const PartitionOptions& options) {
+    return DetailOf(HashPartitioner::Make(Users(), options).status()).kind();
+  };
+  EXPECT_EQ(kind(ByKey(0)), ErrorKind::kInvalidOption);
+  EXPECT_EQ(kind(ByKey(-1)), ErrorKind::kInvalidOption);
+  EXPECT_EQ(kind(ByKey(kPartitionsMax + 1)), ErrorKind::kInvalidOption);
+  EXPECT_EQ(kind(ByKey(2, {"nope"})), ErrorKind::kInvalidOption);
+  EXPECT_EQ(kind(ByKey(2, {"_xid"})),
+            ErrorKind::kInvalidOption);  // a metadata column is no column of the table
+  EXPECT_EQ(kind(ByKey(2, {"id", "id"})), ErrorKind::kInvalidOption);
+  auto by_table = ByKey(2, {"id"});
+  by_table.by = PartitionBy::kTable;
+  EXPECT_EQ(kind(by_table), ErrorKind::kInvalidOption);
+  by_table.columns.clear();
+  auto plain = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("a", arrow::int64())});
+  for (const auto& options : {by_table, ByKey(2), ByKey(2, {"a"})}) {
+    EXPECT_EQ(DetailOf(HashPartitioner::MakeForSchema(plain, options).status()).kind(),
+              ErrorKind::kInvalidOption);
+  }
+}
+
+TEST(HashPartitioner, RefusesAnotherSchema) {
+  auto partitioner = HashPartitioner::Make(Users(), ByKey(4)).ValueOrDie();
+  auto other = Table('d', {Column("id", arrow::int32(), 1), Column("name", arrow::utf8())});
+  auto rows = arrow::RecordBatch::MakeEmpty(other->schema).ValueOrDie();
+  EXPECT_EQ(DetailOf(partitioner.Split(rows).status()).kind(), ErrorKind::kInternal);
+  EXPECT_EQ(DetailOf(partitioner.PartitionsOf(*rows).status()).kind(), ErrorKind::kInternal);
+}
+
+}  // namespace
+}  // namespace arrowcdc
