@@ -4,9 +4,8 @@
 // run, rows in millions a second, and the ratios are medians over rounds of the time of the one by the time
 // of the other. Run with --benchmark_repetitions for spread.
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstring>
+#include <ctime>
 #include <random>
 
 #include <arrow/api.h>
@@ -119,11 +118,18 @@ void SplitByAppending(const HashPartitioner& partitioner, const Batch& batch, si
   benchmark::DoNotOptimize(parts.data());
 }
 
+// Of processor time, so that other programs on the machine cost their share of the caches only.
+double Now() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
 template <typename Function>
 double Seconds(Function&& function) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = Now();
   function();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return Now() - start;
 }
 
 double Median(std::vector<double> values) {
