@@ -454,7 +454,8 @@ std::shared_ptr<arrow::RecordBatch> RandomBatch(int64_t rows, const std::vector<
   return batch;
 }
 
-void CheckRandomBatch(int64_t rows, std::vector<TypePtr> types, size_t keys, int partitions, Random& random) {
+void CheckRandomBatch(int64_t rows, const std::vector<TypePtr>& types, size_t keys, int partitions,
+                      Random& random) {
   auto batch = RandomBatch(rows, types, random);
   PartitionOptions options;
   options.partitions = partitions;

@@ -244,7 +244,7 @@ TEST(HashPartitioner, TheKeyInItsOwnOrder) {
   }
   columns[2] = MakeOpColumn(arrow::MakeArrayFromScalar(arrow::Int8Scalar(kInsert), 1).ValueOrDie());
   auto rows = arrow::RecordBatch::Make(table->schema, 1, columns);
-  auto route = [&](HashPartitioner partitioner, const arrow::RecordBatch& batch) {
+  auto route = [&](const HashPartitioner& partitioner, const arrow::RecordBatch& batch) {
     return partitioner.PartitionsOf(batch).ValueOrDie();
   };
   const auto b_a = route(*HashPartitioner::MakeForSchema(plain, ByKey(60000, {"b", "a"})), *values);
