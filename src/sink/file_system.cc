@@ -23,6 +23,8 @@ std::string Remedy(int error_number) {
       return "give the user that runs arrowcdc the right to read and write there";
     case ENAMETOOLONG:
       return "choose a place with a shorter path";
+    case EPIPE:
+      return "the reader has gone; start it again together with arrowcdc";
     case EMFILE:
     case ENFILE:
       return "raise the limit of open files (ulimit -n)";
@@ -66,7 +68,7 @@ std::string ParentDirectory(std::string_view path) {
 arrow::Status MakeDirectories(FileSystem& files, const std::string& path) {
   ARROW_ASSIGN_OR_RAISE(PathKind kind, files.Kind(path));
   if (kind == PathKind::kDirectory) return arrow::Status::OK();
-  if (kind == PathKind::kFile) return SystemError("make directory", path, EEXIST);
+  if (kind != PathKind::kAbsent) return SystemError("make directory", path, EEXIST);
   const std::string parent = ParentDirectory(path);
   if (parent != path) ARROW_RETURN_NOT_OK(MakeDirectories(files, parent));
   ARROW_RETURN_NOT_OK(files.MakeDirectory(path));

@@ -2,7 +2,9 @@
 // each of them fail. Everything the sinks do to storage goes through here.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,7 +30,7 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
-enum class PathKind { kAbsent, kFile, kDirectory };
+enum class PathKind { kAbsent, kFile, kDirectory, kOther };
 
 // Errors: kSink, with the path, the system's reason and what to do. Threads: one at a time.
 class FileSystem {
@@ -57,6 +59,12 @@ class FileSystem {
 
 // The operating system's. Lives for ever.
 FileSystem* PosixFileSystem();
+
+// Standard output. A reader that has gone is an error of Write, not a signal.
+std::unique_ptr<WritableFile> StandardOutput();
+
+// What sinks tell the age of rows by; tests have their own.
+using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
 
 std::string JoinPath(std::string_view directory, std::string_view name);
 // "a/b" -> "a", "a" -> ".", "/a" -> "/".

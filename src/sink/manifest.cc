@@ -53,6 +53,11 @@ class Members {
     }
     return Missing<int64_t>(name);
   }
+  bool Flag(const char* name) {
+    const auto it = object_.find(name);
+    if (it != object_.end() && it->is_boolean()) return it->get<bool>();
+    return Missing<bool>(name);
+  }
   Members Object(const char* name) {
     const auto it = object_.find(name);
     static const json empty = json::object();
@@ -107,7 +112,10 @@ std::string ToJson(const Manifest& manifest) {
                           {"lsn", FormatLsn(manifest.position->order)},
                           {"token", HexBytes(manifest.position->token)}};
   }
-  if (manifest.bytes) object["bytes"] = *manifest.bytes;
+  if (manifest.bytes) {
+    object["bytes"] = *manifest.bytes;
+    object["stream_open"] = manifest.stream_open;
+  }
   // A name that is not UTF-8 must not stop the stream; it is stored with replacement characters and compared so.
   return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
@@ -129,7 +137,10 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
   manifest.stream.timeline = static_cast<uint32_t>(members.Number("timeline", UINT32_MAX));
   manifest.stream.database = members.Text("database");
   manifest.stream.slot = members.Text("slot");
-  if (members.HasValue("bytes")) manifest.bytes = members.Number("bytes", INT64_MAX);
+  if (members.HasValue("bytes")) {
+    manifest.bytes = members.Number("bytes", INT64_MAX);
+    manifest.stream_open = members.Flag("stream_open");
+  }
   std::string bad = members.missing() + source.missing();
   if (bad.empty() && members.HasValue("position")) {
     Members stored = members.Object("position");
@@ -137,9 +148,10 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
     const std::string order = stored.Text("order");
     const auto [end, error] = std::from_chars(order.data(), order.data() + order.size(), position.order);
     const bool whole = error == std::errc() && end == order.data() + order.size();
+    const bool hex = ParseHexBytes(stored.Text("token"), &position.token);
     bad = members.missing() + stored.missing();
     if (bad.empty() && !whole) bad = "order";
-    if (bad.empty() && !ParseHexBytes(stored.Text("token"), &position.token)) bad = "token";
+    if (bad.empty() && !hex) bad = "token";
     manifest.position = std::move(position);
   }
   if (!bad.empty()) return BadManifest(path, "\"" + bad + "\" is missing or not what it should be");
@@ -157,7 +169,7 @@ arrow::Status StoreManifest(FileSystem& files, const std::string& path, const Ma
 
 arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stream, const std::string& place) {
   // Through JSON as the stored one went, for names that are not UTF-8.
-  ARROW_ASSIGN_OR_RAISE(const Manifest now, ParseManifest(ToJson({stored.sink, stream, {}, {}}), place));
+  ARROW_ASSIGN_OR_RAISE(const Manifest now, ParseManifest(ToJson({stored.sink, stream}), place));
   const StreamIdentity& old = stored.stream;
   if (old.source.kind != now.stream.source.kind) {
     return Differs(place, "a source of kind", old.source.kind, now.stream.source.kind);
@@ -175,6 +187,16 @@ arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stre
                      place, "connect to the server that continues the later timeline, or start anew in an empty place");
   }
   return arrow::Status::OK();
+}
+
+bool SamePosition(const std::optional<Position>& a, const std::optional<Position>& b) {
+  if (!a || !b) return !a && !b;
+  return a->timeline == b->timeline && a->order == b->order && a->token == b->token;
+}
+
+bool Before(const std::optional<Position>& a, const std::optional<Position>& b) {
+  if (!a || !b) return !a && b;
+  return std::pair(a->timeline, a->order) < std::pair(b->timeline, b->order);
 }
 
 }  // namespace arrowcdc

@@ -16,8 +16,9 @@ namespace arrowcdc {
 struct Manifest {
   std::string sink;              // "parquet", "ipc"
   StreamIdentity stream;
-  std::optional<Position> position;
-  std::optional<int64_t> bytes;  // ipc: length of the file that belongs to `position`
+  std::optional<Position> position = std::nullopt;
+  std::optional<int64_t> bytes = std::nullopt;  // ipc: length of the file that belongs to `position`
+  bool stream_open = false;                     // ipc: the last stream's end marker is not among them
 };
 
 std::string ToJson(const Manifest& manifest);
@@ -31,5 +32,9 @@ arrow::Status StoreManifest(FileSystem& files, const std::string& path, const Ma
 // kPositionGap when what is stored belongs to another kind of source, system, database, slot, or to a later timeline.
 // `place` is the directory or file, for the message.
 arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stream, const std::string& place);
+
+// Order of positions by (timeline, order); none is before all.
+bool Before(const std::optional<Position>& a, const std::optional<Position>& b);
+bool SamePosition(const std::optional<Position>& a, const std::optional<Position>& b);
 
 }  // namespace arrowcdc

@@ -21,16 +21,6 @@ bool IsTableDirectory(std::string_view name) {
   return name.starts_with('~') || (!name.starts_with('.') && name.find('.') != std::string_view::npos);
 }
 
-bool SamePosition(const std::optional<Position>& a, const std::optional<Position>& b) {
-  if (!a || !b) return !a && !b;
-  return a->timeline == b->timeline && a->order == b->order && a->token == b->token;
-}
-
-bool Before(const std::optional<Position>& a, const std::optional<Position>& b) {
-  if (!a || !b) return !a && b;
-  return std::pair(a->timeline, a->order) < std::pair(b->timeline, b->order);
-}
-
 }  // namespace
 
 ParquetSink::ParquetSink(std::string directory, const SinkOptions& options, FileSystem* files, SteadyClock clock,
@@ -80,7 +70,7 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
   ARROW_ASSIGN_OR_RAISE(lock_, files_->Lock(JoinPath(directory_, kLockName)));
   ARROW_ASSIGN_OR_RAISE(kind, files_->Kind(path));
   if (kind == PathKind::kAbsent) {
-    manifest_ = {"parquet", stream, {}, {}};
+    manifest_ = {"parquet", stream};
     return StoreManifest(*files_, path, manifest_);
   }
   ARROW_ASSIGN_OR_RAISE(manifest_, LoadManifest(*files_, path));

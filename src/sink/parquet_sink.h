@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,8 +14,6 @@
 #include "parquet_file.h"
 
 namespace arrowcdc {
-
-using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
 
 struct ParquetLimits {
   int64_t buffered_bytes = 64 << 20;         // over all tables: rows in memory

@@ -7,8 +7,9 @@
 #include <arrow/array/builder_binary.h>
 #include <arrow/array/builder_decimal.h>
 #include <arrow/array/builder_primitive.h>
-#include <arrow/util/decimal.h>
 #include <arrow/util/key_value_metadata.h>
+
+#include "decimal_text.h"
 
 namespace arrowcdc {
 namespace {
@@ -78,13 +79,6 @@ std::shared_ptr<DataType> IntervalStruct() {
   return type;
 }
 
-arrow::Decimal256 DecimalAt(const Array& array, int64_t i) {
-  if (array.type_id() == Type::DECIMAL128) {
-    return arrow::Decimal256(arrow::Decimal128(static_cast<const arrow::Decimal128Array&>(array).GetValue(i)));
-  }
-  return arrow::Decimal256(static_cast<const arrow::Decimal256Array&>(array).GetValue(i));
-}
-
 template <typename Builder, typename Value>
 arrow::Result<std::shared_ptr<Array>> ConvertDecimals(const Array& array, Builder* builder, Value&& value) {
   ARROW_RETURN_NOT_OK(builder->Reserve(array.length()));
@@ -96,20 +90,6 @@ arrow::Result<std::shared_ptr<Array>> ConvertDecimals(const Array& array, Builde
     }
   }
   return builder->Finish();
-}
-
-// All digits written out, for any scale: 12 with scale -3 is "12000", 12 with scale 5 is "0.00012".
-std::string DecimalText(const arrow::Decimal256& value, int32_t scale) {
-  std::string digits = value.ToIntegerString();
-  const bool negative = digits[0] == '-';
-  if (negative) digits.erase(0, 1);
-  if (scale < 0 && digits != "0") digits.append(static_cast<size_t>(-scale), '0');
-  if (scale > 0) {
-    const auto places = static_cast<size_t>(scale);
-    if (digits.size() <= places) digits.insert(0, places + 1 - digits.size(), '0');
-    digits.insert(digits.size() - places, 1, '.');
-  }
-  return negative ? "-" + digits : digits;
 }
 
 arrow::Result<std::shared_ptr<Array>> DecimalToStored(const Array& array, const std::shared_ptr<DataType>& stored) {

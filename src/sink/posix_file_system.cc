@@ -1,14 +1,17 @@
 // FileSystem on the operating system.
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include <arrow/io/file.h>
 
@@ -50,6 +53,31 @@ int SyncRetrying(int fd) {
   } while (result != 0 && errno == EINTR);
   return result;
 }
+
+// While it lives, writing to a pipe without a reader is EPIPE and nothing else, in this thread.
+class SigpipeBlocked {
+ public:
+  SigpipeBlocked() {
+    sigemptyset(&sigpipe_);
+    sigaddset(&sigpipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &sigpipe_, &old_mask_);
+  }
+  SigpipeBlocked(const SigpipeBlocked&) = delete;
+  SigpipeBlocked& operator=(const SigpipeBlocked&) = delete;
+  ~SigpipeBlocked() {
+    const timespec at_once{0, 0};
+    if (!was_pending_) (void)sigtimedwait(&sigpipe_, nullptr, &at_once);
+    pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
+  }
+
+ private:
+  sigset_t sigpipe_;
+  sigset_t old_mask_;
+  bool was_pending_;
+};
 
 class PosixWritableFile : public WritableFile {
  public:
@@ -106,6 +134,8 @@ class PosixWritableFile : public WritableFile {
     // After a failure the content is unknown: a writer that goes on, in a destructor say, must not reach the file.
     ARROW_RETURN_NOT_OK(failure_);
     if (closed()) return Fail("write", EBADF);
+    if (bytes == 0) return arrow::Status::OK();
+    const SigpipeBlocked no_signal;
     while (bytes > 0) {
       const ssize_t written = write(fd_.get(), data, bytes);
       if (written < 0 && errno == EINTR) continue;
@@ -144,7 +174,8 @@ class Posix : public FileSystem {
       if (errno == ENOENT) return PathKind::kAbsent;
       return SystemError("look at", path, errno);
     }
-    return S_ISDIR(info.st_mode) ? PathKind::kDirectory : PathKind::kFile;
+    if (S_ISDIR(info.st_mode)) return PathKind::kDirectory;
+    return S_ISREG(info.st_mode) ? PathKind::kFile : PathKind::kOther;
   }
 
   arrow::Result<std::vector<std::string>> List(const std::string& directory) override {
@@ -239,6 +270,11 @@ class Posix : public FileSystem {
 FileSystem* PosixFileSystem() {
   static Posix files;
   return &files;
+}
+
+std::unique_ptr<WritableFile> StandardOutput() {
+  // A descriptor of its own, so that closing this one leaves the process its standard output.
+  return std::make_unique<PosixWritableFile>("standard output", fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), 0);
 }
 
 }  // namespace arrowcdc

@@ -1,0 +1,148 @@
+// See ipc_file_sink.h. Order: stream written and ended, file synced, manifest replaced; only then durable() moves.
+#include "ipc_file_sink.h"
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc {
+
+IpcFileSink::IpcFileSink(std::string path, const SinkOptions& options, FileSystem* files, SteadyClock clock)
+    : path_(std::move(path)),
+      manifest_path_(path_ + ".manifest.json"),
+      options_(options),
+      files_(files),
+      clock_(std::move(clock)) {}
+
+IpcFileSink::~IpcFileSink() {
+  if (out_ != nullptr) (void)out_->Abort();
+}
+
+arrow::Status IpcFileSink::Remember(arrow::Status status) {
+  status = StorageError("write", path_, status);
+  if (!status.ok() && failure_.ok()) failure_ = status;
+  return status;
+}
+
+arrow::Result<SinkState> IpcFileSink::Open(const StreamIdentity& stream) {
+  ARROW_RETURN_NOT_OK(Remember(OpenFile(stream)));
+  opened_ = true;
+  advanced_ = manifest_.position;
+  return SinkState{manifest_.position, {}};
+}
+
+arrow::Status IpcFileSink::OpenFile(const StreamIdentity& stream) {
+  ARROW_ASSIGN_OR_RAISE(PathKind kind, files_->Kind(manifest_path_));
+  if (kind == PathKind::kAbsent) ARROW_RETURN_NOT_OK(CheckNewFile());
+  ARROW_ASSIGN_OR_RAISE(lock_, files_->Lock(path_));
+  ARROW_ASSIGN_OR_RAISE(kind, files_->Kind(manifest_path_));
+  const bool is_new = kind == PathKind::kAbsent;
+  if (is_new) {
+    manifest_ = {"ipc", stream, {}, 0, false};
+  } else {
+    ARROW_ASSIGN_OR_RAISE(manifest_, LoadManifest(*files_, manifest_path_));
+    if (manifest_.sink != "ipc" || !manifest_.bytes) {
+      return MakeError(ErrorKind::kSink, manifest_path_ + " does not belong to a sink of kind ipc", path_,
+                       "give a new file");
+    }
+    ARROW_RETURN_NOT_OK(CheckSameStream(manifest_, stream, path_));
+    manifest_.stream = stream;
+  }
+  ARROW_ASSIGN_OR_RAISE(out_, files_->Append(path_, *manifest_.bytes));
+  if (manifest_.stream_open) {
+    ARROW_RETURN_NOT_OK(out_->Write(kEndOfStream.data(), static_cast<int64_t>(kEndOfStream.size())));
+  }
+  streams_ = std::make_unique<IpcStreams>(out_.get());
+  streams_->SetMark();
+  flushed_bytes_ = streams_->bytes();
+  // The file's entry and the cut; a manifest that a killed process renamed may not be stable yet either.
+  ARROW_RETURN_NOT_OK(out_->Sync());
+  ARROW_RETURN_NOT_OK(files_->SyncDirectory(ParentDirectory(path_)));
+  return is_new ? StoreManifest(*files_, manifest_path_, manifest_) : arrow::Status::OK();
+}
+
+arrow::Status IpcFileSink::CheckNewFile() {
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(path_));
+  if (kind == PathKind::kAbsent) return arrow::Status::OK();
+  if (kind != PathKind::kFile) {
+    return MakeError(ErrorKind::kSink, path_ + " is not a regular file", path_,
+                     "give the path of a new file, or ipc:- for a pipe");
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto file, files_->OpenForReading(path_));
+  ARROW_ASSIGN_OR_RAISE(const int64_t bytes, file->GetSize());
+  if (bytes == 0) return arrow::Status::OK();
+  return MakeError(ErrorKind::kSink,
+                   path_ + " is not empty and " + manifest_path_ + ", which would say up to where it is durable, is missing",
+                   path_, "give a new file, or bring the manifest back");
+}
+
+arrow::Status IpcFileSink::Write(const ChangeBatch& batch) {
+  ARROW_RETURN_NOT_OK(failure_);
+  if (batch.rows->num_rows() == 0) return arrow::Status::OK();
+  if (!has_pending_rows()) oldest_ = clock_();
+  rows_in_group_ = true;
+  return Remember(streams_->Write(batch));
+}
+
+arrow::Status IpcFileSink::Advance(const Position& position) {
+  ARROW_RETURN_NOT_OK(failure_);
+  if (!has_pending_rows() && SamePosition(advanced_, manifest_.position)) oldest_ = clock_();
+  if (!Before(position, advanced_)) advanced_ = position;
+  streams_->SetMark();
+  rows_in_groups_ |= rows_in_group_;
+  rows_in_group_ = false;
+  if (streams_->bytes() - flushed_bytes_ >= options_.roll_bytes) return Flush();
+  return arrow::Status::OK();
+}
+
+arrow::Status IpcFileSink::Flush() {
+  ARROW_RETURN_NOT_OK(failure_);
+  return Remember(FlushAll());
+}
+
+arrow::Status IpcFileSink::FlushAll() {
+  ARROW_RETURN_NOT_OK(streams_->EndStream());
+  if (streams_->bytes() != flushed_bytes_) {
+    ARROW_RETURN_NOT_OK(out_->Sync());
+    flushed_bytes_ = streams_->bytes();
+    oldest_ = clock_();
+  }
+  return StorePosition();
+}
+
+// The position of the last Advance with the length that belongs to it. Rows after it are in the file and not covered.
+arrow::Status IpcFileSink::StorePosition() {
+  // Without a position there is no group boundary to cut back to.
+  if (!advanced_) return arrow::Status::OK();
+  Manifest next = manifest_;
+  next.position = advanced_;
+  next.bytes = streams_->mark().bytes;
+  next.stream_open = streams_->mark().stream_open;
+  if (!SamePosition(next.position, manifest_.position) || next.bytes != manifest_.bytes ||
+      next.stream_open != manifest_.stream_open) {
+    ARROW_RETURN_NOT_OK(StoreManifest(*files_, manifest_path_, next));
+    manifest_ = std::move(next);
+  }
+  rows_in_groups_ = false;
+  return arrow::Status::OK();
+}
+
+arrow::Status IpcFileSink::Tick() {
+  ARROW_RETURN_NOT_OK(failure_);
+  const bool moved = rows_in_groups_ || !SamePosition(advanced_, manifest_.position);
+  if (!moved || clock_() - oldest_ < options_.roll_age) return arrow::Status::OK();
+  return Flush();
+}
+
+arrow::Status IpcFileSink::Close() {
+  arrow::Status status;
+  if (opened_ && failure_.ok()) {
+    status = Flush();
+    if (status.ok()) status = Remember(out_->Close());
+  }
+  opened_ = false;
+  streams_.reset();
+  if (out_ != nullptr) (void)out_->Abort();
+  lock_.reset();
+  return status;
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,60 @@
+// Sink "ipc:FILE": Arrow IPC streams appended to one file, and a manifest beside it with the length that is durable and the
+// position that belongs to it. At the next start the file is cut to that length, so every row is in it once.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "arrowcdc/sink.h"
+#include "file_system.h"
+#include "ipc_streams.h"
+#include "manifest.h"
+
+namespace arrowcdc {
+
+class IpcFileSink : public Sink {
+ public:
+  // `files` outlives the sink.
+  IpcFileSink(std::string path, const SinkOptions& options, FileSystem* files = PosixFileSystem(),
+              SteadyClock clock = std::chrono::steady_clock::now);
+  ~IpcFileSink() override;
+
+  bool keeps_data() const override { return true; }
+  arrow::Result<SinkState> Open(const StreamIdentity& stream) override;
+  arrow::Status Write(const ChangeBatch& batch) override;
+  arrow::Status Advance(const Position& position) override;
+  arrow::Status Flush() override;
+  arrow::Status Tick() override;
+  std::optional<Position> durable() const override { return manifest_.position; }
+  bool has_pending_rows() const override { return rows_in_group_ || rows_in_groups_; }
+  arrow::Status Close() override;
+
+ private:
+  arrow::Status OpenFile(const StreamIdentity& stream);
+  arrow::Status CheckNewFile();
+  arrow::Status FlushAll();
+  arrow::Status StorePosition();
+  arrow::Status Remember(arrow::Status status);
+
+  const std::string path_;
+  const std::string manifest_path_;
+  const SinkOptions options_;
+  FileSystem* const files_;
+  const SteadyClock clock_;
+
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<WritableFile> out_;
+  std::unique_ptr<IpcStreams> streams_;
+  Manifest manifest_;                                // as stored
+  std::optional<Position> advanced_;                 // last Advance, or the stored position
+  std::chrono::steady_clock::time_point oldest_;     // first row or Advance since the last flush
+  int64_t flushed_bytes_ = 0;
+  bool rows_in_group_ = false;    // accepted since the last Advance
+  bool rows_in_groups_ = false;   // accepted before it and not durable
+  arrow::Status failure_;
+  bool opened_ = false;
+};
+
+}  // namespace arrowcdc

@@ -1,0 +1,146 @@
+// The real file system: what is written is there, and errors say path, reason and remedy.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "file_system.h"
+#include "parquet_sink.h"
+#include "parquet_test_support.h"
+#include "sink_test_support.h"
+
+namespace arrowcdc::testing {
+namespace {
+
+class PosixFileSystemTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "arrowcdc-sink-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  std::string Path(const std::string& name) { return JoinPath(directory_, name); }
+
+  std::string directory_;
+  FileSystem& files_ = *PosixFileSystem();
+};
+
+TEST_F(PosixFileSystemTest, WritesSmallAndLarge) {
+  auto file = files_.Create(Path("f")).ValueOrDie();
+  const std::string large(300'000, 'x');
+  ASSERT_ARROW_OK(file->Write("ab", 2));
+  ASSERT_ARROW_OK(file->Write(large.data(), static_cast<int64_t>(large.size())));
+  ASSERT_ARROW_OK(file->Write("cd", 2));
+  EXPECT_EQ(file->Tell().ValueOrDie(), 300'004);
+  ASSERT_ARROW_OK(file->Sync());
+  ASSERT_ARROW_OK(file->Close());
+  EXPECT_EQ(ReadFile(files_, Path("f")).ValueOrDie(), "ab" + large + "cd");
+}
+
+TEST_F(PosixFileSystemTest, AppendCutsAndGoesOn) {
+  ASSERT_ARROW_OK(ReplaceFile(files_, Path("f"), "0123456789"));
+  EXPECT_FALSE(files_.Append(Path("f"), 11).ok());
+  EXPECT_FALSE(files_.Append(Path("absent"), 1).ok());
+  EXPECT_EQ(files_.Kind(Path("absent")).ValueOrDie(), PathKind::kAbsent);
+  auto file = files_.Append(Path("f"), 4).ValueOrDie();
+  ASSERT_ARROW_OK(file->Write("x", 1));
+  ASSERT_ARROW_OK(file->Close());
+  EXPECT_EQ(ReadFile(files_, Path("f")).ValueOrDie(), "0123x");
+  EXPECT_EQ(files_.List(directory_).ValueOrDie(), std::vector<std::string>{"f"});
+}
+
+TEST_F(PosixFileSystemTest, DirectoriesAreMadeAllTheWay) {
+  ASSERT_ARROW_OK(MakeDirectories(files_, Path("a/b//c/")));
+  ASSERT_ARROW_OK(MakeDirectories(files_, Path("a/b/c")));
+  EXPECT_EQ(files_.Kind(Path("a/b/c")).ValueOrDie(), PathKind::kDirectory);
+  ASSERT_ARROW_OK(ReplaceFile(files_, Path("f"), ""));
+  EXPECT_EQ(KindOf(MakeDirectories(files_, Path("f/g"))), ErrorKind::kSink);
+  EXPECT_EQ(ParentDirectory("a"), ".");
+  EXPECT_EQ(ParentDirectory("/a"), "/");
+  EXPECT_EQ(ParentDirectory("a/b//"), "a");
+  EXPECT_EQ(ParentDirectory("/"), "/");
+}
+
+TEST_F(PosixFileSystemTest, ErrorsSayPathReasonAndRemedy) {
+  const auto status = files_.Create(Path("no/such")).status();
+  EXPECT_EQ(KindOf(status), ErrorKind::kSink);
+  EXPECT_EQ(status.message(), "cannot create " + Path("no/such") + ": No such file or directory");
+  EXPECT_FALSE(GetErrorDetail(status)->remedy().empty());
+}
+
+TEST_F(PosixFileSystemTest, AFullDeviceIsSaidSo) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full";
+  auto file = files_.Create("/dev/full").ValueOrDie();
+  ASSERT_ARROW_OK(file->Write("x", 1));
+  const auto status = file->Sync();
+  EXPECT_NE(status.message().find("No space left on device"), std::string::npos) << status.message();
+  EXPECT_NE(GetErrorDetail(status)->remedy().find("free space"), std::string::npos);
+  // What failed once is not tried again: nobody knows what is in the file.
+  EXPECT_FALSE(file->Write(std::string(1 << 20, 'x')).ok());
+  EXPECT_FALSE(file->Sync().ok());
+}
+
+TEST_F(PosixFileSystemTest, ALockIsHeldOnce) {
+  auto lock = files_.Lock(Path("lock")).ValueOrDie();
+  const auto second = files_.Lock(Path("lock"));
+  EXPECT_EQ(KindOf(second.status()), ErrorKind::kSink);
+  EXPECT_NE(second.status().message().find("another process"), std::string::npos);
+  lock.reset();
+  EXPECT_TRUE(files_.Lock(Path("lock")).ok());
+}
+
+TEST_F(PosixFileSystemTest, AReaderThatHasGoneIsAnErrorAndNoSignal) {
+  ASSERT_EQ(std::signal(SIGPIPE, SIG_DFL) == SIG_ERR, false);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const int old_stdout = dup(STDOUT_FILENO);
+  std::fflush(stdout);
+  dup2(ends[1], STDOUT_FILENO);
+  auto out = StandardOutput();
+  dup2(old_stdout, STDOUT_FILENO);
+  close(ends[0]);
+  close(ends[1]);
+  close(old_stdout);
+  ASSERT_ARROW_OK(out->Write("x", 1));
+  const auto status = out->Flush();
+  EXPECT_EQ(KindOf(status), ErrorKind::kSink);
+  EXPECT_NE(status.message().find("standard output"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("Broken pipe"), std::string::npos) << status.message();
+}
+
+TEST_F(PosixFileSystemTest, TheParquetSinkOnRealFiles) {
+  const auto table = MakeTable({"public", "a/b"}, {arrow::field("id", arrow::int64())});
+  const std::string target = Path("new/place");
+  {
+    ParquetSink sink(target, {});
+    ASSERT_ARROW_OK(sink.Open(TestStream()).status());
+    ASSERT_ARROW_OK(sink.Write(MakeBatch(table, {{{1, 1, 0}, 0, {}}, {{1, 2, 0}, 0, {}}}, {Ids({7, 8})})));
+    ASSERT_ARROW_OK(sink.Advance(At(5)));
+    ParquetSink second(target, {});
+    EXPECT_EQ(KindOf(second.Open(TestStream()).status()), ErrorKind::kSink);
+    ASSERT_ARROW_OK(sink.Close());
+  }
+  const std::string path = JoinPath(target, "public.a%2Fb/0000000000000001-0000000000000002-00000.parquet");
+  EXPECT_EQ(ReadParquet(files_, path)->num_rows(), 2);
+  ParquetSink again(target, {});
+  const auto state = again.Open(TestStream()).ValueOrDie();
+  EXPECT_EQ(state.position->order, 5u);
+  EXPECT_EQ(state.last_rows.at({"public", "a/b"}), (RowPosition{1, 2, 0}));
+}
+
+TEST_F(PosixFileSystemTest, ADirectoryThatCannotBeWritten) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  ASSERT_EQ(chmod(directory_.c_str(), 0500), 0);
+  const auto status = ParquetSink(Path("d"), {}).Open(TestStream()).status();
+  EXPECT_NE(status.message().find("Permission denied"), std::string::npos) << status.message();
+  ASSERT_EQ(chmod(directory_.c_str(), 0700), 0);
+}
+
+}  // namespace
+}  // namespace arrowcdc::testing
