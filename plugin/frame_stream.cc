@@ -26,7 +26,10 @@ void ShrinkOutput(LogicalDecodingContext* decoding) {
 }  // namespace
 
 FrameStream::FrameStream(Session* session, uint64_t payload_bytes)
-    : session_(session), left_(payload_bytes), message_left_(0) {
+    : session_(session), left_(payload_bytes), message_left_(0), write_location_(InvalidXLogRecPtr) {
+  uint16_t flags;
+  memcpy(&flags, session->header.data + offsetof(format::FrameHeader, flags), sizeof(flags));
+  group_end_ = (flags & format::kFlagGroupEnd) != 0;
   BeginMessage();
 }
 
@@ -40,6 +43,14 @@ void FrameStream::BeginMessage() {
     flags |= format::kFlagMore;
     memcpy(header->data + offsetof(format::FrameHeader, flags), &flags, sizeof(flags));
   }
+  // Clients that know nothing of groups acknowledge the position of any message. Only the last one of a group may
+  // carry the end of the commit record: with its start the transaction comes again after a restart.
+  LogicalDecodingContext* const decoding = session_->decoding;
+  write_location_ = decoding->write_location;
+  const bool last_message = group_end_ && left_ <= room;
+  if (!last_message && decoding->write_location > session_->transaction.commit_lsn) {
+    decoding->write_location = session_->transaction.commit_lsn;
+  }
   OutputPluginPrepareWrite(session_->decoding, true);
   enlargeStringInfo(session_->decoding->out, static_cast<int>(header->size + message_left_));
   Put(header->data, header->size);
@@ -47,6 +58,7 @@ void FrameStream::BeginMessage() {
 
 void FrameStream::SendMessage() {
   OutputPluginWrite(session_->decoding, true);
+  session_->decoding->write_location = write_location_;
   ShrinkOutput(session_->decoding);
 }
 
