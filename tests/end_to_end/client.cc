@@ -31,7 +31,10 @@ arrow::Status CompareReplay(const PrivateServer& server, const std::filesystem::
   SubprocessOptions options;
   options.argv = {ARROWCDC_PYTHON, ARROWCDC_COMPARE, "--parquet", files, "--conninfo", server.conninfo(), "--tables"};
   options.argv.insert(options.argv.end(), tables.begin(), tables.end());
-  return RunProgram(std::move(options), std::chrono::minutes(5)).status();
+  ARROW_ASSIGN_OR_RAISE(auto program, Subprocess::Start(std::move(options)));
+  ARROW_ASSIGN_OR_RAISE(const ExitState ended, program->Wait(std::chrono::minutes(5)));
+  if (ended.ok()) return arrow::Status::OK();
+  return arrow::Status::Invalid("the files are not what the tables are\n", program->output(), program->error());
 }
 
 TemporaryDirectory::TemporaryDirectory() {

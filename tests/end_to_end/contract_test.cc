@@ -184,7 +184,7 @@ TEST_F(ContractTest, FastShutdownIsNotHeldUp) {
 
 TEST_F(ContractTest, ASlowReaderSlowsTheServerAndNothingElse) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
-  ARROWCDC_ASSERT_OK(server_->Set("wal_sender_timeout", "'3s'"));
+  ARROWCDC_ASSERT_OK(server_->Set("wal_sender_timeout", "3s"));
   ARROWCDC_ASSERT_OK(server_->Reload());
   SubprocessOptions options = Stream("ipc:-", {"--buffer", "1MiB", "--until", "now"});
   options.output_pipe = true;  // nobody reads it for now

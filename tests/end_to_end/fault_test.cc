@@ -29,7 +29,7 @@ class FaultTest : public ::testing::Test {
     std::printf("seed %llu\n", static_cast<unsigned long long>(Seed()));
     PrivateServerOptions options;
     // Small, so that transactions spill and come in several frames.
-    options.settings = {{"logical_decoding_work_mem", "'64kB'"}, {"wal_sender_timeout", "'10s'"}};
+    options.settings = {{"logical_decoding_work_mem", "64kB"}, {"wal_sender_timeout", "10s"}};
     ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, PrivateServer::Create(options));
     ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
     ARROWCDC_ASSERT_OK(CreateWorkloadTables(*sql_));
