@@ -189,6 +189,22 @@ TEST_F(Changes, WhatPublicationsSend) {
                      "delete inserts(2)"}));
 }
 
+TEST_F(Changes, GeneratedColumnsFrom18On) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto version, connection->Scalar("SHOW server_version_num"));
+  if (std::stoi(version) < 180000) GTEST_SKIP() << "publish_generated_columns came with 18";
+  Prepare(
+      "CREATE TABLE t (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id * 2) STORED,"
+      " v int GENERATED ALWAYS AS (id * 3) VIRTUAL);"
+      "CREATE PUBLICATION p FOR TABLE t WITH (publish_generated_columns = stored); CREATE PUBLICATION q FOR "
+      "TABLE t;"
+      "CREATE PUBLICATION l FOR TABLE t (id, s)");
+  Sql("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(Lines(), Strings{"insert t(1, 2)"});
+  EXPECT_EQ(Lines({{"publication_names", "q"}}), Strings{"insert t(1)"});
+  EXPECT_EQ(Lines({{"publication_names", "l,p"}}), Strings{"insert t(1, 2)"});
+}
+
 TEST_F(Changes, MembershipIsThatOfTheMoment) {
   Prepare(
       "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE PUBLICATION p FOR "

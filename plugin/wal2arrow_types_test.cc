@@ -156,9 +156,15 @@ std::vector<TypeCase> ScalarCases() {
         {"'[[], {}, [[1]]]'", "\"[[], {}, [[1]]]\""},
         {"'\"scalar\"'", "\"\\\"scalar\\\"\""},
         {"'1e3'", "\"1000\""}}},
+  };
+}
+
+std::vector<TypeCase> XmlCases() {
+  return {
       {"xml",
        arrow::utf8(),
        {{"'<a>1</a>'", "\"<a>1</a>\""}, {"'<?xml version=\"1.0\" encoding=\"utf-8\"?><b/>'", "\"<b/>\""}}},
+      {"xml[]", arrow::list(arrow::utf8()), {{"'{<a/>,NULL}'", "[\"<a/>\", null]"}}},
   };
 }
 
@@ -318,6 +324,12 @@ TEST_F(Types, NumericWithNegativeScale) {
         << i;
   }
   EXPECT_TRUE(column.IsNull(4));
+}
+
+TEST_F(Types, Xml) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect());
+  if (!connection->Query("SELECT '<a/>'::xml").ok()) GTEST_SKIP() << "the server is built without libxml";
+  Check(XmlCases());
 }
 
 TEST_F(Types, Arrays) { Check(ArrayCases()); }
