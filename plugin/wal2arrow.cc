@@ -75,6 +75,14 @@ bool IsPublished(const RelationEntry* entry, ReorderBufferChangeType action) {
   }
 }
 
+// One giant value must not stay in memory for the rest of the session.
+void ShrinkScratch(Session* session) {
+  constexpr size_t kScratchBytesKept = 1 << 20;
+  if (session->scratch.capacity <= kScratchBytesKept) return;
+  pfree(session->scratch.data);
+  session->scratch = Buffer{};
+}
+
 extern "C" {
 
 void OnStartup(LogicalDecodingContext* decoding, OutputPluginOptions* options, bool is_init) {
@@ -154,6 +162,7 @@ void OnCommit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPt
   session->skipped_changes = 0;
   const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
   EndTransaction(session, txn->end_lsn);
+  ShrinkScratch(session);
   MemoryContextSwitchTo(previous);
   MemoryContextReset(session->change_cxt);
 }
