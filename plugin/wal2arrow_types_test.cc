@@ -7,6 +7,7 @@
 
 #include "plugin/test_stream.h"
 #include "tests/support/assert_ok.h"
+#include "tests/support/seed.h"
 
 namespace arrowcdc::test {
 namespace {
@@ -379,6 +380,54 @@ TEST_F(Types, UnconstrainedNumericByOption) {
   EXPECT_EQ(Lines({{"numeric", "decimal(8,3)"}}),
             (std::vector<string>{"insert t(1.500)", "insert t(-0.125)", "insert t(!)", "insert t(!)",
                                  "insert t(!)", "insert t(!)"}));
+}
+
+// Random numbers and documents; the server's own text is the oracle.
+TEST_F(Types, RandomNumericAndJsonb) {
+  const double seed = static_cast<double>(Seed() % 1000000) / 1000000;
+  SCOPED_TRACE("ARROWCDC_TEST_SEED=" + std::to_string(Seed()) + " replays it");
+  Prepare(
+      "CREATE TABLE t (a numeric, b numeric(38,10), c numeric(76,30), j jsonb, id int); CREATE PUBLICATION p "
+      "FOR "
+      "TABLE t");
+  Sql("SELECT setseed(" + std::to_string(seed) + ");" + R"(
+      CREATE FUNCTION digits(n int) RETURNS text LANGUAGE sql VOLATILE AS
+        $$SELECT coalesce(string_agg(substr('00000123456789', 1 + (random() * 13)::int, 1), ''), '')
+          FROM generate_series(1, n)$$;
+      CREATE FUNCTION number(before int, behind int) RETURNS numeric LANGUAGE sql VOLATILE AS
+        $$SELECT (CASE WHEN random() < 0.5 THEN '-' ELSE '' END || '0' || digits((random() * before)::int) || '.' || '0'
+                  || digits((random() * (behind - 1))::int))::numeric$$;
+      CREATE FUNCTION letters(n int) RETURNS text LANGUAGE sql VOLATILE AS
+        $$SELECT coalesce(string_agg(chr((ARRAY[1, 8, 9, 10, 12, 13, 31, 34, 47, 92, 97, 127, 233, 8364, 128512])
+                                           [1 + (random() * 14)::int]), ''), '') FROM generate_series(1, n)$$;
+      INSERT INTO t SELECT number(80, 60), number(28, 10), number(46, 30),
+        jsonb_build_object(letters((random() * 6)::int), jsonb_build_array(number(20, 20), letters((random() * 9)::int),
+          random() < 0.5, NULL, jsonb_build_array(), jsonb_build_object('k', letters(3), letters(2), number(3, 3)))), i
+        FROM generate_series(1, 3000) i)");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect(database()));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto expected,
+                                connection->Query("SELECT a, b, c, j FROM t ORDER BY id"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto events, Peek());
+  size_t at = 0;
+  for (const Event& event : events) {
+    const auto& rows = *std::get<ChangeBatch>(event).rows;
+    const auto& text = static_cast<const arrow::StringArray&>(*rows.column(0));
+    const auto& small = static_cast<const arrow::Decimal128Array&>(*rows.column(1));
+    const auto& large = static_cast<const arrow::Decimal256Array&>(*rows.column(2));
+    const auto& json = static_cast<const arrow::StringArray&>(
+        *static_cast<const arrow::ExtensionArray&>(*rows.column(3)).storage());
+    for (int64_t row = 0; row < rows.num_rows(); ++row, ++at) {
+      ASSERT_LT(at, expected.size());
+      EXPECT_EQ(text.GetView(row), *expected[at][0]);
+      EXPECT_EQ(arrow::Decimal128(small.GetValue(row)),
+                arrow::Decimal128::FromString(*expected[at][1]).ValueOrDie());
+      EXPECT_EQ(arrow::Decimal256(large.GetValue(row)),
+                arrow::Decimal256::FromString(*expected[at][2]).ValueOrDie());
+      EXPECT_EQ(json.GetView(row), *expected[at][3]);
+      EXPECT_FALSE(text.IsNull(row) || small.IsNull(row) || large.IsNull(row) || json.IsNull(row));
+    }
+  }
+  EXPECT_EQ(at, expected.size());
 }
 
 // A null element of an array, a value larger than a page, and a value taken back in the middle of a batch
