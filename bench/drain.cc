@@ -1,0 +1,156 @@
+#include "bench/drain.h"
+
+#include <endian.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+
+#include "arrowcdc/position.h"
+#include "bench/drain_source.h"
+#include "bench/message_reader.h"
+#include "bench/process_stats.h"
+#include "bench/replication_client.h"
+#include "bench/stopwatch.h"
+#include "tests/support/private_server.h"
+#include "tests/support/sql_connection.h"
+
+extern char** environ;
+
+namespace arrowcdc::bench {
+namespace {
+
+using Hold = std::function<void(const DrainResult&)>;
+
+arrow::Result<DrainResult> DrainStream(const DrainTask& task, const Started& started, const Hold& hold) {
+  const auto reader = MakeMessageReader(task.contender->reader, *task.table);
+  ARROW_ASSIGN_OR_RAISE(auto client, ReplicationClient::Connect(task.conninfo));
+  DrainResult result;
+  const Stopwatch stopwatch;
+  ARROW_RETURN_NOT_OK(client->Start(task.slot, task.contender->options));
+  started(client->server_process());
+  while (!reader->at_commit() || reader->rows() < task.rows_expected) {
+    ARROW_ASSIGN_OR_RAISE(const std::string_view message, client->Next());
+    ARROW_RETURN_NOT_OK(reader->Read(message));
+    if (task.keep_latencies && reader->at_commit()) {
+      result.latencies_us.push_back(NowMicroseconds() - reader->commit_time());
+    }
+  }
+  ARROW_RETURN_NOT_OK(reader->Finish());
+  stopwatch.Stop(&result);
+  result.rows = reader->rows();
+  result.transactions = reader->transactions();
+  result.frames = client->messages();
+  result.wire_bytes = client->wire_bytes();
+  ARROW_RETURN_NOT_OK(client->Acknowledge(task.end_lsn));
+  hold(result);
+  return result;
+}
+
+// pg_recvlogical cannot count rows. That it got all is seen in its slot, which it confirms up to --endpos before it ends.
+arrow::Result<DrainResult> DrainRecvlogical(const DrainTask& task, const Started& started, const Hold& hold) {
+  ARROW_ASSIGN_OR_RAISE(const auto program, test::ServerProgram("pg_recvlogical"));
+  std::vector<std::string> arguments = {program.string(), "--dbname=" + task.conninfo, "--slot=" + task.slot, "--start", "--no-loop",
+                                        "--file=/dev/null", "--endpos=" + FormatLsn(task.end_lsn)};
+  for (const auto& [name, value] : task.contender->options) arguments.push_back("--option=" + name + "=" + value);
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+
+  DrainResult result;
+  const Stopwatch stopwatch;
+  pid_t child = 0;
+  const int error = posix_spawn(&child, argv[0], nullptr, nullptr, argv.data(), environ);
+  if (error != 0) return arrow::Status::IOError(argv[0], ": ", std::strerror(error));
+  started(0);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  stopwatch.Stop(&result);
+  result.client_cpu_s = OwnChildrenCpuSeconds();
+  result.client_peak_bytes = -1;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return arrow::Status::IOError("pg_recvlogical failed");
+
+  ARROW_ASSIGN_OR_RAISE(auto connection, test::SqlConnection::Connect(task.conninfo));
+  ARROW_ASSIGN_OR_RAISE(const std::string confirmed,
+                        connection->Scalar("SELECT confirmed_flush_lsn >= '" + FormatLsn(task.end_lsn) +
+                                           "' FROM pg_replication_slots WHERE slot_name = '" + task.slot + "'"));
+  if (confirmed == "t") {
+    result.rows = task.rows_expected;
+    result.transactions = task.transactions;
+  }
+  hold(result);
+  return result;
+}
+
+// One statement on an ordinary connection; the server hands over nothing but the last row.
+arrow::Result<DrainResult> DrainPeek(const DrainTask& task, const Started& started, const Hold& hold) {
+  ARROW_ASSIGN_OR_RAISE(auto connection, test::SqlConnection::Connect(task.conninfo));
+  started(connection->backend_pid());
+  DrainResult result;
+  const Stopwatch stopwatch;
+  ARROW_ASSIGN_OR_RAISE(const std::string message,
+                        connection->Scalar("SELECT encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes('" + task.slot +
+                                           "', NULL, NULL) OFFSET " + std::to_string(task.transactions - 1) + " LIMIT 1"));
+  stopwatch.Stop(&result);
+  result.rows = std::strtoll(message.substr(0, 16).c_str(), nullptr, 16);
+  result.transactions = task.transactions;
+  hold(result);
+  return result;
+}
+
+arrow::Result<DrainResult> DrainCopy(const DrainTask& task, const Started& started, const Hold& hold) {
+  ARROW_ASSIGN_OR_RAISE(auto connection, test::SqlConnection::Connect(task.conninfo));
+  PGconn* raw = connection->raw();
+  started(connection->backend_pid());
+  DrainResult result;
+  result.wire_bytes = 0;
+  const Stopwatch stopwatch;
+  const auto failure = [&] { return arrow::Status::IOError("COPY: ", PQerrorMessage(raw)); };
+  PGresult* answer = PQexec(raw, ("COPY (SELECT * FROM " + task.table->name + ") TO STDOUT (FORMAT binary)").c_str());
+  const bool copying = PQresultStatus(answer) == PGRES_COPY_OUT;
+  PQclear(answer);
+  if (!copying) return failure();
+  char* buffer = nullptr;
+  int size = 0;
+  while ((size = PQgetCopyData(raw, &buffer, 0)) > 0) {
+    result.wire_bytes += size + 5;
+    ++result.frames;
+    PQfreemem(buffer);
+  }
+  answer = PQgetResult(raw);
+  const bool complete = size == -1 && PQresultStatus(answer) == PGRES_COMMAND_OK;
+  const int64_t reported = std::atoll(PQcmdTuples(answer));
+  PQclear(answer);
+  if (!complete) return failure();
+  stopwatch.Stop(&result);
+  // One message a row, the file header with the first; the trailer is a message of its own.
+  result.rows = result.frames - 1 == reported ? reported : 0;
+  hold(result);
+  return result;
+}
+
+}  // namespace
+
+arrow::Result<DrainResult> Drain(const DrainTask& task, const Started& started, const Hold& hold) {
+  switch (task.contender->reader) {
+    case Reader::kRecvlogical:
+      return DrainRecvlogical(task, started, hold);
+    case Reader::kSqlPeek:
+      return DrainPeek(task, started, hold);
+    case Reader::kCopy:
+      return DrainCopy(task, started, hold);
+    case Reader::kSource:
+      return DrainSource(task, started, hold);
+    case Reader::kPipeline:
+      return DrainPipeline(task, started, hold);
+    case Reader::kAbsent:
+      return arrow::Status::NotImplemented(task.contender->absent);
+    default:
+      return DrainStream(task, started, hold);
+  }
+}
+
+}  // namespace arrowcdc::bench

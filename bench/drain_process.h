@@ -1,0 +1,41 @@
+// A drain in a process of its own, so that its memory and CPU time are its own. Both sides are here: the parent's, and what
+// the child runs. Child's stdout: "started PID", then one line of JSON; it keeps its connection until its stdin ends.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include <arrow/result.h>
+
+#include "bench/drain.h"
+#include "bench/process_stats.h"
+#include "tests/support/sql_connection.h"
+#include "tests/support/subprocess.h"
+
+namespace arrowcdc::bench {
+
+struct MeasuredDrain {
+  DrainResult client;
+  double server_cpu_s = 0;           // of the process that serves the drain, from its start
+  int64_t server_peak_bytes = 0;     // its anonymous memory
+};
+
+class DrainProcess {
+ public:
+  // Returns when the stream has begun. `control`: finds the server process of a slot.
+  static arrow::Result<std::unique_ptr<DrainProcess>> Start(const DrainTask& task, test::SqlConnection* control);
+  // Waits for the last row. Errors: the child's own, or IOError when `limit` has passed; the child is dead then.
+  arrow::Result<MeasuredDrain> Finish(std::chrono::seconds limit);
+
+ private:
+  arrow::Result<std::string> ReadLine(std::chrono::seconds limit);
+
+  std::unique_ptr<test::Subprocess> child_;
+  std::unique_ptr<ProcessSampler> sampler_;
+  std::string pending_;  // read from the child, not yet a line
+};
+
+// The child's side: what `arrowcdc_bench drain` does. Returns the exit code.
+int RunDrainChild(const DrainTask& task);
+
+}  // namespace arrowcdc::bench

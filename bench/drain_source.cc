@@ -1,0 +1,151 @@
+#include "bench/drain_source.h"
+
+#ifdef ARROWCDC_BENCH_SOURCE
+
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+#include <arrow/array.h>
+
+#include "arrowcdc/pipeline.h"
+#include "arrowcdc/source.h"
+#include "bench/stopwatch.h"
+
+namespace arrowcdc::bench {
+namespace {
+
+SourceOptions OptionsOf(const DrainTask& task) {
+  SourceOptions options;
+  options.conninfo = task.conninfo;
+  options.slot = task.slot;
+  options.publications = {kPublication};
+  return options;
+}
+
+const arrow::Array& MetadataArray(const ChangeBatch& batch, MetadataColumn column) {
+  return *batch.rows->column(batch.table->column_count + static_cast<int>(column));
+}
+
+// Rows, not counting the old side of updates.
+int64_t CountChanges(const ChangeBatch& batch) {
+  constexpr int8_t kUpdateBefore = 1;
+  const auto& operations = static_cast<const arrow::DictionaryArray&>(MetadataArray(batch, MetadataColumn::kOp));
+  const int8_t* codes = static_cast<const arrow::Int8Array&>(*operations.indices()).raw_values();
+  int64_t changes = 0;
+  for (int64_t row = 0; row < batch.rows->num_rows(); ++row) changes += codes[row] != kUpdateBefore;
+  return changes;
+}
+
+// One latency for each transaction of the batch.
+void KeepLatencies(const ChangeBatch& batch, DrainResult* result) {
+  const int64_t now = NowMicroseconds();
+  const auto& lsns = static_cast<const arrow::UInt64Array&>(MetadataArray(batch, MetadataColumn::kCommitLsn));
+  const auto& times = static_cast<const arrow::TimestampArray&>(MetadataArray(batch, MetadataColumn::kCommitTs));
+  for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
+    if (row == 0 || lsns.Value(row) != lsns.Value(row - 1)) result->latencies_us.push_back(now - times.Value(row));
+  }
+}
+
+// Counts what the pipeline hands on; everything else is the sink's.
+class CountingSink : public Sink {
+ public:
+  explicit CountingSink(std::unique_ptr<Sink> sink) : sink_(std::move(sink)) {}
+  bool keeps_data() const override { return sink_->keeps_data(); }
+  arrow::Result<SinkState> Open(const StreamIdentity& stream) override { return sink_->Open(stream); }
+  arrow::Status Write(const ChangeBatch& batch) override {
+    changes_ += CountChanges(batch);
+    ++batches_;
+    return sink_->Write(batch);
+  }
+  arrow::Status Advance(const Position& position) override { return sink_->Advance(position); }
+  arrow::Status Flush() override { return sink_->Flush(); }
+  arrow::Status Tick() override { return sink_->Tick(); }
+  std::optional<Position> durable() const override { return sink_->durable(); }
+  bool has_pending_rows() const override { return sink_->has_pending_rows(); }
+  arrow::Status Close() override { return sink_->Close(); }
+
+  int64_t changes() const { return changes_; }
+  int64_t batches() const { return batches_; }
+
+ private:
+  std::unique_ptr<Sink> sink_;
+  int64_t changes_ = 0;
+  int64_t batches_ = 0;
+};
+
+struct StartObserver : PipelineObserver {
+  explicit StartObserver(const Started& given) : started(given) {}
+  void OnConnected(const SourceInfo&, uint64_t) override { started(0); }
+  const Started& started;
+};
+
+}  // namespace
+
+arrow::Result<DrainResult> DrainSource(const DrainTask& task, const Started& started,
+                                       const std::function<void(const DrainResult&)>& hold) {
+  ARROW_ASSIGN_OR_RAISE(auto source, MakePostgresSource(OptionsOf(task)));
+  ARROW_RETURN_NOT_OK(source->Connect());
+  DrainResult result;
+  const Stopwatch stopwatch;
+  ARROW_RETURN_NOT_OK(source->Start(0));
+  started(0);
+  bool group_ended = false;
+  while (result.rows < task.rows_expected || !group_ended) {
+    ARROW_ASSIGN_OR_RAISE(auto event, source->Next(std::chrono::seconds(1)));
+    if (!event) continue;
+    if (const auto* progress = std::get_if<ProgressEvent>(&*event)) group_ended = progress->group.group_end;
+    const auto* batch = std::get_if<ChangeBatch>(&*event);
+    if (batch == nullptr) continue;
+    result.rows += CountChanges(*batch);
+    ++result.frames;
+    group_ended = batch->group.group_end;
+    if (task.keep_latencies) KeepLatencies(*batch, &result);
+  }
+  stopwatch.Stop(&result);
+  result.transactions = task.transactions;
+  result.wire_bytes = static_cast<int64_t>(source->stats().received_bytes);
+  source->Acknowledge(task.end_lsn);
+  hold(result);
+  ARROW_RETURN_NOT_OK(source->Stop());
+  return result;
+}
+
+arrow::Result<DrainResult> DrainPipeline(const DrainTask& task, const Started& started,
+                                         const std::function<void(const DrainResult&)>& hold) {
+  ARROW_ASSIGN_OR_RAISE(auto sink, MakeSink("parquet:" + task.sink_directory, SinkOptions{}));
+  CountingSink counting(std::move(sink));
+  ARROW_ASSIGN_OR_RAISE(auto source, MakePostgresSource(OptionsOf(task)));
+  PipelineOptions options;
+  options.until_lsn = task.end_lsn;
+  StartObserver observer(started);
+  const std::atomic<bool> stop{false};
+  DrainResult result;
+  const Stopwatch stopwatch;
+  ARROW_ASSIGN_OR_RAISE(const PipelineStats stats, RunPipeline(*source, counting, options, nullptr, observer, stop));
+  stopwatch.Stop(&result);
+  result.rows = counting.changes();
+  result.frames = counting.batches();
+  result.transactions = task.transactions;
+  result.wire_bytes = static_cast<int64_t>(stats.received_bytes);
+  hold(result);
+  return result;
+}
+
+}  // namespace arrowcdc::bench
+
+#else
+
+namespace arrowcdc::bench {
+
+arrow::Result<DrainResult> DrainSource(const DrainTask&, const Started&, const std::function<void(const DrainResult&)>&) {
+  return arrow::Status::NotImplemented("built without the client library");
+}
+
+arrow::Result<DrainResult> DrainPipeline(const DrainTask&, const Started&, const std::function<void(const DrainResult&)>&) {
+  return arrow::Status::NotImplemented("built without the client library");
+}
+
+}  // namespace arrowcdc::bench
+
+#endif

@@ -1,0 +1,14 @@
+// The results as tables for people.
+#pragma once
+
+#include <string>
+
+#include "bench/results.h"
+
+namespace arrowcdc::bench {
+
+void PrintBacklog(const Results& results, const std::string& workload);
+void PrintPaced(const Results& results, const std::string& workload);
+void PrintTpcb(const Results& results, const std::string& workload);
+
+}  // namespace arrowcdc::bench

@@ -1,0 +1,36 @@
+#include "bench/runner.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace arrowcdc::bench {
+namespace {
+
+bool Has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+bool RunOptions::WantsWorkload(const std::string& name) const { return workloads.empty() || Has(workloads, name); }
+bool RunOptions::WantsContender(const std::string& name) const { return contenders.empty() || Has(contenders, name); }
+
+std::string ReasonToSkip(const RunOptions& options, const Contender& contender, const std::vector<std::string>& participants) {
+  if (!Has(participants, contender.name)) return "not a contender of this workload";
+  if (contender.reader == Reader::kAbsent) return contender.absent;
+  if (!options.WantsContender(contender.name)) return "left out of this run";
+  return "";
+}
+
+std::vector<const Contender*> OrderOfRound(const std::vector<const Contender*>& contenders, int round) {
+  std::vector<const Contender*> order = contenders;
+  if (!order.empty()) std::rotate(order.begin(), order.begin() + round % static_cast<int>(order.size()), order.end());
+  return order;
+}
+
+void Say(const std::string& line) {
+  std::fprintf(stderr, "bench: %s\n", line.c_str());
+  std::fflush(stderr);
+}
+
+}  // namespace arrowcdc::bench

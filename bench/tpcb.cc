@@ -1,0 +1,129 @@
+// TPC-B at 60 % of what the server can do: how much processor time reading its changes adds.
+#include <chrono>
+#include <cstdio>
+
+#include "bench/drain_process.h"
+#include "bench/process_stats.h"
+#include "bench/runner.h"
+
+namespace arrowcdc::bench {
+namespace {
+
+constexpr int kClients = 4;
+constexpr int kChangesPerTransaction = 4;  // three updates and an insert
+constexpr double kShareOfMaximum = 0.6;
+constexpr char kSlot[] = "bench_tpcb";
+constexpr char kNobody[] = "no_consumer";
+constexpr char kMetric[] = "server_cpu_s_per_m_rows";           // added to what the server takes without a reader
+constexpr char kWalsenderMetric[] = "walsender_cpu_s_per_m_rows";  // the reader's own server process
+
+struct Load {
+  int rate = 0;
+  int per_client = 0;
+  int64_t transactions() const { return static_cast<int64_t>(per_client) * kClients; }
+  double changes() const { return static_cast<double>(transactions()) * kChangesPerTransaction; }
+};
+
+std::vector<std::string> PgbenchArguments() {
+  return {"--client=" + std::to_string(kClients), "--jobs=1", "--protocol=prepared", "--builtin=tpcb-like"};
+}
+
+// Transactions a second without a limit.
+arrow::Result<double> MeasureMaximum(const Run& run, int seconds) {
+  auto arguments = PgbenchArguments();
+  arguments.push_back("--time=" + std::to_string(seconds));
+  ARROW_ASSIGN_OR_RAISE(const std::string output, run.server.Pgbench(arguments));
+  const size_t at = output.find("tps = ");
+  if (at == std::string::npos) return arrow::Status::IOError("pgbench did not say its rate");
+  return std::atof(output.c_str() + at + 6);
+}
+
+// Server CPU seconds of one paced run, with a reader (or none).
+struct Cost {
+  double server_s = 0;
+  double walsender_s = 0;
+  int64_t rows = 0;
+};
+arrow::Result<Cost> MeasureOnce(const Run& run, const Load& load, const Contender* reader) {
+  ARROW_RETURN_NOT_OK(run.server.Settle().status());
+  std::unique_ptr<DrainProcess> process;
+  if (reader != nullptr) {
+    const DrainTask task{.contender = reader,
+                         .table = FindTable("latency"),
+                         .conninfo = run.server.conninfo(false),
+                         .slot = kSlot,
+                         .rows_expected = load.transactions() * kChangesPerTransaction,
+                         .transactions = load.transactions()};
+    ARROW_RETURN_NOT_OK(run.server.MakeSlot(kSlot, reader->plugin));
+    ARROW_ASSIGN_OR_RAISE(process, DrainProcess::Start(task, &run.server.sql()));
+  }
+  auto arguments = PgbenchArguments();
+  arguments.push_back("--rate=" + std::to_string(load.rate));
+  arguments.push_back("--transactions=" + std::to_string(load.per_client));
+  const double before = ServerCpuSeconds(run.server.postmaster());
+  ARROW_RETURN_NOT_OK(run.server.Pgbench(arguments).status());
+  Cost cost;
+  if (process != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(const MeasuredDrain drain, process->Finish(std::chrono::seconds(60)));
+    cost.walsender_s = drain.server_cpu_s;
+    cost.rows = drain.client.rows;
+    ARROW_RETURN_NOT_OK(run.server.DropSlot(kSlot));
+  }
+  cost.server_s = ServerCpuSeconds(run.server.postmaster()) - before;
+  return cost;
+}
+
+arrow::Status MeasureRound(const Run& run, const TpcbWorkload& workload, const Load& load,
+                           const std::vector<const Contender*>& contenders, int round) {
+  ARROW_ASSIGN_OR_RAISE(const Cost alone, MeasureOnce(run, load, nullptr));
+  const double m_rows = load.changes() * 1e-6;
+  run.results.Add(workload.name, kNobody, "server_cpu_s_per_m_rows", round, alone.server_s / m_rows);
+  for (const Contender* contender : OrderOfRound(contenders, round)) {
+    const auto add = [&](const char* metric, double value) { run.results.Add(workload.name, contender->name, metric, round, value); };
+    const auto cost = MeasureOnce(run, load, contender);
+    if (!cost.ok()) {
+      for (const char* metric : {kMetric, kWalsenderMetric}) {
+        run.results.SetAbsent(workload.name, contender->name, metric, cost.status().message());
+      }
+      Say(workload.name + ", " + contender->name + ": " + cost.status().message());
+      if (SlotProcess(&run.server.sql(), kSlot) != 0 || !run.server.DropSlot(kSlot).ok()) continue;
+      continue;
+    }
+    add("rows_expected", load.changes());
+    add("rows_verified", static_cast<double>(cost->rows));
+    add(kMetric, (cost->server_s - alone.server_s) / m_rows);
+    add(kWalsenderMetric, cost->walsender_s / m_rows);
+  }
+  return arrow::Status::OK();
+}
+
+}  // namespace
+
+arrow::Status RunTpcb(const Run& run, const TpcbWorkload& workload) {
+  std::vector<const Contender*> contenders;
+  for (const Contender& contender : Contenders()) {
+    const std::string reason = ReasonToSkip(run.options, contender, workload.contenders);
+    if (reason.empty()) contenders.push_back(&contender);
+    else run.results.SetAbsent(workload.name, contender.name, kMetric, reason);
+  }
+  ARROW_RETURN_NOT_OK(run.server.Pgbench({"--initialize", "--quiet", "--scale=" + std::to_string(workload.scale)}).status());
+  ARROW_RETURN_NOT_OK(run.server.Settle().status());
+  ARROW_ASSIGN_OR_RAISE(const double maximum, MeasureMaximum(run, workload.seconds));
+  Load load;
+  load.rate = static_cast<int>(maximum * kShareOfMaximum);
+  load.per_client = load.rate * workload.seconds / kClients;
+  run.results.SetMeta("tpcb_max_tps", maximum);
+  run.results.SetMeta("tpcb_rate", load.rate);
+  const int rounds = run.options.rounds_or_default();
+  for (int round = 0; round < rounds; ++round) {
+    Say(workload.name + ": round " + std::to_string(round + 1) + " of " + std::to_string(rounds));
+    ARROW_RETURN_NOT_OK(MeasureRound(run, workload, load, contenders, round));
+  }
+  for (const std::string& other : workload.contenders) {
+    if (other == "wal2arrow_null") continue;
+    for (const char* metric : {kMetric, kWalsenderMetric}) run.results.AddRatio(workload.name, metric, "wal2arrow_null", other);
+  }
+  return arrow::Status::OK();
+}
+
+}  // namespace arrowcdc::bench

@@ -1,0 +1,74 @@
+#include "bench/workload.h"
+
+#include "bench/contender.h"
+
+namespace arrowcdc::bench {
+namespace {
+
+// Of a transaction of mixed_full: 60 % inserts, 30 % updates, 10 % deletes of its own rows.
+std::string MixedLoop(const Table& table, int64_t rows_per_transaction) {
+  const std::string inserted = std::to_string(rows_per_transaction * 6 / 10);
+  const std::string updated = std::to_string(rows_per_transaction * 3 / 10);
+  const std::string kept = std::to_string(rows_per_transaction * 5 / 10);
+  return table.InsertSql("k * " + inserted + " + 1", "(k + 1) * " + inserted) + "; UPDATE " + table.name +
+         " SET amount = amount + 1, note = note || ', changed' WHERE id BETWEEN k * " + inserted + " + 1 AND k * " + inserted +
+         " + " + updated + "; DELETE FROM " + table.name + " WHERE id BETWEEN k * " + inserted + " + 1 + " + kept +
+         " AND (k + 1) * " + inserted + "; ";
+}
+
+std::vector<std::string> AllBut(const std::vector<std::string>& left_out) {
+  std::vector<std::string> names;
+  for (const Contender& contender : Contenders()) {
+    bool out = false;
+    for (const std::string& name : left_out) out |= name == contender.name;
+    if (!out) names.push_back(contender.name);
+  }
+  return names;
+}
+
+const std::vector<std::string> kOurs = {"wal2arrow_null", "wal2arrow_null_drain_off", "wal2arrow_null_batch_off"};
+
+std::vector<std::string> OursAnd(std::vector<std::string> others) {
+  others.insert(others.begin(), kOurs.begin(), kOurs.end());
+  return others;
+}
+
+}  // namespace
+
+std::string BacklogWorkload::LoadSql() const {
+  const std::string size = std::to_string(rows_per_transaction);
+  const std::string body = table->full_identity ? MixedLoop(*table, rows_per_transaction)
+                                                : table->InsertSql("k * " + size + " + 1", "(k + 1) * " + size) + "; ";
+  return "DO $$ BEGIN FOR k IN 0 .. " + std::to_string(transactions() - 1) + " LOOP " + body + "COMMIT; END LOOP; END $$";
+}
+
+std::vector<BacklogWorkload> BacklogWorkloads(bool quick) {
+  const auto everybody = AllBut({});
+  // The table holds what is left, or is no stream of transactions: COPY has nothing to say there.
+  const auto streams = AllBut({"copy_binary"});
+  const auto few = OursAnd({"noop_walsender", "noop_sql_peek", "pgoutput_text", "pgoutput_binary"});
+  return {
+      {"narrow", FindTable("narrow"), false, quick ? 200'000 : 1'000'000, 5'000, 0, everybody},
+      {"narrow_tcp", FindTable("narrow"), true, quick ? 200'000 : 1'000'000, 5'000, 0,
+       OursAnd({"noop_walsender", "pgoutput_text", "pgoutput_binary", "wal2json_v2", "copy_binary"})},
+      {"wide", FindTable("wide"), false, quick ? 40'000 : 200'000, 5'000, 0, everybody},
+      {"mixed_full", FindTable("mixed_full"), false, quick ? 60'000 : 300'000, 1'000, 0, streams},
+      {"one_row", FindTable("one_row"), false, quick ? 40'000 : 200'000, 1, 0, streams},
+      {"big_txn", FindTable("big_txn"), false, quick ? 500'000 : 10'000'000, quick ? 500'000 : 10'000'000, quick ? 1 : 3, few},
+  };
+}
+
+std::vector<PacedWorkload> PacedWorkloads(bool quick) {
+  const auto contenders = OursAnd({"noop_walsender", "pgoutput_text", "pgoutput_binary", "decoderbufs"});
+  std::vector<PacedWorkload> workloads;
+  for (const int rate : {100, 1000, 5000}) {
+    workloads.push_back({"latency_" + std::to_string(rate), rate, quick ? 3 : 20, contenders});
+  }
+  return workloads;
+}
+
+TpcbWorkload MakeTpcbWorkload(bool quick) {
+  return {.seconds = quick ? 4 : 30, .contenders = OursAnd({"noop_walsender", "pgoutput_binary"})};
+}
+
+}  // namespace arrowcdc::bench
