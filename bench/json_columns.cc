@@ -129,9 +129,9 @@ arrow::Status AppendValue(ColumnType type, value json, arrow::ArrayBuilder& buil
 struct JsonColumns::Impl {
   explicit Impl(const Table& given) : table(given) {
     auto fields = table.ArrowSchema()->fields();
+    for (const auto& field : fields) builders.push_back(*arrow::MakeBuilder(field->type()));
     fields.push_back(arrow::field("_op", arrow::int8()));
     schema = arrow::schema(fields);
-    for (const auto& field : table.ArrowSchema()->fields()) builders.push_back(*arrow::MakeBuilder(field->type()));
   }
 
   // Columns come in the table's order; wal2json leaves out none of a table that has never lost one.
