@@ -5,7 +5,7 @@ export PG_CONFIG
 BUILD := build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz install-plugin format lint clean
+.PHONY: help setup build demo test bench fuzz install-plugin format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -26,6 +26,9 @@ test: setup      ## all tests, with ASan and UBSan; arguments for ctest: make te
 
 fuzz:            ## libFuzzer on the decoder for a minute (needs clang with its runtime library); T=seconds
 	@tools/fuzz.sh $(T)
+
+bench:           ## against the other plugins, figures in bench/results/latest.json; QUICK=1: four minutes; PEERS=all
+	@tools/bench.sh
 
 install-plugin: build ## install wal2arrow.so for the server of PG_CONFIG
 	install -D -m 755 $(BUILD)/wal2arrow.so "$(DESTDIR)$$($(PG_CONFIG) --pkglibdir)/wal2arrow.so"

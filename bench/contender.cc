@@ -38,7 +38,7 @@ const std::vector<Contender>& Contenders() {
       {.name = "wal2json_v2_arrow", .reader = Reader::kWal2jsonArrow, .plugin = "wal2json", .options = kWal2json},
       {.name = "decoderbufs", .reader = Reader::kDecoderbufs, .plugin = "decoderbufs"},
       {.name = "copy_binary", .reader = Reader::kCopy},
-      {.name = "debezium_connect", .reader = Reader::kAbsent, .absent = "Debezium's engine is not run in this version"},
+      {.name = "debezium_connect", .reader = Reader::kAbsent, .absent = "Debezium's engine is not run in this version", .downloaded = true},
   };
   return contenders;
 }

@@ -30,6 +30,7 @@ struct Contender {
   std::string plugin;                                       // empty: needs no slot
   std::vector<std::pair<std::string, std::string>> options;  // of START_REPLICATION
   std::string absent;
+  bool downloaded = false;                                  // takes part only when asked for
 };
 
 inline constexpr char kPublication[] = "arrowcdc_bench";

@@ -63,8 +63,8 @@ arrow::Result<std::unique_ptr<DrainProcess>> DrainProcess::Start(const DrainTask
                   "--slot=" + task.slot,
                   "--rows=" + std::to_string(task.rows_expected),
                   "--transactions=" + std::to_string(task.transactions),
-                  "--end-lsn=" + std::to_string(task.end_lsn),
-                  "--sink-directory=" + task.sink_directory};
+                  "--end-lsn=" + std::to_string(task.end_lsn)};
+  if (!task.sink_directory.empty()) options.argv.push_back("--sink-directory=" + task.sink_directory);
   if (task.keep_latencies) options.argv.emplace_back("--latencies");
   options.input_pipe = true;
   options.output_pipe = true;

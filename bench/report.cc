@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "bench/contender.h"
+#include "bench/runner.h"
 
 namespace arrowcdc::bench {
 namespace {
@@ -11,6 +12,12 @@ std::string Number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, value >= 100 ? "%.0f" : value >= 10 ? "%.1f" : "%.2f", value);
   return text;
+}
+
+// Those that do not take part by design need no line.
+void PrintAbsent(const Results& results, const std::string& workload, const std::string& contender, const char* metric) {
+  const std::string reason = results.Reason(workload, contender, metric);
+  if (reason != kNotAContender) std::printf("%-30s %10s  %s\n", contender.c_str(), "-", reason.c_str());
 }
 
 std::string Median(const Results& results, const std::string& workload, const std::string& contender, const char* metric,
@@ -36,7 +43,7 @@ void PrintBacklog(const Results& results, const std::string& workload) {
     const std::string& name = contender.name;
     const auto rate = results.Get(workload, name, "rows_per_s");
     if (!rate) {
-      std::printf("%-30s %10s  %s\n", name.c_str(), "-", results.Reason(workload, name, "rows_per_s").c_str());
+      PrintAbsent(results, workload, name, "rows_per_s");
       continue;
     }
     char range[48];
@@ -57,7 +64,7 @@ void PrintPaced(const Results& results, const std::string& workload) {
   for (const Contender& contender : Contenders()) {
     const auto latencies = results.Latencies(workload, contender.name);
     if (latencies.empty()) {
-      std::printf("%-30s %10s  %s\n", contender.name.c_str(), "-", results.Reason(workload, contender.name, kLatencyMetric).c_str());
+      PrintAbsent(results, workload, contender.name, kLatencyMetric);
       continue;
     }
     std::printf("%-30s %10.3f %10.3f %10.3f %10.3f %12zu\n", contender.name.c_str(), Percentile(latencies, 0.5) * 1e3,
@@ -74,7 +81,7 @@ void PrintTpcb(const Results& results, const std::string& workload) {
   for (const std::string& name : names) {
     const auto added = results.Get(workload, name, "server_cpu_s_per_m_rows");
     if (!added) {
-      std::printf("%-30s %10s  %s\n", name.c_str(), "-", results.Reason(workload, name, "server_cpu_s_per_m_rows").c_str());
+      PrintAbsent(results, workload, name, "server_cpu_s_per_m_rows");
       continue;
     }
     std::printf("%-30s %10.2f %10.2f %10.2f %10s%s\n", name.c_str(), added->median, added->min, added->max,

@@ -53,7 +53,7 @@ void Results::SetAbsent(const std::string& workload, const std::string& contende
                         const std::string& reason) {
   const Key key(workload, contender, metric);
   if (std::find(order_.begin(), order_.end(), key) == order_.end()) order_.push_back(key);
-  absent_.emplace(key, reason);  // the first reason is the cause
+  absent_.emplace(key, reason.substr(0, reason.find('\n')));  // the first reason is the cause
 }
 
 const std::map<int, double>* Results::Find(const Key& key) const {

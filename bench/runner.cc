@@ -16,7 +16,8 @@ bool RunOptions::WantsWorkload(const std::string& name) const { return workloads
 bool RunOptions::WantsContender(const std::string& name) const { return contenders.empty() || Has(contenders, name); }
 
 std::string ReasonToSkip(const RunOptions& options, const Contender& contender, const std::vector<std::string>& participants) {
-  if (!Has(participants, contender.name)) return "not a contender of this workload";
+  if (!Has(participants, contender.name)) return kNotAContender;
+  if (contender.downloaded && !options.peers) return "only measured with PEERS=all";
   if (contender.reader == Reader::kAbsent) return contender.absent;
   if (!options.WantsContender(contender.name)) return "left out of this run";
   return "";

@@ -16,6 +16,7 @@ namespace arrowcdc::bench {
 struct RunOptions {
   bool quick = false;
   bool fsync = false;
+  bool peers = false;                   // contenders that are downloaded, too
   int rounds = 0;                       // 0: three when quick, else five
   std::vector<std::string> workloads;   // empty: all
   std::vector<std::string> contenders;  // empty: all
@@ -39,6 +40,7 @@ arrow::Status RunBacklog(const Run& run, const std::vector<BacklogWorkload>& gro
 arrow::Status RunPaced(const Run& run, const PacedWorkload& workload);
 arrow::Status RunTpcb(const Run& run, const TpcbWorkload& workload);
 
+inline constexpr char kNotAContender[] = "not a contender of this workload";
 // Why the contender does not take part in a workload with these participants; empty: it does.
 std::string ReasonToSkip(const RunOptions& options, const Contender& contender, const std::vector<std::string>& participants);
 // Round by round another contender begins.

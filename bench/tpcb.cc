@@ -86,7 +86,7 @@ arrow::Status MeasureRound(const Run& run, const TpcbWorkload& workload, const L
         run.results.SetAbsent(workload.name, contender->name, metric, cost.status().message());
       }
       Say(workload.name + ", " + contender->name + ": " + cost.status().message());
-      if (SlotProcess(&run.server.sql(), kSlot) != 0 || !run.server.DropSlot(kSlot).ok()) continue;
+      (void)run.server.DropSlot(kSlot);  // it may not even have been made
       continue;
     }
     add("rows_expected", load.changes());

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing need: Debian packages, and a virtual environment in the tree. Quick when all is there.
 #   tools/setup.sh build   what the build and the demo need
-#   tools/setup.sh         that, and what the tests need
+#   tools/setup.sh bench   that, and the plugins and libraries that the benchmark compares with
+#   tools/setup.sh         what building and testing need
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +12,9 @@ pg_config=${PG_CONFIG:-pg_config}
 build_packages=(g++ cmake ninja-build pkg-config ccache libpq-dev libkrb5-dev libssl-dev
   libspdlog-dev libfmt-dev libcli11-dev libre2-dev nlohmann-json3-dev python3-venv)
 test_packages=(libgtest-dev libgmock-dev librapidcheck-dev strace)
+# simdjson parses wal2json's output. The rivals' plugins are those packaged for the server's major version.
+bench_packages=(libsimdjson-dev)
+bench_plugins=(wal2json decoderbufs)
 # Always as one: a plugin compiled against the headers of a newer minor need not load into an older server.
 server_packages=(postgresql-15 postgresql-client-15 postgresql-server-dev-15)
 
@@ -41,9 +45,9 @@ server_ready() {
 
 collect_missing() {
   add_missing "${build_packages[@]}"
-  [[ $scope == build ]] || add_missing "${test_packages[@]}"
+  [[ $scope != all ]] || add_missing "${test_packages[@]}"
   # One test reads our Arrow messages with JavaScript's implementation. Any node will do, Debian's or not.
-  if [[ $scope != build ]] && ! { command -v node && command -v npm; } >/dev/null; then
+  if [[ $scope == all ]] && ! { command -v node && command -v npm; } >/dev/null; then
     missing+=(nodejs npm)
   fi
   if ! server_ready; then
@@ -51,6 +55,21 @@ collect_missing() {
       fail "$pg_config is not usable: server programs and headers of one version are needed"
     missing+=("${server_packages[@]}")
   fi
+  [[ $scope != bench ]] || collect_bench
+}
+
+# A rival whose plugin is not there is left out of the figures, with the reason.
+collect_bench() {
+  local plugin major=15
+  add_missing "${bench_packages[@]}"
+  if command -v "$pg_config" >/dev/null; then major=$("$pg_config" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/'); fi
+  for plugin in "${bench_plugins[@]}"; do
+    if apt-cache show "postgresql-$major-$plugin" >/dev/null 2>&1 || [[ $major == 15 ]]; then
+      add_missing "postgresql-$major-$plugin"
+    else
+      say "no package postgresql-$major-$plugin: it will not take part"
+    fi
+  done
 }
 
 # A server package wants to make a cluster at its first installation and to start clusters at each. Neither is ours to do:

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# `make bench`: builds the release and the benchmark, runs it, leaves the figures in bench/results/latest.json.
+#   QUICK=1    smaller workloads, about four minutes
+#   PEERS=all  contenders that are downloaded, too
+#   B="..."    further arguments of `arrowcdc_bench run`: B="--workloads narrow --rounds 7"
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/common.sh
+
+start_run
+tools/setup.sh bench
+run cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DARROWCDC_BENCH=ON \
+  -DPG_CONFIG="${PG_CONFIG:-pg_config}" >"$run_directory/configure.log" || { cat "$run_directory/configure.log"; exit 1; }
+run cmake --build build --target arrowcdc_bench -j "$(nproc)"
+
+arguments=()
+[[ ${QUICK:-0} == 0 ]] || arguments+=(--quick)
+[[ ${PEERS:-} != all ]] || arguments+=(--peers)
+commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+[[ -z $(git status --porcelain 2>/dev/null) ]] || commit+=-changed
+# shellcheck disable=SC2086  # B holds several words
+run build/bench/arrowcdc_bench run "${arguments[@]}" --commit "$commit" ${B:-}
