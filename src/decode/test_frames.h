@@ -1,6 +1,7 @@
 // For tests: frames of a session. Headers by format/frame_writer.h, payloads by Arrow's own IPC writer.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -23,7 +24,7 @@ class Message : public arrow::Buffer {
     auto* block = static_cast<uint8_t*>(malloc(bytes > 0 ? bytes : 1));
     if (block == nullptr) abort();
     memset(block, 'w', offset);
-    memcpy(block + offset, frame.data(), frame.size());
+    std::copy(frame.begin(), frame.end(), block + offset);
     return std::shared_ptr<arrow::Buffer>(new Message(block, bytes));
   }
   ~Message() override { free(const_cast<uint8_t*>(data())); }

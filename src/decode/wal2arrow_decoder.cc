@@ -236,7 +236,7 @@ Wal2arrowDecoder::Wal2arrowDecoder(arrow::MemoryPool* memory_pool, int64_t paylo
 
 Wal2arrowDecoder::~Wal2arrowDecoder() = default;
 
-MaybeEvent Wal2arrowDecoder::Decode(std::shared_ptr<arrow::Buffer> message, int64_t offset) {
+MaybeEvent Wal2arrowDecoder::Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset) {
   if (impl_->failed) {
     return MakeError(ErrorKind::kInternal, "decoder used after an error", "stream of wal2arrow",
                      "make a new decoder after a reconnect");

@@ -37,7 +37,7 @@ class Wal2arrowDecoder {
   // carries no event (hello, schema, a part of a longer payload, an optional frame of unknown kind; if such a
   // frame ends a group or is DIRTY, it is a ProgressEvent). Errors: kProtocol with offset and frame kind; a
   // bad batch is dropped whole, and the decoder must not be used further.
-  arrow::Result<std::optional<Event>> Decode(std::shared_ptr<arrow::Buffer> message, int64_t offset);
+  arrow::Result<std::optional<Event>> Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset);
 
   // The first frame of the session, once it has come.
   const std::optional<HelloInfo>& hello() const;

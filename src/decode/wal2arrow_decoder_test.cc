@@ -152,18 +152,23 @@ TEST(Decoder, CanonicalExtensionTypes) {
     return arrow::key_value_metadata({"ARROW:extension:name", "ARROW:extension:metadata"}, {name, ""});
   };
   table.columns = {arrow::field("u", arrow::fixed_size_binary(16), true, extension("arrow.uuid")),
-                   arrow::field("j", arrow::utf8(), true, extension("arrow.json"))};
+                   arrow::field("j", arrow::utf8(), true, extension("arrow.json")),
+                   arrow::field("l", arrow::list(arrow::field("item", arrow::fixed_size_binary(16), true,
+                                                              extension("arrow.uuid"))))};
   auto rows = arrow::RecordBatch::Make(
       table.wire_schema(), 1,
       arrow::ArrayVector{Json(arrow::fixed_size_binary(16), R"(["0123456789abcdef"])"),
-                         Json(arrow::utf8(), R"(["{\"a\": 1}"])"), Json(arrow::int8(), "[0]"),
-                         Json(arrow::uint64(), "[1]"), Json(arrow::uint16(), "[0]")});
+                         Json(arrow::utf8(), R"(["{\"a\": 1}"])"),
+                         Json(table.columns[2]->type(), R"([["fedcba9876543210", null]])"),
+                         Json(arrow::int8(), "[0]"), Json(arrow::uint64(), "[1]"),
+                         Json(arrow::uint16(), "[0]")});
   FrameFactory make;
   ChangeBatch batch = DecodeBatch(
       {make.Hello(), make.Schema(table), make.Batch(table, 1, BatchPayload(*rows), {{1, 0, 1, 1}})});
   ASSERT_NE(batch.rows, nullptr);
   EXPECT_TRUE(batch.table->schema->field(0)->type()->Equals(arrow::extension::uuid()));
   EXPECT_TRUE(batch.table->schema->field(1)->type()->Equals(arrow::extension::json()));
+  EXPECT_TRUE(batch.table->schema->field(2)->type()->field(0)->type()->Equals(arrow::extension::uuid()));
   const auto& uuids = static_cast<const arrow::ExtensionArray&>(*batch.rows->column(0));
   EXPECT_EQ(static_cast<const arrow::FixedSizeBinaryArray&>(*uuids.storage()).GetView(0), "0123456789abcdef");
 }

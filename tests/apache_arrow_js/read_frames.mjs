@@ -1,8 +1,8 @@
 // Reads the Arrow messages of wal2arrow with npm's apache-arrow, exactly as they came off the socket.
 //   node read_frames.mjs DIRECTORY
-// Each file of the directory, in the order of the names, is the payload of one CopyData message. Writes a line of JSON for every
-// batch: {"columns": ["name: type"], "rows": [[values]]}. 64-bit integers and decimals are strings, bytes are hexadecimal, times are in
-// the units of their type.
+// Each file of the directory, in the order of the names, is the payload of one CopyData message. Writes a line of
+// JSON for every batch: {"columns": ["name: type"], "rows": [[values]]}. 64-bit integers and decimals are strings,
+// bytes are hexadecimal, times are in the units of their type.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { argv, exit, stderr, stdout } from 'node:process';
@@ -49,7 +49,7 @@ function decimal(words, scale) {
   return value < 0n ? `-${text}` : text;
 }
 
-// Element `index` of one chunk of a column: the library's own value, or its raw number where the library would round it.
+// Element `index` of one chunk of a column: the library's own value, or its raw number where that would be rounded.
 function valueOf(data, index) {
   const { type } = data;
   if (!data.getValid(index)) return null;
