@@ -27,8 +27,8 @@ std::vector<std::string> AllTypes() {
   TestTable table;
   table.identity = 'f';
   arrow::ArrayVector values;
-  auto add = [&](std::shared_ptr<arrow::DataType> type, const std::string& value,
-                 std::shared_ptr<arrow::KeyValueMetadata> metadata = nullptr) {
+  auto add = [&](const std::shared_ptr<arrow::DataType>& type, const std::string& value,
+                 const std::shared_ptr<arrow::KeyValueMetadata>& metadata = nullptr) {
     table.columns.push_back(arrow::field("c" + std::to_string(values.size()), type, true, metadata));
     values.push_back(Json(type, "[" + value + ", null]"));
   };
