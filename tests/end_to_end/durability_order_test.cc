@@ -24,6 +24,11 @@ std::string Unhex(const std::string& text) {
   return bytes;
 }
 
+std::string ReadFile(const std::string& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
 uint64_t BigEndian64(const std::string& bytes, size_t offset) {
   uint64_t value = 0;
   for (size_t i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
@@ -61,7 +66,7 @@ TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
   const std::string files = (directory.path() / "files").string();
   const std::string trace = directory.path() / "trace";
   SubprocessOptions options = Command(*server, "stream", {"--tables", "public.*", "--sink", "parquet:" + files, "--roll-age", "200ms"});
-  const std::vector<std::string> strace = {"strace", "-f", "-xx", "-s", "4096", "-o", trace, "-e",
+  const std::vector<std::string> strace = {"strace", "-D", "-f", "-xx", "-s", "4096", "-o", trace, "-e",
                                            "trace=openat,close,write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,sendto"};
   options.argv.insert(options.argv.begin(), strace.begin(), strace.end());
   options.env["ASAN_OPTIONS"] = "detect_leaks=0";  // the leak checker cannot run under strace
@@ -76,8 +81,11 @@ TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
       return confirmed.ok() && *confirmed >= last;
     }, seconds(60), "the acknowledgement of round " + std::to_string(round)));
   }
+  // With -D the command is our child and strace its guest, which writes its last line when the command has ended.
   ARROWCDC_ASSERT_OK(client->Signal(SIGTERM));
-  (void)client->Wait(seconds(30));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(seconds(30)));
+  EXPECT_TRUE(ended.ok()) << client->error();
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return ReadFile(trace).find("+++ exited with") != std::string::npos; }, seconds(30), "strace to end"));
 
   const std::regex opened(R"re(openat\([^,]*, "([^"]*)",.*\) = (\d+))re");
   const std::regex wrote(R"re((?:write|pwrite64|writev)\((\d+),)re");
