@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make test`: the release build, the build with ASan and UBSan, and all tests. The tests are the sanitized programs; those
-# that run the command as a whole (ARROWCDC_COMMAND) run the release one, with its own speed and its own plugin.
+# `make test`: the release build, to see that it builds, and the build with ASan and UBSan, whose tests are run. Tests that run the
+# command as a whole run the sanitized one, unless ARROWCDC_COMMAND names another.
 #   tools/test.sh [ctest arguments]      tools/test.sh -R support
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,7 +20,6 @@ run cmake -S . -B build-asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DARROWC
 run cmake --build build-asan -j "$jobs"
 built=$SECONDS
 
-export ARROWCDC_COMMAND=$PWD/build/arrowcdc
 export UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1
 echo "test: running the tests"
