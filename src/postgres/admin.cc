@@ -22,7 +22,7 @@ using postgres::ErrorContext;
 using postgres::Inspection;
 using postgres::QueryResult;
 
-constexpr char kSlotTimeout[] = "30s";
+constexpr std::chrono::seconds kSlotTimeout(30);
 
 arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& source) {
   ARROW_RETURN_NOT_OK(postgres::CheckSlotName(source.slot));
@@ -36,10 +36,15 @@ arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& s
   return inspected;
 }
 
-// Superusers can see before anything is changed whether the library is there and fits the server; for others the slot will tell.
-arrow::Status CheckPluginLoads(Connection& connection, const Inspection& inspected, SetupPlan* plan) {
-  if (!inspected.server.role.superuser) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot)));
+// Before anything is changed: is the library there, does it fit the server, is it allowed?
+arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, SetupPlan* plan) {
+  if (inspected.server.role.superuser) {
+    ARROW_RETURN_NOT_OK(connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot)));
+  } else if (!inspected.slot.has_value()) {
+    ARROW_RETURN_NOT_OK(postgres::TryPlugin(connection));
+  } else {
+    return arrow::Status::OK();
+  }
   plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
   return arrow::Status::OK();
 }
@@ -53,39 +58,12 @@ ErrorContext::Action ActionOf(const std::string& sql) {
   return ErrorContext::Action::kQuery;
 }
 
-// A new slot waits for all transactions that were open when it was begun.
-std::string OpenTransactions(Connection& connection) {
-  const auto rows = connection.Query(
-      "SELECT 'pid ' || pid || coalesce(' (' || nullif(application_name, '') || ')', '') || ', ' || coalesce(state, 'no state') "
-      "FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() "
-      "UNION ALL SELECT 'prepared transaction ' || quote_literal(gid) FROM pg_prepared_xacts ORDER BY 1 LIMIT 10");
-  std::string list;
-  if (!rows.ok()) return list;
-  for (int row = 0; row < rows->rows(); ++row) list += (row == 0 ? "" : "; ") + rows->Text(row, 0);
-  return list;
-}
-
-arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context) {
-  ARROW_RETURN_NOT_OK(connection.Query(std::string("SET statement_timeout = '") + kSlotTimeout + "'"));
-  const arrow::Status created = connection.Query(sql, context).status();
-  if (created.ok()) return connection.Query("SET statement_timeout = 0").status();
-  const ErrorDetail* detail = GetErrorDetail(created);
-  if (detail == nullptr || detail->sqlstate() != "57014") return created;
-  ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
-  const std::string open = OpenTransactions(connection);
-  return MakeError(ErrorKind::kConnection,
-                   std::string("the slot could not be made within ") + kSlotTimeout + ": it waits for transactions that were open before" +
-                       (open.empty() ? "" : ": " + open),
-                   "slot \"" + context.slot + "\"", "end these transactions (pg_terminate_backend, ROLLBACK PREPARED), then run setup again",
-                   "57014", true);
-}
-
 arrow::Status RunStep(Connection& connection, const SourceOptions& source, const SetupStep& step) {
   ErrorContext context = connection.MakeContext(ActionOf(step.sql));
   context.slot = source.slot;
   context.publications = {postgres::PublicationName(source)};
   if (context.action == ErrorContext::Action::kCreateSlot && StartsWith(step.sql, "SELECT")) {
-    return CreateSlot(connection, step.sql, context);
+    return postgres::CreateSlot(connection, step.sql, context, kSlotTimeout);
   }
   return connection.Query(step.sql, context).status();
 }
@@ -101,7 +79,7 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
   ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
   ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, source, options, patterns));
-  ARROW_RETURN_NOT_OK(CheckPluginLoads(*connection, inspected, &plan));
+  ARROW_RETURN_NOT_OK(CheckPlugin(*connection, inspected, &plan));
   return plan;
 }
 

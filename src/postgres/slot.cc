@@ -27,6 +27,31 @@ std::string SlotQuery(int server_version, const std::string& quoted_name) {
          "WHERE s.slot_name = " + quoted_name;
 }
 
+// Sessions that a new slot may be waiting for.
+std::string OpenTransactions(Connection& connection) {
+  const auto rows = connection.Query(
+      "SELECT 'pid ' || pid || coalesce(' (' || nullif(application_name, '') || ')', '') || ', ' || coalesce(state, 'no state') "
+      "FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() "
+      "UNION ALL SELECT 'prepared transaction ' || quote_literal(gid) FROM pg_prepared_xacts ORDER BY 1 LIMIT 10");
+  std::string list;
+  if (!rows.ok()) return list;
+  for (int row = 0; row < rows->rows(); ++row) list += (row == 0 ? "" : "; ") + rows->Text(row, 0);
+  return list;
+}
+
+// Status of `sql` under a statement timeout.
+arrow::Status QueryWithin(Connection& connection, const std::string& sql, const ErrorContext& context, std::chrono::milliseconds timeout) {
+  ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = " + std::to_string(timeout.count())));
+  const arrow::Status status = connection.Query(sql, context).status();
+  if (PQstatus(connection.raw()) == CONNECTION_OK) ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
+  return status;
+}
+
+bool TimedOut(const arrow::Status& status) {
+  const ErrorDetail* detail = GetErrorDetail(status);
+  return detail != nullptr && detail->sqlstate() == "57014";
+}
+
 }  // namespace
 
 arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const std::string& name) {
@@ -94,6 +119,29 @@ arrow::Status CheckSlotFree(const SlotInfo& slot) {
                    "the slot is active for PID " + pid +
                        (slot.active_application.empty() ? "" : " (application_name \"" + slot.active_application + "\")"),
                    SlotObject(slot), "another client reads it: stop that one, or use a slot of your own", "", true);
+}
+
+arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context, std::chrono::milliseconds timeout) {
+  const arrow::Status created = QueryWithin(connection, sql, context, timeout);
+  if (!TimedOut(created)) return created;
+  const std::string open = OpenTransactions(connection);
+  return MakeError(ErrorKind::kConnection,
+                   "the slot could not be made within " + std::to_string(timeout.count()) +
+                       " ms: it waits for transactions that were open before" + (open.empty() ? "" : ": " + open),
+                   "slot \"" + context.slot + "\"", "end these transactions (pg_terminate_backend, ROLLBACK PREPARED), then run setup again",
+                   "57014", true);
+}
+
+arrow::Status TryPlugin(Connection& connection) {
+  ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteLiteral("arrowcdc_try_" + std::to_string(PQbackendPID(connection.raw()))));
+  ErrorContext context = connection.MakeContext(ErrorContext::Action::kCreateSlot);
+  context.slot = "temporary";
+  const arrow::Status created = QueryWithin(connection, "SELECT pg_create_logical_replication_slot(" + name + ", 'wal2arrow', true)", context,
+                                            std::chrono::seconds(1));
+  // The plugin is loaded before the waiting begins.
+  if (TimedOut(created)) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(created);
+  return connection.Query("SELECT pg_drop_replication_slot(" + name + ")").status();
 }
 
 arrow::Status SlotMissing(const std::string& name) {

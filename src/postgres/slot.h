@@ -1,6 +1,7 @@
 // A replication slot as the server describes it, and whether it can be streamed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,14 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
 arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database);
 // Errors: kSlotActive with pid and application; retryable.
 arrow::Status CheckSlotFree(const SlotInfo& slot);
+// Runs `sql`, which makes the slot `context.slot`, and gives up after `timeout`: a new slot waits for all transactions that are open.
+// Errors: typed; after the timeout kConnection that names the sessions it waited for.
+arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context, std::chrono::milliseconds timeout);
+
+// Loads the plugin through a temporary slot that is gone at once: the only way for an ordinary role to see whether it can.
+// Errors: kPluginMissing, kPluginNotAllowed and what else making a slot can meet.
+arrow::Status TryPlugin(Connection& connection);
+
 // Errors: kSlotMissing.
 arrow::Status SlotMissing(const std::string& name);
 

@@ -1,0 +1,260 @@
+// PostgresSource with the real plugin: events, refusals before and during the stream, reconnects, positions.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include <arrow/array.h>
+
+#include "arrowcdc/admin.h"
+#include "arrowcdc/source.h"
+#include "src/postgres/server_fixture.h"
+#include "tests/support/assert_ok.h"
+#include "tests/support/wait.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::PrivateServer;
+using test::WaitFor;
+
+constexpr seconds kLimit(30);
+
+class SourceServer : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = PrivateServer::Create().ValueOrDie(); }
+  static void TearDownTestSuite() { server_.reset(); }
+
+  void SetUp() override {
+    sql_ = server_->Connect().ValueOrDie();
+    ARROWCDC_ASSERT_OK(sql_->Exec("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE users (id int PRIMARY KEY, name text)"));
+    options_.conninfo = server_->conninfo();
+    options_.slot = "source_test";
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(options_, {}));
+    ARROWCDC_ASSERT_OK(ApplySetup(options_, plan, nullptr));
+    source_ = MakePostgresSource(options_).ValueOrDie();
+  }
+
+  void TearDown() override {
+    source_.reset();
+    sql_ = server_->Connect().ValueOrDie();
+    const auto dropped = [&] {
+      return sql_->Query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots").ok();
+    };
+    ARROWCDC_EXPECT_OK(WaitFor(dropped, kLimit, "the slots"));
+    ARROWCDC_EXPECT_OK(sql_->Exec("DROP PUBLICATION IF EXISTS source_test; DROP PUBLICATION IF EXISTS source_test_insert_only"));
+  }
+
+  arrow::Status Begin() {
+    ARROW_RETURN_NOT_OK(source_->Connect());
+    return source_->Start(0);
+  }
+
+  // Events until `wanted` is true of one; keepalives and progress pass through it, too.
+  arrow::Result<Event> Await(const std::function<bool(const Event&)>& wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + kLimit;
+    while (std::chrono::steady_clock::now() < deadline) {
+      ARROW_ASSIGN_OR_RAISE(auto event, source_->Next(milliseconds(100)));
+      if (event.has_value() && wanted(*event)) return *event;
+    }
+    return arrow::Status::IOError("the event did not come");
+  }
+
+  arrow::Result<ChangeBatch> AwaitBatch() {
+    ARROW_ASSIGN_OR_RAISE(const Event event, Await([](const Event& e) { return std::holds_alternative<ChangeBatch>(e); }));
+    return std::get<ChangeBatch>(event);
+  }
+
+  arrow::Status End() {
+    const auto deadline = std::chrono::steady_clock::now() + kLimit;
+    while (std::chrono::steady_clock::now() < deadline) {
+      auto event = source_->Next(milliseconds(100));
+      if (!event.ok()) return event.status();
+    }
+    return arrow::Status::IOError("the stream did not end");
+  }
+
+  static int32_t Id(const ChangeBatch& batch) { return static_cast<const arrow::Int32Array&>(*batch.rows->column(0)).Value(0); }
+  uint64_t ConfirmedFlush() { return GetSlotStatus(options_).ValueOrDie().confirmed_flush; }
+
+  static std::unique_ptr<PrivateServer> server_;
+  std::unique_ptr<test::SqlConnection> sql_;
+  SourceOptions options_;
+  std::unique_ptr<Source> source_;
+};
+
+std::unique_ptr<PrivateServer> SourceServer::server_;
+
+TEST_F(SourceServer, InfoThenRowsThenAcknowledgement) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source_->Connect());
+  EXPECT_EQ(info.stream.source.kind, "postgresql");
+  EXPECT_EQ(info.stream.source.id, sql_->Scalar("SELECT system_identifier FROM pg_control_system()").ValueOrDie());
+  EXPECT_EQ(info.stream.timeline, 1u);
+  EXPECT_EQ(info.stream.database, "postgres");
+  EXPECT_EQ(info.stream.slot, "source_test");
+  EXPECT_EQ(info.confirmed_flush, ConfirmedFlush());
+  EXPECT_GE(info.current_flush, info.confirmed_flush);
+  EXPECT_FALSE(info.slot_used);
+  ARROWCDC_ASSERT_OK(source_->Start(0));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (7, 'x')"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, AwaitBatch());
+  EXPECT_EQ(batch.table->name, (TableName{"public", "users"}));
+  EXPECT_EQ(batch.rows->num_rows(), 1);
+  EXPECT_EQ(Id(batch), 7);
+  EXPECT_TRUE(batch.group.group_end);
+  source_->Acknowledge(batch.group.safe);
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() == batch.group.safe; }, kLimit, "the slot"));
+  EXPECT_GT(source_->stats().received_bytes, 0u);
+  ARROWCDC_ASSERT_OK(source_->Stop());
+  ARROWCDC_ASSERT_OK(source_->Stop());
+  EXPECT_FALSE(GetSlotStatus(options_)->active);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo again, source_->Connect());
+  EXPECT_TRUE(again.slot_used);
+  EXPECT_EQ(again.confirmed_flush, batch.group.safe);
+}
+
+TEST_F(SourceServer, ReadWithoutAcknowledgementLeavesTheSlotUnused) {
+  ARROWCDC_ASSERT_OK(Begin());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK(AwaitBatch());
+  ARROWCDC_ASSERT_OK(source_->Stop());
+  EXPECT_FALSE(source_->Connect()->slot_used);
+}
+
+TEST_F(SourceServer, ReconnectsAfterATerminatedBackend) {
+  ARROWCDC_ASSERT_OK(Begin());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch first, AwaitBatch());
+  source_->Acknowledge(first.group.safe);
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() == first.group.safe; }, kLimit, "the slot"));
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"));
+  const arrow::Status ended = End();
+  EXPECT_EQ(KindOf(ended), ErrorKind::kConnection) << ended.ToString();
+  EXPECT_TRUE(GetErrorDetail(ended)->retryable());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (2, 'y')"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return Begin().ok(); }, kLimit, "the reconnect"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch second, AwaitBatch());
+  EXPECT_EQ(Id(second), 2);
+}
+
+TEST_F(SourceServer, KeepaliveOnRequest) {
+  ARROWCDC_ASSERT_OK(Begin());
+  source_->RequestKeepalive();
+  ARROWCDC_ASSERT_OK(Await([](const Event& e) { return std::holds_alternative<KeepaliveEvent>(e); }));
+}
+
+TEST_F(SourceServer, RefusalsBeforeTheStream) {
+  const auto refused = [&](const SourceOptions& options) {
+    const arrow::Status status = MakePostgresSource(options).ValueOrDie()->Connect().status();
+    EXPECT_FALSE(status.ok());
+    return KindOf(status);
+  };
+  SourceOptions options = options_;
+  options.slot = "missing";
+  EXPECT_EQ(refused(options), ErrorKind::kSlotMissing);
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_logical_replication_slot('other_plugin', 'test_decoding')"));
+  options.slot = "other_plugin";
+  EXPECT_EQ(refused(options), ErrorKind::kSlotMismatch);
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_physical_replication_slot('physical')"));
+  options.slot = "physical";
+  EXPECT_EQ(refused(options), ErrorKind::kSlotMismatch);
+  options = options_;
+  options.conninfo = server_->conninfo("template1");
+  EXPECT_EQ(refused(options), ErrorKind::kSlotMismatch);
+  options = options_;
+  options.publications = {"nothing"};
+  EXPECT_EQ(refused(options), ErrorKind::kPublicationMissing);
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE PUBLICATION filtered FOR TABLE users WHERE (id > 1)"));
+  options.publications = {"filtered"};
+  EXPECT_EQ(refused(options), ErrorKind::kUnsupported);
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP PUBLICATION filtered"));
+  ARROWCDC_ASSERT_OK(Begin());
+  EXPECT_EQ(refused(options_), ErrorKind::kSlotActive);
+  options.slot = "Not a slot";
+  EXPECT_EQ(KindOf(MakePostgresSource(options).status()), ErrorKind::kInvalidOption);
+}
+
+TEST_F(SourceServer, PublicationDroppedInMidStream) {
+  ARROWCDC_ASSERT_OK(Begin());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK(AwaitBatch());
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP PUBLICATION source_test"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (2, 'x')"));
+  const arrow::Status ended = End();
+  EXPECT_EQ(KindOf(ended), ErrorKind::kPublicationMissing) << ended.ToString();
+  EXPECT_EQ(GetErrorDetail(ended)->object(), "publication \"source_test\"");
+  EXPECT_FALSE(GetErrorDetail(ended)->retryable());
+}
+
+TEST_F(SourceServer, InvalidatedSlot) {
+  ARROWCDC_ASSERT_OK(server_->Set("max_slot_wal_keep_size", "1MB"));
+  ARROWCDC_ASSERT_OK(server_->Reload());
+  const auto lost = [&] {
+    EXPECT_TRUE(sql_->Exec("SELECT pg_switch_wal()").ok());
+    EXPECT_TRUE(sql_->Exec("INSERT INTO users SELECT i, repeat('x', 1000) FROM generate_series(1, 100) AS i; TRUNCATE users").ok());
+    EXPECT_TRUE(sql_->Exec("CHECKPOINT").ok());
+    return GetSlotStatus(options_)->wal_status == "lost";
+  };
+  ARROWCDC_ASSERT_OK(WaitFor(lost, kLimit, "the invalidation"));
+  EXPECT_EQ(KindOf(source_->Connect().status()), ErrorKind::kSlotInvalidated);
+  EXPECT_EQ(KindOf(PlanSetup(options_, {}).status()), ErrorKind::kSlotInvalidated);
+  EXPECT_EQ(PlanTeardown(options_)->steps.size(), 2u);
+  ARROWCDC_ASSERT_OK(server_->Set("max_slot_wal_keep_size", "-1"));
+  ARROWCDC_ASSERT_OK(server_->Reload());
+}
+
+TEST_F(SourceServer, InsertOnlyTablesComeToo) {
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_drop_replication_slot('source_test')"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP PUBLICATION source_test; CREATE TABLE log (line int)"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(options_, {.insert_only = true}));
+  ARROWCDC_ASSERT_OK(ApplySetup(options_, plan, nullptr));
+  ARROWCDC_ASSERT_OK(Begin());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO log VALUES (5); UPDATE log SET line = 6; INSERT INTO users VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch log, AwaitBatch());
+  EXPECT_EQ(log.table->name.table, "log");
+  EXPECT_EQ(log.rows->num_rows(), 1);
+  EXPECT_EQ(Id(log), 5);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch users, AwaitBatch());
+  EXPECT_EQ(users.table->name.table, "users");
+}
+
+TEST_F(SourceServer, FastShutdownWithTheClientAttached) {
+  ARROWCDC_ASSERT_OK(Begin());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK(AwaitBatch());
+  sql_.reset();
+  const auto begun = std::chrono::steady_clock::now();
+  ARROWCDC_ASSERT_OK(server_->Stop(test::StopMode::kFast));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, seconds(2));
+  const arrow::Status ended = End();
+  EXPECT_TRUE(GetErrorDetail(ended)->retryable()) << ended.ToString();
+  const arrow::Status away = source_->Connect().status();
+  EXPECT_EQ(KindOf(away), ErrorKind::kConnection) << away.ToString();
+  EXPECT_TRUE(GetErrorDetail(away)->retryable());
+  ARROWCDC_ASSERT_OK(server_->Start());
+}
+
+// A recovery to the end of the WAL gives the cluster a new timeline, as a failover does.
+TEST_F(SourceServer, TimelineEndAfterAPromotion) {
+  const uint64_t before = GetSlotStatus(options_)->current_lsn;
+  ARROWCDC_ASSERT_OK(server_->Stop(test::StopMode::kFast));
+  const auto signal = server_->data_directory() / "recovery.signal";
+  std::ofstream(signal).close();
+  if (server_->run_as().has_value()) {
+    ASSERT_EQ(chown(signal.c_str(), server_->run_as()->uid, server_->run_as()->gid), 0);
+  }
+  ARROWCDC_ASSERT_OK(server_->Set("restore_command", "false"));
+  ARROWCDC_ASSERT_OK(server_->Start());
+  sql_ = server_->Connect().ValueOrDie();
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return sql_->Scalar("SELECT pg_is_in_recovery()").ValueOr("t") == "f"; }, kLimit, "the promotion"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source_->Connect());
+  ASSERT_EQ(info.stream.timeline, 2u);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end, source_->TimelineEnd(1));
+  EXPECT_GE(end, before);
+  EXPECT_LE(end, info.current_flush);
+  EXPECT_EQ(KindOf(source_->TimelineEnd(3).status()), ErrorKind::kPositionGap);
+}
+
+}  // namespace
+}  // namespace arrowcdc::postgres
