@@ -1,5 +1,5 @@
-// Recursive descent over one pattern; every construct is written out as RE2 text with literals as \x{...}, so that
-// nothing of the user's text reaches RE2 unescaped.
+// Recursive descent over one pattern; every construct is written out as RE2 text with literals as \x{...}, so
+// that nothing of the user's text reaches RE2 unescaped.
 #include "src/config/pattern_grammar.h"
 
 #include <cstdint>
@@ -54,10 +54,11 @@ class Parser {
   bool PeekIs(char c) const { return !AtEnd() && text_[at_] == c; }
 
   arrow::Status Fail(size_t offset, const std::string& expectation, const std::string& remedy = "") const {
-    return MakeError(ErrorKind::kInvalidOption,
-                     "table pattern '" + std::string(text_) + "', offset " + std::to_string(offset) + ": " + expectation,
-                     "pattern " + std::string(text_),
-                     remedy.empty() ? "see docs/patterns.md; a name in double quotes stands for itself" : remedy);
+    return MakeError(
+        ErrorKind::kInvalidOption,
+        "table pattern '" + std::string(text_) + "', offset " + std::to_string(offset) + ": " + expectation,
+        "pattern " + std::string(text_),
+        remedy.empty() ? "see docs/patterns.md; a name in double quotes stands for itself" : remedy);
   }
 
   arrow::Status CheckUtf8() {
@@ -75,7 +76,11 @@ class Parser {
       return at_ + i < text_.size() ? static_cast<unsigned char>(text_[at_ + i]) : 0u;
     };
     const uint32_t first = byte(0);
-    const int bytes = first < 0x80 ? 1 : (first >> 5) == 6 ? 2 : (first >> 4) == 14 ? 3 : (first >> 3) == 30 ? 4 : 0;
+    const int bytes = first < 0x80         ? 1
+                      : (first >> 5) == 6  ? 2
+                      : (first >> 4) == 14 ? 3
+                      : (first >> 3) == 30 ? 4
+                                           : 0;
     if (bytes == 0) return kNoCharacter;
     uint32_t value = bytes == 1 ? first : first & (0x7Fu >> bytes);
     for (int i = 1; i < bytes; ++i) {
@@ -83,7 +88,8 @@ class Parser {
       value = (value << 6) | (byte(i) & 0x3F);
     }
     constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (value < kLeast[bytes] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return kNoCharacter;
+    if (value < kLeast[bytes] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
+      return kNoCharacter;
     at_ += bytes;
     return value;
   }
@@ -134,7 +140,8 @@ class Parser {
           break;
         case '+':
         case '{':
-          return Fail(at_, std::string("expected a class or a group before '") + Peek() + "', which repeats it",
+          return Fail(at_,
+                      std::string("expected a class or a group before '") + Peek() + "', which repeats it",
                       "write [0-9]+ or (ab)+; a name that holds this character in double quotes");
         case ']':
         case '}':
@@ -212,7 +219,8 @@ class Parser {
 
   arrow::Result<char32_t> ClassMember() {
     if (Peek() == '[' || Peek() == '\\') {
-      return Fail(at_, "expected no '[' and no backslash inside a class: it lists characters and ranges only");
+      return Fail(at_,
+                  "expected no '[' and no backslash inside a class: it lists characters and ranges only");
     }
     return NextCharacter();
   }
@@ -235,7 +243,8 @@ class Parser {
     if (!low || !PeekIs('}')) return Fail(at_, "expected {n}, {n,} or {n,m}, numbers up to 1000");
     ++at_;
     if (high && *high < *low) return Fail(open, "expected {n,m} with n not above m");
-    *out += '{' + std::to_string(*low) + (comma ? "," : "") + (comma && high ? std::to_string(*high) : "") + '}';
+    *out +=
+        '{' + std::to_string(*low) + (comma ? "," : "") + (comma && high ? std::to_string(*high) : "") + '}';
     return arrow::Status::OK();
   }
 

@@ -43,7 +43,8 @@ arrow::Result<CompiledPattern> Compile(const std::string& pattern) {
   for (const RE2* regex : {compiled.schema.get(), compiled.table.get()}) {
     if (regex->ok()) continue;
     // The grammar lets nothing malformed through: what is left is size.
-    return MakeError(ErrorKind::kInvalidOption, "table pattern '" + pattern + "', offset 0: expected a smaller pattern",
+    return MakeError(ErrorKind::kInvalidOption,
+                     "table pattern '" + pattern + "', offset 0: expected a smaller pattern",
                      "pattern " + pattern, "use fewer or smaller repetitions {n,m}");
   }
   return compiled;

@@ -1,4 +1,5 @@
-// Table patterns: the examples of docs/patterns.md, the errors, and properties against a matcher written for this test.
+// Table patterns: the examples of docs/patterns.md, the errors, and properties against a matcher written for
+// this test.
 #include "arrowcdc/table_patterns.h"
 
 #include <gtest/gtest.h>
@@ -71,7 +72,8 @@ TEST(TablePatterns, RegexCharactersWithoutMeaningAreLiteral) {
 }
 
 TEST(TablePatterns, Exclusion) {
-  for (const auto& patterns : {std::vector<std::string>{"public.*", "!public.*_tmp"}, {"!public.*_tmp", "public.*"}}) {
+  for (const auto& patterns :
+       {std::vector<std::string>{"public.*", "!public.*_tmp"}, {"!public.*_tmp", "public.*"}}) {
     EXPECT_TRUE(Matches(patterns, "public", "a"));
     EXPECT_FALSE(Matches(patterns, "public", "a_tmp"));
     EXPECT_FALSE(Matches(patterns, "other", "a"));
@@ -205,12 +207,24 @@ rc::Gen<Text> TextOf(const Text& alphabet, size_t least, size_t most) {
 
 void RandomRepetition(Node* node) {
   switch (*rc::gen::inRange(0, 6)) {
-    case 0: node->repetition = "*", node->least = 0, node->most = -1; break;
-    case 1: node->repetition = "+", node->least = 1, node->most = -1; break;
-    case 2: node->repetition = "?", node->least = 0, node->most = 1; break;
-    case 3: node->repetition = "{2}", node->least = 2, node->most = 2; break;
-    case 4: node->repetition = "{1,}", node->least = 1, node->most = -1; break;
-    default: node->repetition = "{0,2}", node->least = 0, node->most = 2; break;
+    case 0:
+      node->repetition = "*", node->least = 0, node->most = -1;
+      break;
+    case 1:
+      node->repetition = "+", node->least = 1, node->most = -1;
+      break;
+    case 2:
+      node->repetition = "?", node->least = 0, node->most = 1;
+      break;
+    case 3:
+      node->repetition = "{2}", node->least = 2, node->most = 2;
+      break;
+    case 4:
+      node->repetition = "{1,}", node->least = 1, node->most = -1;
+      break;
+    default:
+      node->repetition = "{0,2}", node->least = 0, node->most = 2;
+      break;
   }
 }
 
@@ -241,13 +255,24 @@ std::string Written(const Nodes& nodes) {
   std::string out;
   for (const Node& node : nodes) {
     switch (node.kind) {
-      case Node::kCharacter: out += Utf8(node.text); break;
-      case Node::kQuoted: out += QuotePatternPart(Utf8(node.text)); break;
-      case Node::kAnyRun: out += "*"; break;
-      case Node::kAnyOne: out += "?"; break;
-      case Node::kClass: out += std::string(node.negated ? "[^" : "[") + Utf8(node.text) + "]"; break;
+      case Node::kCharacter:
+        out += Utf8(node.text);
+        break;
+      case Node::kQuoted:
+        out += QuotePatternPart(Utf8(node.text));
+        break;
+      case Node::kAnyRun:
+        out += "*";
+        break;
+      case Node::kAnyOne:
+        out += "?";
+        break;
+      case Node::kClass:
+        out += std::string(node.negated ? "[^" : "[") + Utf8(node.text) + "]";
+        break;
       case Node::kGroup:
-        for (size_t b = 0; b < node.branches.size(); ++b) out += (b == 0 ? "(" : "|") + Written(node.branches[b]);
+        for (size_t b = 0; b < node.branches.size(); ++b)
+          out += (b == 0 ? "(" : "|") + Written(node.branches[b]);
         out += ")";
         break;
     }
@@ -315,11 +340,21 @@ Text Sample(const Nodes& nodes) {
     for (int i = 0; i < times; ++i) {
       switch (node.kind) {
         case Node::kCharacter:
-        case Node::kQuoted: out += node.text; break;
-        case Node::kAnyRun: out += *TextOf(kAll, 0, 2); break;
-        case Node::kAnyOne: out += *TextOf(kAll, 1, 1); break;
-        case Node::kClass: out += *TextOf(node.negated ? kAll : node.text, 1, 1); break;
-        case Node::kGroup: out += Sample(node.branches[*rc::gen::inRange<size_t>(0, node.branches.size())]); break;
+        case Node::kQuoted:
+          out += node.text;
+          break;
+        case Node::kAnyRun:
+          out += *TextOf(kAll, 0, 2);
+          break;
+        case Node::kAnyOne:
+          out += *TextOf(kAll, 1, 1);
+          break;
+        case Node::kClass:
+          out += *TextOf(node.negated ? kAll : node.text, 1, 1);
+          break;
+        case Node::kGroup:
+          out += Sample(node.branches[*rc::gen::inRange<size_t>(0, node.branches.size())]);
+          break;
       }
     }
   }
@@ -358,7 +393,8 @@ TEST(TablePatternsProperty, QuotedNameMatchesItselfOnly) {
         TablePatterns::Parse({QuotePatternPart(Utf8(schema)) + "." + QuotePatternPart(Utf8(table))});
     RC_ASSERT(patterns.ok());
     RC_ASSERT(patterns->Matches({Utf8(schema), Utf8(table)}));
-    const Text other = *rc::gen::oneOf(TextOf(kAll, 0, 5), rc::gen::just(table + U"x"), rc::gen::just(table.substr(1)));
+    const Text other =
+        *rc::gen::oneOf(TextOf(kAll, 0, 5), rc::gen::just(table + U"x"), rc::gen::just(table.substr(1)));
     RC_ASSERT(patterns->Matches({Utf8(schema), Utf8(other)}) == (other == table));
     RC_ASSERT(patterns->Matches({Utf8(other), Utf8(table)}) == (other == schema));
   }));

@@ -30,7 +30,8 @@ arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& s
   ARROW_ASSIGN_OR_RAISE(inspected.server, postgres::ReadServer(connection));
   ARROW_ASSIGN_OR_RAISE(inspected.catalog, postgres::ReadTables(connection));
   ARROW_ASSIGN_OR_RAISE(inspected.slot, postgres::ReadSlot(connection, source.slot));
-  std::vector<std::string> names = {postgres::PublicationName(source), postgres::InsertOnlyPublicationName(source)};
+  std::vector<std::string> names = {postgres::PublicationName(source),
+                                    postgres::InsertOnlyPublicationName(source)};
   for (size_t i = 2; i < source.publications.size(); ++i) names.push_back(source.publications[i]);
   ARROW_ASSIGN_OR_RAISE(inspected.publications, postgres::ReadPublications(connection, names));
   return inspected;
@@ -39,7 +40,8 @@ arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& s
 // Before anything is changed: is the library there, does it fit the server, is it allowed?
 arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, SetupPlan* plan) {
   if (inspected.server.role.superuser) {
-    ARROW_RETURN_NOT_OK(connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot)));
+    ARROW_RETURN_NOT_OK(
+        connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot)));
   } else if (!inspected.slot.has_value()) {
     ARROW_RETURN_NOT_OK(postgres::TryPlugin(connection));
   } else {
@@ -52,7 +54,8 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, S
 bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
 ErrorContext::Action ActionOf(const std::string& sql) {
-  if (sql.find("pg_create_logical_replication_slot") != std::string::npos) return ErrorContext::Action::kCreateSlot;
+  if (sql.find("pg_create_logical_replication_slot") != std::string::npos)
+    return ErrorContext::Action::kCreateSlot;
   if (sql.find("pg_drop_replication_slot") != std::string::npos) return ErrorContext::Action::kDropSlot;
   if (sql.find(" PUBLICATION ") != std::string::npos) return ErrorContext::Action::kPublication;
   return ErrorContext::Action::kQuery;
@@ -83,7 +86,8 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
   return plan;
 }
 
-arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan, const std::function<void(const SetupStep&)>& on_step) {
+arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
+                         const std::function<void(const SetupStep&)>& on_step) {
   std::unique_ptr<Connection> connection;
   for (const SetupStep& step : plan.steps) {
     if (on_step) on_step(step);
@@ -109,7 +113,8 @@ arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
   ARROW_ASSIGN_OR_RAISE(const auto slot, postgres::ReadSlot(*connection, source.slot));
   ARROW_ASSIGN_OR_RAISE(const QueryResult now,
-                        connection->Query("SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"));
+                        connection->Query("SELECT CASE WHEN pg_is_in_recovery() THEN "
+                                          "pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"));
   SlotStatus status;
   if (!now.IsNull(0, 0)) {
     ARROW_ASSIGN_OR_RAISE(status.current_lsn, now.Lsn(0, 0));

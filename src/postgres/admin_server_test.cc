@@ -19,7 +19,8 @@ class AdminServer : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     PrivateServerOptions options;
-    options.settings = {{"log_statement", "all"}, {"max_replication_slots", "20"}, {"max_prepared_transactions", "5"}};
+    options.settings = {
+        {"log_statement", "all"}, {"max_replication_slots", "20"}, {"max_prepared_transactions", "5"}};
     server_ = PrivateServer::Create(options).ValueOrDie();
   }
   static void TearDownTestSuite() { server_.reset(); }
@@ -29,7 +30,8 @@ class AdminServer : public testing::Test {
     name_ = "admin_" + std::to_string(++count);
     ARROWCDC_ASSERT_OK(server_->Connect().ValueOrDie()->Exec("CREATE DATABASE " + name_));
     sql_ = server_->Connect(name_).ValueOrDie();
-    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE users (id int PRIMARY KEY, name text); CREATE TABLE orders (id int PRIMARY KEY)"));
+    ARROWCDC_ASSERT_OK(sql_->Exec(
+        "CREATE TABLE users (id int PRIMARY KEY, name text); CREATE TABLE orders (id int PRIMARY KEY)"));
     source_.conninfo = server_->conninfo(name_);
     source_.slot = name_;
     source_.tables = {"public.*"};
@@ -39,7 +41,8 @@ class AdminServer : public testing::Test {
   void UseOrdinaryRole() {
     ARROWCDC_ASSERT_OK(sql_->Exec("CREATE ROLE role_" + name_ + " LOGIN REPLICATION"));
     ARROWCDC_ASSERT_OK(sql_->Exec("GRANT CREATE ON DATABASE " + name_ + " TO role_" + name_));
-    ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE users OWNER TO role_" + name_ + "; ALTER TABLE orders OWNER TO role_" + name_));
+    ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE users OWNER TO role_" + name_ +
+                                  "; ALTER TABLE orders OWNER TO role_" + name_));
     source_.conninfo += " user=role_" + name_;
   }
 
@@ -92,13 +95,16 @@ TEST_F(AdminServer, WhatIsPrintedIsWhatRuns) {
   std::vector<std::string> announced;
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source_, {}));
   const size_t before = server_->Log().size();
-  ARROWCDC_ASSERT_OK(ApplySetup(source_, plan, [&](const SetupStep& step) { announced.push_back(step.sql); }));
+  ARROWCDC_ASSERT_OK(
+      ApplySetup(source_, plan, [&](const SetupStep& step) { announced.push_back(step.sql); }));
   const std::string log = server_->Log().substr(before);
   std::vector<std::string> run;
   for (size_t at = log.find("statement: "); at != std::string::npos; at = log.find("statement: ", at + 1)) {
     const std::string statement = log.substr(at + 11, log.find('\n', at) - at - 11);
     // Settings of our own session.
-    if (statement.rfind("SELECT pg_catalog.set_config", 0) == 0 || statement.rfind("SET statement_timeout", 0) == 0) continue;
+    if (statement.rfind("SELECT pg_catalog.set_config", 0) == 0 ||
+        statement.rfind("SET statement_timeout", 0) == 0)
+      continue;
     run.push_back(statement);
   }
   std::vector<std::string> printed;
@@ -144,7 +150,8 @@ TEST_F(AdminServer, RoleWithoutReplication) {
 }
 
 TEST_F(AdminServer, RefusedIdentityLeavesTheTableAlone) {
-  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE log (line text); CREATE TABLE later (id int PRIMARY KEY DEFERRABLE)"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE log (line text); CREATE TABLE later (id int PRIMARY KEY DEFERRABLE)"));
   const arrow::Status status = PlanSetup(source_, {}).status();
   EXPECT_EQ(KindOf(status), ErrorKind::kReplicaIdentity);
   EXPECT_NE(status.message().find("public.log (it has no primary key)"), std::string::npos);
@@ -158,12 +165,15 @@ TEST_F(AdminServer, RefusedIdentityLeavesTheTableAlone) {
 }
 
 TEST_F(AdminServer, EveryAcceptedIdentityIsAcceptedByTheServer) {
-  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE by_full (a int); ALTER TABLE by_full REPLICA IDENTITY FULL; "
-                                "CREATE TABLE by_index (a int NOT NULL UNIQUE); ALTER TABLE by_index REPLICA IDENTITY USING INDEX by_index_a_key"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE by_full (a int); ALTER TABLE by_full REPLICA IDENTITY FULL; "
+                 "CREATE TABLE by_index (a int NOT NULL UNIQUE); ALTER TABLE by_index REPLICA IDENTITY USING "
+                 "INDEX by_index_a_key"));
   ARROWCDC_ASSERT_OK(SetUpAll());
   for (const char* table : {"by_full", "by_index"}) {
     const std::string name = table;
-    ARROWCDC_EXPECT_OK(sql_->Exec("INSERT INTO " + name + " VALUES (1); UPDATE " + name + " SET a = 2; DELETE FROM " + name));
+    ARROWCDC_EXPECT_OK(sql_->Exec("INSERT INTO " + name + " VALUES (1); UPDATE " + name +
+                                  " SET a = 2; DELETE FROM " + name));
   }
   ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE by_index DROP CONSTRAINT by_index_a_key"));
   EXPECT_EQ(KindOf(PlanSetup(source_, {}).status()), ErrorKind::kReplicaIdentity);
@@ -171,8 +181,9 @@ TEST_F(AdminServer, EveryAcceptedIdentityIsAcceptedByTheServer) {
 }
 
 TEST_F(AdminServer, StrangeNames) {
-  const std::vector<std::string> names = {"Upper", "with.dot", "qu\"ote", "a'; DROP TABLE users; --", "sp ace", "line\nbreak", "\U0001F600",
-                                          "back\\slash", "%s %I"};
+  const std::vector<std::string> names = {"Upper",  "with.dot",    "qu\"ote",    "a'; DROP TABLE users; --",
+                                          "sp ace", "line\nbreak", "\U0001F600", "back\\slash",
+                                          "%s %I"};
   for (const std::string& name : names) {
     std::string quoted = "\"";
     for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
@@ -183,7 +194,8 @@ TEST_F(AdminServer, StrangeNames) {
   EXPECT_EQ(plan.tables.size(), names.size() + 2);
   EXPECT_TRUE(PlanSetup(source_, {})->steps.empty());
   for (const std::string& name : names) {
-    EXPECT_EQ(sql_->Query("SELECT FROM pg_publication_tables WHERE tablename = $1", {name})->size(), 1u) << name;
+    EXPECT_EQ(sql_->Query("SELECT FROM pg_publication_tables WHERE tablename = $1", {name})->size(), 1u)
+        << name;
     EXPECT_EQ(Reason(name), "matched by public.*");
   }
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan teardown, PlanTeardown(source_));
@@ -192,21 +204,26 @@ TEST_F(AdminServer, StrangeNames) {
 }
 
 TEST_F(AdminServer, PartitionsAndChildren) {
-  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE p (a int PRIMARY KEY) PARTITION BY RANGE (a); "
-                                "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (a); "
-                                "CREATE TABLE p11 PARTITION OF p1 FOR VALUES FROM (0) TO (5); "
-                                "CREATE TABLE parent (a int PRIMARY KEY); CREATE TABLE child () INHERITS (parent)"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE p (a int PRIMARY KEY) PARTITION BY RANGE (a); "
+                 "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (a); "
+                 "CREATE TABLE p11 PARTITION OF p1 FOR VALUES FROM (0) TO (5); "
+                 "CREATE TABLE parent (a int PRIMARY KEY); CREATE TABLE child () INHERITS (parent)"));
   source_.tables = {"public.(p|p1|p11|parent)"};
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, SetUpAll());
   EXPECT_EQ(plan.tables, (std::vector<TableName>{{"public", "p"}, {"public", "parent"}}));
   // A child by inheritance was not asked for, and has no key.
-  EXPECT_EQ(sql_->Scalar("SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_publication_tables").ValueOrDie(), "p,parent");
+  EXPECT_EQ(sql_->Scalar("SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_publication_tables")
+                .ValueOrDie(),
+            "p,parent");
   EXPECT_NE(Reason("p11").find("its changes come as those of public.p"), std::string::npos);
 }
 
 TEST_F(AdminServer, TableMadeLaterIsTold) {
   ARROWCDC_ASSERT_OK(SetUpAll());
-  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE later (id int PRIMARY KEY); CREATE VIEW v AS SELECT 1; CREATE UNLOGGED TABLE u (id int PRIMARY KEY)"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE later (id int PRIMARY KEY); CREATE VIEW v AS SELECT 1; CREATE UNLOGGED TABLE "
+                 "u (id int PRIMARY KEY)"));
   EXPECT_NE(Reason("later").find("run setup again"), std::string::npos);
   EXPECT_NE(Reason("v").find("a view"), std::string::npos);
   EXPECT_NE(Reason("u").find("an unlogged table"), std::string::npos);
@@ -228,24 +245,31 @@ TEST_F(AdminServer, TeardownKeepsOthersPublications) {
 }
 
 TEST_F(AdminServer, OthersSlotIsNotTouched) {
-  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_logical_replication_slot('" + name_ + "', 'test_decoding')"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Query("SELECT pg_create_logical_replication_slot('" + name_ + "', 'test_decoding')"));
   EXPECT_EQ(KindOf(PlanSetup(source_, {}).status()), ErrorKind::kSlotMismatch);
   EXPECT_EQ(KindOf(PlanTeardown(source_).status()), ErrorKind::kSlotMismatch);
 }
 
 TEST_F(AdminServer, NewSlotSaysWhomItWaitsFor) {
   auto holder = server_->Connect(name_).ValueOrDie();
-  ARROWCDC_ASSERT_OK(holder->Exec("BEGIN; INSERT INTO users VALUES (1, 'x'); SET application_name = 'the blocker'"));
+  ARROWCDC_ASSERT_OK(
+      holder->Exec("BEGIN; INSERT INTO users VALUES (1, 'x'); SET application_name = 'the blocker'"));
   auto preparer = server_->Connect(name_).ValueOrDie();
-  ARROWCDC_ASSERT_OK(preparer->Exec("BEGIN; INSERT INTO users VALUES (2, 'x'); PREPARE TRANSACTION 'gone home'"));
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(source_.conninfo, ConnectionMode::kSql));
+  ARROWCDC_ASSERT_OK(
+      preparer->Exec("BEGIN; INSERT INTO users VALUES (2, 'x'); PREPARE TRANSACTION 'gone home'"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection,
+                                Connection::Open(source_.conninfo, ConnectionMode::kSql));
   ErrorContext context = connection->MakeContext(ErrorContext::Action::kCreateSlot);
   context.slot = name_;
-  const arrow::Status status = CreateSlot(*connection, "SELECT pg_create_logical_replication_slot('" + name_ + "', 'wal2arrow')", context,
-                                          std::chrono::milliseconds(200));
+  const arrow::Status status =
+      CreateSlot(*connection, "SELECT pg_create_logical_replication_slot('" + name_ + "', 'wal2arrow')",
+                 context, std::chrono::milliseconds(200));
   EXPECT_EQ(KindOf(status), ErrorKind::kConnection);
   EXPECT_TRUE(GetErrorDetail(status)->retryable());
-  EXPECT_NE(status.message().find("pid " + std::to_string(holder->backend_pid()) + " (the blocker)"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("pid " + std::to_string(holder->backend_pid()) + " (the blocker)"),
+            std::string::npos)
+      << status.message();
   EXPECT_NE(status.message().find("'gone home'"), std::string::npos) << status.message();
   EXPECT_FALSE(GetSlotStatus(source_)->exists);
   ARROWCDC_ASSERT_OK(holder->Exec("COMMIT"));
@@ -268,8 +292,10 @@ struct Lacking {
   explicit Lacking(PrivateServerOptions options) {
     server = PrivateServer::Create(std::move(options)).ValueOrDie();
     sql = server->Connect().ValueOrDie();
-    EXPECT_TRUE(sql->Exec("CREATE ROLE cdc LOGIN REPLICATION; CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO cdc; "
-                          "GRANT CREATE ON DATABASE postgres TO cdc").ok());
+    EXPECT_TRUE(sql->Exec("CREATE ROLE cdc LOGIN REPLICATION; CREATE TABLE t (id int PRIMARY KEY); ALTER "
+                          "TABLE t OWNER TO cdc; "
+                          "GRANT CREATE ON DATABASE postgres TO cdc")
+                    .ok());
     source.conninfo = server->conninfo();
     source.slot = "cdc";
   }
@@ -295,13 +321,15 @@ TEST(AdminLacking, PluginAllowance) {
   PrivateServerOptions options;
   options.allow_plugin = false;
   const Lacking lacking(options);
-  if (lacking.sql->Query("SHOW output_plugin_libraries").status().ok() == false) GTEST_SKIP() << "this server allows every plugin";
+  if (lacking.sql->Query("SHOW output_plugin_libraries").status().ok() == false)
+    GTEST_SKIP() << "this server allows every plugin";
   const arrow::Status refused = PlanSetup(lacking.AsRole(), {}).status();
   EXPECT_EQ(KindOf(refused), ErrorKind::kPluginNotAllowed) << refused.ToString();
   EXPECT_NE(GetErrorDetail(refused)->remedy().find(AllowPluginSql("cdc")), std::string::npos);
   // A superuser gets the step, and the slot is made in a new session, in which it is in force.
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(lacking.source, {}));
-  EXPECT_EQ(plan.steps[0].sql, "ALTER ROLE \"postgres\" SET output_plugin_libraries = 'pgoutput', 'test_decoding', 'wal2arrow'");
+  EXPECT_EQ(plan.steps[0].sql,
+            "ALTER ROLE \"postgres\" SET output_plugin_libraries = 'pgoutput', 'test_decoding', 'wal2arrow'");
   ARROWCDC_ASSERT_OK(ApplySetup(lacking.source, plan, nullptr));
   EXPECT_TRUE(PlanSetup(lacking.source, {})->steps.empty());
   // The remedy helps the other role as it stands.

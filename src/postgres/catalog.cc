@@ -10,20 +10,26 @@
 namespace arrowcdc::postgres {
 namespace {
 
-// The identity rules are those of RelationGetIndexList: valid and immediate, and no temporal key (an exclusion constraint).
+// The identity rules are those of RelationGetIndexList: valid and immediate, and no temporal key (an
+// exclusion constraint).
 constexpr char kTableQuery[] =
     "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartition, c.relreplident, "
     "pg_has_role(c.relowner, 'USAGE'), "
-    "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate AND NOT i.indisexclusion), "
+    "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND "
+    "i.indimmediate AND NOT i.indisexclusion), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate), "
-    "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND i.indimmediate) "
+    "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND "
+    "i.indimmediate) "
     "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') "
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', "
+    "'pg_toast') "
     "AND n.nspname NOT LIKE 'pg\\_toast\\_temp\\_%' ORDER BY n.nspname, c.relname";
 
 constexpr char kServerQuery[] =
-    "SELECT current_setting('server_version'), current_database(), pg_is_in_recovery(), current_setting('wal_level'), "
-    "current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots), current_setting('max_wal_senders'), "
+    "SELECT current_setting('server_version'), current_database(), pg_is_in_recovery(), "
+    "current_setting('wal_level'), "
+    "current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots), "
+    "current_setting('max_wal_senders'), "
     "(SELECT count(*) FROM pg_stat_get_wal_senders()), r.rolname, r.rolsuper, r.rolreplication, "
     "has_database_privilege(current_database(), 'CREATE') FROM pg_roles AS r WHERE r.rolname = current_user";
 
@@ -63,7 +69,8 @@ std::string CaptureObstacle(const TableInfo& table) {
 }
 
 const TableInfo* TableCatalog::Find(uint32_t oid) const {
-  const auto found = std::find_if(tables.begin(), tables.end(), [oid](const TableInfo& table) { return table.oid == oid; });
+  const auto found =
+      std::find_if(tables.begin(), tables.end(), [oid](const TableInfo& table) { return table.oid == oid; });
   return found == tables.end() ? nullptr : &*found;
 }
 
@@ -120,7 +127,8 @@ bool TableCatalog::IsPublished(const TableInfo& table, const PublicationInfo& pu
   if (!CaptureObstacle(table).empty()) return false;
   if (publication.all_tables || listed(table)) return true;
   const auto ancestors = Ancestors(table);
-  return std::any_of(ancestors.begin(), ancestors.end(), [&](const TableInfo* ancestor) { return listed(*ancestor); });
+  return std::any_of(ancestors.begin(), ancestors.end(),
+                     [&](const TableInfo* ancestor) { return listed(*ancestor); });
 }
 
 arrow::Result<TableCatalog> ReadTables(Connection& connection) {
@@ -140,9 +148,11 @@ arrow::Result<TableCatalog> ReadTables(Connection& connection) {
     table.deferrable_key = rows.Bool(row, 9);
     table.identity_index = rows.Bool(row, 10);
   }
-  ARROW_ASSIGN_OR_RAISE(const QueryResult links,
-                        connection.Query("SELECT i.inhrelid, i.inhparent FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid "
-                                         "WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f')"));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult links,
+      connection.Query(
+          "SELECT i.inhrelid, i.inhparent FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid "
+          "WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f')"));
   for (int row = 0; row < links.rows(); ++row) {
     ARROW_ASSIGN_OR_RAISE(const int64_t child, links.Int(row, 0));
     ARROW_ASSIGN_OR_RAISE(const int64_t parent, links.Int(row, 1));
@@ -153,7 +163,8 @@ arrow::Result<TableCatalog> ReadTables(Connection& connection) {
 
 arrow::Result<ServerInfo> ReadServer(Connection& connection) {
   ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(kServerQuery));
-  if (rows.rows() != 1) return MakeError(ErrorKind::kInternal, "the server does not describe its own role", "server", "");
+  if (rows.rows() != 1)
+    return MakeError(ErrorKind::kInternal, "the server does not describe its own role", "server", "");
   ServerInfo server;
   server.version_num = connection.server_version();
   server.version = rows.Text(0, 0).substr(0, rows.Text(0, 0).find(' '));

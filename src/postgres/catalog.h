@@ -22,8 +22,8 @@ struct TableInfo {
   char persistence = 'p';  // p permanent, u unlogged, t temporary
   bool is_partition = false;
   char replica_identity = 'd';
-  bool owned = true;            // the role may do what the owner may
-  bool primary_key = false;     // valid and not deferrable
+  bool owned = true;         // the role may do what the owner may
+  bool primary_key = false;  // valid and not deferrable
   bool deferrable_key = false;
   bool identity_index = false;  // of REPLICA IDENTITY USING INDEX, still there
 };
@@ -32,8 +32,8 @@ struct TableInfo {
 std::string CaptureObstacle(const TableInfo& table);
 
 struct TableCatalog {
-  std::vector<TableInfo> tables;          // by schema and name
-  std::map<uint32_t, uint32_t> parents;   // partition -> partitioned table
+  std::vector<TableInfo> tables;         // by schema and name
+  std::map<uint32_t, uint32_t> parents;  // partition -> partitioned table
 
   const TableInfo* Find(uint32_t oid) const;
   // From the nearest to the topmost.

@@ -1,4 +1,5 @@
-// Connecting goes through PQconnectPoll, because only so the verbosity can be set that makes libpq tell the SQLSTATE of a refusal.
+// Connecting goes through PQconnectPoll, because only so the verbosity can be set that makes libpq tell the
+// SQLSTATE of a refusal.
 #include "src/postgres/connection.h"
 
 #include <poll.h>
@@ -43,7 +44,8 @@ bool WaitForSocket(PGconn* connection, PostgresPollingStatusType wish, Clock::ti
 
 std::string HostOf(PGconn* connection) {
   const auto text = [](const char* value) { return std::string(value == nullptr ? "" : value); };
-  return text(PQhost(connection)) + "|" + text(PQhostaddr(connection)) + "|" + std::to_string(PQsocket(connection));
+  return text(PQhost(connection)) + "|" + text(PQhostaddr(connection)) + "|" +
+         std::to_string(PQsocket(connection));
 }
 
 // Drives the attempt to its end; the time starts anew with every host, as it does in libpq.
@@ -69,12 +71,14 @@ arrow::Result<int64_t> QueryResult::Int(int row, int column) const {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && end == text.data() + text.size() && !text.empty()) return value;
-  return MakeError(ErrorKind::kInternal, "the server answered with something that is no number", "catalog query", "");
+  return MakeError(ErrorKind::kInternal, "the server answered with something that is no number",
+                   "catalog query", "");
 }
 
 arrow::Result<uint64_t> QueryResult::Lsn(int row, int column) const { return ParseLsn(Text(row, column)); }
 
-arrow::Result<std::unique_ptr<Connection>> Connection::Open(const std::string& conninfo, ConnectionMode mode) {
+arrow::Result<std::unique_ptr<Connection>> Connection::Open(const std::string& conninfo,
+                                                            ConnectionMode mode) {
   ARROW_ASSIGN_OR_RAISE(ConnectionOptions options, MakeConnectionOptions(conninfo, mode));
   std::unique_ptr<Connection> connection(new Connection(std::move(options)));
   ARROW_RETURN_NOT_OK(connection->Connect());
@@ -87,16 +91,19 @@ arrow::Status Connection::Connect() {
   connection_.reset(PQconnectStartParams(parameters.keywords.data(), parameters.values.data(), 1));
   if (connection_ == nullptr) return arrow::Status::OutOfMemory("libpq could not allocate a connection");
   PQsetErrorVerbosity(connection_.get(), PQERRORS_VERBOSE);
-  PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection_.get(), [](void*, const char*) {}, nullptr);
   if (!Poll(connection_.get(), options_.connect_timeout_seconds)) {
     if (!options_.several_hosts) {
-      return MakeError(ErrorKind::kConnection,
-                       "no answer within " + std::to_string(options_.connect_timeout_seconds) + " s (connect_timeout)",
-                       "server " + options_.server, "check host, port, routes and firewalls", "", true);
+      return MakeError(
+          ErrorKind::kConnection,
+          "no answer within " + std::to_string(options_.connect_timeout_seconds) + " s (connect_timeout)",
+          "server " + options_.server, "check host, port, routes and firewalls", "", true);
     }
     // Only libpq's own loop goes on to the next host after a timeout.
     connection_.reset(PQconnectdbParams(parameters.keywords.data(), parameters.values.data(), 1));
-    PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
+    PQsetNoticeProcessor(
+        connection_.get(), [](void*, const char*) {}, nullptr);
   }
   if (PQstatus(connection_.get()) != CONNECTION_OK) {
     return ErrorFromConnection(connection_.get(), MakeContext(ErrorContext::Action::kConnect));
@@ -107,10 +114,14 @@ arrow::Status Connection::Connect() {
 
 arrow::Status Connection::PinSettings() {
   // A role or a database may carry settings that would change what queries mean or end them halfway.
-  return Query("SELECT pg_catalog.set_config(name, value, false) FROM (VALUES ('search_path', ''), ('statement_timeout', '0'), "
-               "('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '0'), ('row_security', 'off'), "
-               "('standard_conforming_strings', 'on'), ('bytea_output', 'hex'), ('default_transaction_isolation', 'read committed')) "
-               "AS settings (name, value)")
+  return Query(
+             "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES ('search_path', ''), "
+             "('statement_timeout', '0'), "
+             "('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '0'), ('row_security', "
+             "'off'), "
+             "('standard_conforming_strings', 'on'), ('bytea_output', 'hex'), "
+             "('default_transaction_isolation', 'read committed')) "
+             "AS settings (name, value)")
       .status();
 }
 

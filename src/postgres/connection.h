@@ -40,15 +40,16 @@ class QueryResult {
   std::unique_ptr<PGresult, decltype(&PQclear)> result_;
 };
 
-// Threads: one at a time. Blocking: Open up to connect_timeout a host (15 s unless set), queries as long as the server takes.
+// Threads: one at a time. Blocking: Open up to connect_timeout a host (15 s unless set), queries as long as
+// the server takes.
 class Connection {
  public:
-  // Opens and pins the session's settings: no search path, no timeouts but a lock timeout, row security an error.
-  // Errors: typed; never with any part of the conninfo but host, port, role and database.
+  // Opens and pins the session's settings: no search path, no timeouts but a lock timeout, row security an
+  // error. Errors: typed; never with any part of the conninfo but host, port, role and database.
   static arrow::Result<std::unique_ptr<Connection>> Open(const std::string& conninfo, ConnectionMode mode);
 
-  // One command; rows or none. Values are quoted into it (quoting.h): replication connections take no parameters.
-  // `context` names the object in an error.
+  // One command; rows or none. Values are quoted into it (quoting.h): replication connections take no
+  // parameters. `context` names the object in an error.
   arrow::Result<QueryResult> Query(const std::string& sql);
   arrow::Result<QueryResult> Query(const std::string& sql, const ErrorContext& context);
 
@@ -59,7 +60,8 @@ class Connection {
   PGconn* raw() const { return connection_.get(); }
 
  private:
-  explicit Connection(ConnectionOptions options) : options_(std::move(options)), connection_(nullptr, PQfinish) {}
+  explicit Connection(ConnectionOptions options)
+      : options_(std::move(options)), connection_(nullptr, PQfinish) {}
   arrow::Status Connect();
   arrow::Status PinSettings();
 

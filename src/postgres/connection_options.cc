@@ -1,4 +1,5 @@
-// libpq is asked for the merged options through a connection attempt that it refuses before it opens a socket.
+// libpq is asked for the merged options through a connection attempt that it refuses before it opens a
+// socket.
 #include "src/postgres/connection_options.h"
 
 #include <cstdlib>
@@ -27,8 +28,10 @@ std::string HarmlessText(const std::string& text) {
 }
 
 arrow::Status BadConninfo(const std::string& text) {
-  return MakeError(ErrorKind::kInvalidOption, "the connection string is not valid" + HarmlessText(text), "connection string",
-                   "write keywords (host=db.example dbname=shop user=cdc) or a URI (postgresql://cdc@db.example/shop); values "
+  return MakeError(ErrorKind::kInvalidOption, "the connection string is not valid" + HarmlessText(text),
+                   "connection string",
+                   "write keywords (host=db.example dbname=shop user=cdc) or a URI "
+                   "(postgresql://cdc@db.example/shop); values "
                    "with spaces stand in single quotes, special characters of a URI are percent-encoded");
 }
 
@@ -37,7 +40,8 @@ bool SslModeAskedFor(const std::string& conninfo) {
   const char* variable = std::getenv("PGSSLMODE");
   if (variable != nullptr && variable[0] != '\0') return true;
   const ConninfoOptions options(PQconninfoParse(conninfo.c_str(), nullptr), PQconninfoFree);
-  for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {
+  for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr;
+       ++option) {
     if (std::string_view(option->keyword) == "sslmode") return option->val != nullptr;
   }
   return false;
@@ -56,8 +60,8 @@ std::vector<std::string> SplitList(const std::string& list) {
 }
 
 bool IsLocalAddress(std::string_view address) {
-  return address.empty() || address[0] == '/' || address[0] == '@' || address == "localhost" || address == "::1" ||
-         address.substr(0, 4) == "127.";
+  return address.empty() || address[0] == '/' || address[0] == '@' || address == "localhost" ||
+         address == "::1" || address.substr(0, 4) == "127.";
 }
 
 }  // namespace
@@ -76,13 +80,15 @@ bool IsLocal(const std::string& hosts, const std::string& host_addresses) {
 arrow::Result<std::map<std::string, std::string>> EffectiveOptions(const std::string& conninfo) {
   const char* keywords[] = {"dbname", "channel_binding", nullptr};
   const char* values[] = {conninfo.c_str(), kRefusedValue, nullptr};
-  const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectStartParams(keywords, values, 1), PQfinish);
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectStartParams(keywords, values, 1),
+                                                                PQfinish);
   if (connection == nullptr) return arrow::Status::OutOfMemory("libpq could not allocate a connection");
   const std::string text = PQerrorMessage(connection.get());
   if (text.find(kRefusedValue) == std::string::npos) return BadConninfo(text);
   const ConninfoOptions options(PQconninfo(connection.get()), PQconninfoFree);
   std::map<std::string, std::string> effective;
-  for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {
+  for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr;
+       ++option) {
     const std::string_view keyword = option->keyword;
     if (option->val == nullptr || keyword == "password" || keyword == "sslpassword") continue;
     effective[option->keyword] = option->val;
@@ -95,7 +101,8 @@ arrow::Result<ConnectionOptions> MakeConnectionOptions(const std::string& connin
   const std::string host = effective["host"];
   const std::string host_address = effective["hostaddr"];
   ConnectionOptions options;
-  options.server = (host.empty() ? (host_address.empty() ? "local socket" : host_address) : host) + ":" + effective["port"];
+  options.server = (host.empty() ? (host_address.empty() ? "local socket" : host_address) : host) + ":" +
+                   effective["port"];
   options.user = effective["user"];
   options.database = effective["dbname"];
   options.several_hosts = (host + host_address).find(',') != std::string::npos;

@@ -1,5 +1,5 @@
-// What we add to a user's connection string, and never what the user set: conninfo, PG* variables and service file win.
-// No network here.
+// What we add to a user's connection string, and never what the user set: conninfo, PG* variables and service
+// file win. No network here.
 #pragma once
 
 #include <map>
@@ -30,10 +30,12 @@ struct ConnectionOptions {
 // Errors: kInvalidOption without any part of the conninfo, which may hold a password.
 arrow::Result<ConnectionOptions> MakeConnectionOptions(const std::string& conninfo, ConnectionMode mode);
 
-// True for sockets and loopback addresses: what does not leave the machine. Comma-separated lists, as libpq has them.
+// True for sockets and loopback addresses: what does not leave the machine. Comma-separated lists, as libpq
+// has them.
 bool IsLocal(const std::string& hosts, const std::string& host_addresses);
 
-// libpq's view after conninfo, service file and environment; keys without a value are absent, and so is the password.
+// libpq's view after conninfo, service file and environment; keys without a value are absent, and so is the
+// password.
 arrow::Result<std::map<std::string, std::string>> EffectiveOptions(const std::string& conninfo);
 
 }  // namespace arrowcdc::postgres

@@ -21,7 +21,8 @@ class Variable {
   const char* name_;
 };
 
-std::string Added(const std::string& conninfo, const std::string& keyword, ConnectionMode mode = ConnectionMode::kSql) {
+std::string Added(const std::string& conninfo, const std::string& keyword,
+                  ConnectionMode mode = ConnectionMode::kSql) {
   const auto options = MakeConnectionOptions(conninfo, mode);
   EXPECT_TRUE(options.ok()) << options.status().ToString();
   std::string found;
@@ -45,10 +46,12 @@ TEST(ConnectionOptions, LocalAddresses) {
 }
 
 TEST(ConnectionOptions, RemoteServersAreVerified) {
-  for (const char* remote : {"host=db.example", "hostaddr=10.1.2.3", "postgresql://cdc@db.example/shop", "host=localhost,db.example"}) {
+  for (const char* remote : {"host=db.example", "hostaddr=10.1.2.3", "postgresql://cdc@db.example/shop",
+                             "host=localhost,db.example"}) {
     EXPECT_EQ(Added(remote, "sslmode"), "verify-full") << remote;
   }
-  for (const char* local : {"host=/tmp", "host=localhost", "postgresql://[::1]/shop", "dbname=shop", "shop", ""}) {
+  for (const char* local :
+       {"host=/tmp", "host=localhost", "postgresql://[::1]/shop", "dbname=shop", "shop", ""}) {
     EXPECT_EQ(Added(local, "sslmode"), "") << local;
   }
 }
@@ -68,12 +71,16 @@ TEST(ConnectionOptions, HostFromTheEnvironmentCounts) {
 
 TEST(ConnectionOptions, ServiceFileCounts) {
   const std::string path = testing::TempDir() + "pg_service_" + std::to_string(getpid());
-  std::ofstream(path) << "[shop]\nhost=db.example\nsslmode=verify-ca\nkeepalives_idle=7\n[plain]\nhost=db.example\n";
+  std::ofstream(path)
+      << "[shop]\nhost=db.example\nsslmode=verify-ca\nkeepalives_idle=7\n[plain]\nhost=db.example\n";
   const Variable file("PGSERVICEFILE", path);
   EXPECT_EQ(Added("service=shop", "sslmode"), "");
   EXPECT_EQ(Added("service=shop", "keepalives_idle"), "");
   EXPECT_EQ(Added("service=plain", "sslmode"), "verify-full");
-  EXPECT_NE(MakeConnectionOptions("service=none", ConnectionMode::kSql).status().message().find("definition of service"),
+  EXPECT_NE(MakeConnectionOptions("service=none", ConnectionMode::kSql)
+                .status()
+                .message()
+                .find("definition of service"),
             std::string::npos);
   std::remove(path.c_str());
 }
@@ -90,7 +97,9 @@ TEST(ConnectionOptions, Defaults) {
 }
 
 TEST(ConnectionOptions, ForMessages) {
-  const auto options = MakeConnectionOptions("postgresql://cdc:hunter2@db.example:5433/shop", ConnectionMode::kSql).ValueOrDie();
+  const auto options =
+      MakeConnectionOptions("postgresql://cdc:hunter2@db.example:5433/shop", ConnectionMode::kSql)
+          .ValueOrDie();
   EXPECT_EQ(options.server, "db.example:5433");
   EXPECT_EQ(options.user, "cdc");
   EXPECT_EQ(options.database, "shop");
@@ -98,8 +107,9 @@ TEST(ConnectionOptions, ForMessages) {
 }
 
 TEST(ConnectionOptions, BadConninfoIsRefusedWithoutItsText) {
-  for (const char* bad : {"host=db.example password=hunter2 hunter2", "hunter2=x host=/tmp", "postgresql://u:hunter2@[::1/db",
-                          "postgresql://u:hun%ter2@h/db", "password='hunter2", "postgresql://h/db?hunter2=1"}) {
+  for (const char* bad :
+       {"host=db.example password=hunter2 hunter2", "hunter2=x host=/tmp", "postgresql://u:hunter2@[::1/db",
+        "postgresql://u:hun%ter2@h/db", "password='hunter2", "postgresql://h/db?hunter2=1"}) {
     const arrow::Status status = MakeConnectionOptions(bad, ConnectionMode::kSql).status();
     ASSERT_FALSE(status.ok()) << bad;
     EXPECT_EQ(GetErrorDetail(status)->kind(), ErrorKind::kInvalidOption);

@@ -30,8 +30,9 @@ class ConnectionServer : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     auto sql = Server().Connect().ValueOrDie();
-    for (const char* statement : {"CREATE ROLE plain LOGIN", "CREATE ROLE cdc LOGIN REPLICATION", "CREATE TABLE t (a int PRIMARY KEY)",
-                                  "CREATE DATABASE other", "ALTER ROLE cdc SET statement_timeout = '1ms'",
+    for (const char* statement : {"CREATE ROLE plain LOGIN", "CREATE ROLE cdc LOGIN REPLICATION",
+                                  "CREATE TABLE t (a int PRIMARY KEY)", "CREATE DATABASE other",
+                                  "ALTER ROLE cdc SET statement_timeout = '1ms'",
                                   "SELECT pg_create_physical_replication_slot('physical')"}) {
       ARROWCDC_ASSERT_OK(sql->Exec(statement));
     }
@@ -42,9 +43,13 @@ class ConnectionServer : public testing::Test {
 TEST_F(ConnectionServer, SettingsArePinned) {
   for (const ConnectionMode mode : {ConnectionMode::kSql, ConnectionMode::kReplication}) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(As("cdc"), mode));
-    for (const auto& [name, value] : std::map<std::string, std::string>{
-             {"statement_timeout", "0"}, {"search_path", ""}, {"row_security", "off"}, {"application_name", "arrowcdc"}, {"client_encoding", "UTF8"}}) {
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows, connection->Query("SELECT current_setting('" + name + "')"));
+    for (const auto& [name, value] : std::map<std::string, std::string>{{"statement_timeout", "0"},
+                                                                        {"search_path", ""},
+                                                                        {"row_security", "off"},
+                                                                        {"application_name", "arrowcdc"},
+                                                                        {"client_encoding", "UTF8"}}) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows,
+                                    connection->Query("SELECT current_setting('" + name + "')"));
       EXPECT_EQ(rows.Text(0, 0), value) << name;
     }
     EXPECT_GE(connection->server_version(), 150000);
@@ -78,30 +83,44 @@ TEST_F(ConnectionServer, RefusedConnections) {
 
 TEST_F(ConnectionServer, SlotErrors) {
   const std::string create = "SELECT pg_create_logical_replication_slot('s', ";
-  EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(), create + "'wal2arrow')", Action::kCreateSlot)), ErrorKind::kPluginMissing);
-  EXPECT_EQ(KindOf(QueryStatus(As("plain"), create + "'pgoutput')", Action::kCreateSlot)), ErrorKind::kPermission);
-  EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(), "SELECT pg_drop_replication_slot('s')", Action::kDropSlot)), ErrorKind::kSlotMissing);
-  EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(), "SELECT * FROM pg_logical_slot_peek_binary_changes('physical', NULL, NULL)",
+  EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(), create + "'wal2arrow')", Action::kCreateSlot)),
+            ErrorKind::kPluginMissing);
+  EXPECT_EQ(KindOf(QueryStatus(As("plain"), create + "'pgoutput')", Action::kCreateSlot)),
+            ErrorKind::kPermission);
+  EXPECT_EQ(
+      KindOf(QueryStatus(Server().conninfo(), "SELECT pg_drop_replication_slot('s')", Action::kDropSlot)),
+      ErrorKind::kSlotMissing);
+  EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(),
+                               "SELECT * FROM pg_logical_slot_peek_binary_changes('physical', NULL, NULL)",
                                Action::kStream)),
             ErrorKind::kSlotMismatch);
 }
 
 TEST_F(ConnectionServer, PluginNotAllowed) {
-  const arrow::Status status =
-      QueryStatus(As("cdc"), "SELECT pg_create_logical_replication_slot('s', 'wal2json')", Action::kCreateSlot);
-  if (status.message().find("could not access file") != std::string::npos) GTEST_SKIP() << "this server has no output_plugin_libraries";
+  const arrow::Status status = QueryStatus(
+      As("cdc"), "SELECT pg_create_logical_replication_slot('s', 'wal2json')", Action::kCreateSlot);
+  if (status.message().find("could not access file") != std::string::npos)
+    GTEST_SKIP() << "this server has no output_plugin_libraries";
   EXPECT_EQ(KindOf(status), ErrorKind::kPluginNotAllowed) << status.ToString();
-  EXPECT_EQ(KindOf(QueryStatus(As("cdc"), AllowPluginSql("cdc"), Action::kQuery)), ErrorKind::kPluginNotAllowed);
+  EXPECT_EQ(KindOf(QueryStatus(As("cdc"), AllowPluginSql("cdc"), Action::kQuery)),
+            ErrorKind::kPluginNotAllowed);
 }
 
 TEST_F(ConnectionServer, PublicationErrors) {
-  EXPECT_NE(GetErrorDetail(QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))->remedy().find("GRANT CREATE"),
+  EXPECT_NE(GetErrorDetail(
+                QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
+                ->remedy()
+                .find("GRANT CREATE"),
             std::string::npos);
   auto sql = Server().Connect().ValueOrDie();
   ARROWCDC_ASSERT_OK(sql->Exec("GRANT CREATE ON DATABASE postgres TO plain"));
-  EXPECT_NE(GetErrorDetail(QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))->remedy().find("owner"),
+  EXPECT_NE(GetErrorDetail(
+                QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
+                ->remedy()
+                .find("owner"),
             std::string::npos);
-  EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(), "DROP PUBLICATION p", Action::kPublication)), ErrorKind::kPublicationMissing);
+  EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(), "DROP PUBLICATION p", Action::kPublication)),
+            ErrorKind::kPublicationMissing);
 }
 
 TEST_F(ConnectionServer, PasswordsAreAskedForAndNeverRepeated) {
@@ -124,13 +143,16 @@ TEST_F(ConnectionServer, PasswordsAreAskedForAndNeverRepeated) {
   EXPECT_NE(GetErrorDetail(hba)->remedy().find("pg_hba.conf"), std::string::npos);
   // No TLS on this server.
   EXPECT_EQ(KindOf(OpenStatus(tcp + " user=limited password=right sslmode=require")), ErrorKind::kTls);
-  EXPECT_EQ(KindOf(OpenStatus(tcp + " user=limited password=right sslmode=verify-full sslrootcert=/nonexistent")), ErrorKind::kTls);
+  EXPECT_EQ(
+      KindOf(OpenStatus(tcp + " user=limited password=right sslmode=verify-full sslrootcert=/nonexistent")),
+      ErrorKind::kTls);
 }
 
 TEST_F(ConnectionServer, LockTimeoutIsRetryable) {
   auto holder = Server().Connect().ValueOrDie();
   ARROWCDC_ASSERT_OK(holder->Exec("BEGIN; LOCK TABLE t"));
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(Server().conninfo(), ConnectionMode::kSql));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection,
+                                Connection::Open(Server().conninfo(), ConnectionMode::kSql));
   ARROWCDC_ASSERT_OK(connection->Query("SET lock_timeout = '10ms'"));
   const arrow::Status status = connection->Query("ALTER TABLE public.t ADD COLUMN b int").status();
   EXPECT_EQ(KindOf(status), ErrorKind::kConnection);
@@ -138,7 +160,8 @@ TEST_F(ConnectionServer, LockTimeoutIsRetryable) {
 }
 
 TEST_F(ConnectionServer, TerminatedBackendIsAConnectionError) {
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(Server().conninfo(), ConnectionMode::kSql));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection,
+                                Connection::Open(Server().conninfo(), ConnectionMode::kSql));
   const arrow::Status first = connection->Query("SELECT pg_terminate_backend(pg_backend_pid())").status();
   EXPECT_EQ(KindOf(first), ErrorKind::kConnection) << first.ToString();
   EXPECT_TRUE(GetErrorDetail(first)->retryable());

@@ -40,7 +40,8 @@ void MessageQueue::Close(arrow::Status reason) {
   arrived_.notify_one();
 }
 
-arrow::Result<std::optional<StreamMessage>> MessageQueue::Pop(std::chrono::milliseconds timeout, bool* freed_room) {
+arrow::Result<std::optional<StreamMessage>> MessageQueue::Pop(std::chrono::milliseconds timeout,
+                                                              bool* freed_room) {
   std::unique_lock lock(mutex_);
   *freed_room = false;
   arrived_.wait_for(lock, timeout, [this] { return !messages_.empty() || closed_; });

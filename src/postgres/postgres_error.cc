@@ -1,4 +1,5 @@
-// SQLSTATE first, names of settings and server functions second, English texts last: servers speak many languages.
+// SQLSTATE first, names of settings and server functions second, English texts last: servers speak many
+// languages.
 #include "src/postgres/postgres_error.h"
 
 #include <algorithm>
@@ -16,18 +17,25 @@ namespace {
 using Action = ErrorContext::Action;
 
 constexpr const char kNewSlot[] =
-    "rows may have been lost: run 'arrowcdc teardown' and 'arrowcdc setup', and start with a new sink directory";
+    "rows may have been lost: run 'arrowcdc teardown' and 'arrowcdc setup', and start with a new sink "
+    "directory";
 constexpr const char kInstallPlugin[] =
-    "on a server of your own run 'make install-plugin' with its pg_config (no restart is needed); on managed services the "
+    "on a server of your own run 'make install-plugin' with its pg_config (no restart is needed); on managed "
+    "services the "
     "plugin cannot be installed, and this version has no other way to read their changes";
 
-bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
-bool ContainsAny(std::string_view text, std::initializer_list<std::string_view> parts) {
-  return std::any_of(parts.begin(), parts.end(), [text](std::string_view part) { return Contains(text, part); });
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
 }
 
-std::string Named(const char* what, const std::string& name) { return std::string(what) + " \"" + name + "\""; }
+bool ContainsAny(std::string_view text, std::initializer_list<std::string_view> parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [text](std::string_view part) { return Contains(text, part); });
+}
+
+std::string Named(const char* what, const std::string& name) {
+  return std::string(what) + " \"" + name + "\"";
+}
 
 // Where a role is named in a remedy.
 std::string RoleIdentifier(const std::string& role) { return QuoteIdentifier(role).ValueOr("ROLE"); }
@@ -64,10 +72,12 @@ Finding Authentication(const ServerError& error, const ErrorContext& context) {
   Finding finding{ErrorKind::kAuthentication, Named("role", context.user), "", false};
   if (Contains(error.message, "pg_hba")) {
     finding.remedy =
-        "add a line for this role, database and address to the server's pg_hba.conf; a logical replication connection matches "
+        "add a line for this role, database and address to the server's pg_hba.conf; a logical replication "
+        "connection matches "
         "the database's name there, not the keyword 'replication'";
     if (ContainsAny(error.message, {"no encryption", "SSL off"})) {
-      finding.remedy += "; or the server takes encrypted connections only: use sslmode=verify-full (or require)";
+      finding.remedy +=
+          "; or the server takes encrypted connections only: use sslmode=verify-full (or require)";
     }
   } else if (error.sqlstate == "28P01") {
     finding.remedy = "check role and password: in the connection string, PGPASSWORD or ~/.pgpass (mode 0600)";
@@ -87,18 +97,21 @@ Finding Permission(const ServerError& error, const ErrorContext& context) {
   const std::string role = RoleIdentifier(context.user);
   Finding finding{ErrorKind::kPermission, Named("role", context.user), "", false};
   if (Contains(error.message, "output plugin") || Contains(error.hint, "output_plugin_libraries") ||
-      (Contains(error.message, "output_plugin_libraries") && !Contains(error.message, "pg_read_all_settings"))) {
+      (Contains(error.message, "output_plugin_libraries") &&
+       !Contains(error.message, "pg_read_all_settings"))) {
     return PluginNotAllowed(context);
   }
   if (error.function == "CheckSlotPermissions" || error.function == "InitPostgres" ||
       ContainsAny(error.message, {"replication role", "replication slots", "WAL sender", "walsender"})) {
-    finding.remedy = "a superuser must run: ALTER ROLE " + role + " REPLICATION (managed services have a role to grant for it)";
+    finding.remedy = "a superuser must run: ALTER ROLE " + role +
+                     " REPLICATION (managed services have a role to grant for it)";
   } else if (context.action == Action::kPublication && Contains(error.message, "database")) {
-    finding.remedy = "the owner of the database must run: GRANT CREATE ON DATABASE " + RoleIdentifier(context.database) +
-                     " TO " + role;
+    finding.remedy = "the owner of the database must run: GRANT CREATE ON DATABASE " +
+                     RoleIdentifier(context.database) + " TO " + role;
   } else if (context.action == Action::kPublication) {
-    finding.remedy = "run setup as the owner of the tables (and of the publication), or run the SQL of 'arrowcdc setup "
-                     "--print-sql' as that owner";
+    finding.remedy =
+        "run setup as the owner of the tables (and of the publication), or run the SQL of 'arrowcdc setup "
+        "--print-sql' as that owner";
   } else {
     finding.remedy = "grant the role what the message names";
   }
@@ -113,7 +126,8 @@ Finding UndefinedObject(const ServerError& error, const ErrorContext& context) {
       context.action == Action::kStream) {
     const std::string fallback = context.publications.empty() ? "" : context.publications.front();
     return {ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
-            "a publication must exist before the slot is made, and as long as the slot needs it: if it was dropped, run 'arrowcdc "
+            "a publication must exist before the slot is made, and as long as the slot needs it: if it was "
+            "dropped, run 'arrowcdc "
             "teardown' and 'arrowcdc setup'"};
   }
   return {ErrorKind::kInternal, ServerObject(context), ""};
@@ -126,29 +140,35 @@ Finding ObjectNotInState(const ServerError& error, const ErrorContext& context) 
             "set wal_level = logical and restart the server (ALTER SYSTEM SET wal_level = 'logical')"};
   }
   if (ContainsAny(error.message, {"max_replication_slots", "max_wal_senders"})) {
-    return {ErrorKind::kServerSetting, "setting " + std::string(Contains(error.message, "max_wal_senders") ? "max_wal_senders"
-                                                                                                     : "max_replication_slots"),
+    return {ErrorKind::kServerSetting,
+            "setting " + std::string(Contains(error.message, "max_wal_senders") ? "max_wal_senders"
+                                                                                : "max_replication_slots"),
             "raise it and restart the server"};
   }
   if (Contains(error.message, "was not created in this database")) {
-    return {ErrorKind::kSlotMismatch, slot, "connect to the database that the slot was made in, or choose another slot"};
+    return {ErrorKind::kSlotMismatch, slot,
+            "connect to the database that the slot was made in, or choose another slot"};
   }
   if (Contains(error.message, "physical replication slot")) {
     return {ErrorKind::kSlotMismatch, slot, "it is a physical slot: choose another name with --slot"};
   }
-  if (ContainsAny(error.message + error.detail, {"can no longer get changes", "invalidated", "can no longer access"}) ||
+  if (ContainsAny(error.message + error.detail,
+                  {"can no longer get changes", "invalidated", "can no longer access"}) ||
       error.function == "StartLogicalReplication") {
     return {ErrorKind::kSlotInvalidated, slot, kNewSlot};
   }
   if (Contains(error.message, "database connection")) {
-    return {ErrorKind::kUnsupported, ServerObject(context), "connect to the server itself, not through a pooler"};
+    return {ErrorKind::kUnsupported, ServerObject(context),
+            "connect to the server itself, not through a pooler"};
   }
   return {ErrorKind::kInternal, ServerObject(context), ""};
 }
 
 Finding FileMissing(const ServerError& error, const ErrorContext& context) {
-  if (Contains(error.message, "wal2arrow")) return {ErrorKind::kPluginMissing, "plugin wal2arrow", kInstallPlugin};
-  if (Contains(error.message, "WAL segment")) return {ErrorKind::kSlotInvalidated, Named("slot", context.slot), kNewSlot};
+  if (Contains(error.message, "wal2arrow"))
+    return {ErrorKind::kPluginMissing, "plugin wal2arrow", kInstallPlugin};
+  if (Contains(error.message, "WAL segment"))
+    return {ErrorKind::kSlotInvalidated, Named("slot", context.slot), kNewSlot};
   return {ErrorKind::kInternal, ServerObject(context), "see the server's log", true};
 }
 
@@ -156,13 +176,15 @@ Finding OfClass(const ServerError& error, const ErrorContext& context) {
   const std::string state_class = error.sqlstate.substr(0, 2);
   if (state_class == "08") {
     if (Contains(error.message, "replication")) {
-      return {ErrorKind::kUnsupported, ServerObject(context),
-              "what answers does not pass replication connections on (a pooler?): connect to the server itself"};
+      return {
+          ErrorKind::kUnsupported, ServerObject(context),
+          "what answers does not pass replication connections on (a pooler?): connect to the server itself"};
     }
     return {ErrorKind::kConnection, ServerObject(context), "it will be tried again", true};
   }
   if (state_class == "57") {
-    return {ErrorKind::kConnection, ServerObject(context), "the server is starting, stopping or was told to end this session", true};
+    return {ErrorKind::kConnection, ServerObject(context),
+            "the server is starting, stopping or was told to end this session", true};
   }
   if (state_class == "53" || state_class == "58" || state_class == "40") {
     return {ErrorKind::kConnection, ServerObject(context), "see the server's log (memory, disk, load)", true};
@@ -180,35 +202,44 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
   if (state == "55006") {
     const std::string pid = PidIn(error.message);
     return {ErrorKind::kSlotActive, Named("slot", context.slot),
-            "another client reads it" + (pid.empty() ? "" : " (server process " + pid + ", see pg_stat_activity)") +
+            "another client reads it" +
+                (pid.empty() ? "" : " (server process " + pid + ", see pg_stat_activity)") +
                 ": stop that one, or use a slot of your own",
             true};
   }
   if (state == "53300") {
     return {ErrorKind::kServerSetting, ServerObject(context),
-            "all connections or WAL senders are taken: end some, or raise max_connections or max_wal_senders", true};
+            "all connections or WAL senders are taken: end some, or raise max_connections or max_wal_senders",
+            true};
   }
   if (state == "53400") {
     return {ErrorKind::kServerSetting, "setting max_replication_slots",
-            "drop slots that nobody uses (pg_replication_slots), or raise max_replication_slots and restart the server"};
+            "drop slots that nobody uses (pg_replication_slots), or raise max_replication_slots and restart "
+            "the server"};
   }
   if (state == "3D000") {
-    return {ErrorKind::kInvalidOption, Named("database", context.database), "name an existing database in the connection string"};
+    return {ErrorKind::kInvalidOption, Named("database", context.database),
+            "name an existing database in the connection string"};
   }
   if (state == "55P03" || (state == "57014" && context.action != Action::kStream)) {
-    return {ErrorKind::kConnection, ServerObject(context), "another session holds a lock or a transaction open: try again", true};
+    return {ErrorKind::kConnection, ServerObject(context),
+            "another session holds a lock or a transaction open: try again", true};
   }
   if (state == "25006" || (state == "0A000" && Contains(error.message, "recovery"))) {
     return {ErrorKind::kUnsupported, ServerObject(context), "this is a standby: connect to the primary"};
   }
-  if (Contains(error.message, "wal2arrow") && ContainsAny(error.message, {"load library", "incompatible library"})) {
-    return {ErrorKind::kPluginMissing, "plugin wal2arrow", "build it for this server's version: 'make install-plugin' with its pg_config"};
+  if (Contains(error.message, "wal2arrow") &&
+      ContainsAny(error.message, {"load library", "incompatible library"})) {
+    return {ErrorKind::kPluginMissing, "plugin wal2arrow",
+            "build it for this server's version: 'make install-plugin' with its pg_config"};
   }
   if (context.action == Action::kStream && (state == "0A000" || state == "22023")) {
-    return {ErrorKind::kUnsupported, "plugin wal2arrow", "plugin and client do not fit together: install the same version of both"};
+    return {ErrorKind::kUnsupported, "plugin wal2arrow",
+            "plugin and client do not fit together: install the same version of both"};
   }
   if (context.action == Action::kConnect && Contains(error.message, "startup parameter")) {
-    return {ErrorKind::kUnsupported, ServerObject(context), "connect to the server itself, not through a pooler"};
+    return {ErrorKind::kUnsupported, ServerObject(context),
+            "connect to the server itself, not through a pooler"};
   }
   return OfClass(error, context);
 }
@@ -217,17 +248,24 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
 bool MayCarryValues(const ServerError& error, const ErrorContext& context) {
   const std::string state_class = error.sqlstate.substr(0, 2);
   if (error.sqlstate == "22023") return false;  // raised for options
-  return context.action == Action::kStream && (state_class == "22" || state_class == "23" || state_class == "P0");
+  return context.action == Action::kStream &&
+         (state_class == "22" || state_class == "23" || state_class == "P0");
 }
 
 const char* ActionText(Action action) {
   switch (action) {
-    case Action::kConnect: return "could not connect";
-    case Action::kQuery: return "a query failed";
-    case Action::kCreateSlot: return "could not make the slot";
-    case Action::kDropSlot: return "could not drop the slot";
-    case Action::kPublication: return "could not change the publication";
-    case Action::kStream: return "the stream failed";
+    case Action::kConnect:
+      return "could not connect";
+    case Action::kQuery:
+      return "a query failed";
+    case Action::kCreateSlot:
+      return "could not make the slot";
+    case Action::kDropSlot:
+      return "could not drop the slot";
+    case Action::kPublication:
+      return "could not change the publication";
+    case Action::kStream:
+      return "the stream failed";
   }
   return "";
 }
@@ -238,11 +276,12 @@ std::string Field(const PGresult* result, int code) {
 }
 
 bool IsSqlState(std::string_view text) {
-  return text.size() == 5 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) || std::isupper(c); });
+  return text.size() == 5 && std::all_of(text.begin(), text.end(),
+                                         [](unsigned char c) { return std::isdigit(c) || std::isupper(c); });
 }
 
-// libpq's verbose text of a failed connection: '...failed: FATAL:  28P01: text\nHINT:  ...\nLOCATION:  file...'. With several hosts
-// there are several; the last one counts.
+// libpq's verbose text of a failed connection: '...failed: FATAL:  28P01: text\nHINT:  ...\nLOCATION:
+// file...'. With several hosts there are several; the last one counts.
 ServerError ParseVerbose(const std::string& text) {
   ServerError error;
   size_t from = 0;
@@ -269,15 +308,23 @@ Finding FindTls(const std::string& text, const ErrorContext& context) {
   Finding finding{ErrorKind::kTls, ServerObject(context), "", false};
   if (Contains(text, "root certificate file") || Contains(text, "root.crt")) {
     finding.remedy =
-        "without an sslmode of your own a remote server's certificate is checked (verify-full): name the file of the authority that signed it with "
-        "sslrootcert=FILE (for public ones /etc/ssl/certs/ca-certificates.crt); sslmode=require encrypts without checking who answers, "
+        "without an sslmode of your own a remote server's certificate is checked (verify-full): name the "
+        "file of the authority that signed it with "
+        "sslrootcert=FILE (for public ones /etc/ssl/certs/ca-certificates.crt); sslmode=require encrypts "
+        "without checking who answers, "
         "sslmode=disable does not encrypt";
   } else if (Contains(text, "does not support SSL")) {
-    finding.remedy = "switch TLS on in the server (ssl = on), or say sslmode=disable if the network is trusted: data and password go in clear then";
+    finding.remedy =
+        "switch TLS on in the server (ssl = on), or say sslmode=disable if the network is trusted: data and "
+        "password go in clear then";
   } else if (Contains(text, "does not match host name")) {
-    finding.remedy = "connect by the name that the certificate carries (hostaddr=IP can be added), or use sslmode=verify-ca";
+    finding.remedy =
+        "connect by the name that the certificate carries (hostaddr=IP can be added), or use "
+        "sslmode=verify-ca";
   } else {
-    finding.remedy = "check the server's certificate and sslrootcert=FILE; sslmode=require encrypts without checking who answers";
+    finding.remedy =
+        "check the server's certificate and sslrootcert=FILE; sslmode=require encrypts without checking who "
+        "answers";
   }
   return finding;
 }
@@ -292,15 +339,17 @@ std::string AllowPluginSql(const std::string& role) {
 arrow::Status ClassifyServerError(const ServerError& error, const ErrorContext& context) {
   const Finding finding = Find(error, context);
   std::string message = ActionText(context.action);
-  message += MayCarryValues(error, context) ? ": the server met an error in the data; its log says more" : ": " + OneLine(error.message);
+  message += MayCarryValues(error, context) ? ": the server met an error in the data; its log says more"
+                                            : ": " + OneLine(error.message);
   return MakeError(finding.kind, message, finding.object, finding.remedy, error.sqlstate, finding.retryable);
 }
 
 arrow::Status ErrorFromResult(const PGresult* result, PGconn* connection, const ErrorContext& context) {
   ServerError error;
   if (result != nullptr) {
-    error = {Field(result, PG_DIAG_SQLSTATE), Field(result, PG_DIAG_MESSAGE_PRIMARY), Field(result, PG_DIAG_MESSAGE_DETAIL),
-             Field(result, PG_DIAG_MESSAGE_HINT), Field(result, PG_DIAG_SOURCE_FUNCTION)};
+    error = {Field(result, PG_DIAG_SQLSTATE), Field(result, PG_DIAG_MESSAGE_PRIMARY),
+             Field(result, PG_DIAG_MESSAGE_DETAIL), Field(result, PG_DIAG_MESSAGE_HINT),
+             Field(result, PG_DIAG_SOURCE_FUNCTION)};
   }
   if (error.sqlstate.empty()) return ErrorFromConnection(connection, context);
   return ClassifyServerError(error, context);
@@ -308,10 +357,12 @@ arrow::Status ErrorFromResult(const PGresult* result, PGconn* connection, const 
 
 arrow::Status ErrorFromConnection(PGconn* connection, const ErrorContext& context) {
   const char* text = connection == nullptr ? "out of memory" : PQerrorMessage(connection);
-  return ClassifyConnectionError(text, connection != nullptr && PQconnectionNeedsPassword(connection) != 0, context);
+  return ClassifyConnectionError(text, connection != nullptr && PQconnectionNeedsPassword(connection) != 0,
+                                 context);
 }
 
-arrow::Status ClassifyConnectionError(const std::string& text, bool needs_password, const ErrorContext& context) {
+arrow::Status ClassifyConnectionError(const std::string& text, bool needs_password,
+                                      const ErrorContext& context) {
   const ServerError error = ParseVerbose(text);
   if (!error.sqlstate.empty()) return ClassifyServerError(error, context);
   const std::string message = std::string(ActionText(context.action)) + ": " +
@@ -321,9 +372,11 @@ arrow::Status ClassifyConnectionError(const std::string& text, bool needs_passwo
                      "give the password in PGPASSWORD or ~/.pgpass (mode 0600)");
   }
   if (Contains(text, " value: \"")) {
-    return MakeError(ErrorKind::kInvalidOption, message, "connection string", "correct this option of the connection string");
+    return MakeError(ErrorKind::kInvalidOption, message, "connection string",
+                     "correct this option of the connection string");
   }
-  const bool cut = ContainsAny(text, {"SSL SYSCALL", "closed the connection", "closed unexpectedly", "Connection refused"});
+  const bool cut = ContainsAny(
+      text, {"SSL SYSCALL", "closed the connection", "closed unexpectedly", "Connection refused"});
   if (!cut && ContainsAny(text, {"SSL", "certificate", "TLS", "root.crt"})) {
     const Finding finding = FindTls(text, context);
     return MakeError(finding.kind, message, finding.object, finding.remedy);

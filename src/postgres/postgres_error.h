@@ -1,5 +1,5 @@
-// What libpq and the server say -> typed errors with object and remedy. The only place that knows their texts.
-// Nothing here ever sees a conninfo or a password; texts that may carry row values are left out.
+// What libpq and the server say -> typed errors with object and remedy. The only place that knows their
+// texts. Nothing here ever sees a conninfo or a password; texts that may carry row values are left out.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace arrowcdc::postgres {
 struct ErrorContext {
   enum class Action { kConnect, kQuery, kCreateSlot, kDropSlot, kPublication, kStream };
   Action action = Action::kQuery;
-  std::string server;    // host:port or socket directory
+  std::string server;  // host:port or socket directory
   std::string user;
   std::string database;
   std::string slot;
@@ -36,9 +36,11 @@ arrow::Status ClassifyServerError(const ServerError& error, const ErrorContext& 
 // A failed command. `result` may be null (out of memory, connection lost): then the connection says why.
 arrow::Status ErrorFromResult(const PGresult* result, PGconn* connection, const ErrorContext& context);
 
-// A connection that could not be made or broke. While connecting the verbosity must be PQERRORS_VERBOSE: only so the SQLSTATE is told.
+// A connection that could not be made or broke. While connecting the verbosity must be PQERRORS_VERBOSE: only
+// so the SQLSTATE is told.
 arrow::Status ErrorFromConnection(PGconn* connection, const ErrorContext& context);
-arrow::Status ClassifyConnectionError(const std::string& text, bool needs_password, const ErrorContext& context);
+arrow::Status ClassifyConnectionError(const std::string& text, bool needs_password,
+                                      const ErrorContext& context);
 
 // SQL that lets `role` use the plugin, one literal a name.
 std::string AllowPluginSql(const std::string& role);

@@ -1,4 +1,5 @@
-// PostgreSQL as a Source: checks first, then the stream's messages as events. Knows the plugin and its options.
+// PostgreSQL as a Source: checks first, then the stream's messages as events. Knows the plugin and its
+// options.
 #include <mutex>
 #include <utility>
 
@@ -117,8 +118,8 @@ class PostgresSource : public Source {
   }
 
   arrow::Status NotStarted() const {
-    return MakeError(ErrorKind::kInternal, "the source is not connected or not started", "slot \"" + options_.slot + "\"",
-                     "Connect and Start come first");
+    return MakeError(ErrorKind::kInternal, "the source is not connected or not started",
+                     "slot \"" + options_.slot + "\"", "Connect and Start come first");
   }
 
   arrow::Status CheckConnected() const { return connection_ == nullptr ? NotStarted() : arrow::Status::OK(); }
@@ -128,14 +129,17 @@ class PostgresSource : public Source {
     info.server_version_num = connection_->server_version();
     if (info.server_version_num < kServerVersionMin) {
       return MakeError(ErrorKind::kUnsupported, "the server is older than PostgreSQL 15",
-                       "server " + connection_->MakeContext(ErrorContext::Action::kConnect).server, "upgrade the server");
+                       "server " + connection_->MakeContext(ErrorContext::Action::kConnect).server,
+                       "upgrade the server");
     }
     ARROW_RETURN_NOT_OK(Identify(&info));
-    ARROW_ASSIGN_OR_RAISE(const QueryResult setting,
-                          connection_->Query("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'"));
+    ARROW_ASSIGN_OR_RAISE(
+        const QueryResult setting,
+        connection_->Query("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'"));
     ARROW_ASSIGN_OR_RAISE(const int64_t timeout, setting.Int(0, 0));
     wal_sender_timeout_ = milliseconds(timeout);
-    ARROW_ASSIGN_OR_RAISE(const std::optional<SlotInfo> slot, postgres::ReadSlot(*connection_, options_.slot));
+    ARROW_ASSIGN_OR_RAISE(const std::optional<SlotInfo> slot,
+                          postgres::ReadSlot(*connection_, options_.slot));
     if (!slot.has_value()) return postgres::SlotMissing(options_.slot);
     ARROW_RETURN_NOT_OK(postgres::CheckSlotFits(*slot, info.stream.database));
     ARROW_RETURN_NOT_OK(postgres::CheckSlotFree(*slot));
@@ -150,8 +154,8 @@ class PostgresSource : public Source {
   arrow::Status Identify(SourceInfo* info) {
     ARROW_ASSIGN_OR_RAISE(const QueryResult system, connection_->Query("IDENTIFY_SYSTEM"));
     if (system.rows() != 1 || system.columns() < 4) {
-      return MakeError(ErrorKind::kUnsupported, "IDENTIFY_SYSTEM is not answered as PostgreSQL does", "server",
-                       "connect to the server itself, not through a pooler");
+      return MakeError(ErrorKind::kUnsupported, "IDENTIFY_SYSTEM is not answered as PostgreSQL does",
+                       "server", "connect to the server itself, not through a pooler");
     }
     info->stream.source = {"postgresql", system.Text(0, 0)};
     ARROW_ASSIGN_OR_RAISE(const int64_t timeline, system.Int(0, 1));
@@ -162,8 +166,8 @@ class PostgresSource : public Source {
     return arrow::Status::OK();
   }
 
-  // Setup notes where the slot began. Without a note the server's statistics tell whether anything was decoded; they do not
-  // tell whether it was acknowledged, and a crash of the server empties them.
+  // Setup notes where the slot began. Without a note the server's statistics tell whether anything was
+  // decoded; they do not tell whether it was acknowledged, and a crash of the server empties them.
   bool SlotUsed(const SlotInfo& slot, const std::vector<PublicationInfo>& publications) const {
     for (const PublicationInfo& publication : publications) {
       const auto began = postgres::NotedSlotStart(publication, slot.name);
@@ -198,7 +202,8 @@ class PostgresSource : public Source {
 arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options) {
   ARROW_RETURN_NOT_OK(postgres::CheckSlotName(options.slot));
   if (options.buffer_bytes_max <= 0) {
-    return MakeError(ErrorKind::kInvalidOption, "buffer_bytes_max must be positive", "option buffer_bytes_max", "leave it out");
+    return MakeError(ErrorKind::kInvalidOption, "buffer_bytes_max must be positive",
+                     "option buffer_bytes_max", "leave it out");
   }
   return std::make_unique<PostgresSource>(options);
 }

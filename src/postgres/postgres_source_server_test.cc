@@ -28,7 +28,9 @@ class SourceServer : public testing::Test {
 
   void SetUp() override {
     sql_ = server_->Connect().ValueOrDie();
-    ARROWCDC_ASSERT_OK(sql_->Exec("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE users (id int PRIMARY KEY, name text)"));
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE users (id int PRIMARY "
+                   "KEY, name text)"));
     options_.conninfo = server_->conninfo();
     options_.slot = "source_test";
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(options_, {}));
@@ -43,7 +45,8 @@ class SourceServer : public testing::Test {
       return sql_->Query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots").ok();
     };
     ARROWCDC_EXPECT_OK(WaitFor(dropped, kLimit, "the slots"));
-    ARROWCDC_EXPECT_OK(sql_->Exec("DROP PUBLICATION IF EXISTS source_test; DROP PUBLICATION IF EXISTS source_test_insert_only"));
+    ARROWCDC_EXPECT_OK(sql_->Exec(
+        "DROP PUBLICATION IF EXISTS source_test; DROP PUBLICATION IF EXISTS source_test_insert_only"));
   }
 
   arrow::Status Begin() {
@@ -62,7 +65,8 @@ class SourceServer : public testing::Test {
   }
 
   arrow::Result<ChangeBatch> AwaitBatch() {
-    ARROW_ASSIGN_OR_RAISE(const Event event, Await([](const Event& e) { return std::holds_alternative<ChangeBatch>(e); }));
+    ARROW_ASSIGN_OR_RAISE(const Event event,
+                          Await([](const Event& e) { return std::holds_alternative<ChangeBatch>(e); }));
     return std::get<ChangeBatch>(event);
   }
 
@@ -75,7 +79,9 @@ class SourceServer : public testing::Test {
     return arrow::Status::IOError("the stream did not end");
   }
 
-  static int32_t Id(const ChangeBatch& batch) { return static_cast<const arrow::Int32Array&>(*batch.rows->column(0)).Value(0); }
+  static int32_t Id(const ChangeBatch& batch) {
+    return static_cast<const arrow::Int32Array&>(*batch.rows->column(0)).Value(0);
+  }
   uint64_t ConfirmedFlush() { return GetSlotStatus(options_).ValueOrDie().confirmed_flush; }
 
   static std::unique_ptr<PrivateServer> server_;
@@ -89,7 +95,8 @@ std::unique_ptr<PrivateServer> SourceServer::server_;
 TEST_F(SourceServer, InfoThenRowsThenAcknowledgement) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source_->Connect());
   EXPECT_EQ(info.stream.source.kind, "postgresql");
-  EXPECT_EQ(info.stream.source.id, sql_->Scalar("SELECT system_identifier FROM pg_control_system()").ValueOrDie());
+  EXPECT_EQ(info.stream.source.id,
+            sql_->Scalar("SELECT system_identifier FROM pg_control_system()").ValueOrDie());
   EXPECT_EQ(info.stream.timeline, 1u);
   EXPECT_EQ(info.stream.database, "postgres");
   EXPECT_EQ(info.stream.slot, "source_test");
@@ -153,7 +160,8 @@ TEST_F(SourceServer, RefusalsBeforeTheStream) {
   SourceOptions options = options_;
   options.slot = "missing";
   EXPECT_EQ(refused(options), ErrorKind::kSlotMissing);
-  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_logical_replication_slot('other_plugin', 'test_decoding')"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Query("SELECT pg_create_logical_replication_slot('other_plugin', 'test_decoding')"));
   options.slot = "other_plugin";
   EXPECT_EQ(refused(options), ErrorKind::kSlotMismatch);
   ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_physical_replication_slot('physical')"));
@@ -192,7 +200,9 @@ TEST_F(SourceServer, InvalidatedSlot) {
   ARROWCDC_ASSERT_OK(server_->Reload());
   const auto lost = [&] {
     EXPECT_TRUE(sql_->Exec("SELECT pg_switch_wal()").ok());
-    EXPECT_TRUE(sql_->Exec("INSERT INTO users SELECT i, repeat('x', 1000) FROM generate_series(1, 100) AS i; TRUNCATE users").ok());
+    EXPECT_TRUE(sql_->Exec("INSERT INTO users SELECT i, repeat('x', 1000) FROM generate_series(1, 100) AS i; "
+                           "TRUNCATE users")
+                    .ok());
     EXPECT_TRUE(sql_->Exec("CHECKPOINT").ok());
     return GetSlotStatus(options_)->wal_status == "lost";
   };
@@ -210,7 +220,8 @@ TEST_F(SourceServer, InsertOnlyTablesComeToo) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(options_, {.insert_only = true}));
   ARROWCDC_ASSERT_OK(ApplySetup(options_, plan, nullptr));
   ARROWCDC_ASSERT_OK(Begin());
-  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO log VALUES (5); UPDATE log SET line = 6; INSERT INTO users VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO log VALUES (5); UPDATE log SET line = 6; INSERT INTO users VALUES (1, 'x')"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch log, AwaitBatch());
   EXPECT_EQ(log.table->name.table, "log");
   EXPECT_EQ(log.rows->num_rows(), 1);
@@ -247,7 +258,8 @@ TEST_F(SourceServer, TimelineEndAfterAPromotion) {
   ARROWCDC_ASSERT_OK(server_->Set("restore_command", "false"));
   ARROWCDC_ASSERT_OK(server_->Start());
   sql_ = server_->Connect().ValueOrDie();
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return sql_->Scalar("SELECT pg_is_in_recovery()").ValueOr("t") == "f"; }, kLimit, "the promotion"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return sql_->Scalar("SELECT pg_is_in_recovery()").ValueOr("t") == "f"; },
+                             kLimit, "the promotion"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source_->Connect());
   ASSERT_EQ(info.stream.timeline, 2u);
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end, source_->TimelineEnd(1));

@@ -23,7 +23,7 @@ struct PublicationInfo {
   bool remove = true;
   bool truncate = true;
   bool via_root = false;
-  std::vector<std::string> schemas;     // FOR TABLES IN SCHEMA
+  std::vector<std::string> schemas;  // FOR TABLES IN SCHEMA
   std::string comment;
   std::vector<TableName> tables;        // listed one by one
   std::vector<TableName> row_filtered;  // of these, those with a WHERE
@@ -42,11 +42,13 @@ std::string PublicationName(const SourceOptions& options);
 std::string InsertOnlyPublicationName(const SourceOptions& options);
 
 // Those of `names` that exist, in that order.
-arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection, const std::vector<std::string>& names);
+arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection,
+                                                             const std::vector<std::string>& names);
 // Errors: kUnsupported where one has a WHERE on a table; by table.
 arrow::Status CheckRowFilters(const std::vector<PublicationInfo>& publications);
 // The publications to stream: all that are named; without names the default ones that exist.
 // Errors: kPublicationMissing, kUnsupported for row filters, by table.
-arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection, const SourceOptions& options);
+arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection,
+                                                                   const SourceOptions& options);
 
 }  // namespace arrowcdc::postgres

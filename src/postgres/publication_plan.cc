@@ -1,5 +1,6 @@
-// Which tables go into which publication. A table without a usable replica identity would lose UPDATE and DELETE for the
-// application once it is published with them: it is refused by name, or published for inserts only.
+// Which tables go into which publication. A table without a usable replica identity would lose UPDATE and
+// DELETE for the application once it is published with them: it is refused by name, or published for inserts
+// only.
 #include <algorithm>
 
 #include "arrowcdc/error.h"
@@ -19,12 +20,14 @@ std::string CountOf(size_t count) { return std::to_string(count) + (count == 1 ?
 
 std::string NamesOf(const Tables& tables) {
   std::string names;
-  for (size_t i = 0; i < std::min(tables.size(), kNamesMax); ++i) names += (i == 0 ? "" : ", ") + ToString(tables[i]->name);
+  for (size_t i = 0; i < std::min(tables.size(), kNamesMax); ++i)
+    names += (i == 0 ? "" : ", ") + ToString(tables[i]->name);
   if (tables.size() > kNamesMax) names += " and " + std::to_string(tables.size() - kNamesMax) + " more";
   return names;
 }
 
-bool Covers(const std::optional<PublicationInfo>& publication, const TableCatalog& catalog, const TableInfo& table) {
+bool Covers(const std::optional<PublicationInfo>& publication, const TableCatalog& catalog,
+            const TableInfo& table) {
   return publication.has_value() && catalog.IsPublished(table, *publication);
 }
 
@@ -36,18 +39,20 @@ std::optional<PublicationInfo> FindPublication(const Inspection& inspected, cons
 }
 
 // Tables to list in a publication: with via_root a partitioned table stands for its partitions.
-Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, bool via_root, SetupPlan* plan) {
+Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, bool via_root,
+                    SetupPlan* plan) {
   Tables selected;
   Tables obstructed;
   for (const TableInfo& table : catalog.tables) {
     const TablePatterns::Match match = patterns.Explain(table.name);
     const Tables ancestors = catalog.Ancestors(table);
-    const auto matched_root = std::find_if(ancestors.rbegin(), ancestors.rend(),
-                                           [&](const TableInfo* ancestor) { return patterns.Matches(ancestor->name); });
+    const auto matched_root =
+        std::find_if(ancestors.rbegin(), ancestors.rend(),
+                     [&](const TableInfo* ancestor) { return patterns.Matches(ancestor->name); });
     if (via_root && matched_root != ancestors.rend()) {
       if (!match.matches) {
-        plan->warnings.push_back("changes of partition " + ToString(table.name) + " (" + match.reason + ") come as those of " +
-                                 ToString((*matched_root)->name));
+        plan->warnings.push_back("changes of partition " + ToString(table.name) + " (" + match.reason +
+                                 ") come as those of " + ToString((*matched_root)->name));
       }
       continue;
     }
@@ -55,52 +60,60 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
     if (!CaptureObstacle(table).empty()) {
       obstructed.push_back(&table);
     } else if (table.kind == 'p' && !via_root) {
-      plan->warnings.push_back(ToString(table.name) + " is partitioned: its partitions are captured as tables of their own, as far as a pattern "
-                               "matches them");
+      plan->warnings.push_back(
+          ToString(table.name) +
+          " is partitioned: its partitions are captured as tables of their own, as far as a pattern "
+          "matches them");
     } else {
       selected.push_back(&table);
     }
   }
   if (!obstructed.empty()) {
-    plan->warnings.push_back("no changes can be captured of views, foreign, unlogged and temporary tables: " + NamesOf(obstructed));
+    plan->warnings.push_back("no changes can be captured of views, foreign, unlogged and temporary tables: " +
+                             NamesOf(obstructed));
   }
   return selected;
 }
 
 arrow::Status NoTableMatches() {
-  return MakeError(ErrorKind::kInvalidOption, "no table that can be captured matches the patterns", "option --tables",
+  return MakeError(ErrorKind::kInvalidOption, "no table that can be captured matches the patterns",
+                   "option --tables",
                    "'arrowcdc tables --tables ...' shows every table and why it is in or out");
 }
 
 arrow::Status RefuseIdentities(const TableCatalog& catalog, const Tables& tables, bool already_published) {
   std::string list;
   for (size_t i = 0; i < std::min(tables.size(), kNamesMax); ++i) {
-    list += (i == 0 ? "" : ", ") + ToString(tables[i]->name) + " (" + catalog.IdentityProblem(*tables[i]) + ")";
+    list +=
+        (i == 0 ? "" : ", ") + ToString(tables[i]->name) + " (" + catalog.IdentityProblem(*tables[i]) + ")";
   }
   if (tables.size() > kNamesMax) list += " and " + std::to_string(tables.size() - kNamesMax) + " more";
-  ARROW_ASSIGN_OR_RAISE(const std::string first, QuoteQualified(tables[0]->name.schema, tables[0]->name.table));
+  ARROW_ASSIGN_OR_RAISE(const std::string first,
+                        QuoteQualified(tables[0]->name.schema, tables[0]->name.table));
   const std::string object = tables.size() == 1 ? "table " + first : CountOf(tables.size());
-  return MakeError(ErrorKind::kReplicaIdentity,
-                   std::string(already_published ? "the server refuses" : "once published, the server would refuse") +
-                       " UPDATE and DELETE on tables without a usable replica identity: " + list,
-                   object,
-                   "for each of them: ALTER TABLE " + first + " ADD PRIMARY KEY (...); or ALTER TABLE " + first +
-                       " REPLICA IDENTITY USING INDEX ... (unique, not deferrable, of NOT NULL columns) or REPLICA IDENTITY FULL; or leave "
-                       "it out with a pattern '!schema.table'" +
-                       (already_published ? "" : "; or capture only its inserts and truncates with --insert-only"));
+  return MakeError(
+      ErrorKind::kReplicaIdentity,
+      std::string(already_published ? "the server refuses" : "once published, the server would refuse") +
+          " UPDATE and DELETE on tables without a usable replica identity: " + list,
+      object,
+      "for each of them: ALTER TABLE " + first + " ADD PRIMARY KEY (...); or ALTER TABLE " + first +
+          " REPLICA IDENTITY USING INDEX ... (unique, not deferrable, of NOT NULL columns) or REPLICA "
+          "IDENTITY FULL; or leave "
+          "it out with a pattern '!schema.table'" +
+          (already_published ? "" : "; or capture only its inserts and truncates with --insert-only"));
 }
 
 // Where the matched tables go.
 struct Assignment {
   Tables to_main;
   Tables to_insert_only;
-  bool main_wanted = false;         // the publication has or gets a table of ours
+  bool main_wanted = false;  // the publication has or gets a table of ours
   bool insert_only_wanted = false;
 };
 
-arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& selected, const SetupOptions& options,
-                                 const std::optional<PublicationInfo>& main, const std::optional<PublicationInfo>& insert_only,
-                                 SetupPlan* plan) {
+arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& selected,
+                                 const SetupOptions& options, const std::optional<PublicationInfo>& main,
+                                 const std::optional<PublicationInfo>& insert_only, SetupPlan* plan) {
   const TableCatalog& catalog = inspected.catalog;
   const bool main_needs_identity = !main.has_value() || main->update || main->remove;
   Assignment assignment;
@@ -126,8 +139,9 @@ arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& sele
   if (!refused_now.empty()) return RefuseIdentities(catalog, refused_now, true);
   if (!refused.empty()) return RefuseIdentities(catalog, refused, false);
   if (!insert_only_without_need.empty()) {
-    plan->warnings.push_back("only inserts and truncates are published of " + NamesOf(insert_only_without_need) +
-                             ", although their replica identity is usable now: to change it run teardown and setup");
+    plan->warnings.push_back(
+        "only inserts and truncates are published of " + NamesOf(insert_only_without_need) +
+        ", although their replica identity is usable now: to change it run teardown and setup");
   }
   assignment.main_wanted = assignment.main_wanted || !assignment.to_main.empty();
   assignment.insert_only_wanted = assignment.insert_only_wanted || !assignment.to_insert_only.empty();
@@ -144,31 +158,36 @@ arrow::Result<std::string> TableList(const Tables& tables) {
   return list;
 }
 
-arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, const Tables& tables, const std::string& options,
-                         const std::string& kind, SetupPlan* plan) {
+arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, const Tables& tables,
+                         const std::string& options, const std::string& kind, SetupPlan* plan) {
   if (inspected.slot.has_value()) {
     return MakeError(ErrorKind::kPublicationMissing,
-                     "the slot " + Quoted(inspected.slot->name) + " is older than the publication that " + CountOf(tables.size()) +
-                         " would need: decoding would fail at the changes before it",
-                     "publication " + Quoted(name), "run 'arrowcdc teardown', then 'arrowcdc setup': publication first, slot second");
+                     "the slot " + Quoted(inspected.slot->name) + " is older than the publication that " +
+                         CountOf(tables.size()) + " would need: decoding would fail at the changes before it",
+                     "publication " + Quoted(name),
+                     "run 'arrowcdc teardown', then 'arrowcdc setup': publication first, slot second");
   }
   if (name.size() > 63) {
-    return MakeError(ErrorKind::kInvalidOption, "the name has more than 63 bytes", "publication " + Quoted(name),
+    return MakeError(ErrorKind::kInvalidOption, "the name has more than 63 bytes",
+                     "publication " + Quoted(name),
                      "choose a shorter --slot or name two publications with --publication");
   }
   ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(name));
   ARROW_ASSIGN_OR_RAISE(const std::string list, TableList(tables));
   ARROW_ASSIGN_OR_RAISE(const std::string comment, QuoteLiteral(kMadeBySetup));
-  plan->steps.push_back({"create publication " + Quoted(name) + " for " + CountOf(tables.size()) + kind + ": " + NamesOf(tables),
+  plan->steps.push_back({"create publication " + Quoted(name) + " for " + CountOf(tables.size()) + kind +
+                             ": " + NamesOf(tables),
                          "CREATE PUBLICATION " + identifier + " FOR TABLE " + list + " WITH (" + options +
                              "); COMMENT ON PUBLICATION " + identifier + " IS " + comment});
   return arrow::Status::OK();
 }
 
-arrow::Status PlanAdd(const Inspection& inspected, const PublicationInfo& publication, const Tables& tables, SetupPlan* plan) {
+arrow::Status PlanAdd(const Inspection& inspected, const PublicationInfo& publication, const Tables& tables,
+                      SetupPlan* plan) {
   ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication.name));
   ARROW_ASSIGN_OR_RAISE(const std::string list, TableList(tables));
-  plan->steps.push_back({"add " + CountOf(tables.size()) + " to publication " + Quoted(publication.name) + ": " + NamesOf(tables),
+  plan->steps.push_back({"add " + CountOf(tables.size()) + " to publication " + Quoted(publication.name) +
+                             ": " + NamesOf(tables),
                          "ALTER PUBLICATION " + identifier + " ADD TABLE " + list});
   if (inspected.slot.has_value()) {
     plan->warnings.push_back("changes made to " + NamesOf(tables) + " before this setup are not included");
@@ -176,18 +195,20 @@ arrow::Status PlanAdd(const Inspection& inspected, const PublicationInfo& public
   return arrow::Status::OK();
 }
 
-arrow::Status PlanExisting(const Inspection& inspected, const PublicationInfo& publication, const Tables& missing, bool via_root,
-                           bool partitions, SetupPlan* plan) {
+arrow::Status PlanExisting(const Inspection& inspected, const PublicationInfo& publication,
+                           const Tables& missing, bool via_root, bool partitions, SetupPlan* plan) {
   if (!missing.empty()) {
     ARROW_RETURN_NOT_OK(PlanAdd(inspected, publication, missing, plan));
   } else {
-    plan->checks.push_back("publication " + Quoted(publication.name) + " exists and publishes what it should");
+    plan->checks.push_back("publication " + Quoted(publication.name) +
+                           " exists and publishes what it should");
   }
   if (partitions && publication.via_root != via_root) {
     ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication.name));
     const std::string value = via_root ? "true" : "false";
-    plan->steps.push_back({"set publish_via_partition_root = " + value + " for publication " + Quoted(publication.name),
-                           "ALTER PUBLICATION " + identifier + " SET (publish_via_partition_root = " + value + ")"});
+    plan->steps.push_back(
+        {"set publish_via_partition_root = " + value + " for publication " + Quoted(publication.name),
+         "ALTER PUBLICATION " + identifier + " SET (publish_via_partition_root = " + value + ")"});
   }
   return arrow::Status::OK();
 }
@@ -201,32 +222,39 @@ void WarnOfOperations(const PublicationInfo& main, SetupPlan* plan) {
   note(main.update, "update");
   note(main.remove, "delete");
   note(main.truncate, "truncate");
-  if (!missing.empty()) plan->warnings.push_back("publication " + Quoted(main.name) + " does not publish " + missing + ": they will not come");
+  if (!missing.empty())
+    plan->warnings.push_back("publication " + Quoted(main.name) + " does not publish " + missing +
+                             ": they will not come");
 }
 
 // Said now, because the steps may be run by somebody else (--print-sql).
-void WarnOfPermissions(const ServerInfo& server, const Assignment& assignment, bool creates, SetupPlan* plan) {
+void WarnOfPermissions(const ServerInfo& server, const Assignment& assignment, bool creates,
+                       SetupPlan* plan) {
   if (server.role.superuser) return;
   const std::string role = Quoted(server.role.name);
   if (creates && !server.role.create_in_database) {
-    plan->warnings.push_back("role " + role + " may not create publications: run GRANT CREATE ON DATABASE " + Quoted(server.database) + " TO " +
-                             role + ", or let the database's owner run the SQL of --print-sql");
+    plan->warnings.push_back("role " + role + " may not create publications: run GRANT CREATE ON DATABASE " +
+                             Quoted(server.database) + " TO " + role +
+                             ", or let the database's owner run the SQL of --print-sql");
   }
   Tables foreign;
   for (const Tables* tables : {&assignment.to_main, &assignment.to_insert_only}) {
-    std::copy_if(tables->begin(), tables->end(), std::back_inserter(foreign), [](const TableInfo* table) { return !table->owned; });
+    std::copy_if(tables->begin(), tables->end(), std::back_inserter(foreign),
+                 [](const TableInfo* table) { return !table->owned; });
   }
   if (!foreign.empty()) {
-    plan->warnings.push_back("role " + role + " does not own " + NamesOf(foreign) +
-                             ": their owner (or a superuser) must run the SQL of --print-sql that names them");
+    plan->warnings.push_back(
+        "role " + role + " does not own " + NamesOf(foreign) +
+        ": their owner (or a superuser) must run the SQL of --print-sql that names them");
   }
 }
 
 }  // namespace
 
-arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& inspected, const SourceOptions& source,
-                                                           const SetupOptions& options, const TablePatterns& patterns,
-                                                           SetupPlan* plan) {
+arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& inspected,
+                                                           const SourceOptions& source,
+                                                           const SetupOptions& options,
+                                                           const TablePatterns& patterns, SetupPlan* plan) {
   const bool via_root = options.via_partition_root;
   const Tables selected = SelectTables(inspected.catalog, patterns, via_root, plan);
   if (selected.empty()) return NoTableMatches();
@@ -235,11 +263,14 @@ arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& ins
   const std::string insert_only_name = InsertOnlyPublicationName(source);
   const auto main = FindPublication(inspected, main_name);
   const auto insert_only = FindPublication(inspected, insert_only_name);
-  ARROW_ASSIGN_OR_RAISE(const Assignment assignment, Assign(inspected, selected, options, main, insert_only, plan));
+  ARROW_ASSIGN_OR_RAISE(const Assignment assignment,
+                        Assign(inspected, selected, options, main, insert_only, plan));
 
-  const bool partitions = std::any_of(selected.begin(), selected.end(),
-                                      [](const TableInfo* table) { return table->kind == 'p' || table->is_partition; });
-  const std::string root_option = std::string("publish_via_partition_root = ") + (via_root ? "true" : "false");
+  const bool partitions = std::any_of(selected.begin(), selected.end(), [](const TableInfo* table) {
+    return table->kind == 'p' || table->is_partition;
+  });
+  const std::string root_option =
+      std::string("publish_via_partition_root = ") + (via_root ? "true" : "false");
   if (main.has_value()) {
     ARROW_RETURN_NOT_OK(PlanExisting(inspected, *main, assignment.to_main, via_root, partitions, plan));
     WarnOfOperations(*main, plan);
@@ -247,9 +278,11 @@ arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& ins
     ARROW_RETURN_NOT_OK(PlanCreate(inspected, main_name, assignment.to_main, root_option, "", plan));
   }
   if (insert_only.has_value() && assignment.insert_only_wanted) {
-    ARROW_RETURN_NOT_OK(PlanExisting(inspected, *insert_only, assignment.to_insert_only, via_root, partitions, plan));
+    ARROW_RETURN_NOT_OK(
+        PlanExisting(inspected, *insert_only, assignment.to_insert_only, via_root, partitions, plan));
   } else if (!assignment.to_insert_only.empty()) {
-    ARROW_RETURN_NOT_OK(PlanCreate(inspected, insert_only_name, assignment.to_insert_only, "publish = 'insert, truncate', " + root_option,
+    ARROW_RETURN_NOT_OK(PlanCreate(inspected, insert_only_name, assignment.to_insert_only,
+                                   "publish = 'insert, truncate', " + root_option,
                                    " (inserts and truncates only)", plan));
   }
   const bool creates = (!main.has_value() && !assignment.to_main.empty()) ||
@@ -258,7 +291,8 @@ arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& ins
   for (const TableInfo* table : selected) plan->tables.push_back(table->name);
 
   if (main.has_value() ? IsMadeBySetup(*main) : !assignment.to_main.empty()) return main_name;
-  if (insert_only.has_value() ? IsMadeBySetup(*insert_only) : !assignment.to_insert_only.empty()) return insert_only_name;
+  if (insert_only.has_value() ? IsMadeBySetup(*insert_only) : !assignment.to_insert_only.empty())
+    return insert_only_name;
   return std::nullopt;
 }
 

@@ -1,4 +1,5 @@
-// Quoting by doubling; what cannot be quoted is refused. A test compares with PQescapeIdentifier, PQescapeLiteral and a server.
+// Quoting by doubling; what cannot be quoted is refused. A test compares with PQescapeIdentifier,
+// PQescapeLiteral and a server.
 #include "src/postgres/quoting.h"
 
 #include <arrow/util/utf8.h>
@@ -72,8 +73,9 @@ arrow::Status CheckSlotName(std::string_view slot) {
   bool valid = !slot.empty() && slot.size() <= kSlotNameBytesMax;
   for (const char c : slot) valid = valid && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
   if (valid) return arrow::Status::OK();
-  return MakeError(ErrorKind::kInvalidOption, "'" + std::string(slot.substr(0, 80)) + "' cannot be the name of a slot",
-                   "slot", "use 1 to 63 lower-case letters, digits and underscores");
+  return MakeError(ErrorKind::kInvalidOption,
+                   "'" + std::string(slot.substr(0, 80)) + "' cannot be the name of a slot", "slot",
+                   "use 1 to 63 lower-case letters, digits and underscores");
 }
 
 }  // namespace arrowcdc::postgres

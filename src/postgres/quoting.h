@@ -1,5 +1,6 @@
 // The one place where names become part of SQL or of a replication command. Pure.
-// All text is UTF-8: connections pin client_encoding, so the server reads these bytes as they are checked here.
+// All text is UTF-8: connections pin client_encoding, so the server reads these bytes as they are checked
+// here.
 #pragma once
 
 #include <string>
@@ -11,7 +12,8 @@
 
 namespace arrowcdc::postgres {
 
-// "name" for SQL. Errors: kInvalidOption for text that is empty, not UTF-8 or holds a zero byte: it cannot be a name.
+// "name" for SQL. Errors: kInvalidOption for text that is empty, not UTF-8 or holds a zero byte: it cannot be
+// a name.
 arrow::Result<std::string> QuoteIdentifier(std::string_view name);
 // 'text' for SQL, E'text' where it holds a backslash; independent of standard_conforming_strings.
 arrow::Result<std::string> QuoteLiteral(std::string_view text);
@@ -22,7 +24,8 @@ arrow::Result<std::string> QuoteQualified(std::string_view schema, std::string_v
 arrow::Result<std::string> QuoteReplicationIdentifier(std::string_view name);
 arrow::Result<std::string> QuoteReplicationLiteral(std::string_view text);
 
-// Names as SplitIdentifierString reads them: "a","b""c". The value of the option publication_names, not yet a literal.
+// Names as SplitIdentifierString reads them: "a","b""c". The value of the option publication_names, not yet a
+// literal.
 arrow::Result<std::string> JoinIdentifiers(const std::vector<std::string>& names);
 
 // [a-z0-9_]{1,63}, as PostgreSQL demands. Errors: kInvalidOption.

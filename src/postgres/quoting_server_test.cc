@@ -50,8 +50,9 @@ TEST(QuotingServer, AsLibpqAndBackFromTheServer) {
     const auto rows = connection->Query("SELECT " + *QuoteLiteral(text) + " AS " + *QuoteIdentifier(name));
     RC_ASSERT(rows.ok());
     RC_ASSERT(*(*rows)[0][0] == text);
-    const auto scalar = connection->Scalar("SELECT * FROM json_object_keys(row_to_json((SELECT r FROM (SELECT 1 AS " +
-                                           *QuoteIdentifier(name) + ") AS r)))");
+    const auto scalar =
+        connection->Scalar("SELECT * FROM json_object_keys(row_to_json((SELECT r FROM (SELECT 1 AS " +
+                           *QuoteIdentifier(name) + ") AS r)))");
     RC_ASSERT(scalar.ok());
     RC_ASSERT(*scalar == name);
   }));

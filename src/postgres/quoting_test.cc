@@ -1,4 +1,5 @@
-// Quoting against readers of the two grammars written for this test: what is quoted is read back and nothing is left over.
+// Quoting against readers of the two grammars written for this test: what is quoted is read back and nothing
+// is left over.
 #include "src/postgres/quoting.h"
 
 #include <gtest/gtest.h>
@@ -39,7 +40,8 @@ TEST(Quoting, Examples) {
 }
 
 TEST(Quoting, RefusesWhatIsNoName) {
-  for (const std::string& bad : {std::string(), std::string("a\0b", 3), std::string("\xff"), std::string("a\xc0'")}) {
+  for (const std::string& bad :
+       {std::string(), std::string("a\0b", 3), std::string("\xff"), std::string("a\xc0'")}) {
     EXPECT_EQ(GetErrorDetail(QuoteIdentifier(bad).status())->kind(), ErrorKind::kInvalidOption);
     EXPECT_FALSE(QuoteReplicationIdentifier(bad).ok());
     EXPECT_EQ(QuoteLiteral(bad).ok(), bad.empty());
@@ -52,8 +54,8 @@ TEST(Quoting, SlotNames) {
     EXPECT_TRUE(CheckSlotName(good).ok()) << good;
   }
   const std::string too_long(64, 'a');
-  for (const std::string& bad : {std::string(), std::string("A"), std::string("a-b"), std::string("a\"b"), std::string("ä"),
-                                 std::string("a\n"), too_long}) {
+  for (const std::string& bad : {std::string(), std::string("A"), std::string("a-b"), std::string("a\"b"),
+                                 std::string("ä"), std::string("a\n"), too_long}) {
     EXPECT_EQ(GetErrorDetail(CheckSlotName(bad))->kind(), ErrorKind::kInvalidOption) << bad;
   }
   EXPECT_TRUE(CheckSlotName(std::string(63, 'a')).ok());

@@ -1,4 +1,5 @@
-// The receiver thread. libpq is used non-blocking: wait on socket and eventfd, read what there is, write what is due.
+// The receiver thread. libpq is used non-blocking: wait on socket and eventfd, read what there is, write what
+// is due.
 #include "src/postgres/replication_stream.h"
 
 #include <endian.h>
@@ -23,7 +24,8 @@ constexpr int kXLogDataHeaderBytes = 25;  // 'w', dataStart, walEnd, sendTime
 constexpr int kKeepaliveBytes = 18;       // 'k', walEnd, sendTime, replyRequested
 constexpr int kStatusBytes = 34;          // 'r', write, flush, apply, time, replyRequested
 constexpr int64_t kPostgresEpochMicroseconds = 946'684'800'000'000;  // 2000-01-01 after 1970-01-01
-// With TLS or GSS the library may hold bytes that poll() does not see: a record of up to 16 KiB, read in pieces of 8.
+// With TLS or GSS the library may hold bytes that poll() does not see: a record of up to 16 KiB, read in
+// pieces of 8.
 constexpr int kExtraReadsEncrypted = 3;
 
 // A message as libpq allocated it, without a copy.
@@ -61,24 +63,32 @@ milliseconds StatusInterval(const StreamOptions& options) {
 
 }  // namespace
 
-arrow::Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(std::unique_ptr<Connection> connection,
-                                                                           const std::string& command, const ErrorContext& context,
-                                                                           const StreamOptions& options) {
+arrow::Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
+    std::unique_ptr<Connection> connection, const std::string& command, const ErrorContext& context,
+    const StreamOptions& options) {
   PGconn* raw = connection->raw();
   const QueryResult result(PQexec(raw, command.c_str()));
   if (PQresultStatus(result.raw()) != PGRES_COPY_BOTH) return ErrorFromResult(result.raw(), raw, context);
   if (PQsetnonblocking(raw, 1) != 0) return ErrorFromConnection(raw, context);
   const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (wake_fd < 0) return MakeError(ErrorKind::kInternal, "could not make an eventfd", "process", "raise the limit of open files");
-  std::unique_ptr<ReplicationStream> stream(new ReplicationStream(std::move(connection), context, options, wake_fd));
+  if (wake_fd < 0)
+    return MakeError(ErrorKind::kInternal, "could not make an eventfd", "process",
+                     "raise the limit of open files");
+  std::unique_ptr<ReplicationStream> stream(
+      new ReplicationStream(std::move(connection), context, options, wake_fd));
   stream->thread_ = std::thread([raw_stream = stream.get()] { raw_stream->Run(); });
   return stream;
 }
 
 ReplicationStream::ReplicationStream(std::unique_ptr<Connection> connection, const ErrorContext& context,
                                      const StreamOptions& options, int wake_fd)
-    : connection_(std::move(connection)), context_(context), options_(options), status_interval_(StatusInterval(options)),
-      wake_fd_(wake_fd), queue_(options.buffer_bytes_max), last_status_(Clock::now()),
+    : connection_(std::move(connection)),
+      context_(context),
+      options_(options),
+      status_interval_(StatusInterval(options)),
+      wake_fd_(wake_fd),
+      queue_(options.buffer_bytes_max),
+      last_status_(Clock::now()),
       last_byte_(Clock::now()) {}
 
 ReplicationStream::~ReplicationStream() {
@@ -123,7 +133,8 @@ void ReplicationStream::Wake() {
 void ReplicationStream::Run() {
   const arrow::Status status = RunUntilStopped();
   if (status.ok()) FinishInOrder();
-  queue_.Close(status.ok() ? MakeError(ErrorKind::kConnection, "the stream was stopped", "slot \"" + context_.slot + "\"", "")
+  queue_.Close(status.ok() ? MakeError(ErrorKind::kConnection, "the stream was stopped",
+                                       "slot \"" + context_.slot + "\"", "")
                            : status);
 }
 
@@ -178,9 +189,11 @@ arrow::Status ReplicationStream::TakeMessage(char* buffer, int bytes) {
   if (buffer[0] == 'k') return TakeKeepalive(buffer, bytes);
   if (buffer[0] != 'w' || bytes < kXLogDataHeaderBytes) {
     return MakeError(ErrorKind::kProtocol,
-                     "the server sent a replication message of kind " + std::to_string(static_cast<unsigned char>(buffer[0])) +
-                         " and " + std::to_string(bytes) + " bytes",
-                     "slot \"" + context_.slot + "\"", "this version does not know it: check versions of server and client");
+                     "the server sent a replication message of kind " +
+                         std::to_string(static_cast<unsigned char>(buffer[0])) + " and " +
+                         std::to_string(bytes) + " bytes",
+                     "slot \"" + context_.slot + "\"",
+                     "this version does not know it: check versions of server and client");
   }
   const uint64_t wal_end = ReadUint64(buffer + 9);
   received_lsn_ = std::max({received_lsn_, ReadUint64(buffer + 1), wal_end});
@@ -191,7 +204,8 @@ arrow::Status ReplicationStream::TakeMessage(char* buffer, int bytes) {
 
 arrow::Status ReplicationStream::TakeKeepalive(const char* buffer, int bytes) {
   if (bytes < kKeepaliveBytes) {
-    return MakeError(ErrorKind::kProtocol, "the server sent a keepalive of " + std::to_string(bytes) + " bytes",
+    return MakeError(ErrorKind::kProtocol,
+                     "the server sent a keepalive of " + std::to_string(bytes) + " bytes",
                      "slot \"" + context_.slot + "\"", "");
   }
   StreamMessage message;
@@ -209,13 +223,14 @@ arrow::Status ReplicationStream::EndOfCopy() {
   const QueryResult result(PQgetResult(connection_->raw()));
   const ExecStatusType status = PQresultStatus(result.raw());
   if (status == PGRES_COMMAND_OK || status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
-    return MakeError(ErrorKind::kConnection, "the server ended the stream: it is shutting down", "server " + context_.server,
-                     "it will be tried again", "", true);
+    return MakeError(ErrorKind::kConnection, "the server ended the stream: it is shutting down",
+                     "server " + context_.server, "it will be tried again", "", true);
   }
   return ErrorFromResult(result.raw(), connection_->raw(), context_);
 }
 
-// The last words of the server, if they have arrived, say more than the closed socket. Rows among them come again later.
+// The last words of the server, if they have arrived, say more than the closed socket. Rows among them come
+// again later.
 arrow::Status ReplicationStream::ConnectionError() {
   PGconn* raw = connection_->raw();
   bool more = true;
@@ -264,7 +279,8 @@ arrow::Status ReplicationStream::CheckAlive() {
   const auto silence = Clock::now() - last_byte_;
   if (reply_requested_ && silence >= options_.wal_sender_timeout) {
     return MakeError(ErrorKind::kConnection,
-                     "nothing came from the server for " + std::to_string(options_.wal_sender_timeout.count()) +
+                     "nothing came from the server for " +
+                         std::to_string(options_.wal_sender_timeout.count()) +
                          " ms (wal_sender_timeout), although it was asked for a sign",
                      "server " + context_.server, "check the network", "", true);
   }
@@ -285,10 +301,12 @@ arrow::Status ReplicationStream::Wait() {
   if (flushed > 0) entries[0].events |= POLLOUT;
   auto until = last_status_ + status_interval_;
   if (options_.wal_sender_timeout.count() > 0 && !paused_) {
-    until = std::min(until, last_byte_ + (reply_requested_ ? options_.wal_sender_timeout : options_.wal_sender_timeout / 2));
+    until = std::min(until, last_byte_ + (reply_requested_ ? options_.wal_sender_timeout
+                                                           : options_.wal_sender_timeout / 2));
   }
   const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
-  // A closed socket would wake us again and again while nothing is read: then the eventfd and the clock are enough.
+  // A closed socket would wake us again and again while nothing is read: then the eventfd and the clock are
+  // enough.
   if (entries[0].events == 0) entries[0].fd = -1;
   if (poll(entries, 2, static_cast<int>(std::clamp<int64_t>(left, 0, 60'000))) < 0 && errno != EINTR) {
     return MakeError(ErrorKind::kInternal, "poll failed", "process", "");
@@ -323,7 +341,8 @@ void ReplicationStream::FinishInOrder() {
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
     const int unsent = PQflush(raw);
     pollfd entry{PQsocket(raw), static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), 0};
-    if (unsent < 0 || (poll(&entry, 1, static_cast<int>(std::max<int64_t>(left, 0))) < 0 && errno != EINTR)) return;
+    if (unsent < 0 || (poll(&entry, 1, static_cast<int>(std::max<int64_t>(left, 0))) < 0 && errno != EINTR))
+      return;
     if (PQconsumeInput(raw) == 0) return;
   }
 }

@@ -1,5 +1,5 @@
-// One replication session after START_REPLICATION: a thread owns the socket, reads messages into a bounded queue and
-// answers the server, however slow the reader is. Knows the streaming protocol, nothing of frames.
+// One replication session after START_REPLICATION: a thread owns the socket, reads messages into a bounded
+// queue and answers the server, however slow the reader is. Knows the streaming protocol, nothing of frames.
 #pragma once
 
 #include <atomic>
@@ -33,12 +33,15 @@ struct StreamStats {
 class ReplicationStream {
  public:
   // Sends `command` (START_REPLICATION ...) and takes the connection over.
-  static arrow::Result<std::unique_ptr<ReplicationStream>> Start(std::unique_ptr<Connection> connection, const std::string& command,
-                                                                 const ErrorContext& context, const StreamOptions& options);
+  static arrow::Result<std::unique_ptr<ReplicationStream>> Start(std::unique_ptr<Connection> connection,
+                                                                 const std::string& command,
+                                                                 const ErrorContext& context,
+                                                                 const StreamOptions& options);
   // Stops, if that has not been done.
   ~ReplicationStream();
 
-  // Next message; nullopt when `timeout` has passed. Errors: why the stream ended, after all that came before has been returned.
+  // Next message; nullopt when `timeout` has passed. Errors: why the stream ended, after all that came before
+  // has been returned.
   arrow::Result<std::optional<StreamMessage>> Next(std::chrono::milliseconds timeout);
 
   // Flush position for the server, monotone; sent at once.
@@ -46,7 +49,8 @@ class ReplicationStream {
   // Asks the server for a keepalive.
   void RequestKeepalive();
 
-  // Last status, CopyDone, at most kStopLimit for the server's end, then the connection is closed. Idempotent.
+  // Last status, CopyDone, at most kStopLimit for the server's end, then the connection is closed.
+  // Idempotent.
   void Stop();
   static constexpr std::chrono::milliseconds kStopLimit{2000};
 
@@ -55,7 +59,8 @@ class ReplicationStream {
  private:
   using Clock = std::chrono::steady_clock;
 
-  ReplicationStream(std::unique_ptr<Connection> connection, const ErrorContext& context, const StreamOptions& options, int wake_fd);
+  ReplicationStream(std::unique_ptr<Connection> connection, const ErrorContext& context,
+                    const StreamOptions& options, int wake_fd);
 
   void Run();
   arrow::Status RunUntilStopped();

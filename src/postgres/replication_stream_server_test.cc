@@ -24,7 +24,8 @@ class ReplicationStreamServer : public testing::Test {
  protected:
   void SetUp() override {
     sql_ = Server().Connect().ValueOrDie();
-    ARROWCDC_ASSERT_OK(sql_->Exec("DROP TABLE IF EXISTS stream_test; CREATE TABLE stream_test (a int, b text)"));
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("DROP TABLE IF EXISTS stream_test; CREATE TABLE stream_test (a int, b text)"));
     ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_logical_replication_slot('stream', 'test_decoding')"));
   }
 
@@ -32,16 +33,19 @@ class ReplicationStreamServer : public testing::Test {
     stream_.reset();
     if (!Server().Running()) ARROWCDC_ASSERT_OK(Server().Start());
     sql_ = Server().Connect().ValueOrDie();
-    ARROWCDC_EXPECT_OK(WaitFor([&] { return sql_->Query("SELECT pg_drop_replication_slot('stream')").ok(); }, kLimit, "the slot"));
+    ARROWCDC_EXPECT_OK(WaitFor([&] { return sql_->Query("SELECT pg_drop_replication_slot('stream')").ok(); },
+                               kLimit, "the slot"));
   }
 
   arrow::Status Start(const StreamOptions& options = {}, const std::string& settings = "") {
     stream_.reset();
-    const std::string conninfo = Server().conninfo() + (settings.empty() ? "" : " options='" + settings + "'");
+    const std::string conninfo =
+        Server().conninfo() + (settings.empty() ? "" : " options='" + settings + "'");
     ARROW_ASSIGN_OR_RAISE(auto connection, Connection::Open(conninfo, ConnectionMode::kReplication));
     ErrorContext context = connection->MakeContext(ErrorContext::Action::kStream);
     context.slot = "stream";
-    return ReplicationStream::Start(std::move(connection), "START_REPLICATION SLOT \"stream\" LOGICAL 0/0", context, options)
+    return ReplicationStream::Start(std::move(connection), "START_REPLICATION SLOT \"stream\" LOGICAL 0/0",
+                                    context, options)
         .Value(&stream_);
   }
 
@@ -71,10 +75,15 @@ class ReplicationStreamServer : public testing::Test {
     return arrow::Status::IOError("the stream did not end");
   }
 
-  uint64_t Lsn(const std::string& expression) { return ParseLsn(sql_->Scalar("SELECT " + expression).ValueOrDie()).ValueOrDie(); }
-  uint64_t ConfirmedFlush() { return Lsn("confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'stream'"); }
+  uint64_t Lsn(const std::string& expression) {
+    return ParseLsn(sql_->Scalar("SELECT " + expression).ValueOrDie()).ValueOrDie();
+  }
+  uint64_t ConfirmedFlush() {
+    return Lsn("confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'stream'");
+  }
   std::string WalSender(const std::string& column) {
-    return sql_->Scalar("SELECT " + column + " FROM pg_stat_replication WHERE application_name = 'arrowcdc'").ValueOr("");
+    return sql_->Scalar("SELECT " + column + " FROM pg_stat_replication WHERE application_name = 'arrowcdc'")
+        .ValueOr("");
   }
 
   std::unique_ptr<test::SqlConnection> sql_;
@@ -83,7 +92,8 @@ class ReplicationStreamServer : public testing::Test {
 
 TEST_F(ReplicationStreamServer, RowsComeInOrder) {
   ARROWCDC_ASSERT_OK(Start());
-  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test VALUES (1, 'x'); INSERT INTO stream_test VALUES (2, 'y')"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO stream_test VALUES (1, 'x'); INSERT INTO stream_test VALUES (2, 'y')"));
   for (const char* expected : {"BEGIN", "table public.stream_test: INSERT: a[integer]:1 b[text]:'x'",
                                "table public.stream_test: INSERT: a[integer]:2 b[text]:'y'", "COMMIT"}) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string text, NextText());
@@ -100,13 +110,15 @@ TEST_F(ReplicationStreamServer, OnlyAcknowledgementsMoveTheSlot) {
   ARROWCDC_ASSERT_OK(SkipTo("COMMIT"));
   const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
   // What has been received is told, what is durable is not claimed.
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return ParseLsn(WalSender("write_lsn")).ValueOr(0) > before; }, kLimit, "the write position"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return ParseLsn(WalSender("write_lsn")).ValueOr(0) > before; }, kLimit,
+                             "the write position"));
   EXPECT_EQ(ConfirmedFlush(), before);
   stream_->Acknowledge(end);
   ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() == end; }, kLimit, "the slot"));
   stream_->Acknowledge(before);
   stream_->RequestKeepalive();
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return stream_->Next(milliseconds(10)).ValueOrDie().has_value(); }, kLimit, "the keepalive"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return stream_->Next(milliseconds(10)).ValueOrDie().has_value(); }, kLimit,
+                             "the keepalive"));
   EXPECT_EQ(ConfirmedFlush(), end);
 }
 
@@ -131,20 +143,29 @@ TEST_F(ReplicationStreamServer, KeepaliveOnRequest) {
   EXPECT_GE(stream_->stats().server_lsn, end);
 }
 
-// The reader stands still for many times wal_sender_timeout with the queue full: the server waits, nobody hangs up, nothing is lost.
+// The reader stands still for many times wal_sender_timeout with the queue full: the server waits, nobody
+// hangs up, nothing is lost.
 TEST_F(ReplicationStreamServer, SlowReaderSlowsTheServerAndKeepsTheConnection) {
   constexpr int64_t kBufferBytes = 256 * 1024;
   constexpr int kRows = 20'000;
-  ARROWCDC_ASSERT_OK(Start({.buffer_bytes_max = kBufferBytes, .wal_sender_timeout = milliseconds(300)}, "-c wal_sender_timeout=300ms"));
+  ARROWCDC_ASSERT_OK(Start({.buffer_bytes_max = kBufferBytes, .wal_sender_timeout = milliseconds(300)},
+                           "-c wal_sender_timeout=300ms"));
   const std::string pid = WalSender("pid");
-  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test SELECT i, repeat('x', 1000) FROM generate_series(1, " + std::to_string(kRows) + ") AS i"));
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return stream_->stats().buffered_bytes >= kBufferBytes; }, kLimit, "a full queue"));
-  ARROWCDC_ASSERT_OK(WaitFor([&] {
-    return sql_->Scalar("SELECT wait_event FROM pg_stat_activity WHERE pid = " + pid).ValueOr("") == "WalSenderWriteData";
-  }, kLimit, "a blocked walsender"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO stream_test SELECT i, repeat('x', 1000) FROM generate_series(1, " +
+                 std::to_string(kRows) + ") AS i"));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return stream_->stats().buffered_bytes >= kBufferBytes; }, kLimit, "a full queue"));
+  ARROWCDC_ASSERT_OK(WaitFor(
+      [&] {
+        return sql_->Scalar("SELECT wait_event FROM pg_stat_activity WHERE pid = " + pid).ValueOr("") ==
+               "WalSenderWriteData";
+      },
+      kLimit, "a blocked walsender"));
   // The server's own clock says when more than six timeouts have passed since its walsender blocked.
   const auto blocked_since = Clock::now();
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return Clock::now() - blocked_since > seconds(2); }, kLimit, "time to pass"));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return Clock::now() - blocked_since > seconds(2); }, kLimit, "time to pass"));
   EXPECT_LT(stream_->stats().buffered_bytes, kBufferBytes + 2000);
   EXPECT_EQ(WalSender("pid"), pid);
   int rows = 0;
@@ -152,7 +173,8 @@ TEST_F(ReplicationStreamServer, SlowReaderSlowsTheServerAndKeepsTheConnection) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string text, NextText());
     if (text.rfind("table", 0) != 0) continue;
     ++rows;
-    ASSERT_EQ(text.find("a[integer]:" + std::to_string(rows) + " "), text.find("a[integer]:")) << text.substr(0, 80);
+    ASSERT_EQ(text.find("a[integer]:" + std::to_string(rows) + " "), text.find("a[integer]:"))
+        << text.substr(0, 80);
   }
   EXPECT_EQ(WalSender("pid"), pid);
 }
@@ -186,7 +208,8 @@ TEST_F(ReplicationStreamServer, SecondClientIsToldWhoHasTheSlot) {
   const auto first = std::move(stream_);
   const arrow::Status second = Start();
   EXPECT_EQ(KindOf(second), ErrorKind::kSlotActive);
-  EXPECT_NE(GetErrorDetail(second)->remedy().find(pid), std::string::npos) << GetErrorDetail(second)->remedy();
+  EXPECT_NE(GetErrorDetail(second)->remedy().find(pid), std::string::npos)
+      << GetErrorDetail(second)->remedy();
 }
 
 TEST_F(ReplicationStreamServer, StopFreesTheSlot) {
@@ -198,15 +221,18 @@ TEST_F(ReplicationStreamServer, StopFreesTheSlot) {
   const auto begun = Clock::now();
   stream_->Stop();
   EXPECT_LT(Clock::now() - begun, ReplicationStream::kStopLimit + seconds(1));
-  EXPECT_EQ(sql_->Scalar("SELECT active FROM pg_replication_slots WHERE slot_name = 'stream'").ValueOrDie(), "f");
+  EXPECT_EQ(sql_->Scalar("SELECT active FROM pg_replication_slots WHERE slot_name = 'stream'").ValueOrDie(),
+            "f");
   EXPECT_EQ(ConfirmedFlush(), end);
   EXPECT_EQ(KindOf(StreamEnd()), ErrorKind::kConnection);
 }
 
 TEST_F(ReplicationStreamServer, StopInTheMiddleOfALargeTransaction) {
   ARROWCDC_ASSERT_OK(Start({.buffer_bytes_max = 100'000}));
-  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test SELECT i, repeat('x', 1000) FROM generate_series(1, 50000) AS i"));
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return stream_->stats().buffered_bytes >= 100'000; }, kLimit, "a full queue"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO stream_test SELECT i, repeat('x', 1000) FROM generate_series(1, 50000) AS i"));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return stream_->stats().buffered_bytes >= 100'000; }, kLimit, "a full queue"));
   const auto begun = Clock::now();
   stream_->Stop();
   EXPECT_LT(Clock::now() - begun, ReplicationStream::kStopLimit + seconds(1));
@@ -259,7 +285,8 @@ TEST_F(ReplicationStreamServer, RefusedStartsAreTyped) {
     return ReplicationStream::Start(std::move(connection), command, context, {}).status();
   };
   EXPECT_EQ(KindOf(start("START_REPLICATION SLOT \"nothing\" LOGICAL 0/0")), ErrorKind::kSlotMissing);
-  EXPECT_EQ(KindOf(start("START_REPLICATION SLOT \"stream\" LOGICAL 0/0 (\"bogus\" 'x')")), ErrorKind::kUnsupported);
+  EXPECT_EQ(KindOf(start("START_REPLICATION SLOT \"stream\" LOGICAL 0/0 (\"bogus\" 'x')")),
+            ErrorKind::kUnsupported);
 }
 
 }  // namespace

@@ -11,7 +11,8 @@
 
 namespace arrowcdc::postgres {
 
-// Started at the first call, gone with the program. No library of ours in it: what needs the plugin says so itself.
+// Started at the first call, gone with the program. No library of ours in it: what needs the plugin says so
+// itself.
 inline test::PrivateServer& Server() {
   static const std::unique_ptr<test::PrivateServer> server = [] {
     test::PrivateServerOptions options;

@@ -1,4 +1,5 @@
-// Server, role, plugin and slot; teardown. The publications are in publication_plan.cc, the list of tables in table_list.cc.
+// Server, role, plugin and slot; teardown. The publications are in publication_plan.cc, the list of tables in
+// table_list.cc.
 #include "src/postgres/setup_plan.h"
 
 #include <algorithm>
@@ -15,30 +16,38 @@ std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 arrow::Status CheckSettings(const Inspection& inspected, SetupPlan* plan) {
   const ServerInfo& server = inspected.server;
   if (server.version_num < 150000) {
-    return MakeError(ErrorKind::kUnsupported, "the server is PostgreSQL " + server.version + ", older than 15", "server", "upgrade it");
+    return MakeError(ErrorKind::kUnsupported,
+                     "the server is PostgreSQL " + server.version + ", older than 15", "server",
+                     "upgrade it");
   }
   if (server.in_recovery) {
     return MakeError(ErrorKind::kUnsupported, "the server is a standby", "server", "connect to the primary");
   }
-  plan->checks.push_back("PostgreSQL " + server.version + ", database " + Quoted(server.database) + ", role " + Quoted(server.role.name));
+  plan->checks.push_back("PostgreSQL " + server.version + ", database " + Quoted(server.database) +
+                         ", role " + Quoted(server.role.name));
   if (server.wal_level != "logical") {
     return MakeError(ErrorKind::kServerSetting, "wal_level is " + server.wal_level, "setting wal_level",
                      "a superuser must run ALTER SYSTEM SET wal_level = 'logical', then restart the server");
   }
   plan->checks.push_back("wal_level is logical");
   if (!inspected.slot.has_value() && server.slots_used >= server.slots_max) {
-    return MakeError(ErrorKind::kServerSetting, "all " + std::to_string(server.slots_max) + " replication slots are taken",
-                     "setting max_replication_slots",
-                     "drop slots that nobody uses (pg_replication_slots), or raise it and restart the server");
+    return MakeError(
+        ErrorKind::kServerSetting, "all " + std::to_string(server.slots_max) + " replication slots are taken",
+        "setting max_replication_slots",
+        "drop slots that nobody uses (pg_replication_slots), or raise it and restart the server");
   }
-  plan->checks.push_back(std::to_string(server.slots_used) + " of " + std::to_string(server.slots_max) + " replication slots are taken");
+  plan->checks.push_back(std::to_string(server.slots_used) + " of " + std::to_string(server.slots_max) +
+                         " replication slots are taken");
   if (server.senders_max == 0) {
-    return MakeError(ErrorKind::kServerSetting, "max_wal_senders is 0", "setting max_wal_senders", "raise it and restart the server");
+    return MakeError(ErrorKind::kServerSetting, "max_wal_senders is 0", "setting max_wal_senders",
+                     "raise it and restart the server");
   }
   if (server.senders_used >= server.senders_max && !(inspected.slot.has_value() && inspected.slot->active)) {
-    plan->warnings.push_back("all " + std::to_string(server.senders_max) + " WAL senders are taken now: streaming needs one (max_wal_senders)");
+    plan->warnings.push_back("all " + std::to_string(server.senders_max) +
+                             " WAL senders are taken now: streaming needs one (max_wal_senders)");
   } else {
-    plan->checks.push_back(std::to_string(server.senders_used) + " of " + std::to_string(server.senders_max) + " WAL senders are taken");
+    plan->checks.push_back(std::to_string(server.senders_used) + " of " + std::to_string(server.senders_max) +
+                           " WAL senders are taken");
   }
   return arrow::Status::OK();
 }
@@ -46,7 +55,8 @@ arrow::Status CheckSettings(const Inspection& inspected, SetupPlan* plan) {
 arrow::Status CheckRole(const ServerInfo& server, SetupPlan* plan) {
   if (!server.role.superuser && !server.role.replication) {
     ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(server.role.name));
-    return MakeError(ErrorKind::kPermission, "the role may not use replication", "role " + Quoted(server.role.name),
+    return MakeError(ErrorKind::kPermission, "the role may not use replication",
+                     "role " + Quoted(server.role.name),
                      "a superuser must run: ALTER ROLE " + role + " REPLICATION");
   }
   plan->checks.push_back("the role may use replication");
@@ -69,8 +79,9 @@ arrow::Status PlanPluginAllowance(const ServerInfo& server, SetupPlan* plan) {
   }
   sql += "'" + std::string(kPluginName) + "'";
   if (!server.role.superuser) {
-    return MakeError(ErrorKind::kPluginNotAllowed, "output_plugin_libraries does not allow wal2arrow to this role",
-                     "plugin wal2arrow", "a superuser must run, and the role connect anew: " + sql);
+    return MakeError(ErrorKind::kPluginNotAllowed,
+                     "output_plugin_libraries does not allow wal2arrow to this role", "plugin wal2arrow",
+                     "a superuser must run, and the role connect anew: " + sql);
   }
   plan->steps.push_back({"allow the plugin wal2arrow to role " + Quoted(server.role.name), sql});
   return arrow::Status::OK();
@@ -79,12 +90,13 @@ arrow::Status PlanPluginAllowance(const ServerInfo& server, SetupPlan* plan) {
 arrow::Status CheckExistingSlot(const Inspection& inspected, SetupPlan* plan) {
   if (!inspected.slot.has_value()) return arrow::Status::OK();
   ARROW_RETURN_NOT_OK(CheckSlotFits(*inspected.slot, inspected.server.database));
-  plan->checks.push_back("slot " + Quoted(inspected.slot->name) + " exists, at " + FormatLsn(inspected.slot->confirmed_flush));
+  plan->checks.push_back("slot " + Quoted(inspected.slot->name) + " exists, at " +
+                         FormatLsn(inspected.slot->confirmed_flush));
   return arrow::Status::OK();
 }
 
-arrow::Status PlanSlot(const Inspection& inspected, const SourceOptions& source, const std::optional<std::string>& note_in,
-                       SetupPlan* plan) {
+arrow::Status PlanSlot(const Inspection& inspected, const SourceOptions& source,
+                       const std::optional<std::string>& note_in, SetupPlan* plan) {
   if (inspected.slot.has_value()) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(const std::string sql, CreateSlotSql(source.slot, inspected.server.version_num));
   plan->steps.push_back({"create slot " + Quoted(source.slot) + " with the plugin wal2arrow", sql});
@@ -112,8 +124,8 @@ arrow::Status PlanServer(const Inspection& inspected, const SourceOptions& sourc
   return CheckExistingSlot(inspected, plan);
 }
 
-arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const SourceOptions& source, const SetupOptions& options,
-                                       const TablePatterns& patterns) {
+arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const SourceOptions& source,
+                                       const SetupOptions& options, const TablePatterns& patterns) {
   SetupPlan plan;
   ARROW_RETURN_NOT_OK(PlanServer(inspected, source, &plan));
   ARROW_ASSIGN_OR_RAISE(const auto note_in, PlanPublications(inspected, source, options, patterns, &plan));
@@ -130,7 +142,8 @@ arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const Sou
     ARROW_RETURN_NOT_OK(CheckSlotFits(slot, inspected.server.database));
     ARROW_RETURN_NOT_OK(CheckSlotFree(slot));
     ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(slot.name));
-    plan.steps.push_back({"drop slot " + Quoted(slot.name), "SELECT pg_catalog.pg_drop_replication_slot(" + literal + ")"});
+    plan.steps.push_back(
+        {"drop slot " + Quoted(slot.name), "SELECT pg_catalog.pg_drop_replication_slot(" + literal + ")"});
   } else {
     plan.checks.push_back("there is no slot " + Quoted(source.slot));
   }

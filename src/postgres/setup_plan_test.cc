@@ -71,7 +71,8 @@ SourceOptions Source() {
   return source;
 }
 
-arrow::Result<SetupPlan> Plan(const Inspection& inspected, const std::vector<std::string>& patterns = {"public.*"},
+arrow::Result<SetupPlan> Plan(const Inspection& inspected,
+                              const std::vector<std::string>& patterns = {"public.*"},
                               const SetupOptions& options = {}, const SourceOptions& source = Source()) {
   return MakeSetupPlan(inspected, source, options, TablePatterns::Parse(patterns).ValueOrDie());
 }
@@ -105,10 +106,12 @@ bool Warns(const arrow::Result<SetupPlan>& plan, const std::string& text) {
 TEST(SetupPlan, FreshServer) {
   const auto plan = Plan(Fresh());
   const std::vector<std::string> expected = {
-      "CREATE PUBLICATION \"cdc\" FOR TABLE ONLY \"public\".\"customers\", ONLY \"public\".\"orders\" WITH (publish_via_partition_root = "
+      "CREATE PUBLICATION \"cdc\" FOR TABLE ONLY \"public\".\"customers\", ONLY \"public\".\"orders\" WITH "
+      "(publish_via_partition_root = "
       "true); COMMENT ON PUBLICATION \"cdc\" IS 'made by arrowcdc setup'",
       "SELECT pg_catalog.pg_create_logical_replication_slot('cdc', 'wal2arrow')",
-      "DO 'BEGIN EXECUTE format(''COMMENT ON PUBLICATION %s IS %L'', ''\"cdc\"'', (SELECT ''made by arrowcdc setup; slot cdc begins at '' || "
+      "DO 'BEGIN EXECUTE format(''COMMENT ON PUBLICATION %s IS %L'', ''\"cdc\"'', (SELECT ''made by arrowcdc "
+      "setup; slot cdc begins at '' || "
       "confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = ''cdc'')); END'"};
   EXPECT_EQ(Sql(plan), expected);
   EXPECT_EQ(plan->tables, (std::vector<TableName>{{"public", "customers"}, {"public", "orders"}}));
@@ -123,7 +126,8 @@ TEST(SetupPlan, SecondRunChangesNothing) {
 }
 
 TEST(SetupPlan, FailoverSlotFrom17On) {
-  EXPECT_EQ(*CreateSlotSql("s", 170000), "SELECT pg_catalog.pg_create_logical_replication_slot('s', 'wal2arrow', failover => true)");
+  EXPECT_EQ(*CreateSlotSql("s", 170000),
+            "SELECT pg_catalog.pg_create_logical_replication_slot('s', 'wal2arrow', failover => true)");
   EXPECT_FALSE(CreateSlotSql("s'; DROP", 170000).ok());
 }
 
@@ -158,7 +162,8 @@ TEST(SetupPlan, PluginAllowance) {
   Inspection inspected = Fresh();
   inspected.server.allowed_plugins = {{"pgoutput", "my 'plugin'"}};
   EXPECT_EQ(Refused(Plan(inspected)), ErrorKind::kPluginNotAllowed);
-  const std::string sql = "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'my ''plugin''', 'wal2arrow'";
+  const std::string sql =
+      "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'my ''plugin''', 'wal2arrow'";
   EXPECT_NE(GetErrorDetail(Plan(inspected).status())->remedy().find(sql), std::string::npos);
   inspected.server.role.superuser = true;
   EXPECT_EQ(Sql(Plan(inspected)).at(0), sql);
@@ -167,7 +172,8 @@ TEST(SetupPlan, PluginAllowance) {
 }
 
 TEST(SetupPlan, ListSettings) {
-  EXPECT_EQ(ParseListSetting("pgoutput, test_decoding"), (std::vector<std::string>{"pgoutput", "test_decoding"}));
+  EXPECT_EQ(ParseListSetting("pgoutput, test_decoding"),
+            (std::vector<std::string>{"pgoutput", "test_decoding"}));
   EXPECT_EQ(ParseListSetting(" \"a, \"\"b\"\"\" ,c "), (std::vector<std::string>{"a, \"b\"", "c"}));
   EXPECT_TRUE(ParseListSetting("").empty());
   EXPECT_TRUE(ParseListSetting(" , ").empty());
@@ -189,7 +195,8 @@ TEST(SetupPlan, NewTableIsAddedWithAWarning) {
   Inspection inspected = AfterSetup();
   inspected.catalog.tables.push_back(Table(3, "Events"));
   const auto plan = Plan(inspected);
-  EXPECT_EQ(Sql(plan), (std::vector<std::string>{"ALTER PUBLICATION \"cdc\" ADD TABLE ONLY \"public\".\"Events\""}));
+  EXPECT_EQ(Sql(plan),
+            (std::vector<std::string>{"ALTER PUBLICATION \"cdc\" ADD TABLE ONLY \"public\".\"Events\""}));
   EXPECT_TRUE(Warns(plan, "before this setup are not included"));
 }
 
@@ -227,7 +234,9 @@ TEST(SetupPlan, UnusableIdentitiesAreRefusedByName) {
   const auto problem = [&] {
     const auto plan = Plan(inspected);
     EXPECT_EQ(Refused(plan), ErrorKind::kReplicaIdentity);
-    EXPECT_NE(GetErrorDetail(plan.status())->remedy().find("ALTER TABLE \"public\".\"customers\" ADD PRIMARY KEY"), std::string::npos);
+    EXPECT_NE(
+        GetErrorDetail(plan.status())->remedy().find("ALTER TABLE \"public\".\"customers\" ADD PRIMARY KEY"),
+        std::string::npos);
     EXPECT_NE(GetErrorDetail(plan.status())->remedy().find("REPLICA IDENTITY"), std::string::npos);
     EXPECT_NE(plan.status().message().find("public.customers"), std::string::npos);
     return plan.status().message();
@@ -252,11 +261,15 @@ TEST(SetupPlan, InsertOnly) {
   inspected.catalog.tables[1] = WithoutKey(2, "orders");
   const auto sql = Sql(Plan(inspected, {"public.*"}, {.insert_only = true}));
   ASSERT_EQ(sql.size(), 4u);
-  EXPECT_EQ(sql[0], "CREATE PUBLICATION \"cdc\" FOR TABLE ONLY \"public\".\"customers\" WITH (publish_via_partition_root = true); COMMENT ON "
-                    "PUBLICATION \"cdc\" IS 'made by arrowcdc setup'");
+  EXPECT_EQ(sql[0],
+            "CREATE PUBLICATION \"cdc\" FOR TABLE ONLY \"public\".\"customers\" WITH "
+            "(publish_via_partition_root = true); COMMENT ON "
+            "PUBLICATION \"cdc\" IS 'made by arrowcdc setup'");
   EXPECT_EQ(sql[1],
-            "CREATE PUBLICATION \"cdc_insert_only\" FOR TABLE ONLY \"public\".\"orders\" WITH (publish = 'insert, truncate', "
-            "publish_via_partition_root = true); COMMENT ON PUBLICATION \"cdc_insert_only\" IS 'made by arrowcdc setup'");
+            "CREATE PUBLICATION \"cdc_insert_only\" FOR TABLE ONLY \"public\".\"orders\" WITH (publish = "
+            "'insert, truncate', "
+            "publish_via_partition_root = true); COMMENT ON PUBLICATION \"cdc_insert_only\" IS 'made by "
+            "arrowcdc setup'");
   // Opted in before: also without the flag.
   inspected.slot = Slot();
   inspected.publications = {Publication("cdc", {"customers"}), Publication("cdc_insert_only", {"orders"})};
@@ -290,10 +303,15 @@ Inspection Partitioned() {
 }
 
 TEST(SetupPlan, RootStandsForItsPartitions) {
-  EXPECT_NE(Sql(Plan(Partitioned())).at(0).find("FOR TABLE ONLY \"public\".\"events\" WITH (publish_via_partition_root = true)"),
+  EXPECT_NE(Sql(Plan(Partitioned()))
+                .at(0)
+                .find("FOR TABLE ONLY \"public\".\"events\" WITH (publish_via_partition_root = true)"),
             std::string::npos);
-  EXPECT_NE(Sql(Plan(Partitioned(), {"public.events_?"})).at(0).find("FOR TABLE ONLY \"public\".\"events_1\" WITH"), std::string::npos);
-  EXPECT_TRUE(Warns(Plan(Partitioned(), {"public.*", "!public.*_1"}), "changes of partition public.events_1"));
+  EXPECT_NE(
+      Sql(Plan(Partitioned(), {"public.events_?"})).at(0).find("FOR TABLE ONLY \"public\".\"events_1\" WITH"),
+      std::string::npos);
+  EXPECT_TRUE(
+      Warns(Plan(Partitioned(), {"public.*", "!public.*_1"}), "changes of partition public.events_1"));
   Inspection inspected = Partitioned();
   inspected.catalog.tables[1].replica_identity = 'n';
   const auto plan = Plan(inspected);
@@ -304,7 +322,9 @@ TEST(SetupPlan, RootStandsForItsPartitions) {
 TEST(SetupPlan, PartitionsAsTables) {
   const SetupOptions options{.via_partition_root = false};
   const auto plan = Plan(Partitioned(), {"public.*"}, options);
-  EXPECT_NE(Sql(plan).at(0).find("FOR TABLE ONLY \"public\".\"events_1\" WITH (publish_via_partition_root = false)"), std::string::npos);
+  EXPECT_NE(Sql(plan).at(0).find(
+                "FOR TABLE ONLY \"public\".\"events_1\" WITH (publish_via_partition_root = false)"),
+            std::string::npos);
   EXPECT_TRUE(Warns(plan, "is partitioned"));
   Inspection inspected = Partitioned();
   inspected.slot = Slot();
@@ -348,7 +368,8 @@ TEST(SetupPlan, StrangeNames) {
   SourceOptions source = Source();
   source.publications = {"My \"pub\""};
   const auto sql = Sql(Plan(inspected, {"public.*"}, {}, source));
-  EXPECT_EQ(sql.at(0).find("CREATE PUBLICATION \"My \"\"pub\"\"\" FOR TABLE ONLY \"public\".\"a\"\"b.c'; DROP TABLE x; --\n\U0001F600\" WITH"),
+  EXPECT_EQ(sql.at(0).find("CREATE PUBLICATION \"My \"\"pub\"\"\" FOR TABLE ONLY \"public\".\"a\"\"b.c'; "
+                           "DROP TABLE x; --\n\U0001F600\" WITH"),
             0u);
   source = Source();
   source.slot = "Not-A-Slot";
@@ -360,7 +381,8 @@ TEST(TeardownPlan, DropsWhatSetupMade) {
   inspected.publications.push_back(Publication("other", {}));
   inspected.publications.back().comment = "";
   const auto plan = MakeTeardownPlan(inspected, Source());
-  EXPECT_EQ(Sql(plan), (std::vector<std::string>{"SELECT pg_catalog.pg_drop_replication_slot('cdc')", "DROP PUBLICATION \"cdc\""}));
+  EXPECT_EQ(Sql(plan), (std::vector<std::string>{"SELECT pg_catalog.pg_drop_replication_slot('cdc')",
+                                                 "DROP PUBLICATION \"cdc\""}));
   EXPECT_TRUE(Warns(plan, "\"other\" stays"));
   EXPECT_TRUE(Sql(MakeTeardownPlan(Fresh(), Source())).empty());
 }

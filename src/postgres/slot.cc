@@ -13,26 +13,31 @@ std::string SlotObject(const SlotInfo& slot) { return "slot \"" + slot.name + "\
 // Why the slot is lost, or an empty text.
 std::string InvalidationExpression(int server_version) {
   const std::string before_17 =
-      "CASE WHEN s.wal_status = 'lost' OR (s.plugin IS NOT NULL AND s.restart_lsn IS NULL) THEN 'wal_removed' ELSE '' END";
+      "CASE WHEN s.wal_status = 'lost' OR (s.plugin IS NOT NULL AND s.restart_lsn IS NULL) THEN "
+      "'wal_removed' ELSE '' END";
   return server_version >= 170000 ? "coalesce(s.invalidation_reason, " + before_17 + ")" : before_17;
 }
 
 std::string SlotQuery(int server_version, const std::string& quoted_name) {
-  return "SELECT s.plugin, s.database, s.active, s.active_pid, a.application_name, s.confirmed_flush_lsn, s.restart_lsn, "
+  return "SELECT s.plugin, s.database, s.active, s.active_pid, a.application_name, s.confirmed_flush_lsn, "
+         "s.restart_lsn, "
          "s.wal_status, s.safe_wal_size, " +
          InvalidationExpression(server_version) + ", " + (server_version >= 170000 ? "s.synced" : "false") +
          ", coalesce(t.total_txns, 0) FROM pg_replication_slots AS s "
          "LEFT JOIN pg_stat_activity AS a ON a.pid = s.active_pid "
          "LEFT JOIN pg_stat_replication_slots AS t ON t.slot_name = s.slot_name "
-         "WHERE s.slot_name = " + quoted_name;
+         "WHERE s.slot_name = " +
+         quoted_name;
 }
 
 // Sessions that a new slot may be waiting for.
 std::string OpenTransactions(Connection& connection) {
   const auto rows = connection.Query(
-      "SELECT 'pid ' || pid || coalesce(' (' || nullif(application_name, '') || ')', '') || ', ' || coalesce(state, 'no state') "
+      "SELECT 'pid ' || pid || coalesce(' (' || nullif(application_name, '') || ')', '') || ', ' || "
+      "coalesce(state, 'no state') "
       "FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() "
-      "UNION ALL SELECT 'prepared transaction ' || quote_literal(gid) FROM pg_prepared_xacts ORDER BY 1 LIMIT 10");
+      "UNION ALL SELECT 'prepared transaction ' || quote_literal(gid) FROM pg_prepared_xacts ORDER BY 1 "
+      "LIMIT 10");
   std::string list;
   if (!rows.ok()) return list;
   for (int row = 0; row < rows->rows(); ++row) list += (row == 0 ? "" : "; ") + rows->Text(row, 0);
@@ -40,10 +45,12 @@ std::string OpenTransactions(Connection& connection) {
 }
 
 // Status of `sql` under a statement timeout.
-arrow::Status QueryWithin(Connection& connection, const std::string& sql, const ErrorContext& context, std::chrono::milliseconds timeout) {
+arrow::Status QueryWithin(Connection& connection, const std::string& sql, const ErrorContext& context,
+                          std::chrono::milliseconds timeout) {
   ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = " + std::to_string(timeout.count())));
   const arrow::Status status = connection.Query(sql, context).status();
-  if (PQstatus(connection.raw()) == CONNECTION_OK) ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
+  if (PQstatus(connection.raw()) == CONNECTION_OK)
+    ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
   return status;
 }
 
@@ -56,7 +63,8 @@ bool TimedOut(const arrow::Status& status) {
 
 arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const std::string& name) {
   ARROW_ASSIGN_OR_RAISE(const std::string quoted, QuoteLiteral(name));
-  ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(SlotQuery(connection.server_version(), quoted)));
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
+                        connection.Query(SlotQuery(connection.server_version(), quoted)));
   if (rows.rows() == 0) return std::nullopt;
   SlotInfo slot;
   slot.name = name;
@@ -86,19 +94,23 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
 
 arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database) {
   if (slot.plugin.empty()) {
-    return MakeError(ErrorKind::kSlotMismatch, "the slot is a physical one", SlotObject(slot), "choose another name with --slot");
+    return MakeError(ErrorKind::kSlotMismatch, "the slot is a physical one", SlotObject(slot),
+                     "choose another name with --slot");
   }
   if (slot.plugin != kPluginName) {
-    return MakeError(ErrorKind::kSlotMismatch, "the slot uses the plugin " + slot.plugin + ", not " + kPluginName, SlotObject(slot),
+    return MakeError(ErrorKind::kSlotMismatch,
+                     "the slot uses the plugin " + slot.plugin + ", not " + kPluginName, SlotObject(slot),
                      "choose another name with --slot; a slot's plugin cannot be changed");
   }
   if (slot.database != database) {
-    return MakeError(ErrorKind::kSlotMismatch,
-                     "the slot belongs to the database \"" + slot.database + "\", the connection to \"" + database + "\"",
-                     SlotObject(slot), "connect to that database, or choose another name with --slot");
+    return MakeError(
+        ErrorKind::kSlotMismatch,
+        "the slot belongs to the database \"" + slot.database + "\", the connection to \"" + database + "\"",
+        SlotObject(slot), "connect to that database, or choose another name with --slot");
   }
   if (slot.synced) {
-    return MakeError(ErrorKind::kSlotMismatch, "the slot is this standby's copy of the primary's", SlotObject(slot),
+    return MakeError(ErrorKind::kSlotMismatch, "the slot is this standby's copy of the primary's",
+                     SlotObject(slot),
                      "connect to the primary; the copy can be used once this server has been promoted");
   }
   if (!slot.invalidation.empty()) {
@@ -106,7 +118,8 @@ arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database) {
                      "the server has invalidated the slot (" + slot.invalidation + "): changes after " +
                          FormatLsn(slot.confirmed_flush) + " are gone",
                      SlotObject(slot),
-                     "run 'arrowcdc teardown' and 'arrowcdc setup' and start with a new sink directory; a larger max_slot_wal_keep_size "
+                     "run 'arrowcdc teardown' and 'arrowcdc setup' and start with a new sink directory; a "
+                     "larger max_slot_wal_keep_size "
                      "keeps it from happening again");
   }
   return arrow::Status::OK();
@@ -115,29 +128,35 @@ arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database) {
 arrow::Status CheckSlotFree(const SlotInfo& slot) {
   if (!slot.active) return arrow::Status::OK();
   const std::string pid = std::to_string(slot.active_pid.value_or(0));
-  return MakeError(ErrorKind::kSlotActive,
-                   "the slot is active for PID " + pid +
-                       (slot.active_application.empty() ? "" : " (application_name \"" + slot.active_application + "\")"),
-                   SlotObject(slot), "another client reads it: stop that one, or use a slot of your own", "", true);
+  return MakeError(
+      ErrorKind::kSlotActive,
+      "the slot is active for PID " + pid +
+          (slot.active_application.empty() ? "" : " (application_name \"" + slot.active_application + "\")"),
+      SlotObject(slot), "another client reads it: stop that one, or use a slot of your own", "", true);
 }
 
-arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context, std::chrono::milliseconds timeout) {
+arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
+                         std::chrono::milliseconds timeout) {
   const arrow::Status created = QueryWithin(connection, sql, context, timeout);
   if (!TimedOut(created)) return created;
   const std::string open = OpenTransactions(connection);
   return MakeError(ErrorKind::kConnection,
                    "the slot could not be made within " + std::to_string(timeout.count()) +
-                       " ms: it waits for transactions that were open before" + (open.empty() ? "" : ": " + open),
-                   "slot \"" + context.slot + "\"", "end these transactions (pg_terminate_backend, ROLLBACK PREPARED), then run setup again",
+                       " ms: it waits for transactions that were open before" +
+                       (open.empty() ? "" : ": " + open),
+                   "slot \"" + context.slot + "\"",
+                   "end these transactions (pg_terminate_backend, ROLLBACK PREPARED), then run setup again",
                    "57014", true);
 }
 
 arrow::Status TryPlugin(Connection& connection) {
-  ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteLiteral("arrowcdc_try_" + std::to_string(PQbackendPID(connection.raw()))));
+  ARROW_ASSIGN_OR_RAISE(const std::string name,
+                        QuoteLiteral("arrowcdc_try_" + std::to_string(PQbackendPID(connection.raw()))));
   ErrorContext context = connection.MakeContext(ErrorContext::Action::kCreateSlot);
   context.slot = "temporary";
-  const arrow::Status created = QueryWithin(connection, "SELECT pg_create_logical_replication_slot(" + name + ", 'wal2arrow', true)", context,
-                                            std::chrono::seconds(1));
+  const arrow::Status created =
+      QueryWithin(connection, "SELECT pg_create_logical_replication_slot(" + name + ", 'wal2arrow', true)",
+                  context, std::chrono::seconds(1));
   // The plugin is loaded before the waiting begins.
   if (TimedOut(created)) return arrow::Status::OK();
   ARROW_RETURN_NOT_OK(created);
@@ -145,7 +164,8 @@ arrow::Status TryPlugin(Connection& connection) {
 }
 
 arrow::Status SlotMissing(const std::string& name) {
-  return MakeError(ErrorKind::kSlotMissing, "there is no slot of this name", "slot \"" + name + "\"", "run 'arrowcdc setup' to make it");
+  return MakeError(ErrorKind::kSlotMissing, "there is no slot of this name", "slot \"" + name + "\"",
+                   "run 'arrowcdc setup' to make it");
 }
 
 }  // namespace arrowcdc::postgres

@@ -16,8 +16,8 @@ inline constexpr char kPluginName[] = "wal2arrow";
 
 struct SlotInfo {
   std::string name;
-  std::string plugin;     // empty: a physical slot
-  std::string database;   // empty: a physical slot
+  std::string plugin;    // empty: a physical slot
+  std::string database;  // empty: a physical slot
   bool active = false;
   std::optional<int> active_pid;
   std::string active_application;  // of that pid
@@ -25,8 +25,8 @@ struct SlotInfo {
   uint64_t restart_lsn = 0;
   std::string wal_status;
   std::optional<int64_t> safe_wal_bytes;
-  std::string invalidation;        // empty: usable
-  bool synced = false;             // a standby's copy of the primary's slot (17 and later)
+  std::string invalidation;          // empty: usable
+  bool synced = false;               // a standby's copy of the primary's slot (17 and later)
   int64_t decoded_transactions = 0;  // since the statistics were reset; a crash of the server resets them
 };
 
@@ -37,12 +37,14 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
 arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database);
 // Errors: kSlotActive with pid and application; retryable.
 arrow::Status CheckSlotFree(const SlotInfo& slot);
-// Runs `sql`, which makes the slot `context.slot`, and gives up after `timeout`: a new slot waits for all transactions that are open.
-// Errors: typed; after the timeout kConnection that names the sessions it waited for.
-arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context, std::chrono::milliseconds timeout);
+// Runs `sql`, which makes the slot `context.slot`, and gives up after `timeout`: a new slot waits for all
+// transactions that are open. Errors: typed; after the timeout kConnection that names the sessions it waited
+// for.
+arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
+                         std::chrono::milliseconds timeout);
 
-// Loads the plugin through a temporary slot that is gone at once: the only way for an ordinary role to see whether it can.
-// Errors: kPluginMissing, kPluginNotAllowed and what else making a slot can meet.
+// Loads the plugin through a temporary slot that is gone at once: the only way for an ordinary role to see
+// whether it can. Errors: kPluginMissing, kPluginNotAllowed and what else making a slot can meet.
 arrow::Status TryPlugin(Connection& connection);
 
 // Errors: kSlotMissing.

@@ -7,18 +7,23 @@ namespace arrowcdc::postgres {
 namespace {
 
 // The nearest ancestor that a pattern matches: its name is what the changes will come under.
-const TableInfo* MatchedAncestor(const TableCatalog& catalog, const TableInfo& table, const TablePatterns& patterns) {
+const TableInfo* MatchedAncestor(const TableCatalog& catalog, const TableInfo& table,
+                                 const TablePatterns& patterns) {
   const auto ancestors = catalog.Ancestors(table);
-  const auto found = std::find_if(ancestors.rbegin(), ancestors.rend(),
-                                  [&](const TableInfo* ancestor) { return patterns.Matches(ancestor->name); });
+  const auto found = std::find_if(ancestors.rbegin(), ancestors.rend(), [&](const TableInfo* ancestor) {
+    return patterns.Matches(ancestor->name);
+  });
   return found == ancestors.rend() ? nullptr : *found;
 }
 
-std::string Reason(const Inspection& inspected, const TablePatterns& patterns, const TableInfo& table, const TableStatus& status) {
+std::string Reason(const Inspection& inspected, const TablePatterns& patterns, const TableInfo& table,
+                   const TableStatus& status) {
   const std::string decided = patterns.Explain(table.name).reason;
   const std::string obstacle = CaptureObstacle(table);
-  if (!obstacle.empty()) return decided + (status.matches ? "; but no changes can be captured of " : "; ") + obstacle;
-  const bool via_root = std::any_of(inspected.publications.begin(), inspected.publications.end(), [](const auto& p) { return p.via_root; });
+  if (!obstacle.empty())
+    return decided + (status.matches ? "; but no changes can be captured of " : "; ") + obstacle;
+  const bool via_root = std::any_of(inspected.publications.begin(), inspected.publications.end(),
+                                    [](const auto& p) { return p.via_root; });
   const TableInfo* ancestor = MatchedAncestor(inspected.catalog, table, patterns);
   if (ancestor != nullptr && (via_root || inspected.publications.empty())) {
     return decided + "; a partition: its changes come as those of " + ToString(ancestor->name);
@@ -27,8 +32,9 @@ std::string Reason(const Inspection& inspected, const TablePatterns& patterns, c
   const std::string problem = inspected.catalog.IdentityProblem(table);
   if (!status.published) {
     if (!problem.empty()) return decided + "; not published, and setup would refuse it: " + problem;
-    return decided + (inspected.publications.empty() ? "; not published: run setup"
-                                                     : "; not published (made or matched after setup): run setup again");
+    return decided + (inspected.publications.empty()
+                          ? "; not published: run setup"
+                          : "; not published (made or matched after setup): run setup again");
   }
   return decided + (problem.empty() ? "" : "; " + problem);
 }
@@ -43,11 +49,13 @@ std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TableP
     status.matches = patterns.Matches(table.name);
     // What cannot be captured is worth a line only where somebody asked for it.
     if (!status.matches && !CaptureObstacle(table).empty()) continue;
-    status.published = std::any_of(inspected.publications.begin(), inspected.publications.end(), [&](const PublicationInfo& publication) {
-      return inspected.catalog.IsPublished(table, publication);
-    });
+    status.published = std::any_of(inspected.publications.begin(), inspected.publications.end(),
+                                   [&](const PublicationInfo& publication) {
+                                     return inspected.catalog.IsPublished(table, publication);
+                                   });
     status.replica_identity = table.replica_identity;
-    status.usable_identity = CaptureObstacle(table).empty() && inspected.catalog.IdentityProblem(table).empty();
+    status.usable_identity =
+        CaptureObstacle(table).empty() && inspected.catalog.IdentityProblem(table).empty();
     status.reason = Reason(inspected, patterns, table, status);
     list.push_back(std::move(status));
   }

@@ -23,7 +23,8 @@ arrow::Result<uint64_t> TimelineEndIn(std::string_view history, uint32_t timelin
     return ParseLsn(line.substr(0, line.find_first_of(" \t\r")));
   }
   return MakeError(ErrorKind::kPositionGap,
-                   "the server's history does not go through timeline " + std::to_string(timeline) + ": it is another branch",
+                   "the server's history does not go through timeline " + std::to_string(timeline) +
+                       ": it is another branch",
                    "timeline " + std::to_string(timeline), "capture into a new sink from a new slot");
 }
 
@@ -32,9 +33,11 @@ arrow::Result<uint64_t> ReadTimelineEnd(Connection& connection, uint32_t current
     return MakeError(ErrorKind::kPositionGap, "the server has not left timeline " + std::to_string(timeline),
                      "timeline " + std::to_string(timeline), "");
   }
-  ARROW_ASSIGN_OR_RAISE(const QueryResult history, connection.Query("TIMELINE_HISTORY " + std::to_string(current)));
+  ARROW_ASSIGN_OR_RAISE(const QueryResult history,
+                        connection.Query("TIMELINE_HISTORY " + std::to_string(current)));
   if (history.rows() != 1 || history.columns() < 2) {
-    return MakeError(ErrorKind::kInternal, "TIMELINE_HISTORY is not answered as PostgreSQL does", "server", "");
+    return MakeError(ErrorKind::kInternal, "TIMELINE_HISTORY is not answered as PostgreSQL does", "server",
+                     "");
   }
   return TimelineEndIn(history.Text(0, 1), timeline);
 }

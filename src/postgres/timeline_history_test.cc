@@ -9,7 +9,8 @@ namespace arrowcdc::postgres {
 namespace {
 
 constexpr char kHistory[] =
-    "1\t0/3000158\tno recovery target specified\n\n# a comment\n  2\t1A/B374D848\tbefore 2000-01-01 00:00:00+00\n3\t1A/C0000000\n";
+    "1\t0/3000158\tno recovery target specified\n\n# a comment\n  2\t1A/B374D848\tbefore 2000-01-01 "
+    "00:00:00+00\n3\t1A/C0000000\n";
 
 TEST(TimelineHistory, FindsTheSwitchPoint) {
   EXPECT_EQ(*TimelineEndIn(kHistory, 1), 0x3000158u);
