@@ -138,7 +138,10 @@ arrow::Status ParquetSink::WriteRows(const ChangeBatch& batch) {
   while (offset < batch.rows->num_rows()) {
     const int64_t room = std::max<int64_t>(1, options_.roll_rows - open->file->rows());
     const int64_t rows = std::min(room, batch.rows->num_rows() - offset);
-    ARROW_RETURN_NOT_OK(open->file->Add(batch.rows->Slice(offset, rows)));
+    const bool whole = rows == batch.rows->num_rows();
+    buffered_bytes_ -= open->file->buffered_bytes();
+    ARROW_RETURN_NOT_OK(open->file->Add(whole ? batch.rows : batch.rows->Slice(offset, rows)));
+    buffered_bytes_ += open->file->buffered_bytes();
     offset += rows;
     last_rows_[name] = RowPositionAt(*batch.table, *batch.rows, offset - 1);
     ARROW_RETURN_NOT_OK(RollIfFull(open_.find(name)));
@@ -170,12 +173,18 @@ arrow::Result<std::string> ParquetSink::TableDirectory(const TableName& name) {
   return path;
 }
 
-arrow::Status ParquetSink::WriteRowGroup(OpenFiles::iterator open) {
+// Where too many files are being written already, the file is completed instead: false, and `open` is gone.
+arrow::Result<bool> ParquetSink::WriteRowGroup(OpenFiles::iterator open) {
   if (!open->second.file->on_disk()) {
     const auto on_disk = std::count_if(open_.begin(), open_.end(), [](const auto& e) { return e.second.file->on_disk(); });
-    if (on_disk >= limits_.files_on_disk) return Complete(open);
+    if (on_disk >= limits_.files_on_disk) {
+      ARROW_RETURN_NOT_OK(Complete(open));
+      return false;
+    }
   }
-  return open->second.file->WriteRowGroup();
+  buffered_bytes_ -= open->second.file->buffered_bytes();
+  ARROW_RETURN_NOT_OK(open->second.file->WriteRowGroup());
+  return true;
 }
 
 arrow::Status ParquetSink::RollIfFull(OpenFiles::iterator open) {
@@ -184,32 +193,27 @@ arrow::Status ParquetSink::RollIfFull(OpenFiles::iterator open) {
   if (file.expected_bytes() >= options_.roll_bytes) {
     // Without a row group nothing is known of the compression: write one and look again.
     if (file.on_disk()) return Complete(open);
-    ARROW_RETURN_NOT_OK(file.WriteRowGroup());
-    return file.written_bytes() >= options_.roll_bytes ? Complete(open) : arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const bool is_open, WriteRowGroup(open));
+    return is_open && file.written_bytes() >= options_.roll_bytes ? Complete(open) : arrow::Status::OK();
   }
   if (file.buffered_bytes() >= limits_.row_group_bytes || file.buffered_rows() >= limits_.row_group_rows) {
-    return WriteRowGroup(open);
+    return WriteRowGroup(open).status();
   }
   return arrow::Status::OK();
 }
 
-int64_t ParquetSink::BufferedBytes() const {
-  int64_t bytes = 0;
-  for (const auto& [name, open] : open_) bytes += open.file->buffered_bytes();
-  return bytes;
-}
-
 arrow::Status ParquetSink::KeepWithinBudget() {
-  while (BufferedBytes() > limits_.buffered_bytes) {
+  while (buffered_bytes_ > limits_.buffered_bytes) {
     const auto largest = std::max_element(open_.begin(), open_.end(), [](const auto& a, const auto& b) {
       return a.second.file->buffered_bytes() < b.second.file->buffered_bytes();
     });
-    ARROW_RETURN_NOT_OK(WriteRowGroup(largest));
+    ARROW_RETURN_NOT_OK(WriteRowGroup(largest).status());
   }
   return arrow::Status::OK();
 }
 
 arrow::Status ParquetSink::Complete(OpenFiles::iterator open) {
+  buffered_bytes_ -= open->second.file->buffered_bytes();
   ARROW_RETURN_NOT_OK(open->second.file->Complete());
   open_.erase(open);
   completed_ = true;
@@ -275,6 +279,7 @@ arrow::Status ParquetSink::Tick() {
 arrow::Status ParquetSink::Close() {
   arrow::Status status = opened_ && failure_.ok() ? Flush() : arrow::Status::OK();
   open_.clear();
+  buffered_bytes_ = 0;
   lock_.reset();
   opened_ = false;
   return status;

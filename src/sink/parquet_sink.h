@@ -52,7 +52,7 @@ class ParquetSink : public Sink {
   arrow::Status WriteRows(const ChangeBatch& batch);
   arrow::Result<OpenFile*> FileFor(const ChangeBatch& batch);
   arrow::Result<std::string> TableDirectory(const TableName& name);
-  arrow::Status WriteRowGroup(OpenFiles::iterator open);
+  arrow::Result<bool> WriteRowGroup(OpenFiles::iterator open);
   arrow::Status RollIfFull(OpenFiles::iterator open);
   arrow::Status KeepWithinBudget();
   arrow::Status Complete(OpenFiles::iterator open);
@@ -60,7 +60,6 @@ class ParquetSink : public Sink {
   arrow::Status StorePosition();
   // Remembers a failure: after one only Close does anything.
   arrow::Status Remember(arrow::Status status);
-  int64_t BufferedBytes() const;
 
   const std::string directory_;
   const SinkOptions options_;
@@ -73,6 +72,7 @@ class ParquetSink : public Sink {
   std::optional<Position> advanced_;    // last Advance, or the stored position
   std::chrono::steady_clock::time_point advanced_since_;  // when it first went beyond the stored one
   OpenFiles open_;
+  int64_t buffered_bytes_ = 0;          // over open_
   std::map<TableName, RowPosition> last_rows_;
   arrow::Status failure_;
   bool completed_ = false;  // a file, since the position was last looked at

@@ -392,6 +392,20 @@ TEST_F(ParquetSinkTest, RowsThatComeTwiceAreRefused) {
   EXPECT_TRUE(DataFiles("/d").empty());
 }
 
+TEST_F(ParquetSinkTest, FewFilesAreWrittenAtTheSameTimeWhateverTheLimitsAre) {
+  options_.roll_bytes = 3000;  // reached by the first rows in memory, before any is written
+  auto sink = Make({.files_on_disk = 2});
+  ASSERT_ARROW_OK(sink->Open(TestStream()).status());
+  for (int i = 0; i < 6; ++i) {
+    const auto table = MakeTable({"public", "t" + std::to_string(i)}, {arrow::field("id", arrow::int64())});
+    ASSERT_ARROW_OK(sink->Write(Rows(table, {i + 1})));
+    const auto paths = files_.Files("/d");
+    EXPECT_LE(std::count_if(paths.begin(), paths.end(), [](const auto& path) { return path.ends_with(".inprogress"); }), 2);
+  }
+  ASSERT_ARROW_OK(sink->Close());
+  EXPECT_EQ(DataFiles("/d").size(), 6u);
+}
+
 TEST_F(ParquetSinkTest, MemoryIsBoundedOverAllTables) {
   ParquetLimits limits;
   limits.buffered_bytes = 200'000;
