@@ -1,12 +1,12 @@
 // See console_format.h.
-#include "console_format.h"
+#include "src/sink/console_format.h"
 
 #include <algorithm>
 #include <vector>
 
 #include <arrow/array.h>
 
-#include "json_values.h"
+#include "src/sink/json_values.h"
 
 namespace arrowcdc {
 namespace {
@@ -19,7 +19,9 @@ class Meta {
  public:
   explicit Meta(const ChangeBatch& batch) : batch_(batch) {}
 
-  const std::string& Name(MetadataColumn column) const { return batch_.table->schema->field(Index(column))->name(); }
+  const std::string& Name(MetadataColumn column) const {
+    return batch_.table->schema->field(Index(column))->name();
+  }
   const arrow::Array& Values(MetadataColumn column) const { return *batch_.rows->column(Index(column)); }
   uint64_t Lsn(MetadataColumn column, int64_t row) const {
     return static_cast<const arrow::UInt64Array&>(Values(column)).Value(row);
@@ -69,7 +71,8 @@ void AppendNamesOfFields(const ChangeBatch& batch, const Meta& meta, MetadataCol
 
 // Code points, which is what most terminals give one column each.
 size_t Width(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 std::string CutToWidth(std::string text) {
@@ -110,8 +113,8 @@ void AppendNdjson(const ChangeBatch& batch, std::string* out) {
     *out += ',';
     AppendKey(table_name, out);
     AppendJsonString(batch.table->name.table, out);
-    for (const auto column : {MetadataColumn::kOp, MetadataColumn::kCommitLsn, MetadataColumn::kLsn, MetadataColumn::kOrd,
-                              MetadataColumn::kXid, MetadataColumn::kCommitTs}) {
+    for (const auto column : {MetadataColumn::kOp, MetadataColumn::kCommitLsn, MetadataColumn::kLsn,
+                              MetadataColumn::kOrd, MetadataColumn::kXid, MetadataColumn::kCommitTs}) {
       *out += ',';
       AppendKey(meta.Name(column), out);
       if (column == MetadataColumn::kCommitLsn || column == MetadataColumn::kLsn) {
@@ -143,7 +146,8 @@ void AppendTable(const ChangeBatch& batch, std::string* out) {
   for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
     std::string op;
     AppendJsonValue(ops, row, &op);
-    std::vector<std::string> line{FormatLsn(meta.Lsn(MetadataColumn::kCommitLsn, row)), op.substr(1, op.size() - 2)};
+    std::vector<std::string> line{FormatLsn(meta.Lsn(MetadataColumn::kCommitLsn, row)),
+                                  op.substr(1, op.size() - 2)};
     for (int column = 0; column < columns; ++column) line.push_back(Cell(batch, meta, column, row));
     lines.push_back(std::move(line));
   }

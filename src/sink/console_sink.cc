@@ -1,5 +1,5 @@
 // See console_sink.h.
-#include "console_sink.h"
+#include "src/sink/console_sink.h"
 
 namespace arrowcdc {
 namespace {

@@ -1,4 +1,5 @@
-// Sinks "console:ndjson" and "console:table": rows as text on standard output, handed on at the end of each group.
+// Sinks "console:ndjson" and "console:table": rows as text on standard output, handed on at the end of each
+// group.
 #pragma once
 
 #include <memory>
@@ -6,7 +7,7 @@
 #include <string>
 
 #include "arrowcdc/sink.h"
-#include "file_system.h"
+#include "src/sink/file_system.h"
 
 namespace arrowcdc {
 
@@ -15,7 +16,8 @@ using BatchFormat = void (*)(const ChangeBatch& batch, std::string* out);
 
 class ConsoleSink : public Sink {
  public:
-  ConsoleSink(BatchFormat format, std::unique_ptr<WritableFile> out) : format_(format), out_(std::move(out)) {}
+  ConsoleSink(BatchFormat format, std::unique_ptr<WritableFile> out)
+      : format_(format), out_(std::move(out)) {}
   ~ConsoleSink() override;
 
   bool keeps_data() const override { return false; }

@@ -1,6 +1,8 @@
-// What the console shows, compared with text written by hand; and that every line is JSON, whatever the names and values.
-#include "console_sink.h"
+// What the console shows, compared with text written by hand; and that every line is JSON, whatever the names
+// and values.
+#include "src/sink/console_sink.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <arrow/extension_type.h>
@@ -8,15 +10,16 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "console_format.h"
-#include "json_values.h"
-#include "memory_file_system.h"
-#include "sink_test_support.h"
+#include "src/sink/console_format.h"
+#include "src/sink/json_values.h"
+#include "src/sink/memory_file_system.h"
+#include "src/sink/sink_test_support.h"
 
 namespace arrowcdc::testing {
 namespace {
 
-std::shared_ptr<arrow::Array> FromJson(const std::shared_ptr<arrow::DataType>& type, const std::string& json) {
+std::shared_ptr<arrow::Array> FromJson(const std::shared_ptr<arrow::DataType>& type,
+                                       const std::string& json) {
   return arrow::json::ArrayFromJSONString(type, json).ValueOrDie();
 }
 
@@ -49,8 +52,9 @@ TEST(JsonValues, NumbersKeepAllDigits) {
 
 TEST(JsonValues, FloatsThatJsonLacksAreText) {
   arrow::DoubleBuilder builder;
-  ASSERT_ARROW_OK(builder.AppendValues({std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
-                                        -std::numeric_limits<double>::infinity()}));
+  ASSERT_ARROW_OK(
+      builder.AppendValues({std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+                            -std::numeric_limits<double>::infinity()}));
   const auto array = builder.Finish().ValueOrDie();
   std::string out;
   for (int i = 0; i < 3; ++i) AppendJsonValue(*array, i, &out);
@@ -66,10 +70,14 @@ TEST(JsonValues, Times) {
   EXPECT_EQ(Value(arrow::date32(), "[-2440588]"), "\"-004713-11-24\"");
   EXPECT_EQ(Value(arrow::date32(), "[2145042905]"), "\"+5874897-12-31\"");
   EXPECT_EQ(Value(arrow::time64(arrow::TimeUnit::MICRO), "[45296000001]"), "\"12:34:56.000001\"");
-  EXPECT_EQ(Value(arrow::timestamp(arrow::TimeUnit::MICRO), "[1709210096000007]"), "\"2024-02-29T12:34:56.000007\"");
-  EXPECT_EQ(Value(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), "[-1]"), "\"1969-12-31T23:59:59.999999Z\"");
-  EXPECT_EQ(Value(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), "[-86400000000]"), "\"1969-12-31T00:00:00.000000Z\"");
-  EXPECT_EQ(Value(arrow::month_day_nano_interval(), "[[1, -2, 3]]"), R"({"months":1,"days":-2,"nanoseconds":3})");
+  EXPECT_EQ(Value(arrow::timestamp(arrow::TimeUnit::MICRO), "[1709210096000007]"),
+            "\"2024-02-29T12:34:56.000007\"");
+  EXPECT_EQ(Value(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), "[-1]"),
+            "\"1969-12-31T23:59:59.999999Z\"");
+  EXPECT_EQ(Value(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), "[-86400000000]"),
+            "\"1969-12-31T00:00:00.000000Z\"");
+  EXPECT_EQ(Value(arrow::month_day_nano_interval(), "[[1, -2, 3]]"),
+            R"({"months":1,"days":-2,"nanoseconds":3})");
 }
 
 TEST(JsonValues, BytesDocumentsAndIdentifiers) {
@@ -80,16 +88,19 @@ TEST(JsonValues, BytesDocumentsAndIdentifiers) {
   EXPECT_EQ(Value(arrow::binary(), R"(["foobar"])"), "\"Zm9vYmFy\"");
   EXPECT_EQ(ExtensionValue("arrow.uuid", arrow::fixed_size_binary(16), R"(["0123456789abcdef"])"),
             "\"30313233-3435-3637-3839-616263646566\"");
-  EXPECT_EQ(ExtensionValue("arrow.json", arrow::utf8(), R"(["{\"a\":\n [1, 2.50]}"])"), R"({"a":  [1, 2.50]})");
+  EXPECT_EQ(ExtensionValue("arrow.json", arrow::utf8(), R"(["{\"a\":\n [1, 2.50]}"])"),
+            R"({"a":  [1, 2.50]})");
   EXPECT_EQ(ExtensionValue("arrow.json", arrow::utf8(), R"(["not json\""])"), R"("not json\"")");
 }
 
 TEST(JsonValues, NestedValues) {
   EXPECT_EQ(Value(arrow::list(arrow::utf8()), R"([["a\"", null, "c"]])"), R"(["a\"",null,"c"])");
   EXPECT_EQ(Value(arrow::list(arrow::list(arrow::int32())), "[[[1], [], null]]"), "[[1],[],null]");
-  EXPECT_EQ(Value(arrow::struct_({arrow::field("a\"b", arrow::int32()), arrow::field("c", arrow::utf8())}), R"([{"a\"b": 1, "c": null}])"),
+  EXPECT_EQ(Value(arrow::struct_({arrow::field("a\"b", arrow::int32()), arrow::field("c", arrow::utf8())}),
+                  R"([{"a\"b": 1, "c": null}])"),
             R"({"a\"b":1,"c":null})");
-  EXPECT_EQ(Value(arrow::map(arrow::utf8(), arrow::int32()), R"([[["k", 1], ["l", null]]])"), R"({"k":1,"l":null})");
+  EXPECT_EQ(Value(arrow::map(arrow::utf8(), arrow::int32()), R"([[["k", 1], ["l", null]]])"),
+            R"({"k":1,"l":null})");
   EXPECT_EQ(Value(arrow::map(arrow::int32(), arrow::int32()), "[[[1, 2]]]"), "[[1,2]]");
 }
 
@@ -103,27 +114,32 @@ ChangeBatch Sample() {
   const auto table = MakeTable({"public", "or\"ders"},
                                {arrow::field("id", arrow::int64()), arrow::field("no\nte", arrow::utf8()),
                                 arrow::field("_op", arrow::utf8()), arrow::field("_table", arrow::int32())});
-  return MakeBatch(table, {{{0x16B374D848, 0x16B374D800, 0}, 0, {}}, {{0x16B374D848, 0x16B374D810, 1}, 2, {1}}},
-                   {Ids({1, 2}), FromJson(arrow::utf8(), R"(["x\ny", null])"), FromJson(arrow::utf8(), R"(["mine", null])"),
-                    FromJson(arrow::int32(), "[5, 6]")});
+  return MakeBatch(table,
+                   {{{0x16B374D848, 0x16B374D800, 0}, 0, {}}, {{0x16B374D848, 0x16B374D810, 1}, 2, {1}}},
+                   {Ids({1, 2}), FromJson(arrow::utf8(), R"(["x\ny", null])"),
+                    FromJson(arrow::utf8(), R"(["mine", null])"), FromJson(arrow::int32(), "[5, 6]")});
 }
 
 TEST(ConsoleFormat, NdjsonIsOneObjectARow) {
   std::string text;
   AppendNdjson(Sample(), &text);
-  EXPECT_EQ(text,
-            R"({"_schema":"public","__table":"or\"ders","__op":"insert","_commit_lsn":"16/B374D848","_lsn":"16/B374D800","_ord":0,)"
-            R"("_xid":731,"_commit_ts":"2023-11-14T22:13:20.000000Z","id":1,"no\nte":"x\ny","_op":"mine","_table":5})"
-            "\n"
-            R"({"_schema":"public","__table":"or\"ders","__op":"update_after","_commit_lsn":"16/B374D848","_lsn":"16/B374D810","_ord":1,)"
-            R"("_xid":731,"_commit_ts":"2023-11-14T22:13:20.000000Z","_unchanged":["no\nte"],"id":2,"no\nte":null,"_op":null,"_table":6})"
-            "\n");
+  EXPECT_EQ(
+      text,
+      R"({"_schema":"public","__table":"or\"ders","__op":"insert","_commit_lsn":"16/B374D848","_lsn":"16/B374D800","_ord":0,)"
+      R"("_xid":731,"_commit_ts":"2023-11-14T22:13:20.000000Z","id":1,"no\nte":"x\ny","_op":"mine","_table":5})"
+      "\n"
+      R"({"_schema":"public","__table":"or\"ders","__op":"update_after","_commit_lsn":"16/B374D848","_lsn":"16/B374D810","_ord":1,)"
+      R"("_xid":731,"_commit_ts":"2023-11-14T22:13:20.000000Z","_unchanged":["no\nte"],"id":2,"no\nte":null,"_op":null,"_table":6})"
+      "\n");
 }
 
 TEST(ConsoleFormat, TableIsAlignedAndCut) {
-  const auto table = MakeTable({"public", "t"}, {arrow::field("id", arrow::int64()), arrow::field("text", arrow::utf8())});
-  const auto batch = MakeBatch(table, {{{0x10, 0x8, 0}, 0, {}}, {{0x10, 0x9, 0}, 2, {1}}, {{0x10, 0xA, 0}, 3, {}}},
-                               {Ids({1, 22, 333}), FromJson(arrow::utf8(), R"(["äääääääääääääääääääääääääääääääääääääääääääää", null, null])")});
+  const auto table =
+      MakeTable({"public", "t"}, {arrow::field("id", arrow::int64()), arrow::field("text", arrow::utf8())});
+  const auto batch = MakeBatch(
+      table, {{{0x10, 0x8, 0}, 0, {}}, {{0x10, 0x9, 0}, 2, {1}}, {{0x10, 0xA, 0}, 3, {}}},
+      {Ids({1, 22, 333}),
+       FromJson(arrow::utf8(), R"(["äääääääääääääääääääääääääääääääääääääääääääää", null, null])")});
   std::string text;
   AppendTable(batch, &text);
   EXPECT_EQ(text,
@@ -139,11 +155,16 @@ TEST(ConsoleFormat, EveryLineIsJsonForAllTypes) {
   arrow::FieldVector fields;
   arrow::ArrayVector columns;
   const std::pair<std::shared_ptr<arrow::DataType>, const char*> samples[] = {
-      {arrow::boolean(), "[true]"},          {arrow::int64(), "[-1]"},
-      {arrow::float64(), "[1e300]"},         {arrow::utf8(), R"(["\u0001\"\\\n"])"},
-      {arrow::binary(), R"(["\"\n"])"},      {arrow::date32(), "[1]"},
-      {arrow::decimal128(5, 2), R"(["1.00"])"}, {arrow::list(arrow::int32()), "[[1]]"},
-      {arrow::large_utf8(), R"(["\"\n"])"},  {arrow::duration(arrow::TimeUnit::SECOND), "[5]"},
+      {arrow::boolean(), "[true]"},
+      {arrow::int64(), "[-1]"},
+      {arrow::float64(), "[1e300]"},
+      {arrow::utf8(), R"(["\u0001\"\\\n"])"},
+      {arrow::binary(), R"(["\"\n"])"},
+      {arrow::date32(), "[1]"},
+      {arrow::decimal128(5, 2), R"(["1.00"])"},
+      {arrow::list(arrow::int32()), "[[1]]"},
+      {arrow::large_utf8(), R"(["\"\n"])"},
+      {arrow::duration(arrow::TimeUnit::SECOND), "[5]"},
   };
   for (const auto& [type, json] : samples) {
     fields.push_back(arrow::field("c\"\\\x01" + std::to_string(fields.size()), type));

@@ -1,11 +1,12 @@
 // See decimal_text.h.
-#include "decimal_text.h"
+#include "src/sink/decimal_text.h"
 
 namespace arrowcdc {
 
 arrow::Decimal256 DecimalAt(const arrow::Array& array, int64_t i) {
   if (array.type_id() == arrow::Type::DECIMAL128) {
-    return arrow::Decimal256(arrow::Decimal128(static_cast<const arrow::Decimal128Array&>(array).GetValue(i)));
+    return arrow::Decimal256(
+        arrow::Decimal128(static_cast<const arrow::Decimal128Array&>(array).GetValue(i)));
   }
   return arrow::Decimal256(static_cast<const arrow::Decimal256Array&>(array).GetValue(i));
 }

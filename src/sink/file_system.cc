@@ -1,5 +1,5 @@
 // What is built on any FileSystem, and the errors all of them use.
-#include "file_system.h"
+#include "src/sink/file_system.h"
 
 #include <cerrno>
 #include <cstring>
@@ -45,8 +45,8 @@ arrow::Status SystemError(std::string_view what, const std::string& path, int er
 
 arrow::Status StorageError(std::string_view what, const std::string& path, const arrow::Status& status) {
   if (status.ok() || GetErrorDetail(status) != nullptr) return status;
-  return MakeError(ErrorKind::kSink, "cannot " + std::string(what) + " " + path + ": " + status.message(), path,
-                   "mend the cause, then start again; nothing was acknowledged that is not durable");
+  return MakeError(ErrorKind::kSink, "cannot " + std::string(what) + " " + path + ": " + status.message(),
+                   path, "mend the cause, then start again; nothing was acknowledged that is not durable");
 }
 
 std::string JoinPath(std::string_view directory, std::string_view name) {
@@ -66,8 +66,13 @@ std::string ParentDirectory(std::string_view path) {
 }
 
 arrow::Status MakeDirectories(FileSystem& files, const std::string& path) {
-  ARROW_ASSIGN_OR_RAISE(PathKind kind, files.Kind(path));
-  if (kind == PathKind::kDirectory) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files.Kind(path));
+  if (kind == PathKind::kDirectory) {
+    // Nothing is put into a directory before its own entry is stable; in an empty one that may have been left
+    // undone.
+    const auto names = files.List(path);
+    return !names.ok() || names->empty() ? files.SyncDirectory(ParentDirectory(path)) : arrow::Status::OK();
+  }
   if (kind != PathKind::kAbsent) return SystemError("make directory", path, EEXIST);
   const std::string parent = ParentDirectory(path);
   if (parent != path) ARROW_RETURN_NOT_OK(MakeDirectories(files, parent));

@@ -1,5 +1,5 @@
-// The file operations whose order and success decide what is durable, behind one interface, so that a test can make
-// each of them fail. Everything the sinks do to storage goes through here.
+// The file operations whose order and success decide what is durable, behind one interface, so that a test
+// can make each of them fail. Everything the sinks do to storage goes through here.
 #pragma once
 
 #include <chrono>
@@ -16,8 +16,8 @@
 
 namespace arrowcdc {
 
-// A file being written. Write may buffer; Close hands everything to the system and does not sync. Without a Close nothing
-// that is still buffered is written.
+// A file being written. Write may buffer; Close hands everything to the system and does not sync. Without a
+// Close nothing that is still buffered is written.
 class WritableFile : public arrow::io::OutputStream {
  public:
   // Hands everything to the system and waits until it is on stable storage.
@@ -49,7 +49,8 @@ class FileSystem {
   virtual arrow::Result<std::unique_ptr<WritableFile>> Create(const std::string& path) = 0;
   // An existing file cut to its first `bytes` bytes, or a new one when bytes is 0; written at its end.
   virtual arrow::Result<std::unique_ptr<WritableFile>> Append(const std::string& path, int64_t bytes) = 0;
-  virtual arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenForReading(const std::string& path) = 0;
+  virtual arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenForReading(
+      const std::string& path) = 0;
   virtual arrow::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual arrow::Status Remove(const std::string& path) = 0;
 

@@ -1,5 +1,6 @@
-// See ipc_file_sink.h. Order: stream written and ended, file synced, manifest replaced; only then durable() moves.
-#include "ipc_file_sink.h"
+// See ipc_file_sink.h. Order: stream written and ended, file synced, manifest replaced; only then durable()
+// moves.
+#include "src/sink/ipc_file_sink.h"
 
 #include "arrowcdc/error.h"
 
@@ -70,7 +71,8 @@ arrow::Status IpcFileSink::CheckNewFile() {
   ARROW_ASSIGN_OR_RAISE(const int64_t bytes, file->GetSize());
   if (bytes == 0) return arrow::Status::OK();
   return MakeError(ErrorKind::kSink,
-                   path_ + " is not empty and " + manifest_path_ + ", which would say up to where it is durable, is missing",
+                   path_ + " is not empty and " + manifest_path_ +
+                       ", which would say up to where it is durable, is missing",
                    path_, "give a new file, or bring the manifest back");
 }
 
@@ -108,7 +110,8 @@ arrow::Status IpcFileSink::FlushAll() {
   return StorePosition();
 }
 
-// The position of the last Advance with the length that belongs to it. Rows after it are in the file and not covered.
+// The position of the last Advance with the length that belongs to it. Rows after it are in the file and not
+// covered.
 arrow::Status IpcFileSink::StorePosition() {
   // Without a position there is no group boundary to cut back to.
   if (!advanced_) return arrow::Status::OK();

@@ -1,5 +1,6 @@
-// Sink "ipc:FILE": Arrow IPC streams appended to one file, and a manifest beside it with the length that is durable and the
-// position that belongs to it. At the next start the file is cut to that length, so every row is in it once.
+// Sink "ipc:FILE": Arrow IPC streams appended to one file, and a manifest beside it with the length that is
+// durable and the position that belongs to it. At the next start the file is cut to that length, so every row
+// is in it once.
 #pragma once
 
 #include <chrono>
@@ -8,9 +9,9 @@
 #include <string>
 
 #include "arrowcdc/sink.h"
-#include "file_system.h"
-#include "ipc_streams.h"
-#include "manifest.h"
+#include "src/sink/file_system.h"
+#include "src/sink/ipc_streams.h"
+#include "src/sink/manifest.h"
 
 namespace arrowcdc {
 
@@ -47,12 +48,12 @@ class IpcFileSink : public Sink {
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<WritableFile> out_;
   std::unique_ptr<IpcStreams> streams_;
-  Manifest manifest_;                                // as stored
-  std::optional<Position> advanced_;                 // last Advance, or the stored position
-  std::chrono::steady_clock::time_point oldest_;     // first row or Advance since the last flush
+  Manifest manifest_;                             // as stored
+  std::optional<Position> advanced_;              // last Advance, or the stored position
+  std::chrono::steady_clock::time_point oldest_;  // first row or Advance since the last flush
   int64_t flushed_bytes_ = 0;
-  bool rows_in_group_ = false;    // accepted since the last Advance
-  bool rows_in_groups_ = false;   // accepted before it and not durable
+  bool rows_in_group_ = false;   // accepted since the last Advance
+  bool rows_in_groups_ = false;  // accepted before it and not durable
   arrow::Status failure_;
   bool opened_ = false;
 };

@@ -1,5 +1,5 @@
 // See ipc_pipe_sink.h.
-#include "ipc_pipe_sink.h"
+#include "src/sink/ipc_pipe_sink.h"
 
 namespace arrowcdc {
 
@@ -23,7 +23,8 @@ arrow::Status IpcPipeSink::Write(const ChangeBatch& batch) {
 arrow::Status IpcPipeSink::Flush() {
   ARROW_RETURN_NOT_OK(failure_);
   if (!pending_) return arrow::Status::OK();
-  // The stream stays open: a reader gets its batches now, and the next batch of the table needs no new schema.
+  // The stream stays open: a reader gets its batches now, and the next batch of the table needs no new
+  // schema.
   ARROW_RETURN_NOT_OK(Remember(streams_.WriteBuffered()));
   ARROW_RETURN_NOT_OK(Remember(out_->Flush()));
   pending_ = false;

@@ -1,12 +1,13 @@
-// Sink "ipc:-": Arrow IPC streams on standard output. Keeps nothing: a row is done with when the system has it.
+// Sink "ipc:-": Arrow IPC streams on standard output. Keeps nothing: a row is done with when the system has
+// it.
 #pragma once
 
 #include <memory>
 #include <optional>
 
 #include "arrowcdc/sink.h"
-#include "file_system.h"
-#include "ipc_streams.h"
+#include "src/sink/file_system.h"
+#include "src/sink/ipc_streams.h"
 
 namespace arrowcdc {
 

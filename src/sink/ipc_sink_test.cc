@@ -5,10 +5,10 @@
 #include <arrow/ipc/reader.h>
 #include <gtest/gtest.h>
 
-#include "ipc_file_sink.h"
-#include "ipc_pipe_sink.h"
-#include "memory_file_system.h"
-#include "sink_test_support.h"
+#include "src/sink/ipc_file_sink.h"
+#include "src/sink/ipc_pipe_sink.h"
+#include "src/sink/memory_file_system.h"
+#include "src/sink/sink_test_support.h"
 
 namespace arrowcdc::testing {
 namespace {
@@ -34,7 +34,8 @@ ReadBack ReadStreams(const std::string& content) {
       if (!batch.ok() || *batch == nullptr) break;
       EXPECT_TRUE((*batch)->ValidateFull().ok());
       const auto& ids = static_cast<const arrow::Int64Array&>(*(*batch)->GetColumnByName("id"));
-      for (int64_t i = 0; i < ids.length(); ++i) out.rows.push_back(table + ":" + std::to_string(ids.Value(i)));
+      for (int64_t i = 0; i < ids.length(); ++i)
+        out.rows.push_back(table + ":" + std::to_string(ids.Value(i)));
     }
   }
   return out;
@@ -42,7 +43,8 @@ ReadBack ReadStreams(const std::string& content) {
 
 ChangeBatch Rows(const std::shared_ptr<const TableSchema>& table, const std::vector<int64_t>& ids) {
   std::vector<RowMeta> rows;
-  for (const int64_t id : ids) rows.push_back({{static_cast<uint64_t>(id), static_cast<uint64_t>(id), 0}, 0, {}});
+  for (const int64_t id : ids)
+    rows.push_back({{static_cast<uint64_t>(id), static_cast<uint64_t>(id), 0}, 0, {}});
   return MakeBatch(table, rows, {Ids(ids)});
 }
 
@@ -195,7 +197,8 @@ TEST(IpcFileSinkCrash, EveryOperationFails) {
   for (int64_t k = 0;; ++k) {
     SCOPED_TRACE("operation " + std::to_string(k));
     CrashWorld world(99);
-    world.files().FailAt(k, k % 2 == 0 ? MemoryFileSystem::Failure::kOnce : MemoryFileSystem::Failure::kForGood);
+    world.files().FailAt(k,
+                         k % 2 == 0 ? MemoryFileSystem::Failure::kOnce : MemoryFileSystem::Failure::kForGood);
     const bool good = world.Run();
     const bool hit = world.files().failed();
     EXPECT_EQ(good, !hit);

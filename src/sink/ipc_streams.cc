@@ -1,5 +1,5 @@
 // See ipc_streams.h.
-#include "ipc_streams.h"
+#include "src/sink/ipc_streams.h"
 
 #include <algorithm>
 

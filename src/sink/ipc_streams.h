@@ -1,21 +1,24 @@
-// Arrow IPC streams one after the other on one output: each holds the batches of one version of one table. A new stream
-// begins where the table or its version changes. Small batches of the same stream are put together.
+// Arrow IPC streams one after the other on one output: each holds the batches of one version of one table. A
+// new stream begins where the table or its version changes. Small batches of the same stream are put
+// together.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include <arrow/io/interfaces.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/status.h>
 
 #include "arrowcdc/change_batch.h"
-#include "row_buffer.h"
+#include "src/sink/row_buffer.h"
 
 namespace arrowcdc {
 
-// What is written where a stream that was cut off ends: the marker that tells a reader that another one follows.
+// What is written where a stream that was cut off ends: the marker that tells a reader that another one
+// follows.
 inline constexpr std::string_view kEndOfStream{"\xff\xff\xff\xff\0\0\0\0", 8};
 
 class IpcStreams {

@@ -1,6 +1,7 @@
 // See json_values.h.
-#include "json_values.h"
+#include "src/sink/json_values.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -9,7 +10,7 @@
 #include <arrow/scalar.h>
 #include <nlohmann/json.hpp>
 
-#include "decimal_text.h"
+#include "src/sink/decimal_text.h"
 
 namespace arrowcdc {
 namespace {
@@ -46,19 +47,22 @@ void AppendBase64(std::string_view bytes, std::string* out) {
   for (size_t i = 0; i < bytes.size(); i += 3) {
     const size_t count = std::min<size_t>(3, bytes.size() - i);
     uint32_t bits = 0;
-    for (size_t k = 0; k < 3; ++k) bits = (bits << 8) | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (size_t k = 0; k < 3; ++k)
+      bits = (bits << 8) | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
     for (size_t k = 0; k < 4; ++k) *out += k <= count ? kAlphabet[(bits >> (18 - 6 * k)) & 63] : '=';
   }
   *out += '"';
 }
 
-// Proleptic Gregorian date of a day counted from 1970-01-01, for any int64 that timestamps can hold. Method: eras of 400
-// years that begin on the first of March (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+// Proleptic Gregorian date of a day counted from 1970-01-01, for any int64 that timestamps can hold. Method:
+// eras of 400 years that begin on the first of March (Howard Hinnant, "chrono-Compatible Low-Level Date
+// Algorithms").
 void AppendDate(int64_t days, std::string* out) {
   days += 719'468;
   const int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
   const int64_t day_of_era = days - era * 146'097;
-  const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
+  const int64_t year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
   const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const int64_t shifted_month = (5 * day_of_year + 2) / 153;
   const int64_t day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
@@ -75,8 +79,9 @@ void AppendDate(int64_t days, std::string* out) {
 
 void AppendTimeOfDay(int64_t micros, std::string* out) {
   const int64_t seconds = micros / kMicrosPerSecond;
-  AppendFormatted(out, "%02d:%02d:%02d.%06d", static_cast<int>(seconds / 3600), static_cast<int>(seconds / 60 % 60),
-                  static_cast<int>(seconds % 60), static_cast<int>(micros % kMicrosPerSecond));
+  AppendFormatted(out, "%02d:%02d:%02d.%06d", static_cast<int>(seconds / 3600),
+                  static_cast<int>(seconds / 60 % 60), static_cast<int>(seconds % 60),
+                  static_cast<int>(micros % kMicrosPerSecond));
 }
 
 void AppendTimestamp(const arrow::TimestampArray& array, int64_t i, std::string* out) {
@@ -105,7 +110,8 @@ void AppendUuid(std::string_view bytes, std::string* out) {
   *out += '"';
 }
 
-// A document stands in the object as it is, when it is one that JSON readers take; line breaks lie outside its strings.
+// A document stands in the object as it is, when it is one that JSON readers take; line breaks lie outside
+// its strings.
 void AppendDocument(std::string_view text, std::string* out) {
   if (!nlohmann::json::accept(text)) return AppendJsonString(text, out);
   for (const char c : text) *out += c == '\n' || c == '\r' ? ' ' : c;
@@ -251,7 +257,8 @@ void AppendJsonValue(const Array& array, int64_t i, std::string* out) {
       *out += '"';
       return;
     case Type::TIME64: {
-      const bool micros = static_cast<const arrow::Time64Type&>(*array.type()).unit() == arrow::TimeUnit::MICRO;
+      const bool micros =
+          static_cast<const arrow::Time64Type&>(*array.type()).unit() == arrow::TimeUnit::MICRO;
       *out += '"';
       AppendTimeOfDay(ValueOf<arrow::Time64Array>(array, i) / (micros ? 1 : 1000), out);
       *out += '"';

@@ -1,4 +1,5 @@
-// Arrow values as JSON text for the console. Pure. The policy (numbers, binary, times, ...) is in docs/sinks.md.
+// Arrow values as JSON text for the console. Pure. The policy (numbers, binary, times, ...) is in
+// docs/sinks.md.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // See manifest.h. JSON with numbers that exceed 2^53 as decimal text.
-#include "manifest.h"
+#include "src/sink/manifest.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <nlohmann/json.hpp>
@@ -48,7 +49,8 @@ class Members {
   }
   int64_t Number(const char* name, int64_t max) {
     const auto it = object_.find(name);
-    if (it != object_.end() && it->is_number_unsigned() && it->get<uint64_t>() <= static_cast<uint64_t>(max)) {
+    if (it != object_.end() && it->is_number_unsigned() &&
+        it->get<uint64_t>() <= static_cast<uint64_t>(max)) {
       return it->get<int64_t>();
     }
     return Missing<int64_t>(name);
@@ -87,10 +89,12 @@ arrow::Status BadManifest(const std::string& path, const std::string& why) {
                    "restore it from a copy; without it nobody knows up to where the data is complete");
 }
 
-arrow::Status Differs(const std::string& place, const char* what, const std::string& stored, const std::string& now) {
-  return MakeError(ErrorKind::kPositionGap,
-                   place + " holds rows of " + what + " " + stored + ", but the stream is of " + what + " " + now, place,
-                   "give this stream a place of its own, or connect to the source that the data came from");
+arrow::Status Differs(const std::string& place, const char* what, const std::string& stored,
+                      const std::string& now) {
+  return MakeError(
+      ErrorKind::kPositionGap,
+      place + " holds rows of " + what + " " + stored + ", but the stream is of " + what + " " + now, place,
+      "give this stream a place of its own, or connect to the source that the data came from");
 }
 
 std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
@@ -98,14 +102,16 @@ std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
 }  // namespace
 
 std::string ToJson(const Manifest& manifest) {
-  json object = {{"arrowcdc_manifest", kManifestVersion},
-                 {"written_by", "arrowcdc " ARROWCDC_VERSION},
-                 {"sink", manifest.sink},
-                 {"source", {{"kind", manifest.stream.source.kind}, {"id", manifest.stream.source.id}}},
-                 {"timeline", manifest.stream.timeline},
-                 {"database", manifest.stream.database},
-                 {"slot", manifest.stream.slot},
-                 {"position", nullptr}};
+  // In this order for people.
+  nlohmann::ordered_json object = {
+      {"arrowcdc_manifest", kManifestVersion},
+      {"written_by", "arrowcdc " ARROWCDC_VERSION},
+      {"sink", manifest.sink},
+      {"source", {{"kind", manifest.stream.source.kind}, {"id", manifest.stream.source.id}}},
+      {"timeline", manifest.stream.timeline},
+      {"database", manifest.stream.database},
+      {"slot", manifest.stream.slot},
+      {"position", nullptr}};
   if (manifest.position) {
     object["position"] = {{"timeline", manifest.position->timeline},
                           {"order", std::to_string(manifest.position->order)},
@@ -116,7 +122,8 @@ std::string ToJson(const Manifest& manifest) {
     object["bytes"] = *manifest.bytes;
     object["stream_open"] = manifest.stream_open;
   }
-  // A name that is not UTF-8 must not stop the stream; it is stored with replacement characters and compared so.
+  // A name that is not UTF-8 must not stop the stream; it is stored with replacement characters and compared
+  // so.
   return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -144,7 +151,8 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
   std::string bad = members.missing() + source.missing();
   if (bad.empty() && members.HasValue("position")) {
     Members stored = members.Object("position");
-    Position position{manifest.stream.source, static_cast<uint32_t>(stored.Number("timeline", UINT32_MAX)), 0, ""};
+    Position position{manifest.stream.source, static_cast<uint32_t>(stored.Number("timeline", UINT32_MAX)), 0,
+                      ""};
     const std::string order = stored.Text("order");
     const auto [end, error] = std::from_chars(order.data(), order.data() + order.size(), position.order);
     const bool whole = error == std::errc() && end == order.data() + order.size();
@@ -167,24 +175,27 @@ arrow::Status StoreManifest(FileSystem& files, const std::string& path, const Ma
   return ReplaceFile(files, path, ToJson(manifest));
 }
 
-arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stream, const std::string& place) {
+arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stream,
+                              const std::string& place) {
   // Through JSON as the stored one went, for names that are not UTF-8.
   ARROW_ASSIGN_OR_RAISE(const Manifest now, ParseManifest(ToJson({stored.sink, stream}), place));
   const StreamIdentity& old = stored.stream;
   if (old.source.kind != now.stream.source.kind) {
     return Differs(place, "a source of kind", old.source.kind, now.stream.source.kind);
   }
-  if (old.source.id != now.stream.source.id) return Differs(place, "system", old.source.id, now.stream.source.id);
+  if (old.source.id != now.stream.source.id)
+    return Differs(place, "system", old.source.id, now.stream.source.id);
   if (old.database != now.stream.database) {
     return Differs(place, "database", Quoted(old.database), Quoted(now.stream.database));
   }
   if (old.slot != now.stream.slot) return Differs(place, "slot", Quoted(old.slot), Quoted(now.stream.slot));
   const uint32_t timeline = std::max(old.timeline, stored.position ? stored.position->timeline : 0);
   if (timeline > stream.timeline) {
-    return MakeError(ErrorKind::kPositionGap,
-                     place + " holds rows of timeline " + std::to_string(timeline) + ", but the server is on timeline " +
-                         std::to_string(stream.timeline),
-                     place, "connect to the server that continues the later timeline, or start anew in an empty place");
+    return MakeError(
+        ErrorKind::kPositionGap,
+        place + " holds rows of timeline " + std::to_string(timeline) + ", but the server is on timeline " +
+            std::to_string(stream.timeline),
+        place, "connect to the server that continues the later timeline, or start anew in an empty place");
   }
   return arrow::Status::OK();
 }

@@ -1,4 +1,5 @@
-// The manifest a sink keeps with its data: whose rows these are and up to which position everything is durable.
+// The manifest a sink keeps with its data: whose rows these are and up to which position everything is
+// durable.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +10,12 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/sink.h"
-#include "file_system.h"
+#include "src/sink/file_system.h"
 
 namespace arrowcdc {
 
 struct Manifest {
-  std::string sink;              // "parquet", "ipc"
+  std::string sink;  // "parquet", "ipc"
   StreamIdentity stream;
   std::optional<Position> position = std::nullopt;
   std::optional<int64_t> bytes = std::nullopt;  // ipc: length of the file that belongs to `position`
@@ -29,8 +30,8 @@ arrow::Result<Manifest> LoadManifest(FileSystem& files, const std::string& path)
 // In one step, stable on return.
 arrow::Status StoreManifest(FileSystem& files, const std::string& path, const Manifest& manifest);
 
-// kPositionGap when what is stored belongs to another kind of source, system, database, slot, or to a later timeline.
-// `place` is the directory or file, for the message.
+// kPositionGap when what is stored belongs to another kind of source, system, database, slot, or to a later
+// timeline. `place` is the directory or file, for the message.
 arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stream, const std::string& place);
 
 // Order of positions by (timeline, order); none is before all.

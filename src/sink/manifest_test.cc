@@ -1,10 +1,10 @@
 // The manifest: what goes in comes out, and what is damaged is refused by name.
-#include "manifest.h"
+#include "src/sink/manifest.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "sink_test_support.h"
+#include "src/sink/sink_test_support.h"
 
 namespace arrowcdc::testing {
 namespace {
@@ -50,8 +50,8 @@ TEST(ManifestTest, DamagedOnesAreRefused) {
     ASSERT_NE(status.message().find("/d/manifest"), std::string::npos);
   }
   const auto json = nlohmann::json::parse(whole);
-  for (const char* name : {"/sink", "/source", "/source/id", "/timeline", "/slot", "/position/order", "/arrowcdc_manifest",
-                           "/position/timeline", "/position/token"}) {
+  for (const char* name : {"/sink", "/source", "/source/id", "/timeline", "/slot", "/position/order",
+                           "/arrowcdc_manifest", "/position/timeline", "/position/token"}) {
     auto damaged = json;
     damaged[nlohmann::json::json_pointer(name)] = nlohmann::json::array();
     EXPECT_EQ(KindOf(ParseManifest(damaged.dump(), "m").status()), ErrorKind::kSink) << name;

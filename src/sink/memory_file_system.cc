@@ -1,5 +1,5 @@
 // See memory_file_system.h.
-#include "memory_file_system.h"
+#include "src/sink/memory_file_system.h"
 
 #include <cerrno>
 
@@ -145,7 +145,8 @@ void MemoryFileSystem::LosePower(Node* node, std::mt19937_64& random) {
   for (const auto& name : names) {
     const auto now = node->entries.find(name);
     const auto synced = node->synced_entries.find(name);
-    const bool same = now != node->entries.end() && synced != node->synced_entries.end() && now->second == synced->second;
+    const bool same =
+        now != node->entries.end() && synced != node->synced_entries.end() && now->second == synced->second;
     if (same || random() % 2 == 0) continue;
     if (synced == node->synced_entries.end()) {
       node->entries.erase(name);
@@ -215,7 +216,8 @@ arrow::Result<std::unique_ptr<WritableFile>> MemoryFileSystem::Create(const std:
   return std::make_unique<MemoryFile>(this, path, node);
 }
 
-arrow::Result<std::unique_ptr<WritableFile>> MemoryFileSystem::Append(const std::string& path, int64_t bytes) {
+arrow::Result<std::unique_ptr<WritableFile>> MemoryFileSystem::Append(const std::string& path,
+                                                                      int64_t bytes) {
   const NodePtr parent = Find(ParentDirectory(path));
   if (parent == nullptr || Fails("append " + path)) return Broken("append " + path);
   NodePtr& node = parent->entries[LastName(path)];
@@ -225,7 +227,8 @@ arrow::Result<std::unique_ptr<WritableFile>> MemoryFileSystem::Append(const std:
   return std::make_unique<MemoryFile>(this, path, node);
 }
 
-arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> MemoryFileSystem::OpenForReading(const std::string& path) {
+arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> MemoryFileSystem::OpenForReading(
+    const std::string& path) {
   const NodePtr node = Find(path);
   if (node == nullptr || node->is_directory) return Broken("open " + path);
   return std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(node->content));

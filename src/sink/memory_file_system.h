@@ -1,4 +1,5 @@
-// A FileSystem in memory for tests: fails at the k-th operation, and forgets after a power loss what was not synced.
+// A FileSystem in memory for tests: fails at the k-th operation, and forgets after a power loss what was not
+// synced.
 #pragma once
 
 #include <map>
@@ -9,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "file_system.h"
+#include "src/sink/file_system.h"
 
 namespace arrowcdc {
 
@@ -20,7 +21,8 @@ class MemoryFileSystem : public FileSystem {
     kForGood,  // as if the process were gone
   };
 
-  // The operation with this number (from 0, counted from now) fails; half of what it should do may have been done.
+  // The operation with this number (from 0, counted from now) fails; half of what it should do may have been
+  // done.
   void FailAt(int64_t operation, Failure failure);
   bool failed() const { return failed_; }
   int64_t operations() const { return operations_; }
@@ -41,7 +43,8 @@ class MemoryFileSystem : public FileSystem {
   arrow::Status SyncDirectory(const std::string& path) override;
   arrow::Result<std::unique_ptr<WritableFile>> Create(const std::string& path) override;
   arrow::Result<std::unique_ptr<WritableFile>> Append(const std::string& path, int64_t bytes) override;
-  arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenForReading(const std::string& path) override;
+  arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenForReading(
+      const std::string& path) override;
   arrow::Status Rename(const std::string& from, const std::string& to) override;
   arrow::Status Remove(const std::string& path) override;
   arrow::Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override;

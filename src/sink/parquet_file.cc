@@ -1,7 +1,8 @@
 // See parquet_file.h.
-#include "parquet_file.h"
+#include "src/sink/parquet_file.h"
 
 #include <charconv>
+#include <cstdio>
 
 #include <arrow/table.h>
 #include <arrow/util/key_value_metadata.h>
@@ -11,8 +12,8 @@
 #include <parquet/properties.h>
 
 #include "arrowcdc/error.h"
-#include "parquet_types.h"
-#include "storage_names.h"
+#include "src/sink/parquet_types.h"
+#include "src/sink/storage_names.h"
 
 namespace arrowcdc {
 namespace {
@@ -37,7 +38,8 @@ arrow::Result<RowPosition> ParseRowPosition(std::string_view text) {
   ARROW_ASSIGN_OR_RAISE(position.lsn, ParseLsn(text.substr(first + 1, second - first - 1)));
   const std::string_view ord = text.substr(second + 1);
   const auto [end, error] = std::from_chars(ord.data(), ord.data() + ord.size(), position.ord);
-  if (error != std::errc() || end != ord.data() + ord.size()) return arrow::Status::Invalid("not a row position");
+  if (error != std::errc() || end != ord.data() + ord.size())
+    return arrow::Status::Invalid("not a row position");
   return position;
 }
 
@@ -56,7 +58,8 @@ std::shared_ptr<parquet::ArrowWriterProperties> ArrowProperties() {
 
 arrow::Status BadFile(const std::string& path, const std::string& why) {
   return MakeError(ErrorKind::kSink, path + " is not a whole file of this sink: " + why, path,
-                   "restore the file from a copy; it is not safe to go on without it, because it says which rows are stored");
+                   "restore the file from a copy; it is not safe to go on without it, because it says which "
+                   "rows are stored");
 }
 
 arrow::Result<ParquetFooter> FooterFrom(const arrow::KeyValueMetadata& metadata) {
@@ -96,8 +99,8 @@ arrow::Status ParquetFile::Begin() {
   name.resize(name.size() - kDataFileSuffix.size());
   temporary_path_ = JoinPath(directory_, "." + name + std::string(kInProgressSuffix));
   ARROW_ASSIGN_OR_RAISE(out_, files_->Create(temporary_path_));
-  auto writer = parquet::arrow::FileWriter::Open(*stored_schema_, arrow::default_memory_pool(), out_, FileProperties(),
-                                                 ArrowProperties());
+  auto writer = parquet::arrow::FileWriter::Open(*stored_schema_, arrow::default_memory_pool(), out_,
+                                                 FileProperties(), ArrowProperties());
   if (!writer.ok()) return Fail(writer.status());
   writer_ = std::move(*writer);
   return arrow::Status::OK();
@@ -135,16 +138,14 @@ arrow::Status ParquetFile::Complete() {
   const std::string path = JoinPath(directory_, DataFileName(last_row_));
   ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(path));
   if (kind != PathKind::kAbsent) {
-    return MakeError(ErrorKind::kInternal, path + " exists already: rows that are stored came a second time", path,
-                     "report this; nothing was overwritten");
+    return MakeError(ErrorKind::kInternal, path + " exists already: rows that are stored came a second time",
+                     path, "report this; nothing was overwritten");
   }
   ARROW_RETURN_NOT_OK(files_->Rename(temporary_path_, path));
   return files_->SyncDirectory(directory_);
 }
 
-int64_t ParquetFile::written_bytes() const {
-  return out_ == nullptr ? 0 : out_->Tell().ValueOr(0);
-}
+int64_t ParquetFile::written_bytes() const { return out_ == nullptr ? 0 : out_->Tell().ValueOr(0); }
 
 int64_t ParquetFile::expected_bytes() const {
   if (raw_bytes_ == 0) return buffer_.bytes();

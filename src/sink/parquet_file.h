@@ -1,5 +1,5 @@
-// One Parquet file of one table on its way: rows are buffered, written as row groups under a temporary name, and the file
-// gets its name when it is complete and on stable storage.
+// One Parquet file of one table on its way: rows are buffered, written as row groups under a temporary name,
+// and the file gets its name when it is complete and on stable storage.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/sink.h"
-#include "file_system.h"
-#include "row_buffer.h"
+#include "src/sink/file_system.h"
+#include "src/sink/row_buffer.h"
 
 namespace arrowcdc {
 

@@ -1,11 +1,11 @@
-// See parquet_sink.h. The order that makes rows durable: data file written, synced, renamed, its directory synced; then the
-// manifest the same way; only then durable() moves.
-#include "parquet_sink.h"
+// See parquet_sink.h. The order that makes rows durable: data file written, synced, renamed, its directory
+// synced; then the manifest the same way; only then durable() moves.
+#include "src/sink/parquet_sink.h"
 
 #include <algorithm>
 
 #include "arrowcdc/error.h"
-#include "storage_names.h"
+#include "src/sink/storage_names.h"
 
 namespace arrowcdc {
 namespace {
@@ -23,9 +23,13 @@ bool IsTableDirectory(std::string_view name) {
 
 }  // namespace
 
-ParquetSink::ParquetSink(std::string directory, const SinkOptions& options, FileSystem* files, SteadyClock clock,
-                         const ParquetLimits& limits)
-    : directory_(std::move(directory)), options_(options), limits_(limits), files_(files), clock_(std::move(clock)) {}
+ParquetSink::ParquetSink(std::string directory, const SinkOptions& options, FileSystem* files,
+                         SteadyClock clock, const ParquetLimits& limits)
+    : directory_(std::move(directory)),
+      options_(options),
+      limits_(limits),
+      files_(files),
+      clock_(std::move(clock)) {}
 
 arrow::Status ParquetSink::Remember(arrow::Status status) {
   if (!status.ok() && failure_.ok()) failure_ = status;
@@ -62,9 +66,10 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
     ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
     const auto foreign = std::find_if_not(names.begin(), names.end(), IsOurs);
     if (foreign != names.end()) {
-      return MakeError(ErrorKind::kSink,
-                       directory_ + " is not empty and has no manifest of arrowcdc (it holds " + *foreign + ")",
-                       directory_, "give a new or empty directory");
+      return MakeError(
+          ErrorKind::kSink,
+          directory_ + " is not empty and has no manifest of arrowcdc (it holds " + *foreign + ")",
+          directory_, "give a new or empty directory");
     }
   }
   ARROW_ASSIGN_OR_RAISE(lock_, files_->Lock(JoinPath(directory_, kLockName)));
@@ -95,8 +100,8 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
     } else if (file.ends_with(kDataFileSuffix)) {
       last = ParseDataFileName(file);
       if (!last) {
-        return MakeError(ErrorKind::kSink, path + " was not written by arrowcdc: its name holds no position", path,
-                         "move it out of the directory");
+        return MakeError(ErrorKind::kSink, path + " was not written by arrowcdc: its name holds no position",
+                         path, "move it out of the directory");
       }
     }
   }
@@ -161,8 +166,8 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
     ARROW_RETURN_NOT_OK(Complete(open));
   }
   ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(name));
-  OpenFile file{std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream), advanced_,
-                clock_()};
+  OpenFile file{std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream),
+                advanced_, clock_()};
   return &open_.emplace(name, std::move(file)).first->second;
 }
 
@@ -176,7 +181,8 @@ arrow::Result<std::string> ParquetSink::TableDirectory(const TableName& name) {
 // Where too many files are being written already, the file is completed instead: false, and `open` is gone.
 arrow::Result<bool> ParquetSink::WriteRowGroup(OpenFiles::iterator open) {
   if (!open->second.file->on_disk()) {
-    const auto on_disk = std::count_if(open_.begin(), open_.end(), [](const auto& e) { return e.second.file->on_disk(); });
+    const auto on_disk =
+        std::count_if(open_.begin(), open_.end(), [](const auto& e) { return e.second.file->on_disk(); });
     if (on_disk >= limits_.files_on_disk) {
       ARROW_RETURN_NOT_OK(Complete(open));
       return false;

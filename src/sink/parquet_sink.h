@@ -1,5 +1,5 @@
-// Sink "parquet:DIR": one directory a table, complete files only, and a manifest with the position up to which all is there.
-// docs/sinks.md is the reader's view.
+// Sink "parquet:DIR": one directory a table, complete files only, and a manifest with the position up to
+// which all is there. docs/sinks.md is the reader's view.
 #pragma once
 
 #include <chrono>
@@ -9,17 +9,17 @@
 #include <string>
 
 #include "arrowcdc/sink.h"
-#include "file_system.h"
-#include "manifest.h"
-#include "parquet_file.h"
+#include "src/sink/file_system.h"
+#include "src/sink/manifest.h"
+#include "src/sink/parquet_file.h"
 
 namespace arrowcdc {
 
 struct ParquetLimits {
-  int64_t buffered_bytes = 64 << 20;         // over all tables: rows in memory
-  int64_t row_group_bytes = 32 << 20;        // of one table, in memory
+  int64_t buffered_bytes = 64 << 20;   // over all tables: rows in memory
+  int64_t row_group_bytes = 32 << 20;  // of one table, in memory
   int64_t row_group_rows = 1 << 20;
-  int files_on_disk = 128;                   // being written at the same time; the rest wait in memory
+  int files_on_disk = 128;  // being written at the same time; the rest wait in memory
 };
 
 class ParquetSink : public Sink {
@@ -68,11 +68,11 @@ class ParquetSink : public Sink {
   const SteadyClock clock_;
 
   std::unique_ptr<FileLock> lock_;
-  Manifest manifest_;                   // as stored
-  std::optional<Position> advanced_;    // last Advance, or the stored position
+  Manifest manifest_;                                     // as stored
+  std::optional<Position> advanced_;                      // last Advance, or the stored position
   std::chrono::steady_clock::time_point advanced_since_;  // when it first went beyond the stored one
   OpenFiles open_;
-  int64_t buffered_bytes_ = 0;          // over open_
+  int64_t buffered_bytes_ = 0;  // over open_
   std::map<TableName, RowPosition> last_rows_;
   arrow::Status failure_;
   bool completed_ = false;  // a file, since the position was last looked at

@@ -1,14 +1,16 @@
 // The Parquet sink's promises one by one, on a file system in memory.
-#include "parquet_sink.h"
+#include "src/sink/parquet_sink.h"
+
+#include <algorithm>
 
 #include <gtest/gtest.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 
-#include "memory_file_system.h"
-#include "parquet_test_support.h"
-#include "sink_test_support.h"
-#include "storage_names.h"
+#include "src/sink/memory_file_system.h"
+#include "src/sink/parquet_test_support.h"
+#include "src/sink/sink_test_support.h"
+#include "src/sink/storage_names.h"
 
 namespace arrowcdc::testing {
 namespace {
@@ -25,7 +27,8 @@ class ParquetSinkTest : public ::testing::Test {
   }
 
   std::unique_ptr<ParquetSink> Make(const ParquetLimits& limits = {}) {
-    return std::make_unique<ParquetSink>("/d", options_, &files_, [this] { return now_; }, limits);
+    return std::make_unique<ParquetSink>(
+        "/d", options_, &files_, [this] { return now_; }, limits);
   }
 
   std::unique_ptr<ParquetSink> MakeOpen() {
@@ -59,7 +62,8 @@ class ParquetSinkTest : public ::testing::Test {
     for (const auto& path : DataFiles(directory)) {
       const auto column = ReadParquet(files_, path)->GetColumnByName("id");
       for (const auto& chunk : column->chunks()) {
-        for (int64_t i = 0; i < chunk->length(); ++i) ids.push_back(static_cast<arrow::Int64Array&>(*chunk).Value(i));
+        for (int64_t i = 0; i < chunk->length(); ++i)
+          ids.push_back(static_cast<arrow::Int64Array&>(*chunk).Value(i));
       }
     }
     return ids;
@@ -95,7 +99,8 @@ TEST_F(ParquetSinkTest, RowsAreDurableAfterFlushAndNotBefore) {
   EXPECT_FALSE(sink->has_pending_rows());
   ASSERT_TRUE(sink->durable());
   EXPECT_EQ(sink->durable()->order, 400u);
-  EXPECT_EQ(DataFiles("/d"), std::vector<std::string>{"/d/public.orders/000000000000015e-000000000000012c-00000.parquet"});
+  EXPECT_EQ(DataFiles("/d"),
+            std::vector<std::string>{"/d/public.orders/000000000000015e-000000000000012c-00000.parquet"});
   EXPECT_EQ(StoredIds(kOrdersDirectory), (std::vector<int64_t>{1, 2, 3}));
 
   sink.reset();
@@ -116,7 +121,8 @@ TEST_F(ParquetSinkTest, OrderOfOperationsThatMakesRowsDurable) {
   ASSERT_ARROW_OK(sink->Flush());
   std::vector<std::string> steps;
   for (const auto& step : files_.log) {
-    if (!step.starts_with("write") && !step.starts_with("create") && !step.starts_with("close")) steps.push_back(step);
+    if (!step.starts_with("write") && !step.starts_with("create") && !step.starts_with("close"))
+      steps.push_back(step);
   }
   const std::string temporary = "/d/public.orders/.0000000000000096-0000000000000064-00000.inprogress";
   const std::string final_name = "/d/public.orders/0000000000000096-0000000000000064-00000.parquet";
@@ -336,8 +342,8 @@ TEST_F(ParquetSinkTest, TwoWritersInOneDirectory) {
 }
 
 TEST_F(ParquetSinkTest, LeftoversAreRemovedAndNotRead) {
-  auto sink = std::make_unique<ParquetSink>("/d", options_, &files_, [this] { return now_; },
-                                            ParquetLimits{.buffered_bytes = 1});
+  auto sink = std::make_unique<ParquetSink>(
+      "/d", options_, &files_, [this] { return now_; }, ParquetLimits{.buffered_bytes = 1});
   ASSERT_ARROW_OK(sink->Open(TestStream()).status());
   ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
   const auto in_progress = files_.Files(kOrdersDirectory);
@@ -400,7 +406,9 @@ TEST_F(ParquetSinkTest, FewFilesAreWrittenAtTheSameTimeWhateverTheLimitsAre) {
     const auto table = MakeTable({"public", "t" + std::to_string(i)}, {arrow::field("id", arrow::int64())});
     ASSERT_ARROW_OK(sink->Write(Rows(table, {i + 1})));
     const auto paths = files_.Files("/d");
-    EXPECT_LE(std::count_if(paths.begin(), paths.end(), [](const auto& path) { return path.ends_with(".inprogress"); }), 2);
+    EXPECT_LE(std::count_if(paths.begin(), paths.end(),
+                            [](const auto& path) { return path.ends_with(".inprogress"); }),
+              2);
   }
   ASSERT_ARROW_OK(sink->Close());
   EXPECT_EQ(DataFiles("/d").size(), 6u);

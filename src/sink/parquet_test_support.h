@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 #include <parquet/arrow/reader.h>
 
-#include "file_system.h"
+#include "src/sink/file_system.h"
 
 namespace arrowcdc::testing {
 

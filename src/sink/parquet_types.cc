@@ -1,6 +1,7 @@
 // See parquet_types.h.
-#include "parquet_types.h"
+#include "src/sink/parquet_types.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,7 @@
 #include <arrow/array/builder_primitive.h>
 #include <arrow/util/key_value_metadata.h>
 
-#include "decimal_text.h"
+#include "src/sink/decimal_text.h"
 
 namespace arrowcdc {
 namespace {
@@ -18,7 +19,7 @@ using arrow::Array;
 using arrow::DataType;
 using arrow::Type;
 
-constexpr int32_t kDecimalDigitsMax = 76;
+constexpr int32_t kDecimalDigitsMax = 38;
 
 std::shared_ptr<arrow::Field> StoredField(const std::shared_ptr<arrow::Field>& field) {
   auto stored = StoredType(field->type());
@@ -27,15 +28,15 @@ std::shared_ptr<arrow::Field> StoredField(const std::shared_ptr<arrow::Field>& f
   return field->WithType(std::move(stored))->WithMergedMetadata(note);
 }
 
-// Parquet wants 0 <= scale <= precision.
+// Parquet wants 0 <= scale <= precision. Beyond 38 digits most readers (DuckDB, Spark, Trino) have no decimal
+// and make it a double in silence, so there the digits are stored.
 std::shared_ptr<DataType> StoredDecimal(const std::shared_ptr<DataType>& type) {
   const auto& decimal = static_cast<const arrow::DecimalType&>(*type);
   const int32_t scale = decimal.scale();
-  if (scale >= 0 && scale <= decimal.precision()) return type;
-  const int32_t precision = scale < 0 ? decimal.precision() - scale : scale;
+  const int32_t precision = scale < 0 ? decimal.precision() - scale : std::max(decimal.precision(), scale);
   if (precision > kDecimalDigitsMax) return arrow::utf8();
-  const int32_t stored_scale = scale < 0 ? 0 : scale;
-  return precision <= 38 ? arrow::decimal128(precision, stored_scale) : arrow::decimal256(precision, stored_scale);
+  if (scale >= 0 && scale <= decimal.precision()) return type;
+  return arrow::decimal128(precision, std::max(scale, 0));
 }
 
 std::shared_ptr<DataType> StoredList(const std::shared_ptr<DataType>& type) {
@@ -73,9 +74,9 @@ std::shared_ptr<DataType> StoredStruct(const std::shared_ptr<DataType>& type) {
 }
 
 std::shared_ptr<DataType> IntervalStruct() {
-  static const auto type = arrow::struct_({arrow::field("months", arrow::int32()),
-                                           arrow::field("days", arrow::int32()),
-                                           arrow::field("nanoseconds", arrow::int64())});
+  static const auto type =
+      arrow::struct_({arrow::field("months", arrow::int32()), arrow::field("days", arrow::int32()),
+                      arrow::field("nanoseconds", arrow::int64())});
   return type;
 }
 
@@ -92,23 +93,21 @@ arrow::Result<std::shared_ptr<Array>> ConvertDecimals(const Array& array, Builde
   return builder->Finish();
 }
 
-arrow::Result<std::shared_ptr<Array>> DecimalToStored(const Array& array, const std::shared_ptr<DataType>& stored) {
+arrow::Result<std::shared_ptr<Array>> DecimalToStored(const Array& array,
+                                                      const std::shared_ptr<DataType>& stored) {
   const int32_t scale = static_cast<const arrow::DecimalType&>(*array.type()).scale();
   if (stored->id() == Type::STRING) {
     arrow::StringBuilder builder;
     return ConvertDecimals(array, &builder, [&](const auto& value) { return DecimalText(value, scale); });
   }
   // With a scale above the precision the unscaled value stays; below zero the zeros are written out.
-  const arrow::Decimal256 factor = arrow::Decimal256::GetScaleMultiplier(scale < 0 ? -scale : 0);
-  if (stored->id() == Type::DECIMAL128) {
-    arrow::Decimal128Builder builder(stored);
-    return ConvertDecimals(array, &builder, [&](const auto& value) {
-      const arrow::Decimal256 wide(value * factor);
-      return arrow::Decimal128(static_cast<int64_t>(wide.little_endian_array()[1]), wide.little_endian_array()[0]);
-    });
-  }
-  arrow::Decimal256Builder builder(stored);
-  return ConvertDecimals(array, &builder, [&](const auto& value) { return arrow::Decimal256(value * factor); });
+  const arrow::Decimal256 factor = arrow::Decimal256::GetScaleMultiplier(std::max(-scale, 0));
+  arrow::Decimal128Builder builder(stored);
+  return ConvertDecimals(array, &builder, [&](const auto& value) {
+    const arrow::Decimal256 wide(value * factor);
+    return arrow::Decimal128(static_cast<int64_t>(wide.little_endian_array()[1]),
+                             wide.little_endian_array()[0]);
+  });
 }
 
 arrow::Result<std::shared_ptr<Array>> IntervalToStored(const arrow::MonthDayNanoIntervalArray& array) {
@@ -116,7 +115,8 @@ arrow::Result<std::shared_ptr<Array>> IntervalToStored(const arrow::MonthDayNano
   arrow::Int32Builder days;
   arrow::Int64Builder nanoseconds;
   for (int64_t i = 0; i < array.length(); ++i) {
-    const auto value = array.IsNull(i) ? arrow::MonthDayNanoIntervalType::MonthDayNanos{0, 0, 0} : array.GetValue(i);
+    const auto value =
+        array.IsNull(i) ? arrow::MonthDayNanoIntervalType::MonthDayNanos{0, 0, 0} : array.GetValue(i);
     ARROW_RETURN_NOT_OK(months.Append(value.months));
     ARROW_RETURN_NOT_OK(days.Append(value.days));
     ARROW_RETURN_NOT_OK(nanoseconds.Append(value.nanoseconds));
@@ -141,12 +141,13 @@ arrow::Result<std::shared_ptr<Array>> EmptyStructToStored(const Array& array) {
 }
 
 // Lists, maps and structs: the same shape around converted children.
-arrow::Result<std::shared_ptr<Array>> NestedToStored(const Array& array, const std::shared_ptr<DataType>& stored) {
+arrow::Result<std::shared_ptr<Array>> NestedToStored(const Array& array,
+                                                     const std::shared_ptr<DataType>& stored) {
   auto data = array.data()->Copy();
   data->type = stored;
   for (size_t i = 0; i < data->child_data.size(); ++i) {
-    ARROW_ASSIGN_OR_RAISE(auto child,
-                          ToStored(arrow::MakeArray(data->child_data[i]), stored->field(static_cast<int>(i))->type()));
+    ARROW_ASSIGN_OR_RAISE(auto child, ToStored(arrow::MakeArray(data->child_data[i]),
+                                               stored->field(static_cast<int>(i))->type()));
     data->child_data[i] = child->data();
   }
   return arrow::MakeArray(data);

@@ -1,4 +1,5 @@
-// What Parquet cannot hold, in a form that it can: one rule for types, one for arrays. Pure. docs/sinks.md has the table.
+// What Parquet cannot hold, in a form that it can: one rule for types, one for arrays. Pure. docs/sinks.md
+// has the table.
 #pragma once
 
 #include <memory>

@@ -1,26 +1,28 @@
 // Every type the sources make goes into Parquet and comes back with the same values.
-#include "parquet_types.h"
+#include "src/sink/parquet_types.h"
 
 #include <arrow/array/concatenate.h>
 #include <arrow/extension_type.h>
 #include <arrow/json/from_string.h>
 #include <gtest/gtest.h>
 
-#include "memory_file_system.h"
-#include "parquet_sink.h"
-#include "parquet_test_support.h"
-#include "sink_test_support.h"
+#include "src/sink/memory_file_system.h"
+#include "src/sink/parquet_sink.h"
+#include "src/sink/parquet_test_support.h"
+#include "src/sink/sink_test_support.h"
 
 namespace arrowcdc::testing {
 namespace {
 
-std::shared_ptr<arrow::Array> FromJson(const std::shared_ptr<arrow::DataType>& type, const std::string& json) {
+std::shared_ptr<arrow::Array> FromJson(const std::shared_ptr<arrow::DataType>& type,
+                                       const std::string& json) {
   auto array = arrow::json::ArrayFromJSONString(type, json);
   EXPECT_TRUE(array.ok()) << type->ToString() << ": " << array.status().ToString();
   return *array;
 }
 
-std::shared_ptr<arrow::DataType> Extension(const std::string& name, const std::shared_ptr<arrow::DataType>& storage) {
+std::shared_ptr<arrow::DataType> Extension(const std::string& name,
+                                           const std::shared_ptr<arrow::DataType>& storage) {
   const auto known = arrow::GetExtensionType(name);
   EXPECT_NE(known, nullptr) << name;
   return known->Deserialize(storage, "").ValueOrDie();
@@ -86,11 +88,14 @@ TEST(ParquetTypes, WhatParquetHoldsStaysAsItIs) {
   ExpectSame(arrow::timestamp(arrow::TimeUnit::MICRO), "[-210866803200000000, null, 9223372036854775807]");
   ExpectSame(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), "[-1, null, 0]");
   ExpectSame(arrow::decimal128(10, 2), R"(["1.23", null, "-99999999.99"])");
-  ExpectSame(arrow::decimal128(38, 38), R"(["0.00000000000000000000000000000000000001", null, "0.50000000000000000000000000000000000000"])");
-  ExpectSame(arrow::decimal256(76, 10), R"(["1.0000000001", null, "-2.0000000000"])");
+  ExpectSame(
+      arrow::decimal128(38, 38),
+      R"(["0.00000000000000000000000000000000000001", null, "0.50000000000000000000000000000000000000"])");
+  ExpectSame(arrow::decimal256(38, 10), R"(["1.0000000001", null, "-2.0000000000"])");
   ExpectSame(arrow::list(arrow::int32()), "[[1, null, 3], null, []]");
   ExpectSame(arrow::list(arrow::utf8()), R"([["a", null], null, []])");
-  ExpectSame(arrow::struct_({arrow::field("time", arrow::time64(arrow::TimeUnit::MICRO)), arrow::field("offset_s", arrow::int32())}),
+  ExpectSame(arrow::struct_({arrow::field("time", arrow::time64(arrow::TimeUnit::MICRO)),
+                             arrow::field("offset_s", arrow::int32())}),
              R"([{"time": 1, "offset_s": -7200}, null, {"time": null, "offset_s": null}])");
   ExpectSame(arrow::map(arrow::utf8(), arrow::utf8()), R"([[["a", "b"], ["c", null]], null, []])");
   ExpectSame(arrow::dictionary(arrow::int8(), arrow::utf8()), R"(["x", null, "y", "x"])");
@@ -98,15 +103,20 @@ TEST(ParquetTypes, WhatParquetHoldsStaysAsItIs) {
 
 TEST(ParquetTypes, UuidAndJsonKeepTheirTypes) {
   const auto uuid = Extension("arrow.uuid", arrow::fixed_size_binary(16));
-  const auto uuids = FromJson(arrow::fixed_size_binary(16), R"(["0123456789abcdef", null, "fedcba9876543210"])");
+  const auto uuids =
+      FromJson(arrow::fixed_size_binary(16), R"(["0123456789abcdef", null, "fedcba9876543210"])");
   const auto json = Extension("arrow.json", arrow::utf8());
   const auto documents = FromJson(arrow::utf8(), R"(["{\"a\": 1}", null, "[]"])");
-  for (const auto& array : {arrow::ExtensionType::WrapArray(uuid, uuids), arrow::ExtensionType::WrapArray(json, documents)}) {
+  for (const auto& array :
+       {arrow::ExtensionType::WrapArray(uuid, uuids), arrow::ExtensionType::WrapArray(json, documents)}) {
     EXPECT_EQ(StoredType(array->type()), array->type());
     const auto back = RoundTrip(arrow::field("c", array->type()), array);
     EXPECT_TRUE(back->Equals(*array)) << back->ToString();
   }
-  auto lists = FromJson(arrow::list(arrow::fixed_size_binary(16)), R"([["0123456789abcdef", null], null, []])")->data()->Copy();
+  auto lists =
+      FromJson(arrow::list(arrow::fixed_size_binary(16)), R"([["0123456789abcdef", null], null, []])")
+          ->data()
+          ->Copy();
   lists->type = arrow::list(uuid);
   lists->child_data[0] = lists->child_data[0]->Copy();
   lists->child_data[0]->type = uuid;
@@ -121,7 +131,8 @@ TEST(ParquetTypes, ScalesThatParquetForbidsAreWidened) {
   auto data = array->data()->Copy();
   data->type = hundreds;
   const auto back = RoundTrip(arrow::field("c", hundreds), arrow::MakeArray(data));
-  EXPECT_TRUE(back->Equals(*FromJson(arrow::decimal128(7, 0), R"(["12300", null, "-9999900"])"))) << back->ToString();
+  EXPECT_TRUE(back->Equals(*FromJson(arrow::decimal128(7, 0), R"(["12300", null, "-9999900"])")))
+      << back->ToString();
 
   const auto small = arrow::decimal128(2, 5);
   array = FromJson(arrow::decimal128(2, 0), R"(["12", null, "-99"])");
@@ -130,37 +141,51 @@ TEST(ParquetTypes, ScalesThatParquetForbidsAreWidened) {
   EXPECT_TRUE(RoundTrip(arrow::field("c", small), arrow::MakeArray(data))
                   ->Equals(*FromJson(arrow::decimal128(5, 5), R"(["0.00012", null, "-0.00099"])")));
 
-  const auto wide = arrow::decimal128(38, -3);
-  array = FromJson(arrow::decimal128(38, 0), R"(["99999999999999999999999999999999999999", null, "-1"])");
+  // 38 digits just fit.
+  const auto widest = arrow::decimal128(35, -3);
+  array = FromJson(arrow::decimal128(35, 0), R"(["99999999999999999999999999999999999", null, "-1"])");
   data = array->data()->Copy();
-  data->type = wide;
-  EXPECT_TRUE(RoundTrip(arrow::field("c", wide), arrow::MakeArray(data))
-                  ->Equals(*FromJson(arrow::decimal256(41, 0), R"(["99999999999999999999999999999999999999000", null, "-1000"])")));
+  data->type = widest;
+  EXPECT_TRUE(RoundTrip(arrow::field("c", widest), arrow::MakeArray(data))
+                  ->Equals(*FromJson(arrow::decimal128(38, 0),
+                                     R"(["99999999999999999999999999999999999000", null, "-1000"])")));
 }
 
 TEST(ParquetTypes, DecimalsOfTooManyDigitsBecomeText) {
+  ExpectStored(arrow::decimal256(39, 2), R"(["1234567890123456789012345678901234567.10", null, "-0.05"])",
+               arrow::utf8(), R"(["1234567890123456789012345678901234567.10", null, "-0.05"])");
+  ExpectStored(arrow::decimal256(76, 0),
+               R"(["1234567890123456789012345678901234567890123456789012345678901234567890123456", "0"])",
+               arrow::utf8(),
+               R"(["1234567890123456789012345678901234567890123456789012345678901234567890123456", "0"])");
+  ExpectStored(arrow::list(arrow::decimal256(40, 1)), R"([["1.5", null], null])", arrow::list(arrow::utf8()),
+               R"([["1.5", null], null])");
   const auto far = arrow::decimal128(3, 80);
   auto array = FromJson(arrow::decimal128(3, 0), R"(["123", null, "-7", "0"])");
   auto data = array->data()->Copy();
   data->type = far;
   const std::string zeros(77, '0');
   EXPECT_TRUE(RoundTrip(arrow::field("c", far), arrow::MakeArray(data))
-                  ->Equals(*FromJson(arrow::utf8(), "[\"0." + zeros + "123\", null, \"-0." + zeros + "007\", \"0." + zeros + "000\"]")));
+                  ->Equals(*FromJson(arrow::utf8(), "[\"0." + zeros + "123\", null, \"-0." + zeros +
+                                                        "007\", \"0." + zeros + "000\"]")));
   const auto huge = arrow::decimal128(3, -90);
   data = array->data()->Copy();
   data->type = huge;
   const std::string many(90, '0');
-  EXPECT_TRUE(RoundTrip(arrow::field("c", huge), arrow::MakeArray(data))
-                  ->Equals(*FromJson(arrow::utf8(), "[\"123" + many + "\", null, \"-7" + many + "\", \"0\"]")));
+  EXPECT_TRUE(
+      RoundTrip(arrow::field("c", huge), arrow::MakeArray(data))
+          ->Equals(*FromJson(arrow::utf8(), "[\"123" + many + "\", null, \"-7" + many + "\", \"0\"]")));
 }
 
 TEST(ParquetTypes, IntervalsBecomeStructs) {
-  const auto stored = arrow::struct_({arrow::field("months", arrow::int32()), arrow::field("days", arrow::int32()),
-                                      arrow::field("nanoseconds", arrow::int64())});
-  ExpectStored(arrow::month_day_nano_interval(), "[[1, -2, 3000], null, [0, 0, -1]]", stored,
-               R"([{"months": 1, "days": -2, "nanoseconds": 3000}, null, {"months": 0, "days": 0, "nanoseconds": -1}])");
-  ExpectStored(arrow::list(arrow::month_day_nano_interval()), "[[[1, 2, 3], null], null, []]", arrow::list(stored),
-               R"([[{"months": 1, "days": 2, "nanoseconds": 3}, null], null, []])");
+  const auto stored =
+      arrow::struct_({arrow::field("months", arrow::int32()), arrow::field("days", arrow::int32()),
+                      arrow::field("nanoseconds", arrow::int64())});
+  ExpectStored(
+      arrow::month_day_nano_interval(), "[[1, -2, 3000], null, [0, 0, -1]]", stored,
+      R"([{"months": 1, "days": -2, "nanoseconds": 3000}, null, {"months": 0, "days": 0, "nanoseconds": -1}])");
+  ExpectStored(arrow::list(arrow::month_day_nano_interval()), "[[[1, 2, 3], null], null, []]",
+               arrow::list(stored), R"([[{"months": 1, "days": 2, "nanoseconds": 3}, null], null, []])");
 }
 
 TEST(ParquetTypes, StructsWithoutMembersSayThatTheyAreThere) {
@@ -169,7 +194,8 @@ TEST(ParquetTypes, StructsWithoutMembersSayThatTheyAreThere) {
 
 TEST(ParquetTypes, FieldIdsAndTheOwnTypeAreKept) {
   const auto id = arrow::key_value_metadata({"PARQUET:field_id"}, {"7"});
-  const auto schema = arrow::schema({arrow::field("c", arrow::month_day_nano_interval(), true, id), arrow::field("d", arrow::int32(), true, id)});
+  const auto schema = arrow::schema({arrow::field("c", arrow::month_day_nano_interval(), true, id),
+                                     arrow::field("d", arrow::int32(), true, id)});
   const auto stored = StoredSchema(*schema);
   EXPECT_EQ(stored->field(0)->metadata()->Get("PARQUET:field_id").ValueOr(""), "7");
   EXPECT_EQ(stored->field(0)->metadata()->Get("arrowcdc:arrow_type").ValueOr(""), "month_day_nano_interval");

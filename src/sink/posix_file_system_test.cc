@@ -9,10 +9,10 @@
 
 #include <gtest/gtest.h>
 
-#include "file_system.h"
-#include "parquet_sink.h"
-#include "parquet_test_support.h"
-#include "sink_test_support.h"
+#include "src/sink/file_system.h"
+#include "src/sink/parquet_sink.h"
+#include "src/sink/parquet_test_support.h"
+#include "src/sink/sink_test_support.h"
 
 namespace arrowcdc::testing {
 namespace {

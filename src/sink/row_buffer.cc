@@ -1,6 +1,7 @@
 // See row_buffer.h.
-#include "row_buffer.h"
+#include "src/sink/row_buffer.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <arrow/util/byte_size.h>

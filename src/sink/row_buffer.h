@@ -1,5 +1,6 @@
-// Rows of one schema waiting to be written together. Many tiny batches become few: small ones are copied together, so that
-// neither their per-array cost nor the network messages they point into stay in memory; large ones are kept as they are.
+// Rows of one schema waiting to be written together. Many tiny batches become few: small ones are copied
+// together, so that neither their per-array cost nor the network messages they point into stay in memory;
+// large ones are kept as they are.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,8 @@ class RowBuffer {
   // Copies the pieces from index `first` on into one.
   arrow::Status Merge(size_t first);
 
-  // Oldest first, levels falling: each level holds fewer than kMergeCount pieces, so a row is copied a few times only.
+  // Oldest first, levels falling: each level holds fewer than kMergeCount pieces, so a row is copied a few
+  // times only.
   std::vector<Piece> pieces_;
   int64_t rows_ = 0;
   int64_t bytes_ = 0;

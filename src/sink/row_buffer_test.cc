@@ -1,10 +1,12 @@
 // Buffered rows keep their order, and many tiny batches cost little memory.
-#include "row_buffer.h"
+#include "src/sink/row_buffer.h"
 
 #include <random>
 
 #include <arrow/array.h>
 #include <arrow/builder.h>
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace arrowcdc {
@@ -52,7 +54,8 @@ TEST(RowBufferTest, SmallBatchesLetGoOfTheMessagesTheyCameIn) {
     messages.push_back(message);
     ASSERT_TRUE(buffer.Add(message).ok());
   }
-  const auto alive = std::count_if(messages.begin(), messages.end(), [](const auto& m) { return !m.expired(); });
+  const auto alive =
+      std::count_if(messages.begin(), messages.end(), [](const auto& m) { return !m.expired(); });
   EXPECT_LT(alive, 64);
 }
 

@@ -7,11 +7,11 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/sink.h"
-#include "console_format.h"
-#include "console_sink.h"
-#include "ipc_file_sink.h"
-#include "ipc_pipe_sink.h"
-#include "parquet_sink.h"
+#include "src/sink/console_format.h"
+#include "src/sink/console_sink.h"
+#include "src/sink/ipc_file_sink.h"
+#include "src/sink/ipc_pipe_sink.h"
+#include "src/sink/parquet_sink.h"
 
 namespace arrowcdc {
 namespace {
@@ -29,9 +29,10 @@ arrow::Result<std::unique_ptr<Sink>> MakeConsole(std::string_view uri, std::stri
 }
 
 arrow::Status CheckOptions(const SinkOptions& options) {
-  if (options.roll_bytes > 0 && options.roll_rows > 0 && options.roll_age.count() > 0) return arrow::Status::OK();
-  return MakeError(ErrorKind::kInvalidOption, "the limits at which files are closed must be above zero", "sink options",
-                   "give bytes, rows and age above zero");
+  if (options.roll_bytes > 0 && options.roll_rows > 0 && options.roll_age.count() > 0)
+    return arrow::Status::OK();
+  return MakeError(ErrorKind::kInvalidOption, "the limits at which files are closed must be above zero",
+                   "sink options", "give bytes, rows and age above zero");
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sink_test_support.h"
+#include "src/sink/sink_test_support.h"
 
 namespace arrowcdc::testing {
 namespace {
@@ -18,7 +18,8 @@ TEST(MakeSinkTest, KnowsItsForms) {
 }
 
 TEST(MakeSinkTest, OthersAreRefusedWithTheList) {
-  for (const char* uri : {"", ":", "parquet", "parquet:", "ipc", "ipc:", "console:", "console:xml", "kafka:topic", "Parquet:x", "/some/dir"}) {
+  for (const char* uri : {"", ":", "parquet", "parquet:", "ipc", "ipc:", "console:", "console:xml",
+                          "kafka:topic", "Parquet:x", "/some/dir"}) {
     const auto status = MakeSink(uri, {}).status();
     EXPECT_EQ(KindOf(status), ErrorKind::kInvalidOption) << uri;
     const std::string remedy = GetErrorDetail(status)->remedy();

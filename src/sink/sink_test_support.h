@@ -17,9 +17,9 @@
 #include "arrowcdc/sink.h"
 #include "src/change/table_schema.h"
 
-#define ASSERT_ARROW_OK(expression)                      \
-  do {                                                   \
-    const arrow::Status status_of_assert = (expression); \
+#define ASSERT_ARROW_OK(expression)                                    \
+  do {                                                                 \
+    const arrow::Status status_of_assert = (expression);               \
     ASSERT_TRUE(status_of_assert.ok()) << status_of_assert.ToString(); \
   } while (false)
 
@@ -66,15 +66,20 @@ inline ChangeBatch MakeBatch(std::shared_ptr<const TableSchema> table, const std
                              arrow::ArrayVector columns) {
   columns.push_back(MakeOpColumn(
       BuildColumn<arrow::Int8Builder>(rows, [](const RowMeta& row) { return static_cast<int8_t>(row.op); })));
-  columns.push_back(BuildColumn<arrow::UInt64Builder>(rows, [](const RowMeta& row) { return row.position.commit_lsn; }));
-  columns.push_back(BuildColumn<arrow::UInt64Builder>(rows, [](const RowMeta& row) { return row.position.lsn; }));
-  columns.push_back(BuildColumn<arrow::UInt16Builder>(rows, [](const RowMeta& row) { return row.position.ord; }));
+  columns.push_back(
+      BuildColumn<arrow::UInt64Builder>(rows, [](const RowMeta& row) { return row.position.commit_lsn; }));
+  columns.push_back(
+      BuildColumn<arrow::UInt64Builder>(rows, [](const RowMeta& row) { return row.position.lsn; }));
+  columns.push_back(
+      BuildColumn<arrow::UInt16Builder>(rows, [](const RowMeta& row) { return row.position.ord; }));
   columns.push_back(BuildColumn<arrow::UInt32Builder>(rows, [](const RowMeta&) { return 731u; }));
-  arrow::TimestampBuilder times(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), arrow::default_memory_pool());
+  arrow::TimestampBuilder times(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
+                                arrow::default_memory_pool());
   for (size_t i = 0; i < rows.size(); ++i) EXPECT_TRUE(times.Append(1'700'000'000'000'000).ok());
   columns.push_back(times.Finish().ValueOrDie());
   columns.push_back(BuildUnchanged(rows));
-  columns.push_back(arrow::MakeArrayOfNull(arrow::list(arrow::int16()), static_cast<int64_t>(rows.size())).ValueOrDie());
+  columns.push_back(
+      arrow::MakeArrayOfNull(arrow::list(arrow::int16()), static_cast<int64_t>(rows.size())).ValueOrDie());
   auto batch = arrow::RecordBatch::Make(table->schema, static_cast<int64_t>(rows.size()), std::move(columns));
   return {std::move(table), std::move(batch), {}};
 }
@@ -87,7 +92,9 @@ inline std::shared_ptr<arrow::Array> Ids(const std::vector<int64_t>& values) {
 
 inline StreamIdentity TestStream() { return {{"postgresql", "7123456789012345678"}, 1, "shop", "arrowcdc"}; }
 
-inline Position At(uint64_t order, uint32_t timeline = 1) { return {TestStream().source, timeline, order, ""}; }
+inline Position At(uint64_t order, uint32_t timeline = 1) {
+  return {TestStream().source, timeline, order, ""};
+}
 
 inline ErrorKind KindOf(const arrow::Status& status) {
   const ErrorDetail* detail = GetErrorDetail(status);

@@ -1,5 +1,5 @@
 // See storage_names.h.
-#include "storage_names.h"
+#include "src/sink/storage_names.h"
 
 #include <charconv>
 #include <cstdio>
@@ -65,7 +65,8 @@ arrow::Result<std::string> TableDirectoryName(const TableName& name) {
   encoded += '.';
   AppendPercentEncoded(name.table, false, &encoded);
   if (encoded == ".") {
-    return MakeError(ErrorKind::kUnsupported, "a table without a name cannot have a directory", ToString(name), "");
+    return MakeError(ErrorKind::kUnsupported, "a table without a name cannot have a directory",
+                     ToString(name), "");
   }
   if (encoded.size() <= kFileNameBytesMax) return encoded;
   encoded = '~';
@@ -74,13 +75,14 @@ arrow::Result<std::string> TableDirectoryName(const TableName& name) {
   encoded += Base64Url(name.schema + name.table);
   if (encoded.size() <= kFileNameBytesMax) return encoded;
   return MakeError(ErrorKind::kUnsupported,
-                   "the name of table " + ToString(name) + " is too long for a directory name", ToString(name),
-                   "leave the table out with a pattern, or give it a shorter name");
+                   "the name of table " + ToString(name) + " is too long for a directory name",
+                   ToString(name), "leave the table out with a pattern, or give it a shorter name");
 }
 
 std::string DataFileName(const RowPosition& last_row) {
   char stem[kStemBytes + 1];
-  std::snprintf(stem, sizeof(stem), "%016llx-%016llx-%05u", static_cast<unsigned long long>(last_row.commit_lsn),
+  std::snprintf(stem, sizeof(stem), "%016llx-%016llx-%05u",
+                static_cast<unsigned long long>(last_row.commit_lsn),
                 static_cast<unsigned long long>(last_row.lsn), static_cast<unsigned>(last_row.ord));
   return stem + std::string(kDataFileSuffix);
 }

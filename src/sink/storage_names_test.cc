@@ -1,5 +1,5 @@
 // Names of directories and files: safe, and no two tables share one.
-#include "storage_names.h"
+#include "src/sink/storage_names.h"
 
 #include <map>
 #include <random>
@@ -38,7 +38,8 @@ TEST(StorageNames, LongNamesHaveTheirOwnForm) {
   EXPECT_EQ(name.substr(0, 4), "~63~");
   EXPECT_NE(name, Directory(dots, std::string(62, '.') + "/"));
   // The same bytes cut in two places are two tables.
-  EXPECT_NE(Directory(std::string(60, '.'), std::string(63, '.')), Directory(std::string(63, '.'), std::string(60, '.')));
+  EXPECT_NE(Directory(std::string(60, '.'), std::string(63, '.')),
+            Directory(std::string(63, '.'), std::string(60, '.')));
   const auto too_long = TableDirectoryName({std::string(300, '.'), "t"});
   ASSERT_NE(GetErrorDetail(too_long.status()), nullptr);
   EXPECT_EQ(GetErrorDetail(too_long.status())->kind(), ErrorKind::kUnsupported);
@@ -58,8 +59,9 @@ TEST(StorageNames, RandomNamesNeverCollide) {
     }
     const std::string directory = TableDirectoryName(name).ValueOrDie();
     ASSERT_LE(directory.size(), 255u);
-    ASSERT_EQ(directory.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.%_-~"),
-              std::string::npos)
+    ASSERT_EQ(
+        directory.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.%_-~"),
+        std::string::npos)
         << directory;
     ASSERT_NE(directory[0], '.');
     ASSERT_NE(directory[0], '_');
@@ -69,7 +71,8 @@ TEST(StorageNames, RandomNamesNeverCollide) {
 }
 
 TEST(StorageNames, FileNamesSortAsPositionsDo) {
-  const RowPosition positions[] = {{0, 0, 0}, {1, 0, 9}, {1, 0, 10}, {1, 2, 0}, {0x10, 0, 0}, {UINT64_MAX, UINT64_MAX, UINT16_MAX}};
+  const RowPosition positions[] = {{0, 0, 0}, {1, 0, 9},    {1, 0, 10},
+                                   {1, 2, 0}, {0x10, 0, 0}, {UINT64_MAX, UINT64_MAX, UINT16_MAX}};
   std::string last;
   for (const auto& position : positions) {
     const std::string name = DataFileName(position);
@@ -82,9 +85,10 @@ TEST(StorageNames, FileNamesSortAsPositionsDo) {
 
 TEST(StorageNames, OnlyItsOwnFileNamesAreRead) {
   for (const char* name :
-       {"", "x.parquet", "00000016b374d848-00000016b374d800-00007", "00000016B374D848-00000016b374d800-00007.parquet",
-        "00000016b374d848_00000016b374d800-00007.parquet", "00000016b374d848-00000016b374d800-99999.parquet",
-        "00000016b374d848-00000016b374d800-+0007.parquet", ".0000016b374d848-00000016b374d800-00007.parquet"}) {
+       {"", "x.parquet", "00000016b374d848-00000016b374d800-00007",
+        "00000016B374D848-00000016b374d800-00007.parquet", "00000016b374d848_00000016b374d800-00007.parquet",
+        "00000016b374d848-00000016b374d800-99999.parquet", "00000016b374d848-00000016b374d800-+0007.parquet",
+        ".0000016b374d848-00000016b374d800-00007.parquet"}) {
     EXPECT_FALSE(ParseDataFileName(name)) << name;
   }
 }
