@@ -72,15 +72,17 @@ arrow::Result<std::optional<RunAs>> ServerUser() {
       "running as root, and there is no user postgres or nobody to run the server as");
 }
 
-int FreePort() {
+arrow::Result<int> FreePort() {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  bind(fd, reinterpret_cast<sockaddr*>(&address), size);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  close(fd);
+  const bool bound = fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                     getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (!bound) return arrow::Status::IOError("no free port on 127.0.0.1: ", std::strerror(error));
   return ntohs(address.sin_port);
 }
 
@@ -129,7 +131,9 @@ arrow::Result<std::unique_ptr<PrivateServer>> PrivateServer::Create(PrivateServe
 
   auto& settings = self->settings_;
   const std::string directory = self->directory_.string();
-  if (self->options_.tcp) self->port_ = FreePort();
+  if (self->options_.tcp) {
+    ARROW_ASSIGN_OR_RAISE(self->port_, FreePort());
+  }
   settings = {{"listen_addresses", self->options_.tcp ? "127.0.0.1" : ""},
               {"port", std::to_string(self->port_)},
               {"unix_socket_directories", directory},
