@@ -228,6 +228,17 @@ void FlushOpenBatches(Session* session) {
   while (session->open_first != nullptr) FlushTable(session, session->open_first, format::kFlagTxnIncomplete);
 }
 
+void FlushNamesakes(Session* session, const PublishedTable* table) {
+  for (const PublishedTable* open = session->open_first; open != nullptr; open = open->open_next) {
+    if (open->relid == table->relid || strcmp(open->table_name, table->table_name) != 0 ||
+        strcmp(open->schema_name, table->schema_name) != 0) {
+      continue;
+    }
+    FlushOpenBatches(session);
+    return;
+  }
+}
+
 bool EndTransaction(Session* session, uint64_t safe_lsn) {
   if (session->open_first != nullptr) {
     SendOpenSchemas(session);

@@ -17,6 +17,10 @@ void FlushIfFull(Session* session, PublishedTable* table);
 // All open batches, in the middle of the transaction. Nothing is open afterwards.
 void FlushOpenBatches(Session* session);
 
+// Sends all open batches where one of them is of another relation with the table's name: clients know rows by
+// name and position, so those of one name must leave in order.
+void FlushNamesakes(Session* session, const PublishedTable* table);
+
 // All open batches, or a progress frame where none is open but the transaction has sent frames; the last
 // frame ends the group with this safe_lsn. True: the transaction has sent something.
 bool EndTransaction(Session* session, uint64_t safe_lsn);

@@ -43,8 +43,8 @@ void FrameStream::BeginMessage() {
     flags |= format::kFlagMore;
     memcpy(header->data + offsetof(format::FrameHeader, flags), &flags, sizeof(flags));
   }
-  // Clients that know nothing of groups acknowledge the position of any message. Only the last one of a group may
-  // carry the end of the commit record: with its start the transaction comes again after a restart.
+  // Clients that know nothing of groups acknowledge the position of any message. Only the last one of a group
+  // may carry the end of the commit record: with its start the transaction comes again after a restart.
   LogicalDecodingContext* const decoding = session_->decoding;
   write_location_ = decoding->write_location;
   const bool last_message = group_end_ && left_ <= room;

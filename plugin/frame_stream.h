@@ -22,9 +22,9 @@ class FrameStream {
   void Put(const void* bytes, size_t size);
 
   Session* session_;
-  uint64_t left_;        // of the payload, not yet put into a message
-  size_t message_left_;  // room for payload in the message that is open
-  bool group_end_;       // the frame ends its group
+  uint64_t left_;              // of the payload, not yet put into a message
+  size_t message_left_;        // room for payload in the message that is open
+  bool group_end_;             // the frame ends its group
   XLogRecPtr write_location_;  // the server's, while a message has another one
 };
 

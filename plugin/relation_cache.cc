@@ -76,6 +76,8 @@ void BuildPublished(Session* session, RelationEntry* entry, Relation relation, c
 
   Bitmapset* const columns = PublishedColumns(session, published, membership.publications);
   entry->table = GetPublishedTable(session, published, columns, entry->target);
+  // The relation may have the name of another since it was renamed or created.
+  FlushNamesakes(session, entry->table);
   const MemoryContext previous = MemoryContextSwitchTo(entry->context);
   entry->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
   MemoryContextSwitchTo(previous);

@@ -84,6 +84,37 @@ TEST_F(Changes, UnchangedToastIsMarkedOrTakenFromTheOldRow) {
                      "update_after k(" + k + ", 2)"}));
 }
 
+// Rows of one name are told apart by their position only, so they must come in its order whatever relation
+// they are of.
+TEST_F(Changes, TablesThatTakeOverANameInATransaction) {
+  Prepare(
+      "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE n (id int PRIMARY KEY); CREATE PUBLICATION p FOR "
+      "ALL TABLES");
+  // The newcomer's batch is full and sent long before the transaction ends.
+  Sql("BEGIN; INSERT INTO t VALUES (1); ALTER TABLE t RENAME TO o; ALTER TABLE n RENAME TO t;"
+      "INSERT INTO t SELECT generate_series(1, 2000); COMMIT");
+  // Back and forth: the first one's batch would go on behind the second one's rows.
+  Sql("BEGIN; INSERT INTO t VALUES (-1); ALTER TABLE t RENAME TO n; ALTER TABLE o RENAME TO t; INSERT INTO t "
+      "VALUES (-2);"
+      "ALTER TABLE t RENAME TO o; ALTER TABLE n RENAME TO t; INSERT INTO t VALUES (-3); COMMIT");
+  Sql("BEGIN; INSERT INTO t VALUES (-4); DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY);"
+      "INSERT INTO t SELECT generate_series(1, 2000); COMMIT");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto events, Peek({{"batch_bytes", "4096"}}));
+  int64_t rows = 0;
+  RowPosition last{};
+  for (const Event& event : events) {
+    const auto* batch = std::get_if<ChangeBatch>(&event);
+    if (batch == nullptr || batch->rows->num_rows() == 0) continue;
+    ASSERT_EQ(batch->table->name.table, "t");
+    for (int64_t row = 0; row < batch->rows->num_rows(); ++row, ++rows) {
+      const RowPosition position = RowPositionAt(*batch->table, *batch->rows, row);
+      EXPECT_LT(last, position) << "row " << rows;
+      last = position;
+    }
+  }
+  EXPECT_EQ(rows, 1 + 2000 + 3 + 1 + 2000);
+}
+
 TEST_F(Changes, CompressedAndReassembledValues) {
   Prepare(
       "CREATE TABLE t (id int PRIMARY KEY, v text, j jsonb, a text[], n numeric); CREATE PUBLICATION p FOR "
