@@ -27,8 +27,8 @@ std::string HarmlessText(const std::string& text) {
   return "";
 }
 
-arrow::Status BadConninfo(const std::string& text) {
-  return MakeError(ErrorKind::kInvalidOption, "the connection string is not valid" + HarmlessText(text),
+arrow::Status BadConninfo(const std::string& reason) {
+  return MakeError(ErrorKind::kInvalidOption, "the connection string is not valid" + reason,
                    "connection string",
                    "write keywords (host=db.example dbname=shop user=cdc) or a URI "
                    "(postgresql://cdc@db.example/shop); values "
@@ -59,6 +59,18 @@ std::vector<std::string> SplitList(const std::string& list) {
   return parts;
 }
 
+// An unescaped '/' in a URI's password makes libpq read the password as a port; its error would show it, and come
+// only from the attempt to connect.
+bool IsPortList(const std::string& ports) {
+  for (const std::string& port : SplitList(ports)) {
+    if (port.empty()) continue;
+    if (port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos) return false;
+    const int number = std::atoi(port.c_str());
+    if (number < 1 || number > 65535) return false;
+  }
+  return true;
+}
+
 bool IsLocalAddress(std::string_view address) {
   return address.empty() || address[0] == '/' || address[0] == '@' || address == "localhost" ||
          address == "::1" || address.substr(0, 4) == "127.";
@@ -84,7 +96,7 @@ arrow::Result<std::map<std::string, std::string>> EffectiveOptions(const std::st
                                                                 PQfinish);
   if (connection == nullptr) return arrow::Status::OutOfMemory("libpq could not allocate a connection");
   const std::string text = PQerrorMessage(connection.get());
-  if (text.find(kRefusedValue) == std::string::npos) return BadConninfo(text);
+  if (text.find(kRefusedValue) == std::string::npos) return BadConninfo(HarmlessText(text));
   const ConninfoOptions options(PQconninfo(connection.get()), PQconninfoFree);
   std::map<std::string, std::string> effective;
   for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr;
@@ -98,6 +110,7 @@ arrow::Result<std::map<std::string, std::string>> EffectiveOptions(const std::st
 
 arrow::Result<ConnectionOptions> MakeConnectionOptions(const std::string& conninfo, ConnectionMode mode) {
   ARROW_ASSIGN_OR_RAISE(auto effective, EffectiveOptions(conninfo));
+  if (!IsPortList(effective["port"])) return BadConninfo(": the port is not a number from 1 to 65535");
   const std::string host = effective["host"];
   const std::string host_address = effective["hostaddr"];
   ConnectionOptions options;

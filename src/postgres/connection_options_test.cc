@@ -56,6 +56,19 @@ TEST(ConnectionOptions, RemoteServersAreVerified) {
   }
 }
 
+// The first is a password with an unescaped '/': what libpq takes for a port is a piece of it.
+TEST(ConnectionOptions, WrongPortsAreRefusedWithoutBeingShown) {
+  for (const char* wrong : {"postgresql://cdc:hush/hush@db.example/shop", "host=a port=hush", "host=a port=0",
+                            "host=a port=70000", "host=a,b port=5432,hush"}) {
+    const auto status = MakeConnectionOptions(wrong, ConnectionMode::kSql).status();
+    ASSERT_FALSE(status.ok()) << wrong;
+    EXPECT_EQ(status.ToString().find("hush"), std::string::npos) << status.ToString();
+    ASSERT_NE(GetErrorDetail(status), nullptr);
+    EXPECT_FALSE(GetErrorDetail(status)->retryable());
+  }
+  EXPECT_TRUE(MakeConnectionOptions("host=a,b port=5432,", ConnectionMode::kSql).ok());
+}
+
 TEST(ConnectionOptions, AUsersSslModeWins) {
   EXPECT_EQ(Added("host=db.example sslmode=prefer", "sslmode"), "");
   EXPECT_EQ(Added("host=db.example sslmode=require", "sslmode"), "");
