@@ -87,6 +87,7 @@ class Pipeline {
       start_lsn_ = std::max(start_lsn_, stats_.delivered_lsn);
     }
     ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
+    filter_.BeginSession();
     group_open_ = false;
     dirty_ = false;
     stats_.connected = true;
@@ -112,7 +113,7 @@ class Pipeline {
   }
 
   arrow::Status Handle(ChangeBatch& batch) {
-    auto rows = filter_.Filter(*batch.table, std::move(batch.rows));
+    ARROW_ASSIGN_OR_RAISE(auto rows, filter_.Filter(*batch.table, std::move(batch.rows)));
     if (rows != nullptr) {
       stats_.rows += static_cast<uint64_t>(rows->num_rows());
       batch.rows = std::move(rows);

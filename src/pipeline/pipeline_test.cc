@@ -310,6 +310,24 @@ TEST(Pipeline, ASinkThatClaimsTooMuchIsStoppedBeforeTheAcknowledgement) {
   EXPECT_EQ(world.confirmed, 100u);
 }
 
+TEST(Pipeline, RowsOutOfOrderAreAnErrorAndNotTakenForRepeatedOnes) {
+  std::mt19937_64 random(1);
+  World world = MakeWorld(random, 5);
+  struct Disordered : FakeSource {
+    using FakeSource::FakeSource;
+    arrow::Result<std::optional<Event>> Next(milliseconds) override {
+      const uint64_t lsn = sent++ == 0 ? 108 : 107;
+      return std::optional<Event>(MakeBatch(MakeTable("a"), {{1, {120, lsn, 0}}}, GroupState{}));
+    }
+    int sent = 0;
+  } source(world, random, 0, -1);
+  FakeSink sink(world, random, false);
+  PipelineObserver observer;
+  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, std::atomic<bool>{false});
+  ASSERT_FALSE(stats.ok());
+  EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kProtocol);
+}
+
 TEST(Pipeline, GivesUpWhenTheServerIsAwayTooLong) {
   std::mt19937_64 random(1);
   World world = MakeWorld(random, 5);

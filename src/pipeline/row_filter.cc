@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "arrowcdc/error.h"
+
 namespace arrowcdc {
 
 bool RowFilter::Matches(const TableName& name) {
@@ -13,14 +15,24 @@ bool RowFilter::Matches(const TableName& name) {
   return found->second;
 }
 
-std::shared_ptr<arrow::RecordBatch> RowFilter::Filter(const TableSchema& table,
-                                                      std::shared_ptr<arrow::RecordBatch> rows) {
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowFilter::Filter(const TableSchema& table,
+                                                                     std::shared_ptr<arrow::RecordBatch> rows) {
   const int64_t count = rows->num_rows();
   if (count == 0) return nullptr;
   if (!Matches(table.name)) {
     rows_unmatched_ += static_cast<uint64_t>(count);
     return nullptr;
   }
+  const RowPosition begin = RowPositionAt(table, *rows, 0);
+  const RowPosition end = RowPositionAt(table, *rows, count - 1);
+  const auto session = session_rows_.find(table.name);
+  if (end < begin || (session != session_rows_.end() && begin <= session->second)) {
+    return MakeError(ErrorKind::kProtocol,
+                     "rows came out of order: commit " + FormatLsn(begin.commit_lsn) + ", record " + FormatLsn(begin.lsn) +
+                         " came after later ones",
+                     "table " + ToString(table.name), "this is a defect in arrowcdc: please report it; nothing was skipped");
+  }
+  session_rows_.insert_or_assign(table.name, end);
   int64_t first_new = 0;
   const auto last = last_rows_.find(table.name);
   if (last != last_rows_.end()) {
@@ -36,7 +48,7 @@ std::shared_ptr<arrow::RecordBatch> RowFilter::Filter(const TableSchema& table,
     rows_skipped_ += static_cast<uint64_t>(first_new);
     if (first_new == count) return nullptr;
   }
-  last_rows_[table.name] = RowPositionAt(table, *rows, count - 1);
+  last_rows_.insert_or_assign(table.name, end);
   return first_new == 0 ? std::move(rows) : rows->Slice(first_new);
 }
 
