@@ -1,4 +1,5 @@
-// Workloads whose rows are all written before anybody reads them: how fast a backlog is drained, and at what cost.
+// Workloads whose rows are all written before anybody reads them: how fast a backlog is drained, and at what
+// cost.
 #include <chrono>
 #include <filesystem>
 
@@ -10,27 +11,33 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kOrigin[] = "bench_origin";  // the slot at the place where the workload begins; all others are copies
+constexpr char kOrigin[] =
+    "bench_origin";  // the slot at the place where the workload begins; all others are copies
 constexpr std::chrono::seconds kDrainLimit{900};
-constexpr const char* kMetrics[] = {"rows_per_s",         "txns_per_s",        "server_cpu_s_per_m_rows",
-                                    "client_cpu_s_per_m_rows", "wire_bytes_per_row", "client_rss_bytes",
-                                    "walsender_rss_bytes", "rows_verified"};
+constexpr const char* kMetrics[] = {
+    "rows_per_s",         "txns_per_s",       "server_cpu_s_per_m_rows", "client_cpu_s_per_m_rows",
+    "wire_bytes_per_row", "client_rss_bytes", "walsender_rss_bytes",     "rows_verified"};
 
-void SetAllAbsent(const Run& run, const std::string& workload, const std::string& contender, const std::string& reason) {
+void SetAllAbsent(const Run& run, const std::string& workload, const std::string& contender,
+                  const std::string& reason) {
   for (const char* metric : kMetrics) run.results.SetAbsent(workload, contender, metric, reason);
 }
 
-void Record(const Run& run, const BacklogWorkload& workload, const Contender& contender, int round, const MeasuredDrain& drain) {
-  const auto add = [&](const char* metric, double value) { run.results.Add(workload.name, contender.name, metric, round, value); };
-  const auto absent = [&](const char* metric, const char* reason) {
+void Record(const Run& run, const BacklogWorkload& workload, const Contender& contender, int round,
+            const MeasuredDrain& drain) {
+  const auto add = [&](const char* metric, double value) {
+    run.results.Add(workload.name, contender.name, metric, round, value);
+  };
+  const auto absent = [&](const char* metric, const std::string& reason) {
     run.results.SetAbsent(workload.name, contender.name, metric, reason);
   };
   const DrainResult& client = drain.client;
   add("rows_verified", static_cast<double>(client.rows));
   if (client.rows != workload.rows) {
-    const std::string reason = std::to_string(client.rows) + " of " + std::to_string(workload.rows) + " rows were seen";
+    const std::string reason =
+        std::to_string(client.rows) + " of " + std::to_string(workload.rows) + " rows were seen";
     for (const char* metric : kMetrics) {
-      if (std::string(metric) != "rows_verified") run.results.SetAbsent(workload.name, contender.name, metric, reason);
+      if (std::string(metric) != "rows_verified") absent(metric, reason);
     }
     return;
   }
@@ -40,10 +47,16 @@ void Record(const Run& run, const BacklogWorkload& workload, const Contender& co
   add("server_cpu_s_per_m_rows", drain.server_cpu_s / rows * 1e6);
   add("client_cpu_s_per_m_rows", client.client_cpu_s / rows * 1e6);
   add("walsender_rss_bytes", static_cast<double>(drain.server_peak_bytes));
-  if (client.wire_bytes >= 0) add("wire_bytes_per_row", static_cast<double>(client.wire_bytes) / rows);
-  else absent("wire_bytes_per_row", "its client does not count them");
-  if (client.client_peak_bytes >= 0) add("client_rss_bytes", static_cast<double>(client.client_peak_bytes));
-  else absent("client_rss_bytes", "its client is another program");
+  if (client.wire_bytes >= 0) {
+    add("wire_bytes_per_row", static_cast<double>(client.wire_bytes) / rows);
+  } else {
+    absent("wire_bytes_per_row", "its client does not count them");
+  }
+  if (client.client_peak_bytes >= 0) {
+    add("client_rss_bytes", static_cast<double>(client.client_peak_bytes));
+  } else {
+    absent("client_rss_bytes", "its client is another program");
+  }
   if (contender.plugin == "wal2arrow") {
     add("txns_per_frame", static_cast<double>(workload.transactions()) / static_cast<double>(client.frames));
     absent("drained_share", "not reported by the plugin in this version");
@@ -55,7 +68,8 @@ arrow::Result<MeasuredDrain> DrainOnce(const Run& run, const DrainTask& task) {
   return process->Finish(kDrainLimit);
 }
 
-arrow::Status MeasureOnce(const Run& run, const BacklogWorkload& workload, const Contender& contender, int round, uint64_t end_lsn) {
+arrow::Status MeasureOnce(const Run& run, const BacklogWorkload& workload, const Contender& contender,
+                          int round, uint64_t end_lsn) {
   DrainTask task{.contender = &contender,
                  .table = workload.table,
                  .conninfo = run.server.conninfo(workload.tcp),
@@ -88,8 +102,11 @@ arrow::Status MeasureAll(const Run& run, const BacklogWorkload& workload, uint64
   std::vector<const Contender*> contenders;
   for (const Contender& contender : Contenders()) {
     const std::string reason = ReasonToSkip(run.options, contender, workload.contenders);
-    if (reason.empty()) contenders.push_back(&contender);
-    else SetAllAbsent(run, workload.name, contender.name, reason);
+    if (reason.empty()) {
+      contenders.push_back(&contender);
+    } else {
+      SetAllAbsent(run, workload.name, contender.name, reason);
+    }
     run.results.Add(workload.name, contender.name, "rows_expected", 0, static_cast<double>(workload.rows));
   }
   int rounds = run.options.rounds_or_default();
@@ -108,7 +125,9 @@ arrow::Status MeasureAll(const Run& run, const BacklogWorkload& workload, uint64
     for (const char* metric : {"rows_per_s", "server_cpu_s_per_m_rows", "wire_bytes_per_row"}) {
       run.results.AddRatio(workload.name, metric, "wal2arrow_null", contender.name);
     }
-    if (workload.rows_per_transaction == 1) run.results.AddRatio(workload.name, "txns_per_s", "wal2arrow_null", contender.name);
+    if (workload.rows_per_transaction == 1) {
+      run.results.AddRatio(workload.name, "txns_per_s", "wal2arrow_null", contender.name);
+    }
   }
   return arrow::Status::OK();
 }
@@ -120,14 +139,17 @@ arrow::Status RunBacklog(const Run& run, const std::vector<BacklogWorkload>& gro
   auto& sql = run.server.sql();
   ARROW_RETURN_NOT_OK(sql.Exec(first.table->CreateSql()));
   ARROW_RETURN_NOT_OK(run.server.MakeSlot(kOrigin, "pgoutput"));
-  Say(first.table->name + ": writing " + std::to_string(first.rows) + " changes in " + std::to_string(first.transactions()) + " transactions");
+  Say(first.table->name + ": writing " + std::to_string(first.rows) + " changes in " +
+      std::to_string(first.transactions()) + " transactions");
   ARROW_RETURN_NOT_OK(sql.Exec("SET synchronous_commit = off"));
   ARROW_RETURN_NOT_OK(sql.Exec(first.LoadSql()));
   ARROW_RETURN_NOT_OK(sql.Exec("RESET synchronous_commit"));
   ARROW_ASSIGN_OR_RAISE(const uint64_t end_lsn, run.server.Settle());
   // Reads the WAL once, so that nobody is the first to do it.
   ARROW_RETURN_NOT_OK(run.server.MakeSlot("bench_warm_up", "arrowcdc_noop", kOrigin));
-  ARROW_RETURN_NOT_OK(sql.Scalar("SELECT count(*) FROM pg_logical_slot_peek_binary_changes('bench_warm_up', NULL, NULL)").status());
+  ARROW_RETURN_NOT_OK(
+      sql.Scalar("SELECT count(*) FROM pg_logical_slot_peek_binary_changes('bench_warm_up', NULL, NULL)")
+          .status());
   ARROW_RETURN_NOT_OK(run.server.DropSlot("bench_warm_up"));
   for (const BacklogWorkload& workload : group) ARROW_RETURN_NOT_OK(MeasureAll(run, workload, end_lsn));
   ARROW_RETURN_NOT_OK(run.server.DropSlot(kOrigin));

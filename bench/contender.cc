@@ -6,39 +6,54 @@ namespace {
 using Options = std::vector<std::pair<std::string, std::string>>;
 
 const Options kPgoutputText = {{"proto_version", "1"}, {"publication_names", kPublication}};
-const Options kPgoutputBinary = {{"proto_version", "1"}, {"publication_names", kPublication}, {"binary", "true"}};
+const Options kPgoutputBinary = {
+    {"proto_version", "1"}, {"publication_names", kPublication}, {"binary", "true"}};
 // Leaner than anybody runs it: no LSN, no transaction id, no timestamp.
 const Options kWal2json = {{"format-version", "2"}};
 
-#ifdef ARROWCDC_BENCH_SOURCE
-constexpr Reader kOurs = Reader::kSource;
-constexpr Reader kOursToParquet = Reader::kPipeline;
-#else
-constexpr Reader kOurs = Reader::kAbsent;
-constexpr Reader kOursToParquet = Reader::kAbsent;
-#endif
 constexpr char kNotYet[] = "not in this version";
 
 }  // namespace
 
 const std::vector<Contender>& Contenders() {
   static const std::vector<Contender> contenders = {
-      {.name = "wal2arrow_null", .reader = kOurs, .plugin = "wal2arrow", .absent = kNotYet},
-      {.name = "wal2arrow_parquet", .reader = kOursToParquet, .plugin = "wal2arrow", .absent = kNotYet},
-      {.name = "wal2arrow_null_drain_off", .reader = Reader::kAbsent, .plugin = "wal2arrow", .absent = kNotYet},
-      {.name = "wal2arrow_null_batch_off", .reader = Reader::kAbsent, .plugin = "wal2arrow", .absent = kNotYet},
+      {.name = "wal2arrow_null", .reader = Reader::kSource, .plugin = "wal2arrow"},
+      {.name = "wal2arrow_parquet", .reader = Reader::kPipeline, .plugin = "wal2arrow"},
+      {.name = "wal2arrow_null_drain_off",
+       .reader = Reader::kAbsent,
+       .plugin = "wal2arrow",
+       .absent = kNotYet},
+      {.name = "wal2arrow_null_batch_off",
+       .reader = Reader::kAbsent,
+       .plugin = "wal2arrow",
+       .absent = kNotYet},
       {.name = "noop_walsender", .reader = Reader::kNoop, .plugin = "arrowcdc_noop"},
       {.name = "noop_sql_peek", .reader = Reader::kSqlPeek, .plugin = "arrowcdc_noop"},
       {.name = "pgoutput_text", .reader = Reader::kPgoutput, .plugin = "pgoutput", .options = kPgoutputText},
-      {.name = "pgoutput_binary", .reader = Reader::kPgoutput, .plugin = "pgoutput", .options = kPgoutputBinary},
-      {.name = "pgoutput_text_recvlogical", .reader = Reader::kRecvlogical, .plugin = "pgoutput", .options = kPgoutputText},
-      {.name = "pgoutput_binary_recvlogical", .reader = Reader::kRecvlogical, .plugin = "pgoutput", .options = kPgoutputBinary},
+      {.name = "pgoutput_binary",
+       .reader = Reader::kPgoutput,
+       .plugin = "pgoutput",
+       .options = kPgoutputBinary},
+      {.name = "pgoutput_text_recvlogical",
+       .reader = Reader::kRecvlogical,
+       .plugin = "pgoutput",
+       .options = kPgoutputText},
+      {.name = "pgoutput_binary_recvlogical",
+       .reader = Reader::kRecvlogical,
+       .plugin = "pgoutput",
+       .options = kPgoutputBinary},
       {.name = "test_decoding", .reader = Reader::kTestDecoding, .plugin = "test_decoding"},
       {.name = "wal2json_v2", .reader = Reader::kWal2json, .plugin = "wal2json", .options = kWal2json},
-      {.name = "wal2json_v2_arrow", .reader = Reader::kWal2jsonArrow, .plugin = "wal2json", .options = kWal2json},
+      {.name = "wal2json_v2_arrow",
+       .reader = Reader::kWal2jsonArrow,
+       .plugin = "wal2json",
+       .options = kWal2json},
       {.name = "decoderbufs", .reader = Reader::kDecoderbufs, .plugin = "decoderbufs"},
       {.name = "copy_binary", .reader = Reader::kCopy},
-      {.name = "debezium_connect", .reader = Reader::kAbsent, .absent = "Debezium's engine is not run in this version", .downloaded = true},
+      {.name = "debezium_connect",
+       .reader = Reader::kAbsent,
+       .absent = "Debezium's engine is not run in this version",
+       .downloaded = true},
   };
   return contenders;
 }

@@ -16,21 +16,21 @@ enum class Reader {
   kWal2jsonArrow,  // parsed to columns
   kDecoderbufs,
   kNoop,
-  kRecvlogical,    // PostgreSQL's own pg_recvlogical, to /dev/null
-  kSqlPeek,        // pg_logical_slot_peek_binary_changes: no walsender
-  kCopy,           // no logical decoding at all
-  kSource,         // our client library; batches are dropped
-  kPipeline,       // our client library; batches go to a Parquet sink
-  kAbsent,         // cannot be run here: `absent` says why
+  kRecvlogical,  // PostgreSQL's own pg_recvlogical, to /dev/null
+  kSqlPeek,      // pg_logical_slot_peek_binary_changes: no walsender
+  kCopy,         // no logical decoding at all
+  kSource,       // our client library; batches are dropped
+  kPipeline,     // our client library; batches go to a Parquet sink
+  kAbsent,       // cannot be run here: `absent` says why
 };
 
 struct Contender {
   std::string name;
   Reader reader;
-  std::string plugin;                                       // empty: needs no slot
+  std::string plugin;                                        // empty: needs no slot
   std::vector<std::pair<std::string, std::string>> options;  // of START_REPLICATION
   std::string absent;
-  bool downloaded = false;                                  // takes part only when asked for
+  bool downloaded = false;  // takes part only when asked for
 };
 
 inline constexpr char kPublication[] = "arrowcdc_bench";

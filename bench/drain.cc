@@ -49,12 +49,15 @@ arrow::Result<DrainResult> DrainStream(const DrainTask& task, const Started& sta
   return result;
 }
 
-// pg_recvlogical cannot count rows. That it got all is seen in its slot, which it confirms up to --endpos before it ends.
+// pg_recvlogical cannot count rows. That it got all is seen in its slot, which it confirms up to --endpos
+// before it ends.
 arrow::Result<DrainResult> DrainRecvlogical(const DrainTask& task, const Started& started, const Hold& hold) {
   ARROW_ASSIGN_OR_RAISE(const auto program, test::ServerProgram("pg_recvlogical"));
-  std::vector<std::string> arguments = {program.string(), "--dbname=" + task.conninfo, "--slot=" + task.slot, "--start", "--no-loop",
-                                        "--file=/dev/null", "--endpos=" + FormatLsn(task.end_lsn)};
-  for (const auto& [name, value] : task.contender->options) arguments.push_back("--option=" + name + "=" + value);
+  std::vector<std::string> arguments = {
+      program.string(),   "--dbname=" + task.conninfo,          "--slot=" + task.slot, "--start", "--no-loop",
+      "--file=/dev/null", "--endpos=" + FormatLsn(task.end_lsn)};
+  for (const auto& [name, value] : task.contender->options)
+    arguments.push_back("--option=" + name + "=" + value);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -74,9 +77,10 @@ arrow::Result<DrainResult> DrainRecvlogical(const DrainTask& task, const Started
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return arrow::Status::IOError("pg_recvlogical failed");
 
   ARROW_ASSIGN_OR_RAISE(auto connection, test::SqlConnection::Connect(task.conninfo));
-  ARROW_ASSIGN_OR_RAISE(const std::string confirmed,
-                        connection->Scalar("SELECT confirmed_flush_lsn >= '" + FormatLsn(task.end_lsn) +
-                                           "' FROM pg_replication_slots WHERE slot_name = '" + task.slot + "'"));
+  ARROW_ASSIGN_OR_RAISE(
+      const std::string confirmed,
+      connection->Scalar("SELECT confirmed_flush_lsn >= '" + FormatLsn(task.end_lsn) +
+                         "' FROM pg_replication_slots WHERE slot_name = '" + task.slot + "'"));
   if (confirmed == "t") {
     result.rows = task.rows_expected;
     result.transactions = task.transactions;
@@ -91,9 +95,10 @@ arrow::Result<DrainResult> DrainPeek(const DrainTask& task, const Started& start
   started(connection->backend_pid());
   DrainResult result;
   const Stopwatch stopwatch;
-  ARROW_ASSIGN_OR_RAISE(const std::string message,
-                        connection->Scalar("SELECT encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes('" + task.slot +
-                                           "', NULL, NULL) OFFSET " + std::to_string(task.transactions - 1) + " LIMIT 1"));
+  ARROW_ASSIGN_OR_RAISE(
+      const std::string message,
+      connection->Scalar("SELECT encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes('" + task.slot +
+                         "', NULL, NULL) OFFSET " + std::to_string(task.transactions - 1) + " LIMIT 1"));
   stopwatch.Stop(&result);
   result.rows = std::strtoll(message.substr(0, 16).c_str(), nullptr, 16);
   result.transactions = task.transactions;
@@ -109,7 +114,8 @@ arrow::Result<DrainResult> DrainCopy(const DrainTask& task, const Started& start
   result.wire_bytes = 0;
   const Stopwatch stopwatch;
   const auto failure = [&] { return arrow::Status::IOError("COPY: ", PQerrorMessage(raw)); };
-  PGresult* answer = PQexec(raw, ("COPY (SELECT * FROM " + task.table->name + ") TO STDOUT (FORMAT binary)").c_str());
+  PGresult* answer =
+      PQexec(raw, ("COPY (SELECT * FROM " + task.table->name + ") TO STDOUT (FORMAT binary)").c_str());
   const bool copying = PQresultStatus(answer) == PGRES_COPY_OUT;
   PQclear(answer);
   if (!copying) return failure();

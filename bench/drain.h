@@ -1,4 +1,5 @@
-// One drain: read one slot to the end of a workload's rows, with one contender's reader, and say what it took.
+// One drain: read one slot to the end of a workload's rows, with one contender's reader, and say what it
+// took.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +17,13 @@ namespace arrowcdc::bench {
 
 struct DrainTask {
   const Contender* contender = nullptr;
-  const Table* table = nullptr;   // what the rows are of, where they are parsed
+  const Table* table = nullptr;  // what the rows are of, where they are parsed
   std::string conninfo;
   std::string slot;
-  int64_t rows_expected = 0;      // changes: an update counts once
+  int64_t rows_expected = 0;  // changes: an update counts once
   int64_t transactions = 0;
-  uint64_t end_lsn = 0;           // at or behind the last commit's end
-  std::string sink_directory;     // of kPipeline
+  uint64_t end_lsn = 0;        // at or behind the last commit's end
+  std::string sink_directory;  // of kPipeline
   bool keep_latencies = false;
 };
 
@@ -37,7 +38,8 @@ struct DrainResult {
   std::vector<int64_t> latencies_us;  // commit timestamp to reader, per transaction
 };
 
-// Called once when the stream (or statement) has begun: with the server process, or 0 where only the slot knows it.
+// Called once when the stream (or statement) has begun: with the server process, or 0 where only the slot
+// knows it.
 using Started = std::function<void(pid_t server_process)>;
 
 // Reads, does not disconnect: `hold` is called at the end, while the connection is still there.

@@ -52,7 +52,8 @@ arrow::Result<DrainResult> FromJson(const std::string& line) {
 
 }  // namespace
 
-arrow::Result<std::unique_ptr<DrainProcess>> DrainProcess::Start(const DrainTask& task, test::SqlConnection* control) {
+arrow::Result<std::unique_ptr<DrainProcess>> DrainProcess::Start(const DrainTask& task,
+                                                                 test::SqlConnection* control) {
   std::unique_ptr<DrainProcess> self(new DrainProcess());
   test::SubprocessOptions options;
   options.argv = {"/proc/self/exe",
@@ -92,7 +93,8 @@ arrow::Result<std::string> DrainProcess::ReadLine(std::chrono::seconds limit) {
       pending_.erase(0, end + 1);
       return line;
     }
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd waiting = {.fd = child_->output_fd(), .events = POLLIN, .revents = 0};
     if (left.count() <= 0 || poll(&waiting, 1, static_cast<int>(left.count())) == 0) {
       child_->Kill();
@@ -127,7 +129,8 @@ int RunDrainChild(const DrainTask& task) {
     while (read(STDIN_FILENO, &byte, 1) > 0) {
     }
   };
-  const auto result = Drain(task, [](pid_t process) { Say("started " + std::to_string(process)); }, hold);
+  const auto result = Drain(
+      task, [](pid_t process) { Say("started " + std::to_string(process)); }, hold);
   if (result.ok()) return 0;
   Say(json{{"error", result.status().message()}}.dump());
   return 1;

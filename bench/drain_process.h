@@ -1,5 +1,6 @@
-// A drain in a process of its own, so that its memory and CPU time are its own. Both sides are here: the parent's, and what
-// the child runs. Child's stdout: "started PID", then one line of JSON; it keeps its connection until its stdin ends.
+// A drain in a process of its own, so that its memory and CPU time are its own. Both sides are here: the
+// parent's, and what the child runs. Child's stdout: "started PID", then one line of JSON; it keeps its
+// connection until its stdin ends.
 #pragma once
 
 #include <chrono>
@@ -16,15 +17,17 @@ namespace arrowcdc::bench {
 
 struct MeasuredDrain {
   DrainResult client;
-  double server_cpu_s = 0;           // of the process that serves the drain, from its start
-  int64_t server_peak_bytes = 0;     // its anonymous memory
+  double server_cpu_s = 0;        // of the process that serves the drain, from its start
+  int64_t server_peak_bytes = 0;  // its anonymous memory
 };
 
 class DrainProcess {
  public:
   // Returns when the stream has begun. `control`: finds the server process of a slot.
-  static arrow::Result<std::unique_ptr<DrainProcess>> Start(const DrainTask& task, test::SqlConnection* control);
-  // Waits for the last row. Errors: the child's own, or IOError when `limit` has passed; the child is dead then.
+  static arrow::Result<std::unique_ptr<DrainProcess>> Start(const DrainTask& task,
+                                                            test::SqlConnection* control);
+  // Waits for the last row. Errors: the child's own, or IOError when `limit` has passed; the child is dead
+  // then.
   arrow::Result<MeasuredDrain> Finish(std::chrono::seconds limit);
 
  private:

@@ -1,7 +1,5 @@
 #include "bench/drain_source.h"
 
-#ifdef ARROWCDC_BENCH_SOURCE
-
 #include <atomic>
 #include <chrono>
 #include <utility>
@@ -30,7 +28,8 @@ const arrow::Array& MetadataArray(const ChangeBatch& batch, MetadataColumn colum
 // Rows, not counting the old side of updates.
 int64_t CountChanges(const ChangeBatch& batch) {
   constexpr int8_t kUpdateBefore = 1;
-  const auto& operations = static_cast<const arrow::DictionaryArray&>(MetadataArray(batch, MetadataColumn::kOp));
+  const auto& operations =
+      static_cast<const arrow::DictionaryArray&>(MetadataArray(batch, MetadataColumn::kOp));
   const int8_t* codes = static_cast<const arrow::Int8Array&>(*operations.indices()).raw_values();
   int64_t changes = 0;
   for (int64_t row = 0; row < batch.rows->num_rows(); ++row) changes += codes[row] != kUpdateBefore;
@@ -41,9 +40,11 @@ int64_t CountChanges(const ChangeBatch& batch) {
 void KeepLatencies(const ChangeBatch& batch, DrainResult* result) {
   const int64_t now = NowMicroseconds();
   const auto& lsns = static_cast<const arrow::UInt64Array&>(MetadataArray(batch, MetadataColumn::kCommitLsn));
-  const auto& times = static_cast<const arrow::TimestampArray&>(MetadataArray(batch, MetadataColumn::kCommitTs));
+  const auto& times =
+      static_cast<const arrow::TimestampArray&>(MetadataArray(batch, MetadataColumn::kCommitTs));
   for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
-    if (row == 0 || lsns.Value(row) != lsns.Value(row - 1)) result->latencies_us.push_back(now - times.Value(row));
+    if (row == 0 || lsns.Value(row) != lsns.Value(row - 1))
+      result->latencies_us.push_back(now - times.Value(row));
   }
 }
 
@@ -122,7 +123,8 @@ arrow::Result<DrainResult> DrainPipeline(const DrainTask& task, const Started& s
   const std::atomic<bool> stop{false};
   DrainResult result;
   const Stopwatch stopwatch;
-  ARROW_ASSIGN_OR_RAISE(const PipelineStats stats, RunPipeline(*source, counting, options, nullptr, observer, stop));
+  ARROW_ASSIGN_OR_RAISE(const PipelineStats stats,
+                        RunPipeline(*source, counting, options, nullptr, observer, stop));
   stopwatch.Stop(&result);
   result.rows = counting.changes();
   result.frames = counting.batches();
@@ -133,19 +135,3 @@ arrow::Result<DrainResult> DrainPipeline(const DrainTask& task, const Started& s
 }
 
 }  // namespace arrowcdc::bench
-
-#else
-
-namespace arrowcdc::bench {
-
-arrow::Result<DrainResult> DrainSource(const DrainTask&, const Started&, const std::function<void(const DrainResult&)>&) {
-  return arrow::Status::NotImplemented("built without the client library");
-}
-
-arrow::Result<DrainResult> DrainPipeline(const DrainTask&, const Started&, const std::function<void(const DrainResult&)>&) {
-  return arrow::Status::NotImplemented("built without the client library");
-}
-
-}  // namespace arrowcdc::bench
-
-#endif

@@ -19,7 +19,9 @@ constexpr int64_t kBatchRows = 8192;
 
 enum Operation : int8_t { kInsert = 0, kUpdateBefore = 1, kUpdateAfter = 2, kDelete = 3 };
 
-arrow::Status Unreadable(const std::string& what) { return arrow::Status::IOError("a message of wal2json that cannot be read: ", what); }
+arrow::Status Unreadable(const std::string& what) {
+  return arrow::Status::IOError("a message of wal2json that cannot be read: ", what);
+}
 
 // Days since 1970-01-01 in the proleptic Gregorian calendar: whole 400-year eras, years that begin in March.
 int64_t DaysFromDate(int64_t year, int64_t month, int64_t day) {
@@ -46,7 +48,8 @@ bool ParseTimestamp(std::string_view text, int64_t* microseconds) {
     for (size_t i = digits; i < 6; ++i) fraction *= 10;
   }
   const int64_t seconds = number(11, 2) * 3600 + number(14, 2) * 60 + number(17, 2);
-  *microseconds = (DaysFromDate(number(0, 4), number(5, 2), number(8, 2)) * 86400 + seconds) * 1'000'000 + fraction;
+  *microseconds =
+      (DaysFromDate(number(0, 4), number(5, 2), number(8, 2)) * 86400 + seconds) * 1'000'000 + fraction;
   return true;
 }
 
@@ -186,12 +189,14 @@ arrow::Status JsonColumns::Flush() { return impl_->Flush(); }
 arrow::Result<char> JsonColumns::Append(std::string_view message) {
   // simdjson reads beyond the end, so the bytes need room behind them.
   auto& padded = impl_->padded;
-  if (padded.size() < message.size() + simdjson::SIMDJSON_PADDING) padded.resize(2 * message.size() + simdjson::SIMDJSON_PADDING);
+  if (padded.size() < message.size() + simdjson::SIMDJSON_PADDING)
+    padded.resize(2 * message.size() + simdjson::SIMDJSON_PADDING);
   std::memcpy(padded.data(), message.data(), message.size());
 
   simdjson::ondemand::document document;
   std::string_view action;
-  if (impl_->parser.iterate(padded.data(), message.size(), padded.size()).get(document) != simdjson::SUCCESS ||
+  if (impl_->parser.iterate(padded.data(), message.size(), padded.size()).get(document) !=
+          simdjson::SUCCESS ||
       document["action"].get_string().get(action) != simdjson::SUCCESS || action.size() != 1) {
     return Unreadable("no action");
   }

@@ -1,4 +1,5 @@
-// wal2json's messages as Arrow batches: simdjson into the builders of the table's typed columns. The fair rival of typed batches.
+// wal2json's messages as Arrow batches: simdjson into the builders of the table's typed columns. The fair
+// rival of typed batches.
 #pragma once
 
 #include <cstdint>

@@ -26,10 +26,12 @@ TEST(JsonColumnsTest, CountsChangesAndBuildsEveryColumn) {
   JsonColumns columns(*FindTable("narrow"));
   EXPECT_EQ(columns.Append(R"({"action":"B"})").ValueOr('?'), 'B');
   for (int i = 0; i < 20'000; ++i) {
-    const std::string row = Columns(std::to_string(i), std::string(static_cast<size_t>(i % 300), 'x') + "\\\"");
+    const std::string row =
+        Columns(std::to_string(i), std::string(static_cast<size_t>(i % 300), 'x') + "\\\"");
     ARROWCDC_ASSERT_OK(columns.Append(Message('I', "\"columns\":" + row)));
   }
-  ARROWCDC_ASSERT_OK(columns.Append(Message('U', "\"columns\":" + Columns("1", "n") + ",\"identity\":" + Columns("1", "o"))));
+  ARROWCDC_ASSERT_OK(columns.Append(
+      Message('U', "\"columns\":" + Columns("1", "n") + ",\"identity\":" + Columns("1", "o"))));
   ARROWCDC_ASSERT_OK(columns.Append(Message('D', "\"identity\":" + Columns("1", "o"))));
   EXPECT_EQ(columns.Append(R"({"action":"C"})").ValueOr('?'), 'C');
   ARROWCDC_ASSERT_OK(columns.Flush());

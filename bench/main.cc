@@ -67,9 +67,11 @@ arrow::Status RunBacklogs(const Run& run) {
 }
 
 arrow::Status RunAll(const RunOptions& options, Results* results) {
-  if (LoadAverage() > 0.5) Say("the machine is busy (load " + std::to_string(LoadAverage()) + "): the figures will show it");
+  if (LoadAverage() > 0.5)
+    Say("the machine is busy (load " + std::to_string(LoadAverage()) + "): the figures will show it");
   ARROW_ASSIGN_OR_RAISE(const auto server, Server::Start(options.fsync));
-  ARROW_RETURN_NOT_OK(server->sql().Exec(std::string("CREATE PUBLICATION ") + kPublication + " FOR ALL TABLES"));
+  ARROW_RETURN_NOT_OK(
+      server->sql().Exec(std::string("CREATE PUBLICATION ") + kPublication + " FOR ALL TABLES"));
   ARROW_RETURN_NOT_OK(SetMeta(options, *server, results));
   const Run run{.options = options, .server = *server, .results = *results};
   ARROW_RETURN_NOT_OK(RunBacklogs(run));
@@ -94,7 +96,8 @@ int RunMain(const RunOptions& options) {
     std::fprintf(stderr, "bench: %s\n", status.ToString().c_str());
     return 1;
   }
-  results.SetMeta("duration_s", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  results.SetMeta("duration_s",
+                  std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   const std::filesystem::path path = options.output;
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
   std::ofstream file(path);

@@ -18,7 +18,9 @@ uint64_t BigEndian64(const char* bytes) {
   return be64toh(value);
 }
 
-arrow::Status Unreadable(const char* plugin) { return arrow::Status::IOError("a message of ", plugin, " that cannot be read"); }
+arrow::Status Unreadable(const char* plugin) {
+  return arrow::Status::IOError("a message of ", plugin, " that cannot be read");
+}
 
 class PgoutputReader : public MessageReader {
  public:
@@ -88,7 +90,8 @@ class Wal2jsonArrowReader : public MessageReader {
   JsonColumns columns_;
 };
 
-// Protocol buffers: RowMessage { uint32 transaction_id = 1; uint64 commit_time = 2; string table = 3; Op op = 4; ... }.
+// Protocol buffers: RowMessage { uint32 transaction_id = 1; uint64 commit_time = 2; string table = 3; Op op =
+// 4; ... }.
 class DecoderbufsReader : public MessageReader {
  public:
   arrow::Status Read(std::string_view message) override {

@@ -34,11 +34,13 @@ TEST(MessageReaderTest, PgoutputCountsChangesAndKeepsTheCommitTime) {
 
 TEST(MessageReaderTest, TextPlugins) {
   const auto decoding = Make(Reader::kTestDecoding);
-  for (const char* message : {"BEGIN 1", "table public.t: INSERT: id[bigint]:1", "COMMIT 1"}) ARROWCDC_ASSERT_OK(decoding->Read(message));
+  for (const char* message : {"BEGIN 1", "table public.t: INSERT: id[bigint]:1", "COMMIT 1"})
+    ARROWCDC_ASSERT_OK(decoding->Read(message));
   EXPECT_EQ(decoding->rows(), 1);
   EXPECT_TRUE(decoding->at_commit());
   const auto json = Make(Reader::kWal2json);
-  for (const char* message : {R"({"action":"B"})", R"({"action":"U","schema":"public"})", R"({"action":"C"})"}) {
+  for (const char* message :
+       {R"({"action":"B"})", R"({"action":"U","schema":"public"})", R"({"action":"C"})"}) {
     ARROWCDC_ASSERT_OK(json->Read(message));
   }
   EXPECT_EQ(json->rows(), 1);
@@ -49,7 +51,9 @@ TEST(MessageReaderTest, DecoderbufsFindsTheOperation) {
   const auto reader = Make(Reader::kDecoderbufs);
   const std::string head("\x08\x96\x01\x10\x05", 5);  // transaction 150, commit time 5
   ARROWCDC_ASSERT_OK(reader->Read(head + std::string("\x20\x03", 2)));
-  ARROWCDC_ASSERT_OK(reader->Read(head + std::string("\x1a\x03" "a.b\x20\x01", 7)));
+  ARROWCDC_ASSERT_OK(reader->Read(head + std::string("\x1a\x03"
+                                                     "a.b\x20\x01",
+                                                     7)));
   EXPECT_EQ(reader->rows(), 1);
   ARROWCDC_ASSERT_OK(reader->Read(head + std::string("\x20\x04", 2)));
   EXPECT_TRUE(reader->at_commit());

@@ -1,5 +1,6 @@
-// An output plugin that builds nothing: it counts rows and writes one message per commit. What a walsender costs by itself.
-// Message: rows of the session so far, then the commit's time in microseconds since 2000, both 8 bytes big-endian.
+// An output plugin that builds nothing: it counts rows and writes one message per commit. What a walsender
+// costs by itself. Message: rows of the session so far, then the commit's time in microseconds since 2000,
+// both 8 bytes big-endian.
 extern "C" {
 #include "postgres.h"
 
@@ -25,7 +26,9 @@ void Startup(LogicalDecodingContext* ctx, OutputPluginOptions* options, bool /*i
 
 void Begin(LogicalDecodingContext*, ReorderBufferTXN*) {}
 
-void Change(LogicalDecodingContext* ctx, ReorderBufferTXN*, Relation, ReorderBufferChange*) { ++*RowsOf(ctx); }
+void Change(LogicalDecodingContext* ctx, ReorderBufferTXN*, Relation, ReorderBufferChange*) {
+  ++*RowsOf(ctx);
+}
 
 void Commit(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, XLogRecPtr) {
   OutputPluginPrepareWrite(ctx, true);

@@ -24,8 +24,8 @@ arrow::Status WriteScript(const fs::path& path, const Table& table) {
   return file ? arrow::Status::OK() : arrow::Status::IOError("cannot write ", path.string());
 }
 
-arrow::Result<MeasuredDrain> MeasureOnce(const Run& run, const PacedWorkload& workload, const Contender& contender,
-                                         const fs::path& script, int64_t base) {
+arrow::Result<MeasuredDrain> MeasureOnce(const Run& run, const PacedWorkload& workload,
+                                         const Contender& contender, const fs::path& script, int64_t base) {
   const int per_writer = workload.rate * workload.seconds / kWriters;
   const DrainTask task{.contender = &contender,
                        .table = FindTable("latency"),
@@ -36,16 +36,20 @@ arrow::Result<MeasuredDrain> MeasureOnce(const Run& run, const PacedWorkload& wo
                        .keep_latencies = true};
   ARROW_RETURN_NOT_OK(run.server.MakeSlot(kSlot, contender.plugin));
   ARROW_ASSIGN_OR_RAISE(auto process, DrainProcess::Start(task, &run.server.sql()));
-  ARROW_RETURN_NOT_OK(run.server
-                          .Pgbench({"--client=" + std::to_string(kWriters), "--jobs=1", "--protocol=prepared",
-                                    "--rate=" + std::to_string(workload.rate), "--transactions=" + std::to_string(per_writer),
-                                    "--define=n=0", "--define=base=" + std::to_string(base), "--file=" + script.string()})
-                          .status());
+  ARROW_RETURN_NOT_OK(
+      run.server
+          .Pgbench({"--client=" + std::to_string(kWriters), "--jobs=1", "--protocol=prepared",
+                    "--rate=" + std::to_string(workload.rate), "--transactions=" + std::to_string(per_writer),
+                    "--define=n=0", "--define=base=" + std::to_string(base), "--file=" + script.string()})
+          .status());
   return process->Finish(std::chrono::seconds(30));
 }
 
-void Record(const Run& run, const PacedWorkload& workload, const Contender& contender, int round, const MeasuredDrain& drain) {
-  const auto add = [&](const char* metric, double value) { run.results.Add(workload.name, contender.name, metric, round, value); };
+void Record(const Run& run, const PacedWorkload& workload, const Contender& contender, int round,
+            const MeasuredDrain& drain) {
+  const auto add = [&](const char* metric, double value) {
+    run.results.Add(workload.name, contender.name, metric, round, value);
+  };
   const DrainResult& client = drain.client;
   const int64_t expected = workload.rate * workload.seconds / kWriters * kWriters;
   add("rows_expected", static_cast<double>(expected));
@@ -59,7 +63,8 @@ void Record(const Run& run, const PacedWorkload& workload, const Contender& cont
   // The first half second warms caches on both sides.
   const auto skip = std::min<size_t>(client.latencies_us.size() / 2, static_cast<size_t>(workload.rate) / 2);
   std::vector<double> seconds;
-  for (size_t i = skip; i < client.latencies_us.size(); ++i) seconds.push_back(static_cast<double>(client.latencies_us[i]) * 1e-6);
+  for (size_t i = skip; i < client.latencies_us.size(); ++i)
+    seconds.push_back(static_cast<double>(client.latencies_us[i]) * 1e-6);
   run.results.AddLatencies(workload.name, contender.name, round, std::move(seconds));
 }
 
@@ -75,8 +80,11 @@ arrow::Status RunPaced(const Run& run, const PacedWorkload& workload) {
   std::vector<const Contender*> contenders;
   for (const Contender& contender : Contenders()) {
     const std::string reason = ReasonToSkip(run.options, contender, workload.contenders);
-    if (reason.empty()) contenders.push_back(&contender);
-    else run.results.SetAbsent(workload.name, contender.name, kLatencyMetric, reason);
+    if (reason.empty()) {
+      contenders.push_back(&contender);
+    } else {
+      run.results.SetAbsent(workload.name, contender.name, kLatencyMetric, reason);
+    }
   }
   const int rounds = run.options.quick ? 1 : std::min(run.options.rounds_or_default(), 3);
   int64_t base = 0;
@@ -95,7 +103,8 @@ arrow::Status RunPaced(const Run& run, const PacedWorkload& workload) {
     }
   }
   for (const std::string& other : workload.contenders) {
-    if (other != "wal2arrow_null") run.results.AddRatio(workload.name, kLatencyMetric, "wal2arrow_null", other);
+    if (other != "wal2arrow_null")
+      run.results.AddRatio(workload.name, kLatencyMetric, "wal2arrow_null", other);
   }
   fs::remove(script);
   return sql.Exec("DROP TABLE " + table.name);

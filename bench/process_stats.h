@@ -13,7 +13,8 @@ namespace arrowcdc::bench {
 double CpuSeconds(pid_t pid);
 // Of a postmaster: itself, its living children, and those that have ended.
 double ServerCpuSeconds(pid_t postmaster);
-// Anonymous memory that is resident: what the process allocated itself, without shared buffers and without program text.
+// Anonymous memory that is resident: what the process allocated itself, without shared buffers and without
+// program text.
 int64_t AnonymousBytes(pid_t pid);
 
 double OwnCpuSeconds();

@@ -7,9 +7,9 @@
 namespace arrowcdc::bench {
 namespace {
 
-constexpr int kXLogDataHeader = 25;     // 'w', dataStart, walEnd, sendTime
-constexpr int kKeepaliveBytes = 18;     // 'k', walEnd, sendTime, reply requested
-constexpr int kMessageHeader = 5;       // CopyData's own: 'd' and the length
+constexpr int kXLogDataHeader = 25;  // 'w', dataStart, walEnd, sendTime
+constexpr int kKeepaliveBytes = 18;  // 'k', walEnd, sendTime, reply requested
+constexpr int kMessageHeader = 5;    // CopyData's own: 'd' and the length
 
 std::string Quoted(const std::string& text) {
   std::string quoted = "'";
@@ -39,7 +39,8 @@ arrow::Status ReplicationClient::Start(const std::string& slot,
                                        const std::vector<std::pair<std::string, std::string>>& options) {
   std::string command = "START_REPLICATION SLOT \"" + slot + "\" LOGICAL 0/0";
   std::string list;
-  for (const auto& [name, value] : options) list += (list.empty() ? "\"" : ", \"") + name + "\" " + Quoted(value);
+  for (const auto& [name, value] : options)
+    list += (list.empty() ? "\"" : ", \"") + name + "\" " + Quoted(value);
   if (!list.empty()) command += " (" + list + ")";
   PGresult* result = PQexec(connection_, command.c_str());
   const bool streaming = PQresultStatus(result) == PGRES_COPY_BOTH;
@@ -59,7 +60,8 @@ arrow::Result<std::string_view> ReplicationClient::Next() {
       ++messages_;
       return std::string_view(buffer_ + kXLogDataHeader, static_cast<size_t>(size - kXLogDataHeader));
     }
-    if (size < kKeepaliveBytes || buffer_[0] != 'k') return arrow::Status::IOError("a message of an unknown kind");
+    if (size < kKeepaliveBytes || buffer_[0] != 'k')
+      return arrow::Status::IOError("a message of an unknown kind");
     if (buffer_[kKeepaliveBytes - 1] != 0) ARROW_RETURN_NOT_OK(Acknowledge(acknowledged_));
   }
 }
@@ -70,7 +72,8 @@ arrow::Status ReplicationClient::Acknowledge(uint64_t lsn) {
   char message[34] = {'r'};
   const uint64_t value = htobe64(lsn);
   for (int i = 0; i < 3; ++i) std::memcpy(message + 1 + 8 * i, &value, sizeof value);
-  if (PQputCopyData(connection_, message, sizeof message) <= 0 || PQflush(connection_) != 0) return Failure("acknowledging");
+  if (PQputCopyData(connection_, message, sizeof message) <= 0 || PQflush(connection_) != 0)
+    return Failure("acknowledging");
   return arrow::Status::OK();
 }
 

@@ -1,5 +1,5 @@
-// The transport all plugins share: START_REPLICATION over libpq, one thread, blocking. Answers keepalives, acknowledges only
-// when told to.
+// The transport all plugins share: START_REPLICATION over libpq, one thread, blocking. Answers keepalives,
+// acknowledges only when told to.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ class ReplicationClient {
   ReplicationClient& operator=(const ReplicationClient&) = delete;
 
   // Streams from the slot's confirmed position.
-  arrow::Status Start(const std::string& slot, const std::vector<std::pair<std::string, std::string>>& options);
+  arrow::Status Start(const std::string& slot,
+                      const std::vector<std::pair<std::string, std::string>>& options);
   // What the plugin wrote, without the XLogData header; valid until the next call. Blocks.
   arrow::Result<std::string_view> Next();
   arrow::Status Acknowledge(uint64_t lsn);

@@ -15,19 +15,20 @@ std::string Number(double value) {
 }
 
 // Those that do not take part by design need no line.
-void PrintAbsent(const Results& results, const std::string& workload, const std::string& contender, const char* metric) {
+void PrintAbsent(const Results& results, const std::string& workload, const std::string& contender,
+                 const char* metric) {
   const std::string reason = results.Reason(workload, contender, metric);
   if (reason != kNotAContender) std::printf("%-30s %10s  %s\n", contender.c_str(), "-", reason.c_str());
 }
 
-std::string Median(const Results& results, const std::string& workload, const std::string& contender, const char* metric,
-                   double unit) {
+std::string Median(const Results& results, const std::string& workload, const std::string& contender,
+                   const char* metric, double unit) {
   const auto found = results.Get(workload, contender, metric);
   return found ? Number(found->median / unit) : "-";
 }
 
-std::string RatioText(const Results& results, const std::string& workload, const char* metric, const std::string& contender,
-                      const std::string& other) {
+std::string RatioText(const Results& results, const std::string& workload, const char* metric,
+                      const std::string& contender, const std::string& other) {
   const auto found = results.Ratio(workload, metric, contender, other);
   return found ? Number(found->median) : "-";
 }
@@ -35,10 +36,10 @@ std::string RatioText(const Results& results, const std::string& workload, const
 }  // namespace
 
 void PrintBacklog(const Results& results, const std::string& workload) {
-  std::printf("\n%s\n%-30s %10s %21s %3s %10s %10s %8s %9s %9s %9s\n", workload.c_str(), "", "rows/s", "min .. max", "n",
-              "server CPU", "client CPU", "bytes", "server", "client", "rows/s to");
-  std::printf("%-30s %10s %21s %3s %10s %10s %8s %9s %9s %9s\n", "", "median", "", "", "s/M rows", "s/M rows", "per row",
-              "anon MB", "peak MB", "pgoutput");
+  std::printf("\n%s\n%-30s %10s %21s %3s %10s %10s %8s %9s %9s %9s\n", workload.c_str(), "", "rows/s",
+              "min .. max", "n", "server CPU", "client CPU", "bytes", "server", "client", "rows/s to");
+  std::printf("%-30s %10s %21s %3s %10s %10s %8s %9s %9s %9s\n", "", "median", "", "", "s/M rows", "s/M rows",
+              "per row", "anon MB", "peak MB", "pgoutput");
   for (const Contender& contender : Contenders()) {
     const std::string& name = contender.name;
     const auto rate = results.Get(workload, name, "rows_per_s");
@@ -49,7 +50,8 @@ void PrintBacklog(const Results& results, const std::string& workload) {
     char range[48];
     std::snprintf(range, sizeof range, "%.0f .. %.0f", rate->min, rate->max);
     std::printf("%-30s %10.0f %21s %3lld %10s %10s %8s %9s %9s %9s\n", name.c_str(), rate->median, range,
-                static_cast<long long>(rate->n), Median(results, workload, name, "server_cpu_s_per_m_rows", 1).c_str(),
+                static_cast<long long>(rate->n),
+                Median(results, workload, name, "server_cpu_s_per_m_rows", 1).c_str(),
                 Median(results, workload, name, "client_cpu_s_per_m_rows", 1).c_str(),
                 Median(results, workload, name, "wire_bytes_per_row", 1).c_str(),
                 Median(results, workload, name, "walsender_rss_bytes", 1 << 20).c_str(),
@@ -60,22 +62,24 @@ void PrintBacklog(const Results& results, const std::string& workload) {
 }
 
 void PrintPaced(const Results& results, const std::string& workload) {
-  std::printf("\n%s\n%-30s %10s %10s %10s %10s %12s\n", workload.c_str(), "", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "transactions");
+  std::printf("\n%s\n%-30s %10s %10s %10s %10s %12s\n", workload.c_str(), "", "p50 ms", "p99 ms", "p99.9 ms",
+              "max ms", "transactions");
   for (const Contender& contender : Contenders()) {
     const auto latencies = results.Latencies(workload, contender.name);
     if (latencies.empty()) {
       PrintAbsent(results, workload, contender.name, kLatencyMetric);
       continue;
     }
-    std::printf("%-30s %10.3f %10.3f %10.3f %10.3f %12zu\n", contender.name.c_str(), Percentile(latencies, 0.5) * 1e3,
-                Percentile(latencies, 0.99) * 1e3, Percentile(latencies, 0.999) * 1e3, latencies.back() * 1e3, latencies.size());
+    std::printf("%-30s %10.3f %10.3f %10.3f %10.3f %12zu\n", contender.name.c_str(),
+                Percentile(latencies, 0.5) * 1e3, Percentile(latencies, 0.99) * 1e3,
+                Percentile(latencies, 0.999) * 1e3, latencies.back() * 1e3, latencies.size());
   }
   std::fflush(stdout);
 }
 
 void PrintTpcb(const Results& results, const std::string& workload) {
-  std::printf("\n%s: server CPU seconds per million changes\n%-30s %10s %10s %10s %10s\n", workload.c_str(), "", "added", "min", "max",
-              "walsender");
+  std::printf("\n%s: server CPU seconds per million changes\n%-30s %10s %10s %10s %10s\n", workload.c_str(),
+              "", "added", "min", "max", "walsender");
   std::vector<std::string> names = {"no_consumer"};
   for (const Contender& contender : Contenders()) names.push_back(contender.name);
   for (const std::string& name : names) {
@@ -85,7 +89,8 @@ void PrintTpcb(const Results& results, const std::string& workload) {
       continue;
     }
     std::printf("%-30s %10.2f %10.2f %10.2f %10s%s\n", name.c_str(), added->median, added->min, added->max,
-                Median(results, workload, name, "walsender_cpu_s_per_m_rows", 1).c_str(), name == "no_consumer" ? "  in all" : "");
+                Median(results, workload, name, "walsender_cpu_s_per_m_rows", 1).c_str(),
+                name == "no_consumer" ? "  in all" : "");
   }
   std::fflush(stdout);
 }

@@ -32,10 +32,12 @@ double Percentile(const std::vector<double>& sorted, double share) {
   return sorted[static_cast<size_t>(std::max(rank, 1.0)) - 1];
 }
 
-void Results::SetMeta(const std::string& name, nlohmann::json value) { meta_.emplace_back(name, std::move(value)); }
+void Results::SetMeta(const std::string& name, nlohmann::json value) {
+  meta_.emplace_back(name, std::move(value));
+}
 
-void Results::Add(const std::string& workload, const std::string& contender, const std::string& metric, int round,
-                  double value) {
+void Results::Add(const std::string& workload, const std::string& contender, const std::string& metric,
+                  int round, double value) {
   const Key key(workload, contender, metric);
   if (std::find(order_.begin(), order_.end(), key) == order_.end()) order_.push_back(key);
   values_[key][round] = value;
@@ -61,7 +63,8 @@ const std::map<int, double>* Results::Find(const Key& key) const {
   return found == values_.end() || absent_.contains(key) ? nullptr : &found->second;
 }
 
-void Results::TakeBetter(const std::string& workload, const std::string& contender, const std::string& other) {
+void Results::TakeBetter(const std::string& workload, const std::string& contender,
+                         const std::string& other) {
   for (const auto& [metric, higher] : {std::pair("rows_per_s", true), std::pair("txns_per_s", true),
                                        std::pair("server_cpu_s_per_m_rows", false)}) {
     const auto* rivals = Find({workload, other, metric});
@@ -69,7 +72,8 @@ void Results::TakeBetter(const std::string& workload, const std::string& contend
     if (rivals == nullptr || found == values_.end()) continue;
     for (const auto& [round, rival] : *rivals) {
       const auto own = found->second.find(round);
-      if (own != found->second.end()) own->second = higher ? std::max(own->second, rival) : std::min(own->second, rival);
+      if (own != found->second.end())
+        own->second = higher ? std::max(own->second, rival) : std::min(own->second, rival);
     }
   }
 }
@@ -88,7 +92,8 @@ std::optional<Statistics> Results::Get(const std::string& workload, const std::s
   return StatisticsOf(std::move(values));
 }
 
-std::string Results::Reason(const std::string& workload, const std::string& contender, const std::string& metric) const {
+std::string Results::Reason(const std::string& workload, const std::string& contender,
+                            const std::string& metric) const {
   const auto found = absent_.find({workload, contender, metric});
   return found == absent_.end() ? "not measured" : found->second;
 }
@@ -116,7 +121,8 @@ std::vector<double> Results::Latencies(const std::string& workload, const std::s
   return all;
 }
 
-void Results::PutLatencies(const std::string& workload, const std::string& contender, ordered_json* json) const {
+void Results::PutLatencies(const std::string& workload, const std::string& contender,
+                           ordered_json* json) const {
   const std::string prefix = workload + "." + contender + "." + kLatencyMetric;
   const std::vector<double> all = Latencies(workload, contender);
   for (const auto& [name, share] : kPercentiles) {
@@ -154,7 +160,8 @@ void Results::PutRatios(ordered_json* json) const {
       for (const auto& [name, share] : kPercentiles) {
         const auto quotients = LatencyRatios(key, share);
         any |= !quotients.empty();
-        (*json)[prefix + "." + name] = quotients.empty() ? nlohmann::json() : nlohmann::json(StatisticsOf(quotients).median);
+        (*json)[prefix + "." + name] =
+            quotients.empty() ? nlohmann::json() : nlohmann::json(StatisticsOf(quotients).median);
       }
     } else if (const auto statistics = Ratio(workload, metric, contender, other)) {
       any = true;

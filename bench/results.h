@@ -1,4 +1,5 @@
-// What was measured: values per workload, contender, metric and round; their statistics, the flat JSON and the tables.
+// What was measured: values per workload, contender, metric and round; their statistics, the flat JSON and
+// the tables.
 #pragma once
 
 #include <cstdint>
@@ -28,24 +29,30 @@ class Results {
   // Keys are lower-case letters, digits and underscores.
   void SetMeta(const std::string& name, nlohmann::json value);
 
-  void Add(const std::string& workload, const std::string& contender, const std::string& metric, int round, double value);
+  void Add(const std::string& workload, const std::string& contender, const std::string& metric, int round,
+           double value);
   // Seconds, one a transaction.
-  void AddLatencies(const std::string& workload, const std::string& contender, int round, std::vector<double> seconds);
+  void AddLatencies(const std::string& workload, const std::string& contender, int round,
+                    std::vector<double> seconds);
   // The metric is null and `reason` stands beside it; values added before or after do not count.
   void SetAbsent(const std::string& workload, const std::string& contender, const std::string& metric,
                  const std::string& reason);
 
-  // In each round the better of two runs of one plugin counts: `contender` gets the higher rate and the lower server CPU time.
+  // In each round the better of two runs of one plugin counts: `contender` gets the higher rate and the lower
+  // server CPU time.
   void TakeBetter(const std::string& workload, const std::string& contender, const std::string& other);
   // From now on the JSON has contender's metric divided by other's, round by round.
-  void AddRatio(const std::string& workload, const std::string& metric, const std::string& contender, const std::string& other);
+  void AddRatio(const std::string& workload, const std::string& metric, const std::string& contender,
+                const std::string& other);
 
   // nullopt: absent, or never measured.
-  std::optional<Statistics> Get(const std::string& workload, const std::string& contender, const std::string& metric) const;
-  std::string Reason(const std::string& workload, const std::string& contender, const std::string& metric) const;
+  std::optional<Statistics> Get(const std::string& workload, const std::string& contender,
+                                const std::string& metric) const;
+  std::string Reason(const std::string& workload, const std::string& contender,
+                     const std::string& metric) const;
   // Median over the rounds of the ratio in each.
-  std::optional<Statistics> Ratio(const std::string& workload, const std::string& metric, const std::string& contender,
-                                  const std::string& other) const;
+  std::optional<Statistics> Ratio(const std::string& workload, const std::string& metric,
+                                  const std::string& contender, const std::string& other) const;
   // All rounds together, sorted; empty: absent.
   std::vector<double> Latencies(const std::string& workload, const std::string& contender) const;
 
@@ -56,7 +63,8 @@ class Results {
   using RatioKey = std::tuple<std::string, std::string, std::string, std::string>;
 
   const std::map<int, double>* Find(const Key& key) const;
-  void PutLatencies(const std::string& workload, const std::string& contender, nlohmann::ordered_json* json) const;
+  void PutLatencies(const std::string& workload, const std::string& contender,
+                    nlohmann::ordered_json* json) const;
   void PutRatios(nlohmann::ordered_json* json) const;
   std::vector<double> LatencyRatios(const RatioKey& key, double share) const;
 
@@ -64,7 +72,8 @@ class Results {
   std::vector<Key> order_;
   std::map<Key, std::map<int, double>> values_;  // by round
   std::map<Key, std::string> absent_;
-  std::map<std::pair<std::string, std::string>, std::map<int, std::vector<double>>> latencies_;  // by round, sorted
+  std::map<std::pair<std::string, std::string>, std::map<int, std::vector<double>>>
+      latencies_;  // by round, sorted
   std::vector<RatioKey> ratios_;
 };
 

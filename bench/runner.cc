@@ -12,10 +12,15 @@ bool Has(const std::vector<std::string>& names, const std::string& name) {
 
 }  // namespace
 
-bool RunOptions::WantsWorkload(const std::string& name) const { return workloads.empty() || Has(workloads, name); }
-bool RunOptions::WantsContender(const std::string& name) const { return contenders.empty() || Has(contenders, name); }
+bool RunOptions::WantsWorkload(const std::string& name) const {
+  return workloads.empty() || Has(workloads, name);
+}
+bool RunOptions::WantsContender(const std::string& name) const {
+  return contenders.empty() || Has(contenders, name);
+}
 
-std::string ReasonToSkip(const RunOptions& options, const Contender& contender, const std::vector<std::string>& participants) {
+std::string ReasonToSkip(const RunOptions& options, const Contender& contender,
+                         const std::vector<std::string>& participants) {
   if (!Has(participants, contender.name)) return kNotAContender;
   if (contender.downloaded && !options.peers) return "only measured with PEERS=all";
   if (contender.reader == Reader::kAbsent) return contender.absent;
@@ -25,7 +30,8 @@ std::string ReasonToSkip(const RunOptions& options, const Contender& contender, 
 
 std::vector<const Contender*> OrderOfRound(const std::vector<const Contender*>& contenders, int round) {
   std::vector<const Contender*> order = contenders;
-  if (!order.empty()) std::rotate(order.begin(), order.begin() + round % static_cast<int>(order.size()), order.end());
+  if (!order.empty())
+    std::rotate(order.begin(), order.begin() + round % static_cast<int>(order.size()), order.end());
   return order;
 }
 

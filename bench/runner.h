@@ -42,7 +42,8 @@ arrow::Status RunTpcb(const Run& run, const TpcbWorkload& workload);
 
 inline constexpr char kNotAContender[] = "not a contender of this workload";
 // Why the contender does not take part in a workload with these participants; empty: it does.
-std::string ReasonToSkip(const RunOptions& options, const Contender& contender, const std::vector<std::string>& participants);
+std::string ReasonToSkip(const RunOptions& options, const Contender& contender,
+                         const std::vector<std::string>& participants);
 // Round by round another contender begins.
 std::vector<const Contender*> OrderOfRound(const std::vector<const Contender*>& contenders, int round);
 // Progress, for people.

@@ -28,10 +28,12 @@ arrow::Result<std::unique_ptr<Server>> Server::Start(bool fsync) {
   ARROW_ASSIGN_OR_RAISE(self->server_, test::PrivateServer::Create(std::move(options)));
   ARROW_ASSIGN_OR_RAISE(self->sql_, self->server_->Connect());
   // Older minor releases do not have the setting and allow every plugin.
-  ARROW_ASSIGN_OR_RAISE(const auto listed, self->sql_->Query("SELECT FROM pg_settings WHERE name = 'output_plugin_libraries'"));
+  ARROW_ASSIGN_OR_RAISE(const auto listed,
+                        self->sql_->Query("SELECT FROM pg_settings WHERE name = 'output_plugin_libraries'"));
   if (!listed.empty()) {
-    ARROW_RETURN_NOT_OK(self->server_->Set("output_plugin_libraries",
-                                           "pgoutput, test_decoding, wal2arrow, wal2json, decoderbufs, arrowcdc_noop"));
+    ARROW_RETURN_NOT_OK(
+        self->server_->Set("output_plugin_libraries",
+                           "pgoutput, test_decoding, wal2arrow, wal2json, decoderbufs, arrowcdc_noop"));
     ARROW_RETURN_NOT_OK(self->server_->Restart());
     ARROW_ASSIGN_OR_RAISE(self->sql_, self->server_->Connect());
   }
@@ -40,19 +42,22 @@ arrow::Result<std::unique_ptr<Server>> Server::Start(bool fsync) {
 
 std::string Server::conninfo(bool tcp) const {
   const std::string socket = server_->conninfo();
-  return tcp ? "host=127.0.0.1 port=" + std::to_string(server_->port()) + " user=postgres dbname=postgres" : socket;
+  return tcp ? "host=127.0.0.1 port=" + std::to_string(server_->port()) + " user=postgres dbname=postgres"
+             : socket;
 }
 
-arrow::Status Server::MakeSlot(const std::string& slot, const std::string& plugin, const std::string& origin) {
+arrow::Status Server::MakeSlot(const std::string& slot, const std::string& plugin,
+                               const std::string& origin) {
   const std::string make =
-      origin.empty() ? "pg_create_logical_replication_slot('" + slot + "', '" + plugin + "')"
-                     : "pg_copy_logical_replication_slot('" + origin + "', '" + slot + "', false, '" + plugin + "')";
+      origin.empty()
+          ? "pg_create_logical_replication_slot('" + slot + "', '" + plugin + "')"
+          : "pg_copy_logical_replication_slot('" + origin + "', '" + slot + "', false, '" + plugin + "')";
   return sql_->Query("SELECT " + make).status();
 }
 
 arrow::Status Server::DropSlot(const std::string& slot) {
-  ARROW_RETURN_NOT_OK(
-      test::WaitFor([&] { return SlotProcess(sql_.get(), slot) == 0; }, seconds(60), "slot " + slot + " to be free"));
+  ARROW_RETURN_NOT_OK(test::WaitFor([&] { return SlotProcess(sql_.get(), slot) == 0; }, seconds(60),
+                                    "slot " + slot + " to be free"));
   return sql_->Query("SELECT pg_drop_replication_slot('" + slot + "')").status();
 }
 
@@ -78,7 +83,8 @@ arrow::Result<std::string> Server::Pgbench(std::vector<std::string> arguments) {
 }
 
 pid_t SlotProcess(test::SqlConnection* sql, const std::string& slot) {
-  const auto found = sql->Scalar("SELECT coalesce(active_pid, 0) FROM pg_replication_slots WHERE slot_name = '" + slot + "'");
+  const auto found = sql->Scalar(
+      "SELECT coalesce(active_pid, 0) FROM pg_replication_slots WHERE slot_name = '" + slot + "'");
   return found.ok() ? std::atoi(found->c_str()) : 0;
 }
 

@@ -1,4 +1,5 @@
-// The benchmark's own PostgreSQL: the private server of the tests with the settings of a server that only decodes.
+// The benchmark's own PostgreSQL: the private server of the tests with the settings of a server that only
+// decodes.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ class Server {
   arrow::Status MakeSlot(const std::string& slot, const std::string& plugin, const std::string& origin = "");
   // Waits for its reader to be gone.
   arrow::Status DropSlot(const std::string& slot);
-  // Writes out what is dirty, so that nothing does it during a measurement. Returns the end of the WAL before.
+  // Writes out what is dirty, so that nothing does it during a measurement. Returns the end of the WAL
+  // before.
   arrow::Result<uint64_t> Settle();
   arrow::Result<int64_t> Number(const std::string& query);
   // Runs pgbench and returns what it prints.

@@ -11,7 +11,9 @@ namespace arrowcdc::bench {
 
 // Since 1970, of the clock that PostgreSQL stamps commits with.
 inline int64_t NowMicroseconds() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 class Stopwatch {

@@ -64,17 +64,22 @@ std::vector<Column> WideColumns() {
   for (int n = 0; n < 28; ++n) {
     const std::string number = std::to_string(n);
     const std::string tail = std::to_string(n % 7 * 8);
-    columns.push_back({"text_" + number, ColumnType::kText, "'value ' || (i * " + std::to_string(n + 1) + ") % 100003 || repeat('x', " + tail + ")"});
+    columns.push_back(
+        {"text_" + number, ColumnType::kText,
+         "'value ' || (i * " + std::to_string(n + 1) + ") % 100003 || repeat('x', " + tail + ")"});
   }
   for (int n = 0; n < 3; ++n) {
     const std::string number = std::to_string(n);
     columns.push_back({"count_" + number, ColumnType::kInt32, "(i + " + number + ") % 1000"});
-    columns.push_back({"amount_" + number, ColumnType::kDecimal, "((i + " + number + ") % 1000000)::numeric / 100"});
+    columns.push_back(
+        {"amount_" + number, ColumnType::kDecimal, "((i + " + number + ") % 1000000)::numeric / 100"});
   }
   columns.push_back({"ratio", ColumnType::kDouble, "i / 7.0::float8"});
   columns.push_back({"is_open", ColumnType::kBool, "i % 2 = 0"});
-  columns.push_back({"created_at", ColumnType::kTimestamp, "'2026-01-01'::timestamptz + i * interval '1 second'"});
-  columns.push_back({"updated_at", ColumnType::kTimestamp, "'2026-02-01'::timestamptz + i * interval '1 second'"});
+  columns.push_back(
+      {"created_at", ColumnType::kTimestamp, "'2026-01-01'::timestamptz + i * interval '1 second'"});
+  columns.push_back(
+      {"updated_at", ColumnType::kTimestamp, "'2026-02-01'::timestamptz + i * interval '1 second'"});
   columns.push_back({"attributes", ColumnType::kJson, "jsonb_build_object('a', i, 'b', 'text ' || i % 100)"});
   return columns;
 }
@@ -104,7 +109,8 @@ std::string Table::CreateSql() const {
 std::string Table::InsertSql(const std::string& from, const std::string& to) const {
   std::string values;
   for (const Column& column : columns) values += (values.empty() ? "" : ", ") + column.expression;
-  return "INSERT INTO " + name + " SELECT " + values + " FROM generate_series((" + from + ")::bigint, (" + to + ")::bigint) i";
+  return "INSERT INTO " + name + " SELECT " + values + " FROM generate_series((" + from + ")::bigint, (" +
+         to + ")::bigint) i";
 }
 
 std::shared_ptr<arrow::Schema> Table::ArrowSchema() const {

@@ -1,4 +1,5 @@
-// The tables of the workloads: their columns, how rows are made, and the Arrow types a typed reader gives them.
+// The tables of the workloads: their columns, how rows are made, and the Arrow types a typed reader gives
+// them.
 #pragma once
 
 #include <memory>

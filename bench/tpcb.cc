@@ -14,7 +14,7 @@ constexpr int kChangesPerTransaction = 4;  // three updates and an insert
 constexpr double kShareOfMaximum = 0.6;
 constexpr char kSlot[] = "bench_tpcb";
 constexpr char kNobody[] = "no_consumer";
-constexpr char kMetric[] = "server_cpu_s_per_m_rows";           // added to what the server takes without a reader
+constexpr char kMetric[] = "server_cpu_s_per_m_rows";  // added to what the server takes without a reader
 constexpr char kWalsenderMetric[] = "walsender_cpu_s_per_m_rows";  // the reader's own server process
 
 struct Load {
@@ -79,7 +79,9 @@ arrow::Status MeasureRound(const Run& run, const TpcbWorkload& workload, const L
   const double m_rows = load.changes() * 1e-6;
   run.results.Add(workload.name, kNobody, "server_cpu_s_per_m_rows", round, alone.server_s / m_rows);
   for (const Contender* contender : OrderOfRound(contenders, round)) {
-    const auto add = [&](const char* metric, double value) { run.results.Add(workload.name, contender->name, metric, round, value); };
+    const auto add = [&](const char* metric, double value) {
+      run.results.Add(workload.name, contender->name, metric, round, value);
+    };
     const auto cost = MeasureOnce(run, load, contender);
     if (!cost.ok()) {
       for (const char* metric : {kMetric, kWalsenderMetric}) {
@@ -103,10 +105,14 @@ arrow::Status RunTpcb(const Run& run, const TpcbWorkload& workload) {
   std::vector<const Contender*> contenders;
   for (const Contender& contender : Contenders()) {
     const std::string reason = ReasonToSkip(run.options, contender, workload.contenders);
-    if (reason.empty()) contenders.push_back(&contender);
-    else run.results.SetAbsent(workload.name, contender.name, kMetric, reason);
+    if (reason.empty()) {
+      contenders.push_back(&contender);
+    } else {
+      run.results.SetAbsent(workload.name, contender.name, kMetric, reason);
+    }
   }
-  ARROW_RETURN_NOT_OK(run.server.Pgbench({"--initialize", "--quiet", "--scale=" + std::to_string(workload.scale)}).status());
+  ARROW_RETURN_NOT_OK(
+      run.server.Pgbench({"--initialize", "--quiet", "--scale=" + std::to_string(workload.scale)}).status());
   ARROW_RETURN_NOT_OK(run.server.Settle().status());
   ARROW_ASSIGN_OR_RAISE(const double maximum, MeasureMaximum(run, workload.seconds));
   Load load;
@@ -121,7 +127,8 @@ arrow::Status RunTpcb(const Run& run, const TpcbWorkload& workload) {
   }
   for (const std::string& other : workload.contenders) {
     if (other == "wal2arrow_null") continue;
-    for (const char* metric : {kMetric, kWalsenderMetric}) run.results.AddRatio(workload.name, metric, "wal2arrow_null", other);
+    for (const char* metric : {kMetric, kWalsenderMetric})
+      run.results.AddRatio(workload.name, metric, "wal2arrow_null", other);
   }
   return arrow::Status::OK();
 }

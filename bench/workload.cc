@@ -11,9 +11,9 @@ std::string MixedLoop(const Table& table, int64_t rows_per_transaction) {
   const std::string updated = std::to_string(rows_per_transaction * 3 / 10);
   const std::string kept = std::to_string(rows_per_transaction * 5 / 10);
   return table.InsertSql("k * " + inserted + " + 1", "(k + 1) * " + inserted) + "; UPDATE " + table.name +
-         " SET amount = amount + 1, note = note || ', changed' WHERE id BETWEEN k * " + inserted + " + 1 AND k * " + inserted +
-         " + " + updated + "; DELETE FROM " + table.name + " WHERE id BETWEEN k * " + inserted + " + 1 + " + kept +
-         " AND (k + 1) * " + inserted + "; ";
+         " SET amount = amount + 1, note = note || ', changed' WHERE id BETWEEN k * " + inserted +
+         " + 1 AND k * " + inserted + " + " + updated + "; DELETE FROM " + table.name +
+         " WHERE id BETWEEN k * " + inserted + " + 1 + " + kept + " AND (k + 1) * " + inserted + "; ";
 }
 
 std::vector<std::string> AllBut(const std::vector<std::string>& left_out) {
@@ -26,7 +26,8 @@ std::vector<std::string> AllBut(const std::vector<std::string>& left_out) {
   return names;
 }
 
-const std::vector<std::string> kOurs = {"wal2arrow_null", "wal2arrow_null_drain_off", "wal2arrow_null_batch_off"};
+const std::vector<std::string> kOurs = {"wal2arrow_null", "wal2arrow_null_drain_off",
+                                        "wal2arrow_null_batch_off"};
 
 std::vector<std::string> OursAnd(std::vector<std::string> others) {
   others.insert(others.begin(), kOurs.begin(), kOurs.end());
@@ -37,9 +38,11 @@ std::vector<std::string> OursAnd(std::vector<std::string> others) {
 
 std::string BacklogWorkload::LoadSql() const {
   const std::string size = std::to_string(rows_per_transaction);
-  const std::string body = table->full_identity ? MixedLoop(*table, rows_per_transaction)
-                                                : table->InsertSql("k * " + size + " + 1", "(k + 1) * " + size) + "; ";
-  return "DO $$ BEGIN FOR k IN 0 .. " + std::to_string(transactions() - 1) + " LOOP " + body + "COMMIT; END LOOP; END $$";
+  const std::string body = table->full_identity
+                               ? MixedLoop(*table, rows_per_transaction)
+                               : table->InsertSql("k * " + size + " + 1", "(k + 1) * " + size) + "; ";
+  return "DO $$ BEGIN FOR k IN 0 .. " + std::to_string(transactions() - 1) + " LOOP " + body +
+         "COMMIT; END LOOP; END $$";
 }
 
 std::vector<BacklogWorkload> BacklogWorkloads(bool quick) {
@@ -56,7 +59,8 @@ std::vector<BacklogWorkload> BacklogWorkloads(bool quick) {
       {"wide", FindTable("wide"), false, quick ? 40'000 : 200'000, 5'000, 0, all_but_debezium},
       {"mixed_full", FindTable("mixed_full"), false, quick ? 60'000 : 300'000, 1'000, 0, changes},
       {"one_row", FindTable("one_row"), false, quick ? 40'000 : 200'000, 1, 0, transactions},
-      {"big_txn", FindTable("big_txn"), false, quick ? 500'000 : 10'000'000, quick ? 500'000 : 10'000'000, quick ? 1 : 3, few},
+      {"big_txn", FindTable("big_txn"), false, quick ? 500'000 : 10'000'000, quick ? 500'000 : 10'000'000,
+       quick ? 1 : 3, few},
   };
 }
 

@@ -14,9 +14,9 @@ struct BacklogWorkload {
   std::string name;
   const Table* table;
   bool tcp;
-  int64_t rows;              // changes
+  int64_t rows;  // changes
   int64_t rows_per_transaction;
-  int rounds_max;            // 0: as many as asked for
+  int rounds_max;  // 0: as many as asked for
   std::vector<std::string> contenders;
 
   int64_t transactions() const { return rows / rows_per_transaction; }
@@ -27,7 +27,7 @@ struct BacklogWorkload {
 // Transactions at a steady rate while they are read: the time from commit to reader counts.
 struct PacedWorkload {
   std::string name;
-  int rate;     // transactions a second
+  int rate;  // transactions a second
   int seconds;
   std::vector<std::string> contenders;
 };
