@@ -56,8 +56,9 @@ arrow::Result<DrainResult> DrainRecvlogical(const DrainTask& task, const Started
   std::vector<std::string> arguments = {
       program.string(),   "--dbname=" + task.conninfo,          "--slot=" + task.slot, "--start", "--no-loop",
       "--file=/dev/null", "--endpos=" + FormatLsn(task.end_lsn)};
-  for (const auto& [name, value] : task.contender->options)
+  for (const auto& [name, value] : task.contender->options) {
     arguments.push_back("--option=" + name + "=" + value);
+  }
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);

@@ -43,8 +43,9 @@ void KeepLatencies(const ChangeBatch& batch, DrainResult* result) {
   const auto& times =
       static_cast<const arrow::TimestampArray&>(MetadataArray(batch, MetadataColumn::kCommitTs));
   for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
-    if (row == 0 || lsns.Value(row) != lsns.Value(row - 1))
+    if (row == 0 || lsns.Value(row) != lsns.Value(row - 1)) {
       result->latencies_us.push_back(now - times.Value(row));
+    }
   }
 }
 

@@ -189,8 +189,9 @@ arrow::Status JsonColumns::Flush() { return impl_->Flush(); }
 arrow::Result<char> JsonColumns::Append(std::string_view message) {
   // simdjson reads beyond the end, so the bytes need room behind them.
   auto& padded = impl_->padded;
-  if (padded.size() < message.size() + simdjson::SIMDJSON_PADDING)
+  if (padded.size() < message.size() + simdjson::SIMDJSON_PADDING) {
     padded.resize(2 * message.size() + simdjson::SIMDJSON_PADDING);
+  }
   std::memcpy(padded.data(), message.data(), message.size());
 
   simdjson::ondemand::document document;

@@ -67,8 +67,9 @@ arrow::Status RunBacklogs(const Run& run) {
 }
 
 arrow::Status RunAll(const RunOptions& options, Results* results) {
-  if (LoadAverage() > 0.5)
+  if (LoadAverage() > 0.5) {
     Say("the machine is busy (load " + std::to_string(LoadAverage()) + "): the figures will show it");
+  }
   ARROW_ASSIGN_OR_RAISE(const auto server, Server::Start(options.fsync));
   ARROW_RETURN_NOT_OK(
       server->sql().Exec(std::string("CREATE PUBLICATION ") + kPublication + " FOR ALL TABLES"));

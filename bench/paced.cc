@@ -63,8 +63,9 @@ void Record(const Run& run, const PacedWorkload& workload, const Contender& cont
   // The first half second warms caches on both sides.
   const auto skip = std::min<size_t>(client.latencies_us.size() / 2, static_cast<size_t>(workload.rate) / 2);
   std::vector<double> seconds;
-  for (size_t i = skip; i < client.latencies_us.size(); ++i)
+  for (size_t i = skip; i < client.latencies_us.size(); ++i) {
     seconds.push_back(static_cast<double>(client.latencies_us[i]) * 1e-6);
+  }
   run.results.AddLatencies(workload.name, contender.name, round, std::move(seconds));
 }
 
@@ -103,8 +104,8 @@ arrow::Status RunPaced(const Run& run, const PacedWorkload& workload) {
     }
   }
   for (const std::string& other : workload.contenders) {
-    if (other != "wal2arrow_null")
-      run.results.AddRatio(workload.name, kLatencyMetric, "wal2arrow_null", other);
+    if (other == "wal2arrow_null") continue;
+    run.results.AddRatio(workload.name, kLatencyMetric, "wal2arrow_null", other);
   }
   fs::remove(script);
   return sql.Exec("DROP TABLE " + table.name);
