@@ -136,7 +136,7 @@ TEST_F(ConnectionServer, PasswordsAreAskedForAndNeverRepeated) {
   EXPECT_EQ(KindOf(wrong), ErrorKind::kAuthentication);
   EXPECT_STREQ(Sqlstate(wrong), "28P01");
   EXPECT_EQ(wrong.ToString().find("hunter2"), std::string::npos);
-  EXPECT_EQ(KindOf(OpenStatus(tcp + " user=limited passfile=/dev/null")), ErrorKind::kAuthentication);
+  EXPECT_EQ(KindOf(OpenStatus(tcp + " user=limited passfile=/nonexistent")), ErrorKind::kAuthentication);
   ARROWCDC_EXPECT_OK(OpenStatus(tcp + " user=limited password=right"));
   const arrow::Status hba = OpenStatus(tcp + " user=unlisted");
   EXPECT_EQ(KindOf(hba), ErrorKind::kAuthentication);

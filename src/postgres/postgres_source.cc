@@ -73,7 +73,7 @@ class PostgresSource : public Source {
       ARROW_ASSIGN_OR_RAISE(auto message, stream_->Next(std::max(left, milliseconds(0))));
       if (!message.has_value()) return std::nullopt;
       if (message->data == nullptr) return Event(KeepaliveEvent{message->wal_end, message->reply_requested});
-      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(std::move(message->data), kXLogDataHeaderBytes));
+      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(message->data, kXLogDataHeaderBytes));
       if (event.has_value()) return event;
     }
   }

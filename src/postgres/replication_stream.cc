@@ -169,11 +169,9 @@ arrow::Status ReplicationStream::Receive() {
       if (reply_due_) ARROW_RETURN_NOT_OK(SendStatus(false));
     } else if (bytes == -1) {
       return EndOfCopy();
-    } else if (bytes < 0) {
-      return ConnectionError();
-    } else if (reads_left-- == 0) {
+    } else if (bytes == 0 && reads_left-- == 0) {
       return arrow::Status::OK();
-    } else if (PQconsumeInput(raw) == 0) {
+    } else if (bytes < 0 || PQconsumeInput(raw) == 0) {
       return ConnectionError();
     }
   }

@@ -100,7 +100,8 @@ TEST_F(ReplicationStreamServer, RowsComeInOrder) {
     EXPECT_EQ(text.rfind(expected, 0), 0u) << text;
   }
   EXPECT_GT(stream_->stats().received_bytes, 0u);
-  EXPECT_EQ(stream_->stats().buffered_bytes, 0);
+  // A keepalive may have come behind them; further ones merge with it.
+  EXPECT_LE(stream_->stats().buffered_bytes, static_cast<int64_t>(sizeof(StreamMessage)));
 }
 
 TEST_F(ReplicationStreamServer, OnlyAcknowledgementsMoveTheSlot) {

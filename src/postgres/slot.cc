@@ -48,7 +48,7 @@ std::string OpenTransactions(Connection& connection) {
 arrow::Status QueryWithin(Connection& connection, const std::string& sql, const ErrorContext& context,
                           std::chrono::milliseconds timeout) {
   ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = " + std::to_string(timeout.count())));
-  const arrow::Status status = connection.Query(sql, context).status();
+  arrow::Status status = connection.Query(sql, context).status();
   if (PQstatus(connection.raw()) == CONNECTION_OK)
     ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
   return status;
@@ -137,7 +137,7 @@ arrow::Status CheckSlotFree(const SlotInfo& slot) {
 
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
                          std::chrono::milliseconds timeout) {
-  const arrow::Status created = QueryWithin(connection, sql, context, timeout);
+  arrow::Status created = QueryWithin(connection, sql, context, timeout);
   if (!TimedOut(created)) return created;
   const std::string open = OpenTransactions(connection);
   return MakeError(ErrorKind::kConnection,

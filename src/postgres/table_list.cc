@@ -18,7 +18,7 @@ const TableInfo* MatchedAncestor(const TableCatalog& catalog, const TableInfo& t
 
 std::string Reason(const Inspection& inspected, const TablePatterns& patterns, const TableInfo& table,
                    const TableStatus& status) {
-  const std::string decided = patterns.Explain(table.name).reason;
+  std::string decided = patterns.Explain(table.name).reason;
   const std::string obstacle = CaptureObstacle(table);
   if (!obstacle.empty())
     return decided + (status.matches ? "; but no changes can be captured of " : "; ") + obstacle;
