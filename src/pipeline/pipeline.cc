@@ -75,10 +75,14 @@ class Pipeline {
       ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
       sink_opened_ = true;
       ARROW_ASSIGN_OR_RAISE(start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
+      // Before Start, which may fail and be tried again as a reconnect.
+      stats_.delivered_lsn = start_lsn_;
       filter_.Restore(std::move(state.last_rows));
       stream_ = info.stream;
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
       if (options_.until_now) until_ = info.current_flush;
+      // A gap that was accepted once is not asked about again.
+      if (state.position.has_value() && state.position->order < start_lsn_) ARROW_RETURN_NOT_OK(Advance(start_lsn_));
     } else {
       ++stats_.reconnects;
       ARROW_RETURN_NOT_OK(CheckReconnect(stream_, info, stats_.delivered_lsn, TimelineEnds()));

@@ -293,6 +293,43 @@ TEST(Pipeline, EveryRowExactlyOnceOverCrashesAndReconnects) {
   EXPECT_GT(reconnects, 0u);
 }
 
+TEST(Pipeline, AServerThatGoesAwayBeforeTheFirstStartIsTriedAgain) {
+  std::mt19937_64 random(1);
+  World world = MakeWorld(random, 5);
+  struct Restarting : FakeSource {
+    using FakeSource::FakeSource;
+    arrow::Status Start(uint64_t start) override {
+      if (starts++ == 0) return MakeError(ErrorKind::kConnection, "restarting", "server", "", "57P01", true);
+      return FakeSource::Start(start);
+    }
+    int starts = 0;
+  } source(world, random, 0, -1);
+  FakeSink sink(world, random, false);
+  PipelineOptions options;
+  options.until_lsn = world.wal_end;
+  PipelineObserver observer;
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  ASSERT_TRUE(stats.ok()) << stats.status();
+  EXPECT_EQ(source.starts, 2);
+  ExpectEveryRowOnce(world);
+}
+
+TEST(Pipeline, AGapThatWasAcceptedIsStored) {
+  std::mt19937_64 random(1);
+  World world;
+  world.stored_position = 50;
+  world.wal_end = world.confirmed;
+  FakeSource source(world, random, 0, -1);
+  FakeSink sink(world, random, false);
+  PipelineOptions options;
+  options.until_lsn = world.wal_end;
+  options.accept_gap = true;
+  PipelineObserver observer;
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  ASSERT_TRUE(stats.ok()) << stats.status();
+  EXPECT_EQ(world.stored_position, world.confirmed);
+}
+
 TEST(Pipeline, ASinkThatClaimsTooMuchIsStoppedBeforeTheAcknowledgement) {
   std::mt19937_64 random(1);
   World world = MakeWorld(random, 5);

@@ -120,7 +120,7 @@ arrow::Status Connection::PinSettings() {
              "('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '0'), ('row_security', "
              "'off'), "
              "('standard_conforming_strings', 'on'), ('bytea_output', 'hex'), "
-             "('default_transaction_isolation', 'read committed')) "
+             "('default_transaction_isolation', 'read committed'), ('default_transaction_read_only', 'off')) "
              "AS settings (name, value)")
       .status();
 }

@@ -33,6 +33,7 @@ class ConnectionServer : public testing::Test {
     for (const char* statement : {"CREATE ROLE plain LOGIN", "CREATE ROLE cdc LOGIN REPLICATION",
                                   "CREATE TABLE t (a int PRIMARY KEY)", "CREATE DATABASE other",
                                   "ALTER ROLE cdc SET statement_timeout = '1ms'",
+                                  "ALTER ROLE cdc SET default_transaction_read_only = on",
                                   "SELECT pg_create_physical_replication_slot('physical')"}) {
       ARROWCDC_ASSERT_OK(sql->Exec(statement));
     }
@@ -44,6 +45,7 @@ TEST_F(ConnectionServer, SettingsArePinned) {
   for (const ConnectionMode mode : {ConnectionMode::kSql, ConnectionMode::kReplication}) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(As("cdc"), mode));
     for (const auto& [name, value] : std::map<std::string, std::string>{{"statement_timeout", "0"},
+                                                                        {"transaction_read_only", "off"},
                                                                         {"search_path", ""},
                                                                         {"row_security", "off"},
                                                                         {"application_name", "arrowcdc"},
