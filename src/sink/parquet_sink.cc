@@ -171,7 +171,17 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
   return &open_.emplace(name, std::move(file)).first->second;
 }
 
+// A directory that was removed, or whose file system was unmounted, must not be made anew somewhere else without the
+// rows that were acknowledged.
+arrow::Status ParquetSink::CheckDirectory() {
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, kManifestName)));
+  if (kind != PathKind::kAbsent) return arrow::Status::OK();
+  return MakeError(ErrorKind::kSink, directory_ + " was removed, replaced or unmounted while rows were written to it",
+                   directory_, "bring it back as it was, then start again; nothing was acknowledged since");
+}
+
 arrow::Result<std::string> ParquetSink::TableDirectory(const TableName& name) {
+  ARROW_RETURN_NOT_OK(CheckDirectory());
   ARROW_ASSIGN_OR_RAISE(const std::string encoded, TableDirectoryName(name));
   std::string path = JoinPath(directory_, encoded);
   ARROW_RETURN_NOT_OK(MakeDirectories(*files_, path));
@@ -245,6 +255,7 @@ arrow::Status ParquetSink::StorePosition() {
   if (!Before(manifest_.position, floor)) return arrow::Status::OK();
   Manifest next = manifest_;
   next.position = floor;
+  ARROW_RETURN_NOT_OK(CheckDirectory());
   ARROW_RETURN_NOT_OK(StoreManifest(*files_, JoinPath(directory_, kManifestName), next));
   manifest_ = std::move(next);
   advanced_since_ = clock_();

@@ -51,6 +51,7 @@ class ParquetSink : public Sink {
   arrow::Status ReadTableDirectory(const std::string& name, SinkState* state);
   arrow::Status WriteRows(const ChangeBatch& batch);
   arrow::Result<OpenFile*> FileFor(const ChangeBatch& batch);
+  arrow::Status CheckDirectory();
   arrow::Result<std::string> TableDirectory(const TableName& name);
   arrow::Result<bool> WriteRowGroup(OpenFiles::iterator open);
   arrow::Status RollIfFull(OpenFiles::iterator open);

@@ -88,6 +88,18 @@ TEST_F(ParquetSinkTest, ANewDirectoryHasNoPosition) {
   ASSERT_ARROW_OK(sink->Close());
 }
 
+TEST_F(ParquetSinkTest, ADirectoryThatIsGoneIsNotMadeAnew) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  ASSERT_ARROW_OK(sink->Advance(At(200)));
+  ASSERT_ARROW_OK(sink->Flush());
+  ASSERT_ARROW_OK(files_.Remove("/d/_arrowcdc_manifest.json"));
+  ASSERT_ARROW_OK(sink->Advance(At(300)));
+  EXPECT_FALSE(sink->Flush().ok());
+  EXPECT_EQ(sink->durable()->order, 200u);
+  EXPECT_FALSE(sink->Write(Rows(users_, {4})).ok());
+}
+
 TEST_F(ParquetSinkTest, RowsAreDurableAfterFlushAndNotBefore) {
   auto sink = MakeOpen();
   ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 2, 3})));
