@@ -78,7 +78,7 @@ class CountingSink : public Sink {
 
 struct StartObserver : PipelineObserver {
   explicit StartObserver(const Started& given) : started(given) {}
-  void OnConnected(const SourceInfo&, uint64_t) override { started(0); }
+  void OnConnected(const SourceInfo&, uint64_t, bool) override { started(0); }
   const Started& started;
 };
 

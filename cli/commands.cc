@@ -75,6 +75,11 @@ const char* IdentityName(char identity) {
   }
 }
 
+std::string IdentityText(const TableStatus& table) {
+  if (table.usable_identity) return IdentityName(table.replica_identity);
+  return table.replica_identity == 'd' ? "none" : std::string(IdentityName(table.replica_identity)) + " (unusable)";
+}
+
 }  // namespace
 
 std::string SuggestedOptions(const SourceOptions& source) {
@@ -105,7 +110,7 @@ ExitCode RunSetup(const SetupCommand& command) {
   }
   const ExitCode applied = Apply(command.source, plan, "setup");
   if (applied != kOk) return applied;
-  std::printf("Done: %zu tables. The server keeps WAL for the slot from now on: start streaming soon, or run\n"
+  std::printf("Done: %zu table(s). The server keeps WAL for the slot from now on: start streaming soon, or run\n"
               "  arrowcdc teardown %s\n", plan.tables.size(), SuggestedOptions(command.source).c_str());
   return kOk;
 }
@@ -157,6 +162,11 @@ ExitCode RunStatus(const SourceOptions& source) {
   std::string publications;
   for (const std::string& name : status.publications) publications += (publications.empty() ? "" : ", ") + name;
   print("publications", publications.empty() ? "none" : publications);
+  if (status.wal_status == "lost") {
+    return Fail("status", MakeError(ErrorKind::kSlotInvalidated, "the slot is lost: the server has removed WAL that it needed",
+                                    "slot \"" + source.slot + "\"",
+                                    "run arrowcdc teardown and setup, and capture into a new sink"));
+  }
   return kOk;
 }
 
@@ -166,7 +176,7 @@ ExitCode RunTables(const SourceOptions& source) {
   std::vector<std::vector<std::string>> rows = {{"table", "matches", "published", "replica identity", "why"}};
   for (const TableStatus& table : *listed) {
     rows.push_back({ToString(table.name), table.matches ? "yes" : "no", table.published ? "yes" : "no",
-                    std::string(IdentityName(table.replica_identity)) + (table.usable_identity ? "" : " (unusable)"),
+                    IdentityText(table),
                     table.reason});
   }
   std::vector<size_t> widths(rows[0].size(), 0);

@@ -20,6 +20,7 @@ ExitCode ExitCodeOf(const arrow::Status& status) {
     case ErrorKind::kPluginMissing:
     case ErrorKind::kPluginNotAllowed:
     case ErrorKind::kReplicaIdentity:
+    case ErrorKind::kBusy:
     case ErrorKind::kUnsupported:
       return kServerNotReady;
     case ErrorKind::kSlotMissing:

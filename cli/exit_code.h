@@ -19,7 +19,8 @@ enum ExitCode : int {
 
 inline constexpr const char* kExitCodeHelp =
     "Exit codes: 0 done, 1 other failure, 2 command line, 3 connection or authentication, 4 server not ready (settings,\n"
-    "permissions, plugin, replica identity), 5 slot or publication, 6 sink and slot do not fit together, 7 sink storage.";
+    "permissions, plugin, replica identity, locks), 5 slot or publication, 6 sink and slot do not fit together,\n"
+    "7 sink storage, 130 second Ctrl-C.";
 
 ExitCode ExitCodeOf(const arrow::Status& status);
 

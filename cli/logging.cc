@@ -17,6 +17,11 @@ namespace {
 bool json_lines = false;
 bool progress_shown = false;
 
+std::string Text(const LogValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return text != nullptr ? *text : std::to_string(std::get<uint64_t>(value));
+}
+
 }  // namespace
 
 void SetUpLogging(LogFormat format, bool verbose) {
@@ -34,7 +39,7 @@ void Log(spdlog::level::level_enum level, const std::string& message, const LogF
   EndProgressLine();
   if (!json_lines) {
     std::string line = message;
-    for (const auto& [name, value] : fields) line += "\n         " + name + ": " + value;
+    for (const auto& [name, value] : fields) line += "\n         " + name + ": " + Text(value);
     spdlog::log(level, "{}", line);
     return;
   }
@@ -43,7 +48,7 @@ void Log(spdlog::level::level_enum level, const std::string& message, const LogF
   object["time_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
   object["level"] = spdlog::level::to_string_view(level).data();
   object["message"] = message;
-  for (const auto& [name, value] : fields) object[name] = value;
+  for (const auto& [name, value] : fields) std::visit([&](const auto& plain) { object[name] = plain; }, value);
   spdlog::log(level, "{}", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 

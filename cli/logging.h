@@ -2,8 +2,10 @@
 // Never a row value, a password or a conninfo.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <arrow/status.h>
@@ -15,8 +17,9 @@ enum class LogFormat { kAuto, kText, kJson };
 
 void SetUpLogging(LogFormat format, bool verbose);
 
-// Facts of one log line beside its message; numbers are strings of digits.
-using LogFields = std::vector<std::pair<std::string, std::string>>;
+// Facts of one log line beside its message.
+using LogValue = std::variant<std::string, uint64_t>;
+using LogFields = std::vector<std::pair<std::string, LogValue>>;
 
 void Log(spdlog::level::level_enum level, const std::string& message, const LogFields& fields = {});
 

@@ -41,19 +41,21 @@ class ProgressReporter : public PipelineObserver {
  public:
   explicit ProgressReporter(const StreamCommand& command) : command_(command), last_log_(Clock::now()) {}
 
-  void OnConnected(const SourceInfo& source, uint64_t start_lsn) override {
+  void OnConnected(const SourceInfo& source, uint64_t start_lsn, bool resumed) override {
     const std::string lsn = FormatLsn(start_lsn);
     if (std::exchange(connected_once_, true)) {
       Log(info, "connected again", {{"from_lsn", lsn}});
       return;
     }
-    Log(info, "streaming changes that commit after " + lsn + "; rows that were there before are not included",
+    Log(info, resumed ? "resuming: streaming changes that commit after " + lsn + ", where the sink stands"
+                      : "streaming changes that commit after " + lsn + "; rows that were there before are not included",
         {{"slot", source.stream.slot}, {"database", source.stream.database}, {"from_lsn", lsn},
          {"server_wal_end", FormatLsn(source.current_flush)}});
     first_lsn_ = start_lsn;
   }
 
   void OnProgress(const PipelineStats& stats) override {
+    if (!connected_once_) return;
     const auto now = Clock::now();
     const double seconds = std::max(std::chrono::duration<double>(now - last_progress_).count(), 1e-3);
     rows_per_s_ = static_cast<double>(stats.rows - last_rows_) / seconds;
@@ -71,13 +73,13 @@ class ProgressReporter : public PipelineObserver {
     }
     if (now - last_log_ < command_.progress_interval) return;
     last_log_ = now;
-    Log(info, "progress", {{"rows", std::to_string(stats.rows)},
-                           {"rows_per_s", rate},
+    Log(info, "progress", {{"rows", stats.rows},
+                           {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
                            {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
                            {"durable_lsn", FormatLsn(stats.durable_lsn)},
                            {"server_lsn", FormatLsn(stats.server_lsn)},
-                           {"lag_bytes", std::to_string(lag)},
-                           {"received_bytes", std::to_string(stats.received_bytes)}});
+                           {"lag_bytes", lag},
+                           {"received_bytes", stats.received_bytes}});
   }
 
   void OnRetry(const arrow::Status& status, std::chrono::milliseconds wait) override {
@@ -100,11 +102,11 @@ class ProgressReporter : public PipelineObserver {
 };
 
 void SayGoodbye(const StreamCommand& command, const PipelineStats& stats) {
-  Log(info, "stopped", {{"rows", std::to_string(stats.rows)},
-                        {"rows_skipped", std::to_string(stats.rows_skipped)},
-                        {"rows_of_other_tables", std::to_string(stats.rows_unmatched)},
-                        {"unrepresentable_values", std::to_string(stats.unrepresentable)},
-                        {"reconnects", std::to_string(stats.reconnects)},
+  Log(info, "stopped", {{"rows", stats.rows},
+                        {"rows_skipped", stats.rows_skipped},
+                        {"rows_of_other_tables", stats.rows_unmatched},
+                        {"unrepresentable_values", stats.unrepresentable},
+                        {"reconnects", stats.reconnects},
                         {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
                         {"durable_lsn", FormatLsn(stats.durable_lsn)}});
 }
@@ -115,6 +117,29 @@ void SayWhatTheSlotKeeps(const SourceOptions& source) {
   if (!status.ok() || !status->exists) return;
   Log(info, "the slot stays and keeps " + FormatSize(status->retained_bytes) + " of WAL on the server; to remove it: arrowcdc teardown " +
                 SuggestedOptions(source));
+}
+
+// What the patterns select now, said before anything is acknowledged: rows of other tables are passed over, and the slot moves past them.
+arrow::Status CheckTables(const SourceOptions& source) {
+  if (source.tables.empty()) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const auto tables, ListTables(source));
+  bool any = false;
+  for (const TableStatus& table : tables) {
+    if (!table.matches) continue;
+    any = any || table.published;
+    if (!table.published) Log(warn, "a table that matches is not streamed", {{"table", ToString(table.name)}, {"why", table.reason}});
+  }
+  if (!any) {
+    return MakeError(ErrorKind::kPublicationMissing, "no published table matches the patterns", "option --tables",
+                     "look at 'arrowcdc tables' with the same patterns; nothing was streamed or acknowledged");
+  }
+  for (const std::string& text : source.tables) {
+    if (text.rfind('!', 0) == 0) continue;
+    ARROW_ASSIGN_OR_RAISE(const TablePatterns pattern, TablePatterns::Parse({text}));
+    const bool idle = std::none_of(tables.begin(), tables.end(), [&](const TableStatus& table) { return pattern.Matches(table.name); });
+    if (idle) Log(warn, "a pattern matches no table of the database", {{"pattern", text}});
+  }
+  return arrow::Status::OK();
 }
 
 }  // namespace
@@ -134,6 +159,14 @@ ExitCode RunStream(const StreamCommand& command) {
   if (!(*sink)->keeps_data() && !command.pipeline.ack_on_write) {
     Log(info, "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");
   }
+  if ((*sink)->keeps_data() && command.pipeline.ack_on_write) {
+    return fail(MakeError(ErrorKind::kInvalidOption, "this sink keeps its rows: they are acknowledged when they are durable", "option --ack",
+                          "leave --ack=on-write to console and ipc:-"));
+  }
+  // Where the server is away, the stream itself waits for it.
+  const arrow::Status tables = CheckTables(command.source);
+  const ErrorDetail* detail = GetErrorDetail(tables);
+  if (!tables.ok() && (detail == nullptr || !detail->retryable())) return fail(tables);
   ProgressReporter reporter(command);
   const auto streamed = RunPipeline(**source, **sink, command.pipeline,
                                     command.source.tables.empty() ? nullptr : &*patterns, reporter, stop_requested);

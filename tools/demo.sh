@@ -33,6 +33,9 @@ stop_all() {
     as_server pg_ctl stop -D "$run_directory/data" -m immediate -s >/dev/null 2>&1 || true
   fi
 }
+mkdir -p build
+exec 9>build/.demo-lock
+flock -n 9 || { echo "demo: another make demo runs in this tree; wait for it" >&2; exit 1; }
 rm -rf "$out"
 mkdir -p "$out"
 before_end=stop_all
@@ -104,7 +107,9 @@ copy_events &
 load+=($!)
 
 sleep $((seconds / 2)) &  # waited for, so that a signal ends it at once
-wait $!
+load+=($!)
+wait "${load[2]}"
+unset 'load[2]'
 kill -0 "$client" 2>/dev/null || { wait "$client" || true; client=; echo "demo: the client ended by itself" >&2; exit 1; }
 kill -KILL "$client"
 wait "$client" 2>/dev/null || true

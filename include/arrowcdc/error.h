@@ -17,6 +17,7 @@ enum class ErrorKind {
   kServerSetting,          // wal_level, slots, senders
   kPluginMissing,          // the library is not installed on the server
   kPluginNotAllowed,       // output_plugin_libraries
+  kBusy,                   // another session holds a lock or a transaction open; retryable
   kSlotMissing,
   kSlotActive,             // retryable; the message names the pid
   kSlotInvalidated,

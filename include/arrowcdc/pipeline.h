@@ -41,7 +41,8 @@ struct PipelineStats {
 // Called from the pipeline's thread.
 struct PipelineObserver {
   virtual ~PipelineObserver() = default;
-  virtual void OnConnected(const SourceInfo&, uint64_t /*start_lsn*/) {}
+  // resumed: the sink goes on where it stood, else it is new.
+  virtual void OnConnected(const SourceInfo&, uint64_t /*start_lsn*/, bool /*resumed*/) {}
   virtual void OnProgress(const PipelineStats&) {}  // about once a second
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column

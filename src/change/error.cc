@@ -24,6 +24,7 @@ arrow::StatusCode CodeOf(ErrorKind kind) {
     case ErrorKind::kAuthentication:
     case ErrorKind::kTls:
     case ErrorKind::kPermission:
+    case ErrorKind::kBusy:
     case ErrorKind::kSlotActive:
     case ErrorKind::kSink:
       return arrow::StatusCode::IOError;
@@ -61,6 +62,8 @@ const char* ErrorKindName(ErrorKind kind) {
       return "plugin_missing";
     case ErrorKind::kPluginNotAllowed:
       return "plugin_not_allowed";
+    case ErrorKind::kBusy:
+      return "busy";
     case ErrorKind::kSlotMissing:
       return "slot_missing";
     case ErrorKind::kSlotActive:

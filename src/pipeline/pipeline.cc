@@ -40,7 +40,6 @@ class Pipeline {
     if (closed.ok()) closed = Acknowledge();
     const arrow::Status stopped = source_.Stop();
     UpdateStats();
-    stats_.connected = false;
     observer_.OnProgress(stats_);
     ARROW_RETURN_NOT_OK(streamed);
     ARROW_RETURN_NOT_OK(closed);
@@ -77,6 +76,7 @@ class Pipeline {
       ARROW_ASSIGN_OR_RAISE(start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
       // Before Start, which may fail and be tried again as a reconnect.
       stats_.delivered_lsn = start_lsn_;
+      resumed_ = state.position.has_value();
       filter_.Restore(std::move(state.last_rows));
       stream_ = info.stream;
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
@@ -96,7 +96,7 @@ class Pipeline {
     dirty_ = false;
     stats_.connected = true;
     stats_.delivered_lsn = std::max(stats_.delivered_lsn, start_lsn_);
-    observer_.OnConnected(info, start_lsn_);
+    observer_.OnConnected(info, start_lsn_, resumed_);
     return arrow::Status::OK();
   }
 
@@ -257,6 +257,7 @@ class Pipeline {
   const Clock::time_point started_;
 
   bool sink_opened_ = false;
+  bool resumed_ = false;  // the sink had a position of its own
   StreamIdentity stream_;
   uint64_t start_lsn_ = 0;
   std::optional<uint64_t> until_;

@@ -1,6 +1,7 @@
 // The I/O of setup, teardown, status and tables: reads what planning needs, runs what it decided.
 #include "arrowcdc/admin.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "arrowcdc/error.h"
@@ -51,6 +52,19 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, S
   return arrow::Status::OK();
 }
 
+// A pattern that matches nothing is most likely misspelt.
+arrow::Status WarnOfIdlePatterns(const Inspection& inspected, const SourceOptions& source, SetupPlan* plan) {
+  for (const std::string& text : source.tables) {
+    if (text.starts_with('!')) continue;
+    ARROW_ASSIGN_OR_RAISE(const TablePatterns pattern, TablePatterns::Parse({text}));
+    const auto& tables = inspected.catalog.tables;
+    if (std::none_of(tables.begin(), tables.end(), [&](const auto& table) { return pattern.Matches(table.name); })) {
+      plan->warnings.push_back("pattern " + text + " matches no table");
+    }
+  }
+  return arrow::Status::OK();
+}
+
 bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
 ErrorContext::Action ActionOf(const std::string& sql) {
@@ -83,6 +97,7 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
   ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
   ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, source, options, patterns));
   ARROW_RETURN_NOT_OK(CheckPlugin(*connection, inspected, &plan));
+  ARROW_RETURN_NOT_OK(WarnOfIdlePatterns(inspected, source, &plan));
   return plan;
 }
 

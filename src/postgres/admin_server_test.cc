@@ -265,7 +265,7 @@ TEST_F(AdminServer, NewSlotSaysWhomItWaitsFor) {
   const arrow::Status status =
       CreateSlot(*connection, "SELECT pg_create_logical_replication_slot('" + name_ + "', 'wal2arrow')",
                  context, std::chrono::milliseconds(200));
-  EXPECT_EQ(KindOf(status), ErrorKind::kConnection);
+  EXPECT_EQ(KindOf(status), ErrorKind::kBusy);
   EXPECT_TRUE(GetErrorDetail(status)->retryable());
   EXPECT_NE(status.message().find("pid " + std::to_string(holder->backend_pid()) + " (the blocker)"),
             std::string::npos)

@@ -222,7 +222,7 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
             "name an existing database in the connection string"};
   }
   if (state == "55P03" || (state == "57014" && context.action != Action::kStream)) {
-    return {ErrorKind::kConnection, ServerObject(context),
+    return {ErrorKind::kBusy, ServerObject(context),
             "another session holds a lock or a transaction open: try again", true};
   }
   if (state == "25006" || (state == "0A000" && Contains(error.message, "recovery"))) {

@@ -224,7 +224,7 @@ const Case kCases[] = {
     {"lock",
      Action::kPublication,
      {"55P03", "canceling statement due to lock timeout", "", "", "ProcessInterrupts"},
-     ErrorKind::kConnection,
+     ErrorKind::kBusy,
      "server db.example:5432",
      "lock",
      true},

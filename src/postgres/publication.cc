@@ -81,11 +81,13 @@ arrow::Result<std::string> NoteSlotStartSql(const std::string& publication, cons
   ARROW_ASSIGN_OR_RAISE(const std::string identifier_literal, QuoteLiteral(identifier));
   ARROW_ASSIGN_OR_RAISE(const std::string prefix, QuoteLiteral(NotePrefix(slot)));
   ARROW_ASSIGN_OR_RAISE(const std::string slot_literal, QuoteLiteral(slot));
+  // Run as a script, the slot may be missing here: the comment is kept then.
+  ARROW_ASSIGN_OR_RAISE(const std::string made, QuoteLiteral(kMadeBySetup));
   const std::string body =
-      "BEGIN EXECUTE format('COMMENT ON PUBLICATION %s IS %L', " + identifier_literal + ", (SELECT " +
-      prefix +
+      "BEGIN EXECUTE format('COMMENT ON PUBLICATION %s IS %L', " + identifier_literal +
+      ", coalesce((SELECT " + prefix +
       " || confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = " + slot_literal +
-      ")); END";
+      "), " + made + ")); END";
   ARROW_ASSIGN_OR_RAISE(const std::string quoted_body, QuoteLiteral(body));
   return "DO " + quoted_body;
 }

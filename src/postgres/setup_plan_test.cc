@@ -110,9 +110,9 @@ TEST(SetupPlan, FreshServer) {
       "(publish_via_partition_root = "
       "true); COMMENT ON PUBLICATION \"cdc\" IS 'made by arrowcdc setup'",
       "SELECT pg_catalog.pg_create_logical_replication_slot('cdc', 'wal2arrow')",
-      "DO 'BEGIN EXECUTE format(''COMMENT ON PUBLICATION %s IS %L'', ''\"cdc\"'', (SELECT ''made by arrowcdc "
+      "DO 'BEGIN EXECUTE format(''COMMENT ON PUBLICATION %s IS %L'', ''\"cdc\"'', coalesce((SELECT ''made by arrowcdc "
       "setup; slot cdc begins at '' || "
-      "confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = ''cdc'')); END'"};
+      "confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = ''cdc''), ''made by arrowcdc setup'')); END'"};
   EXPECT_EQ(Sql(plan), expected);
   EXPECT_EQ(plan->tables, (std::vector<TableName>{{"public", "customers"}, {"public", "orders"}}));
   EXPECT_TRUE(plan->warnings.empty());

@@ -47,16 +47,21 @@ std::string OpenTransactions(Connection& connection) {
 // Status of `sql` under a statement timeout.
 arrow::Status QueryWithin(Connection& connection, const std::string& sql, const ErrorContext& context,
                           std::chrono::milliseconds timeout) {
-  ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = " + std::to_string(timeout.count())));
+  // Waiting for a transaction to end is waiting for a lock, too: one limit for both.
+  const std::string limit = std::to_string(timeout.count());
+  ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = " + limit));
+  ARROW_RETURN_NOT_OK(connection.Query("SET lock_timeout = " + limit));
   arrow::Status status = connection.Query(sql, context).status();
-  if (PQstatus(connection.raw()) == CONNECTION_OK)
+  if (PQstatus(connection.raw()) == CONNECTION_OK) {
     ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
+    ARROW_RETURN_NOT_OK(connection.Query("SET lock_timeout = '10s'"));
+  }
   return status;
 }
 
 bool TimedOut(const arrow::Status& status) {
   const ErrorDetail* detail = GetErrorDetail(status);
-  return detail != nullptr && detail->sqlstate() == "57014";
+  return detail != nullptr && (detail->sqlstate() == "57014" || detail->sqlstate() == "55P03");
 }
 
 }  // namespace
@@ -140,7 +145,7 @@ arrow::Status CreateSlot(Connection& connection, const std::string& sql, const E
   arrow::Status created = QueryWithin(connection, sql, context, timeout);
   if (!TimedOut(created)) return created;
   const std::string open = OpenTransactions(connection);
-  return MakeError(ErrorKind::kConnection,
+  return MakeError(ErrorKind::kBusy,
                    "the slot could not be made within " + std::to_string(timeout.count()) +
                        " ms: it waits for transactions that were open before" +
                        (open.empty() ? "" : ": " + open),

@@ -155,7 +155,9 @@ void AppendTable(const ChangeBatch& batch, std::string* out) {
   for (const auto& line : lines) {
     for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], Width(line[i]));
   }
-  *out += Unquoted(ToString(batch.table->name)) + " (" + std::to_string(batch.rows->num_rows()) + " rows)\n";
+  const TableName printable{Unquoted(batch.table->name.schema), Unquoted(batch.table->name.table)};
+  const int64_t count = batch.rows->num_rows();
+  *out += ToString(printable) + " (" + std::to_string(count) + (count == 1 ? " row)\n" : " rows)\n");
   for (const auto& line : lines) {
     for (size_t i = 0; i < line.size(); ++i) {
       *out += "  " + line[i];

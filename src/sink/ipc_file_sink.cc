@@ -44,7 +44,9 @@ arrow::Status IpcFileSink::OpenFile(const StreamIdentity& stream) {
       return MakeError(ErrorKind::kSink, manifest_path_ + " does not belong to a sink of kind ipc", path_,
                        "give a new file");
     }
-    ARROW_RETURN_NOT_OK(CheckSameStream(manifest_, stream, path_));
+    // A start that was refused leaves the file empty: nobody's.
+    const bool empty = !manifest_.position.has_value() && *manifest_.bytes == 0;
+    if (!empty) ARROW_RETURN_NOT_OK(CheckSameStream(manifest_, stream, path_));
     manifest_.stream = stream;
   }
   ARROW_ASSIGN_OR_RAISE(out_, files_->Append(path_, *manifest_.bytes));

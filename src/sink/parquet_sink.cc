@@ -83,6 +83,14 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
     return MakeError(ErrorKind::kSink, path + " belongs to a sink of kind " + manifest_.sink, directory_,
                      "give a new or empty directory");
   }
+  if (!manifest_.position.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
+    // A start that was refused leaves the directory empty: nobody's.
+    if (std::none_of(names.begin(), names.end(), IsTableDirectory)) {
+      manifest_ = {"parquet", stream};
+      return StoreManifest(*files_, path, manifest_);
+    }
+  }
   ARROW_RETURN_NOT_OK(CheckSameStream(manifest_, stream, directory_));
   manifest_.stream = stream;
   return arrow::Status::OK();
