@@ -33,6 +33,7 @@ ExitCode ExitCodeOf(const arrow::Status& status) {
       return kPositionMismatch;
     case ErrorKind::kSink:
       return kSinkFailed;
+    case ErrorKind::kReaderUnread:  // the command has no readers
     case ErrorKind::kProtocol:
     case ErrorKind::kInternal:
       return kFailure;

@@ -28,6 +28,7 @@ enum class ErrorKind {
   kProtocol,               // bytes that do not follow docs/wire.md
   kPositionGap,            // sink and slot do not fit together: rows would be lost or repeated
   kSink,                   // the sink's storage
+  kReaderUnread,           // a reader is full and nobody reads it
   kInternal,
 };
 

@@ -19,6 +19,7 @@ arrow::StatusCode CodeOf(ErrorKind kind) {
     case ErrorKind::kSlotMismatch:
     case ErrorKind::kReplicaIdentity:
     case ErrorKind::kPositionGap:
+    case ErrorKind::kReaderUnread:
       return arrow::StatusCode::Invalid;
     case ErrorKind::kConnection:
     case ErrorKind::kAuthentication:
@@ -84,6 +85,8 @@ const char* ErrorKindName(ErrorKind kind) {
       return "position_gap";
     case ErrorKind::kSink:
       return "sink";
+    case ErrorKind::kReaderUnread:
+      return "reader_unread";
     case ErrorKind::kInternal:
       return "internal";
   }

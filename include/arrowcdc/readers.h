@@ -1,0 +1,168 @@
+// Readers: one stream of changes, pulled as Arrow batches by table or by hash partition of a table. One slot
+// and one walsender, however many readers there are.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/hash_partitioner.h"
+#include "arrowcdc/source.h"
+#include "arrowcdc/table_patterns.h"
+
+namespace arrowcdc {
+
+enum class CommitMode {
+  kByHand,  // Commit says that all that Next has returned is dealt with
+  kOnNext,  // the next Next says it
+};
+
+struct ReaderSetOptions {
+  std::vector<TableName>
+      tables;  // have readers from the start; any other table gets its own with its first change
+  CommitMode commit = CommitMode::kByHand;
+  int64_t reader_bytes_max = 32 << 20;  // that wait in one reader; when they are reached the server waits
+  // More than one: every table has so many readers, rows go to them by the hash of their key
+  // (HashPartitioner).
+  int partitions = 1;
+  PartitionHash hash = PartitionHash::kMurmur3;
+  std::map<TableName, std::vector<std::string>>
+      partition_columns;  // where it is not the whole replica identity
+  // A full reader stops the stream for the others. It ends in an error when another one has found nothing to
+  // read for so long: unread_limit for a reader that was never read, slow_limit for one that was (0: never,
+  // it is only slow).
+  std::chrono::milliseconds unread_limit{5'000};
+  std::chrono::milliseconds slow_limit{0};
+  std::optional<uint64_t> until_lsn;       // the stream ends when everything up to here is delivered
+  bool until_now = false;                  // until_lsn = the end of the server's WAL at the start
+  std::chrono::milliseconds retry_max{0};  // give up after failing for so long; 0: never
+};
+
+enum class ReadState { kBatch, kTimeout, kEnd };
+
+struct ReadResult {
+  ReadState state = ReadState::kTimeout;
+  // Of kBatch. One version of the table a batch; a batch of one row whose _op is truncate is a TRUNCATE.
+  std::shared_ptr<const TableSchema> table;
+  std::shared_ptr<arrow::RecordBatch> rows;
+};
+
+struct ReaderStats {
+  uint64_t rows = 0;                 // returned by Next
+  uint64_t batches = 0;              // returned by Next
+  int64_t waiting_bytes = 0;         // received, not returned yet
+  uint64_t uncommitted_batches = 0;  // returned, not committed
+};
+
+struct SharedStream;  // what the readers of a set have in common
+
+// One table, or one partition of it. Threads: Next and Commit from one thread at a time, the others from any.
+class Reader {
+ public:
+  struct Waiting;  // the library's own
+  Reader(std::shared_ptr<SharedStream> stream, TableName table, int partition);
+  ~Reader();
+
+  const TableName& table() const { return table_; }
+  int partition() const { return partition_; }
+  std::string ToString() const;  // table "public"."users", with the partition where there are several
+
+  // Next batch, in the order of the commits. kEnd: the stream has ended in order, or `until` is given and
+  // everything that commits at or before it was returned (rows after it may have been returned, too).
+  // Blocking: up to timeout. Errors: what ended the stream, after all that came before it was returned; what
+  // ended this reader, at once.
+  arrow::Result<ReadResult> Next(std::chrono::milliseconds timeout,
+                                 std::optional<uint64_t> until = std::nullopt);
+
+  // Everything that Next has returned is dealt with: it will not come again, and the slot may move over it.
+  // Errors: the stream was stopped, so that the server cannot be told.
+  arrow::Status Commit();
+
+  // Nobody wants these rows any more: what waits and what comes is dropped and no longer holds the slot back.
+  // Idempotent.
+  void Close();
+
+  // Ends reading, and keeps the claim: what was not committed comes again from the slot the next time.
+  // Idempotent.
+  void Abandon();
+
+  // Called when Next may return something other than kTimeout, from any thread and under a lock: it must only
+  // signal.
+  void SetNotify(std::function<void()> notify);
+
+  ReaderStats stats() const;
+
+ private:
+  friend struct SharedStream;
+
+  const std::shared_ptr<SharedStream> stream_;
+  const TableName table_;
+  const int partition_;
+  const std::unique_ptr<Waiting> waiting_;  // guarded by the stream's lock
+};
+
+struct ReaderEvent {
+  enum class Kind {
+    kReaderAdded,   // a table without a reader had its first change
+    kReaderEnded,   // `status` says why; its rows stay in the slot until Close
+    kReconnecting,  // `status` says why
+  };
+  Kind kind = Kind::kReaderAdded;
+  std::shared_ptr<Reader> reader;
+  arrow::Status status;
+};
+
+struct ReaderSetStats {
+  uint64_t delivered_lsn = 0;     // everything up to here was given to the readers
+  uint64_t acknowledged_lsn = 0;  // everything up to here is committed, and the server was told
+  uint64_t server_lsn = 0;
+  uint64_t received_bytes = 0;
+  uint64_t reconnects = 0;
+  uint64_t rows_unmatched = 0;  // of tables outside the patterns
+};
+
+// The stream and its readers. What is acknowledged to the server is the least position that a reader with
+// rows outstanding has not committed; a reader without any holds nothing back. The stream has a thread of its
+// own, which connects again after errors that a retry can mend.
+class ReaderSet {
+ public:
+  // Connects and starts. patterns: tables that are let through; none: all.
+  // Errors: the source's; kInvalidOption.
+  static arrow::Result<std::unique_ptr<ReaderSet>> Open(std::unique_ptr<Source> source,
+                                                        ReaderSetOptions options,
+                                                        std::optional<TablePatterns> patterns = std::nullopt);
+  ~ReaderSet();  // Stop
+  ReaderSet(const ReaderSet&) = delete;
+  ReaderSet& operator=(const ReaderSet&) = delete;
+
+  // Partitions of a table stand beside each other.
+  std::vector<std::shared_ptr<Reader>> readers() const;
+  // Null where the table has none.
+  std::shared_ptr<Reader> reader(const TableName& table, int partition = 0) const;
+
+  // The oldest event that was not taken yet; nullopt when there is none after `timeout`. Events are kept up
+  // to a bound.
+  std::optional<ReaderEvent> NextEvent(std::chrono::milliseconds timeout);
+
+  const SourceInfo& info() const;
+  ReaderSetStats stats() const;
+
+  // Ends the stream in order. What was not committed comes again the next time. Readers outlive it and return
+  // errors. Idempotent; blocks at most about two seconds.
+  arrow::Status Stop();
+
+ private:
+  ReaderSet();
+  class Pump;
+  std::unique_ptr<Pump> pump_;
+};
+
+}  // namespace arrowcdc

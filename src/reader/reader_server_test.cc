@@ -1,0 +1,203 @@
+// Readers against a real server: one walsender and one slot for all of them, tables that come later, bounded
+// memory.
+#include <fstream>
+#include <set>
+#include <string>
+
+#include <arrow/array.h>
+#include <gtest/gtest.h>
+
+#include "arrowcdc/admin.h"
+#include "arrowcdc/error.h"
+#include "arrowcdc/readers.h"
+#include "tests/support/assert_ok.h"
+#include "tests/support/private_server.h"
+#include "tests/support/wait.h"
+
+// Freed memory that the address sanitizer sets aside would count as used.
+extern "C" const char* __asan_default_options() { return "quarantine_size_mb=4"; }
+
+namespace arrowcdc {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::WaitFor;
+
+constexpr milliseconds kLimit = seconds(60);
+
+test::PrivateServer& Server() {
+  static const std::unique_ptr<test::PrivateServer> server = test::PrivateServer::Create().ValueOrDie();
+  return *server;
+}
+
+class ReadersServer : public testing::Test {
+ protected:
+  void SetUp() override {
+    sql_ = Server().Connect().ValueOrDie();
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE SCHEMA s"));
+    source_.conninfo = Server().conninfo();
+    source_.slot = "readers";
+    source_.tables = {"s.*"};
+  }
+  void TearDown() override {
+    set_.reset();
+    auto plan = PlanTeardown(source_);
+    ARROWCDC_EXPECT_OK(plan);
+    if (plan.ok()) ARROWCDC_EXPECT_OK(ApplySetup(source_, *plan, nullptr));
+    ARROWCDC_EXPECT_OK(sql_->Exec("DROP SCHEMA s CASCADE"));
+  }
+
+  void PrepareSource() {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source_, {}));
+    ARROWCDC_ASSERT_OK(ApplySetup(source_, plan, nullptr));
+    tables_ = plan.tables;
+  }
+  void Open(ReaderSetOptions options) {
+    options.tables = tables_;
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto source, MakePostgresSource(source_));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto patterns, TablePatterns::Parse(source_.tables));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(set_, ReaderSet::Open(std::move(source), options, std::move(patterns)));
+  }
+  std::string Scalar(const std::string& sql) { return sql_->Scalar(sql).ValueOr("none"); }
+  uint64_t Lsn(const std::string& expression) { return ParseLsn(Scalar("SELECT " + expression)).ValueOr(0); }
+  uint64_t ConfirmedFlush() {
+    return Lsn("confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'readers'");
+  }
+
+  std::unique_ptr<test::SqlConnection> sql_;
+  SourceOptions source_;
+  std::vector<TableName> tables_;
+  std::unique_ptr<ReaderSet> set_;
+};
+
+TEST_F(ReadersServer, ManyReadersShareOneWalsenderAndOneSlot) {
+  constexpr int kTables = 20;
+  for (int i = 0; i < kTables; ++i) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.t" + std::to_string(i) + " (id int PRIMARY KEY, v text)"));
+  }
+  PrepareSource();
+  ReaderSetOptions options;
+  options.partitions = 2;
+  Open(options);
+  EXPECT_EQ(set_->readers().size(), 2u * kTables);
+  for (int i = 0; i < kTables; ++i) {
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("INSERT INTO s.t" + std::to_string(i) + " SELECT g, 'x' FROM generate_series(1, 100) g"));
+  }
+  const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+  std::map<TableName, std::set<int32_t>> ids;
+  for (const auto& reader : set_->readers()) {
+    while (true) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, reader->Next(kLimit, end));
+      if (batch.state == ReadState::kEnd) break;
+      ASSERT_EQ(batch.state, ReadState::kBatch);
+      const auto& column = static_cast<const arrow::Int32Array&>(*batch.rows->GetColumnByName("id"));
+      for (int64_t row = 0; row < column.length(); ++row) {
+        EXPECT_TRUE(ids[reader->table()].insert(column.Value(row)).second) << "twice";
+      }
+    }
+  }
+  EXPECT_EQ(ids.size(), static_cast<size_t>(kTables));
+  for (const auto& [table, found] : ids) EXPECT_EQ(found.size(), 100u) << ToString(table);
+  EXPECT_EQ(Scalar("SELECT count(*) FROM pg_stat_replication"), "1");
+  EXPECT_EQ(Scalar("SELECT count(*) FROM pg_replication_slots"), "1");
+  EXPECT_EQ(Scalar("SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('walsender', 'client "
+                   "backend') AND pid <> pg_backend_pid()"),
+            "1");
+
+  EXPECT_LT(ConfirmedFlush(), end);
+  for (const auto& reader : set_->readers()) ARROWCDC_ASSERT_OK(reader->Commit());
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() >= end; }, kLimit, "the slot"));
+}
+
+TEST_F(ReadersServer, ATableThatComesLaterGetsAReader) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.first (id int PRIMARY KEY)"));
+  PrepareSource();
+  Open({});
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.later (id int PRIMARY KEY)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION readers ADD TABLE s.later"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.later VALUES (7)"));
+  const auto event = set_->NextEvent(kLimit);
+  ASSERT_TRUE(event.has_value());
+  EXPECT_EQ(event->kind, ReaderEvent::Kind::kReaderAdded);
+  EXPECT_EQ(event->reader->table(), (TableName{"s", "later"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, event->reader->Next(kLimit));
+  ASSERT_EQ(batch.state, ReadState::kBatch);
+  EXPECT_EQ(batch.rows->num_rows(), 1);
+}
+
+TEST_F(ReadersServer, WhatWasNotCommittedComesAgainAfterALostConnection) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.a (id int PRIMARY KEY)"));
+  PrepareSource();
+  Open({});
+  const auto reader = set_->reader({"s", "a"});
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.a VALUES (1)"));
+  ASSERT_EQ(reader->Next(kLimit).ValueOrDie().state, ReadState::kBatch);
+  ARROWCDC_ASSERT_OK(sql_->Query(
+      "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'readers'"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.a VALUES (2)"));
+  // The same process knows row 1 already; a new one gets it again.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult second, reader->Next(kLimit));
+  ASSERT_EQ(second.state, ReadState::kBatch);
+  EXPECT_EQ(second.rows->num_rows(), 1);
+  EXPECT_EQ(set_->stats().reconnects, 1u);
+  ARROWCDC_ASSERT_OK(set_->Stop());
+  Open({});
+  int64_t rows = 0;
+  while (rows < 2) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, set_->reader({"s", "a"})->Next(kLimit));
+    ASSERT_EQ(batch.state, ReadState::kBatch);
+    rows += batch.rows->num_rows();
+  }
+  EXPECT_EQ(rows, 2);
+}
+
+int64_t ResidentBytes() {
+  std::ifstream file("/proc/self/statm");
+  int64_t total = 0;
+  int64_t resident = 0;
+  file >> total >> resident;
+  return resident * 4096;
+}
+
+// What another reader reads comes through, and memory stays within the budgets.
+TEST_F(ReadersServer, AnUnreadReaderCostsItsBudgetOnly) {
+  constexpr int64_t kBudget = 4 << 20;
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE s.unread (id int PRIMARY KEY, v text); CREATE TABLE s.read (id int PRIMARY KEY)"));
+  PrepareSource();
+  source_.buffer_bytes_max = kBudget;
+  ReaderSetOptions options;
+  options.reader_bytes_max = kBudget;
+  options.unread_limit = milliseconds(100);
+  Open(options);
+  const int64_t before = ResidentBytes();
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO s.unread SELECT g, repeat('x', 80) FROM generate_series(1, 1000000) g"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.read VALUES (1)"));
+  const auto reader = set_->reader({"s", "read"});
+  const auto unread = set_->reader({"s", "unread"});
+  int64_t peak = 0;
+  while (true) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, reader->Next(milliseconds(5)));
+    peak = std::max(peak, ResidentBytes() - before);
+    EXPECT_LE(unread->stats().waiting_bytes, kBudget + (1 << 20));
+    if (batch.state == ReadState::kBatch) break;
+  }
+  EXPECT_GT(set_->stats().received_bytes, 80'000'000u);
+  EXPECT_LT(peak, 48 << 20);
+  RecordProperty("peak_bytes", static_cast<int>(peak));
+  const arrow::Status status = unread->Next(milliseconds(0)).status();
+  ASSERT_NE(GetErrorDetail(status), nullptr) << status;
+  EXPECT_EQ(GetErrorDetail(status)->kind(), ErrorKind::kReaderUnread);
+
+  const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+  ARROWCDC_ASSERT_OK(reader->Commit());
+  EXPECT_LT(ConfirmedFlush(), end);
+  unread->Close();
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() >= end; }, kLimit, "the slot"));
+}
+
+}  // namespace
+}  // namespace arrowcdc

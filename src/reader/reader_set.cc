@@ -1,0 +1,401 @@
+// The pump of a set of readers: source -> filter -> partition -> the reader's queue, on a thread of its own,
+// with reconnects.
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "arrowcdc/error.h"
+#include "src/pipeline/backoff.h"
+#include "src/pipeline/row_filter.h"
+#include "src/pipeline/start_position.h"
+#include "src/reader/shared_stream.h"
+
+namespace arrowcdc {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kPollInterval{100};
+constexpr milliseconds kAskInterval{200};        // for the server's position, while somebody waits for one
+constexpr milliseconds kFirstConnectMax{5'000};  // for a slot that its last client has not let go of yet
+
+}  // namespace
+
+class ReaderSet::Pump {
+ public:
+  Pump(std::unique_ptr<Source> source, ReaderSetOptions options, std::optional<TablePatterns> patterns)
+      : options_(std::move(options)),
+        patterns_(std::move(patterns)),
+        source_(std::move(source)),
+        filter_(patterns_.has_value() ? &*patterns_ : nullptr),
+        stream_(std::make_shared<SharedStream>(options_.commit, options_.reader_bytes_max)) {}
+
+  // Readers share the stream: it must not own them for ever.
+  ~Pump() {
+    (void)Stop();
+    const std::lock_guard lock(stream_->mutex);
+    stream_->readers.clear();
+    stream_->events.clear();
+  }
+
+  arrow::Status Open() {
+    ARROW_RETURN_NOT_OK(CheckOptions());
+    stream_->partitions = options_.partitions;
+    for (const TableName& table : options_.tables) RouteOf(table);
+    Backoff backoff(kFirstConnectMax);
+    while (true) {
+      const arrow::Status status = ConnectAndStart();
+      if (status.ok()) break;
+      const ErrorDetail* detail = GetErrorDetail(status);
+      const bool slot_busy = detail != nullptr && detail->kind() == ErrorKind::kSlotActive;
+      const auto wait = slot_busy ? backoff.Next() : std::nullopt;
+      if (!wait.has_value()) return status;
+      WaitForStop(stop_, *wait);
+    }
+    thread_ = std::thread([this] { Run(); });
+    return arrow::Status::OK();
+  }
+
+  arrow::Status Stop() {
+    stop_ = true;
+    {
+      const std::lock_guard lock(stream_->mutex);
+      stream_->room.notify_all();
+    }
+    if (thread_.joinable()) thread_.join();
+    {
+      const std::lock_guard lock(stream_->mutex);
+      stream_->source = nullptr;
+      stream_->EndStream(StoppedError());
+    }
+    return source_->Stop();
+  }
+
+  const std::shared_ptr<SharedStream>& stream() const { return stream_; }
+  const SourceInfo& info() const { return info_; }
+
+  ReaderSetStats stats() const {
+    const SourceStats source = source_->stats();
+    const std::lock_guard lock(stream_->mutex);
+    return {stream_->delivered,    stream_->acknowledged, source.server_lsn,
+            source.received_bytes, reconnects_,           rows_unmatched_};
+  }
+
+ private:
+  // The readers of one table, and what splits its present version.
+  struct Route {
+    std::vector<std::shared_ptr<Reader>> readers;
+    std::shared_ptr<const TableSchema> version;
+    std::optional<HashPartitioner> partitioner;
+  };
+
+  arrow::Status CheckOptions() const {
+    if (options_.reader_bytes_max <= 0) {
+      return MakeError(ErrorKind::kInvalidOption, "reader_bytes_max must be positive",
+                       "option reader_bytes_max", "leave it out");
+    }
+    if (options_.partitions < 1 || options_.partitions > kPartitionsMax) {
+      return MakeError(ErrorKind::kInvalidOption,
+                       "partitions must be between 1 and " + std::to_string(kPartitionsMax),
+                       "option partitions", "choose a number in these bounds");
+    }
+    return arrow::Status::OK();
+  }
+
+  static arrow::Status StoppedError() {
+    return MakeError(ErrorKind::kInvalidOption, "the stream was stopped", "readers",
+                     "open the readers again to read on");
+  }
+
+  // --- the thread ---
+
+  void Run() {
+    const arrow::Status ended = Stream();
+    const std::lock_guard lock(stream_->mutex);
+    stream_->EndStream(stop_ ? StoppedError() : ended);
+  }
+
+  arrow::Status Stream() {
+    Backoff backoff(options_.retry_max);
+    arrow::Status status = Receive(backoff);
+    while (!status.ok()) {
+      const ErrorDetail* detail = GetErrorDetail(status);
+      if (stop_ || detail == nullptr || !detail->retryable()) return status;
+      const auto wait = backoff.Next();
+      if (!wait.has_value()) return status;
+      {
+        const std::lock_guard lock(stream_->mutex);
+        ++reconnects_;
+        stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status});
+      }
+      WaitForStop(stop_, *wait);
+      if (stop_) return status;
+      status = ConnectAndStart();
+      if (status.ok()) status = Receive(backoff);
+    }
+    return status;
+  }
+
+  arrow::Status ConnectAndStart() {
+    ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source_->Connect());
+    const auto timeline_ends = [this](uint32_t timeline) { return source_->TimelineEnd(timeline); };
+    uint64_t start = 0;
+    if (!connected_once_) {
+      // Readers keep nothing: the slot alone says where to begin.
+      ARROW_ASSIGN_OR_RAISE(start, ChooseStart(info, SinkState{}, false, false, timeline_ends));
+      until_ = options_.until_now ? std::optional(info.current_flush) : options_.until_lsn;
+      info_ = info;
+    } else {
+      ARROW_RETURN_NOT_OK(CheckReconnect(identity_, info, delivered_, timeline_ends));
+      start = delivered_;
+    }
+    identity_ = info.stream;
+    ARROW_RETURN_NOT_OK(source_->Start(start));
+    connected_once_ = true;
+    filter_.BeginSession();
+    group_open_ = false;
+    dirty_ = false;
+    delivered_ = std::max(delivered_, start);
+    const std::lock_guard lock(stream_->mutex);
+    stream_->source = source_.get();
+    stream_->delivered = delivered_;
+    return arrow::Status::OK();
+  }
+
+  arrow::Status Receive(Backoff& backoff) {
+    while (!Finished()) {
+      ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_->Next(kPollInterval));
+      if (event.has_value()) {
+        backoff.Reset();
+        ARROW_RETURN_NOT_OK(std::visit([this](auto& e) { return Handle(e); }, *event));
+      }
+      AskForPosition();
+    }
+    return arrow::Status::OK();
+  }
+
+  bool Finished() const { return stop_ || (until_.has_value() && !group_open_ && delivered_ >= *until_); }
+
+  // An idle server tells its position only when it is asked.
+  void AskForPosition() {
+    const auto now = Clock::now();
+    if (now - last_asked_ < kAskInterval) return;
+    last_asked_ = now;
+    bool wanted = until_.has_value();
+    {
+      const std::lock_guard lock(stream_->mutex);
+      wanted = wanted || stream_->AnyWaitsForPosition();
+    }
+    if (wanted) source_->RequestKeepalive();
+  }
+
+  // --- events ---
+
+  arrow::Status Handle(ChangeBatch& batch) {
+    ARROW_RETURN_NOT_OK(Deliver(batch.table, std::move(batch.rows)));
+    return Group(batch.group);
+  }
+
+  arrow::Status Handle(const TruncateEvent& event) {
+    for (size_t i = 0; i < event.tables.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto row, TruncateRow(event, static_cast<int>(i)));
+      ARROW_RETURN_NOT_OK(Deliver(event.tables[i], std::move(row)));
+    }
+    return Group(event.group);
+  }
+
+  arrow::Status Handle(const ProgressEvent& event) { return Group(event.group); }
+
+  arrow::Status Handle(const KeepaliveEvent& event) {
+    return group_open_ || dirty_ ? arrow::Status::OK() : Advance(event.order);
+  }
+
+  // A pump that is stopped may not have delivered the last batch: its position must not come into force.
+  arrow::Status Group(const GroupState& group) {
+    dirty_ = group.dirty;
+    group_open_ = !group.group_end;
+    return group.group_end && !stop_ ? Advance(group.safe) : arrow::Status::OK();
+  }
+
+  arrow::Status Advance(uint64_t order) {
+    if (order <= delivered_) return arrow::Status::OK();
+    delivered_ = order;
+    const std::lock_guard lock(stream_->mutex);
+    return stream_->Advance(order);
+  }
+
+  arrow::Status Deliver(const std::shared_ptr<const TableSchema>& table,
+                        std::shared_ptr<arrow::RecordBatch> rows) {
+    ARROW_ASSIGN_OR_RAISE(rows, filter_.Filter(*table, std::move(rows)));
+    {
+      const std::lock_guard lock(stream_->mutex);
+      rows_unmatched_ = filter_.rows_unmatched();
+    }
+    if (rows == nullptr) return arrow::Status::OK();
+    Route& route = RouteOf(table->name);
+    if (options_.partitions == 1) {
+      Give(*route.readers[0], table, std::move(rows));
+      return arrow::Status::OK();
+    }
+    auto parts = Split(route, table, rows);
+    if (!parts.ok()) {
+      // Of this table only: the others are not concerned.
+      for (const auto& reader : route.readers) End(reader, parts.status());
+      Give(*route.readers[0], table, std::move(rows));  // for the claim
+      return arrow::Status::OK();
+    }
+    for (size_t i = 0; i < parts->size(); ++i) {
+      if ((*parts)[i] != nullptr) Give(*route.readers[i], table, std::move((*parts)[i]));
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Split(
+      Route& route, const std::shared_ptr<const TableSchema>& table,
+      const std::shared_ptr<arrow::RecordBatch>& rows) {
+    if (route.version == nullptr || route.version->fingerprint != table->fingerprint ||
+        !route.partitioner.has_value()) {
+      PartitionOptions partition;
+      partition.partitions = options_.partitions;
+      partition.hash = options_.hash;
+      const auto columns = options_.partition_columns.find(table->name);
+      if (columns != options_.partition_columns.end()) partition.columns = columns->second;
+      ARROW_ASSIGN_OR_RAISE(auto partitioner, HashPartitioner::Make(table, partition));
+      route.partitioner = std::move(partitioner);
+      route.version = table;
+    }
+    return route.partitioner->Split(rows);
+  }
+
+  Route& RouteOf(const TableName& table) {
+    const auto found = routes_.find(table);
+    if (found != routes_.end()) return found->second;
+    Route& route = routes_[table];
+    const std::lock_guard lock(stream_->mutex);
+    for (int partition = 0; partition < options_.partitions; ++partition) {
+      route.readers.push_back(std::make_shared<Reader>(stream_, table, partition));
+      stream_->readers.push_back(route.readers.back());
+      if (connected_once_)
+        stream_->PushEvent({ReaderEvent::Kind::kReaderAdded, route.readers.back(), arrow::Status::OK()});
+    }
+    return route;
+  }
+
+  // Waits until the reader has room, is ended because nobody reads it, or the set is stopped.
+  void Give(Reader& reader, const std::shared_ptr<const TableSchema>& table,
+            std::shared_ptr<arrow::RecordBatch> rows) {
+    const int64_t bytes = BatchBytes(*rows);
+    std::unique_lock lock(stream_->mutex);
+    Clock::time_point blocked_since{};  // since when another reader waits for rows; zero: none does
+    while (!stop_ && !stream_->HasRoom(reader, bytes)) {
+      const auto now = Clock::now();
+      if (!stream_->AnotherIsHungry(reader)) {
+        blocked_since = {};
+      } else if (blocked_since == Clock::time_point{}) {
+        blocked_since = now;
+      }
+      const bool was_read = SharedStream::WaitingOf(reader).was_read;
+      const milliseconds limit = was_read ? options_.slow_limit : options_.unread_limit;
+      const bool limited = !was_read || options_.slow_limit > milliseconds(0);
+      if (blocked_since != Clock::time_point{} && limited && now - blocked_since >= limit) {
+        EndLocked(reader, UnreadError(reader, was_read));
+        break;
+      }
+      stream_->room.wait_for(lock, kPollInterval);
+    }
+    if (!stop_) stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes);
+  }
+
+  arrow::Status UnreadError(const Reader& reader, bool was_read) const {
+    return MakeError(ErrorKind::kReaderUnread,
+                     std::string(was_read ? "nobody reads it any more" : "nobody reads it") + " and its " +
+                         std::to_string(options_.reader_bytes_max) +
+                         " bytes are full, while another reader waits for rows",
+                     reader.ToString(),
+                     "read it, or close it (Close() in C++, close() in Python) to let the slot move on "
+                     "without it, or leave the "
+                     "table out of the patterns; until then its changes stay in the slot, and WAL on the "
+                     "server's disk with them");
+  }
+
+  void End(const std::shared_ptr<Reader>& reader, const arrow::Status& why) {
+    const std::lock_guard lock(stream_->mutex);
+    EndLocked(*reader, why);
+  }
+
+  void EndLocked(Reader& reader, const arrow::Status& why) {
+    if (SharedStream::WaitingOf(reader).state != Reader::Waiting::State::kOpen) return;
+    stream_->Abandon(reader, why);
+    for (const auto& each : stream_->readers) {
+      if (each.get() == &reader) stream_->PushEvent({ReaderEvent::Kind::kReaderEnded, each, why});
+    }
+  }
+
+  const ReaderSetOptions options_;
+  const std::optional<TablePatterns> patterns_;
+  const std::unique_ptr<Source> source_;
+  RowFilter filter_;
+  const std::shared_ptr<SharedStream> stream_;
+  std::atomic<bool> stop_{false};
+
+  // The thread's own, once it runs.
+  std::map<TableName, Route> routes_;
+  SourceInfo info_;  // of the first connection
+  StreamIdentity identity_;
+  bool connected_once_ = false;
+  std::optional<uint64_t> until_;
+  uint64_t delivered_ = 0;
+  bool group_open_ = false;
+  bool dirty_ = false;
+  Clock::time_point last_asked_{};
+
+  // Guarded by the stream's lock.
+  uint64_t reconnects_ = 0;
+  uint64_t rows_unmatched_ = 0;
+
+  std::thread thread_;
+};
+
+ReaderSet::ReaderSet() = default;
+ReaderSet::~ReaderSet() = default;
+
+arrow::Result<std::unique_ptr<ReaderSet>> ReaderSet::Open(std::unique_ptr<Source> source,
+                                                          ReaderSetOptions options,
+                                                          std::optional<TablePatterns> patterns) {
+  std::unique_ptr<ReaderSet> set(new ReaderSet());
+  set->pump_ = std::make_unique<Pump>(std::move(source), std::move(options), std::move(patterns));
+  ARROW_RETURN_NOT_OK(set->pump_->Open());
+  return set;
+}
+
+std::vector<std::shared_ptr<Reader>> ReaderSet::readers() const {
+  const std::lock_guard lock(pump_->stream()->mutex);
+  return pump_->stream()->readers;
+}
+
+std::shared_ptr<Reader> ReaderSet::reader(const TableName& table, int partition) const {
+  for (auto& reader : readers()) {
+    if (reader->table() == table && reader->partition() == partition) return reader;
+  }
+  return nullptr;
+}
+
+std::optional<ReaderEvent> ReaderSet::NextEvent(milliseconds timeout) {
+  SharedStream& stream = *pump_->stream();
+  std::unique_lock lock(stream.mutex);
+  stream.event_arrived.wait_for(lock, timeout, [&] { return !stream.events.empty() || stream.ended; });
+  if (stream.events.empty()) return std::nullopt;
+  ReaderEvent event = std::move(stream.events.front());
+  stream.events.pop_front();
+  return event;
+}
+
+const SourceInfo& ReaderSet::info() const { return pump_->info(); }
+ReaderSetStats ReaderSet::stats() const { return pump_->stats(); }
+arrow::Status ReaderSet::Stop() { return pump_->Stop(); }
+
+}  // namespace arrowcdc

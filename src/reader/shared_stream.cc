@@ -1,0 +1,188 @@
+#include "src/reader/shared_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <arrow/array/data.h>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc {
+namespace {
+
+using State = Reader::Waiting::State;
+
+constexpr size_t kEventsMax = 10'000;
+constexpr int64_t kArrayBytes = 400;  // ArrayData, its vectors and control blocks
+
+int64_t ArrayBytes(const arrow::ArrayData& data) {
+  int64_t bytes = kArrayBytes;
+  for (const auto& buffer : data.buffers) bytes += buffer == nullptr ? 0 : buffer->size();
+  for (const auto& child : data.child_data) bytes += ArrayBytes(*child);
+  return bytes;  // the dictionary of _op is one for all
+}
+
+}  // namespace
+
+int64_t BatchBytes(const arrow::RecordBatch& rows) {
+  int64_t bytes = kArrayBytes;
+  for (int i = 0; i < rows.num_columns(); ++i) bytes += ArrayBytes(*rows.column_data(i));
+  return bytes;
+}
+
+void SharedStream::Signal(Reader::Waiting& waiting) {
+  waiting.hungry = false;
+  waiting.wanted_position.reset();
+  waiting.arrived.notify_all();
+  if (waiting.notify) waiting.notify();
+}
+
+arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader, std::optional<uint64_t> until) {
+  Reader::Waiting& waiting = *reader.waiting_;
+  if (waiting.state == State::kClosed) {
+    return MakeError(ErrorKind::kInvalidOption, "the reader is closed", reader.ToString(),
+                     "open the readers again to read on");
+  }
+  if (!waiting.queue.empty()) {
+    Reader::Waiting::Item& item = waiting.queue.front();
+    if (until.has_value() && item.behind >= *until) return ReadResult{ReadState::kEnd, nullptr, nullptr};
+    ReadResult batch = std::move(item.batch);
+    waiting.uncommitted.push_back(item.claim);
+    waiting.bytes -= item.bytes;
+    waiting.queue.pop_front();
+    waiting.stats.rows += static_cast<uint64_t>(batch.rows->num_rows());
+    ++waiting.stats.batches;
+    room.notify_all();
+    return batch;
+  }
+  if (waiting.state == State::kAbandoned) return waiting.end;
+  if (until.has_value() && delivered >= *until) return ReadResult{ReadState::kEnd, nullptr, nullptr};
+  if (ended) {
+    ARROW_RETURN_NOT_OK(end);
+    return ReadResult{ReadState::kEnd, nullptr, nullptr};
+  }
+  if (!waiting.hungry) room.notify_all();  // the pump may stand before another reader that is full
+  waiting.hungry = true;
+  waiting.wanted_position = until;
+  return std::nullopt;
+}
+
+arrow::Status SharedStream::Commit(Reader& reader) {
+  Reader::Waiting& waiting = *reader.waiting_;
+  if (waiting.uncommitted.empty()) return arrow::Status::OK();
+  if (source == nullptr || (ended && !end.ok())) {
+    return MakeError(ErrorKind::kConnection,
+                     "the stream was stopped, so the server cannot be told of the commit", reader.ToString(),
+                     "open the readers again: the batches since the last commit come once more");
+  }
+  for (const uint64_t claim : waiting.uncommitted) claims.Release(claim);
+  waiting.uncommitted.clear();
+  return Acknowledge();
+}
+
+void SharedStream::Drop(Reader::Waiting& waiting) {
+  waiting.queue.clear();
+  waiting.bytes = 0;
+  room.notify_all();
+}
+
+void SharedStream::Close(Reader& reader) {
+  Reader::Waiting& waiting = *reader.waiting_;
+  if (waiting.state == State::kClosed) return;
+  waiting.state = State::kClosed;
+  for (const uint64_t claim : waiting.uncommitted) claims.Release(claim);
+  waiting.uncommitted.clear();
+  for (const auto& item : waiting.queue) claims.Release(item.claim);
+  if (waiting.kept_claim.has_value()) claims.Release(*std::exchange(waiting.kept_claim, std::nullopt));
+  Drop(waiting);
+  Signal(waiting);
+  if (const arrow::Status told = Acknowledge(); !told.ok()) EndStream(told);
+}
+
+// One claim is enough to hold the slot: it is the oldest.
+void SharedStream::Abandon(Reader& reader, arrow::Status why) {
+  Reader::Waiting& waiting = *reader.waiting_;
+  if (waiting.state != State::kOpen) return;
+  waiting.state = State::kAbandoned;
+  waiting.end = std::move(why);
+  const auto keep_or_release = [&](uint64_t claim) {
+    if (waiting.kept_claim.has_value()) {
+      claims.Release(claim);
+    } else {
+      waiting.kept_claim = claim;
+    }
+  };
+  for (const uint64_t claim : waiting.uncommitted) keep_or_release(claim);
+  waiting.uncommitted.clear();
+  for (const auto& item : waiting.queue) keep_or_release(item.claim);
+  Drop(waiting);
+  Signal(waiting);
+}
+
+bool SharedStream::HasRoom(const Reader& reader, int64_t bytes) const {
+  const Reader::Waiting& waiting = *reader.waiting_;
+  return waiting.state != State::kOpen || waiting.queue.empty() || waiting.bytes + bytes <= reader_bytes_max;
+}
+
+void SharedStream::Put(Reader& reader, ReadResult batch, int64_t bytes) {
+  Reader::Waiting& waiting = *reader.waiting_;
+  if (waiting.state == State::kClosed) return;
+  if (waiting.state == State::kAbandoned) {
+    if (!waiting.kept_claim.has_value()) waiting.kept_claim = claims.Add();
+    return;
+  }
+  waiting.queue.push_back({std::move(batch), bytes, claims.Add(), delivered});
+  waiting.bytes += bytes;
+  Signal(waiting);
+}
+
+arrow::Status SharedStream::Advance(uint64_t order) {
+  delivered = order;
+  claims.Advance(order);
+  for (const auto& reader : readers) {
+    Reader::Waiting& waiting = *reader->waiting_;
+    if (waiting.wanted_position.has_value() && delivered >= *waiting.wanted_position) Signal(waiting);
+  }
+  return Acknowledge();
+}
+
+arrow::Status SharedStream::Acknowledge() {
+  const uint64_t floor = claims.floor();
+  if (source == nullptr || floor <= acknowledged) return arrow::Status::OK();
+  if (floor > delivered) {
+    return MakeError(ErrorKind::kInternal,
+                     "the readers release " + FormatLsn(floor) + ", but only " + FormatLsn(delivered) +
+                         " was delivered to them",
+                     "readers", "this is a defect in arrowcdc: please report it; nothing was acknowledged");
+  }
+  acknowledged = floor;
+  source->Acknowledge(floor);
+  return arrow::Status::OK();
+}
+
+void SharedStream::EndStream(arrow::Status why) {
+  if (!ended) end = std::move(why);
+  ended = true;
+  for (const auto& reader : readers) Signal(*reader->waiting_);
+  event_arrived.notify_all();
+  room.notify_all();
+}
+
+// A set whose events nobody takes must not grow: the oldest go, readers() has all readers in any case.
+void SharedStream::PushEvent(ReaderEvent event) {
+  if (events.size() >= kEventsMax) events.pop_front();
+  events.push_back(std::move(event));
+  event_arrived.notify_all();
+}
+
+bool SharedStream::AnotherIsHungry(const Reader& than) const {
+  return std::any_of(readers.begin(), readers.end(),
+                     [&](const auto& other) { return other.get() != &than && other->waiting_->hungry; });
+}
+
+bool SharedStream::AnyWaitsForPosition() const {
+  return std::any_of(readers.begin(), readers.end(),
+                     [](const auto& reader) { return reader->waiting_->wanted_position.has_value(); });
+}
+
+}  // namespace arrowcdc
