@@ -5,7 +5,7 @@ export PG_CONFIG
 BUILD := build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench fuzz install-plugin format lint clean
+.PHONY: help setup build demo test wheel bench fuzz install-plugin format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -23,6 +23,9 @@ demo: build      ## live workload, kill -9, comparison with the source; under a 
 
 test: setup      ## all tests, with ASan and UBSan; arguments for ctest: make test T="-R pattern"
 	@tools/test.sh $(T)
+
+wheel: setup     ## the Python package: dist/arrowcdc-*.whl
+	@tools/wheel.sh
 
 fuzz:            ## libFuzzer on the decoder for a minute (needs clang with its runtime library); T=seconds
 	@tools/fuzz.sh $(T)

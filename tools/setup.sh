@@ -11,7 +11,7 @@ pg_config=${PG_CONFIG:-pg_config}
 
 build_packages=(g++ cmake ninja-build pkg-config ccache libpq-dev libkrb5-dev libssl-dev
   libspdlog-dev libfmt-dev libcli11-dev libre2-dev nlohmann-json3-dev python3-venv)
-test_packages=(libgtest-dev libgmock-dev librapidcheck-dev strace)
+test_packages=(libgtest-dev libgmock-dev librapidcheck-dev strace python3-dev)
 # simdjson parses wal2json's output. The rivals' plugins are those packaged for the server's major version.
 bench_packages=(libsimdjson-dev)
 bench_plugins=(wal2json decoderbufs)
@@ -113,7 +113,9 @@ install_packages() {
 
 # name==version lines that the environment must hold.
 requirements() {
-  sed -E 's/[[:space:]]*#.*//; /^$/d' tools/requirements.txt | while read -r line; do
+  local files=(tools/requirements.txt)
+  [[ $scope != all ]] || files+=(tools/requirements-python.txt)
+  sed -E 's/[[:space:]]*#.*//; /^$/d' "${files[@]}" | while read -r line; do
     if [[ $line == pyarrow==* ]] && pkg-config --exists arrow parquet 2>/dev/null; then continue; fi
     echo "$line"
   done
