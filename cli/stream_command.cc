@@ -123,6 +123,8 @@ void SayWhatTheSlotKeeps(const SourceOptions& source) {
 arrow::Status CheckTables(const SourceOptions& source) {
   if (source.tables.empty()) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(const auto tables, ListTables(source));
+  // Without any published table the publication itself is missing: connecting says so, after looking at the slot.
+  if (std::none_of(tables.begin(), tables.end(), [](const TableStatus& table) { return table.published; })) return arrow::Status::OK();
   bool any = false;
   for (const TableStatus& table : tables) {
     if (!table.matches) continue;

@@ -139,6 +139,19 @@ TEST_F(ContractTest, TypedErrorsHaveTheirExitCodes) {
   EXPECT_NE(mismatch.error.find("slot_mismatch"), std::string::npos) << mismatch.error;
 }
 
+TEST_F(ContractTest, PatternsThatSelectNothingPublishedAreRefused) {
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
+  const uint64_t before = Confirmed();
+  SubprocessOptions misspelt = Stream(Parquet("d"), {"--until", "now"});
+  std::replace(misspelt.argv.begin(), misspelt.argv.end(), std::string("public.*"), std::string("pubic.*"));
+  const Outcome refused = Run(misspelt);
+  EXPECT_EQ(refused.code, 5) << refused.error;
+  EXPECT_NE(refused.error.find("no published table matches"), std::string::npos) << refused.error;
+  EXPECT_EQ(Confirmed(), before);
+  EXPECT_EQ(Run(Stream("parquet:x", {"--ack=on-write"})).code, 2);
+}
+
 TEST_F(ContractTest, AnIdleSlotAdvancesWhileOtherTablesAndDatabasesWrite) {
   ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE DATABASE elsewhere"));
