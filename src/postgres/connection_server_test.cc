@@ -157,7 +157,7 @@ TEST_F(ConnectionServer, LockTimeoutIsRetryable) {
                                 Connection::Open(Server().conninfo(), ConnectionMode::kSql));
   ARROWCDC_ASSERT_OK(connection->Query("SET lock_timeout = '10ms'"));
   const arrow::Status status = connection->Query("ALTER TABLE public.t ADD COLUMN b int").status();
-  EXPECT_EQ(KindOf(status), ErrorKind::kConnection);
+  EXPECT_EQ(KindOf(status), ErrorKind::kBusy);
   EXPECT_TRUE(GetErrorDetail(status)->retryable());
 }
 

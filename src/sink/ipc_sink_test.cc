@@ -147,11 +147,24 @@ TEST_F(IpcFileSinkTest, RefusesWhatIsNotItsOwn) {
   auto sink = MakeOpen();
   IpcFileSink second("/f", options_, &files_);
   EXPECT_FALSE(second.Open(TestStream()).ok());
+  ASSERT_ARROW_OK(sink->Advance(At(10)));
   ASSERT_ARROW_OK(sink->Close());
   StreamIdentity other = TestStream();
   other.slot = "other";
   IpcFileSink third("/f", options_, &files_);
   EXPECT_EQ(KindOf(third.Open(other).status()), ErrorKind::kPositionGap);
+}
+
+TEST_F(IpcFileSinkTest, AStartThatWasRefusedClaimsNothing) {
+  ASSERT_ARROW_OK(MakeOpen()->Close());
+  StreamIdentity other = TestStream();
+  other.slot = "other";
+  IpcFileSink next("/f", options_, &files_);
+  ASSERT_ARROW_OK(next.Open(other).status());
+  ASSERT_ARROW_OK(next.Advance(At(10)));
+  ASSERT_ARROW_OK(next.Close());
+  IpcFileSink first("/f", options_, &files_);
+  EXPECT_EQ(KindOf(first.Open(TestStream()).status()), ErrorKind::kPositionGap);
 }
 
 // One life of a client that delivers rows 1.. in groups of a few; what is acknowledged never comes again.

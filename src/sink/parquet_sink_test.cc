@@ -317,6 +317,17 @@ TEST_F(ParquetSinkTest, RefusesAForeignDirectory) {
   EXPECT_EQ(files_.Files("/d"), std::vector<std::string>{"/d/precious.txt"});
 }
 
+TEST_F(ParquetSinkTest, AStartThatWasRefusedClaimsNothing) {
+  ASSERT_ARROW_OK(MakeOpen()->Close());
+  StreamIdentity other = TestStream();
+  other.slot = "other";
+  auto next = Make();
+  ASSERT_ARROW_OK(next->Open(other).status());
+  ASSERT_ARROW_OK(next->Advance(At(10)));
+  ASSERT_ARROW_OK(next->Close());
+  EXPECT_EQ(KindOf(Make()->Open(TestStream()).status()), ErrorKind::kPositionGap);
+}
+
 TEST_F(ParquetSinkTest, RefusesAnotherStream) {
   auto sink = MakeOpen();
   ASSERT_ARROW_OK(sink->Advance(At(100, 1)));
