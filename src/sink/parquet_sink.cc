@@ -86,7 +86,7 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
   if (!manifest_.position.has_value()) {
     ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
     // A start that was refused leaves the directory empty: nobody's.
-    if (std::none_of(names.begin(), names.end(), IsTableDirectory)) {
+    if (std::all_of(names.begin(), names.end(), IsOurs)) {
       manifest_ = {"parquet", stream};
       return StoreManifest(*files_, path, manifest_);
     }

@@ -176,11 +176,11 @@ void Workload::Run(const std::string& conninfo, uint64_t seed, int thread) {
       if (schema_change) ++schema_changes_;
       continue;
     }
-    // Deadlocks and lock timeouts are part of life under this load; a lost connection shows as no transaction to roll back.
+    // Deadlocks, serialization failures and lock timeouts are part of life under this load; a lost connection shows as no transaction to roll back.
     const std::string state = sql->last_sqlstate();
     if (!sql->Exec("ROLLBACK").ok()) {
       sql.reset();
-    } else if (state != "40P01" && state != "55P03" && state != "57P01" && state != "23505") {
+    } else if (!state.starts_with("40") && state != "55P03" && state != "57P01" && state != "23505") {
       ++refused_;
       const std::lock_guard lock(mutex_);
       last_refusal_ = done.message();
