@@ -289,7 +289,7 @@ TEST(PostgresError, ConnectionTexts) {
       {"could not translate host name \"h\" to address: Name or service not known\n", ErrorKind::kConnection,
        true, "", "host"},
       {"connection to server at \"h\" (10.0.0.1), port 5432 failed: root certificate file "
-       "\"/root/.postgresql/root.crt\" does not exist\n"
+       "\"/home/cdc/.postgresql/root.crt\" does not exist\n"
        "Either provide the file or change sslmode to disable server certificate verification.\n",
        ErrorKind::kTls, false, "", "sslrootcert=FILE"},
       {"connection to server at \"h\" (10.0.0.1), port 5432 failed: server does not support SSL, but SSL was "
