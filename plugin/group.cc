@@ -8,7 +8,6 @@
 
 extern "C" {
 #include "replication/slot.h"
-#include "replication/walsender_private.h"
 }
 
 namespace arrowcdc::plugin {
@@ -17,12 +16,6 @@ namespace {
 
 constexpr int kAgeMaxMs = 20;
 constexpr uint32_t kTransactionsMax = 1 << 16;
-
-// The server waits for other servers to confirm what we send, so nothing may be held back.
-bool OthersWait(const Session* session) {
-  if (MyWalSnd != nullptr && static_cast<volatile WalSnd*>(MyWalSnd)->sync_standby_priority > 0) return true;
-  return IsFailoverSlotThatWaits(session->decoding->slot);
-}
 
 bool MayHoldBack(const Session* session) {
   const Group& group = session->group;

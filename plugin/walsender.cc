@@ -14,6 +14,7 @@ extern "C" {
 #include "replication/decode.h"
 #include "replication/slot.h"
 #include "replication/walsender.h"
+#include "replication/walsender_private.h"
 }
 
 namespace arrowcdc::plugin {
@@ -55,6 +56,16 @@ struct Interception {
 Interception state;
 PQcommMethods wrapped_methods;
 
+// The walsender waits for other servers below the flush pointer before it sends for this slot.
+#if PG_VERSION_NUM >= 170000
+bool IsFailoverSlotThatWaits(const ReplicationSlot* slot) {
+  return slot->data.failover && synchronized_standby_slots != nullptr &&
+         synchronized_standby_slots[0] != '\0';
+}
+#else
+bool IsFailoverSlotThatWaits(const ReplicationSlot*) { return false; }
+#endif
+
 bool CanBeRead(XLogRecPtr end) {
   if (end <= state.flushed) return true;
   state.flushed = RecoveryInProgress() ? GetXLogReplayRecPtr(nullptr) : GetFlushRecPtr(nullptr);
@@ -81,13 +92,16 @@ void Drain() {
   XLogReaderState* const reader = decoding->reader;
   Counters* const counters = &state.session->counters;
   const TimestampTz begin = GetCurrentTimestamp();
-  for (uint32_t count = 1; TwoRecordsWait(reader); ++count) {
+  const uint64_t reached_lsn = state.session->reached_lsn;
+  for (uint32_t count = 1; TwoRecordsWait(reader) && !state.ended; ++count) {
     char* error = nullptr;
     if (XLogNextRecord(reader, &error) == nullptr) break;  // cannot be: one waits
     LogicalDecodingProcessRecord(decoding, reader);
     CountRecord(reader);
     ++counters->drained;
-    if (state.ended || state.methods->is_send_pending()) break;
+    if (state.methods->is_send_pending()) break;
+    // Whoever waits for the answer to what was sent waits for the walsender to read it.
+    if (state.session->reached_lsn != reached_lsn && OthersWait(state.session)) break;
     if (count % kRecordsBetweenChecks != 0) continue;
     CHECK_FOR_INTERRUPTS();
     FlushHeldBackIfOld(state.session);
@@ -133,7 +147,7 @@ void OnUpdateProgress(LogicalDecodingContext* decoding, XLogRecPtr lsn, Transact
 // The walsender asks this at the top of its loop, before each record.
 bool OnIsSendPending() {
   if (state.methods->is_send_pending()) return true;
-  if (state.depth > 0 || !state.page_was_read || state.ended) return false;
+  if (state.session == nullptr || state.depth > 0 || !state.page_was_read || state.ended) return false;
   ++state.depth;
   CountRecord(state.decoding->reader);
   if (state.session->options.drain && DrainAllowed() && !IsFailoverSlotThatWaits(state.decoding->slot))
@@ -145,7 +159,7 @@ bool OnIsSendPending() {
 void OnPutMessage(char type, const char* data, size_t size) {
   if (type == 'c') state.ended = true;
   char keepalive[kKeepaliveBytes];
-  if (type == 'd' && size == kKeepaliveBytes && data[0] == 'k') {
+  if (state.session != nullptr && type == 'd' && size == kKeepaliveBytes && data[0] == 'k') {
     uint64_t end;
     memcpy(&end, data + 1, sizeof(end));
     end = pg_ntoh64(end);
@@ -172,7 +186,12 @@ void AttachToWalsender(Session* session) {
   DetachFromWalsender();
   const Options& options = session->options;
   const bool wanted = (options.batching && BatchingAllowed()) || (options.drain && DrainAllowed());
-  if (!kTestedServer || !am_walsender || IsTransactionOrTransactionBlock() || !wanted) return;
+  if (!kTestedServer || !am_walsender || IsTransactionOrTransactionBlock() || !wanted) {
+    session->options.batching = session->options.drain = false;
+    return;
+  }
+  session->options.batching = options.batching && BatchingAllowed();
+  session->options.drain = options.drain && DrainAllowed();
   LogicalDecodingContext* const decoding = session->decoding;
   state = Interception{};
   state.session = session;
@@ -203,14 +222,10 @@ bool NothingLeftToDecode(const Session* session) {
 
 bool StreamHasEnded() { return state.ended; }
 
-#if PG_VERSION_NUM >= 170000
-bool IsFailoverSlotThatWaits(const ReplicationSlot* slot) {
-  return slot->data.failover && synchronized_standby_slots != nullptr &&
-         synchronized_standby_slots[0] != '\0';
+bool OthersWait(const Session* session) {
+  if (static_cast<volatile WalSnd*>(MyWalSnd)->sync_standby_priority > 0) return true;
+  return IsFailoverSlotThatWaits(session->decoding->slot);
 }
-#else
-bool IsFailoverSlotThatWaits(const ReplicationSlot*) { return false; }
-#endif
 
 bool WithoutMarks() { return kUnsafe; }
 

@@ -19,8 +19,9 @@ bool NothingLeftToDecode(const Session* session);
 // The stream is over for the client: CopyDone was sent.
 bool StreamHasEnded();
 
-// The walsender may wait for other servers below the flush pointer before it sends for this slot.
-bool IsFailoverSlotThatWaits(const ReplicationSlot* slot);
+// Commits on this server wait for what the client acknowledges (synchronous replication), or the walsender
+// for what other servers do (failover slots). Only where a walsender was attached to.
+bool OthersWait(const Session* session);
 
 // True only in the build that tests use to see rows lost without the DIRTY mark and the clamp.
 bool WithoutMarks();
