@@ -105,6 +105,17 @@ struct TupleReader {
     return at;
   }
 
+  // The content of a value of at most 126 bytes: nearly all are. False: something else comes next, nothing
+  // was taken.
+  bool TakeShort(Slice* out) {
+    const uint8_t* const at = data + offset;
+    const size_t head = *at;  // the size, itself included, and a 1; nothing but the 1: a pointer
+    if ((head & 1) == 0 || head == 1) return false;
+    *out = Slice{at + VARHDRSZ_SHORT, (head >> 1) - VARHDRSZ_SHORT};
+    offset += head >> 1;
+    return true;
+  }
+
   const uint8_t* TakeCString(const AttributeStep& step) {
     offset = Aligned(step);
     const uint8_t* const at = data + offset;
@@ -116,19 +127,6 @@ struct TupleReader {
     return (offset + step.align_mask) & ~size_t{step.align_mask};
   }
 };
-
-// Content of a varlena in line and not compressed.
-bool OpenPlain(const uint8_t* varlena, Slice* out) {
-  if (VARATT_IS_1B(varlena) && !VARATT_IS_1B_E(varlena)) {
-    *out = Slice{varlena + VARHDRSZ_SHORT, VARSIZE_1B(varlena) - VARHDRSZ_SHORT};
-    return true;
-  }
-  if (VARATT_IS_4B_U(varlena)) {
-    *out = Slice{varlena + VARHDRSZ, VARSIZE_4B(varlena) - VARHDRSZ};
-    return true;
-  }
-  return false;
-}
 
 // Copies whole blocks while source and target have the bytes: `to` has kCopySlack behind `size`.
 inline void CopyShort(uint8_t* to, const uint8_t* from, size_t size, const uint8_t* from_end) {
@@ -152,6 +150,16 @@ inline bool PutBytes(const Row* row, Column* column, const Slice& value, const u
   CopyShort(column->data.data + before, value.data, value.size, tuple_end);
   column->data.size = before + value.size;
   PutOffsetAt(column, row->index + 1, static_cast<int64_t>(column->data.size));
+  return true;
+}
+
+// The content of a longer value in line and not compressed; false as above.
+bool TakePlain(TupleReader* reader, const AttributeStep& step, Slice* out) {
+  TupleReader ahead = *reader;
+  const uint8_t* const varlena = ahead.TakeVarlena(step);
+  if (!VARATT_IS_4B_U(varlena)) return false;
+  *out = Slice{varlena + VARHDRSZ, VARSIZE_4B(varlena) - VARHDRSZ};
+  *reader = ahead;
   return true;
 }
 
@@ -244,30 +252,33 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
         break;
       }
       case StepKind::kVarlenaBytes: {
-        const uint8_t* const varlena = reader.TakeVarlena(step);
         Slice value;
-        if (!OpenPlain(varlena, &value)) {
-          WriteValue(row, step, i, PointerGetDatum(varlena));
-        } else if (PutBytes(row, step.column, value, end)) {
-          bytes += value.size;
+        if (reader.TakeShort(&value) || TakePlain(&reader, step, &value)) {
+          if (PutBytes(row, step.column, value, end)) {
+            bytes += value.size;
+          } else {
+            MarkUnrepresentable(row, step);
+          }
         } else {
-          MarkUnrepresentable(row, step);
+          WriteValue(row, step, i, PointerGetDatum(reader.TakeVarlena(step)));
         }
         break;
       }
       case StepKind::kDecimal128: {
-        const uint8_t* const varlena = reader.TakeVarlena(step);
+        TupleReader ahead = reader;
         Slice value;
         int64_t integer;
-        if (OpenPlain(varlena, &value) &&
-            ShortNumericToInteger(value.data, value.size, step.column->precision, step.column->scale,
-                                  &integer)) {
+        if (ahead.TakeShort(&value) && ShortNumericToInteger(value.data, value.size, step.column->precision,
+                                                             step.column->scale, &integer)) {
+          reader = ahead;
           Put(row, step.column, static_cast<__int128>(integer));
         } else {
-          WriteValue(row, step, i, PointerGetDatum(varlena));
+          WriteValue(row, step, i, PointerGetDatum(reader.TakeVarlena(step)));
         }
         break;
       }
+      default:
+        __builtin_unreachable();
     }
   }
   return bytes;
@@ -316,8 +327,10 @@ void WriteCells(Row* row, HeapTuple tuple) {
   row->session->row_bytes +=
       HeapTupleHasNulls(tuple) ? WalkTuple<true>(row, tuple, count) : WalkTuple<false>(row, tuple, count);
   if (count < natts) WriteMissing(row, count);
-  for (int field = -1; (field = bms_next_member(entry->absent, field)) >= 0;) {
-    NullAt(row, &table->columns[field]);
+  if (entry->absent != nullptr) {
+    for (int field = -1; (field = bms_next_member(entry->absent, field)) >= 0;) {
+      NullAt(row, &table->columns[field]);
+    }
   }
 }
 
