@@ -20,25 +20,25 @@ constexpr uint32_t kPowersOfTen[5] = {1, 10, 100, 1000, 10000};
 // For ShortNumericToInteger.
 constexpr size_t kShortDigitsMax = 4;
 constexpr int32_t kPowersMax = 18;
-constexpr int64_t kPowers[kPowersMax + 1] = {1,
-                                             10,
-                                             100,
-                                             1000,
-                                             10000,
-                                             100000,
-                                             1000000,
-                                             10000000,
-                                             100000000,
-                                             1000000000,
-                                             10000000000,
-                                             100000000000,
-                                             1000000000000,
-                                             10000000000000,
-                                             100000000000000,
-                                             1000000000000000,
-                                             10000000000000000,
-                                             100000000000000000,
-                                             1000000000000000000};
+constexpr uint64_t kPowers[kPowersMax + 1] = {1,
+                                              10,
+                                              100,
+                                              1000,
+                                              10000,
+                                              100000,
+                                              1000000,
+                                              10000000,
+                                              100000000,
+                                              1000000000,
+                                              10000000000,
+                                              100000000000,
+                                              1000000000000,
+                                              10000000000000,
+                                              100000000000000,
+                                              1000000000000000,
+                                              10000000000000000,
+                                              100000000000000000,
+                                              1000000000000000000};
 
 uint16_t Load16(const uint8_t* p) {
   uint16_t v;
@@ -114,6 +114,28 @@ bool ToInteger(const NumericValue& value, int32_t precision, int32_t scale, Accu
   return true;
 }
 
+// Division by a constant is a multiplication.
+template <uint32_t kDivisor>
+bool DivideExactly(uint64_t* value) {
+  const uint64_t quotient = *value / kDivisor;
+  if (quotient * kDivisor != *value) return false;
+  *value = quotient;
+  return true;
+}
+
+bool CutDigits(int32_t count, uint64_t* value) {
+  switch (count) {
+    case 1:
+      return DivideExactly<10>(value);
+    case 2:
+      return DivideExactly<100>(value);
+    case 3:
+      return DivideExactly<1000>(value);
+    default:
+      return false;
+  }
+}
+
 char* PutFour(char* out, uint32_t digit) {
   out[0] = static_cast<char>('0' + digit / 1000);
   out[1] = static_cast<char>('0' + digit / 100 % 10);
@@ -172,7 +194,7 @@ bool ShortNumericToInteger(const uint8_t* bytes, size_t size, int32_t precision,
   if (size < 2 || size > 2 + 2 * kShortDigitsMax) return false;
   const uint32_t header = Load16(bytes);
   if ((header & kSignMask) != kSignShort) return false;
-  int64_t digits = 0;
+  uint64_t digits = 0;
   for (size_t i = 2; i + 2 <= size; i += 2) digits = digits * 10000 + Load16(bytes + i);
 
   // The last digit counts 10000^lowest; what is left of the point after scaling is 10^exponent of it.
@@ -184,11 +206,9 @@ bool ShortNumericToInteger(const uint8_t* bytes, size_t size, int32_t precision,
     if (exponent > digits_max || digits >= kPowers[digits_max - exponent]) return false;
     digits *= kPowers[exponent];
   } else {
-    if (exponent <= -4 || digits % kPowers[-exponent] != 0) return false;
-    digits /= kPowers[-exponent];
-    if (digits >= kPowers[digits_max]) return false;
+    if (!CutDigits(-exponent, &digits) || digits >= kPowers[digits_max]) return false;
   }
-  *out = (header & 0x2000) != 0 ? -digits : digits;
+  *out = (header & 0x2000) != 0 ? -static_cast<int64_t>(digits) : static_cast<int64_t>(digits);
   return true;
 }
 

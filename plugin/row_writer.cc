@@ -141,7 +141,7 @@ inline void CopyShort(uint8_t* to, const uint8_t* from, size_t size, const uint8
 }
 
 // False: the column is full.
-inline bool PutBytes(const Row* row, Column* column, const Slice& value, const uint8_t* tuple_end) {
+inline bool PutBytes(Column* column, int64_t index, const Slice& value, const uint8_t* tuple_end) {
   const size_t before = column->data.size;
   if (column->data.capacity - before < value.size + kCopySlack) {
     if (value.size > kColumnBytesMax - before) return false;
@@ -149,7 +149,7 @@ inline bool PutBytes(const Row* row, Column* column, const Slice& value, const u
   }
   CopyShort(column->data.data + before, value.data, value.size, tuple_end);
   column->data.size = before + value.size;
-  PutOffsetAt(column, row->index + 1, static_cast<int64_t>(column->data.size));
+  PutOffsetAt(column, index + 1, static_cast<int64_t>(before + value.size));
   return true;
 }
 
@@ -171,8 +171,8 @@ T Load(const uint8_t* from) {
 }
 
 template <typename T>
-void Put(const Row* row, Column* column, T value) {
-  memcpy(column->data.data + static_cast<size_t>(row->index) * sizeof(T), &value, sizeof(T));
+void Put(Column* column, int64_t index, T value) {
+  memcpy(column->data.data + static_cast<size_t>(index) * sizeof(T), &value, sizeof(T));
 }
 
 Datum FixedDatum(const AttributeStep& step, const uint8_t* at) {
@@ -188,6 +188,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
   const bits8* const nulls = tuple->t_data->t_bits;
   const uint8_t* const end = header + tuple->t_len;
   TupleReader reader{header + tuple->t_data->t_hoff, 0};
+  const int64_t index = row->index;  // the compiler cannot know that no store changes it
   uint64_t bytes = 0;
 
   for (int i = 0; i < count; ++i) {
@@ -216,27 +217,27 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
         WriteValue(row, step, i, PointerGetDatum(reader.TakeCString(step)));
         break;
       case StepKind::kBool:
-        PutBoolAt(step.column, row->index, *reader.Take(step, 1) != 0);
+        PutBoolAt(step.column, index, *reader.Take(step, 1) != 0);
         break;
       case StepKind::kBytes1:
-        Put(row, step.column, *reader.Take(step, 1));
+        Put(step.column, index, *reader.Take(step, 1));
         break;
       case StepKind::kBytes2:
-        Put(row, step.column, Load<uint16_t>(reader.Take(step, 2)));
+        Put(step.column, index, Load<uint16_t>(reader.Take(step, 2)));
         break;
       case StepKind::kBytes4:
-        Put(row, step.column, Load<uint32_t>(reader.Take(step, 4)));
+        Put(step.column, index, Load<uint32_t>(reader.Take(step, 4)));
         break;
       case StepKind::kBytes8:
-        Put(row, step.column, Load<uint64_t>(reader.Take(step, 8)));
+        Put(step.column, index, Load<uint64_t>(reader.Take(step, 8)));
         break;
       case StepKind::kBytes16:
-        Put(row, step.column, Load<unsigned __int128>(reader.Take(step, 16)));
+        Put(step.column, index, Load<unsigned __int128>(reader.Take(step, 16)));
         break;
       case StepKind::kDate: {
         int32_t days;
         if (DateToDays(Load<DateADT>(reader.Take(step, 4)), &days)) {
-          Put(row, step.column, days);
+          Put(step.column, index, days);
         } else {
           MarkUnrepresentable(row, step);
         }
@@ -245,7 +246,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
       case StepKind::kTimestamp: {
         int64_t us;
         if (TimestampToUs(Load<Timestamp>(reader.Take(step, 8)), &us)) {
-          Put(row, step.column, us);
+          Put(step.column, index, us);
         } else {
           MarkUnrepresentable(row, step);
         }
@@ -254,7 +255,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
       case StepKind::kVarlenaBytes: {
         Slice value;
         if (reader.TakeShort(&value) || TakePlain(&reader, step, &value)) {
-          if (PutBytes(row, step.column, value, end)) {
+          if (PutBytes(step.column, index, value, end)) {
             bytes += value.size;
           } else {
             MarkUnrepresentable(row, step);
@@ -271,7 +272,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
         if (ahead.TakeShort(&value) && ShortNumericToInteger(value.data, value.size, step.column->precision,
                                                              step.column->scale, &integer)) {
           reader = ahead;
-          Put(row, step.column, static_cast<__int128>(integer));
+          Put(step.column, index, static_cast<__int128>(integer));
         } else {
           WriteValue(row, step, i, PointerGetDatum(reader.TakeVarlena(step)));
         }
@@ -345,9 +346,9 @@ void WriteRow(Session* session, RelationEntry* entry, format::Op op, uint64_t ls
   const size_t unrepresentable_before = table->unrepresentable.size;
   session->row_bytes = table->row_bytes_fixed;
   WriteCells(&row, tuple);
-  Put(&row, OpColumn(table), static_cast<int8_t>(op));
-  Put(&row, LsnColumn(table), lsn);
-  Put(&row, OrdColumn(table), static_cast<uint16_t>(ord));
+  Put(OpColumn(table), row.index, static_cast<int8_t>(op));
+  Put(LsnColumn(table), row.index, lsn);
+  Put(OrdColumn(table), row.index, static_cast<uint16_t>(ord));
   if (!entry->in_order) {
     SortCells(&table->unchanged, unchanged_before);
     SortCells(&table->unrepresentable, unrepresentable_before);
