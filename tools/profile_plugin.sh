@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What a row costs in the server, counted under callgrind: for a table of all mapped types and for the benchmark's narrow and wide ones, a backend
-# decodes 2,000 rows and 6,000 rows through the plugin. What is done for every row is the difference of the two; what is done once a relation is not
-# in it. Needs valgrind and what `make bench` installs.
+# What a row costs, counted under callgrind: for a table of all mapped types and for some of the benchmark's, a backend decodes 2,000 rows and
+# 6,000 rows through the plugin. What is done for every row is the difference of the two; what is done once a relation is not in it. Then the client's
+# decoder reads the same frames once and three times. Needs valgrind and what `make bench` installs.
 #   tools/profile_plugin.sh [wal2arrow.so]      another build of the plugin than build/wal2arrow.so
 #   KEEP=DIRECTORY tools/profile_plugin.sh      leaves the profiles there, for callgrind_annotate
 set -euo pipefail
@@ -11,7 +11,7 @@ bin=$("${PG_CONFIG:-pg_config}" --bindir)
 start_run
 server=$run_directory
 cmake -S . -B build -DARROWCDC_BENCH=ON -DCMAKE_BUILD_TYPE=Release -G Ninja >"$run_directory/configure.log" || { cat "$run_directory/configure.log"; exit 1; }
-cmake --build build --target wal2arrow arrowcdc_bench_table_sql >"$run_directory/build.log" || { cat "$run_directory/build.log"; exit 1; }
+cmake --build build --target wal2arrow arrowcdc_bench_table_sql wal2arrow_decoder_benchmark >"$run_directory/build.log" || { cat "$run_directory/build.log"; exit 1; }
 plugin=${1:-$PWD/build/wal2arrow.so}
 chown postgres "$server"
 install -m 755 "$plugin" "$server/wal2arrow.so"
@@ -37,13 +37,15 @@ if "$bin/postgres" --describe-config 2>/dev/null | grep ^output_plugin_libraries
 fi
 as_postgres "$bin/pg_ctl" -D "$server/data" -l "$server/log" -w start >/dev/null
 
-tables="all_types narrow wide"
+tables="all_types narrow wide one_row"
 create_sql() { # create_sql TABLE
   [[ $1 == all_types ]] || { build/bench/arrowcdc_bench_table_sql "$1" 0 0; return; }
   echo "CREATE TABLE all_types (id bigint PRIMARY KEY, b bool, i2 int2, i4 int4, f4 float4, f8 float8, o oid, n numeric(12,2), nn numeric, t text,
     v varchar(20), c char(5), bin bytea, d date, ts timestamp, tz timestamptz, ti time, tt timetz, iv interval, u uuid, j json, jb jsonb, ia int[], ta text[])"
 }
 insert_sql() { # insert_sql TABLE FROM TO
+  # A transaction a row, so that every batch has one.
+  [[ $1 != one_row ]] || { echo "DO \$do\$ BEGIN FOR n IN $2..$3 LOOP $(build/bench/arrowcdc_bench_table_sql one_row n n) COMMIT; END LOOP; END \$do\$"; return; }
   [[ $1 == all_types ]] || { build/bench/arrowcdc_bench_table_sql "$@"; return; }
   echo "INSERT INTO all_types SELECT g, g % 2 = 0, g % 100, g, g, g, g, g * 1.25, g * 3.14159, 'text ' || g, 'v' || g, 'c', '\xdeadbeef',
     '2026-01-01', '2026-01-01 12:00', '2026-01-01 12:00Z', '12:00', '12:00+02', '1 day', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"a\": 1}',
@@ -61,6 +63,7 @@ for table in $tables; do
   end[${table}_1]=$(position)
   psql -q -c "$(insert_sql "$table" 2001 6000)"
   end[${table}_2]=$(position)
+  psql -qAt -c "SELECT encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes('$table', NULL, NULL, 'publication_names', 'p')" >"$server/frames.$table"
 done
 stop_server
 
@@ -103,4 +106,16 @@ for table in $tables; do
   printf '  %-24s%12s%12s%14s\n' "  of the change callback" "$a" "$b" $(((b - a) / 4000))
   a=$(total "$first") b=$(total "$second")
   printf '  %-24s%12s%12s%14s\n' "  in all" "$a" "$b" $(((b - a) / 4000))
+done
+
+decode() { # decode TABLE ROUNDS
+  valgrind --tool=callgrind --callgrind-out-file="$server/decode.$1.$2" build/src/decode/wal2arrow_decoder_benchmark "$2" <"$server/frames.$1" 2>/dev/null
+}
+printf '%-26s%12s%12s%14s%14s\n' "decoder, instructions" "batches" "rows" "a batch" "a row"
+for table in $tables; do
+  read -r batches rows < <(decode "$table" 1)
+  decode "$table" 3 >/dev/null
+  if [[ -n ${KEEP:-} ]]; then install -D -m 644 "$server/decode.$table.3" "$KEEP/callgrind.decode.$table"; fi
+  cost=$((($(total "$server/decode.$table.3") - $(total "$server/decode.$table.1")) / 2))
+  printf '  %-24s%12s%12s%14s%14s\n' "$table" "$batches" "$rows" $((cost / batches)) $((cost / rows))
 done
