@@ -339,7 +339,7 @@ void WriteCells(Row* row, HeapTuple tuple) {
 void WriteRow(Session* session, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
               HeapTuple tuple, HeapTuple old) {
   PublishedTable* const table = entry->table;
-  if (table->rows == 0) OpenBatch(session, table);
+  OpenBatch(session, table);
   if (table->rows == OrdColumn(table)->capacity) GrowColumns(table);
   Row row{session, entry, table, table->rows, old, false};
   const size_t unchanged_before = table->unchanged.size;
