@@ -44,6 +44,15 @@ std::shared_ptr<arrow::Buffer> FromHex(const std::string& hex) {
   return arrow::Buffer::FromString(std::move(bytes));
 }
 
+std::string Hex(const arrow::Buffer& bytes) {
+  std::string out;
+  for (const char c : bytes.ToString()) {
+    out += "0123456789abcdef"[static_cast<uint8_t>(c) >> 4];
+    out += "0123456789abcdef"[c & 15];
+  }
+  return out;
+}
+
 bool Lists(const arrow::Array& cells, int64_t row, int field) {
   const auto& lists = static_cast<const arrow::ListArray&>(cells);
   if (lists.IsNull(row)) return false;
@@ -59,7 +68,10 @@ std::string Cell(const arrow::Array& column, int64_t row) {
   if (column.type_id() == arrow::Type::EXTENSION) {
     return Cell(*static_cast<const arrow::ExtensionArray&>(column).storage(), row);
   }
-  return column.GetScalar(row).ValueOrDie()->ToString();
+  const bool is_bytes =
+      column.type_id() == arrow::Type::BINARY || column.type_id() == arrow::Type::FIXED_SIZE_BINARY;
+  const auto scalar = column.GetScalar(row).ValueOrDie();
+  return is_bytes ? Hex(*static_cast<const arrow::BaseBinaryScalar&>(*scalar).value) : scalar->ToString();
 }
 
 void AppendLines(const ChangeBatch& batch, bool ord, std::vector<std::string>* lines) {

@@ -3,7 +3,7 @@
 # 6,000 rows through the plugin. What is done for every row is the difference of the two; what is done once a relation is not in it. Then the client's
 # decoder reads the same frames once and three times. Needs valgrind and what `make bench` installs.
 #   tools/profile_plugin.sh [wal2arrow.so]      another build of the plugin than build/wal2arrow.so
-#   KEEP=DIRECTORY tools/profile_plugin.sh      leaves the profiles there, for callgrind_annotate
+#   KEEP=DIRECTORY tools/profile_plugin.sh      leaves profiles (for callgrind_annotate) and frames there
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/common.sh
@@ -93,7 +93,7 @@ total() { awk '/^totals:/ { print $2 }' "$1"; }
 for table in $tables; do
   first=$server/calls.$(head -n 1 "$server/run.$table.1")
   second=$server/calls.$(head -n 1 "$server/run.$table.2")
-  if [[ -n ${KEEP:-} ]]; then install -D -m 644 "$second" "$KEEP/callgrind.$table"; fi
+  if [[ -n ${KEEP:-} ]]; then install -D -m 644 "$second" "$KEEP/server.$table"; fi
   printf '%s\n%-26s%12s%12s%14s\n' "$table" "  calls of" "2,000 rows" "6,000 rows" "a row"
   for function in heap_deform_tuple SearchSysCache1 OutputFunctionCall numeric_out MemoryContextAlloc palloc OutputPluginWrite; do
     read -r a _ < <(count "$first" $function)
@@ -115,7 +115,7 @@ printf '%-26s%12s%12s%14s%14s\n' "decoder, instructions" "batches" "rows" "a bat
 for table in $tables; do
   read -r batches rows < <(decode "$table" 1)
   decode "$table" 3 >/dev/null
-  if [[ -n ${KEEP:-} ]]; then install -D -m 644 "$server/decode.$table.3" "$KEEP/callgrind.decode.$table"; fi
+  if [[ -n ${KEEP:-} ]]; then install -D -m 644 -t "$KEEP" "$server/decode.$table.3" "$server/frames.$table"; fi
   cost=$((($(total "$server/decode.$table.3") - $(total "$server/decode.$table.1")) / 2))
   printf '  %-24s%12s%12s%14s%14s\n' "$table" "$batches" "$rows" $((cost / batches)) $((cost / rows))
 done
