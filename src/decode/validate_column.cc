@@ -53,13 +53,16 @@ bool NullsAreCounted(const arrow::ArrayData& data) {
 
 // False says nothing: Arrow is asked then.
 bool IsSurelyValid(const arrow::BinaryArray& array) {
-  // Structure: buffers are there and large enough, the first and the last offset are inside the data.
+  // Structure: buffers are there, and the offsets are as many as they must be.
   if (!array.Validate().ok() || !NullsAreCounted(*array.data())) return false;
-  if (array.length() == 0) return true;
+  const int64_t count = array.length();
+  if (count == 0) return true;
   const int32_t* const offsets = array.raw_value_offsets();
-  if (!NeverDescend(offsets, array.length())) return false;
-  return array.type_id() == arrow::Type::BINARY || offsets[0] == offsets[array.length()] ||
-         IsText(array.value_data()->data(), offsets, array.length());
+  if (offsets[0] < 0 || offsets[count] > array.value_data()->size() || !NeverDescend(offsets, count)) {
+    return false;
+  }
+  return array.type_id() == arrow::Type::BINARY || offsets[0] == offsets[count] ||
+         IsText(array.value_data()->data(), offsets, count);
 }
 
 }  // namespace
