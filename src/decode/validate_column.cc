@@ -54,9 +54,8 @@ bool NullsAreCounted(const arrow::ArrayData& data) {
 // False says nothing: Arrow is asked then.
 bool IsSurelyValid(const arrow::BinaryArray& array) {
   // Structure: buffers are there, and the offsets are as many as they must be.
-  if (!array.Validate().ok() || !NullsAreCounted(*array.data())) return false;
   const int64_t count = array.length();
-  if (count == 0) return true;
+  if (count == 0 || !array.Validate().ok() || !NullsAreCounted(*array.data())) return false;
   const int32_t* const offsets = array.raw_value_offsets();
   if (offsets[0] < 0 || offsets[count] > array.value_data()->size() || !NeverDescend(offsets, count)) {
     return false;
