@@ -4,6 +4,7 @@
 #include "plugin/appenders.h"
 #include "plugin/batch_writer.h"
 #include "plugin/numeric.h"
+#include "plugin/tuple_reader.h"
 
 namespace arrowcdc::plugin {
 
@@ -86,48 +87,6 @@ pg_noinline void WriteValue(Row* row, const AttributeStep& step, int attribute, 
   if (!column->append(row->session, column, value)) MarkUnrepresentable(row, step);
 }
 
-// Goes through a tuple's attributes. Lengths are taken from the tuple as the server does: it wrote them.
-struct TupleReader {
-  const uint8_t* data;
-  size_t offset;
-
-  const uint8_t* Take(const AttributeStep& step, size_t bytes) {
-    const uint8_t* const at = data + Aligned(step);
-    offset = static_cast<size_t>(at - data) + bytes;
-    return at;
-  }
-
-  // A byte of padding is 0, the first byte of a value with a header of one byte is not.
-  const uint8_t* TakeVarlena(const AttributeStep& step) {
-    if (data[offset] == 0) offset = Aligned(step);
-    const uint8_t* const at = data + offset;
-    offset += VARSIZE_ANY(at);
-    return at;
-  }
-
-  // The content of a value of at most 126 bytes: nearly all are. False: something else comes next, nothing
-  // was taken.
-  bool TakeShort(Slice* out) {
-    const uint8_t* const at = data + offset;
-    const size_t head = *at;  // the size, itself included, and a 1; nothing but the 1: a pointer
-    if ((head & 1) == 0 || head == 1) return false;
-    *out = Slice{at + VARHDRSZ_SHORT, (head >> 1) - VARHDRSZ_SHORT};
-    offset += head >> 1;
-    return true;
-  }
-
-  const uint8_t* TakeCString(const AttributeStep& step) {
-    offset = Aligned(step);
-    const uint8_t* const at = data + offset;
-    offset += strlen(reinterpret_cast<const char*>(at)) + 1;
-    return at;
-  }
-
-  size_t Aligned(const AttributeStep& step) const {
-    return (offset + step.align_mask) & ~size_t{step.align_mask};
-  }
-};
-
 // Copies whole blocks while source and target have the bytes: `to` has kCopySlack behind `size`.
 inline void CopyShort(uint8_t* to, const uint8_t* from, size_t size, const uint8_t* from_end) {
   const size_t readable = static_cast<size_t>(from_end - from);
@@ -140,7 +99,7 @@ inline void CopyShort(uint8_t* to, const uint8_t* from, size_t size, const uint8
   }
 }
 
-// False: the column is full.
+// False: the column is full. While it need not grow it cannot be: before a row it holds less than one batch.
 inline bool PutBytes(Column* column, int64_t index, const Slice& value, const uint8_t* tuple_end) {
   const size_t before = column->data.size;
   if (column->data.capacity - before < value.size + kCopySlack) {
@@ -150,16 +109,6 @@ inline bool PutBytes(Column* column, int64_t index, const Slice& value, const ui
   CopyShort(column->data.data + before, value.data, value.size, tuple_end);
   column->data.size = before + value.size;
   PutOffsetAt(column, index + 1, static_cast<int64_t>(before + value.size));
-  return true;
-}
-
-// The content of a longer value in line and not compressed; false as above.
-bool TakePlain(TupleReader* reader, const AttributeStep& step, Slice* out) {
-  TupleReader ahead = *reader;
-  const uint8_t* const varlena = ahead.TakeVarlena(step);
-  if (!VARATT_IS_4B_U(varlena)) return false;
-  *out = Slice{varlena + VARHDRSZ, VARSIZE_4B(varlena) - VARHDRSZ};
-  *reader = ahead;
   return true;
 }
 
@@ -187,7 +136,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
   const auto* const header = reinterpret_cast<const uint8_t*>(tuple->t_data);
   const bits8* const nulls = tuple->t_data->t_bits;
   const uint8_t* const end = header + tuple->t_len;
-  TupleReader reader{header + tuple->t_data->t_hoff, 0};
+  TupleReader reader(tuple->t_data);
   const int64_t index = row->index;  // the compiler cannot know that no store changes it
   uint64_t bytes = 0;
 
@@ -254,7 +203,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
       }
       case StepKind::kVarlenaBytes: {
         Slice value;
-        if (reader.TakeShort(&value) || TakePlain(&reader, step, &value)) {
+        if (reader.TakeShort(&value) || reader.TakePlain(step, &value)) {
           if (PutBytes(step.column, index, value, end)) {
             bytes += value.size;
           } else {

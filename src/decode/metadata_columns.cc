@@ -109,12 +109,14 @@ arrow::Result<TransactionColumns> SpreadTransactions(const Frame& frame, int64_t
 
 arrow::Result<std::shared_ptr<arrow::Array>> NullLists::Get(int64_t rows, arrow::MemoryPool* pool) {
   constexpr int64_t kRowsMin = 1024;
+  if (last_ != nullptr && last_->length() == rows) return last_;
   if (longest_ == nullptr || longest_->length() < rows) {
     const int64_t length = std::max(kRowsMin, arrow::bit_util::NextPower2(rows));
     ARROW_ASSIGN_OR_RAISE(
         longest_, arrow::MakeArrayOfNull(MetadataColumnType(MetadataColumn::kUnchanged), length, pool));
   }
-  return longest_->Slice(0, rows);
+  last_ = longest_->Slice(0, rows);
+  return last_;
 }
 
 arrow::Result<std::shared_ptr<arrow::Array>> MakeCellColumn(const Frame& frame, SectionTag tag,

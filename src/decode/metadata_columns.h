@@ -23,13 +23,15 @@ struct TransactionColumns {
 arrow::Result<TransactionColumns> SpreadTransactions(const format::Frame& frame, int64_t rows,
                                                      arrow::MemoryPool* pool);
 
-// All-null arrays of the cell columns' type: slices of one, since nearly every batch needs two.
+// All-null arrays of the cell columns' type, since nearly every batch needs two: slices of one, and the last
+// slice again while batches are of one size.
 class NullLists {
  public:
   arrow::Result<std::shared_ptr<arrow::Array>> Get(int64_t rows, arrow::MemoryPool* pool);
 
  private:
   std::shared_ptr<arrow::Array> longest_;
+  std::shared_ptr<arrow::Array> last_;
 };
 
 // The _unchanged (tag kUnchanged) or _unrepresentable column of `batch`, whose first column_count columns are
