@@ -166,8 +166,10 @@ TEST_F(RandomRows, AsTheServerReadsThem) {
                                .ValueOrDie()
                                ->Query("SELECT quote_literal((" + Value(column) + ")::text)");
         ASSERT_TRUE(value.ok()) << value.status().ToString();
+        // A default lies in a row of the catalog, which is not TOASTed.
         const auto& text = (*value)[0][0];
-        Sql("ALTER TABLE t ADD COLUMN " + Definition(column) + (text.has_value() ? " DEFAULT " + *text : ""));
+        const bool has_default = text.has_value() && text->size() < 2000;
+        Sql("ALTER TABLE t ADD COLUMN " + Definition(column) + (has_default ? " DEFAULT " + *text : ""));
       }
     }
     // Old rows as they lie on disk, whatever the table looked like when they were written, and in that order.
