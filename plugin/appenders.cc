@@ -12,7 +12,6 @@ namespace arrowcdc::plugin {
 namespace {
 
 constexpr int64_t kDayUs = 86400000000;
-constexpr int32_t kUnixEpochOffsetDays = 10957;
 constexpr int kElementsBetweenChecks = 4096;
 
 // Follows pointers into memory and decompresses.
@@ -58,7 +57,8 @@ Slice OpenVarlena(Datum value) {
 }
 
 bool AppendBoolValue(Session*, Column* column, Datum value) {
-  AppendBool(column, DatumGetBool(value));
+  ReserveValue(column);
+  PutBoolAt(column, column->length++, DatumGetBool(value));
   return true;
 }
 
@@ -88,20 +88,15 @@ bool AppendMoneyValue(Session*, Column* column, Datum value) {
 }
 
 bool AppendDateValue(Session*, Column* column, Datum value) {
-  const DateADT date = DatumGetDateADT(value);
   int32_t days;
-  if (DATE_NOT_FINITE(date) || __builtin_add_overflow(date, kUnixEpochOffsetDays, &days)) return false;
+  if (!DateToDays(DatumGetDateADT(value), &days)) return false;
   AppendScalar(column, days);
   return true;
 }
 
 bool AppendTimestampValue(Session*, Column* column, Datum value) {
-  const Timestamp timestamp = DatumGetTimestamp(value);
   int64_t us;
-  if (TIMESTAMP_NOT_FINITE(timestamp) ||
-      __builtin_add_overflow(timestamp, static_cast<int64_t>(kUnixEpochOffsetUs), &us)) {
-    return false;
-  }
+  if (!TimestampToUs(DatumGetTimestamp(value), &us)) return false;
   AppendScalar(column, us);
   return true;
 }
@@ -116,9 +111,10 @@ bool AppendTimeValue(Session*, Column* column, Datum value) {
 bool AppendTimeTzValue(Session*, Column* column, Datum value) {
   const TimeTzADT* const time = DatumGetTimeTzADTP(value);
   if (time->time < 0 || time->time >= kDayUs) return false;
+  ReserveValue(column);
   AppendScalar(&column->children[0], static_cast<int64_t>(time->time));
   AppendScalar(&column->children[1], static_cast<int32_t>(-time->zone));  // PostgreSQL counts west of UTC
-  MarkValid(column);
+  ++column->length;
   return true;
 }
 
@@ -140,8 +136,7 @@ bool AppendIntervalValue(Session*, Column* column, Datum value) {
 }
 
 bool AppendUuidValue(Session*, Column* column, Datum value) {
-  memcpy(FixedSlot(column), DatumGetPointer(value), UUID_LEN);
-  MarkValid(column);
+  AppendFixed(column, DatumGetPointer(value));
   return true;
 }
 
@@ -175,8 +170,7 @@ bool AppendJsonbValue(Session* session, Column* column, Datum value) {
       return false;
     }
     session->row_bytes += column->data.size - before;
-    PushOffset(column, static_cast<int64_t>(column->data.size));
-    MarkValid(column);
+    EndValue(column, static_cast<int64_t>(column->data.size));
     return true;
   }
   session->scratch.size = 0;
@@ -193,8 +187,7 @@ bool AppendDecimalValue(Session*, Column* column, Datum value) {
                         ? NumericToDecimal128(numeric, column->precision, column->scale, integer)
                         : NumericToDecimal256(numeric, column->precision, column->scale, integer);
   if (!fits) return false;
-  memcpy(FixedSlot(column), integer, column->width);
-  MarkValid(column);
+  AppendFixed(column, integer);
   return true;
 }
 
@@ -253,8 +246,7 @@ bool AppendArrayValue(Session* session, Column* column, Datum value) {
   // bytes.
   session->row_bytes +=
       static_cast<uint64_t>(count) * static_cast<uint64_t>(elements->width > 0 ? elements->width : 4);
-  PushOffset(column, elements->length);
-  MarkValid(column);
+  EndValue(column, elements->length);
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include "plugin/frame_stream.h"
 #include "plugin/options.h"
 #include "plugin/relation_cache.h"
+#include "plugin/row_writer.h"
 #include "plugin/text.h"
 #include "plugin/version.h"
 
@@ -109,12 +110,8 @@ struct BodyLayout {
 
   void AddColumn(Column* column) {
     table->nodes[nodes++] = format::FieldNode{column->length, column->null_count};
-    AddBuffer(&column->validity, column->null_count > 0 ? column->validity.size : 0);
+    AddBuffer(&column->validity, column->validity.size);
     if (column->layout == Layout::kVariable || column->layout == Layout::kList) {
-      if (column->offsets.size == 0) {
-        const int32_t zero = 0;
-        Append(column->context, &column->offsets, &zero, sizeof(zero));
-      }
       AddBuffer(&column->offsets, column->offsets.size);
     }
     if (column->layout != Layout::kList && column->layout != Layout::kStruct) {
@@ -125,6 +122,7 @@ struct BodyLayout {
 };
 
 void SendBatch(Session* session, PublishedTable* table, uint16_t flags) {
+  SealRows(table);
   session->group.sent_bytes += table->bytes;
   BodyLayout body{table, 0, 0, 0};
   for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i) body.AddColumn(&table->columns[i]);

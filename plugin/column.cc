@@ -5,69 +5,86 @@ namespace arrowcdc::plugin {
 
 namespace {
 
-constexpr size_t kFirstCapacity = 256;
+constexpr size_t kFirstBytes = 256;
+constexpr int64_t kFirstValues = 32;
 
 void ReleaseBuffer(Buffer* buffer) {
   if (buffer->data != nullptr) pfree(buffer->data);
   *buffer = Buffer{nullptr, 0, 0};
 }
 
-// Sets bit `index`, which is the last one or behind it.
-void PutBit(MemoryContext context, Buffer* bits, int64_t index, bool value) {
-  const size_t byte = static_cast<size_t>(index) >> 3;
-  if (byte >= bits->size) {
-    Reserve(context, bits, 1);
-    bits->data[byte] = 0;
-    bits->size = byte + 1;
-  }
-  const uint8_t mask = static_cast<uint8_t>(1u << (index & 7));
-  bits->data[byte] = static_cast<uint8_t>((bits->data[byte] & ~mask) | (value ? mask : 0));
+void Reallocate(MemoryContext context, Buffer* buffer, size_t capacity) {
+  buffer->data = static_cast<uint8_t*>(buffer->data == nullptr ? MemoryContextAllocHuge(context, capacity)
+                                                               : repalloc_huge(buffer->data, capacity));
+  buffer->capacity = capacity;
+}
+
+void EnsureBytes(MemoryContext context, Buffer* buffer, size_t bytes) {
+  if (buffer->capacity < bytes) Reallocate(context, buffer, bytes);
 }
 
 size_t BitBytes(int64_t bits) { return static_cast<size_t>((bits + 7) >> 3); }
 
-int64_t LastOffset(const Column* column) {
-  if (column->offsets.size == 0) return 0;
-  int32_t last;
-  memcpy(&last, column->offsets.data + column->offsets.size - sizeof(last), sizeof(last));
-  return last;
+// Validity for all values there is room for: those up to `from`, a multiple of 8, have theirs.
+void FillValidity(Column* column, int64_t from) {
+  const size_t bytes = BitBytes(column->capacity);
+  EnsureBytes(column->context, &column->validity, bytes);
+  memset(column->validity.data + BitBytes(from), 0xff, bytes - BitBytes(from));
+}
+
+void PutBit(uint8_t* bits, int64_t index, bool value) {
+  const uint8_t mask = static_cast<uint8_t>(1u << (index & 7));
+  bits[index >> 3] = static_cast<uint8_t>((bits[index >> 3] & ~mask) | (value ? mask : 0));
 }
 
 }  // namespace
 
 void GrowBuffer(MemoryContext context, Buffer* buffer, size_t extra) {
-  size_t capacity = buffer->capacity < kFirstCapacity ? kFirstCapacity : buffer->capacity * 2;
+  size_t capacity = buffer->capacity < kFirstBytes ? kFirstBytes : buffer->capacity * 2;
   if (capacity < buffer->size + extra) capacity = buffer->size + extra;
-  if (buffer->data == nullptr) {
-    buffer->data = static_cast<uint8_t*>(MemoryContextAllocHuge(context, capacity));
-  } else {
-    buffer->data = static_cast<uint8_t*>(repalloc_huge(buffer->data, capacity));
-  }
-  buffer->capacity = capacity;
+  Reallocate(context, buffer, capacity);
 }
 
-void AppendValidBit(Column* column) { PutBit(column->context, &column->validity, column->length, true); }
-
-void AppendNull(Column* column) {
-  if (column->null_count == 0) {
-    const size_t bytes = BitBytes(column->length);
-    column->validity.size = 0;
-    Reserve(column->context, &column->validity, bytes + 1);
-    memset(column->validity.data, 0xff, bytes);
-    column->validity.size = bytes;
-  }
-  PutBit(column->context, &column->validity, column->length, false);
-  ++column->null_count;
+void GrowColumn(Column* column, int64_t values) {
+  const int64_t before = column->capacity;
+  int64_t capacity = before == 0 ? kFirstValues : 2 * before;
+  if (capacity < values) capacity = values;
+  column->capacity = (capacity + 7) & ~int64_t{7};
   switch (column->layout) {
     case Layout::kFixed:
-      memset(FixedSlot(column), 0, column->width);
+      EnsureBytes(column->context, &column->data,
+                  static_cast<size_t>(column->capacity) * static_cast<size_t>(column->width));
       break;
     case Layout::kBits:
-      PutBit(column->context, &column->data, column->length, false);
+      EnsureBytes(column->context, &column->data, BitBytes(column->capacity));
       break;
     case Layout::kVariable:
     case Layout::kList:
-      PushOffset(column, LastOffset(column));
+      EnsureBytes(column->context, &column->offsets,
+                  (static_cast<size_t>(column->capacity) + 1) * sizeof(int32_t));
+      if (before == 0) PutOffsetAt(column, 0, 0);
+      break;
+    case Layout::kStruct:
+      break;
+  }
+  if (column->null_count > 0) FillValidity(column, before);
+}
+
+void AppendNull(Column* column) {
+  ReserveValue(column);
+  if (column->null_count++ == 0) FillValidity(column, 0);
+  const int64_t place = column->length;
+  PutBit(column->validity.data, place, false);
+  switch (column->layout) {
+    case Layout::kFixed:
+      memset(SlotAt(column, place), 0, static_cast<size_t>(column->width));
+      break;
+    case Layout::kBits:
+      PutBoolAt(column, place, false);
+      break;
+    case Layout::kVariable:
+    case Layout::kList:
+      PutOffsetAt(column, place + 1, OffsetAt(column, place));
       break;
     case Layout::kStruct:
       for (int32_t i = 0; i < column->children_count; ++i) AppendNull(&column->children[i]);
@@ -76,54 +93,53 @@ void AppendNull(Column* column) {
   ++column->length;
 }
 
-void AppendBool(Column* column, bool value) {
-  PutBit(column->context, &column->data, column->length, value);
-  MarkValid(column);
-}
-
-void PushOffset(Column* column, int64_t end) {
-  Reserve(column->context, &column->offsets, 2 * sizeof(int32_t));
-  if (column->offsets.size == 0) {
-    memset(column->offsets.data, 0, sizeof(int32_t));
-    column->offsets.size = sizeof(int32_t);
-  }
-  const int32_t offset = static_cast<int32_t>(end);
-  memcpy(column->offsets.data + column->offsets.size, &offset, sizeof(offset));
-  column->offsets.size += sizeof(offset);
-}
-
 void TruncateColumn(Column* column, int64_t length, int64_t null_count) {
   // The struct of the type table (timetz) and the list have no null inside a value that a caller could take
   // back apart from the value itself, so that their children need no count of their own.
+  if (null_count > 0) {
+    for (int64_t i = length; i < column->length; ++i) PutBit(column->validity.data, i, true);
+  }
   column->length = length;
   column->null_count = null_count;
-  if (null_count > 0) column->validity.size = BitBytes(length);
+  if (column->layout == Layout::kVariable) {
+    column->data.size = column->capacity > 0 ? static_cast<size_t>(OffsetAt(column, length)) : 0;
+  }
+  if (column->layout == Layout::kStruct) {
+    for (int32_t i = 0; i < column->children_count; ++i) {
+      TruncateColumn(&column->children[i], length, null_count);
+    }
+  }
+}
+
+void SealColumn(Column* column) {
+  const int64_t length = column->length;
+  column->validity.size = 0;
+  if (column->null_count > 0) {
+    column->validity.size = BitBytes(length);
+    if ((length & 7) != 0)
+      column->validity.data[length >> 3] &= static_cast<uint8_t>((1u << (length & 7)) - 1);
+  }
   switch (column->layout) {
     case Layout::kFixed:
-      column->data.size = static_cast<size_t>(length) * column->width;
+      column->data.size = static_cast<size_t>(length) * static_cast<size_t>(column->width);
       break;
     case Layout::kBits:
       column->data.size = BitBytes(length);
       break;
     case Layout::kVariable:
     case Layout::kList:
-      if (column->offsets.size > 0)
-        column->offsets.size = (static_cast<size_t>(length) + 1) * sizeof(int32_t);
-      if (column->layout == Layout::kVariable) column->data.size = static_cast<size_t>(LastOffset(column));
+      if (column->capacity == 0) GrowColumn(column, 1);  // for the single 0
+      column->offsets.size = (static_cast<size_t>(length) + 1) * sizeof(int32_t);
       break;
     case Layout::kStruct:
-      for (int32_t i = 0; i < column->children_count; ++i) {
-        TruncateColumn(&column->children[i], length, null_count);
-      }
       break;
   }
+  for (int32_t i = 0; i < column->children_count; ++i) SealColumn(&column->children[i]);
 }
 
 void ResetColumn(Column* column) {
   column->length = 0;
   column->null_count = 0;
-  column->validity.size = 0;
-  column->offsets.size = 0;
   column->data.size = 0;
   for (int32_t i = 0; i < column->children_count; ++i) ResetColumn(&column->children[i]);
 }
@@ -132,8 +148,8 @@ void ReleaseColumn(Column* column) {
   ReleaseBuffer(&column->validity);
   ReleaseBuffer(&column->offsets);
   ReleaseBuffer(&column->data);
-  column->length = 0;
-  column->null_count = 0;
+  column->capacity = 0;
+  ResetColumn(column);
   for (int32_t i = 0; i < column->children_count; ++i) ReleaseColumn(&column->children[i]);
 }
 

@@ -37,7 +37,19 @@ enum class Layout : uint8_t { kFixed, kBits, kVariable, kList, kStruct };
 // Appends one value that is not NULL. False: the value has no Arrow form and the column is as it was before.
 using AppendFunction = bool (*)(Session* session, Column* column, Datum value);
 
+// Values are written by their place: `data` of kFixed and kBits, `offsets` and `validity` have room for
+// `capacity` of them, so that a value costs its stores and nothing else. Their sizes are set when the column
+// is sealed; only `data` of kVariable has its size at all times. In the table's own columns `length` is right
+// after AppendNull and after `append` only: the row writer counts rows for all of them.
 struct Column {
+  Buffer data;
+  Buffer offsets;  // int32, one more than there are values
+  int64_t length;
+  int64_t capacity;
+  int64_t null_count;
+  Buffer validity;        // kept only while null_count is not 0; bits not yet used are 1
+  MemoryContext context;  // owns the buffers
+
   AppendFunction append;
   format::ArrowTypeId type;
   Layout layout;
@@ -47,13 +59,6 @@ struct Column {
   int32_t width;  // bytes of a value, kFixed
   int32_t precision;
   int32_t scale;
-
-  int64_t length;
-  int64_t null_count;  // the validity buffer is kept only while this is not 0
-  Buffer validity;
-  Buffer offsets;  // int32, one more than length; empty means the single 0
-  Buffer data;
-  MemoryContext context;  // owns the buffers
 
   Column* children;
   int32_t children_count;
@@ -70,16 +75,18 @@ struct Column {
 // Bytes of variable-length data one column may hold: offsets are int32.
 inline constexpr size_t kColumnBytesMax = 0x7fffffff;
 
-// The next value is valid; its data has been written.
-void AppendValidBit(Column* column);
-inline void MarkValid(Column* column) {
-  if (column->null_count > 0) AppendValidBit(column);
-  ++column->length;
+// Room for `values` values.
+void GrowColumn(Column* column, int64_t values);
+inline void ReserveValue(Column* column) {
+  if (column->length == column->capacity) GrowColumn(column, column->length + 1);
 }
+
 void AppendNull(Column* column);
 
 // Takes back everything behind `length` values, of which null_count were null.
 void TruncateColumn(Column* column, int64_t length, int64_t null_count);
+// Sets the sizes of the buffers to what goes into the message.
+void SealColumn(Column* column);
 // Empties the column, keeps its memory.
 void ResetColumn(Column* column);
 // Empties the column and gives its memory back.
@@ -87,23 +94,47 @@ void ReleaseColumn(Column* column);
 // Bytes of memory the column's buffers hold.
 size_t ColumnCapacity(const Column* column);
 
-// Room for one value of kFixed; the caller writes `width` bytes there and calls MarkValid.
-inline uint8_t* FixedSlot(Column* column) {
-  Reserve(column->context, &column->data, column->width);
-  uint8_t* slot = column->data.data + column->data.size;
-  column->data.size += column->width;
-  return slot;
+// Where value `index` of kFixed lies. There is room for it.
+inline uint8_t* SlotAt(Column* column, int64_t index) {
+  return column->data.data + static_cast<size_t>(index) * static_cast<size_t>(column->width);
+}
+
+// Bits behind `index` do not matter: what is written next overwrites them.
+inline void PutBoolAt(Column* column, int64_t index, bool value) {
+  uint8_t* const byte = column->data.data + (index >> 3);
+  const uint32_t below = (1u << (index & 7)) - 1;
+  *byte = static_cast<uint8_t>((*byte & below) | (static_cast<uint32_t>(value) << (index & 7)));
+}
+
+inline int32_t OffsetAt(const Column* column, int64_t index) {
+  int32_t offset;
+  memcpy(&offset, column->offsets.data + static_cast<size_t>(index) * sizeof(offset), sizeof(offset));
+  return offset;
+}
+inline void PutOffsetAt(Column* column, int64_t index, int64_t end) {
+  const int32_t offset = static_cast<int32_t>(end);
+  memcpy(column->offsets.data + static_cast<size_t>(index) * sizeof(offset), &offset, sizeof(offset));
+}
+
+// One value of kFixed, which is `width` bytes wide.
+inline void AppendFixed(Column* column, const void* bytes) {
+  ReserveValue(column);
+  memcpy(SlotAt(column, column->length), bytes, static_cast<size_t>(column->width));
+  ++column->length;
 }
 template <typename T>
 inline void AppendScalar(Column* column, T value) {
-  memcpy(FixedSlot(column), &value, sizeof(T));
-  MarkValid(column);
+  ReserveValue(column);
+  memcpy(column->data.data + static_cast<size_t>(column->length) * sizeof(T), &value, sizeof(T));
+  ++column->length;
 }
 
-void AppendBool(Column* column, bool value);
-
-// Ends a kVariable or kList value: its bytes (its elements) have been appended.
-void PushOffset(Column* column, int64_t end);
+// Ends a value of kVariable or kList: its bytes (its elements) have been appended, up to `end`.
+inline void EndValue(Column* column, int64_t end) {
+  ReserveValue(column);
+  PutOffsetAt(column, column->length + 1, end);
+  ++column->length;
+}
 
 // How many field nodes and buffers the column has, children included.
 int32_t CountNodes(const Column* column);

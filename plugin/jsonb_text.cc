@@ -1,4 +1,5 @@
-// Walks a jsonb value and writes its text.
+// Walks a jsonb value as it is stored and writes its text. The server's own iterator allocates for every
+// container.
 #include "plugin/jsonb_text.h"
 
 #include "plugin/numeric.h"
@@ -7,7 +8,8 @@ namespace arrowcdc::plugin {
 
 namespace {
 
-constexpr uint32_t kTokensBetweenChecks = 1024;
+constexpr uint32_t kValuesBetweenChecks = 1024;
+constexpr int32_t kLevelsInPlace = 32;
 
 struct Writer {
   MemoryContext context;
@@ -17,7 +19,7 @@ struct Writer {
   void PutChar(char c) { Append(context, out, &c, 1); }
 };
 
-// The letter behind the backslash, 'u' for \u00XX, or 0 where the byte stands for itself.
+// The letter behind the backslash, 'u' for \u00XX.
 char EscapeOf(uint8_t byte) {
   switch (byte) {
     case '\b':
@@ -35,35 +37,59 @@ char EscapeOf(uint8_t byte) {
     case '\\':
       return '\\';
     default:
-      return byte < 0x20 ? 'u' : '\0';
+      return 'u';
+  }
+}
+
+bool NeedsEscape(uint8_t byte) { return byte < 0x20 || byte == '"' || byte == '\\'; }
+
+// Whether one of eight bytes needs an escape.
+bool AnyNeedsEscape(uint64_t bytes) {
+  constexpr uint64_t kOnes = 0x0101010101010101ull;
+  const uint64_t quote = bytes ^ (kOnes * '"');
+  const uint64_t backslash = bytes ^ (kOnes * '\\');
+  const uint64_t found =
+      ((bytes - kOnes * 0x20) & ~bytes) | ((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash);
+  return (found & (kOnes * 0x80)) != 0;
+}
+
+// How many bytes at the start stand for themselves.
+size_t PlainBytes(const char* text, size_t size) {
+  size_t i = 0;
+  for (; i + 8 <= size; i += 8) {
+    uint64_t word;
+    memcpy(&word, text + i, sizeof(word));
+    if (AnyNeedsEscape(word)) break;
+  }
+  while (i < size && !NeedsEscape(static_cast<uint8_t>(text[i]))) ++i;
+  return i;
+}
+
+void PutEscaped(Writer* writer, uint8_t byte) {
+  const char escape = EscapeOf(byte);
+  if (escape == 'u') {
+    const char code[6] = {'\\', 'u', '0', '0', "01"[byte >> 4], "0123456789abcdef"[byte & 15]};
+    writer->Put(code, sizeof(code));
+  } else {
+    const char code[2] = {'\\', escape};
+    writer->Put(code, sizeof(code));
   }
 }
 
 void PutString(Writer* writer, const char* text, size_t size) {
   writer->PutChar('"');
-  size_t run = 0;  // start of the bytes that need no escape
-  for (size_t i = 0; i < size; ++i) {
-    const uint8_t byte = static_cast<uint8_t>(text[i]);
-    const char escape = EscapeOf(byte);
-    if (escape == '\0') continue;
-    writer->Put(text + run, i - run);
-    run = i + 1;
-    if (escape == 'u') {
-      const char code[6] = {'\\', 'u', '0', '0', "01"[byte >> 4], "0123456789abcdef"[byte & 15]};
-      writer->Put(code, sizeof(code));
-    } else {
-      const char code[2] = {'\\', escape};
-      writer->Put(code, sizeof(code));
-    }
+  for (size_t i = 0; i < size;) {
+    const size_t plain = PlainBytes(text + i, size - i);
+    writer->Put(text + i, plain);
+    i += plain;
+    if (i < size) PutEscaped(writer, static_cast<uint8_t>(text[i++]));
   }
-  writer->Put(text + run, size - run);
   writer->PutChar('"');
 }
 
-void PutNumeric(Writer* writer, Numeric number) {
-  const auto* varlena = reinterpret_cast<const struct varlena*>(number);
+void PutNumeric(Writer* writer, const char* number) {
   NumericValue value;
-  if (!ReadNumeric(reinterpret_cast<const uint8_t*>(VARDATA_ANY(varlena)), VARSIZE_ANY_EXHDR(varlena),
+  if (!ReadNumeric(reinterpret_cast<const uint8_t*>(VARDATA_ANY(number)), VARSIZE_ANY_EXHDR(number),
                    &value)) {
     writer->Put("null", 4);
     return;
@@ -72,77 +98,121 @@ void PutNumeric(Writer* writer, Numeric number) {
   writer->out->size += NumericToText(value, reinterpret_cast<char*>(writer->out->data + writer->out->size));
 }
 
-void PutScalar(Writer* writer, const JsonbValue& value) {
-  switch (value.type) {
-    case jbvString:
-      PutString(writer, value.val.string.val, static_cast<size_t>(value.val.string.len));
-      break;
-    case jbvNumeric:
-      PutNumeric(writer, value.val.numeric);
-      break;
-    case jbvBool:
-      if (value.val.boolean) {
-        writer->Put("true", 4);
-      } else {
-        writer->Put("false", 5);
-      }
-      break;
-    default:
-      writer->Put("null", 4);
-      break;
+// A container being written: entries of its keys, then of its values (an array has only these), then their
+// bytes.
+struct Level {
+  const JEntry* keys;
+  const JEntry* values;
+  const char* bytes;
+  uint32_t key_offset;  // where the next one's bytes lie
+  uint32_t value_offset;
+  uint32_t count;
+  uint32_t next;
+  bool is_object;
+  bool is_scalar;  // the array that wraps a lone scalar
+};
+
+Level OpenContainer(const JsonbContainer* container) {
+  Level level{};
+  level.count = JsonContainerSize(container);
+  level.is_object = (container->header & JB_FOBJECT) != 0;
+  level.is_scalar = JsonContainerIsScalar(container);
+  level.keys = container->children;
+  level.values = container->children + (level.is_object ? level.count : 0);
+  level.bytes = reinterpret_cast<const char*>(level.values + level.count);
+  if (level.is_object) level.value_offset = getJsonbOffset(container, static_cast<int>(level.count));
+  return level;
+}
+
+// An entry has the length of its bytes or, now and then, where they end.
+uint32_t EndOf(JEntry entry, uint32_t offset) {
+  return JBE_HAS_OFF(entry) ? JBE_OFFLENFLD(entry) : offset + JBE_OFFLENFLD(entry);
+}
+
+void PutScalar(Writer* writer, JEntry entry, const char* bytes, uint32_t offset, uint32_t end) {
+  if (JBE_ISSTRING(entry)) {
+    PutString(writer, bytes + offset, end - offset);
+  } else if (JBE_ISNUMERIC(entry)) {
+    PutNumeric(writer, bytes + INTALIGN(offset));
+  } else if (JBE_ISBOOL_TRUE(entry)) {
+    writer->Put("true", 4);
+  } else if (JBE_ISBOOL_FALSE(entry)) {
+    writer->Put("false", 5);
+  } else {
+    writer->Put("null", 4);
   }
+}
+
+// Levels of nesting, in place while there are few.
+struct LevelStack {
+  Level in_place[kLevelsInPlace];
+  Level* levels = in_place;
+  int32_t capacity = kLevelsInPlace;
+  int32_t depth = 0;
+
+  void Push(MemoryContext context, const JsonbContainer* container) {
+    if (depth == capacity) {
+      const size_t bytes = sizeof(Level) * static_cast<size_t>(capacity);
+      auto* const larger = static_cast<Level*>(MemoryContextAllocHuge(context, 2 * bytes));
+      memcpy(larger, levels, bytes);
+      if (levels != in_place) pfree(levels);
+      levels = larger;
+      capacity *= 2;
+    }
+    levels[depth++] = OpenContainer(container);
+  }
+
+  void Free() {
+    if (levels != in_place) pfree(levels);
+  }
+};
+
+void PutBegin(Writer* writer, const Level& level) {
+  if (!level.is_scalar) writer->PutChar(level.is_object ? '{' : '[');
+}
+
+void PutEnd(Writer* writer, const Level& level) {
+  if (!level.is_scalar) writer->PutChar(level.is_object ? '}' : ']');
+}
+
+void PutKey(Writer* writer, Level* level) {
+  const uint32_t end = EndOf(level->keys[level->next], level->key_offset);
+  PutString(writer, level->bytes + level->key_offset, end - level->key_offset);
+  writer->Put(": ", 2);
+  level->key_offset = end;
 }
 
 }  // namespace
 
-bool JsonbToText(JsonbContainer* root, MemoryContext context, Buffer* out, size_t bytes_max) {
+bool JsonbToText(const JsonbContainer* root, MemoryContext context, Buffer* out, size_t bytes_max) {
   Writer writer{context, out};
-  JsonbIterator* iterator = JsonbIteratorInit(root);
-  JsonbValue value;
-  bool comma = false;       // a value stands in front of the next one
-  bool raw_scalar = false;  // the root is the array that wraps a lone scalar
-  uint32_t tokens = 0;
-
-  for (;;) {
-    const JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, false);
-    if (token == WJB_DONE) return true;
-    if (++tokens % kTokensBetweenChecks == 0) CHECK_FOR_INTERRUPTS();
-    if (out->size > bytes_max) return false;
-
-    const bool ends = token == WJB_END_ARRAY || token == WJB_END_OBJECT;
-    if (comma && !ends) writer.Put(", ", 2);
-    switch (token) {
-      case WJB_BEGIN_ARRAY:
-        raw_scalar = value.val.array.rawScalar;
-        if (!raw_scalar) writer.PutChar('[');
-        comma = false;
-        break;
-      case WJB_BEGIN_OBJECT:
-        writer.PutChar('{');
-        comma = false;
-        break;
-      case WJB_KEY:
-        PutString(&writer, value.val.string.val, static_cast<size_t>(value.val.string.len));
-        writer.Put(": ", 2);
-        comma = false;
-        break;
-      case WJB_ELEM:
-      case WJB_VALUE:
-        PutScalar(&writer, value);
-        comma = true;
-        break;
-      case WJB_END_ARRAY:
-        if (!raw_scalar) writer.PutChar(']');
-        comma = true;
-        break;
-      case WJB_END_OBJECT:
-        writer.PutChar('}');
-        comma = true;
-        break;
-      default:
-        break;
+  LevelStack stack;
+  stack.Push(CurrentMemoryContext, root);
+  PutBegin(&writer, stack.levels[0]);
+  uint32_t values = 0;
+  while (stack.depth > 0 && out->size <= bytes_max) {
+    Level* const level = &stack.levels[stack.depth - 1];
+    if (level->next == level->count) {
+      PutEnd(&writer, *level);
+      --stack.depth;
+      continue;
+    }
+    if (++values % kValuesBetweenChecks == 0) CHECK_FOR_INTERRUPTS();
+    if (level->next > 0) writer.Put(", ", 2);
+    if (level->is_object) PutKey(&writer, level);
+    const JEntry entry = level->values[level->next++];
+    const uint32_t offset = level->value_offset;
+    level->value_offset = EndOf(entry, offset);
+    if (JBE_ISCONTAINER(entry)) {
+      stack.Push(CurrentMemoryContext,
+                 reinterpret_cast<const JsonbContainer*>(level->bytes + INTALIGN(offset)));
+      PutBegin(&writer, stack.levels[stack.depth - 1]);
+    } else {
+      PutScalar(&writer, entry, level->bytes, offset, level->value_offset);
     }
   }
+  stack.Free();
+  return out->size <= bytes_max;
 }
 
 }  // namespace arrowcdc::plugin

@@ -7,6 +7,6 @@ namespace arrowcdc::plugin {
 
 // Appends the text, in the database's encoding, to *out. False: it would pass bytes_max; *out is then
 // incomplete.
-bool JsonbToText(JsonbContainer* root, MemoryContext context, Buffer* out, size_t bytes_max);
+bool JsonbToText(const JsonbContainer* root, MemoryContext context, Buffer* out, size_t bytes_max);
 
 }  // namespace arrowcdc::plugin

@@ -17,6 +17,29 @@ constexpr uint16_t kSpecialMinusInfinity = 0xF000;
 
 constexpr uint32_t kPowersOfTen[5] = {1, 10, 100, 1000, 10000};
 
+// For ShortNumericToInteger.
+constexpr size_t kShortDigitsMax = 4;
+constexpr int32_t kPowersMax = 18;
+constexpr uint64_t kPowers[kPowersMax + 1] = {1,
+                                              10,
+                                              100,
+                                              1000,
+                                              10000,
+                                              100000,
+                                              1000000,
+                                              10000000,
+                                              100000000,
+                                              1000000000,
+                                              10000000000,
+                                              100000000000,
+                                              1000000000000,
+                                              10000000000000,
+                                              100000000000000,
+                                              1000000000000000,
+                                              10000000000000000,
+                                              100000000000000000,
+                                              1000000000000000000};
+
 uint16_t Load16(const uint8_t* p) {
   uint16_t v;
   memcpy(&v, p, sizeof(v));
@@ -91,6 +114,28 @@ bool ToInteger(const NumericValue& value, int32_t precision, int32_t scale, Accu
   return true;
 }
 
+// Division by a constant is a multiplication.
+template <uint32_t kDivisor>
+bool DivideExactly(uint64_t* value) {
+  const uint64_t quotient = *value / kDivisor;
+  if (quotient * kDivisor != *value) return false;
+  *value = quotient;
+  return true;
+}
+
+bool CutDigits(int32_t count, uint64_t* value) {
+  switch (count) {
+    case 1:
+      return DivideExactly<10>(value);
+    case 2:
+      return DivideExactly<100>(value);
+    case 3:
+      return DivideExactly<1000>(value);
+    default:
+      return false;
+  }
+}
+
 char* PutFour(char* out, uint32_t digit) {
   out[0] = static_cast<char>('0' + digit / 1000);
   out[1] = static_cast<char>('0' + digit / 100 % 10);
@@ -141,6 +186,29 @@ bool NumericToDecimal256(const NumericValue& value, int32_t precision, int32_t s
   Accumulator256 accumulator{{0, 0, 0, 0}};
   if (!ToInteger(value, precision, scale, &accumulator)) return false;
   memcpy(out, accumulator.limbs, 32);
+  return true;
+}
+
+bool ShortNumericToInteger(const uint8_t* bytes, size_t size, int32_t precision, int32_t scale,
+                           int64_t* out) {
+  if (size < 2 || size > 2 + 2 * kShortDigitsMax) return false;
+  const uint32_t header = Load16(bytes);
+  if ((header & kSignMask) != kSignShort) return false;
+  uint64_t digits = 0;
+  for (size_t i = 2; i + 2 <= size; i += 2) digits = digits * 10000 + Load16(bytes + i);
+
+  // The last digit counts 10000^lowest; what is left of the point after scaling is 10^exponent of it.
+  const int32_t weight = static_cast<int32_t>(header & 0x3F) - ((header & 0x40) != 0 ? 64 : 0);
+  const int32_t lowest = weight - static_cast<int32_t>((size - 2) / 2) + 1;
+  const int32_t exponent = 4 * lowest + scale;
+  const int32_t digits_max = precision < kPowersMax ? precision : kPowersMax;
+  if (exponent >= 0) {
+    if (exponent > digits_max || digits >= kPowers[digits_max - exponent]) return false;
+    digits *= kPowers[exponent];
+  } else {
+    if (!CutDigits(-exponent, &digits) || digits >= kPowers[digits_max]) return false;
+  }
+  *out = (header & 0x2000) != 0 ? -static_cast<int64_t>(digits) : static_cast<int64_t>(digits);
   return true;
 }
 

@@ -26,6 +26,10 @@ bool ReadNumeric(const uint8_t* bytes, size_t size, NumericValue* out);
 bool NumericToDecimal128(const NumericValue& value, int32_t precision, int32_t scale, uint8_t out[16]);
 bool NumericToDecimal256(const NumericValue& value, int32_t precision, int32_t scale, uint8_t out[32]);
 
+// The same for the numbers most columns hold: a short header, at most four digits, a result below 10^18.
+// False: take the way above, which also tells what has no Arrow form.
+bool ShortNumericToInteger(const uint8_t* bytes, size_t size, int32_t precision, int32_t scale, int64_t* out);
+
 // An upper bound of what NumericToText writes, and the text as numeric_out gives it, without a NUL. Returns
 // its length.
 size_t NumericTextBytesMax(const NumericValue& value);

@@ -21,11 +21,6 @@ HTAB* NewTable(Session* session, const char* name, Size key_bytes, Size entry_by
   return hash_create(name, 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-bool IsFresh(const Session* session, const RelationEntry* entry) {
-  return entry->fresh && entry->epoch == session->epoch &&
-         (entry->target == nullptr || entry->generation == entry->target->generation);
-}
-
 PublishedRelation* GetPublishedRelation(Session* session, Oid relid) {
   bool found = false;
   auto* target = static_cast<PublishedRelation*>(hash_search(session->published, &relid, HASH_ENTER, &found));
@@ -36,27 +31,35 @@ PublishedRelation* GetPublishedRelation(Session* session, Oid relid) {
   return target;
 }
 
-// Columns of the published table -> attributes of the relation the rows come from, by name.
-void MapColumns(RelationEntry* entry, Relation published) {
-  const PublishedTable* const table = entry->table;
-  entry->sources = static_cast<int16*>(
-      MemoryContextAlloc(entry->context, sizeof(int16) * static_cast<size_t>(Max(table->column_count, 1))));
-  const TupleDesc target = RelationGetDescr(published);
-  for (int32_t column = 0; column < table->column_count; ++column) {
-    const int16 attnum = table->attnums[column];
-    if (!entry->via_ancestor) {
-      entry->sources[column] = static_cast<int16>(attnum - 1);
+// The attribute of the relation that the rows come from, by name for a partition; -1: it has none.
+int AttributeOf(const RelationEntry* entry, TupleDesc published, int16 attnum) {
+  if (!entry->via_ancestor) return attnum - 1;
+  const char* const name = NameStr(TupleDescAttr(published, attnum - 1)->attname);
+  for (int i = 0; i < entry->tupdesc->natts; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(entry->tupdesc, i);
+    if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0) return i;
+  }
+  return -1;
+}
+
+// Columns of the published table to attributes of the relation.
+void PlanSteps(Session* session, RelationEntry* entry, TupleDesc published) {
+  PublishedTable* const table = entry->table;
+  const int natts = entry->tupdesc->natts;
+  entry->steps = static_cast<AttributeStep*>(
+      MemoryContextAllocZero(entry->context, sizeof(AttributeStep) * static_cast<size_t>(Max(natts, 1))));
+  for (int i = 0; i < natts; ++i) entry->steps[i] = PlanAttribute(session, entry->tupdesc, i, nullptr, -1);
+  entry->in_order = true;
+  int last = -1;
+  for (int32_t field = 0; field < table->column_count; ++field) {
+    const int index = AttributeOf(entry, published, table->attnums[field]);
+    if (index < 0) {
+      entry->absent = bms_add_member(entry->absent, field);
       continue;
     }
-    const char* const name = NameStr(TupleDescAttr(target, attnum - 1)->attname);
-    entry->sources[column] = -1;
-    for (int i = 0; i < entry->tupdesc->natts; ++i) {
-      const Form_pg_attribute attribute = TupleDescAttr(entry->tupdesc, i);
-      if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0) {
-        entry->sources[column] = static_cast<int16>(i);
-        break;
-      }
-    }
+    entry->steps[index] = PlanAttribute(session, entry->tupdesc, index, table, field);
+    entry->in_order = entry->in_order && index > last;
+    last = index;
   }
 }
 
@@ -80,8 +83,8 @@ void BuildPublished(Session* session, RelationEntry* entry, Relation relation, c
   FlushNamesakes(session, entry->table);
   const MemoryContext previous = MemoryContextSwitchTo(entry->context);
   entry->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
+  PlanSteps(session, entry, RelationGetDescr(published));
   MemoryContextSwitchTo(previous);
-  MapColumns(entry, published);
   entry->actions = membership.actions;
   entry->published = true;
   if (published != relation) RelationClose(published);
@@ -116,31 +119,30 @@ void InitRelationCache(Session* session) {
       NewTable(session, "wal2arrow published relations", sizeof(Oid), sizeof(PublishedRelation));
   session->tables = NewTable(session, "wal2arrow tables", sizeof(uint64_t), sizeof(PublishedTable));
   session->last_entry = nullptr;
+  session->cache_full = false;
   session->kept_bytes = 0;
 }
 
-void BoundRelationCache(Session* session) {
-  if (hash_get_num_entries(session->entries) < kEntriesMax &&
-      hash_get_num_entries(session->tables) < kTablesMax)
-    return;
+void RestartRelationCache(Session* session) {
   FlushOpenBatches(session);
   session->entries = session->published = session->tables = nullptr;
   MemoryContextReset(session->cache_cxt);
   InitRelationCache(session);
 }
 
-RelationEntry* GetRelationEntry(Session* session, Relation relation) {
+RelationEntry* FindRelationEntry(Session* session, Relation relation) {
   const Oid relid = RelationGetRelid(relation);
-  RelationEntry* entry = session->last_entry;
-  if (entry != nullptr && entry->relid == relid && IsFresh(session, entry)) return entry;
-
   bool found = false;
-  entry = static_cast<RelationEntry*>(hash_search(session->entries, &relid, HASH_ENTER, &found));
+  auto* entry = static_cast<RelationEntry*>(hash_search(session->entries, &relid, HASH_ENTER, &found));
   if (!found) {
     *entry = RelationEntry{};
     entry->relid = relid;
   }
-  if (!IsFresh(session, entry)) BuildEntry(session, entry, relation);
+  if (!IsFresh(session, entry)) {
+    BuildEntry(session, entry, relation);
+    session->cache_full = hash_get_num_entries(session->entries) >= kEntriesMax ||
+                          hash_get_num_entries(session->tables) >= kTablesMax;
+  }
   session->last_entry = entry;
   return entry;
 }

@@ -2,6 +2,7 @@
 // attributes map to the columns of the published table. Rebuilt when the catalog changes; bounded.
 #pragma once
 
+#include "plugin/attribute_step.h"
 #include "plugin/published_table.h"
 #include "plugin/session.h"
 
@@ -24,18 +25,33 @@ struct RelationEntry {
   PublicationActions actions;
   bool via_ancestor;
   PublishedTable* table;
-  TupleDesc tupdesc;  // of this relation, not of the published one
-  int16* sources;     // column -> index of the attribute in tupdesc
+  TupleDesc tupdesc;     // of this relation, not of the published one
+  AttributeStep* steps;  // one an attribute
+  bool in_order;         // fields come in the order of the attributes
+  Bitmapset* absent;     // fields that the relation has no attribute for
   MemoryContext context;
 };
 
 void InitRelationCache(Session* session);
 
 // Between changes: starts the cache anew when it has grown too large. Entries and tables got before are gone.
-void BoundRelationCache(Session* session);
+void RestartRelationCache(Session* session);
+inline void BoundRelationCache(Session* session) {
+  if (session->cache_full) RestartRelationCache(session);
+}
+
+inline bool IsFresh(const Session* session, const RelationEntry* entry) {
+  return entry->fresh && entry->epoch == session->epoch &&
+         (entry->target == nullptr || entry->generation == entry->target->generation);
+}
 
 // The entry of the relation, built anew where the catalog has changed. Errors: see publication.h.
-RelationEntry* GetRelationEntry(Session* session, Relation relation);
+RelationEntry* FindRelationEntry(Session* session, Relation relation);
+inline RelationEntry* GetRelationEntry(Session* session, Relation relation) {
+  RelationEntry* const last = session->last_entry;
+  if (last != nullptr && last->relid == RelationGetRelid(relation) && IsFresh(session, last)) return last;
+  return FindRelationEntry(session, relation);
+}
 
 // The relation (InvalidOid: every relation) has changed. Touches marks only.
 void MarkRelationStale(Session* session, Oid relid);

@@ -1,7 +1,10 @@
 // Tuples to rows.
 #include "plugin/row_writer.h"
 
+#include "plugin/appenders.h"
 #include "plugin/batch_writer.h"
+#include "plugin/numeric.h"
+#include "plugin/tuple_reader.h"
 
 namespace arrowcdc::plugin {
 
@@ -13,18 +16,22 @@ HeapTuple TupleOf(HeapTuple tuple) { return tuple; }
 HeapTuple TupleOf(ReorderBufferTupleBuf* buffer) { return buffer == nullptr ? nullptr : &buffer->tuple; }
 #endif
 
-struct DeformedTuple {
-  const Datum* values;
-  const bool* nulls;
+// Room behind a column's bytes, so that short values are copied in whole blocks.
+constexpr size_t kCopyBlock = 32;
+constexpr size_t kCopySlack = 2 * kCopyBlock;
+
+// The row being written.
+struct Row {
+  Session* session;
+  RelationEntry* entry;
+  PublishedTable* table;
+  int64_t index;
+  HeapTuple old;  // where values that were not changed may be found; or null
+  bool old_deformed;
 };
 
-DeformedTuple Deform(const RelationEntry* entry, HeapTuple tuple, Datum* values, bool* nulls) {
-  heap_deform_tuple(tuple, entry->tupdesc, values, nulls);
-  return {values, nulls};
-}
-
-void AddCell(PublishedTable* table, Buffer* cells, int32_t field) {
-  const format::CellEntry entry{table->rows, static_cast<uint16_t>(field), 0};
+void AddCell(PublishedTable* table, Buffer* cells, uint32_t row, int32_t field) {
+  const format::CellEntry entry{row, static_cast<uint16_t>(field), 0};
   Append(table->context, cells, &entry, sizeof(entry));
 }
 
@@ -43,45 +50,258 @@ bool PointsToToast(const Column* column, Datum value) {
   return column->varlena && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
 }
 
-// One cell. `row` may be null: a delete of which nothing is known. Values that only point to the TOAST table
-// were not changed and are not in the WAL: `old` has them where the replica identity is FULL, or where they
-// are part of the key.
-void WriteCell(Session* session, PublishedTable* table, int32_t field, int16 source, const DeformedTuple* row,
-               const DeformedTuple* old) {
-  Column* const column = &table->columns[field];
-  if (row == nullptr || source < 0 || row->nulls[source]) {
-    AppendNull(column);
+void NullAt(const Row* row, Column* column) {
+  column->length = row->index;
+  AppendNull(column);
+}
+
+pg_noinline void MarkUnrepresentable(const Row* row, const AttributeStep& step) {
+  NullAt(row, step.column);
+  AddCell(row->table, &row->table->unrepresentable, static_cast<uint32_t>(row->index), step.field);
+  ReportUnrepresentable(row->table, step.field);
+}
+
+// The attribute's value in the old row; false: it is not there either.
+bool OldValue(Row* row, int attribute, const Column* column, Datum* value) {
+  if (row->old == nullptr) return false;
+  Session* const session = row->session;
+  if (!row->old_deformed) {
+    heap_deform_tuple(row->old, row->entry->tupdesc, session->old_values, session->old_nulls);
+    row->old_deformed = true;
+  }
+  *value = session->old_values[attribute];
+  return !session->old_nulls[attribute] && !PointsToToast(column, *value);
+}
+
+// One value by its column's append function. Values that only point to the TOAST table were not changed and
+// are not in the WAL: the old row has them where the replica identity is FULL, or where they are part of the
+// key.
+pg_noinline void WriteValue(Row* row, const AttributeStep& step, int attribute, Datum value) {
+  Column* const column = step.column;
+  if (PointsToToast(column, value) && !OldValue(row, attribute, column, &value)) {
+    NullAt(row, column);
+    AddCell(row->table, &row->table->unchanged, static_cast<uint32_t>(row->index), step.field);
     return;
   }
-  Datum value = row->values[source];
-  if (PointsToToast(column, value)) {
-    const bool old_has_it =
-        old != nullptr && !old->nulls[source] && !PointsToToast(column, old->values[source]);
-    if (!old_has_it) {
-      AppendNull(column);
-      AddCell(table, &table->unchanged, field);
-      return;
-    }
-    value = old->values[source];
-  }
-  if (!column->append(session, column, value)) {
-    AppendNull(column);
-    AddCell(table, &table->unrepresentable, field);
-    ReportUnrepresentable(table, field);
+  column->length = row->index;
+  if (!column->append(row->session, column, value)) MarkUnrepresentable(row, step);
+}
+
+// Copies whole blocks while source and target have the bytes: `to` has kCopySlack behind `size`.
+inline void CopyShort(uint8_t* to, const uint8_t* from, size_t size, const uint8_t* from_end) {
+  const size_t readable = static_cast<size_t>(from_end - from);
+  if (size <= kCopyBlock && readable >= kCopyBlock) {
+    memcpy(to, from, kCopyBlock);
+  } else if (size <= 2 * kCopyBlock && readable >= 2 * kCopyBlock) {
+    memcpy(to, from, 2 * kCopyBlock);
+  } else {
+    memcpy(to, from, size);
   }
 }
 
+// False: the column is full. While it need not grow it cannot be: before a row it holds less than one batch.
+inline bool PutBytes(Column* column, int64_t index, const Slice& value, const uint8_t* tuple_end) {
+  const size_t before = column->data.size;
+  if (column->data.capacity - before < value.size + kCopySlack) {
+    if (value.size > kColumnBytesMax - before) return false;
+    GrowBuffer(column->context, &column->data, value.size + kCopySlack);
+  }
+  CopyShort(column->data.data + before, value.data, value.size, tuple_end);
+  column->data.size = before + value.size;
+  PutOffsetAt(column, index + 1, static_cast<int64_t>(before + value.size));
+  return true;
+}
+
+template <typename T>
+T Load(const uint8_t* from) {
+  T value;
+  memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+template <typename T>
+void Put(Column* column, int64_t index, T value) {
+  memcpy(column->data.data + static_cast<size_t>(index) * sizeof(T), &value, sizeof(T));
+}
+
+Datum FixedDatum(const AttributeStep& step, const uint8_t* at) {
+  return fetch_att(reinterpret_cast<const char*>(at), step.by_value, step.length);
+}
+
+// The attributes that the tuple has, straight from its bytes into the columns: what heap_deform_tuple does,
+// without the values in between. Returns the bytes of variable length.
+template <bool kHasNulls>
+uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
+  const AttributeStep* const steps = row->entry->steps;
+  const auto* const header = reinterpret_cast<const uint8_t*>(tuple->t_data);
+  const bits8* const nulls = tuple->t_data->t_bits;
+  const uint8_t* const end = header + tuple->t_len;
+  TupleReader reader(tuple->t_data);
+  const int64_t index = row->index;  // the compiler cannot know that no store changes it
+  uint64_t bytes = 0;
+
+  for (int i = 0; i < count; ++i) {
+    const AttributeStep& step = steps[i];
+    if (kHasNulls && att_isnull(i, nulls)) {
+      if (step.column != nullptr) NullAt(row, step.column);
+      continue;
+    }
+    switch (step.kind) {
+      case StepKind::kSkipFixed:
+        reader.Take(step, static_cast<size_t>(step.length));
+        break;
+      case StepKind::kSkipVarlena:
+        reader.TakeVarlena(step);
+        break;
+      case StepKind::kSkipCString:
+        reader.TakeCString(step);
+        break;
+      case StepKind::kValue:
+        WriteValue(row, step, i, FixedDatum(step, reader.Take(step, static_cast<size_t>(step.length))));
+        break;
+      case StepKind::kVarlenaValue:
+        WriteValue(row, step, i, PointerGetDatum(reader.TakeVarlena(step)));
+        break;
+      case StepKind::kCStringValue:
+        WriteValue(row, step, i, PointerGetDatum(reader.TakeCString(step)));
+        break;
+      case StepKind::kBool:
+        PutBoolAt(step.column, index, *reader.Take(step, 1) != 0);
+        break;
+      case StepKind::kBytes1:
+        Put(step.column, index, *reader.Take(step, 1));
+        break;
+      case StepKind::kBytes2:
+        Put(step.column, index, Load<uint16_t>(reader.Take(step, 2)));
+        break;
+      case StepKind::kBytes4:
+        Put(step.column, index, Load<uint32_t>(reader.Take(step, 4)));
+        break;
+      case StepKind::kBytes8:
+        Put(step.column, index, Load<uint64_t>(reader.Take(step, 8)));
+        break;
+      case StepKind::kBytes16:
+        Put(step.column, index, Load<unsigned __int128>(reader.Take(step, 16)));
+        break;
+      case StepKind::kDate: {
+        int32_t days;
+        if (DateToDays(Load<DateADT>(reader.Take(step, 4)), &days)) {
+          Put(step.column, index, days);
+        } else {
+          MarkUnrepresentable(row, step);
+        }
+        break;
+      }
+      case StepKind::kTimestamp: {
+        int64_t us;
+        if (TimestampToUs(Load<Timestamp>(reader.Take(step, 8)), &us)) {
+          Put(step.column, index, us);
+        } else {
+          MarkUnrepresentable(row, step);
+        }
+        break;
+      }
+      case StepKind::kVarlenaBytes: {
+        Slice value;
+        if (reader.TakeShort(&value) || reader.TakePlain(step, &value)) {
+          if (PutBytes(step.column, index, value, end)) {
+            bytes += value.size;
+          } else {
+            MarkUnrepresentable(row, step);
+          }
+        } else {
+          WriteValue(row, step, i, PointerGetDatum(reader.TakeVarlena(step)));
+        }
+        break;
+      }
+      case StepKind::kDecimal128: {
+        TupleReader ahead = reader;
+        Slice value;
+        int64_t integer;
+        if (ahead.TakeShort(&value) && ShortNumericToInteger(value.data, value.size, step.column->precision,
+                                                             step.column->scale, &integer)) {
+          reader = ahead;
+          Put(step.column, index, static_cast<__int128>(integer));
+        } else {
+          WriteValue(row, step, i, PointerGetDatum(reader.TakeVarlena(step)));
+        }
+        break;
+      }
+      default:
+        __builtin_unreachable();
+    }
+  }
+  return bytes;
+}
+
+// Attributes that were added with a default after the tuple had been written.
+pg_noinline void WriteMissing(Row* row, int first) {
+  for (int i = first; i < row->entry->tupdesc->natts; ++i) {
+    const AttributeStep& step = row->entry->steps[i];
+    if (step.column == nullptr) continue;
+    bool is_null = true;
+    const Datum value = getmissingattr(row->entry->tupdesc, i + 1, &is_null);
+    is_null ? NullAt(row, step.column) : WriteValue(row, step, i, value);
+  }
+}
+
+// Room for another row in every column; the last of them tells how much there is.
+pg_noinline void GrowColumns(PublishedTable* table) {
+  for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i) {
+    GrowColumn(&table->columns[i], int64_t{table->rows} + 1);
+  }
+}
+
+// The entries of one row by field.
+pg_noinline void SortCells(Buffer* cells, size_t from) {
+  auto* const first = reinterpret_cast<format::CellEntry*>(cells->data + from);
+  const size_t count = (cells->size - from) / sizeof(*first);
+  for (size_t i = 1; i < count; ++i) {
+    const format::CellEntry entry = first[i];
+    size_t place = i;
+    for (; place > 0 && first[place - 1].field > entry.field; --place) first[place] = first[place - 1];
+    first[place] = entry;
+  }
+}
+
+// `tuple` may be null: a delete of which nothing is known.
+void WriteCells(Row* row, HeapTuple tuple) {
+  RelationEntry* const entry = row->entry;
+  PublishedTable* const table = row->table;
+  if (tuple == nullptr) {
+    for (int32_t i = 0; i < table->column_count; ++i) NullAt(row, &table->columns[i]);
+    return;
+  }
+  const int natts = entry->tupdesc->natts;
+  const int count = Min(static_cast<int>(HeapTupleHeaderGetNatts(tuple->t_data)), natts);
+  row->session->row_bytes +=
+      HeapTupleHasNulls(tuple) ? WalkTuple<true>(row, tuple, count) : WalkTuple<false>(row, tuple, count);
+  if (count < natts) WriteMissing(row, count);
+  if (entry->absent != nullptr) {
+    for (int field = -1; (field = bms_next_member(entry->absent, field)) >= 0;) {
+      NullAt(row, &table->columns[field]);
+    }
+  }
+}
+
+// `old` is the row before an update, where the server has logged it.
 void WriteRow(Session* session, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
-              const DeformedTuple* row, const DeformedTuple* old) {
+              HeapTuple tuple, HeapTuple old) {
   PublishedTable* const table = entry->table;
   OpenBatch(session, table);
+  if (table->rows == OrdColumn(table)->capacity) GrowColumns(table);
+  Row row{session, entry, table, table->rows, old, false};
+  const size_t unchanged_before = table->unchanged.size;
+  const size_t unrepresentable_before = table->unrepresentable.size;
   session->row_bytes = table->row_bytes_fixed;
-  for (int32_t field = 0; field < table->column_count; ++field) {
-    WriteCell(session, table, field, entry->sources[field], row, old);
+  WriteCells(&row, tuple);
+  Put(OpColumn(table), row.index, static_cast<int8_t>(op));
+  Put(LsnColumn(table), row.index, lsn);
+  Put(OrdColumn(table), row.index, static_cast<uint16_t>(ord));
+  if (!entry->in_order) {
+    SortCells(&table->unchanged, unchanged_before);
+    SortCells(&table->unrepresentable, unrepresentable_before);
   }
-  AppendScalar(OpColumn(table), static_cast<int8_t>(op));
-  AppendScalar(LsnColumn(table), lsn);
-  AppendScalar(OrdColumn(table), static_cast<uint16_t>(ord));
   ++table->rows;
   table->bytes += session->row_bytes;
   session->open_bytes += session->row_bytes;
@@ -90,35 +310,32 @@ void WriteRow(Session* session, RelationEntry* entry, format::Op op, uint64_t ls
 
 }  // namespace
 
-uint32_t RowsOf(const ReorderBufferChange* change) {
-  return change->action == REORDER_BUFFER_CHANGE_UPDATE && change->data.tp.oldtuple != nullptr ? 2 : 1;
-}
-
 void WriteChange(Session* session, RelationEntry* entry, const ReorderBufferChange* change, uint32_t ord) {
   const HeapTuple old_tuple = TupleOf(change->data.tp.oldtuple);
   const HeapTuple new_tuple = TupleOf(change->data.tp.newtuple);
-  DeformedTuple old_row{};
-  DeformedTuple new_row{};
-  if (old_tuple != nullptr) old_row = Deform(entry, old_tuple, session->old_values, session->old_nulls);
-  if (new_tuple != nullptr) new_row = Deform(entry, new_tuple, session->new_values, session->new_nulls);
-  const DeformedTuple* const old = old_tuple != nullptr ? &old_row : nullptr;
-
   switch (change->action) {
     case REORDER_BUFFER_CHANGE_INSERT:
       if (new_tuple != nullptr)
-        WriteRow(session, entry, format::Op::kInsert, change->lsn, ord, &new_row, nullptr);
+        WriteRow(session, entry, format::Op::kInsert, change->lsn, ord, new_tuple, nullptr);
       break;
     case REORDER_BUFFER_CHANGE_UPDATE:
-      if (old != nullptr)
-        WriteRow(session, entry, format::Op::kUpdateBefore, change->lsn, ord++, old, nullptr);
+      if (old_tuple != nullptr)
+        WriteRow(session, entry, format::Op::kUpdateBefore, change->lsn, ord++, old_tuple, nullptr);
       if (new_tuple != nullptr)
-        WriteRow(session, entry, format::Op::kUpdateAfter, change->lsn, ord, &new_row, old);
+        WriteRow(session, entry, format::Op::kUpdateAfter, change->lsn, ord, new_tuple, old_tuple);
       break;
     case REORDER_BUFFER_CHANGE_DELETE:
-      WriteRow(session, entry, format::Op::kDelete, change->lsn, ord, old, nullptr);
+      WriteRow(session, entry, format::Op::kDelete, change->lsn, ord, old_tuple, nullptr);
       break;
     default:
       break;
+  }
+}
+
+void SealRows(PublishedTable* table) {
+  for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i) {
+    table->columns[i].length = table->rows;
+    SealColumn(&table->columns[i]);
   }
 }
 

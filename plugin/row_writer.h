@@ -11,6 +11,11 @@ namespace arrowcdc::plugin {
 void WriteChange(Session* session, RelationEntry* entry, const ReorderBufferChange* change, uint32_t ord);
 
 // How many rows the change makes.
-uint32_t RowsOf(const ReorderBufferChange* change);
+inline uint32_t RowsOf(const ReorderBufferChange* change) {
+  return change->action == REORDER_BUFFER_CHANGE_UPDATE && change->data.tp.oldtuple != nullptr ? 2 : 1;
+}
+
+// Before the batch is sent: lengths and sizes of the columns are set.
+void SealRows(PublishedTable* table);
 
 }  // namespace arrowcdc::plugin

@@ -62,6 +62,7 @@ struct Session {
   uint64_t epoch;    // entries built in an earlier one are stale
   uint8_t* watched;  // bits of the catalog rows (types, schemas) that entries depend on
   RelationEntry* last_entry;
+  bool cache_full;
 
   // Frames.
   bool hello_sent;
@@ -99,9 +100,8 @@ struct Session {
   // Aligned copies of short varlenas: [0] arrays, [1] their elements and everything else.
   alignas(8) uint8_t aligned[2][136];
 
-  Datum new_values[MaxTupleAttributeNumber];
+  // The old row of an update, where the new one refers to it.
   Datum old_values[MaxTupleAttributeNumber];
-  bool new_nulls[MaxTupleAttributeNumber];
   bool old_nulls[MaxTupleAttributeNumber];
 };
 

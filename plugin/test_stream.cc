@@ -11,6 +11,7 @@
 #include "arrowcdc/position.h"
 #include "src/decode/wal2arrow_decoder.h"
 #include "tests/support/assert_ok.h"
+#include "tests/support/wait.h"
 #include "tests/support/walsender_client.h"
 
 namespace arrowcdc::test {
@@ -44,6 +45,15 @@ std::shared_ptr<arrow::Buffer> FromHex(const std::string& hex) {
   return arrow::Buffer::FromString(std::move(bytes));
 }
 
+std::string Hex(const arrow::Buffer& bytes) {
+  std::string out;
+  for (const char c : bytes.ToString()) {
+    out += "0123456789abcdef"[static_cast<uint8_t>(c) >> 4];
+    out += "0123456789abcdef"[c & 15];
+  }
+  return out;
+}
+
 bool Lists(const arrow::Array& cells, int64_t row, int field) {
   const auto& lists = static_cast<const arrow::ListArray&>(cells);
   if (lists.IsNull(row)) return false;
@@ -59,7 +69,10 @@ std::string Cell(const arrow::Array& column, int64_t row) {
   if (column.type_id() == arrow::Type::EXTENSION) {
     return Cell(*static_cast<const arrow::ExtensionArray&>(column).storage(), row);
   }
-  return column.GetScalar(row).ValueOrDie()->ToString();
+  const bool is_bytes =
+      column.type_id() == arrow::Type::BINARY || column.type_id() == arrow::Type::FIXED_SIZE_BINARY;
+  const auto scalar = column.GetScalar(row).ValueOrDie();
+  return is_bytes ? Hex(*static_cast<const arrow::BaseBinaryScalar&>(*scalar).value) : scalar->ToString();
 }
 
 void AppendLines(const ChangeBatch& batch, bool ord, std::vector<std::string>* lines) {
@@ -122,7 +135,10 @@ void PluginTest::Prepare(const std::string& ddl, const std::string& encoding) {
 }
 
 void PluginTest::TearDown() {
-  if (sql_) ARROWCDC_EXPECT_OK(sql_->Query("SELECT pg_drop_replication_slot(" + Quoted(name_) + ")"));
+  if (!sql_) return;
+  // The walsender of a client that has left may hold the slot for a moment.
+  const std::string drop = "SELECT pg_drop_replication_slot(" + Quoted(name_) + ")";
+  ARROWCDC_EXPECT_OK(WaitFor([&] { return sql_->Query(drop).ok(); }, kStreamLimit, "the slot"));
 }
 
 void PluginTest::Sql(const std::string& sql) { ARROWCDC_ASSERT_OK(sql_->Exec(sql)); }

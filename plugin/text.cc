@@ -63,8 +63,7 @@ bool AppendConverted(Session* session, Column* column, const char* text, size_t 
     return false;
   }
   session->row_bytes += column->data.size - before;
-  PushOffset(column, static_cast<int64_t>(column->data.size));
-  MarkValid(column);
+  EndValue(column, static_cast<int64_t>(column->data.size));
   return true;
 }
 
@@ -82,8 +81,7 @@ bool AppendBytes(Session* session, Column* column, const void* bytes, size_t siz
   if (size > kColumnBytesMax - column->data.size) return false;
   Append(column->context, &column->data, bytes, size);
   session->row_bytes += size;
-  PushOffset(column, static_cast<int64_t>(column->data.size));
-  MarkValid(column);
+  EndValue(column, static_cast<int64_t>(column->data.size));
   return true;
 }
 

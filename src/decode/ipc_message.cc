@@ -14,6 +14,8 @@
 #include <arrow/util/key_value_metadata.h>
 #include <arrow/util/utf8.h>
 
+#include "src/decode/validate_column.h"
+
 namespace arrowcdc {
 namespace {
 
@@ -188,7 +190,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadBatchPayload(
   }
   for (int i = 0; i < batch->num_columns(); ++i) {
     // Arrow's own text may quote the value that is wrong, and is left out.
-    if (batch->column_data(i)->length != rows || !batch->column(i)->ValidateFull().ok()) {
+    if (batch->column_data(i)->length != rows || !ValidateColumn(*batch->column(i)).ok()) {
       return arrow::Status::Invalid("column ", i, " is not a valid array of ",
                                     schema->field(i)->type()->name());
     }

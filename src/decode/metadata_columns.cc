@@ -25,15 +25,17 @@ uint64_t EntryOffset(const Frame& frame, SectionTag tag, uint32_t index, size_t 
 arrow::Status CheckTransactions(const Frame& frame, uint32_t count, int64_t rows) {
   constexpr SectionTag kTag = SectionTag::kTransactions;
   uint64_t sum = 0;
+  uint64_t last_lsn = 0;
   for (uint32_t i = 0; i < count; ++i) {
     TransactionEntry entry = TransactionAt(frame, i);
-    if (i > 0 && TransactionAt(frame, i - 1).commit_lsn >= entry.commit_lsn) {
+    if (i > 0 && last_lsn >= entry.commit_lsn) {
       return FrameFault(frame.header, "transactions out of commit order",
                         EntryOffset(frame, kTag, i, sizeof(entry)));
     }
     if (entry.rows == 0) {
       return FrameFault(frame.header, "transaction without rows", EntryOffset(frame, kTag, i, sizeof(entry)));
     }
+    last_lsn = entry.commit_lsn;
     sum += entry.rows;
   }
   if (sum != static_cast<uint64_t>(rows)) {
@@ -84,33 +86,49 @@ arrow::Result<TransactionColumns> SpreadTransactions(const Frame& frame, int64_t
     return FrameFault(frame.header, error);
   }
   ARROW_RETURN_NOT_OK(CheckTransactions(frame, count, rows));
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> lsns, arrow::AllocateBuffer(rows * 8, pool));
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> xids, arrow::AllocateBuffer(rows * 4, pool));
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> times, arrow::AllocateBuffer(rows * 8, pool));
-  auto* lsn = lsns->mutable_data_as<uint64_t>();
-  auto* xid = xids->mutable_data_as<uint32_t>();
-  auto* time = times->mutable_data_as<int64_t>();
+  // One block for the three: most batches of a quiet server are of one row.
+  const int64_t wide_bytes = arrow::bit_util::RoundUpToMultipleOf64(rows * 8);
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> block,
+                        arrow::AllocateBuffer(2 * wide_bytes + rows * 4, pool));
+  auto* lsn = reinterpret_cast<uint64_t*>(block->mutable_data());
+  auto* time = reinterpret_cast<int64_t*>(block->mutable_data() + wide_bytes);
+  auto* xid = reinterpret_cast<uint32_t*>(block->mutable_data() + 2 * wide_bytes);
   for (uint32_t i = 0; i < count; ++i) {
     TransactionEntry entry = TransactionAt(frame, i);
     lsn = std::fill_n(lsn, entry.rows, entry.commit_lsn);
-    xid = std::fill_n(xid, entry.rows, entry.xid);
     time = std::fill_n(time, entry.rows, entry.commit_ts);
+    xid = std::fill_n(xid, entry.rows, entry.xid);
   }
-  return TransactionColumns{ArrayOf(MetadataColumnType(MetadataColumn::kCommitLsn), rows, std::move(lsns)),
-                            ArrayOf(MetadataColumnType(MetadataColumn::kXid), rows, std::move(xids)),
-                            ArrayOf(MetadataColumnType(MetadataColumn::kCommitTs), rows, std::move(times))};
+  return TransactionColumns{
+      ArrayOf(MetadataColumnType(MetadataColumn::kCommitLsn), rows, arrow::SliceBuffer(block, 0, rows * 8)),
+      ArrayOf(MetadataColumnType(MetadataColumn::kXid), rows,
+              arrow::SliceBuffer(block, 2 * wide_bytes, rows * 4)),
+      ArrayOf(MetadataColumnType(MetadataColumn::kCommitTs), rows,
+              arrow::SliceBuffer(block, wide_bytes, rows * 8))};
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> NullLists::Get(int64_t rows, arrow::MemoryPool* pool) {
+  constexpr int64_t kRowsMin = 1024;
+  if (last_ != nullptr && last_->length() == rows) return last_;
+  if (longest_ == nullptr || longest_->length() < rows) {
+    const int64_t length = std::max(kRowsMin, arrow::bit_util::NextPower2(rows));
+    ARROW_ASSIGN_OR_RAISE(
+        longest_, arrow::MakeArrayOfNull(MetadataColumnType(MetadataColumn::kUnchanged), length, pool));
+  }
+  last_ = longest_->Slice(0, rows);
+  return last_;
 }
 
 arrow::Result<std::shared_ptr<arrow::Array>> MakeCellColumn(const Frame& frame, SectionTag tag,
                                                             const arrow::RecordBatch& batch, int column_count,
-                                                            arrow::MemoryPool* pool) {
+                                                            NullLists* nulls, arrow::MemoryPool* pool) {
   uint32_t count = 0;
   format::FrameError error;
   if (!CountEntries(frame, tag, sizeof(CellEntry), &count, &error)) return FrameFault(frame.header, error);
   ARROW_RETURN_NOT_OK(CheckCells(frame, tag, count, batch, column_count));
   const auto& type = MetadataColumnType(MetadataColumn::kUnchanged);
   int64_t rows = batch.num_rows();
-  if (count == 0) return arrow::MakeArrayOfNull(type, rows, pool);
+  if (count == 0) return nulls->Get(rows, pool);
 
   ARROW_ASSIGN_OR_RAISE(auto bitmap, arrow::AllocateEmptyBitmap(rows, pool));
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> offsets, arrow::AllocateBuffer((rows + 1) * 4, pool));

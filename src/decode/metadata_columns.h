@@ -23,11 +23,22 @@ struct TransactionColumns {
 arrow::Result<TransactionColumns> SpreadTransactions(const format::Frame& frame, int64_t rows,
                                                      arrow::MemoryPool* pool);
 
+// All-null arrays of the cell columns' type, since nearly every batch needs two: slices of one, and the last
+// slice again while batches are of one size.
+class NullLists {
+ public:
+  arrow::Result<std::shared_ptr<arrow::Array>> Get(int64_t rows, arrow::MemoryPool* pool);
+
+ private:
+  std::shared_ptr<arrow::Array> longest_;
+  std::shared_ptr<arrow::Array> last_;
+};
+
 // The _unchanged (tag kUnchanged) or _unrepresentable column of `batch`, whose first column_count columns are
 // the table's. Errors: kProtocol unless entries are inside the batch, sorted, and name cells that are null.
 arrow::Result<std::shared_ptr<arrow::Array>> MakeCellColumn(const format::Frame& frame,
                                                             format::SectionTag tag,
                                                             const arrow::RecordBatch& batch, int column_count,
-                                                            arrow::MemoryPool* pool);
+                                                            NullLists* nulls, arrow::MemoryPool* pool);
 
 }  // namespace arrowcdc

@@ -71,6 +71,7 @@ struct Wal2arrowDecoder::Impl {
   PayloadAssembler assembler;
   std::optional<HelloInfo> hello;
   std::unordered_map<uint64_t, WireTable> tables;  // by fingerprint
+  NullLists nulls;
   uint32_t next_sequence = 0;
   uint64_t safe_lsn = 0;
   bool failed = false;
@@ -185,7 +186,7 @@ MaybeEvent Wal2arrowDecoder::Impl::Batch(const Frame& frame, const std::shared_p
   uint64_t at = frame.section(SectionTag::kBatch).offset;
   ARROW_ASSIGN_OR_RAISE(auto table, Find(frame.header, section.fingerprint, section.relation_oid, at));
   if (section.rows == 0) return FrameFault(frame.header, "batch without rows", at);
-  ARROW_ASSIGN_OR_RAISE(auto rows, ReadWireBatch(frame, payload, *table, section.rows, pool));
+  ARROW_ASSIGN_OR_RAISE(auto rows, ReadWireBatch(frame, payload, *table, section.rows, &nulls, pool));
   return ChangeBatch{table->table, std::move(rows), GroupStateOf(frame.header)};
 }
 

@@ -1,6 +1,7 @@
 // Schema and batch frames, beyond what any Arrow reader checks.
 #include "src/decode/wire_table.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -76,12 +77,13 @@ arrow::Status CheckRoleColumns(const arrow::RecordBatch& batch, const WireTable&
     }
   }
   const auto& ops = static_cast<const arrow::Int8Array&>(*batch.column(table.op_field));
-  for (int64_t i = 0; i < ops.length(); ++i) {
-    if (ops.Value(i) < 0 || ops.Value(i) > kOpMax) {
-      return arrow::Status::Invalid("unknown operation ", static_cast<int>(ops.Value(i)), " in row ", i);
-    }
-  }
-  return arrow::Status::OK();
+  const int8_t* const first = ops.raw_values();
+  int8_t unknown = 0;  // all rows before any is looked for: a loop without a way out runs on vectors
+  for (int64_t i = 0; i < ops.length(); ++i) unknown |= first[i] < 0 || first[i] > kOpMax;
+  if (unknown == 0) return arrow::Status::OK();
+  const int8_t* const found =
+      std::find_if(first, first + ops.length(), [](int8_t op) { return op < 0 || op > kOpMax; });
+  return arrow::Status::Invalid("unknown operation ", static_cast<int>(*found), " in row ", found - first);
 }
 
 // An Arrow message's fault stands where the payload begins.
@@ -128,7 +130,7 @@ arrow::Result<WireTable> ReadWireTable(const Frame& frame, const std::shared_ptr
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
     const Frame& frame, const std::shared_ptr<arrow::Buffer>& payload, const WireTable& table, int64_t rows,
-    arrow::MemoryPool* pool) {
+    NullLists* nulls, arrow::MemoryPool* pool) {
   auto read = ReadBatchPayload(payload, table.wire_schema, rows, pool);
   if (!read.ok()) return PayloadFault(frame, read.status());
   const arrow::RecordBatch& wire = **read;
@@ -138,10 +140,11 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
   int column_count = table.table->column_count;
   ARROW_ASSIGN_OR_RAISE(auto transactions, SpreadTransactions(frame, rows, pool));
   ARROW_ASSIGN_OR_RAISE(auto unchanged,
-                        MakeCellColumn(frame, SectionTag::kUnchanged, wire, column_count, pool));
+                        MakeCellColumn(frame, SectionTag::kUnchanged, wire, column_count, nulls, pool));
   ARROW_ASSIGN_OR_RAISE(auto unrepresentable,
-                        MakeCellColumn(frame, SectionTag::kUnrepresentable, wire, column_count, pool));
+                        MakeCellColumn(frame, SectionTag::kUnrepresentable, wire, column_count, nulls, pool));
   arrow::ArrayVector columns;
+  columns.reserve(static_cast<size_t>(column_count) + kMetadataColumnCount);
   for (int i = 0; i < column_count; ++i) columns.push_back(wire.column(i));
   // In the order of MetadataColumn.
   columns.push_back(MakeOpColumn(wire.column(table.op_field)));

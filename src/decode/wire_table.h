@@ -8,6 +8,7 @@
 
 #include "arrowcdc/change_batch.h"
 #include "format/frame_reader.h"
+#include "src/decode/metadata_columns.h"
 
 namespace arrowcdc {
 
@@ -28,6 +29,6 @@ arrow::Result<WireTable> ReadWireTable(const format::Frame& frame,
 // Errors: kProtocol.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
     const format::Frame& frame, const std::shared_ptr<arrow::Buffer>& payload, const WireTable& table,
-    int64_t rows, arrow::MemoryPool* pool);
+    int64_t rows, NullLists* nulls, arrow::MemoryPool* pool);
 
 }  // namespace arrowcdc
