@@ -92,6 +92,11 @@ void AppendLines(const TruncateEvent& truncate, std::vector<std::string>* lines)
 
 }  // namespace
 
+void AppendLines(const Event& event, bool ord, std::vector<std::string>* lines) {
+  if (const auto* batch = std::get_if<ChangeBatch>(&event)) AppendLines(*batch, ord, lines);
+  if (const auto* truncate = std::get_if<TruncateEvent>(&event)) AppendLines(*truncate, lines);
+}
+
 PrivateServer& SharedServer() {
   if (!shared_server) {
     shared_server = PrivateServer::Create({.settings = {{"max_prepared_transactions", "4"},
@@ -121,13 +126,17 @@ void PluginTest::TearDown() {
 
 void PluginTest::Sql(const std::string& sql) { ARROWCDC_ASSERT_OK(sql_->Exec(sql)); }
 
-arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
+std::string PluginTest::PeekCall(PluginOptions options) const {
   options.emplace("publication_names", "p");
-  std::string query =
-      "SELECT encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes(" + Quoted(name_) + ", NULL, NULL";
-  for (const auto& [name, value] : options) query += ", " + Quoted(name) + ", " + Quoted(value);
+  std::string call = "pg_logical_slot_peek_binary_changes(" + Quoted(name_) + ", NULL, NULL";
+  for (const auto& [name, value] : options) call += ", " + Quoted(name) + ", " + Quoted(value);
+  return call + ")";
+}
+
+arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
   ARROW_ASSIGN_OR_RAISE(const auto connection, SharedServer().Connect(name_));
-  ARROW_ASSIGN_OR_RAISE(const auto rows, connection->Query(query + ")"));
+  ARROW_ASSIGN_OR_RAISE(const auto rows,
+                        connection->Query("SELECT encode(data, 'hex') FROM " + PeekCall(options)));
   Wal2arrowDecoder decoder(arrow::default_memory_pool());
   std::vector<Event> events;
   for (const SqlRow& row : rows) {
@@ -151,10 +160,7 @@ std::vector<std::string> PluginTest::Lines(PluginOptions options, bool ord) {
   const auto events = Peek(std::move(options));
   if (!events.ok()) return {events.status().ToString()};
   std::vector<std::string> lines;
-  for (const Event& event : *events) {
-    if (const auto* batch = std::get_if<ChangeBatch>(&event)) AppendLines(*batch, ord, &lines);
-    if (const auto* truncate = std::get_if<TruncateEvent>(&event)) AppendLines(*truncate, &lines);
-  }
+  for (const Event& event : *events) AppendLines(event, ord, &lines);
   return lines;
 }
 
