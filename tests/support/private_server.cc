@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <sstream>
@@ -84,6 +85,13 @@ arrow::Result<int> FreePort() {
   if (fd >= 0) close(fd);
   if (!bound) return arrow::Status::IOError("no free port on 127.0.0.1: ", std::strerror(error));
   return ntohs(address.sin_port);
+}
+
+// What the server is run by, as valgrind and its options; it must become the server, not start it.
+std::vector<std::string> ServerPrefix() {
+  const char* given = std::getenv("ARROWCDC_SERVER_PREFIX");
+  std::istringstream words(given != nullptr ? given : "");
+  return {std::istream_iterator<std::string>(words), std::istream_iterator<std::string>()};
 }
 
 std::vector<pid_t> ChildrenOf(pid_t parent) {
@@ -262,7 +270,9 @@ arrow::Status PrivateServer::Start(milliseconds limit) {
   if (Running()) return arrow::Status::Invalid("the server runs already");
   ARROW_RETURN_NOT_OK(CopyLibraries());
   SubprocessOptions options;
-  options.argv = {(bin_ / "postgres").string(), "-D", data_directory().string()};
+  options.argv = ServerPrefix();
+  for (const auto& argument : {(bin_ / "postgres").string(), std::string("-D"), data_directory().string()})
+    options.argv.push_back(argument);
   options.run_as = run_as_;
   options.cwd = directory_;
   options.output_file = log_path();

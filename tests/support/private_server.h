@@ -36,6 +36,7 @@ struct PrivateServerOptions {
 
 enum class StopMode { kSmart, kFast, kImmediate };
 
+// ARROWCDC_SERVER_PREFIX: words that every server is run by (tools/valgrind_plugin.sh).
 // Threads: one at a time. The superuser is postgres; the time zone UTC; fsync is off (no test here loses
 // power).
 class PrivateServer {
