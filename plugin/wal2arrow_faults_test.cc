@@ -1,7 +1,10 @@
 // What must not stop the stream, and what must, with which words: options, publications, hostile values and
 // types.
 #include "plugin/test_stream.h"
+#include "plugin/walsender_stream.h"
 #include "tests/support/assert_ok.h"
+
+#include <fstream>
 
 namespace arrowcdc::test {
 namespace {
@@ -170,6 +173,48 @@ TEST_F(Faults, SettingsOfTheCallerAreRestored) {
       EXPECT_EQ(shown, value);
     }
   }
+}
+
+// Rows are read by the columns that the table had where they were written, also after a session that was
+// further on.
+TEST_F(Faults, SecondSessionOfAConnectionGoesBack) {
+  Prepare("CREATE TABLE t (id int, v int); CREATE PUBLICATION p FOR TABLE t");
+  Sql("INSERT INTO t VALUES (1, 2)");
+  Sql("ALTER TABLE t ALTER v TYPE text USING 'a text of some length', ADD w timestamptz[]");
+  Sql("INSERT INTO t VALUES (3, 'four', '{2026-01-01}')");
+  const auto expected = Lines({}, true);
+  ASSERT_EQ(expected.front(), "insert t(1, 2) #0");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, WalsenderStream::Connect(database()));
+  for (int session = 0; session < 3; ++session) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto outcome, stream->Run(slot(), {}, expected.size()));
+    EXPECT_EQ(outcome.error, "");
+    EXPECT_EQ(outcome.lines, expected);
+  }
+}
+
+// The versions of a table's schema that are kept are bounded in bytes, not only in number.
+TEST_F(Faults, VersionsOfAWideTableTakeBoundedMemory) {
+  constexpr int kVersions = 320;
+  Prepare(
+      "DO $$ BEGIN EXECUTE 'CREATE TABLE wide (' || (SELECT string_agg('column_with_a_long_name_' || i || ' "
+      "int', ', ')"
+      " FROM generate_series(1, 1600) i) || ')'; END $$; CREATE PUBLICATION p FOR TABLE wide");
+  Sql("DO $$ BEGIN FOR i IN 1.." + std::to_string(kVersions) +
+      " LOOP EXECUTE format('ALTER TABLE wide RENAME column_with_a_long_name_%s TO "
+      "column_with_a_long_name_%s',"
+      " CASE WHEN i = 1 THEN '1' ELSE 'v' || i - 1 END, 'v' || i); INSERT INTO wide DEFAULT VALUES; END "
+      "LOOP; END $$");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect(database()));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string frames,
+                                connection->Scalar("SELECT count(*) FROM " + PeekCall({})));
+  EXPECT_GT(std::stoi(frames), 2 * kVersions);  // a schema and a batch each
+  std::ifstream status("/proc/" + std::to_string(connection->backend_pid()) + "/status");
+  int64_t peak_kib = 0;
+  for (string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) peak_kib = std::stoll(line.substr(6));
+  }
+  EXPECT_GT(peak_kib, 0);
+  EXPECT_LT(peak_kib, int64_t{450} << 10);
 }
 
 // The stock client reads the slot over the replication protocol, and the server ends with it in order.
