@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <map>
 
 namespace arrowcdc::test {
 namespace {
@@ -17,8 +18,13 @@ namespace {
 using std::string;
 using std::chrono::seconds;
 
-// Every session is tried with each of these.
-const std::vector<PluginOptions> kOptionSets = {{}, {{"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}}};
+// Sessions of the SQL functions, and of the walsender, are tried with each of these.
+const std::vector<PluginOptions> kSqlOptionSets = {{}, {{"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}}};
+const std::vector<PluginOptions> kWalsenderOptionSets = {
+    {{"batching", "on"}, {"drain", "on"}},
+    {{"batching", "off"}, {"drain", "on"}, {"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}},
+    {{"batching", "on"}, {"drain", "off"}},
+    {{"batching", "off"}, {"drain", "off"}}};
 
 constexpr const char* kSetup =
     "CREATE TYPE sometimes;"
@@ -150,7 +156,7 @@ arrow::Result<Memory> MemoryOf(SqlConnection& connection) {
 // left of one would show after dozens of them. Caches grow by a block now and then: a leak grows every time.
 void ExpectNoGrowth(SqlConnection& connection, int points, const std::function<void(int at)>& fail_at) {
   constexpr int kRounds = 4;
-  constexpr int kSessions = 60;
+  constexpr int kSessions = 40;
   constexpr int64_t kContextGrowthMax = 64 << 10;
   constexpr int64_t kProcessGrowthMax = 2 << 20;
   if (Scope() == "few") return;  // the memory would be valgrind's
@@ -173,7 +179,7 @@ INSTANTIATE_TEST_SUITE_P(Encodings, FaultInjection, ::testing::Values("UTF8", "L
 
 TEST_P(FaultInjection, ErrorsInSqlFunctions) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect(database()));
-  for (const PluginOptions& options : kOptionSets) {
+  for (const PluginOptions& options : kSqlOptionSets) {
     const bool thorough = string(GetParam()) == "UTF8" && options.empty();
     ARROWCDC_ASSERT_OK(SetFault(*connection, "call", "error", 0));
     const string read = "SELECT md5(string_agg(lsn || encode(data, 'hex'), ',')) FROM " + PeekCall(options);
@@ -183,7 +189,8 @@ TEST_P(FaultInjection, ErrorsInSqlFunctions) {
       ARROWCDC_ASSERT_OK_AND_ASSIGN(const string again, connection->Scalar(read));
       ASSERT_EQ(again, expected);
       ARROWCDC_ASSERT_OK_AND_ASSIGN(const int count, Seen(*connection));
-      const auto tries = thorough ? PointsToTry(count, 500, 50) : PointsToTry(count, 1, 60);
+      const auto tries =
+          thorough && points != "call" ? PointsToTry(count, 500, 50) : PointsToTry(count, 1, 40);
       for (const int at : tries) {
         SCOPED_TRACE(points + " " + std::to_string(at) + " of " + std::to_string(count));
         ARROWCDC_ASSERT_OK(SetFault(*connection, points, "error", at));
@@ -204,6 +211,27 @@ TEST_P(FaultInjection, ErrorsInSqlFunctions) {
       ASSERT_FALSE(HasFailure());
     }
   }
+}
+
+// A table's rows in their order; truncates are a table of their own. Batches across transactions and the cuts
+// between them, which depend on who is faster, change the order among tables.
+using LinesByTable = std::map<string, std::vector<string>>;
+LinesByTable ByTable(const std::vector<string>& lines) {
+  LinesByTable tables;
+  for (const string& line : lines) {
+    const bool truncate = line.starts_with("truncate ");
+    tables[truncate ? "truncate" : line.substr(line.find(' '), line.find('(') - line.find(' '))].push_back(
+        line);
+  }
+  return tables;
+}
+
+bool IsBeginning(const LinesByTable& part, const LinesByTable& whole) {
+  return std::all_of(part.begin(), part.end(), [&](const auto& table) {
+    const auto found = whole.find(table.first);
+    return found != whole.end() && table.second.size() <= found->second.size() &&
+           std::equal(table.second.begin(), table.second.end(), found->second.begin());
+  });
 }
 
 // A walsender, one connection for many sessions. Frames may be cut differently from session to session, so
@@ -235,9 +263,7 @@ class WalsenderFaults : public FaultInjection {
     ASSERT_EQ(outcome.error, "");
     ASSERT_TRUE(outcome.connected);
     ASSERT_EQ(outcome.lines.size(), expected_.size());
-    for (size_t i = 0; i < expected_.size(); ++i)
-      ASSERT_EQ(outcome.lines[i].substr(0, 500), expected_[i].substr(0, 500)) << "row " << i;
-    ASSERT_TRUE(outcome.lines == expected_);
+    ASSERT_TRUE(ByTable(outcome.lines) == ByTable(expected_));
   }
 
   int CountPoints(const string& points) {
@@ -253,8 +279,7 @@ class WalsenderFaults : public FaultInjection {
     const auto outcome = stream_->Run(slot(), options_, expected_.size());
     EXPECT_TRUE(outcome.ok()) << outcome.status();
     if (!outcome.ok()) return false;
-    EXPECT_LE(outcome->lines.size(), expected_.size());
-    EXPECT_TRUE(std::equal(outcome->lines.begin(), outcome->lines.end(), expected_.begin()));
+    EXPECT_TRUE(IsBeginning(ByTable(outcome->lines), ByTable(expected_)));
     if (outcome->error.empty()) {
       EXPECT_EQ(outcome->lines.size(), expected_.size());
       return false;
@@ -275,12 +300,14 @@ INSTANTIATE_TEST_SUITE_P(Encodings, WalsenderFaults, ::testing::Values("UTF8"),
                          [](const auto& info) { return string(info.param); });
 
 TEST_P(WalsenderFaults, Errors) {
-  for (const PluginOptions& options : kOptionSets) {
+  for (const PluginOptions& options : kWalsenderOptionSets) {
     ASSERT_NO_FATAL_FAILURE(Start(options));
     ASSERT_NO_FATAL_FAILURE(ExpectWholeStream());
     for (const string points : {"allocation", "call", "callback"}) {
       const int count = CountPoints(points);
-      const auto tries = options.empty() ? PointsToTry(count, 500, 50) : PointsToTry(count, 1, 60);
+      const auto tries = &options == &kWalsenderOptionSets[0] && points != "call"
+                             ? PointsToTry(count, 500, 50)
+                             : PointsToTry(count, 1, 40);
       size_t failed = 0;
       for (size_t i = 0; i < tries.size(); ++i) {
         SCOPED_TRACE(points + " " + std::to_string(tries[i]) + " of " + std::to_string(count));
@@ -302,12 +329,12 @@ TEST_P(WalsenderFaults, Errors) {
 }
 
 TEST_P(WalsenderFaults, CancelAndTerminate) {
-  for (const PluginOptions& options : kOptionSets) {
+  for (const PluginOptions& options : kWalsenderOptionSets) {
     ASSERT_NO_FATAL_FAILURE(Start(options));
     const int count = CountPoints("call");
     for (const string action : {"cancel", "terminate"}) {
       int ended = 0;
-      const auto tries = PointsToTry(count, 20, 30);
+      const auto tries = PointsToTry(count, 5, 20);
       for (const int at : tries) {
         SCOPED_TRACE(action + " " + std::to_string(at) + " of " + std::to_string(count));
         ended += RunWithFault("call", action, at,
