@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make test-majors`: builds the plugin for each major version of PostgreSQL and runs its tests, and those of the command with a
 # server, against a server of that version. A server that cannot be fetched is skipped, and said to be.
-#   tools/test_majors.sh [15|16|17|18 ...]
+#   tools/test_majors.sh [15|16|17|18 ...]      TARGETS="wal2arrow_test" tools/test_majors.sh 17
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/common.sh
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 python=$PWD/.venv/bin/python
 majors=("$@")
 [[ $# -gt 0 ]] || majors=(15 16 17 18)
-targets=(wal2arrow_test wal2arrow_fault_injection_test contract_test fault_test)
+read -ra targets <<<"${TARGETS:-wal2arrow_test wal2arrow_fault_injection_test contract_test fault_test}"
 start_run
 
 configure() { # configure DIRECTORY PG_CONFIG
@@ -23,9 +23,10 @@ run cmake --build build-asan -j "$(nproc)" --target "${targets[@]}"
 
 summary=()
 failed=0
+note() { summary+=("$1"); echo "test-majors: $1"; }
 for major in "${majors[@]}"; do
   if ! provide_server "$major"; then
-    summary+=("$major skipped: the server could not be fetched")
+    note "$major skipped: the server could not be fetched"
     continue
   fi
   pg_config=$servers/$major/pg_config
@@ -34,7 +35,7 @@ for major in "${majors[@]}"; do
   echo "test-majors: $version"
   configure "$build" "$pg_config"
   run cmake --build "$build" -j "$(nproc)" --target wal2arrow wal2arrow_faults
-  plugin/library_test.sh "$build/wal2arrow.so" "$build/faults/wal2arrow.so" || { summary+=("$version: library FAILED"); failed=1; }
+  plugin/library_test.sh "$build/wal2arrow.so" "$build/faults/wal2arrow.so" || { note "$version: library FAILED"; failed=1; }
   # The server's user must be able to read its programs, and cannot where this tree lies in somebody's home.
   cp -a "$servers/$major" "$run_directory/$major"
   for target in "${targets[@]}"; do
@@ -42,14 +43,14 @@ for major in "${majors[@]}"; do
     [[ $target != wal2arrow_fault_injection_test ]] || library=$build/faults/wal2arrow.so
     program=$(find build-asan -name "$target" -type f -perm -u+x)
     if ARROWCDC_PLUGIN=$library PG_CONFIG=$run_directory/$major/pg_config run "$program" >"$run_directory/$target.log" 2>&1; then
-      skipped=$(sed -nE 's/^\[  SKIPPED \] ([0-9]+ tests?), listed.*/, \1 skipped/p' "$run_directory/$target.log")
-      summary+=("$version: $target passed$skipped")
+      skipped=$(sed -nE 's/^\[  SKIPPED \] ([A-Za-z0-9_./]+)$/\1/p' "$run_directory/$target.log" | xargs)
+      note "$version: $target passed${skipped:+, skipped: $skipped}"
     else
       cat "$run_directory/$target.log"
-      summary+=("$version: $target FAILED")
+      note "$version: $target FAILED"
       failed=1
     fi
   done
 done
-printf 'test-majors: %s\n' "${summary[@]}"
+printf 'test-majors: %s\n' 'all of it:' "${summary[@]}"
 exit "$failed"
