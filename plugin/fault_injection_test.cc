@@ -4,7 +4,6 @@
 #include "plugin/test_stream.h"
 #include "plugin/walsender_stream.h"
 #include "tests/support/assert_ok.h"
-#include "tests/support/wait.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,7 +15,6 @@ namespace arrowcdc::test {
 namespace {
 
 using std::string;
-using std::chrono::seconds;
 
 // Sessions of the SQL functions, and of the walsender, are tried with each of these.
 const std::vector<PluginOptions> kSqlOptionSets = {{}, {{"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}}};
@@ -247,14 +245,7 @@ class WalsenderFaults : public FaultInjection {
 
   void Reconnect() {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(stream_, WalsenderStream::Connect(database()));
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto admin, SharedServer().Connect(database()));
-    ARROWCDC_ASSERT_OK(WaitFor(
-        [&] {
-          const auto active =
-              admin->Scalar("SELECT active FROM pg_replication_slots WHERE slot_name = '" + slot() + "'");
-          return active.ok() && *active == "f";
-        },
-        seconds(30), "the slot of the former walsender to be free"));
+    ARROWCDC_ASSERT_OK(AwaitFreeSlot());
   }
 
   void ExpectWholeStream(WalsenderStream::End end = WalsenderStream::End::kCancel) {

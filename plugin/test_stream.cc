@@ -11,6 +11,7 @@
 #include "arrowcdc/position.h"
 #include "src/decode/wal2arrow_decoder.h"
 #include "tests/support/assert_ok.h"
+#include "tests/support/wait.h"
 #include "tests/support/walsender_client.h"
 
 namespace arrowcdc::test {
@@ -127,7 +128,17 @@ void PluginTest::Prepare(const std::string& ddl, const std::string& encoding) {
 }
 
 void PluginTest::TearDown() {
-  if (sql_) ARROWCDC_EXPECT_OK(sql_->Query("SELECT pg_drop_replication_slot(" + Quoted(name_) + ")"));
+  if (!sql_) return;
+  ARROWCDC_EXPECT_OK(AwaitFreeSlot());
+  ARROWCDC_EXPECT_OK(sql_->Query("SELECT pg_drop_replication_slot(" + Quoted(name_) + ")"));
+}
+
+arrow::Status PluginTest::AwaitFreeSlot() {
+  ARROW_ASSIGN_OR_RAISE(const auto admin, SharedServer().Connect(name_));
+  const std::string query =
+      "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = " + Quoted(name_);
+  return WaitFor([&] { return admin->Scalar(query).ValueOr("") == "0"; }, kStreamLimit,
+                 "the slot to be free");
 }
 
 void PluginTest::Sql(const std::string& sql) { ARROWCDC_ASSERT_OK(sql_->Exec(sql)); }
@@ -191,6 +202,12 @@ arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
 
 arrow::Result<std::vector<Event>> PluginTest::Stream(PluginOptions options) {
   options.emplace("publication_names", "p");
+  auto events = ReadStream(options);
+  ARROW_RETURN_NOT_OK(AwaitFreeSlot());
+  return events;
+}
+
+arrow::Result<std::vector<Event>> PluginTest::ReadStream(const PluginOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto sql, SharedServer().Connect(name_));
   ARROW_ASSIGN_OR_RAISE(const std::string end_text, sql->Scalar("SELECT pg_current_wal_flush_lsn()"));
   ARROW_ASSIGN_OR_RAISE(const uint64_t end, ParseLsn(end_text));

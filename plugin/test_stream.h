@@ -49,10 +49,15 @@ class PluginTest : public ::testing::Test {
   // else than SQL.
   std::vector<std::string> Lines(PluginOptions options = {}, bool ord = false);
 
+  // A walsender tells of its error, or misses its client, before it lets go of the slot.
+  arrow::Status AwaitFreeSlot();
+
   const std::string& slot() const { return name_; }
   const std::string& database() const { return name_; }
 
  private:
+  arrow::Result<std::vector<Event>> ReadStream(const PluginOptions& options);
+
   std::string name_;
   std::unique_ptr<SqlConnection> sql_;
 };
