@@ -27,7 +27,7 @@ test: setup      ## all tests, with ASan and UBSan; arguments for ctest: make te
 faults: setup    ## an error at every allocation, server call and callback of the plugin, one after the other
 	@ARROWCDC_FAULTS=all tools/test.sh -R fault_injection
 
-valgrind: setup  ## all tests of the plugin in a server under valgrind; a quarter of an hour
+valgrind: setup  ## all tests of the plugin in a server under valgrind; takes long
 	@tools/valgrind_plugin.sh
 
 test-majors: setup ## the plugin with PostgreSQL 15 to 18, older minors too; fetches the servers
