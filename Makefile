@@ -5,7 +5,7 @@ export PG_CONFIG
 BUILD := build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test wheel bench fuzz install-plugin format lint clean
+.PHONY: help setup build demo test faults valgrind test-majors wheel bench fuzz install-plugin format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -23,6 +23,15 @@ demo: build      ## live workload, kill -9, comparison with the source; under a 
 
 test: setup      ## all tests, with ASan and UBSan; arguments for ctest: make test T="-R pattern"
 	@tools/test.sh $(T)
+
+faults: setup    ## an error at every allocation, server call and callback of the plugin, one after the other
+	@ARROWCDC_FAULTS=all tools/test.sh -R fault_injection
+
+valgrind: setup  ## all tests of the plugin in a server under valgrind; takes long
+	@tools/valgrind_plugin.sh
+
+test-majors: setup ## the plugin with PostgreSQL 15 to 18, older minors too; fetches the servers
+	@tools/test_majors.sh
 
 wheel: setup     ## the Python package: dist/arrowcdc-*.whl
 	@tools/wheel.sh

@@ -41,7 +41,7 @@ void SendHello(Session* session) {
                                    static_cast<uint32_t>(strtoul(version_num, nullptr, 10)),
                                    GetSystemIdentifier()};
   frame.AddSection(SectionTag::kHello, &hello, sizeof(hello));
-  const char* const options = DescribeOptions(session->options);
+  const char* const options = DescribeOptions(session);
   frame.AddSection(SectionTag::kOptions, options, strlen(options));
   frame.AddSection(SectionTag::kPluginVersion, kPluginVersion, strlen(kPluginVersion));
   frame.Finish(0, 0);

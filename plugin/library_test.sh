@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What the server's linker sees of wal2arrow.so: its symbols and the libraries it needs.
-#   library_test.sh WAL2ARROW.SO
+#   library_test.sh WAL2ARROW.SO [FAULT BUILD OF IT]
 set -euo pipefail
 library=$1
+here=$(dirname "$0")
 
 exported=$(nm -D --defined-only "$library" | awk '{print $3}' | LC_ALL=C sort | xargs)
 expected='Pg_magic_func _PG_init _PG_output_plugin_init'
@@ -19,6 +20,25 @@ if [[ $needed != libc.so.6 ]]; then
 fi
 if ldd "$library" | grep -E 'stdc\+\+|libgcc|libarrow|libpq'; then
   echo "is linked with a library that may not be in the server" >&2
+  exit 1
+fi
+
+# Of the server it uses what the lists name, so that it loads into older minors and the fault build knows what can fail.
+imported=$(nm -D --undefined-only "$library" | awk '$1 == "U" && $2 !~ /@/ {print $2}' | LC_ALL=C sort -u)
+known=$({ grep -v '^#' "$here/imports.txt"; sed -nE 's/^[A-Z]+\((.*)\)$/\1/p' "$here/fault_points.inc"; } | LC_ALL=C sort -u)
+unknown=$(LC_ALL=C comm -23 <(echo "$imported") <(echo "$known") | xargs)
+if [[ -z $imported || -n $unknown ]]; then
+  echo "uses of the server what neither imports.txt nor fault_points.inc names: $unknown" >&2
+  exit 1
+fi
+
+# What makes faults is in the build for tests only.
+traces() { { nm "$1"; strings -a "$1"; } | grep -ciE 'fault_injection|wal2arrow_fault|__wrap_' || true; }
+if [[ $# -gt 1 ]]; then
+  [[ $(traces "$2") -gt 0 ]] || { echo "the fault build shows no trace of faults: the search for them finds nothing" >&2; exit 1; }
+fi
+if [[ $(traces "$library") -ne 0 ]]; then
+  echo "holds traces of the fault build" >&2
   exit 1
 fi
 

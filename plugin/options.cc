@@ -2,6 +2,8 @@
 #include "plugin/options.h"
 
 #include "format/frame.h"
+#include "plugin/session.h"
+#include "plugin/text.h"
 
 extern "C" {
 #include "lib/stringinfo.h"
@@ -171,14 +173,15 @@ Options ParseOptions(List* given) {
   return options;
 }
 
-char* DescribeOptions(const Options& options) {
+char* DescribeOptions(Session* session) {
+  const Options& options = session->options;
   StringInfoData text;
   initStringInfo(&text);
   appendStringInfo(&text, "proto=%u\npublication_names=", options.protocol);
   ListCell* cell;
   foreach (cell, options.publication_names) {
     if (cell != list_head(options.publication_names)) appendStringInfoChar(&text, ',');
-    appendStringInfoString(&text, static_cast<const char*>(lfirst(cell)));
+    appendStringInfoString(&text, NameToUtf8(session, static_cast<const char*>(lfirst(cell))));
   }
   appendStringInfo(&text, "\nbatch_bytes=" UINT64_FORMAT "\n", options.batch_bytes);
   switch (options.numeric_as) {

@@ -7,6 +7,8 @@
 
 namespace arrowcdc::plugin {
 
+struct Session;
+
 enum class NumericAs : uint8_t { kText, kDouble, kDecimal };
 
 struct Options {
@@ -31,7 +33,7 @@ inline constexpr uint64_t kOpenBatches = 8;
 // publication_names, or no common protocol version. Lists are allocated in the current context.
 Options ParseOptions(List* given);
 
-// "name=value" lines of the options in force, in the current context.
-char* DescribeOptions(const Options& options);
+// "name=value" lines of the options in force, in UTF-8, in the current context. Inside a transaction only.
+char* DescribeOptions(Session* session);
 
 }  // namespace arrowcdc::plugin

@@ -202,6 +202,19 @@ void AllocateScratch(PublishedTable* table) {
       MemoryContextAlloc(table->context, sizeof(const Buffer*) * static_cast<size_t>(table->buffer_count)));
 }
 
+// The fingerprint is no secret: names can be searched for that give two schemas the same one. Rows of one
+// table must not be written into columns of the other.
+void RefuseForgery(const PublishedTable* table, const PublishedTable& planned) {
+  if (table->schema_bytes == planned.schema_bytes &&
+      memcmp(table->schema_message, planned.schema_message, planned.schema_bytes) == 0) {
+    return;
+  }
+  ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+                  errmsg("tables \"%s\" and \"%s\" have schemas of the same fingerprint", table->message_name,
+                         planned.message_name),
+                  errhint("Rename a column of one of them, then drop the slot and create it anew.")));
+}
+
 }  // namespace
 
 PublishedTable* GetPublishedTable(Session* session, Relation published, const Bitmapset* columns,
@@ -224,11 +237,13 @@ PublishedTable* GetPublishedTable(Session* session, Relation published, const Bi
   auto* table =
       static_cast<PublishedTable*>(hash_search(session->tables, &planned.fingerprint, HASH_ENTER, &found));
   if (found) {
+    RefuseForgery(table, planned);
     MemoryContextDelete(planned.context);
     return table;
   }
   *table = planned;
   AllocateScratch(table);
+  session->cache_bytes += MemoryContextMemAllocated(table->context, false);
   return table;
 }
 

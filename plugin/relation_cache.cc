@@ -12,6 +12,7 @@ namespace {
 // Beyond these the cache starts anew: what is still in use is built again when its next row comes.
 constexpr long kEntriesMax = 16384;
 constexpr long kTablesMax = 8192;
+constexpr uint64_t kCacheBytesMax = 128 << 20;  // a table of 1,600 columns takes two MiB
 
 HTAB* NewTable(Session* session, const char* name, Size key_bytes, Size entry_bytes) {
   HASHCTL control{};
@@ -91,7 +92,10 @@ void BuildPublished(Session* session, RelationEntry* entry, Relation relation, c
 }
 
 void BuildEntry(Session* session, RelationEntry* entry, Relation relation) {
-  if (entry->context != nullptr) MemoryContextDelete(entry->context);
+  if (entry->context != nullptr) {
+    session->cache_bytes -= MemoryContextMemAllocated(entry->context, false);
+    MemoryContextDelete(entry->context);
+  }
   const Oid relid = entry->relid;
   *entry = RelationEntry{};
   entry->relid = relid;
@@ -107,6 +111,7 @@ void BuildEntry(Session* session, RelationEntry* entry, Relation relation) {
   if (actions.pubinsert || actions.pubupdate || actions.pubdelete || actions.pubtruncate) {
     entry->context = AllocSetContextCreate(session->cache_cxt, "wal2arrow relation", ALLOCSET_SMALL_SIZES);
     BuildPublished(session, entry, relation, membership);
+    session->cache_bytes += MemoryContextMemAllocated(entry->context, false);
   }
   MemoryContextSwitchTo(previous);
 }
@@ -121,6 +126,7 @@ void InitRelationCache(Session* session) {
   session->last_entry = nullptr;
   session->cache_full = false;
   session->kept_bytes = 0;
+  session->cache_bytes = 0;
 }
 
 void RestartRelationCache(Session* session) {
@@ -141,7 +147,8 @@ RelationEntry* FindRelationEntry(Session* session, Relation relation) {
   if (!IsFresh(session, entry)) {
     BuildEntry(session, entry, relation);
     session->cache_full = hash_get_num_entries(session->entries) >= kEntriesMax ||
-                          hash_get_num_entries(session->tables) >= kTablesMax;
+                          hash_get_num_entries(session->tables) >= kTablesMax ||
+                          session->cache_bytes >= kCacheBytesMax;
   }
   session->last_entry = entry;
   return entry;

@@ -62,7 +62,8 @@ struct Session {
   uint64_t epoch;    // entries built in an earlier one are stale
   uint8_t* watched;  // bits of the catalog rows (types, schemas) that entries depend on
   RelationEntry* last_entry;
-  bool cache_full;
+  bool cache_full;       // it starts anew before the next change
+  uint64_t cache_bytes;  // memory of entries and tables, without their batches
 
   // Frames.
   bool hello_sent;

@@ -75,7 +75,7 @@ std::string Cell(const arrow::Array& column, int64_t row) {
   return is_bytes ? Hex(*static_cast<const arrow::BaseBinaryScalar&>(*scalar).value) : scalar->ToString();
 }
 
-void AppendLines(const ChangeBatch& batch, bool ord, std::vector<std::string>* lines) {
+void AppendBatch(const ChangeBatch& batch, bool ord, std::vector<std::string>* lines) {
   const int columns = batch.table->column_count;
   const auto metadata = [&](MetadataColumn column) -> const arrow::Array& {
     return *batch.rows->column(columns + static_cast<int>(column));
@@ -101,7 +101,7 @@ void AppendLines(const ChangeBatch& batch, bool ord, std::vector<std::string>* l
   }
 }
 
-void AppendLines(const TruncateEvent& truncate, std::vector<std::string>* lines) {
+void AppendTruncate(const TruncateEvent& truncate, std::vector<std::string>* lines) {
   std::string line = "truncate";
   for (const auto& table : truncate.tables) line += " " + table->name.table;
   if (truncate.cascade) line += " cascade";
@@ -110,6 +110,11 @@ void AppendLines(const TruncateEvent& truncate, std::vector<std::string>* lines)
 }
 
 }  // namespace
+
+void AppendLines(const Event& event, bool ord, std::vector<std::string>* lines) {
+  if (const auto* batch = std::get_if<ChangeBatch>(&event)) AppendBatch(*batch, ord, lines);
+  if (const auto* truncate = std::get_if<TruncateEvent>(&event)) AppendTruncate(*truncate, lines);
+}
 
 PrivateServer& SharedServer() {
   if (!shared_server) {
@@ -136,9 +141,16 @@ void PluginTest::Prepare(const std::string& ddl, const std::string& encoding) {
 
 void PluginTest::TearDown() {
   if (!sql_) return;
-  // The walsender of a client that has left may hold the slot for a moment.
-  const std::string drop = "SELECT pg_drop_replication_slot(" + Quoted(name_) + ")";
-  ARROWCDC_EXPECT_OK(WaitFor([&] { return sql_->Query(drop).ok(); }, kStreamLimit, "the slot"));
+  ARROWCDC_EXPECT_OK(AwaitFreeSlot());
+  ARROWCDC_EXPECT_OK(sql_->Query("SELECT pg_drop_replication_slot(" + Quoted(name_) + ")"));
+}
+
+arrow::Status PluginTest::AwaitFreeSlot() {
+  ARROW_ASSIGN_OR_RAISE(const auto admin, SharedServer().Connect(name_));
+  const std::string query =
+      "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = " + Quoted(name_);
+  return WaitFor([&] { return admin->Scalar(query).ValueOr("") == "0"; }, kStreamLimit,
+                 "the slot to be free");
 }
 
 void PluginTest::Sql(const std::string& sql) { ARROWCDC_ASSERT_OK(sql_->Exec(sql)); }
@@ -158,10 +170,7 @@ arrow::Status Decode(Wal2arrowDecoder* decoder, const std::shared_ptr<arrow::Buf
 
 std::vector<std::string> LinesOf(const std::vector<Event>& events, bool ord) {
   std::vector<std::string> lines;
-  for (const Event& event : events) {
-    if (const auto* batch = std::get_if<ChangeBatch>(&event)) AppendLines(*batch, ord, &lines);
-    if (const auto* truncate = std::get_if<TruncateEvent>(&event)) AppendLines(*truncate, &lines);
-  }
+  for (const Event& event : events) AppendLines(event, ord, &lines);
   return lines;
 }
 
@@ -186,13 +195,17 @@ std::vector<std::string> ByTable(std::vector<std::string> lines) {
 
 }  // namespace
 
-arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
+std::string PluginTest::PeekCall(PluginOptions options) const {
   options.emplace("publication_names", "p");
-  std::string query =
-      "SELECT encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes(" + Quoted(name_) + ", NULL, NULL";
-  for (const auto& [name, value] : options) query += ", " + Quoted(name) + ", " + Quoted(value);
+  std::string call = "pg_logical_slot_peek_binary_changes(" + Quoted(name_) + ", NULL, NULL";
+  for (const auto& [name, value] : options) call += ", " + Quoted(name) + ", " + Quoted(value);
+  return call + ")";
+}
+
+arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
   ARROW_ASSIGN_OR_RAISE(const auto connection, SharedServer().Connect(name_));
-  ARROW_ASSIGN_OR_RAISE(const auto rows, connection->Query(query + ")"));
+  ARROW_ASSIGN_OR_RAISE(const auto rows,
+                        connection->Query("SELECT encode(data, 'hex') FROM " + PeekCall(options)));
   Wal2arrowDecoder decoder(arrow::default_memory_pool());
   std::vector<Event> events;
   for (const SqlRow& row : rows) ARROW_RETURN_NOT_OK(Decode(&decoder, FromHex(*row[0]), &events));
@@ -201,6 +214,12 @@ arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
 
 arrow::Result<std::vector<Event>> PluginTest::Stream(PluginOptions options) {
   options.emplace("publication_names", "p");
+  auto events = ReadStream(options);
+  ARROW_RETURN_NOT_OK(AwaitFreeSlot());
+  return events;
+}
+
+arrow::Result<std::vector<Event>> PluginTest::ReadStream(const PluginOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto sql, SharedServer().Connect(name_));
   ARROW_ASSIGN_OR_RAISE(const std::string end_text, sql->Scalar("SELECT pg_current_wal_flush_lsn()"));
   ARROW_ASSIGN_OR_RAISE(const uint64_t end, ParseLsn(end_text));

@@ -21,6 +21,9 @@ using PluginOptions = std::map<std::string, std::string>;
 // The server all tests of the process share. Its teardown fails the run when a process of it has crashed.
 PrivateServer& SharedServer();
 
+// The event's rows as PluginTest::Lines writes them; none for other events.
+void AppendLines(const Event& event, bool ord, std::vector<std::string>* lines);
+
 class PluginTest : public ::testing::Test {
  protected:
   // A fresh database in `encoding`, `ddl` run in it, then the slot made.
@@ -29,6 +32,9 @@ class PluginTest : public ::testing::Test {
 
   void Sql(const std::string& sql);
 
+  // The call of the SQL function that reads the slot without moving it. publication_names is "p" unless
+  // given.
+  std::string PeekCall(PluginOptions options) const;
   // What the slot holds, without moving it, by SQL. publication_names is "p" unless given.
   arrow::Result<std::vector<Event>> Peek(PluginOptions options = {});
   // The same from a walsender, up to the end of the WAL.
@@ -43,10 +49,15 @@ class PluginTest : public ::testing::Test {
   // else than SQL.
   std::vector<std::string> Lines(PluginOptions options = {}, bool ord = false);
 
+  // A walsender tells of its error, or misses its client, before it lets go of the slot.
+  arrow::Status AwaitFreeSlot();
+
   const std::string& slot() const { return name_; }
   const std::string& database() const { return name_; }
 
  private:
+  arrow::Result<std::vector<Event>> ReadStream(const PluginOptions& options);
+
   std::string name_;
   std::unique_ptr<SqlConnection> sql_;
 };

@@ -46,14 +46,14 @@ char* CallOutputGuarded(TextOutput* output, Datum value) {
   }
   PG_CATCH();
   {
-    MemoryContextSwitchTo(context);
-    ErrorData* const error = CopyErrorData();
-    FlushErrorState();
+    // Nothing here may raise before the subtransaction has ended: a walsender that leaves one open is of no
+    // use any more.
+    const bool rethrow = MustRethrow(geterrcode());
+    if (!rethrow) FlushErrorState();
     RollbackAndReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
-    if (MustRethrow(error->sqlerrcode)) ReThrowError(error);
-    FreeErrorData(error);
+    if (rethrow) PG_RE_THROW();
     text = nullptr;
   }
   PG_END_TRY();

@@ -104,6 +104,10 @@ void OnStartup(LogicalDecodingContext* decoding, OutputPluginOptions* options, b
   decoding->streaming = false;
   if (is_init)
     return;  // a slot is being created: there are no options yet, and nothing will be decoded for output
+  // A walsender starts again on the same connection at an earlier point of the WAL, after an error or as it
+  // is asked to, with what its caches hold of the later one: rows would be read by the wrong columns. The SQL
+  // functions see to that themselves.
+  if (!IsTransactionOrTransactionBlock()) InvalidateSystemCaches();
   Session* const session = NewSession(decoding);
   ApplySettings(session);
   decoding->output_plugin_private = session;

@@ -1,7 +1,11 @@
 // What must not stop the stream, and what must, with which words: options, publications, hostile values and
 // types.
 #include "plugin/test_stream.h"
+#include "plugin/walsender_stream.h"
 #include "tests/support/assert_ok.h"
+
+#include <fstream>
+#include <tuple>
 
 namespace arrowcdc::test {
 namespace {
@@ -170,6 +174,132 @@ TEST_F(Faults, SettingsOfTheCallerAreRestored) {
       EXPECT_EQ(shown, value);
     }
   }
+}
+
+// Composite types, domains and enums that change while a transaction is under way, below columns that stay
+// the same.
+TEST_F(Faults, TypesAlteredInsideATransaction) {
+  Prepare(
+      "CREATE TYPE pair AS (a int, b int); CREATE TYPE mood AS ENUM ('low'); CREATE DOMAIN small AS int;"
+      "CREATE TABLE t (id int, p pair, ps pair[], m mood, d small); CREATE PUBLICATION p FOR TABLE t");
+  Sql("ALTER TYPE mood ADD VALUE 'high'");
+  Sql("BEGIN; INSERT INTO t VALUES (1, '(1,2)', '{\"(3,4)\"}', 'low', 1);"
+      "ALTER TYPE pair ADD ATTRIBUTE c text; INSERT INTO t VALUES (2, '(1,2,x)', '{\"(3,4,y)\"}', 'high', 2);"
+      "ALTER TYPE pair DROP ATTRIBUTE a; ALTER TYPE mood RENAME VALUE 'low' TO 'down';"
+      "INSERT INTO t VALUES (3, '(2,x)', '{\"(4,y)\"}', 'down', 3);"
+      "SAVEPOINT s; ALTER TYPE pair RENAME TO trio; ALTER DOMAIN small RENAME TO tiny;"
+      "INSERT INTO t VALUES (4); ROLLBACK TO s; ALTER TYPE pair RENAME ATTRIBUTE b TO bb;"
+      "INSERT INTO t VALUES (5, '(6,x)', '{}', 'high', 5); COMMIT");
+  EXPECT_EQ(
+      Lines(),
+      (Strings{"insert t(1, (1,2), {\"(3,4)\"}, low, 1)", "insert t(2, (1,2,x), {\"(3,4,y)\"}, high, 2)",
+               "insert t(3, (2,x), {\"(4,y)\"}, down, 3)", "insert t(5, (6,x), {}, high, 5)"}));
+}
+
+TEST_F(Faults, PublicationDroppedInMidStream) {
+  Prepare("CREATE TABLE t (id int); CREATE TABLE u (id int); CREATE PUBLICATION p FOR TABLE t");
+  Sql("INSERT INTO t VALUES (1)");
+  Sql("BEGIN; INSERT INTO t VALUES (2); DROP PUBLICATION p; INSERT INTO u VALUES (3); COMMIT");
+  Sql("CREATE PUBLICATION p FOR TABLE t; INSERT INTO t VALUES (4)");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, WalsenderStream::Connect(database()));
+  for (int session = 0; session < 2; ++session) {  // what came before is delivered each time
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto outcome, stream->Run(slot(), {}, 3));
+    EXPECT_EQ(outcome.lines, Strings{"insert t(1) #0"});
+    EXPECT_NE(outcome.error.find("publication \"p\" does not exist at this point of the WAL"), string::npos)
+        << outcome.error;
+  }
+}
+
+// 63 bytes in the database's encoding are up to 126 in UTF-8, and 252 where bytes have no meaning.
+TEST_F(Faults, NamesOfFullLength) {
+  for (const auto& [encoding, letter, text] :
+       std::vector<std::tuple<string, string, string>>{{"UTF8", "\xe6\xbc\xa2", "\xe6\xbc\xa2"},
+                                                       {"LATIN1", "\xe9", "\xc3\xa9"},
+                                                       {"SQL_ASCII", "\xe9", "\\xe9"}}) {
+    string name;
+    string wanted;
+    for (size_t i = 0; i < 63 / letter.size(); ++i) {
+      name += letter;
+      wanted += text;
+    }
+    const string quoted = "\"" + name + "\"";
+    const string table = quoted + "." + quoted;
+    Prepare("CREATE SCHEMA " + quoted + "; CREATE TYPE " + quoted + " AS ENUM ('" + name +
+                "'); CREATE TABLE " + table + " (" + quoted + " public." + quoted +
+                ", n numeric(3,1)); CREATE PUBLICATION " + quoted + " FOR ALL TABLES",
+            encoding);
+    Sql("INSERT INTO " + table + " VALUES ('" + name + "', 1.5), (NULL, 'nan')");
+    const string label = encoding == "SQL_ASCII" ? "!" : wanted;
+    EXPECT_EQ(Lines({{"publication_names", quoted}}),
+              (Strings{"insert " + wanted + "(" + label + ", 1.5)", "insert " + wanted + "(null, !)"}))
+        << encoding;
+    TearDown();
+  }
+  Prepare("");
+}
+
+TEST_F(Faults, InheritanceAndPartitionsOfPartitions) {
+  Prepare(
+      "CREATE TABLE parent (a int, b text); CREATE TABLE other (b text, c int);"
+      "CREATE TABLE child (d int) INHERITS (other, parent); ALTER TABLE parent ADD e int; ALTER TABLE child "
+      "DROP d;"
+      "CREATE TABLE root (id int, k int, v text) PARTITION BY LIST (k);"
+      "CREATE TABLE branch (v text, gone int, id int, k int) PARTITION BY LIST (id); ALTER TABLE branch DROP "
+      "gone;"
+      "CREATE TABLE leaf (x int, k int, y int, v text, id int); ALTER TABLE leaf DROP x, DROP y;"
+      "ALTER TABLE branch ATTACH PARTITION leaf DEFAULT; ALTER TABLE root ATTACH PARTITION branch FOR VALUES "
+      "IN (1);"
+      "CREATE PUBLICATION p FOR TABLE parent, root WITH (publish_via_partition_root)");
+  Sql("INSERT INTO child (a, b, c, e) VALUES (1, 'one', 2, 3); INSERT INTO parent VALUES (4, 'four', 5)");
+  Sql("INSERT INTO root VALUES (1, 1, 'a'); BEGIN; ALTER TABLE root ADD w int; INSERT INTO root VALUES (2, "
+      "1, 'b', 7);"
+      "ALTER TABLE root DETACH PARTITION branch; INSERT INTO leaf VALUES (1, 'not published', 3, 8);"
+      "ALTER TABLE root ATTACH PARTITION branch FOR VALUES IN (1); INSERT INTO leaf VALUES (1, 'c', 4, 9); "
+      "COMMIT");
+  EXPECT_EQ(Lines(), (Strings{"insert child(one, 2, 1, 3)", "insert parent(4, four, 5)",
+                              "insert root(1, 1, a)", "insert root(2, 1, b, 7)", "insert root(4, 1, c, 9)"}));
+}
+
+// Rows are read by the columns that the table had where they were written, also after a session that was
+// further on.
+TEST_F(Faults, SecondSessionOfAConnectionGoesBack) {
+  Prepare("CREATE TABLE t (id int, v int); CREATE PUBLICATION p FOR TABLE t");
+  Sql("INSERT INTO t VALUES (1, 2)");
+  Sql("ALTER TABLE t ALTER v TYPE text USING 'a text of some length', ADD w timestamptz[]");
+  Sql("INSERT INTO t VALUES (3, 'four', '{2026-01-01}')");
+  const auto expected = Lines({}, true);
+  ASSERT_EQ(expected.front(), "insert t(1, 2) #0");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, WalsenderStream::Connect(database()));
+  for (int session = 0; session < 3; ++session) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto outcome, stream->Run(slot(), {}, expected.size()));
+    EXPECT_EQ(outcome.error, "");
+    EXPECT_EQ(outcome.lines, expected);
+  }
+}
+
+// The versions of a table's schema that are kept are bounded in bytes, not only in number.
+TEST_F(Faults, VersionsOfAWideTableTakeBoundedMemory) {
+  constexpr int kVersions = 320;
+  Prepare(
+      "DO $$ BEGIN EXECUTE 'CREATE TABLE wide (' || (SELECT string_agg('column_with_a_long_name_' || i || ' "
+      "int', ', ')"
+      " FROM generate_series(1, 1600) i) || ')'; END $$; CREATE PUBLICATION p FOR TABLE wide");
+  Sql("DO $$ BEGIN FOR i IN 1.." + std::to_string(kVersions) +
+      " LOOP EXECUTE format('ALTER TABLE wide RENAME column_with_a_long_name_%s TO "
+      "column_with_a_long_name_%s',"
+      " CASE WHEN i = 1 THEN '1' ELSE 'v' || i - 1 END, 'v' || i); INSERT INTO wide DEFAULT VALUES; END "
+      "LOOP; END $$");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect(database()));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string frames,
+                                connection->Scalar("SELECT count(*) FROM " + PeekCall({})));
+  EXPECT_GT(std::stoi(frames), 2 * kVersions);  // a schema and a batch each
+  std::ifstream status("/proc/" + std::to_string(connection->backend_pid()) + "/status");
+  int64_t peak_kib = 0;
+  for (string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) peak_kib = std::stoll(line.substr(6));
+  }
+  EXPECT_GT(peak_kib, 0);
+  EXPECT_LT(peak_kib, int64_t{450} << 10);
 }
 
 // The stock client reads the slot over the replication protocol, and the server ends with it in order.

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <sstream>
@@ -86,6 +87,13 @@ arrow::Result<int> FreePort() {
   return ntohs(address.sin_port);
 }
 
+// What the server is run by, as valgrind and its options; it must become the server, not start it.
+std::vector<std::string> ServerPrefix() {
+  const char* given = std::getenv("ARROWCDC_SERVER_PREFIX");
+  std::istringstream words(given != nullptr ? given : "");
+  return {std::istream_iterator<std::string>(words), std::istream_iterator<std::string>()};
+}
+
 std::vector<pid_t> ChildrenOf(pid_t parent) {
   std::vector<pid_t> children;
   for (const auto& entry : fs::directory_iterator("/proc")) {
@@ -150,8 +158,10 @@ arrow::Result<std::unique_ptr<PrivateServer>> PrivateServer::Create(PrivateServe
   ARROW_ASSIGN_OR_RAISE(const std::string known,
                         self->RunAsServer({(self->bin_ / "postgres").string(), "--describe-config"}));
   if (self->options_.allow_plugin && known.find("output_plugin_libraries\t") != std::string::npos) {
-    std::string names = "pgoutput, test_decoding";
-    for (const auto& library : self->options_.libraries) names += ", " + library.stem().string();
+    std::string names = "pgoutput, test_decoding, wal2arrow";
+    for (const auto& library : self->options_.libraries) {
+      if (library.stem() != "wal2arrow") names += ", " + library.stem().string();
+    }
     settings["output_plugin_libraries"] = names;
   }
   for (const auto& [name, value] : self->options_.settings) settings[name] = value;
@@ -264,7 +274,9 @@ arrow::Status PrivateServer::Start(milliseconds limit) {
   if (Running()) return arrow::Status::Invalid("the server runs already");
   ARROW_RETURN_NOT_OK(CopyLibraries());
   SubprocessOptions options;
-  options.argv = {(bin_ / "postgres").string(), "-D", data_directory().string()};
+  options.argv = ServerPrefix();
+  for (const auto& argument : {(bin_ / "postgres").string(), std::string("-D"), data_directory().string()})
+    options.argv.push_back(argument);
   options.run_as = run_as_;
   options.cwd = directory_;
   options.output_file = log_path();

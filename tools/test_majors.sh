@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# `make test-majors`: builds the plugin for each major version of PostgreSQL and runs its tests, and those of the command with a
+# server, against a server of that version. A server that cannot be fetched is skipped, and said to be.
+#   tools/test_majors.sh [15|16|17|18 ...]      TARGETS="wal2arrow_test" tools/test_majors.sh 17
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/common.sh
+. tools/servers.sh
+python=$PWD/.venv/bin/python
+majors=("$@")
+[[ $# -gt 0 ]] || majors=(15 16 17 18)
+read -ra targets <<<"${TARGETS:-wal2arrow_test wal2arrow_fault_injection_test contract_test fault_test}"
+start_run
+
+configure() { # configure DIRECTORY PG_CONFIG
+  run cmake -S . -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DARROWCDC_SANITIZE=ON -DPG_CONFIG="$2" \
+    >"$run_directory/log" || { cat "$run_directory/log"; return 1; }
+}
+
+echo "test-majors: building the tests (build-asan)"
+configure build-asan "${PG_CONFIG:-pg_config}"
+run cmake --build build-asan -j "$(nproc)" --target "${targets[@]}"
+
+summary=()
+failed=0
+note() { summary+=("$1"); echo "test-majors: $1"; }
+for major in "${majors[@]}"; do
+  if ! provide_server "$major"; then
+    note "$major skipped: the server could not be fetched"
+    continue
+  fi
+  pg_config=$servers/$major/pg_config
+  build=$PWD/build-majors/$major
+  version="$("$pg_config" --version), headers of $(sed -nE 's/^#define PG_VERSION "([^ "]+).*/\1/p' "$servers/$major/headers"/pg_config*.h | head -n 1)"
+  echo "test-majors: $version"
+  configure "$build" "$pg_config"
+  run cmake --build "$build" -j "$(nproc)" --target wal2arrow wal2arrow_faults
+  plugin/library_test.sh "$build/wal2arrow.so" "$build/faults/wal2arrow.so" || { note "$version: library FAILED"; failed=1; }
+  # The server's user must be able to read its programs, and cannot where this tree lies in somebody's home.
+  cp -a "$servers/$major" "$run_directory/$major"
+  for target in "${targets[@]}"; do
+    library=$build/wal2arrow.so
+    [[ $target != wal2arrow_fault_injection_test ]] || library=$build/faults/wal2arrow.so
+    program=$(find build-asan -name "$target" -type f -perm -u+x)
+    if ARROWCDC_PLUGIN=$library PG_CONFIG=$run_directory/$major/pg_config run "$program" >"$run_directory/$target.log" 2>&1; then
+      skipped=$(sed -nE 's/^\[  SKIPPED \] ([A-Za-z0-9_./]+)$/\1/p' "$run_directory/$target.log" | xargs)
+      note "$version: $target passed${skipped:+, skipped: $skipped}"
+    else
+      cat "$run_directory/$target.log"
+      note "$version: $target FAILED"
+      failed=1
+    fi
+  done
+done
+printf 'test-majors: %s\n' 'all of it:' "${summary[@]}"
+exit "$failed"
