@@ -67,16 +67,38 @@ void ParseNumeric(const char* text, Options* options) {
   }
 }
 
-enum OptionId { kProtoMin, kProtoMax, kPublicationNames, kBatchBytes, kNumeric, kOptionCount };
+struct CodecName {
+  const char* name;
+  format::BodyCodec codec;
+};
+constexpr CodecName kCodecNames[] = {{"none", format::BodyCodec::kNone},
+                                     {"lz4", format::BodyCodec::kLz4Frame},
+                                     {"zstd", format::BodyCodec::kZstd}};
+
+format::BodyCodec ParseCompression(const char* text) {
+  for (const CodecName& known : kCodecNames) {
+    if (strcmp(text, known.name) == 0) return known.codec;
+  }
+  RaiseBadValue("compression", "\"none\", \"lz4\" or \"zstd\"");
+}
+
+const char* NameOf(format::BodyCodec codec) {
+  for (const CodecName& known : kCodecNames) {
+    if (known.codec == codec) return known.name;
+  }
+  pg_unreachable();
+}
+
+enum OptionId { kProtoMin, kProtoMax, kPublicationNames, kBatchBytes, kNumeric, kCompression, kOptionCount };
 constexpr const char* kOptionNames[kOptionCount] = {"proto_min", "proto_max", "publication_names",
-                                                    "batch_bytes", "numeric"};
+                                                    "batch_bytes", "numeric", "compression"};
 
 OptionId FindOption(const char* name) {
   for (int i = 0; i < kOptionCount; ++i) {
     if (strcmp(name, kOptionNames[i]) == 0) return static_cast<OptionId>(i);
   }
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow has no option \"%.63s\"", name),
-                  errhint("It has proto_min, proto_max, publication_names, batch_bytes and numeric.")));
+                  errhint("It has proto_min, proto_max, publication_names, batch_bytes, numeric and compression.")));
   pg_unreachable();
 }
 
@@ -96,6 +118,7 @@ Options ParseOptions(List* given) {
   options.protocol = format::kProtocolVersion;
   options.batch_bytes = kBatchBytesDefault;
   options.numeric_as = NumericAs::kText;
+  options.compression = format::BodyCodec::kNone;
   uint64_t proto_min = format::kProtocolVersion;
   uint64_t proto_max = format::kProtocolVersion;
   bool seen[kOptionCount] = {};
@@ -130,6 +153,9 @@ Options ParseOptions(List* given) {
         break;
       case kNumeric:
         ParseNumeric(value, &options);
+        break;
+      case kCompression:
+        options.compression = ParseCompression(value);
         break;
       case kOptionCount:
         break;
@@ -168,6 +194,7 @@ char* DescribeOptions(const Options& options) {
       appendStringInfo(&text, "numeric=decimal(%d,%d)\n", options.numeric_precision, options.numeric_scale);
       break;
   }
+  appendStringInfo(&text, "compression=%s\n", NameOf(options.compression));
   return text.data;
 }
 

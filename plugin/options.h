@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "format/ipc_writer.h"
 #include "plugin/pg.h"
 
 namespace arrowcdc::plugin {
@@ -16,6 +17,7 @@ struct Options {
   NumericAs numeric_as;  // numeric without a precision
   int32_t numeric_precision;
   int32_t numeric_scale;
+  format::BodyCodec compression;  // of batches
 };
 
 inline constexpr uint64_t kBatchBytesDefault = 256 << 10;

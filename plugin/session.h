@@ -10,6 +10,7 @@
 
 namespace arrowcdc::plugin {
 
+struct Compressor;
 struct RelationEntry;
 struct PublishedTable;
 
@@ -51,6 +52,7 @@ struct Session {
   uint64_t safe_lsn;
   format::ByteBuffer header;
   format::ByteBuffer metadata;
+  Compressor* compressor;  // null: bodies go as they are
 
   // Open batches, in the order in which they were opened.
   PublishedTable* open_first;
