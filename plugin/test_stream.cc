@@ -31,9 +31,10 @@ std::string Quoted(const std::string& text) {
 }
 
 std::shared_ptr<arrow::Buffer> FromHex(const std::string& hex) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  std::string bytes(hex.size() / 2, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<char>(digit(hex[2 * i]) * 16 + digit(hex[2 * i + 1]));
   }
   return arrow::Buffer::FromString(std::move(bytes));
 }
@@ -121,17 +122,24 @@ void PluginTest::TearDown() {
 
 void PluginTest::Sql(const std::string& sql) { ARROWCDC_ASSERT_OK(sql_->Exec(sql)); }
 
-arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> PluginTest::Frames(PluginOptions options) {
   options.emplace("publication_names", "p");
   std::string query =
       "SELECT encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes(" + Quoted(name_) + ", NULL, NULL";
   for (const auto& [name, value] : options) query += ", " + Quoted(name) + ", " + Quoted(value);
   ARROW_ASSIGN_OR_RAISE(const auto connection, SharedServer().Connect(name_));
   ARROW_ASSIGN_OR_RAISE(const auto rows, connection->Query(query + ")"));
+  std::vector<std::shared_ptr<arrow::Buffer>> frames;
+  for (const SqlRow& row : rows) frames.push_back(FromHex(*row[0]));
+  return frames;
+}
+
+arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
+  ARROW_ASSIGN_OR_RAISE(const auto frames, Frames(std::move(options)));
   Wal2arrowDecoder decoder(arrow::default_memory_pool());
   std::vector<Event> events;
-  for (const SqlRow& row : rows) {
-    ARROW_ASSIGN_OR_RAISE(auto event, decoder.Decode(FromHex(*row[0]), 0));
+  for (const auto& frame : frames) {
+    ARROW_ASSIGN_OR_RAISE(auto event, decoder.Decode(frame, 0));
     if (!event) continue;
     if (const auto* batch = std::get_if<ChangeBatch>(&*event))
       ARROW_RETURN_NOT_OK(batch->rows->ValidateFull());

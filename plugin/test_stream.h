@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <arrow/buffer.h>
 #include <arrow/result.h>
 #include <gtest/gtest.h>
 
@@ -29,7 +30,9 @@ class PluginTest : public ::testing::Test {
 
   void Sql(const std::string& sql);
 
-  // What the slot holds, without moving it. publication_names is "p" unless given.
+  // The frames that the slot holds, without moving it. publication_names is "p" unless given.
+  arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> Frames(PluginOptions options = {});
+  // They decoded.
   arrow::Result<std::vector<Event>> Peek(PluginOptions options = {});
   // The error a session with these options ends in; empty where it does not.
   std::string PeekError(PluginOptions options);
