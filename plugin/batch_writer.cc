@@ -148,6 +148,7 @@ void SendBatch(Session* session, PublishedTable* table, uint16_t flags) {
     stream.WriteZeros(format::RoundUp(size, format::kBufferAlignment) - size);
   }
   stream.End();
+  TrimCompressor(session->compressor);
 }
 
 uint64_t TableCapacity(const PublishedTable* table) {

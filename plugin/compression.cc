@@ -94,14 +94,6 @@ bool PrepareParts(Compressor* compressor, int32_t count) {
   return compressor->parts != nullptr;
 }
 
-// What an unusually large batch needed is not kept.
-void ShrinkStaging(Compressor* compressor) {
-  if (compressor->staging_capacity <= compressor->staging_kept_max) return;
-  Free(nullptr, compressor->staging);
-  compressor->staging = nullptr;
-  compressor->staging_capacity = 0;
-}
-
 }  // namespace
 
 Compressor* NewCompressor(MemoryContext parent, const Options& options) {
@@ -125,7 +117,6 @@ Compressor* NewCompressor(MemoryContext parent, const Options& options) {
 const BodyPart* CompressBody(Compressor* compressor, const Buffer* const* buffers, int32_t count,
                              format::BufferRef* refs, int64_t* body_bytes) {
   if (compressor == nullptr) return nullptr;
-  ShrinkStaging(compressor);
   if (!PrepareStaging(compressor, refs, count) || !PrepareParts(compressor, count)) return nullptr;
   size_t staged = 0;
   size_t total = 0;
@@ -155,6 +146,13 @@ const BodyPart* CompressBody(Compressor* compressor, const Buffer* const* buffer
   }
   *body_bytes = offset;
   return compressor->parts;
+}
+
+void TrimCompressor(Compressor* compressor) {
+  if (compressor == nullptr || compressor->staging_capacity <= compressor->staging_kept_max) return;
+  Free(nullptr, compressor->staging);
+  compressor->staging = nullptr;
+  compressor->staging_capacity = 0;
 }
 
 }  // namespace arrowcdc::plugin

@@ -20,9 +20,12 @@ struct BodyPart {
 Compressor* NewCompressor(MemoryContext parent, const Options& options);
 
 // Compresses what becomes smaller. Where the body does, refs[i].offset, refs[i].length and *body_bytes are those
-// of the compressed body, and the parts are given, valid until the next call; a buffer whose refs[i].length is
+// of the compressed body, and the parts are given, valid until TrimCompressor; a buffer whose refs[i].length is
 // 0 has neither prefix nor bytes. Otherwise null, and everything is as it was. `compressor` may be null.
 const BodyPart* CompressBody(Compressor* compressor, const Buffer* const* buffers, int32_t count,
                              format::BufferRef* refs, int64_t* body_bytes);
+
+// After a batch has been sent: gives back what an unusually large one needed. The parts are gone then.
+void TrimCompressor(Compressor* compressor);
 
 }  // namespace arrowcdc::plugin

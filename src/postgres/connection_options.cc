@@ -89,6 +89,20 @@ bool IsLocal(const std::string& hosts, const std::string& host_addresses) {
   return true;
 }
 
+std::string ServerCodec(WireCompression wanted, bool is_local) {
+  switch (wanted) {
+    case WireCompression::kAuto:
+      return is_local ? "" : "lz4";
+    case WireCompression::kNone:
+      return "";
+    case WireCompression::kLz4:
+      return "lz4";
+    case WireCompression::kZstd:
+      return "zstd";
+  }
+  return "";
+}
+
 arrow::Result<std::map<std::string, std::string>> EffectiveOptions(const std::string& conninfo) {
   const char* keywords[] = {"dbname", "channel_binding", nullptr};
   const char* values[] = {conninfo.c_str(), kRefusedValue, nullptr};
