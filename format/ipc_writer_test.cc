@@ -361,9 +361,8 @@ TEST(IpcWriter, RandomBatchesReadBackEqual) {
     auto batch = RandomBatch(random, both->schema, rows);
     const FlatBatch flat(*batch, codec);
     const std::string bytes = flat.Message(rows);
-    const size_t metadata_bytes =
-        RecordBatchMetadataBytes(static_cast<int32_t>(flat.nodes.size()),
-                                 static_cast<int32_t>(flat.buffers.size()), codec);
+    const size_t metadata_bytes = RecordBatchMetadataBytes(static_cast<int32_t>(flat.nodes.size()),
+                                                           static_cast<int32_t>(flat.buffers.size()), codec);
     ASSERT_EQ(bytes.size(), metadata_bytes + flat.body.size());
     ASSERT_EQ(metadata_bytes % 8, 0u);
 

@@ -1,5 +1,5 @@
-// For tests: an Arrow batch in the flat form that WriteRecordBatchMetadata takes, and its body, with buffers at
-// multiples of 16, compressed by Arrow's own codecs where a codec is given.
+// For tests: an Arrow batch in the flat form that WriteRecordBatchMetadata takes, and its body, with buffers
+// at multiples of 16, compressed by Arrow's own codecs where a codec is given.
 #pragma once
 
 #include <memory>

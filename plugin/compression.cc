@@ -88,8 +88,8 @@ bool PrepareParts(Compressor* compressor, int32_t count) {
   if (count <= compressor->parts_capacity) return true;
   Free(nullptr, compressor->parts);
   compressor->parts_capacity = 0;
-  compressor->parts = static_cast<BodyPart*>(
-      Allocate(compressor->context, sizeof(BodyPart) * static_cast<size_t>(count)));
+  compressor->parts =
+      static_cast<BodyPart*>(Allocate(compressor->context, sizeof(BodyPart) * static_cast<size_t>(count)));
   if (compressor->parts != nullptr) compressor->parts_capacity = count;
   return compressor->parts != nullptr;
 }

@@ -89,16 +89,34 @@ const char* NameOf(format::BodyCodec codec) {
   pg_unreachable();
 }
 
-enum OptionId { kProtoMin, kProtoMax, kPublicationNames, kBatchBytes, kNumeric, kCompression, kOptionCount };
-constexpr const char* kOptionNames[kOptionCount] = {"proto_min", "proto_max", "publication_names",
-                                                    "batch_bytes", "numeric", "compression"};
+enum OptionId {
+  kProtoMin,
+  kProtoMax,
+  kPublicationNames,
+  kBatchBytes,
+  kNumeric,
+  kBatching,
+  kDrain,
+  kCompression,
+  kOptionCount
+};
+constexpr const char* kOptionNames[kOptionCount] = {"proto_min",   "proto_max",  "publication_names",
+                                                    "batch_bytes", "numeric",    "batching",
+                                                    "drain",       "compression"};
+
+bool ParseSwitch(const char* name, const char* text) {
+  if (strcmp(text, "on") == 0) return true;
+  if (strcmp(text, "off") != 0) RaiseBadValue(name, "\"on\" or \"off\"");
+  return false;
+}
 
 OptionId FindOption(const char* name) {
   for (int i = 0; i < kOptionCount; ++i) {
     if (strcmp(name, kOptionNames[i]) == 0) return static_cast<OptionId>(i);
   }
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow has no option \"%.63s\"", name),
-                  errhint("It has proto_min, proto_max, publication_names, batch_bytes, numeric and compression.")));
+                  errhint("It has proto_min, proto_max, publication_names, batch_bytes, numeric, batching, "
+                          "drain and compression.")));
   pg_unreachable();
 }
 
@@ -119,6 +137,7 @@ Options ParseOptions(List* given) {
   options.batch_bytes = kBatchBytesDefault;
   options.numeric_as = NumericAs::kText;
   options.compression = format::BodyCodec::kNone;
+  options.drain = true;
   uint64_t proto_min = format::kProtocolVersion;
   uint64_t proto_max = format::kProtocolVersion;
   bool seen[kOptionCount] = {};
@@ -153,6 +172,12 @@ Options ParseOptions(List* given) {
         break;
       case kNumeric:
         ParseNumeric(value, &options);
+        break;
+      case kBatching:
+        options.batching = ParseSwitch(name, value);
+        break;
+      case kDrain:
+        options.drain = ParseSwitch(name, value);
         break;
       case kCompression:
         options.compression = ParseCompression(value);
@@ -195,6 +220,8 @@ char* DescribeOptions(const Options& options) {
       break;
   }
   appendStringInfo(&text, "compression=%s\n", NameOf(options.compression));
+  appendStringInfo(&text, "batching=%s\ndrain=%s\n", options.batching ? "on" : "off",
+                   options.drain ? "on" : "off");
   return text.data;
 }
 

@@ -56,7 +56,8 @@ TEST_F(Compression, FewerBytesTheSameRows) {
       "CREATE TABLE t (id bigint PRIMARY KEY, name text, price numeric(12,2), at timestamptz, tags text[], "
       "pair point, ok bool);"
       "ALTER TABLE t REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR TABLE t");
-  Sql("INSERT INTO t SELECT i, 'customer ' || i % 100, i / 100.0, '2026-01-01'::timestamptz + i * interval '1 "
+  Sql("INSERT INTO t SELECT i, 'customer ' || i % 100, i / 100.0, '2026-01-01'::timestamptz + i * interval "
+      "'1 "
       "second', ARRAY['a', NULL, 'tag ' || i % 7], point(i, -i), i % 3 = 0 FROM generate_series(1, 5000) i;"
       "UPDATE t SET name = NULL WHERE id % 5 = 0; DELETE FROM t WHERE id % 7 = 0");
   for (const string batch_bytes : {"4096", "262144"}) {
@@ -132,8 +133,7 @@ TEST_F(Compression, GiantRows) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto events, Peek({{"compression", codec}}));
     ASSERT_EQ(events.size(), plain.size());
     for (size_t i = 0; i < events.size(); ++i) {
-      EXPECT_TRUE(
-          std::get<ChangeBatch>(events[i]).rows->Equals(*std::get<ChangeBatch>(plain[i]).rows))
+      EXPECT_TRUE(std::get<ChangeBatch>(events[i]).rows->Equals(*std::get<ChangeBatch>(plain[i]).rows))
           << codec << " " << i;
     }
   }
@@ -145,16 +145,17 @@ TEST_F(Compression, AnErrorLeavesNothingBehind) {
   Prepare(
       "CREATE TABLE t (id int, name text); CREATE TABLE f (id int); CREATE PUBLICATION p FOR TABLE t, f "
       "WHERE (id > 5)");
-  Sql("BEGIN; INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, 20000) i; INSERT INTO f VALUES (7); "
+  Sql("BEGIN; INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, 20000) i; INSERT INTO f VALUES "
+      "(7); "
       "COMMIT");
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto sql, SharedServer().Connect(database()));
   const auto used = [&] {
     return std::stoll(sql->Scalar("SELECT sum(total_bytes) FROM pg_backend_memory_contexts").ValueOrDie());
   };
   const auto fail = [&](const string& codec) {
-    const auto result = sql->Query("SELECT count(*) FROM pg_logical_slot_peek_binary_changes('" + slot() +
-                                   "', NULL, NULL, 'publication_names', 'p', 'compression', '" + codec +
-                                   "')");
+    const auto result =
+        sql->Query("SELECT count(*) FROM pg_logical_slot_peek_binary_changes('" + slot() +
+                   "', NULL, NULL, 'publication_names', 'p', 'compression', '" + codec + "')");
     ASSERT_FALSE(result.ok());
     ASSERT_NE(result.status().message().find("has a row filter"), string::npos) << result.status();
   };

@@ -30,6 +30,8 @@ struct SourceOptions {
   int64_t buffer_bytes_max = 64 << 20;     // between the socket and the reader of events
   std::chrono::milliseconds status_interval{10'000};
   WireCompression compression = WireCompression::kAuto;
+  bool batching = true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
+  bool drain = true;     // the plugin decodes many WAL records a turn of the walsender's loop
 };
 
 // What the server says before streaming.

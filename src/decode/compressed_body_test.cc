@@ -129,7 +129,8 @@ TEST(CompressedBody, BuffersLeftAsTheyAreStaySlicesOfTheMessage) {
   const auto event = decoder.Decode(message, 25);
   ASSERT_TRUE(event.ok()) << event.status();
   const auto inside = [&](const arrow::Buffer& buffer) {
-    return buffer.data() >= message->data() && buffer.data() + buffer.size() <= message->data() + message->size();
+    return buffer.data() >= message->data() &&
+           buffer.data() + buffer.size() <= message->data() + message->size();
   };
   // FlatBatch leaves every third buffer: the text's validity is one, its offsets are not.
   const auto& text = *std::get<ChangeBatch>(**event).rows->column_data(1);
@@ -145,7 +146,8 @@ TEST(CompressedBody, LengthsThatTheRowsCannotNeed) {
       return With(payload, BufferAt(flat, buffer), static_cast<uint64_t>(value), 8);
     };
     ExpectRefused(length(kNumberValues, int64_t{1} << 40), "buffer 1 at ");
-    ExpectRefused(length(kNumberValues, int64_t{1} << 40), "expands to 1099511627776 bytes, and at most 16008");
+    ExpectRefused(length(kNumberValues, int64_t{1} << 40),
+                  "expands to 1099511627776 bytes, and at most 16008");
     ExpectRefused(length(kNumberValues, std::numeric_limits<int64_t>::max()), "and at most 16008 are needed");
     ExpectRefused(length(kNumberValues, std::numeric_limits<int64_t>::min()), "and at most 16008 are needed");
     ExpectRefused(length(kNumberValues, -2), "expands to -2 bytes");
@@ -169,7 +171,8 @@ TEST(CompressedBody, LengthsThatAreNotThoseOfTheBytes) {
       }
     }
     // Compressed bytes taken for the values themselves.
-    ExpectRefused(With(payload, BufferAt(flat, kNumberValues), ~uint64_t{0}, 8), "column 0 is not a valid array");
+    ExpectRefused(With(payload, BufferAt(flat, kNumberValues), ~uint64_t{0}, 8),
+                  "column 0 is not a valid array");
   }
 }
 
@@ -249,8 +252,9 @@ TEST(CompressedBody, BombIsNotExpanded) {
     Wal2arrowDecoder patient(&pool, 9 << 20);
     const auto event = DecodeAll(frames, &patient);
     ASSERT_TRUE(event.ok()) << event.status();
-    EXPECT_EQ(static_cast<const arrow::StringArray&>(*std::get<ChangeBatch>(**event).rows->column(0)).GetView(0),
-              zeros);
+    EXPECT_EQ(
+        static_cast<const arrow::StringArray&>(*std::get<ChangeBatch>(**event).rows->column(0)).GetView(0),
+        zeros);
   }
 }
 

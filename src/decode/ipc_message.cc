@@ -139,7 +139,8 @@ class CompressedBody {
   static constexpr int kNodesSlot = 1;
   static constexpr int kBuffersSlot = 2;
   static constexpr int64_t kPrefixBytes = 8;
-  static constexpr int64_t kLengthMax = std::numeric_limits<int32_t>::max();  // of a list's values, of a text column
+  static constexpr int64_t kLengthMax =
+      std::numeric_limits<int32_t>::max();  // of a list's values, of a text column
 
   arrow::Result<int64_t> CheckValues(const arrow::DataType& type) {
     if (type.id() == arrow::Type::EXTENSION) {

@@ -21,15 +21,15 @@ struct HelloInfo {
   std::string options;
 };
 
-// Largest payload that is put together from continuation frames, and the most that a compressed one expands to:
-// several values of PostgreSQL's largest size in a row.
+// Largest payload that is put together from continuation frames, and the most that a compressed one expands
+// to: several values of PostgreSQL's largest size in a row.
 inline constexpr int64_t kPayloadBytesMax = int64_t{4} << 30;
 
 // Decodes one replication session; make a new one after a reconnect. One thread.
 class Wal2arrowDecoder {
  public:
-  // memory_pool: for what is built (metadata columns, payloads put together, buffers decompressed); other values
-  // are slices of the input.
+  // memory_pool: for what is built (metadata columns, payloads put together, buffers decompressed); other
+  // values are slices of the input.
   explicit Wal2arrowDecoder(arrow::MemoryPool* memory_pool, int64_t payload_bytes_max = kPayloadBytesMax);
   ~Wal2arrowDecoder();
 

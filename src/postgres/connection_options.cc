@@ -59,8 +59,8 @@ std::vector<std::string> SplitList(const std::string& list) {
   return parts;
 }
 
-// An unescaped '/' in a URI's password makes libpq read the password as a port; its error would show it, and come
-// only from the attempt to connect.
+// An unescaped '/' in a URI's password makes libpq read the password as a port; its error would show it, and
+// come only from the attempt to connect.
 bool IsPortList(const std::string& ports) {
   for (const std::string& port : SplitList(ports)) {
     if (port.empty()) continue;

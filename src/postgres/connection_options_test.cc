@@ -53,7 +53,8 @@ TEST(ConnectionOptions, CompressionWhereBatchesLeaveTheMachine) {
     EXPECT_EQ(ServerCodec(WireCompression::kLz4, is_local), "lz4");
     EXPECT_EQ(ServerCodec(WireCompression::kZstd, is_local), "zstd");
   }
-  for (const char* text : {"auto", "none", "lz4", "zstd"}) EXPECT_TRUE(ParseWireCompression(text).ok()) << text;
+  for (const char* text : {"auto", "none", "lz4", "zstd"})
+    EXPECT_TRUE(ParseWireCompression(text).ok()) << text;
   EXPECT_EQ(*ParseWireCompression("zstd"), WireCompression::kZstd);
   for (const char* text : {"", "LZ4", "gzip", "lz4 "}) EXPECT_FALSE(ParseWireCompression(text).ok()) << text;
 }

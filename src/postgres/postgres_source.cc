@@ -183,6 +183,7 @@ class PostgresSource : public Source {
     const std::string codec = postgres::ServerCodec(options_.compression, connection_->is_local());
     return "START_REPLICATION SLOT " + slot + " LOGICAL " + FormatLsn(start) +
            " (proto_min '1', proto_max '1', publication_names " + quoted_names +
+           (options_.batching ? ", batching 'on'" : "") + (options_.drain ? "" : ", drain 'off'") +
            (codec.empty() ? "" : ", compression '" + codec + "'") + ")";
   }
 
