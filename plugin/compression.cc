@@ -1,9 +1,9 @@
-// LZ4 frames and Zstandard. Neither library is left by a longjmp: memory that cannot be had is an answer
-// here, and means that a buffer goes uncompressed.
+// LZ4 frames and Zstandard. Neither library allocates anything: LZ4F_compressFrame works on its stack, zstd
+// in a workspace given to it once.
 #include "plugin/compression.h"
 
 #include <lz4frame.h>
-// For ZSTD_customMem. The functions behind it are exported by the shared library.
+// For ZSTD_initStaticCCtx and ZSTD_estimateCCtxSize, which the shared library exports.
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
@@ -14,7 +14,7 @@ namespace arrowcdc::plugin {
 struct Compressor {
   format::BodyCodec codec;
   MemoryContext context;  // this struct and all it points to
-  ZSTD_CCtx* zstd;        // kZstd; its memory is in the context, too
+  ZSTD_CCtx* zstd;        // kZstd
   BodyPart* parts;
   int32_t parts_capacity;
   uint8_t* staging;  // the compressed buffers
@@ -28,16 +28,18 @@ namespace {
 constexpr size_t kTriedBytesMin = 64;
 // A giant row must not take much memory once more, nor a single call hold up a shutdown.
 constexpr size_t kStagingBytesMax = 64 << 20;
+// What is kept for the next batch, at least.
+constexpr uint64_t kStagingBytesKept = 1 << 20;
 constexpr size_t kPrefixBytes = sizeof(int64_t);
-// The level at which a walsender still keeps up; the higher ones make typical batches a tenth smaller.
+// The level meant for speed.
 constexpr int kZstdLevel = 1;
 
-void* Allocate(void* context, size_t bytes) {
-  return MemoryContextAllocExtended(static_cast<MemoryContext>(context), bytes,
-                                    MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+// Null where there is no memory: then a batch goes uncompressed.
+void* TryAllocate(MemoryContext context, size_t bytes) {
+  return MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 }
 
-void Free(void*, void* block) {
+void FreeBlock(void* block) {
   if (block != nullptr) pfree(block);
 }
 
@@ -77,19 +79,21 @@ bool PrepareStaging(Compressor* compressor, const format::BufferRef* refs, int32
   }
   if (wanted > kStagingBytesMax) wanted = kStagingBytesMax;
   if (wanted <= compressor->staging_capacity) return wanted > 0;
-  Free(nullptr, compressor->staging);
+  // Batches differ a little in size: the next one shall find room enough.
+  wanted = Min(wanted + wanted / 4, kStagingBytesMax);
+  FreeBlock(compressor->staging);
   compressor->staging_capacity = 0;
-  compressor->staging = static_cast<uint8_t*>(Allocate(compressor->context, wanted));
+  compressor->staging = static_cast<uint8_t*>(TryAllocate(compressor->context, wanted));
   if (compressor->staging != nullptr) compressor->staging_capacity = wanted;
   return compressor->staging != nullptr;
 }
 
 bool PrepareParts(Compressor* compressor, int32_t count) {
   if (count <= compressor->parts_capacity) return true;
-  Free(nullptr, compressor->parts);
+  FreeBlock(compressor->parts);
   compressor->parts_capacity = 0;
   compressor->parts =
-      static_cast<BodyPart*>(Allocate(compressor->context, sizeof(BodyPart) * static_cast<size_t>(count)));
+      static_cast<BodyPart*>(TryAllocate(compressor->context, sizeof(BodyPart) * static_cast<size_t>(count)));
   if (compressor->parts != nullptr) compressor->parts_capacity = count;
   return compressor->parts != nullptr;
 }
@@ -103,12 +107,11 @@ Compressor* NewCompressor(MemoryContext parent, const Options& options) {
   auto* compressor = static_cast<Compressor*>(MemoryContextAllocZero(context, sizeof(Compressor)));
   compressor->codec = options.compression;
   compressor->context = context;
-  compressor->staging_kept_max = 2 * options.batch_bytes;
+  compressor->staging_kept_max = Max(2 * options.batch_bytes, kStagingBytesKept);
   if (compressor->codec == format::BodyCodec::kZstd) {
-    compressor->zstd = ZSTD_createCCtx_advanced(ZSTD_customMem{Allocate, Free, context});
-    if (compressor->zstd == nullptr) {
-      ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    }
+    const size_t bytes = ZSTD_estimateCCtxSize(kZstdLevel);
+    compressor->zstd = ZSTD_initStaticCCtx(MemoryContextAlloc(context, bytes), bytes);
+    if (compressor->zstd == nullptr) elog(ERROR, "wal2arrow cannot set up zstd");
     ZSTD_CCtx_setParameter(compressor->zstd, ZSTD_c_compressionLevel, kZstdLevel);
   }
   return compressor;
@@ -150,7 +153,7 @@ const BodyPart* CompressBody(Compressor* compressor, const Buffer* const* buffer
 
 void TrimCompressor(Compressor* compressor) {
   if (compressor == nullptr || compressor->staging_capacity <= compressor->staging_kept_max) return;
-  Free(nullptr, compressor->staging);
+  FreeBlock(compressor->staging);
   compressor->staging = nullptr;
   compressor->staging_capacity = 0;
 }
