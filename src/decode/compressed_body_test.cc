@@ -258,5 +258,15 @@ TEST(CompressedBody, BombIsNotExpanded) {
   }
 }
 
+// Memory that is not there is no fault of the frame.
+TEST(CompressedBody, OutOfMemoryIsSaidAsSuch) {
+  for (const BodyCodec codec : kCodecs) {
+    arrow::CappedMemoryPool pool(arrow::default_memory_pool(), 16 << 10);
+    Wal2arrowDecoder decoder(&pool);
+    const auto event = DecodeAll(Session(FlatBatch(*Rows(), codec).Message(kRows)), &decoder);
+    EXPECT_TRUE(event.status().IsOutOfMemory()) << event.status();
+  }
+}
+
 }  // namespace
 }  // namespace arrowcdc
