@@ -28,7 +28,7 @@ class Compression : public PluginTest {
 
   // The same lines whatever the compression; they are returned.
   Strings ExpectSameLines(PluginOptions options = {}) {
-    const Strings plain = Lines(options, true);
+    Strings plain = Lines(options, true);
     for (const string& codec : kCodecs) {
       options["compression"] = codec;
       const Strings lines = Lines(options, true);
