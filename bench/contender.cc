@@ -13,11 +13,25 @@ const Options kWal2json = {{"format-version", "2"}};
 
 constexpr char kNotYet[] = "not in this version";
 
+SourceOptions Compressed(WireCompression compression) {
+  SourceOptions options;
+  options.compression = compression;
+  return options;
+}
+
 }  // namespace
 
 const std::vector<Contender>& Contenders() {
   static const std::vector<Contender> contenders = {
       {.name = "wal2arrow_null", .reader = Reader::kSource, .plugin = "wal2arrow"},
+      {.name = "wal2arrow_null_lz4",
+       .reader = Reader::kSource,
+       .plugin = "wal2arrow",
+       .source = Compressed(WireCompression::kLz4)},
+      {.name = "wal2arrow_null_zstd",
+       .reader = Reader::kSource,
+       .plugin = "wal2arrow",
+       .source = Compressed(WireCompression::kZstd)},
       {.name = "wal2arrow_parquet", .reader = Reader::kPipeline, .plugin = "wal2arrow"},
       {.name = "wal2arrow_null_drain_off",
        .reader = Reader::kAbsent,

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "arrowcdc/source.h"
+
 namespace arrowcdc::bench {
 
 // How a contender is read.
@@ -27,8 +29,9 @@ enum class Reader {
 struct Contender {
   std::string name;
   Reader reader;
-  std::string plugin;                                        // empty: needs no slot
-  std::vector<std::pair<std::string, std::string>> options;  // of START_REPLICATION
+  std::string plugin{};                                        // empty: needs no slot
+  std::vector<std::pair<std::string, std::string>> options{};  // of START_REPLICATION
+  SourceOptions source{};                                      // of our client library, its switches
   std::string absent;
   bool downloaded = false;  // takes part only when asked for
 };

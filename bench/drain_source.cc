@@ -14,7 +14,7 @@ namespace arrowcdc::bench {
 namespace {
 
 SourceOptions OptionsOf(const DrainTask& task) {
-  SourceOptions options;
+  SourceOptions options = task.contender->source;
   options.conninfo = task.conninfo;
   options.slot = task.slot;
   options.publications = {kPublication};

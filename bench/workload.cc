@@ -49,13 +49,15 @@ std::vector<BacklogWorkload> BacklogWorkloads(bool quick) {
   // COPY knows neither old rows nor transactions; Debezium is slow enough for two workloads to tell.
   const auto all = AllBut({});
   const auto all_but_debezium = AllBut({"debezium_connect"});
-  const auto transactions = AllBut({"copy_binary"});
-  const auto changes = AllBut({"copy_binary", "debezium_connect"});
+  const auto transactions = AllBut({"copy_binary", "wal2arrow_null_lz4", "wal2arrow_null_zstd"});
+  const auto changes =
+      AllBut({"copy_binary", "debezium_connect", "wal2arrow_null_lz4", "wal2arrow_null_zstd"});
   const auto few = OursAnd({"noop_walsender", "noop_sql_peek", "pgoutput_text", "pgoutput_binary"});
   return {
       {"narrow", FindTable("narrow"), false, quick ? 200'000 : 1'000'000, 5'000, 0, all},
       {"narrow_tcp", FindTable("narrow"), true, quick ? 200'000 : 1'000'000, 5'000, 0,
-       OursAnd({"noop_walsender", "pgoutput_text", "pgoutput_binary", "wal2json_v2", "copy_binary"})},
+       OursAnd({"wal2arrow_null_lz4", "wal2arrow_null_zstd", "noop_walsender", "pgoutput_text",
+                "pgoutput_binary", "wal2json_v2", "copy_binary"})},
       {"wide", FindTable("wide"), false, quick ? 40'000 : 200'000, 5'000, 0, all_but_debezium},
       {"mixed_full", FindTable("mixed_full"), false, quick ? 60'000 : 300'000, 1'000, 0, changes},
       {"one_row", FindTable("one_row"), false, quick ? 40'000 : 200'000, 1, 0, transactions},

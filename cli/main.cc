@@ -30,6 +30,7 @@ struct Texts {
   std::string roll_bytes = "128MiB";
   std::string roll_age = "30s";
   std::string buffer = "64MiB";
+  std::string compression = "auto";
   std::string progress = "10s";
   std::string retry_for;
 };
@@ -61,6 +62,7 @@ arrow::Status ReadAmounts(const Texts& texts, StreamCommand& command) {
 
 arrow::Status ReadStreamTexts(const Texts& texts, StreamCommand& command) {
   ARROW_RETURN_NOT_OK(ReadAmounts(texts, command));
+  ARROW_ASSIGN_OR_RAISE(command.source.compression, ParseWireCompression(texts.compression));
   command.pipeline.ack_on_write = texts.ack == "on-write";
   if (texts.until == "now") {
     command.pipeline.until_now = true;
@@ -99,6 +101,9 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
                  "close files, and acknowledge, when their oldest row is this old: the longest time a change waits")
       ->capture_default_str();
   app.add_option("--buffer", texts.buffer, "memory between socket and sink; when it is full the server waits")
+      ->capture_default_str();
+  app.add_option("--compression", texts.compression,
+                 "of batches on their way: none, lz4, zstd, or auto (lz4, and none on unix sockets and loopback addresses)")
       ->capture_default_str();
   app.add_option("--progress", texts.progress, "time between progress logs where there is no terminal")
       ->capture_default_str();

@@ -35,6 +35,10 @@ constexpr size_t kPrefixBytes = 8;  // continuation marker and metadata length
 // padding and vtable to 56, RecordBatch table to 80; then 4 bytes of padding and a count before the 16-byte
 // entries of each vector.
 constexpr size_t kRecordBatchFixedBytes = kPrefixBytes + 80 + 8 + 8;
+// A further slot of the RecordBatch table fits into its padding; the BodyCompression table behind it and what
+// aligns the nodes take this.
+constexpr size_t kBodyCompressionBytes = 16;
+constexpr int8_t kMethodBuffer = 0;
 constexpr int kSlotsMax = 8;
 
 // Place of each slot of a table that has been laid out, counted from the start of the flatbuffer.
@@ -294,6 +298,13 @@ size_t AddMessage(Flatbuffer* fb, MessageHeader header, int64_t body_bytes) {
   return message.slots[2];
 }
 
+void AddBodyCompression(Flatbuffer* fb, size_t parent, BodyCodec codec) {
+  constexpr uint8_t kSlots[] = {1, 1};
+  Table table = fb->AddTable(parent, kSlots, 2);
+  fb->Set<int8_t>(table.slots[0], static_cast<int8_t>(codec));
+  fb->Set<int8_t>(table.slots[1], kMethodBuffer);
+}
+
 // Continuation marker and a metadata length of 0 for now; returns where the length stands.
 size_t StartPrefix(ByteBuffer* out) {
   AppendValue(out, uint32_t{0xFFFFFFFF});
@@ -325,21 +336,23 @@ void WriteSchemaMessage(const Field* fields, int32_t field_count, const KeyValue
   FinishPrefix(out, length_at);
 }
 
-size_t RecordBatchMetadataBytes(int32_t node_count, int32_t buffer_count) {
-  return kRecordBatchFixedBytes + 16 * (static_cast<size_t>(node_count) + static_cast<size_t>(buffer_count));
+size_t RecordBatchMetadataBytes(int32_t node_count, int32_t buffer_count, BodyCodec codec) {
+  return kRecordBatchFixedBytes + (codec == BodyCodec::kNone ? 0 : kBodyCompressionBytes) +
+         16 * (static_cast<size_t>(node_count) + static_cast<size_t>(buffer_count));
 }
 
 void WriteRecordBatchMetadata(int64_t rows, const FieldNode* nodes, int32_t node_count,
                               const BufferRef* buffers, int32_t buffer_count, int64_t body_bytes,
-                              ByteBuffer* out) {
+                              ByteBuffer* out, BodyCodec codec) {
   static_assert(sizeof(FieldNode) == 16 && sizeof(BufferRef) == 16);
-  Reserve(out, RecordBatchMetadataBytes(node_count, buffer_count));
+  Reserve(out, RecordBatchMetadataBytes(node_count, buffer_count, codec));
   size_t length_at = StartPrefix(out);
   Flatbuffer fb(out);
   size_t header = AddMessage(&fb, kHeaderRecordBatch, body_bytes);
-  constexpr uint8_t kSlots[] = {8, 4, 4};  // length, nodes, buffers
-  Table batch = fb.AddTable(header, kSlots, 3);
+  constexpr uint8_t kSlots[] = {8, 4, 4, 4};  // length, nodes, buffers, compression
+  Table batch = fb.AddTable(header, kSlots, codec == BodyCodec::kNone ? 3 : 4);
   fb.Set<int64_t>(batch.slots[0], rows);
+  if (codec != BodyCodec::kNone) AddBodyCompression(&fb, batch.slots[3], codec);
   fb.StartVector(batch.slots[1], static_cast<uint32_t>(node_count), 8);
   fb.AddBytes(nodes, sizeof(FieldNode) * static_cast<size_t>(node_count));
   fb.StartVector(batch.slots[2], static_cast<uint32_t>(buffer_count), 8);

@@ -59,6 +59,17 @@ struct FieldNode {
   int64_t null_count;
 };
 
+// How the buffers of a body are compressed: Arrow's CompressionType, and none. Method is always BUFFER, each
+// buffer by itself.
+enum class BodyCodec : int8_t {
+  kNone = -1,
+  kLz4Frame = 0,
+  kZstd = 1,
+};
+// A compressed body's buffer begins with its length before compression, an int64; this one says that what
+// follows was left as it is.
+inline constexpr int64_t kLeftUncompressed = -1;
+
 // Place of one buffer in the body, which follows the metadata.
 struct BufferRef {
   int64_t offset;
@@ -73,12 +84,12 @@ void WriteSchemaMessage(const Field* fields, int32_t field_count, const KeyValue
 
 // Length in bytes that WriteRecordBatchMetadata will append (a multiple of 8), so that the caller can choose
 // its padding first.
-size_t RecordBatchMetadataBytes(int32_t node_count, int32_t buffer_count);
+size_t RecordBatchMetadataBytes(int32_t node_count, int32_t buffer_count, BodyCodec codec = BodyCodec::kNone);
 
 // Appends 0xFFFFFFFF, metadata length and metadata of a RecordBatch message; the caller appends the body of
 // body_bytes, in which the buffers lie as `buffers` says.
 void WriteRecordBatchMetadata(int64_t rows, const FieldNode* nodes, int32_t node_count,
                               const BufferRef* buffers, int32_t buffer_count, int64_t body_bytes,
-                              ByteBuffer* out);
+                              ByteBuffer* out, BodyCodec codec = BodyCodec::kNone);
 
 }  // namespace arrowcdc::format

@@ -10,7 +10,7 @@
 #include <arrow/ipc/api.h>
 #include <gtest/gtest.h>
 
-#include "format/test_buffer.h"
+#include "format/test_batch.h"
 
 namespace arrowcdc::format {
 namespace {
@@ -276,31 +276,6 @@ std::shared_ptr<arrow::RecordBatch> RandomBatch(Random& random, const std::share
   return arrow::RecordBatch::Make(schema, rows, columns);
 }
 
-// The flat form of a batch: nodes and buffers in pre-order, body with buffers at multiples of 16.
-struct FlatBatch {
-  std::vector<FieldNode> nodes;
-  std::vector<BufferRef> buffers;
-  std::string body;
-
-  void Add(const arrow::ArrayData& data) {
-    nodes.push_back({data.length, data.GetNullCount()});
-    for (size_t i = 0; i < data.buffers.size(); ++i) {
-      body.resize(RoundUp(body.size(), 16));
-      const auto& buffer = data.buffers[i];
-      bool omit = buffer == nullptr || (i == 0 && data.GetNullCount() == 0);
-      buffers.push_back({static_cast<int64_t>(body.size()), omit ? 0 : buffer->size()});
-      if (!omit) body.append(buffer->data_as<char>(), buffer->size());
-    }
-    for (const auto& child : data.child_data) Add(*child);
-  }
-};
-
-void WriteBatch(const FlatBatch& flat, int64_t rows, ByteBuffer* out) {
-  WriteRecordBatchMetadata(rows, flat.nodes.data(), static_cast<int32_t>(flat.nodes.size()),
-                           flat.buffers.data(), static_cast<int32_t>(flat.buffers.size()),
-                           static_cast<int64_t>(flat.body.size()), out);
-}
-
 TEST(IpcWriter, RandomSchemasReadBackEqual) {
   for (uint64_t seed = 1; seed <= 400; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -376,22 +351,22 @@ TEST(IpcWriter, BytesDoNotDependOnWhatIsInFront) {
 }
 
 TEST(IpcWriter, RandomBatchesReadBackEqual) {
-  for (uint64_t seed = 1; seed <= 300; ++seed) {
+  constexpr BodyCodec kCodecs[] = {BodyCodec::kNone, BodyCodec::kLz4Frame, BodyCodec::kZstd};
+  for (uint64_t seed = 1; seed <= 600; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    auto both = RandomSchema(random, seed == 1 ? 1600 : Pick(random, 0, 8));
+    const BodyCodec codec = kCodecs[seed % 3];
+    auto both = RandomSchema(random, seed <= 3 ? 1600 : Pick(random, 0, 8));
     int64_t rows = std::vector<int64_t>{0, 1, 7, 8, 9, 63, 64, 65, 200}[random() % 9];
     auto batch = RandomBatch(random, both->schema, rows);
-    FlatBatch flat;
-    for (const auto& column : batch->columns()) flat.Add(*column->data());
-    TestBuffer bytes;
-    WriteBatch(flat, rows, bytes.get());
-    ASSERT_EQ(bytes.size(), RecordBatchMetadataBytes(static_cast<int32_t>(flat.nodes.size()),
-                                                     static_cast<int32_t>(flat.buffers.size())));
-    ASSERT_EQ(bytes.size() % 8, 0u);
-    Append(bytes.get(), flat.body.data(), flat.body.size());
+    const FlatBatch flat(*batch, codec);
+    const std::string bytes = flat.Message(rows);
+    const size_t metadata_bytes = RecordBatchMetadataBytes(static_cast<int32_t>(flat.nodes.size()),
+                                                           static_cast<int32_t>(flat.buffers.size()), codec);
+    ASSERT_EQ(bytes.size(), metadata_bytes + flat.body.size());
+    ASSERT_EQ(metadata_bytes % 8, 0u);
 
-    arrow::io::BufferReader reader(BufferOf(bytes));
+    arrow::io::BufferReader reader(arrow::Buffer::FromString(bytes));
     auto message = arrow::ipc::ReadMessage(&reader);
     ASSERT_TRUE(message.ok()) << message.status();
     EXPECT_EQ((*message)->metadata_version(), arrow::ipc::MetadataVersion::V5);
@@ -409,11 +384,14 @@ TEST(IpcWriter, RandomBatchesReadBackEqual) {
 TEST(IpcWriter, MetadataBytesForEveryCount) {
   for (int32_t nodes = 0; nodes < 5; ++nodes) {
     for (int32_t buffers = 0; buffers < 9; ++buffers) {
-      std::vector<FieldNode> some_nodes(nodes);
-      std::vector<BufferRef> some_buffers(buffers);
-      TestBuffer bytes;
-      WriteRecordBatchMetadata(0, some_nodes.data(), nodes, some_buffers.data(), buffers, 0, bytes.get());
-      EXPECT_EQ(bytes.size(), RecordBatchMetadataBytes(nodes, buffers));
+      for (const BodyCodec codec : {BodyCodec::kNone, BodyCodec::kLz4Frame, BodyCodec::kZstd}) {
+        std::vector<FieldNode> some_nodes(nodes);
+        std::vector<BufferRef> some_buffers(buffers);
+        TestBuffer bytes;
+        WriteRecordBatchMetadata(0, some_nodes.data(), nodes, some_buffers.data(), buffers, 0, bytes.get(),
+                                 codec);
+        EXPECT_EQ(bytes.size(), RecordBatchMetadataBytes(nodes, buffers, codec));
+      }
     }
   }
 }

@@ -20,7 +20,7 @@ void Write(const std::string& path, uint8_t choices, const std::vector<std::stri
 }
 
 // One row of every type the decoder meets from the plugin.
-std::vector<std::string> AllTypes() {
+std::vector<std::string> AllTypes(arrow::Compression::type compression = arrow::Compression::UNCOMPRESSED) {
   auto extension = [](const char* name) {
     return arrow::key_value_metadata({"ARROW:extension:name", "ARROW:extension:metadata"}, {name, ""});
   };
@@ -57,7 +57,7 @@ std::vector<std::string> AllTypes() {
   auto rows = arrow::RecordBatch::Make(table.wire_schema(), 2, values);
   FrameFactory make;
   return {make.Hello(), make.Schema(table),
-          make.Batch(table, 2, BatchPayload(*rows), {{9, 9, 9, 2}}, {{1, 3, 0}}, {{1, 4, 0}})};
+          make.Batch(table, 2, BatchPayload(*rows, compression), {{9, 9, 9, 2}}, {{1, 3, 0}}, {{1, 4, 0}})};
 }
 
 std::vector<std::string> TruncateAndProgress() {
@@ -95,6 +95,10 @@ int main(int argc, char** argv) {
   Write(directory + "session_repaired", 0x91, Session());
   Write(directory + "session_misaligned", 0x31, Session());
   Write(directory + "all_types", 0x91, AllTypes());
+  Write(directory + "session_lz4", 0x91, Session(arrow::Compression::LZ4_FRAME));
+  Write(directory + "session_zstd", 0x91, Session(arrow::Compression::ZSTD));
+  Write(directory + "all_types_lz4", 0x91, AllTypes(arrow::Compression::LZ4_FRAME));
+  Write(directory + "all_types_zstd", 0x91, AllTypes(arrow::Compression::ZSTD));
   Write(directory + "truncate", 0x91, TruncateAndProgress());
   Write(directory + "parts", 0x91, InParts());
   return 0;

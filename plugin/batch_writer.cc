@@ -2,6 +2,7 @@
 #include "plugin/batch_writer.h"
 
 #include "format/frame_writer.h"
+#include "plugin/compression.h"
 #include "plugin/frame_stream.h"
 #include "plugin/options.h"
 #include "plugin/relation_cache.h"
@@ -126,6 +127,9 @@ void SendBatch(Session* session, PublishedTable* table, uint16_t flags) {
   session->group.sent_bytes += table->bytes;
   BodyLayout body{table, 0, 0, 0};
   for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i) body.AddColumn(&table->columns[i]);
+  const BodyPart* const parts =
+      CompressBody(session->compressor, table->buffers, body.buffers, table->refs, &body.bytes);
+  const format::BodyCodec codec = parts != nullptr ? session->options.compression : format::BodyCodec::kNone;
 
   FrameWriter frame = BeginFrame(session, FrameKind::kBatch, flags);
   const format::BatchSection section{table->fingerprint, table->relid, table->rows};
@@ -138,21 +142,27 @@ void SendBatch(Session* session, PublishedTable* table, uint16_t flags) {
   if (table->unrepresentable.size > 0) {
     frame.AddSection(SectionTag::kUnrepresentable, table->unrepresentable.data, table->unrepresentable.size);
   }
-  const size_t metadata_bytes = format::RecordBatchMetadataBytes(body.nodes, body.buffers);
+  const size_t metadata_bytes = format::RecordBatchMetadataBytes(body.nodes, body.buffers, codec);
   const uint64_t payload_bytes = metadata_bytes + static_cast<uint64_t>(body.bytes);
   frame.Finish(metadata_bytes, payload_bytes);
 
   session->metadata.size = 0;
   format::WriteRecordBatchMetadata(table->rows, table->nodes, body.nodes, table->refs, body.buffers,
-                                   body.bytes, &session->metadata);
+                                   body.bytes, &session->metadata, codec);
   FrameStream stream(session, payload_bytes);
   stream.Write(session->metadata.data, session->metadata.size);
   for (int32_t i = 0; i < body.buffers; ++i) {
     const size_t size = static_cast<size_t>(table->refs[i].length);
-    stream.Write(table->buffers[i]->data, size);
+    if (parts == nullptr) {
+      stream.Write(table->buffers[i]->data, size);
+    } else if (size > 0) {
+      stream.Write(&parts[i].prefix, sizeof(parts[i].prefix));
+      stream.Write(parts[i].data, parts[i].size);
+    }
     stream.WriteZeros(format::RoundUp(size, format::kBufferAlignment) - size);
   }
   stream.End();
+  TrimCompressor(session->compressor);
 }
 
 uint64_t TableCapacity(const PublishedTable* table) {

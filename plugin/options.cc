@@ -69,6 +69,28 @@ void ParseNumeric(const char* text, Options* options) {
   }
 }
 
+struct CodecName {
+  const char* name;
+  format::BodyCodec codec;
+};
+constexpr CodecName kCodecNames[] = {{"none", format::BodyCodec::kNone},
+                                     {"lz4", format::BodyCodec::kLz4Frame},
+                                     {"zstd", format::BodyCodec::kZstd}};
+
+format::BodyCodec ParseCompression(const char* text) {
+  for (const CodecName& known : kCodecNames) {
+    if (strcmp(text, known.name) == 0) return known.codec;
+  }
+  RaiseBadValue("compression", "\"none\", \"lz4\" or \"zstd\"");
+}
+
+const char* NameOf(format::BodyCodec codec) {
+  for (const CodecName& known : kCodecNames) {
+    if (known.codec == codec) return known.name;
+  }
+  pg_unreachable();
+}
+
 enum OptionId {
   kProtoMin,
   kProtoMax,
@@ -77,10 +99,12 @@ enum OptionId {
   kNumeric,
   kBatching,
   kDrain,
+  kCompression,
   kOptionCount
 };
-constexpr const char* kOptionNames[kOptionCount] = {
-    "proto_min", "proto_max", "publication_names", "batch_bytes", "numeric", "batching", "drain"};
+constexpr const char* kOptionNames[kOptionCount] = {"proto_min",   "proto_max",  "publication_names",
+                                                    "batch_bytes", "numeric",    "batching",
+                                                    "drain",       "compression"};
 
 bool ParseSwitch(const char* name, const char* text) {
   if (strcmp(text, "on") == 0) return true;
@@ -92,10 +116,9 @@ OptionId FindOption(const char* name) {
   for (int i = 0; i < kOptionCount; ++i) {
     if (strcmp(name, kOptionNames[i]) == 0) return static_cast<OptionId>(i);
   }
-  ereport(
-      ERROR,
-      (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow has no option \"%.63s\"", name),
-       errhint("It has proto_min, proto_max, publication_names, batch_bytes, numeric, batching and drain.")));
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow has no option \"%.63s\"", name),
+                  errhint("It has proto_min, proto_max, publication_names, batch_bytes, numeric, batching, "
+                          "drain and compression.")));
   pg_unreachable();
 }
 
@@ -115,6 +138,7 @@ Options ParseOptions(List* given) {
   options.protocol = format::kProtocolVersion;
   options.batch_bytes = kBatchBytesDefault;
   options.numeric_as = NumericAs::kText;
+  options.compression = format::BodyCodec::kNone;
   options.drain = true;
   uint64_t proto_min = format::kProtocolVersion;
   uint64_t proto_max = format::kProtocolVersion;
@@ -157,6 +181,9 @@ Options ParseOptions(List* given) {
       case kDrain:
         options.drain = ParseSwitch(name, value);
         break;
+      case kCompression:
+        options.compression = ParseCompression(value);
+        break;
       case kOptionCount:
         break;
     }
@@ -195,6 +222,7 @@ char* DescribeOptions(Session* session) {
       appendStringInfo(&text, "numeric=decimal(%d,%d)\n", options.numeric_precision, options.numeric_scale);
       break;
   }
+  appendStringInfo(&text, "compression=%s\n", NameOf(options.compression));
   appendStringInfo(&text, "batching=%s\ndrain=%s\n", options.batching ? "on" : "off",
                    options.drain ? "on" : "off");
   return text.data;

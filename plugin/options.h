@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "format/ipc_writer.h"
 #include "plugin/pg.h"
 
 namespace arrowcdc::plugin {
@@ -21,6 +22,7 @@ struct Options {
   bool
       batching;  // the client keeps the acknowledgement contract of docs/wire.md: batches across transactions
   bool drain;    // decode many WAL records a turn of the walsender's loop
+  format::BodyCodec compression;  // of batches
 };
 
 inline constexpr uint64_t kBatchBytesDefault = 256 << 10;

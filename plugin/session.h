@@ -10,6 +10,7 @@
 
 namespace arrowcdc::plugin {
 
+struct Compressor;
 struct RelationEntry;
 struct PublishedTable;
 
@@ -72,6 +73,7 @@ struct Session {
   uint64_t reached_lsn;  // safe_lsn of the last group that is on its way whole
   format::ByteBuffer header;
   format::ByteBuffer metadata;
+  Compressor* compressor;  // null: bodies go as they are
 
   // Open batches, in the order in which they were opened.
   PublishedTable* open_first;

@@ -38,9 +38,10 @@ std::string Quoted(const std::string& text) {
 }
 
 std::shared_ptr<arrow::Buffer> FromHex(const std::string& hex) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  std::string bytes(hex.size() / 2, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<char>(digit(hex[2 * i]) * 16 + digit(hex[2 * i + 1]));
   }
   return arrow::Buffer::FromString(std::move(bytes));
 }
@@ -202,13 +203,20 @@ std::string PluginTest::PeekCall(PluginOptions options) const {
   return call + ")";
 }
 
-arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> PluginTest::Frames(PluginOptions options) {
   ARROW_ASSIGN_OR_RAISE(const auto connection, SharedServer().Connect(name_));
   ARROW_ASSIGN_OR_RAISE(const auto rows,
                         connection->Query("SELECT encode(data, 'hex') FROM " + PeekCall(options)));
+  std::vector<std::shared_ptr<arrow::Buffer>> frames;
+  for (const SqlRow& row : rows) frames.push_back(FromHex(*row[0]));
+  return frames;
+}
+
+arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
+  ARROW_ASSIGN_OR_RAISE(const auto frames, Frames(std::move(options)));
   Wal2arrowDecoder decoder(arrow::default_memory_pool());
   std::vector<Event> events;
-  for (const SqlRow& row : rows) ARROW_RETURN_NOT_OK(Decode(&decoder, FromHex(*row[0]), &events));
+  for (const auto& frame : frames) ARROW_RETURN_NOT_OK(Decode(&decoder, frame, &events));
   return events;
 }
 

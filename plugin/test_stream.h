@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <arrow/buffer.h>
 #include <arrow/result.h>
 #include <gtest/gtest.h>
 
@@ -35,7 +36,9 @@ class PluginTest : public ::testing::Test {
   // The call of the SQL function that reads the slot without moving it. publication_names is "p" unless
   // given.
   std::string PeekCall(PluginOptions options) const;
-  // What the slot holds, without moving it, by SQL. publication_names is "p" unless given.
+  // The frames that the slot holds, without moving it, by SQL. publication_names is "p" unless given.
+  arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> Frames(PluginOptions options = {});
+  // They decoded.
   arrow::Result<std::vector<Event>> Peek(PluginOptions options = {});
   // The same from a walsender, up to the end of the WAL.
   arrow::Result<std::vector<Event>> Stream(PluginOptions options = {});

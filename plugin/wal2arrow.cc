@@ -2,6 +2,7 @@
 #include "plugin/batch_writer.h"
 #include "plugin/byte_buffer_pg.h"
 #include "plugin/cache_invalidation.h"
+#include "plugin/compression.h"
 #include "plugin/group.h"
 #include "plugin/pg.h"
 #include "plugin/relation_cache.h"
@@ -34,6 +35,7 @@ Session* NewSession(LogicalDecodingContext* decoding) {
   const MemoryContext previous = MemoryContextSwitchTo(context);
   session->options = ParseOptions(decoding->output_plugin_options);
   MemoryContextSwitchTo(previous);
+  session->compressor = NewCompressor(context, session->options);
   InitText(session);
   InitRelationCache(session);
   InitGroup(session);

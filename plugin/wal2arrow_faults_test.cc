@@ -42,6 +42,9 @@ TEST_F(Faults, Options) {
   ExpectError({{"numeric", "decimal(77,1)"}}, {"numeric"});
   ExpectError({{"numeric", "decimal(10,"}}, {"numeric"});
   ExpectError({{"numeric", "decimal(10,11)"}}, {"numeric"});
+  ExpectError({{"compression", "gzip"}}, {"\"compression\"", "\"none\", \"lz4\" or \"zstd\""});
+  ExpectError({{"compression", ""}}, {"\"compression\""});
+  ExpectError({{"compression", "LZ4"}}, {"\"compression\""});
   ExpectError({{"\\", "\\"}}, {"has no option \"\\\""});
   ExpectError({{"", ""}}, {"has no option"});
   // Out of range is clamped, what a protocol of the future offers is taken down to what is known.

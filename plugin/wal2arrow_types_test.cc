@@ -261,32 +261,44 @@ class Types : public PluginTest {
     ASSERT_NO_FATAL_FAILURE(
         Prepare(ddl + "CREATE TABLE t (" + columns + "); CREATE PUBLICATION p FOR TABLE t"));
     string sql = settings + "BEGIN;";
-    for (size_t row = 0; row <= rows; ++row) {
+    for (size_t row = 0; row < kRepeats * (rows + 1); ++row) {
+      const size_t place = row % (rows + 1);
       sql += "INSERT INTO t VALUES (";
       for (size_t i = 0; i < cases.size(); ++i) {
         const auto& values = cases[i].values;
-        sql += (i ? ", " : "") + (row < values.size() ? values[row].literal + "::" + cases[i].sql : "NULL");
+        sql +=
+            (i ? ", " : "") + (place < values.size() ? values[place].literal + "::" + cases[i].sql : "NULL");
       }
       sql += ");";
     }
     ASSERT_NO_FATAL_FAILURE(Sql(sql + "COMMIT"));
 
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto events, Peek());
-    ASSERT_EQ(events.size(), 1u);
-    const auto& batch = std::get<ChangeBatch>(events[0]);
-    ASSERT_EQ(batch.rows->num_rows(), static_cast<int64_t>(rows) + 1);
-    for (size_t i = 0; i < cases.size(); ++i) CheckColumn(cases[i], batch, static_cast<int>(i));
+    for (const string compression : {"none", "lz4", "zstd"}) {
+      SCOPED_TRACE(compression);
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(
+          const auto events, Peek({{"compression", compression}, {"batch_bytes", std::to_string(16 << 20)}}));
+      ASSERT_EQ(events.size(), 1u);
+      const auto& batch = std::get<ChangeBatch>(events[0]);
+      ASSERT_EQ(batch.rows->num_rows(), static_cast<int64_t>(kRepeats * (rows + 1)));
+      for (size_t i = 0; i < cases.size(); ++i) {
+        CheckColumn(cases[i], batch, static_cast<int>(i), static_cast<int64_t>(rows) + 1);
+      }
+    }
   }
 
  private:
-  void CheckColumn(const TypeCase& expected, const ChangeBatch& batch, int index) {
+  // So often all rows are written: enough for every column to be worth compressing.
+  static constexpr size_t kRepeats = 30;
+
+  // The column has the case's values, filled up with nulls to `period` and over again.
+  void CheckColumn(const TypeCase& expected, const ChangeBatch& batch, int index, int64_t period) {
     SCOPED_TRACE(expected.sql);
     const auto column = arrow::MakeArray(WithoutExtensions(batch.rows->column_data(index)));
     ASSERT_TRUE(column->type()->Equals(*expected.type)) << column->type()->ToString();
     string json = "[";
     for (int64_t row = 0; row < column->length(); ++row) {
-      const bool given = row < static_cast<int64_t>(expected.values.size());
-      const string value = given ? expected.values[static_cast<size_t>(row)].json : "null";
+      const size_t place = static_cast<size_t>(row % period);
+      const string value = place < expected.values.size() ? expected.values[place].json : "null";
       json += (row ? ", " : "") + (value == kNoForm ? "null" : value);
       EXPECT_EQ(MarkedUnrepresentable(batch, row, index), value == kNoForm) << "row " << row;
     }

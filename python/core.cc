@@ -183,15 +183,17 @@ NB_MODULE(_core, module) {
       .def(
           "__init__",
           [](Source* self, std::string conninfo, std::string slot, std::vector<std::string> publications,
-             std::vector<std::string> tables, int64_t buffer_bytes_max) {
+             std::vector<std::string> tables, int64_t buffer_bytes_max, const std::string& compression) {
+            const WireCompression wanted = Check(ParseWireCompression(compression));
             new (self) Source();
             self->options.conninfo = std::move(conninfo);
             self->options.slot = std::move(slot);
             self->options.publications = std::move(publications);
             self->options.tables = std::move(tables);
             self->options.buffer_bytes_max = buffer_bytes_max;
+            self->options.compression = wanted;
           },
-          "conninfo"_a, "slot"_a, "publications"_a, "tables"_a, "buffer_bytes_max"_a);
+          "conninfo"_a, "slot"_a, "publications"_a, "tables"_a, "buffer_bytes_max"_a, "compression"_a);
 
   nb::class_<Batch>(module, "Batch")
       .def_prop_ro("num_rows", [](const Batch& batch) { return batch.rows->num_rows(); })

@@ -15,6 +15,13 @@
 
 namespace arrowcdc {
 
+// How the server compresses batches for their way here. kAuto: LZ4, and nothing where they do not leave the machine (a unix socket, a
+// loopback address).
+enum class WireCompression { kAuto, kNone, kLz4, kZstd };
+
+// "auto", "none", "lz4" or "zstd". Errors: kInvalidOption.
+arrow::Result<WireCompression> ParseWireCompression(const std::string& text);
+
 struct SourceOptions {
   std::string conninfo;    // libpq keywords or URI; PG* variables, service and pgpass as libpq has them
   std::string slot = "arrowcdc";
@@ -22,6 +29,7 @@ struct SourceOptions {
   std::vector<std::string> tables;         // patterns, docs/patterns.md
   int64_t buffer_bytes_max = 64 << 20;     // between the socket and the reader of events
   std::chrono::milliseconds status_interval{10'000};
+  WireCompression compression = WireCompression::kAuto;
   bool batching = true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
   bool drain = true;     // the plugin decodes many WAL records a turn of the walsender's loop
 };

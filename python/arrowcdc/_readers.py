@@ -59,6 +59,7 @@ class ArrowCDCReaderConfig:
     until: str | int | None = None
     reader_bytes_max: int = 32 << 20
     buffer_bytes_max: int = 64 << 20
+    compression: str = "auto"  # of batches on their way
     unread_limit: float = 5.0
     slow_limit: float = 0.0
     retry_max: float = 0.0
@@ -81,7 +82,12 @@ class ArrowCDCReaderConfig:
     def _source(self):
         parts = {"host": self.host, "port": self.port, "dbname": self.database, "user": self.user, "password": self.password}
         return _core.Source(
-            _conninfo(self.source, parts), self.slot, list(self.publications), _patterns(self.tables), self.buffer_bytes_max
+            _conninfo(self.source, parts),
+            self.slot,
+            list(self.publications),
+            _patterns(self.tables),
+            self.buffer_bytes_max,
+            self.compression,
         )
 
     def open(self):

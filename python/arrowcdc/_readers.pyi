@@ -25,6 +25,7 @@ class ArrowCDCReaderConfig:
         until: str | int | None = None,
         reader_bytes_max: int = ...,
         buffer_bytes_max: int = ...,
+        compression: Literal["auto", "none", "lz4", "zstd"] = "auto",
         unread_limit: float = 5.0,
         slow_limit: float = 0.0,
         retry_max: float = 0.0,

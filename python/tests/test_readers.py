@@ -45,6 +45,18 @@ def slot_passed(server, lsn):
     return server.sql(f"SELECT confirmed_flush_lsn >= '{lsn}' FROM pg_replication_slots WHERE slot_name = 'arrowcdc'") == "t"
 
 
+@pytest.mark.parametrize("compression", ["none", "lz4", "zstd"])
+def test_compressed_on_the_way(server, shop, compression):
+    with CONFIGURE(**shop, compression=compression) as readers:
+        server.sql("INSERT INTO users SELECT g, 'user ' || g FROM generate_series(1, 5000) g", "shop")
+        names = [name for batch in readers["public.users"].batches(until="now") for name in batch.column("name").to_pylist()]
+        assert names == [f"user {g}" for g in range(1, 5001)]
+        received = readers.stats()["received_bytes"]
+        assert received > 140_000 if compression == "none" else received < 100_000
+    with pytest.raises(arrowcdc.OptionError, match="no compression"):
+        CONFIGURE(**shop, compression="gzip")
+
+
 def test_a_reader_a_table_and_batches_in_order(server, shop):
     with CONFIGURE(**shop) as readers:
         assert set(readers) == {"public.users", "public.orders"}

@@ -17,8 +17,12 @@ using testing::Message;
 using testing::Session;
 using testing::With;
 
-TEST(DamagedFrames, EveryShorterFrameIsRefused) {
-  auto frames = Session();
+// The session as it is, and with its batch compressed.
+std::vector<std::vector<std::string>> Sessions() {
+  return {Session(), Session(arrow::Compression::LZ4_FRAME), Session(arrow::Compression::ZSTD)};
+}
+
+void ExpectShorterFramesRefused(const std::vector<std::string>& frames) {
   for (size_t which = 0; which < frames.size(); ++which) {
     for (size_t n = 0; n < frames[which].size(); ++n) {
       std::vector<std::string> cut(frames.begin(), frames.begin() + which);
@@ -26,6 +30,10 @@ TEST(DamagedFrames, EveryShorterFrameIsRefused) {
       ASSERT_FALSE(DecodeAll(cut).ok()) << "frame " << which << " cut to " << n;
     }
   }
+}
+
+TEST(DamagedFrames, EveryShorterFrameIsRefused) {
+  for (const auto& frames : Sessions()) ExpectShorterFramesRefused(frames);
 }
 
 // Whatever comes out of damaged bytes is an error or a batch that is valid.
@@ -42,18 +50,22 @@ void ExpectErrorOrValid(const std::vector<std::string>& frames) {
   }
 }
 
-TEST(DamagedFrames, EveryByteDamaged) {
-  auto frames = Session();
-  for (size_t which = 0; which < frames.size(); ++which) {
-    for (size_t at = 0; at < frames[which].size(); ++at) {
-      for (int value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
-        SCOPED_TRACE("frame " + std::to_string(which) + " byte " + std::to_string(at));
-        auto damaged = frames;
-        damaged[which][at] = static_cast<char>(value);
-        ExpectErrorOrValid(damaged);
-      }
+void DamageEveryByte(const std::vector<std::string>& frames, size_t which) {
+  for (size_t at = 0; at < frames[which].size(); ++at) {
+    for (int value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
+      SCOPED_TRACE("frame " + std::to_string(which) + " byte " + std::to_string(at));
+      auto damaged = frames;
+      damaged[which][at] = static_cast<char>(value);
+      ExpectErrorOrValid(damaged);
     }
   }
+}
+
+TEST(DamagedFrames, EveryByteDamaged) {
+  const auto sessions = Sessions();
+  for (size_t which = 0; which < sessions[0].size(); ++which) DamageEveryByte(sessions[0], which);
+  DamageEveryByte(sessions[1], 2);
+  DamageEveryByte(sessions[2], 2);
 }
 
 // The fingerprint guards the schema's payload; here it is made to fit, so that the damage gets through to
@@ -74,11 +86,11 @@ TEST(DamagedFrames, SchemaPayloadDamagedBehindAGoodFingerprint) {
 }
 
 TEST(DamagedFrames, RandomBitsFlipped) {
-  auto frames = Session();
-  for (uint64_t seed = 1; seed <= 4000; ++seed) {
+  const auto sessions = Sessions();
+  for (uint64_t seed = 1; seed <= 6000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
-    auto damaged = frames;
+    auto damaged = sessions[seed % sessions.size()];
     std::string& frame = damaged[random() % 4 == 0 ? random() % 3 : 2];
     for (int n = 1 + static_cast<int>(random() % 8); n > 0; --n) {
       frame[random() % frame.size()] ^= static_cast<char>(1 << (random() % 8));
@@ -88,9 +100,8 @@ TEST(DamagedFrames, RandomBitsFlipped) {
 }
 
 // Lengths and offsets in every place of the batch's metadata and sections.
-TEST(DamagedFrames, LengthsDamaged) {
-  auto frames = Session();
-  std::string& batch = frames[2];
+void DamageLengths(const std::vector<std::string>& frames) {
+  const std::string& batch = frames[2];
   for (size_t at = 0; at + 8 <= batch.size(); at += 4) {
     for (uint64_t value : {uint64_t{0x7fffffff}, uint64_t{0x80000000}, uint64_t{0xffffffff}, ~uint64_t{0},
                            uint64_t{1} << 62, uint64_t{0xfffffffffffffff8}}) {
@@ -100,6 +111,10 @@ TEST(DamagedFrames, LengthsDamaged) {
       ExpectErrorOrValid(damaged);
     }
   }
+}
+
+TEST(DamagedFrames, LengthsDamaged) {
+  for (const auto& frames : Sessions()) DamageLengths(frames);
 }
 
 TEST(DamagedFrames, MessageShorterThanItsOffset) {

@@ -2,6 +2,7 @@
 #include "src/decode/ipc_message.h"
 
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 #include <arrow/array.h>
@@ -14,6 +15,7 @@
 #include <arrow/util/key_value_metadata.h>
 #include <arrow/util/utf8.h>
 
+#include "format/ipc_writer.h"
 #include "src/decode/validate_column.h"
 
 namespace arrowcdc {
@@ -64,6 +66,12 @@ arrow::Result<std::unique_ptr<arrow::ipc::Message>> OpenMessage(const std::share
   return message;
 }
 
+// A vector of structures of one size.
+struct FlatbufferVector {
+  int64_t at = 0;  // of the first
+  int64_t count = 0;
+};
+
 // One table of a flatbuffer that has been verified; bounds are checked all the same.
 class FlatbufferTable {
  public:
@@ -79,13 +87,20 @@ class FlatbufferTable {
     return offset == 0 || !Inside(at_ + offset, 4) ? 0 : at_ + offset;
   }
 
+  // The vector that slot `index` points to; empty where it is absent.
+  FlatbufferVector Vector(int index, int64_t struct_bytes) const {
+    int64_t slot = Slot(index);
+    if (slot == 0) return {};
+    int64_t at = slot + Load<uint32_t>(slot);
+    if (!Inside(at, 4)) return {};
+    int64_t count = Load<uint32_t>(at);
+    return Inside(at + 4, count * struct_bytes) ? FlatbufferVector{at + 4, count} : FlatbufferVector{};
+  }
+
   // The table that the offset at `at` points to.
   static FlatbufferTable At(const arrow::Buffer& bytes, int64_t at) {
     return FlatbufferTable(bytes, at + (at >= 0 && at + 4 <= bytes.size() ? LoadU32(bytes.data() + at) : 0));
   }
-
- private:
-  bool Inside(int64_t at, int64_t count) const { return at >= 0 && at <= bytes_.size() - count; }
 
   template <typename T>
   T Load(int64_t at) const {
@@ -94,21 +109,115 @@ class FlatbufferTable {
     return value;
   }
 
+ private:
+  bool Inside(int64_t at, int64_t count) const { return at >= 0 && at <= bytes_.size() - count; }
+
   const arrow::Buffer& bytes_;
   int64_t at_;
 };
 
-// Compressed bodies would be expanded by Arrow as they say, and views read by counts they bring; neither is
-// in the protocol.
-arrow::Status RefuseCompression(const arrow::Buffer& metadata) {
+constexpr int64_t kStructBytes = 16;  // of FieldNode and Buffer in Message.fbs
+
+// The lengths that a compressed body's buffers name for themselves. Arrow allocates what they say before it
+// decompresses, so they are held against what the rows can need first, column by column as Arrow orders nodes
+// and buffers.
+class CompressedBody {
+ public:
+  CompressedBody(const FlatbufferTable& batch, const arrow::Buffer& body, int64_t bytes_max)
+      : batch_(batch),
+        body_(body),
+        nodes_(batch.Vector(kNodesSlot, kStructBytes)),
+        buffers_(batch.Vector(kBuffersSlot, kStructBytes)),
+        bytes_left_(bytes_max) {}
+
+  arrow::Status CheckColumn(const arrow::DataType& type, int64_t rows) {
+    ARROW_ASSIGN_OR_RAISE(int64_t length, CheckValues(type));
+    if (length != rows) return arrow::Status::Invalid("column of ", length, " rows where ", rows, " are");
+    return arrow::Status::OK();
+  }
+
+ private:
+  static constexpr int kNodesSlot = 1;
+  static constexpr int kBuffersSlot = 2;
+  static constexpr int64_t kPrefixBytes = 8;
+  static constexpr int64_t kLengthMax =
+      std::numeric_limits<int32_t>::max();  // of a list's values, of a text column
+
+  arrow::Result<int64_t> CheckValues(const arrow::DataType& type) {
+    if (type.id() == arrow::Type::EXTENSION) {
+      return CheckValues(*static_cast<const arrow::ExtensionType&>(type).storage_type());
+    }
+    if (next_node_ == nodes_.count) return arrow::Status::Invalid("fewer field nodes than the schema has");
+    auto length = batch_.Load<int64_t>(nodes_.at + kStructBytes * next_node_++);
+    if (length < 0 || length > kLengthMax) return arrow::Status::Invalid("field node of ", length, " values");
+    for (const auto& buffer : type.layout().buffers) ARROW_RETURN_NOT_OK(CheckBuffer(buffer, length));
+    for (const auto& child : type.fields()) ARROW_RETURN_NOT_OK(CheckValues(*child->type()));
+    return length;
+  }
+
+  arrow::Status CheckBuffer(const arrow::DataTypeLayout::BufferSpec& spec, int64_t length) {
+    int64_t needed = 0;
+    switch (spec.kind) {
+      case arrow::DataTypeLayout::FIXED_WIDTH:
+        needed = spec.byte_width * (length + 1);  // offsets are one more than values
+        break;
+      case arrow::DataTypeLayout::BITMAP:
+        needed = length / 8 + 1;
+        break;
+      case arrow::DataTypeLayout::VARIABLE_WIDTH:
+        needed = kLengthMax;
+        break;
+      case arrow::DataTypeLayout::ALWAYS_NULL:  // not in the body
+        return arrow::Status::OK();
+    }
+    int64_t index = next_buffer_++;
+    if (index >= buffers_.count) return arrow::Status::Invalid("fewer buffers than the schema has");
+    auto offset = batch_.Load<int64_t>(buffers_.at + kStructBytes * index);
+    auto bytes = batch_.Load<int64_t>(buffers_.at + kStructBytes * index + 8);
+    if (bytes == 0) return arrow::Status::OK();
+    if (bytes < kPrefixBytes || offset < 0 || bytes > body_.size() || offset > body_.size() - bytes) {
+      return arrow::Status::Invalid("buffer ", index, " of ", bytes, " bytes at ", offset,
+                                    " of the compressed body");
+    }
+    int64_t expanded;
+    memcpy(&expanded, body_.data() + offset, sizeof(expanded));
+    if (expanded == format::kLeftUncompressed) expanded = bytes - kPrefixBytes;
+    if (expanded < 0 || expanded > needed) {
+      return arrow::Status::Invalid("buffer ", index, " at ", offset, " of the compressed body expands to ",
+                                    expanded, " bytes, and at most ", needed, " are needed");
+    }
+    if (expanded > bytes_left_) {
+      return arrow::Status::Invalid("buffer ", index, " at ", offset, " of the compressed body expands to ",
+                                    expanded, " bytes, which makes the body longer than this client takes");
+    }
+    bytes_left_ -= expanded;
+    return arrow::Status::OK();
+  }
+
+  const FlatbufferTable& batch_;
+  const arrow::Buffer& body_;
+  const FlatbufferVector nodes_;
+  const FlatbufferVector buffers_;
+  int64_t next_node_ = 0;
+  int64_t next_buffer_ = 0;
+  int64_t bytes_left_;
+};
+
+// Views, which are read by counts they bring, are not in the protocol; compressed bodies may only expand to
+// what is needed, and to bytes_max altogether.
+arrow::Status CheckBody(const arrow::ipc::Message& message, const arrow::Schema& schema, int64_t rows,
+                        int64_t bytes_max) {
   constexpr int kMessageHeaderSlot = 2;
   constexpr int kBatchCompressionSlot = 3;
   constexpr int kBatchVariadicCountsSlot = 4;
+  const arrow::Buffer& metadata = *message.metadata();
   int64_t header = FlatbufferTable::At(metadata, 0).Slot(kMessageHeaderSlot);
   if (header == 0) return arrow::Status::Invalid("Arrow message without a header");
   auto batch = FlatbufferTable::At(metadata, header);
-  if (batch.Slot(kBatchCompressionSlot) != 0) return arrow::Status::Invalid("compressed Arrow body");
   if (batch.Slot(kBatchVariadicCountsSlot) != 0) return arrow::Status::Invalid("Arrow body with views");
+  if (batch.Slot(kBatchCompressionSlot) == 0) return arrow::Status::OK();
+  CompressedBody body(batch, *message.body(), bytes_max);
+  for (const auto& field : schema.fields()) ARROW_RETURN_NOT_OK(body.CheckColumn(*field->type(), rows));
   return arrow::Status::OK();
 }
 
@@ -179,9 +288,9 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::share
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadBatchPayload(
     const std::shared_ptr<arrow::Buffer>& payload, const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
-    arrow::MemoryPool* pool) {
+    int64_t bytes_max, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto message, OpenMessage(payload, arrow::ipc::MessageType::RECORD_BATCH, pool));
-  ARROW_RETURN_NOT_OK(RefuseCompression(*message->metadata()));
+  ARROW_RETURN_NOT_OK(CheckBody(*message, *schema, rows, bytes_max));
   arrow::ipc::DictionaryMemo memo;
   ARROW_ASSIGN_OR_RAISE(auto batch, arrow::ipc::ReadRecordBatch(*message, schema, &memo, ReadOptions(pool)));
   if (batch->num_rows() != rows) {

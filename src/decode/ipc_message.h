@@ -1,5 +1,5 @@
 // Arrow IPC messages of frames, from bytes nobody vouches for. Buffers of what is read are slices of the
-// payload, except those that are not aligned for their type, which are copied.
+// payload, except those that are not aligned for their type, which are copied, and compressed ones.
 #pragma once
 
 #include <memory>
@@ -24,11 +24,12 @@ bool IsName(std::string_view name);
 arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::shared_ptr<arrow::Buffer>& payload,
                                                                 arrow::MemoryPool* pool);
 
-// Reads the one record batch message that fills `payload`, of `schema`, uncompressed; each column is fully
-// validated. Errors: Status::Invalid with the reason; it holds no values.
+// Reads the one record batch message that fills `payload`, of `schema`; each column is fully validated. A
+// compressed body is decompressed into memory of `pool`, to `bytes_max` at most; nothing is allocated before
+// the lengths it names have been checked. Errors: Status::Invalid with the reason; it holds no values.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadBatchPayload(
     const std::shared_ptr<arrow::Buffer>& payload, const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
-    arrow::MemoryPool* pool);
+    int64_t bytes_max, arrow::MemoryPool* pool);
 
 // Where the body of the Arrow message at the start of a payload begins; 0 where that cannot be told.
 int64_t BodyOffset(const uint8_t* payload, int64_t bytes);

@@ -9,6 +9,7 @@
 
 #include <arrow/api.h>
 #include <arrow/ipc/api.h>
+#include <arrow/util/compression.h>
 
 #include "format/frame_writer.h"
 #include "format/test_buffer.h"
@@ -56,9 +57,13 @@ struct TestTable {
   uint64_t fingerprint() const { return format::Fingerprint(payload().data(), payload().size()); }
 };
 
-inline std::string BatchPayload(const arrow::RecordBatch& batch) {
+inline std::string BatchPayload(const arrow::RecordBatch& batch,
+                                arrow::Compression::type compression = arrow::Compression::UNCOMPRESSED) {
   auto options = arrow::ipc::IpcWriteOptions::Defaults();
   options.alignment = 64;
+  if (compression != arrow::Compression::UNCOMPRESSED) {
+    options.codec = arrow::util::Codec::Create(compression).ValueOrDie();
+  }
   return arrow::ipc::SerializeRecordBatch(batch, options).ValueOrDie()->ToString();
 }
 

@@ -43,14 +43,15 @@ inline const std::vector<format::CellEntry> kUnchangedName = {{1, 1, 0}};
 inline const std::vector<format::CellEntry> kUnrepresentableCells = {{2, 1, 0}, {2, 2, 0}, {3, 2, 0}};
 
 // hello, schema, batch.
-inline std::vector<std::string> Session() {
+inline std::vector<std::string> Session(
+    arrow::Compression::type compression = arrow::Compression::UNCOMPRESSED) {
   FrameFactory make;
   TestTable table = Items();
   std::vector<std::string> frames = {make.Hello(), make.Schema(table)};
   make.flags = format::kFlagGroupEnd | format::kFlagDirty;
   make.safe_lsn = 250;
-  frames.push_back(make.Batch(table, 4, BatchPayload(*ItemRows(table)), kTwoTransactions, kUnchangedName,
-                              kUnrepresentableCells));
+  frames.push_back(make.Batch(table, 4, BatchPayload(*ItemRows(table), compression), kTwoTransactions,
+                              kUnchangedName, kUnrepresentableCells));
   return frames;
 }
 

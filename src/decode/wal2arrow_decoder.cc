@@ -52,7 +52,7 @@ arrow::Result<std::string> TextOf(const Frame& frame, SectionTag tag) {
 
 struct Wal2arrowDecoder::Impl {
   Impl(arrow::MemoryPool* memory_pool, int64_t payload_bytes_max)
-      : pool(memory_pool), assembler(memory_pool, payload_bytes_max) {}
+      : pool(memory_pool), bytes_max(payload_bytes_max), assembler(memory_pool, payload_bytes_max) {}
 
   MaybeEvent Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset);
   arrow::Status CheckOrder(const FrameHeader& header);
@@ -68,6 +68,7 @@ struct Wal2arrowDecoder::Impl {
                                        uint64_t offset) const;
 
   arrow::MemoryPool* pool;
+  int64_t bytes_max;  // of a payload, and of what a compressed one expands to
   PayloadAssembler assembler;
   std::optional<HelloInfo> hello;
   std::unordered_map<uint64_t, WireTable> tables;  // by fingerprint
@@ -186,7 +187,8 @@ MaybeEvent Wal2arrowDecoder::Impl::Batch(const Frame& frame, const std::shared_p
   uint64_t at = frame.section(SectionTag::kBatch).offset;
   ARROW_ASSIGN_OR_RAISE(auto table, Find(frame.header, section.fingerprint, section.relation_oid, at));
   if (section.rows == 0) return FrameFault(frame.header, "batch without rows", at);
-  ARROW_ASSIGN_OR_RAISE(auto rows, ReadWireBatch(frame, payload, *table, section.rows, &nulls, pool));
+  ARROW_ASSIGN_OR_RAISE(auto rows,
+                        ReadWireBatch(frame, payload, *table, section.rows, bytes_max, &nulls, pool));
   return ChangeBatch{table->table, std::move(rows), GroupStateOf(frame.header)};
 }
 

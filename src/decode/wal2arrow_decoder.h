@@ -21,19 +21,21 @@ struct HelloInfo {
   std::string options;
 };
 
-// Largest payload that is put together from continuation frames: several values of PostgreSQL's largest size
-// in a row.
+// Largest payload that is put together from continuation frames, and the most that a compressed one expands
+// to: several values of PostgreSQL's largest size in a row.
 inline constexpr int64_t kPayloadBytesMax = int64_t{4} << 30;
 
 // Decodes one replication session; make a new one after a reconnect. One thread.
 class Wal2arrowDecoder {
  public:
-  // memory_pool: for what is built (metadata columns, payloads put together); values are slices of the input.
+  // memory_pool: for what is built (metadata columns, payloads put together, buffers decompressed); other
+  // values are slices of the input.
   explicit Wal2arrowDecoder(arrow::MemoryPool* memory_pool, int64_t payload_bytes_max = kPayloadBytesMax);
   ~Wal2arrowDecoder();
 
   // `message`: a buffer as it came from libpq; the frame starts at `offset` (25 for XLogData) and ends with
-  // the buffer. The event's value buffers are slices of `message`, which they keep alive. nullopt: the frame
+  // the buffer. The event's value buffers are slices of `message`, which they keep alive, unless they were
+  // compressed. nullopt: the frame
   // carries no event (hello, schema, a part of a longer payload, an optional frame of unknown kind; if such a
   // frame ends a group or is DIRTY, it is a ProgressEvent). Errors: kProtocol with offset and frame kind; a
   // bad batch is dropped whole, and the decoder must not be used further.

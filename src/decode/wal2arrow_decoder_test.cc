@@ -4,7 +4,6 @@
 
 #include <arrow/extension/json.h>
 #include <arrow/extension/uuid.h>
-#include <arrow/util/compression.h>
 #include <gtest/gtest.h>
 
 #include "arrowcdc/error.h"
@@ -503,15 +502,6 @@ TEST(Decoder, ErrorsHoldNoValues) {
   ASSERT_FALSE(event.ok());
   EXPECT_NE(event.status().message().find("column 1 is not a valid array of utf8"), std::string::npos);
   EXPECT_EQ(event.status().ToString().find("ur"), std::string::npos) << event.status();
-}
-
-TEST(Decoder, CompressedBodyIsRefused) {
-  if (!arrow::util::Codec::IsAvailable(arrow::Compression::LZ4_FRAME)) GTEST_FAIL() << "Arrow without LZ4";
-  BatchParts parts;
-  auto options = arrow::ipc::IpcWriteOptions::Defaults();
-  options.codec = arrow::util::Codec::Create(arrow::Compression::LZ4_FRAME).ValueOrDie();
-  parts.payload = arrow::ipc::SerializeRecordBatch(*parts.rows, options).ValueOrDie()->ToString();
-  ExpectRefused(parts.Frames(), "compressed Arrow body");
 }
 
 // Bytes by hand, after docs/wire.md; only the two Arrow messages are somebody else's.

@@ -130,8 +130,9 @@ arrow::Result<WireTable> ReadWireTable(const Frame& frame, const std::shared_ptr
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
     const Frame& frame, const std::shared_ptr<arrow::Buffer>& payload, const WireTable& table, int64_t rows,
-    NullLists* nulls, arrow::MemoryPool* pool) {
-  auto read = ReadBatchPayload(payload, table.wire_schema, rows, pool);
+    int64_t bytes_max, NullLists* nulls, arrow::MemoryPool* pool) {
+  auto read = ReadBatchPayload(payload, table.wire_schema, rows, bytes_max, pool);
+  if (read.status().IsOutOfMemory()) return read.status();
   if (!read.ok()) return PayloadFault(frame, read.status());
   const arrow::RecordBatch& wire = **read;
   auto status = CheckRoleColumns(wire, table);

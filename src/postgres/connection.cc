@@ -42,9 +42,10 @@ bool WaitForSocket(PGconn* connection, PostgresPollingStatusType wish, Clock::ti
   }
 }
 
+std::string TextOf(const char* value) { return value == nullptr ? "" : value; }
+
 std::string HostOf(PGconn* connection) {
-  const auto text = [](const char* value) { return std::string(value == nullptr ? "" : value); };
-  return text(PQhost(connection)) + "|" + text(PQhostaddr(connection)) + "|" +
+  return TextOf(PQhost(connection)) + "|" + TextOf(PQhostaddr(connection)) + "|" +
          std::to_string(PQsocket(connection));
 }
 
@@ -134,6 +135,10 @@ arrow::Result<QueryResult> Connection::Query(const std::string& sql, const Error
   const ExecStatusType status = PQresultStatus(result.raw());
   if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return result;
   return ErrorFromResult(result.raw(), connection_.get(), context);
+}
+
+bool Connection::is_local() const {
+  return IsLocal(TextOf(PQhost(connection_.get())), TextOf(PQhostaddr(connection_.get())));
 }
 
 ErrorContext Connection::MakeContext(ErrorContext::Action action) const {

@@ -56,6 +56,8 @@ class Connection {
   // The start of an error context: server, role, database.
   ErrorContext MakeContext(ErrorContext::Action action) const;
 
+  // The server was reached over a unix socket or a loopback address.
+  bool is_local() const;
   int server_version() const { return PQserverVersion(connection_.get()); }
   PGconn* raw() const { return connection_.get(); }
 

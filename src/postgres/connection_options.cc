@@ -59,8 +59,8 @@ std::vector<std::string> SplitList(const std::string& list) {
   return parts;
 }
 
-// An unescaped '/' in a URI's password makes libpq read the password as a port; its error would show it, and come
-// only from the attempt to connect.
+// An unescaped '/' in a URI's password makes libpq read the password as a port; its error would show it, and
+// come only from the attempt to connect.
 bool IsPortList(const std::string& ports) {
   for (const std::string& port : SplitList(ports)) {
     if (port.empty()) continue;
@@ -87,6 +87,20 @@ bool IsLocal(const std::string& hosts, const std::string& host_addresses) {
     if (!IsLocalAddress(address.empty() ? name : address)) return false;
   }
   return true;
+}
+
+std::string ServerCodec(WireCompression wanted, bool is_local) {
+  switch (wanted) {
+    case WireCompression::kAuto:
+      return is_local ? "" : "lz4";
+    case WireCompression::kNone:
+      return "";
+    case WireCompression::kLz4:
+      return "lz4";
+    case WireCompression::kZstd:
+      return "zstd";
+  }
+  return "";
 }
 
 arrow::Result<std::map<std::string, std::string>> EffectiveOptions(const std::string& conninfo) {

@@ -9,6 +9,8 @@
 
 #include <arrow/result.h>
 
+#include "arrowcdc/source.h"
+
 namespace arrowcdc::postgres {
 
 enum class ConnectionMode {
@@ -33,6 +35,9 @@ arrow::Result<ConnectionOptions> MakeConnectionOptions(const std::string& connin
 // True for sockets and loopback addresses: what does not leave the machine. Comma-separated lists, as libpq
 // has them.
 bool IsLocal(const std::string& hosts, const std::string& host_addresses);
+
+// The plugin's name of the codec to ask for; empty: none, and nothing is asked.
+std::string ServerCodec(WireCompression wanted, bool is_local);
 
 // libpq's view after conninfo, service file and environment; keys without a value are absent, and so is the
 // password.

@@ -45,6 +45,20 @@ TEST(ConnectionOptions, LocalAddresses) {
   EXPECT_FALSE(IsLocal("a,b", "127.0.0.1,"));
 }
 
+TEST(ConnectionOptions, CompressionWhereBatchesLeaveTheMachine) {
+  EXPECT_EQ(ServerCodec(WireCompression::kAuto, true), "");
+  EXPECT_EQ(ServerCodec(WireCompression::kAuto, false), "lz4");
+  for (const bool is_local : {true, false}) {
+    EXPECT_EQ(ServerCodec(WireCompression::kNone, is_local), "");
+    EXPECT_EQ(ServerCodec(WireCompression::kLz4, is_local), "lz4");
+    EXPECT_EQ(ServerCodec(WireCompression::kZstd, is_local), "zstd");
+  }
+  for (const char* text : {"auto", "none", "lz4", "zstd"})
+    EXPECT_TRUE(ParseWireCompression(text).ok()) << text;
+  EXPECT_EQ(*ParseWireCompression("zstd"), WireCompression::kZstd);
+  for (const char* text : {"", "LZ4", "gzip", "lz4 "}) EXPECT_FALSE(ParseWireCompression(text).ok()) << text;
+}
+
 TEST(ConnectionOptions, RemoteServersAreVerified) {
   for (const char* remote : {"host=db.example", "hostaddr=10.1.2.3", "postgresql://cdc@db.example/shop",
                              "host=localhost,db.example"}) {

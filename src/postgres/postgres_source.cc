@@ -180,9 +180,11 @@ class PostgresSource : public Source {
     ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteReplicationIdentifier(options_.slot));
     ARROW_ASSIGN_OR_RAISE(const std::string names, postgres::JoinIdentifiers(publications_));
     ARROW_ASSIGN_OR_RAISE(const std::string quoted_names, postgres::QuoteReplicationLiteral(names));
+    const std::string codec = postgres::ServerCodec(options_.compression, connection_->is_local());
     return "START_REPLICATION SLOT " + slot + " LOGICAL " + FormatLsn(start) +
            " (proto_min '1', proto_max '1', publication_names " + quoted_names +
-           (options_.batching ? ", batching 'on'" : "") + (options_.drain ? "" : ", drain 'off'") + ")";
+           (options_.batching ? ", batching 'on'" : "") + (options_.drain ? "" : ", drain 'off'") +
+           (codec.empty() ? "" : ", compression '" + codec + "'") + ")";
   }
 
   const SourceOptions options_;
@@ -199,6 +201,15 @@ class PostgresSource : public Source {
 };
 
 }  // namespace
+
+arrow::Result<WireCompression> ParseWireCompression(const std::string& text) {
+  if (text == "auto") return WireCompression::kAuto;
+  if (text == "none") return WireCompression::kNone;
+  if (text == "lz4") return WireCompression::kLz4;
+  if (text == "zstd") return WireCompression::kZstd;
+  return MakeError(ErrorKind::kInvalidOption, "\"" + text.substr(0, 40) + "\" is no compression",
+                   "option compression", "use auto, none, lz4 or zstd");
+}
 
 arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options) {
   ARROW_RETURN_NOT_OK(postgres::CheckSlotName(options.slot));

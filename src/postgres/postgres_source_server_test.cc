@@ -23,7 +23,7 @@ constexpr seconds kLimit(30);
 
 class SourceServer : public testing::Test {
  protected:
-  static void SetUpTestSuite() { server_ = PrivateServer::Create().ValueOrDie(); }
+  static void SetUpTestSuite() { server_ = PrivateServer::Create({.tcp = true}).ValueOrDie(); }
   static void TearDownTestSuite() { server_.reset(); }
 
   void SetUp() override {
@@ -91,6 +91,37 @@ class SourceServer : public testing::Test {
 };
 
 std::unique_ptr<PrivateServer> SourceServer::server_;
+
+// The same rows from a slot's copies, in fewer bytes.
+TEST_F(SourceServer, Compression) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 20000) i"));
+  const auto read = [&](WireCompression compression, const std::string& conninfo) {
+    const std::string copy = "copy_" + std::to_string(static_cast<int>(compression)) +
+                             (conninfo == options_.conninfo ? "_socket" : "_tcp");
+    ARROWCDC_EXPECT_OK(sql_->Query("SELECT pg_copy_logical_replication_slot('source_test', '" + copy + "')"));
+    SourceOptions options = options_;
+    options.conninfo = conninfo;
+    options.slot = copy;
+    options.publications = {"source_test"};
+    options.compression = compression;
+    source_ = MakePostgresSource(options).ValueOrDie();
+    ARROWCDC_EXPECT_OK(Begin());
+    int64_t rows = 0;
+    while (rows < 20000) {
+      auto batch = AwaitBatch();
+      ARROWCDC_EXPECT_OK(batch);
+      if (!batch.ok()) break;
+      EXPECT_EQ(Id(*batch), rows + 1);
+      rows += batch->rows->num_rows();
+    }
+    return source_->stats().received_bytes;
+  };
+  const uint64_t plain = read(WireCompression::kNone, options_.conninfo);
+  EXPECT_LT(read(WireCompression::kLz4, options_.conninfo), plain * 7 / 10);
+  EXPECT_LT(read(WireCompression::kZstd, options_.conninfo), plain / 2);
+  EXPECT_GT(read(WireCompression::kAuto, options_.conninfo), plain * 9 / 10);
+  EXPECT_GT(read(WireCompression::kAuto, options_.conninfo + " hostaddr=127.0.0.1"), plain * 9 / 10);
+}
 
 TEST_F(SourceServer, InfoThenRowsThenAcknowledgement) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source_->Connect());

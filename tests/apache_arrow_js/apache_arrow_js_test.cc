@@ -139,11 +139,14 @@ TEST(ApacheArrowJs, FramesOfTheWriters) {
 // ------------------------------------------------------------------------------------------
 
 // Starts streaming and returns the 'w' messages up to the end of the first group that holds a batch.
-arrow::Result<std::vector<std::string>> Stream(const std::string& conninfo) {
+arrow::Result<std::vector<std::string>> Stream(const std::string& conninfo, const std::string& slot = "js",
+                                               const std::string& compression = "none") {
   ARROW_ASSIGN_OR_RAISE(auto connection, test::SqlConnection::Connect(conninfo + " replication=database"));
-  PGresult* result =
-      PQexec(connection->raw(),
-             "START_REPLICATION SLOT js LOGICAL 0/0 (proto_min '1', proto_max '1', publication_names 'js')");
+  const std::string command = "START_REPLICATION SLOT " + slot +
+                              " LOGICAL 0/0 (proto_min '1', proto_max '1', publication_names 'js', "
+                              "compression '" +
+                              compression + "')";
+  PGresult* result = PQexec(connection->raw(), command.c_str());
   bool started = PQresultStatus(result) == PGRES_COPY_BOTH;
   PQclear(result);
   if (!started) return arrow::Status::IOError(PQerrorMessage(connection->raw()));
@@ -238,6 +241,51 @@ TEST(ApacheArrowJs, FramesOfAServer) {
     }
   }
   EXPECT_EQ(rows, 5);
+}
+
+// Compressed by the server's libraries, decompressed by others: the same rows.
+TEST(ApacheArrowJs, CompressedFramesOfAServer) {
+  auto created = test::PrivateServer::Create();
+  ARROWCDC_ASSERT_OK(created);
+  test::PrivateServer& server = **created;
+  auto connected = server.Connect();
+  ARROWCDC_ASSERT_OK(connected);
+  test::SqlConnection& sql = **connected;
+  ARROWCDC_ASSERT_OK(sql.Exec(
+      "CREATE TABLE js (id int4 PRIMARY KEY, big int8, ok bool, n numeric(10,2), wide numeric(50,5), "
+      "t text, noise bytea, at timestamptz, u uuid, a int4[], span interval);"
+      "CREATE PUBLICATION js FOR TABLE js"));
+  const std::string kCompressions[] = {"none", "lz4", "zstd"};
+  for (const std::string& compression : kCompressions) {
+    ARROWCDC_ASSERT_OK(
+        sql.Query("SELECT pg_create_logical_replication_slot('js_" + compression + "', 'wal2arrow')"));
+  }
+  ARROWCDC_ASSERT_OK(
+      sql.Exec("INSERT INTO js SELECT i, i * 1000003::int8, i % 3 = 0, i / 100.0, i * 12345678901.5, 'the "
+               "text of row ' "
+               "|| i, sha256(i::text::bytea), '2026-01-01'::timestamptz + i * interval '1 second', "
+               "md5(i::text)::uuid, "
+               "ARRAY[i, NULL, i % 7], i * interval '1 minute' FROM generate_series(1, 3000) i"));
+
+  std::vector<std::string> plain;
+  size_t plain_bytes = 0;
+  for (const std::string& compression : kCompressions) {
+    SCOPED_TRACE(compression);
+    auto messages = Stream(server.conninfo(), "js_" + compression, compression);
+    ARROWCDC_ASSERT_OK(messages);
+    size_t bytes = 0;
+    for (const auto& message : *messages) bytes += message.size();
+    auto lines = ReadWithJavaScript(*messages);
+    ARROWCDC_ASSERT_OK(lines);
+    if (compression == "none") {
+      plain = *lines;
+      plain_bytes = bytes;
+      ASSERT_NE(plain.at(0).find("\"the text of row 1\""), std::string::npos);
+    } else {
+      EXPECT_LT(bytes, plain_bytes * 7 / 10);
+      EXPECT_TRUE(*lines == plain);  // too long to be printed
+    }
+  }
 }
 
 }  // namespace

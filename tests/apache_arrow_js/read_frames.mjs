@@ -6,7 +6,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { argv, exit, stderr, stdout } from 'node:process';
-import { DataType, Vector, tableFromIPC } from 'apache-arrow';
+import { CompressionType, DataType, Vector, compressionRegistry, tableFromIPC } from 'apache-arrow';
+import { decompress as decompressZstd } from 'fzstd';
+import lz4 from 'lz4js';
+
+// The library brings no codecs; these are JavaScript, too.
+compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: (bytes) => Uint8Array.from(lz4.decompress(bytes)) });
+compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => decompressZstd(bytes) });
 
 const XLOGDATA_BYTES = 25;
 const KIND_SCHEMA = 2;
