@@ -111,7 +111,6 @@ class HashPartitioner {
   HashPartitioner() = default;
 
   arrow::Status ChooseKey();
-  arrow::Status AddKeyColumn(int field);
   std::string ObjectName() const;
   arrow::Status CheckSchema(const arrow::RecordBatch& rows) const;
   arrow::Result<std::vector<uint32_t>> Route(const arrow::RecordBatch& rows, uint64_t* unroutable_rows) const;
