@@ -77,8 +77,8 @@ struct PartitionStats {
 // right in front of it in the same batch. A truncate row goes to every partition; in table mode to the
 // table's only.
 //
-// Ownership: a partition owns its buffers; only dictionaries and the data of view columns are shared with the
-// input. Threads: one caller at a time. Blocking: never.
+// Ownership: a partition owns its memory, which its columns share; only dictionaries and the data of view
+// columns are shared with the input. Threads: one caller at a time. Blocking: never.
 class HashPartitioner {
  public:
   // Errors: kReplicaIdentity when a column is no part of the replica identity (FULL: every column is part; by

@@ -133,13 +133,7 @@ arrow::Status CheckPartitions(int partitions) {
 // The batch of each partition of the plan.
 arrow::Result<std::vector<Batch>> CopyRows(const arrow::RecordBatch& rows, const RowPlan& plan,
                                            arrow::MemoryPool* pool) {
-  std::vector<std::vector<std::shared_ptr<arrow::ArrayData>>> columns(plan.partitions());
-  for (int i = 0; i < rows.num_columns(); ++i) {
-    ARROW_ASSIGN_OR_RAISE(auto parts, TakeByPartition(*rows.column_data(i), plan, pool));
-    for (uint32_t p = 0; p < plan.partitions(); ++p) {
-      if (parts[p] != nullptr) columns[p].push_back(std::move(parts[p]));
-    }
-  }
+  ARROW_ASSIGN_OR_RAISE(auto columns, TakeByPartition(rows.column_data(), plan, pool));
   std::vector<Batch> batches(plan.partitions());
   for (uint32_t p = 0; p < plan.partitions(); ++p) {
     const auto count = static_cast<int64_t>(plan.rows(p).size());

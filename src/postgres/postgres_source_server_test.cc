@@ -275,7 +275,7 @@ TEST_F(SourceServer, TablesSayWhatTheirColumnsWillBe) {
       "pg_lsn", "numeric", "numeric(10,2)", "numeric(60,2)", "money", "text", "varchar(3)", "char(3)", "name",
       "bytea", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "uuid", "json", "jsonb",
       "xml", "inet", "macaddr", "bit(3)", "varbit", "point", "int4range", "int4multirange", "tsvector",
-      "int2vector", "oidvector", "mood", "pair", "digits", "spans", "lists", "listed",
+      "int2vector", "oidvector", "mood", "pair", "words", "words[]", "digits", "spans", "lists", "listed",
       // arrays
       "bool[]", "int2[]", "int4[]", "float8[]", "\"char\"[]", "regclass[]", "xid8[]", "pg_lsn[]", "numeric[]",
       "money[]", "text[]", "varchar(3)[]", "char(3)[]", "name[]", "bytea[]", "date[]", "time[]", "timetz[]",
@@ -284,7 +284,13 @@ TEST_F(SourceServer, TablesSayWhatTheirColumnsWillBe) {
   std::string sql =
       "CREATE TYPE mood AS ENUM ('calm'); CREATE TYPE pair AS (a int, b int);"
       "CREATE DOMAIN digits AS varchar(9); CREATE DOMAIN spans AS interval; CREATE DOMAIN lists AS int[];"
-      "CREATE DOMAIN listed AS lists; CREATE TABLE typed (id int PRIMARY KEY";
+      "CREATE DOMAIN listed AS lists;"
+      // As citext is made: another type whose functions are text's.
+      "CREATE TYPE words;"
+      "CREATE FUNCTION words_in(cstring) RETURNS words LANGUAGE internal STRICT IMMUTABLE AS 'textin';"
+      "CREATE FUNCTION words_out(words) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'textout';"
+      "CREATE TYPE words (input = words_in, output = words_out, internallength = variable);"
+      "CREATE TABLE typed (id int PRIMARY KEY";
   for (size_t i = 0; i < types.size(); ++i) sql += ", c" + std::to_string(i) + " " + types[i];
   ARROWCDC_ASSERT_OK(sql_->Exec(sql + "); ALTER PUBLICATION source_test ADD TABLE typed"));
   ARROWCDC_ASSERT_OK(source_->Connect());
