@@ -170,6 +170,20 @@ TEST_F(TwoReaders, AbandoningKeepsTheClaimAndClosingGivesItUp) {
   EXPECT_EQ(Confirmed(), server_.wal_end);
 }
 
+TEST_F(TwoReaders, ClosingGivesUpWhatWaitsAndWhatWasReturned) {
+  Open({});
+  EXPECT_EQ(ReadAll(), server_.RowsOf(0));
+  ASSERT_EQ(unread_->Next(kLimit).ValueOrDie().state, ReadState::kBatch);
+  EXPECT_GT(unread_->stats().waiting_bytes, 0);
+  Settle(0);
+  ARROWCDC_ASSERT_OK(read_->Commit());
+  EXPECT_LE(Confirmed(), EndBefore(1));
+  Settle(1);
+  unread_->Close();
+  EXPECT_EQ(Confirmed(), server_.wal_end);
+  EXPECT_EQ(unread_->stats().waiting_bytes, 0);
+}
+
 TEST_F(TwoReaders, StoppingDoesNotWaitForAFullReader) {
   ReaderSetOptions options;
   options.reader_bytes_max = 1;
