@@ -67,16 +67,33 @@ void ParseNumeric(const char* text, Options* options) {
   }
 }
 
-enum OptionId { kProtoMin, kProtoMax, kPublicationNames, kBatchBytes, kNumeric, kOptionCount };
-constexpr const char* kOptionNames[kOptionCount] = {"proto_min", "proto_max", "publication_names",
-                                                    "batch_bytes", "numeric"};
+enum OptionId {
+  kProtoMin,
+  kProtoMax,
+  kPublicationNames,
+  kBatchBytes,
+  kNumeric,
+  kBatching,
+  kDrain,
+  kOptionCount
+};
+constexpr const char* kOptionNames[kOptionCount] = {
+    "proto_min", "proto_max", "publication_names", "batch_bytes", "numeric", "batching", "drain"};
+
+bool ParseSwitch(const char* name, const char* text) {
+  if (strcmp(text, "on") == 0) return true;
+  if (strcmp(text, "off") != 0) RaiseBadValue(name, "\"on\" or \"off\"");
+  return false;
+}
 
 OptionId FindOption(const char* name) {
   for (int i = 0; i < kOptionCount; ++i) {
     if (strcmp(name, kOptionNames[i]) == 0) return static_cast<OptionId>(i);
   }
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow has no option \"%.63s\"", name),
-                  errhint("It has proto_min, proto_max, publication_names, batch_bytes and numeric.")));
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow has no option \"%.63s\"", name),
+       errhint("It has proto_min, proto_max, publication_names, batch_bytes, numeric, batching and drain.")));
   pg_unreachable();
 }
 
@@ -96,6 +113,7 @@ Options ParseOptions(List* given) {
   options.protocol = format::kProtocolVersion;
   options.batch_bytes = kBatchBytesDefault;
   options.numeric_as = NumericAs::kText;
+  options.drain = true;
   uint64_t proto_min = format::kProtocolVersion;
   uint64_t proto_max = format::kProtocolVersion;
   bool seen[kOptionCount] = {};
@@ -130,6 +148,12 @@ Options ParseOptions(List* given) {
         break;
       case kNumeric:
         ParseNumeric(value, &options);
+        break;
+      case kBatching:
+        options.batching = ParseSwitch(name, value);
+        break;
+      case kDrain:
+        options.drain = ParseSwitch(name, value);
         break;
       case kOptionCount:
         break;
@@ -168,6 +192,8 @@ char* DescribeOptions(const Options& options) {
       appendStringInfo(&text, "numeric=decimal(%d,%d)\n", options.numeric_precision, options.numeric_scale);
       break;
   }
+  appendStringInfo(&text, "batching=%s\ndrain=%s\n", options.batching ? "on" : "off",
+                   options.drain ? "on" : "off");
   return text.data;
 }
 

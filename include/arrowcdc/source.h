@@ -22,6 +22,8 @@ struct SourceOptions {
   std::vector<std::string> tables;         // patterns, docs/patterns.md
   int64_t buffer_bytes_max = 64 << 20;     // between the socket and the reader of events
   std::chrono::milliseconds status_interval{10'000};
+  bool batching = true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
+  bool drain = true;     // the plugin decodes many WAL records a turn of the walsender's loop
 };
 
 // What the server says before streaming.

@@ -164,8 +164,8 @@ def test_ctrl_c_ends_a_blocking_read(server, shop):
     program = (
         "import arrowcdc, sys\n"
         f"readers = arrowcdc.ArrowCDCReaderConfig.auto_configure(**{shop!r})\n"
-        "print('reading', flush=True)\n"
-        "try:\n    readers['public.users'].read()\n"
+        # The signal may come as soon as the line is out.
+        "try:\n    print('reading', flush=True)\n    readers['public.users'].read()\n"
         "except KeyboardInterrupt:\n    print('interrupted', flush=True)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(arrowcdc.__file__).parents[1])}

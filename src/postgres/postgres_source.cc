@@ -187,7 +187,8 @@ class PostgresSource : public Source {
     ARROW_ASSIGN_OR_RAISE(const std::string names, postgres::JoinIdentifiers(publications_));
     ARROW_ASSIGN_OR_RAISE(const std::string quoted_names, postgres::QuoteReplicationLiteral(names));
     return "START_REPLICATION SLOT " + slot + " LOGICAL " + FormatLsn(start) +
-           " (proto_min '1', proto_max '1', publication_names " + quoted_names + ")";
+           " (proto_min '1', proto_max '1', publication_names " + quoted_names +
+           (options_.batching ? ", batching 'on'" : "") + (options_.drain ? "" : ", drain 'off'") + ")";
   }
 
   const SourceOptions options_;
