@@ -48,7 +48,7 @@ class ReaderSet::Pump {
     for (const TableName& table : options_.tables) RouteOf(table);
     Backoff backoff(kFirstConnectMax);
     while (true) {
-      const arrow::Status status = ConnectAndStart();
+      arrow::Status status = ConnectAndStart();
       if (status.ok()) break;
       const ErrorDetail* detail = GetErrorDetail(status);
       const bool slot_busy = detail != nullptr && detail->kind() == ErrorKind::kSlotActive;

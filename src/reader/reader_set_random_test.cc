@@ -25,7 +25,6 @@ using std::chrono::seconds;
 using test::FakeRow;
 using test::FakeServer;
 using test::FakeSource;
-using test::FakeTransaction;
 
 using Stream = std::pair<TableName, int>;  // what one reader reads: a table and a partition
 
