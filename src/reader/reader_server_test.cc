@@ -14,7 +14,8 @@
 #include "tests/support/private_server.h"
 #include "tests/support/wait.h"
 
-// Freed memory that the address sanitizer sets aside would count as used.
+// Freed memory that the address sanitizer sets aside would count as used. The name is the sanitizer's.
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" const char* __asan_default_options() { return "quarantine_size_mb=4"; }
 
 namespace arrowcdc {
@@ -183,7 +184,7 @@ TEST_F(ReadersServer, TablesThatCannotBeSplitAreRefusedAtTheStart) {
     ReaderSetOptions options;
     options.partitions = 2;
     if (!columns.empty()) options.partition_columns[{"s", table}] = std::move(columns);
-    const arrow::Status status = TryOpen(options);
+    arrow::Status status = TryOpen(options);
     EXPECT_FALSE(status.ok());
     return status;
   };
