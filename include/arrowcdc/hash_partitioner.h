@@ -18,22 +18,23 @@ namespace arrowcdc {
 //
 // kMurmur3 is MurmurHash3 x86_32, seed 0, over the bytes that the Iceberg specification (appendix B) gives
 // for the type:
-//   bool                      as the int 0 or 1
-//   int8..int64               as a 64-bit integer, little-endian; uint8..uint64 likewise (Iceberg has none:
-//   uint64 by its bits) float, double             a float as the double of its value; IEEE bits as a 64-bit
-//   integer; every NaN as
-//                             0x7ff8000000000000 and -0 as 0
-//   decimal                   the unscaled value, two's complement, big-endian, no more bytes than needed;
-//   scale plays no part date                      days since 1970-01-01 as a 64-bit integer time, timestamp
-//   microseconds as a 64-bit integer, nanoseconds rounded down utf8, binary, fixed_size_binary, uuid   their
-//   bytes (a uuid's in big-endian order, as Arrow keeps them)
+// - bool: as the int 0 or 1
+// - int8 to int64: as a 64-bit integer, little-endian
+// - uint8 to uint64, which Iceberg does not have: likewise, uint64 by its bits
+// - float, double: IEEE bits of the double as a 64-bit integer; every NaN as 0x7ff8000000000000, -0 as 0
+// - decimal: the unscaled value, two's complement, big-endian, no more bytes than needed; scale plays no part
+// - date: days since 1970-01-01 as a 64-bit integer
+// - time, timestamp: microseconds as a 64-bit integer, nanoseconds rounded down
+// - utf8, binary, fixed_size_binary, uuid: their bytes (a uuid's in big-endian order, as Arrow keeps them)
 //
 // kMurmur2 is the hash of Kafka's default partitioner (seed 0x9747b28c) over the bytes that Kafka's own
 // serializers make:
-//   bool one byte; int8..int64, uint8..uint64 big-endian in their width; float and double their IEEE bits
-//   big-endian in their width, NaN and -0 as above (for -0 Kafka's own hash differs); decimal as above; utf8,
-//   binary, fixed_size_binary their bytes; uuid its 36 characters of text. Kafka has no serializer for dates
-//   and times: an int32 (date, in days) or int64 (time and timestamp, in microseconds), big-endian.
+// - bool: one byte
+// - int8 to int64, uint8 to uint64: big-endian in their width
+// - float, double: IEEE bits, big-endian in their width, NaN and -0 as above (Kafka's own -0 differs)
+// - decimal: as above
+// - utf8, binary, fixed_size_binary: their bytes; uuid: its 36 characters of text
+// - date (days) as an int32, time and timestamp (microseconds) as an int64: Kafka has no serializer for them
 //
 // Dictionaries hash as their values, extension types as their storage (uuid apart). Lists, structs, maps,
 // intervals, half floats, unions and run-end encoded columns have no hash: they are refused as keys.
@@ -77,8 +78,8 @@ struct PartitionStats {
 // right in front of it in the same batch. A truncate row goes to every partition; in table mode to the
 // table's only.
 //
-// Ownership: a partition owns its buffers; only dictionaries and the data of view columns are shared with the
-// input. Threads: one caller at a time. Blocking: never.
+// Ownership: a partition owns its memory, which its columns share; only dictionaries and the data of view
+// columns are shared with the input. Threads: one caller at a time. Blocking: never.
 class HashPartitioner {
  public:
   // Errors: kReplicaIdentity when a column is no part of the replica identity (FULL: every column is part; by
@@ -111,7 +112,6 @@ class HashPartitioner {
   HashPartitioner() = default;
 
   arrow::Status ChooseKey();
-  arrow::Status AddKeyColumn(int field);
   std::string ObjectName() const;
   arrow::Status CheckSchema(const arrow::RecordBatch& rows) const;
   arrow::Result<std::vector<uint32_t>> Route(const arrow::RecordBatch& rows, uint64_t* unroutable_rows) const;

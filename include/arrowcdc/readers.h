@@ -29,18 +29,23 @@ struct ReaderSetOptions {
   std::vector<TableName>
       tables;  // have readers from the start; any other table gets its own with its first change
   CommitMode commit = CommitMode::kByHand;
-  int64_t reader_bytes_max = 32 << 20;  // that wait in one reader; when they are reached the server waits
+  // Bytes of batches that wait in one reader, and in all of them together (at least reader_bytes_max); when
+  // they are reached the server waits. A reader that was asked and had nothing gets its next batch in any
+  // case. What the source holds between socket and decoder (SourceOptions::buffer_bytes_max) comes on top.
+  int64_t reader_bytes_max = 32 << 20;
+  int64_t bytes_max = 256 << 20;
   // More than one: every table has so many readers, rows go to them by the hash of their key
   // (HashPartitioner).
   int partitions = 1;
   PartitionHash hash = PartitionHash::kMurmur3;
   std::map<TableName, std::vector<std::string>>
       partition_columns;  // where it is not the whole replica identity
-  // A full reader stops the stream for the others. It ends in an error when another one has found nothing to
-  // read for so long: unread_limit for a reader that was never read, slow_limit for one that was (0: never,
-  // it is only slow).
+  // A full reader stops the stream for the others. It ends in an error when it was not read for so long while
+  // another one waited for rows in vain: unread_limit where it was never read, slow_limit where it was, so
+  // that somebody may still be busy with its last batch (0: it is never ended). Where the readers together
+  // are full, this meets the one that holds most.
   std::chrono::milliseconds unread_limit{5'000};
-  std::chrono::milliseconds slow_limit{0};
+  std::chrono::milliseconds slow_limit{600'000};
   std::optional<uint64_t> until_lsn;       // the stream ends when everything up to here is delivered
   bool until_now = false;                  // until_lsn = the end of the server's WAL at the start
   std::chrono::milliseconds retry_max{0};  // give up after failing for so long; 0: never
@@ -134,8 +139,10 @@ struct ReaderSetStats {
 // own, which connects again after errors that a retry can mend.
 class ReaderSet {
  public:
-  // Connects and starts. patterns: tables that are let through; none: all.
-  // Errors: the source's; kInvalidOption.
+  // Connects and starts. patterns: tables that are let through; none: all. With several partitions every
+  // such table must have a key to be split by: what the catalog tells is checked before anything is streamed,
+  // a table that comes or changes later with its first row (its readers end, the others go on).
+  // Errors: the source's; kInvalidOption; those of HashPartitioner::Make, naming table and column.
   static arrow::Result<std::unique_ptr<ReaderSet>> Open(std::unique_ptr<Source> source,
                                                         ReaderSetOptions options,
                                                         std::optional<TablePatterns> patterns = std::nullopt);

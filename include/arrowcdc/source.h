@@ -43,6 +43,20 @@ struct SourceInfo {
   bool slot_used = false;        // changes of this slot were acknowledged before, as far as the server can tell
 };
 
+// A table that the stream carries, as the catalog has it now. What its rows really look like comes with the
+// first of them.
+struct SourceTable {
+  struct Column {
+    std::string name;
+    std::string type;   // the server's name for it, for people
+    bool plain = true;  // in Arrow each value is one number, time, text or byte string: no list, struct, interval
+    int key_place = 0;  // in the replica identity, from 1; 0: no part of it
+  };
+  TableName name;  // that its changes come under
+  char replica_identity = 'd';
+  std::vector<Column> columns;  // those that are sent
+};
+
 struct SourceStats {
   uint64_t received_bytes = 0;
   uint64_t server_lsn = 0;      // highest LSN the server has told us
@@ -61,6 +75,10 @@ class Source {
 
   // Where the server's history left `timeline` for the next one. Between Connect and Start only.
   virtual arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) = 0;
+
+  // The tables that the stream carries as far as the catalog tells, for checks before the start. Between
+  // Connect and Start only.
+  virtual arrow::Result<std::vector<SourceTable>> Tables() = 0;
 
   // START_REPLICATION from `start` (0: the slot's confirmed position). After Connect.
   virtual arrow::Status Start(uint64_t start) = 0;

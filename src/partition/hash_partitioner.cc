@@ -12,6 +12,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/partition/key_hash.h"
+#include "src/partition/partition_key.h"
 #include "src/partition/row_plan.h"
 #include "src/partition/take.h"
 
@@ -132,13 +133,7 @@ arrow::Status CheckPartitions(int partitions) {
 // The batch of each partition of the plan.
 arrow::Result<std::vector<Batch>> CopyRows(const arrow::RecordBatch& rows, const RowPlan& plan,
                                            arrow::MemoryPool* pool) {
-  std::vector<std::vector<std::shared_ptr<arrow::ArrayData>>> columns(plan.partitions());
-  for (int i = 0; i < rows.num_columns(); ++i) {
-    ARROW_ASSIGN_OR_RAISE(auto parts, TakeByPartition(*rows.column_data(i), plan, pool));
-    for (uint32_t p = 0; p < plan.partitions(); ++p) {
-      if (parts[p] != nullptr) columns[p].push_back(std::move(parts[p]));
-    }
-  }
+  ARROW_ASSIGN_OR_RAISE(auto columns, TakeByPartition(rows.column_data(), plan, pool));
   std::vector<Batch> batches(plan.partitions());
   for (uint32_t p = 0; p < plan.partitions(); ++p) {
     const auto count = static_cast<int64_t>(plan.rows(p).size());
@@ -153,54 +148,18 @@ std::string HashPartitioner::ObjectName() const {
   return table_ == nullptr ? "schema" : "table " + ToString(table_->name);
 }
 
-arrow::Status HashPartitioner::AddKeyColumn(int field) {
-  const auto& column = *schema_->field(field);
-  const std::string object = ObjectName() + ", column \"" + column.name() + "\"";
-  if (std::find(key_fields_.begin(), key_fields_.end(), field) != key_fields_.end()) {
-    return InvalidOption("a partition column is named twice", object, "name it once");
-  }
-  if (table_ != nullptr && table_->replica_identity != 'f' &&
-      std::find(table_->key_fields.begin(), table_->key_fields.end(), field) == table_->key_fields.end()) {
-    return MakeError(
-        ErrorKind::kReplicaIdentity,
-        object + " is not part of the replica identity: the old side of its changes cannot be routed", object,
-        "partition by columns of the replica identity, or ALTER TABLE ... REPLICA IDENTITY FULL");
-  }
-  if (!IsHashable(*column.type())) {
-    return MakeError(ErrorKind::kUnsupported,
-                     object + " cannot be hashed: its type is " + column.type()->ToString(), object,
-                     "partition by other columns, or by table");
-  }
-  key_fields_.push_back(field);
-  return arrow::Status::OK();
-}
-
 arrow::Status HashPartitioner::ChooseKey() {
-  if (!options_.columns.empty()) {
-    const int columns = table_ == nullptr ? schema_->num_fields() : table_->column_count;
-    for (const std::string& name : options_.columns) {
-      std::vector<int> fields = schema_->GetAllFieldIndices(name);
-      std::erase_if(fields, [&](int field) { return field >= columns; });
-      if (fields.size() != 1) {
-        return InvalidOption(
-            fields.empty() ? "there is no column of that name" : "several columns have that name",
-            ObjectName() + ", column \"" + name + "\"", "correct the list of partition columns");
-      }
-      ARROW_RETURN_NOT_OK(AddKeyColumn(fields[0]));
-    }
-    return arrow::Status::OK();
+  KeyCandidates candidates;
+  candidates.object = ObjectName();
+  candidates.is_table = table_ != nullptr;
+  if (candidates.is_table) candidates.replica_identity = table_->replica_identity;
+  const int columns = candidates.is_table ? table_->column_count : schema_->num_fields();
+  for (int i = 0; i < columns; ++i) {
+    const arrow::Field& field = *schema_->field(i);
+    candidates.columns.push_back({field.name(), field.type()->ToString(), IsHashable(*field.type())});
   }
-  if (table_ == nullptr) return InvalidOption("no partition columns", ObjectName(), "name one or more");
-  if (table_->key_fields.empty()) {
-    const bool full = table_->replica_identity == 'f';
-    return MakeError(ErrorKind::kReplicaIdentity,
-                     ObjectName() + (full ? " has replica identity FULL, which says nothing about a key"
-                                          : " has no replica identity: its changes cannot be routed by key"),
-                     ObjectName(),
-                     full ? "name the partition columns"
-                          : "add a primary key or a replica identity, or partition by table");
-  }
-  for (int field : table_->key_fields) ARROW_RETURN_NOT_OK(AddKeyColumn(field));
+  if (candidates.is_table) candidates.identity = table_->key_fields;
+  ARROW_ASSIGN_OR_RAISE(key_fields_, ChoosePartitionKey(candidates, options_.columns));
   return arrow::Status::OK();
 }
 

@@ -152,6 +152,12 @@ std::optional<std::string> Bytes(const arrow::Scalar& value, bool kafka) {
       return RealBytes(static_cast<const arrow::FloatScalar&>(value).value, true, kafka);
     case Type::DOUBLE:
       return RealBytes(static_cast<const arrow::DoubleScalar&>(value).value, false, kafka);
+    case Type::DATE64:  // whole days
+      return IntegerBytes(static_cast<const arrow::Date64Scalar&>(value).value / 86'400'000, 4, kafka);
+    case Type::TIME32: {
+      const auto unit = static_cast<const arrow::Time32Type&>(*value.type).unit();
+      return IntegerBytes(Micros(static_cast<const arrow::Time32Scalar&>(value).value, unit), 8, kafka);
+    }
     case Type::TIME64: {
       const auto unit = static_cast<const arrow::Time64Type&>(*value.type).unit();
       return IntegerBytes(Micros(static_cast<const arrow::Time64Scalar&>(value).value, unit), 8, kafka);
@@ -159,6 +165,14 @@ std::optional<std::string> Bytes(const arrow::Scalar& value, bool kafka) {
     case Type::TIMESTAMP: {
       const auto unit = static_cast<const arrow::TimestampType&>(*value.type).unit();
       return IntegerBytes(Micros(static_cast<const arrow::TimestampScalar&>(value).value, unit), 8, kafka);
+    }
+    case Type::DECIMAL32: {
+      auto little = static_cast<const arrow::Decimal32Scalar&>(value).value.ToBytes();
+      return MinimalBigEndian(little.data(), 4);
+    }
+    case Type::DECIMAL64: {
+      auto little = static_cast<const arrow::Decimal64Scalar&>(value).value.ToBytes();
+      return MinimalBigEndian(little.data(), 8);
     }
     case Type::DECIMAL128: {
       auto little = static_cast<const arrow::Decimal128Scalar&>(value).value.ToBytes();
@@ -222,6 +236,12 @@ std::shared_ptr<arrow::Buffer> RandomValues(const arrow::DataType& type, int64_t
     if (type.id() == Type::TIME64) {
       const auto time = static_cast<int64_t>(Below(bytes, 86'400'000'000));
       std::memcpy(values, &time, 8);
+    } else if (type.id() == Type::TIME32) {
+      const auto time = static_cast<int32_t>(Below(bytes, 86'400));
+      std::memcpy(values, &time, 4);
+    } else if (type.id() == Type::DATE64) {
+      const int64_t days = (static_cast<int64_t>(Below(bytes, 200'000)) - 100'000) * 86'400'000;
+      std::memcpy(values, &days, 8);
     } else if (arrow::is_decimal(type.id())) {
       const int used =
           static_cast<int>(Below(bytes, static_cast<uint64_t>(width)));  // within every precision
@@ -281,9 +301,9 @@ std::shared_ptr<arrow::ArrayData> RandomByBuilder(const TypePtr& type, int64_t l
   for (int64_t i = 0; i < length; ++i) {
     if (Below(random, 4) == 0) {
       ARROWCDC_EXPECT_OK(builder->AppendNull());
-    } else if (type->id() == Type::STRING_VIEW) {
+    } else if (type->id() == Type::STRING_VIEW || type->id() == Type::BINARY_VIEW) {
       std::string text(Below(random, 30), static_cast<char>('a' + Below(random, 3)));
-      ARROWCDC_EXPECT_OK(static_cast<arrow::StringViewBuilder&>(*builder).Append(text));
+      ARROWCDC_EXPECT_OK(static_cast<arrow::BinaryViewBuilder&>(*builder).Append(text));
     } else {
       ARROWCDC_EXPECT_OK(builder->AppendEmptyValue());
     }
@@ -311,6 +331,7 @@ std::shared_ptr<arrow::ArrayData> RandomData(const TypePtr& type, int64_t length
     case Type::BINARY:
       return RandomStrings<int32_t>(type, length, random);
     case Type::LARGE_STRING:
+    case Type::LARGE_BINARY:
       return RandomStrings<int64_t>(type, length, random);
     case Type::LIST:
     case Type::MAP:
@@ -338,6 +359,7 @@ std::shared_ptr<arrow::ArrayData> RandomData(const TypePtr& type, int64_t length
       return data;
     }
     case Type::STRING_VIEW:
+    case Type::BINARY_VIEW:
     case Type::SPARSE_UNION:
     case Type::DENSE_UNION:
     case Type::LIST_VIEW:
@@ -368,16 +390,24 @@ const std::vector<TypePtr>& KeyTypes() {
                                              arrow::float32(),
                                              arrow::float64(),
                                              arrow::date32(),
+                                             arrow::date64(),
+                                             arrow::time32(arrow::TimeUnit::SECOND),
+                                             arrow::time32(arrow::TimeUnit::MILLI),
                                              arrow::time64(arrow::TimeUnit::MICRO),
+                                             arrow::time64(arrow::TimeUnit::NANO),
                                              arrow::timestamp(arrow::TimeUnit::MICRO),
                                              arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
                                              arrow::timestamp(arrow::TimeUnit::NANO),
+                                             arrow::decimal32(9, 2),
+                                             arrow::decimal64(18, 0),
                                              arrow::decimal128(38, 4),
                                              arrow::decimal256(76, -2),
                                              arrow::utf8(),
                                              arrow::large_utf8(),
                                              arrow::binary(),
+                                             arrow::large_binary(),
                                              arrow::utf8_view(),
+                                             arrow::binary_view(),
                                              arrow::fixed_size_binary(3),
                                              arrow::extension::uuid(),
                                              arrow::extension::json(),
@@ -496,6 +526,32 @@ TEST(HashPartitionerRandom, RandomSchemas) {
     constexpr int kPartitions[] = {1, 2, 3, 4, 7, 16, 100};
     CheckRandomBatch(kRows[Below(random, 9)], types, keys, kPartitions[Below(random, 7)], random);
     if (HasFatalFailure()) return;
+  }
+}
+
+// Schema and table name hash as a key of two texts.
+TEST(HashPartitionerRandom, ByTable) {
+  Random random(test::Seed());
+  for (int round = 0; round < 50; ++round) {
+    auto table = std::make_shared<TableSchema>();
+    for (std::string* name : {&table->name.schema, &table->name.table}) {
+      for (uint64_t i = Below(random, 12); i > 0; --i) name->push_back(static_cast<char>(random()));
+    }
+    table->schema = arrow::schema({arrow::field("x", arrow::int64())});
+    PartitionOptions options;
+    options.partitions = 1 + static_cast<int>(Below(random, 1000));
+    options.by = PartitionBy::kTable;
+    auto batch = RandomBatch(3, {arrow::int64()}, random);
+    batch = arrow::RecordBatch::Make(table->schema, 3, batch->columns());
+    std::string bytes;
+    for (const std::string& name : {table->name.schema, table->name.table}) {
+      const std::string big = BigEndian(ScalarMurmur3(name), 4);
+      bytes.append(big.rbegin(), big.rend());
+    }
+    const uint32_t expected = (ScalarMurmur3(bytes) & INT32_MAX) % static_cast<uint32_t>(options.partitions);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto partitioner, HashPartitioner::Make(table, options));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto split, partitioner.Split(batch));
+    for (uint32_t p = 0; p < split.size(); ++p) EXPECT_EQ(split[p], p == expected ? batch : nullptr);
   }
 }
 

@@ -88,6 +88,9 @@ void HashValues(const arrow::ArrayData& column, uint32_t* hashes, Function&& fun
 
 template <typename Hash, typename Value>
 void HashNumbers(const arrow::ArrayData& column, uint32_t* hashes) {
+  if constexpr (std::is_same_v<Hash, IcebergHash> && sizeof(Value) == 8) {
+    return Murmur3Longs(column.buffers[1]->data() + column.offset * 8, column.length, hashes);
+  }
   HashValues<Value>(column, hashes, [](Value value) { return Hash::Number(value); });
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include <arrow/api.h>
 #include <arrow/extension/json.h>
@@ -54,6 +55,10 @@ TEST(IcebergHash, PublishedVectors) {
   for (const char* zone : {"", "UTC"}) {
     auto type = arrow::timestamp(arrow::TimeUnit::MICRO, zone);
     EXPECT_EQ(Hashes(Numbers<arrow::TimestampBuilder>(type, kTimestamp)), Ints{-2047944441});
+  }
+  for (const auto& [unit, value] : std::map<arrow::TimeUnit::type, int64_t>{
+           {arrow::TimeUnit::MICRO, kTimestamp + 1}, {arrow::TimeUnit::NANO, (kTimestamp + 1) * 1000 + 1}}) {
+    EXPECT_EQ(Hashes(Numbers<arrow::TimestampBuilder>(arrow::timestamp(unit), value)), Ints{-1207196810});
   }
   EXPECT_EQ(Hashes(Build(arrow::StringBuilder(), "iceberg")), Ints{1210000089});
   EXPECT_EQ(Hashes(Uuid()), Ints{1488055340});

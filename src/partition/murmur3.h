@@ -34,6 +34,9 @@ inline uint32_t Murmur3Finish(uint32_t state, uint32_t bytes) {
 // Any bytes.
 uint32_t Murmur3(const uint8_t* data, size_t bytes, uint32_t seed = 0);
 
+// Murmur3Long of `count` integers side by side, at any alignment.
+void Murmur3Longs(const uint8_t* values, int64_t count, uint32_t* hashes);
+
 // The eight bytes of a 64-bit integer, little-endian, seed 0.
 inline uint32_t Murmur3Long(uint64_t value) {
   uint32_t state = Murmur3Block(0, static_cast<uint32_t>(value));

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include <arrow/array/data.h>
@@ -16,16 +15,13 @@
 
 namespace arrowcdc {
 
-// The values of `column` at `rows`, counted from column.offset.
+using ColumnsOfPartition = std::vector<std::shared_ptr<arrow::ArrayData>>;
+
+// The rows of each partition of the plan, column by column, counted from each column's offset; empty for
+// partitions without rows. The columns of fixed width of one partition share one allocation.
 // Errors: the pool's; NotImplemented for a type that Arrow's builders do not know either; CapacityError over
 // 2^32 children.
-arrow::Result<std::shared_ptr<arrow::ArrayData>> Take(const arrow::ArrayData& column,
-                                                      std::span<const uint32_t> rows,
-                                                      arrow::MemoryPool* pool);
-
-// As Take for each partition of the plan; null for partitions without rows.
-arrow::Result<std::vector<std::shared_ptr<arrow::ArrayData>>> TakeByPartition(const arrow::ArrayData& column,
-                                                                              const RowPlan& plan,
-                                                                              arrow::MemoryPool* pool);
+arrow::Result<std::vector<ColumnsOfPartition>> TakeByPartition(const ColumnsOfPartition& columns,
+                                                               const RowPlan& plan, arrow::MemoryPool* pool);
 
 }  // namespace arrowcdc

@@ -8,6 +8,7 @@
 #include "src/decode/wal2arrow_decoder.h"
 #include "src/postgres/connection.h"
 #include "src/postgres/publication.h"
+#include "src/postgres/published_tables.h"
 #include "src/postgres/quoting.h"
 #include "src/postgres/replication_stream.h"
 #include "src/postgres/slot.h"
@@ -44,6 +45,11 @@ class PostgresSource : public Source {
   arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) override {
     ARROW_RETURN_NOT_OK(CheckConnected());
     return postgres::ReadTimelineEnd(*connection_, timeline_, timeline);
+  }
+
+  arrow::Result<std::vector<SourceTable>> Tables() override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    return postgres::ReadPublishedTables(*connection_, publications_);
   }
 
   arrow::Status Start(uint64_t start) override {

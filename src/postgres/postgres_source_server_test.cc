@@ -299,5 +299,85 @@ TEST_F(SourceServer, TimelineEndAfterAPromotion) {
   EXPECT_EQ(KindOf(source_->TimelineEnd(3).status()), ErrorKind::kPositionGap);
 }
 
+// What is said of a type before the start is what its column is then.
+TEST_F(SourceServer, TablesSayWhatTheirColumnsWillBe) {
+  const std::vector<std::string> types = {
+      "bool", "int2", "int4", "int8", "float4", "float8", "\"char\"", "oid", "regclass", "regrole", "xid8",
+      "pg_lsn", "numeric", "numeric(10,2)", "numeric(60,2)", "money", "text", "varchar(3)", "char(3)", "name",
+      "bytea", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "uuid", "json", "jsonb",
+      "xml", "inet", "macaddr", "bit(3)", "varbit", "point", "int4range", "int4multirange", "tsvector",
+      "int2vector", "oidvector", "mood", "pair", "words", "words[]", "digits", "spans", "lists", "listed",
+      // arrays
+      "bool[]", "int2[]", "int4[]", "float8[]", "\"char\"[]", "regclass[]", "xid8[]", "pg_lsn[]", "numeric[]",
+      "money[]", "text[]", "varchar(3)[]", "char(3)[]", "name[]", "bytea[]", "date[]", "time[]", "timetz[]",
+      "timestamptz[]", "interval[]", "uuid[]", "jsonb[]", "xml[]", "inet[]", "bit(3)[]", "point[]",
+      "int4range[]", "int2vector[]", "mood[]", "pair[]", "digits[]", "lists[]"};
+  std::string sql =
+      "CREATE TYPE mood AS ENUM ('calm'); CREATE TYPE pair AS (a int, b int);"
+      "CREATE DOMAIN digits AS varchar(9); CREATE DOMAIN spans AS interval; CREATE DOMAIN lists AS int[];"
+      "CREATE DOMAIN listed AS lists;"
+      // As citext is made: another type whose functions are text's.
+      "CREATE TYPE words;"
+      "CREATE FUNCTION words_in(cstring) RETURNS words LANGUAGE internal STRICT IMMUTABLE AS 'textin';"
+      "CREATE FUNCTION words_out(words) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'textout';"
+      "CREATE TYPE words (input = words_in, output = words_out, internallength = variable);"
+      "CREATE TABLE typed (id int PRIMARY KEY";
+  for (size_t i = 0; i < types.size(); ++i) sql += ", c" + std::to_string(i) + " " + types[i];
+  ARROWCDC_ASSERT_OK(sql_->Exec(sql + "); ALTER PUBLICATION source_test ADD TABLE typed"));
+  ARROWCDC_ASSERT_OK(source_->Connect());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto tables, source_->Tables());
+  ASSERT_EQ(tables.size(), 2u);
+  EXPECT_EQ(tables[0].name, (TableName{"public", "typed"}));
+  EXPECT_EQ(tables[1].name, (TableName{"public", "users"}));
+  ARROWCDC_ASSERT_OK(source_->Start(0));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO typed (id) VALUES (1)"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, AwaitBatch());
+  ASSERT_EQ(tables[0].columns.size(), static_cast<size_t>(batch.table->column_count));
+  int others = 0;
+  for (int i = 0; i < batch.table->column_count; ++i) {
+    const arrow::Field& field = *batch.table->schema->field(i);
+    const SourceTable::Column& column = tables[0].columns[static_cast<size_t>(i)];
+    EXPECT_EQ(column.name, field.name());
+    const auto id = field.type()->id();
+    const bool plain =
+        id != arrow::Type::LIST && id != arrow::Type::STRUCT && id != arrow::Type::INTERVAL_MONTH_DAY_NANO;
+    EXPECT_EQ(column.plain, plain) << column.type << " becomes " << field.type()->ToString();
+    others += plain ? 0 : 1;
+  }
+  EXPECT_GT(others, 20);
+}
+
+// Keys in key order, columns that are sent, the name that changes come under.
+TEST_F(SourceServer, TablesSayWhichColumnsAreTheKey) {
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE a (x int, y int, z int GENERATED ALWAYS AS (x + 1) STORED, PRIMARY KEY (y, x));"
+      "CREATE TABLE b (x int, y int NOT NULL, w text); CREATE UNIQUE INDEX bi ON b (y) INCLUDE (w);"
+      "ALTER TABLE b REPLICA IDENTITY USING INDEX bi;"
+      "CREATE TABLE c (x int PRIMARY KEY, y int); ALTER TABLE c REPLICA IDENTITY FULL;"
+      "CREATE TABLE d (x int PRIMARY KEY DEFERRABLE); CREATE TABLE e (x int PRIMARY KEY);"
+      "ALTER TABLE e REPLICA IDENTITY NOTHING;"
+      "CREATE TABLE p (x int PRIMARY KEY) PARTITION BY RANGE (x);"
+      "CREATE TABLE p1 PARTITION OF p DEFAULT;"
+      "CREATE TABLE q (x int PRIMARY KEY, y int, dropped int); ALTER TABLE q DROP COLUMN dropped;"
+      "ALTER PUBLICATION source_test SET TABLE a, b, c, d, e, p, q (x)"));
+  ARROWCDC_ASSERT_OK(source_->Connect());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto tables, source_->Tables());
+  std::string text;
+  for (const SourceTable& table : tables) {
+    text += table.name.table + ":" + table.replica_identity;
+    for (const auto& column : table.columns)
+      text += " " + column.name + (column.key_place > 0 ? std::to_string(column.key_place) : "");
+    text += "; ";
+  }
+  EXPECT_EQ(text, "a:d x2 y1; b:i x y1 w; c:f x y; d:d x; e:n x; p:d x1; q:d x1; ");
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION source_test SET (publish_via_partition_root = false)"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto leaves, source_->Tables());
+  EXPECT_EQ(leaves[5].name.table, "p1");
+  EXPECT_EQ(leaves.size(), tables.size());
+  // Only between Connect and Start.
+  ARROWCDC_ASSERT_OK(source_->Start(0));
+  EXPECT_EQ(KindOf(source_->Tables().status()), ErrorKind::kInternal);
+}
+
 }  // namespace
 }  // namespace arrowcdc::postgres

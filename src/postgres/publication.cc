@@ -14,15 +14,6 @@ std::string NotePrefix(const std::string& slot) {
   return std::string(kMadeBySetup) + "; slot " + slot + " begins at ";
 }
 
-arrow::Result<std::string> QuoteList(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) {
-    ARROW_ASSIGN_OR_RAISE(const std::string quoted, QuoteLiteral(name));
-    list += (list.empty() ? "" : ", ") + quoted;
-  }
-  return list.empty() ? "NULL" : list;
-}
-
 PublicationInfo* FindByName(std::vector<PublicationInfo>* publications, const std::string& name) {
   const auto found =
       std::find_if(publications->begin(), publications->end(), [&](const auto& p) { return p.name == name; });
@@ -110,7 +101,7 @@ std::string InsertOnlyPublicationName(const SourceOptions& options) {
 
 arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection,
                                                              const std::vector<std::string>& names) {
-  ARROW_ASSIGN_OR_RAISE(const std::string list, QuoteList(names));
+  ARROW_ASSIGN_OR_RAISE(const std::string list, QuoteLiterals(names));
   ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
                         connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, "
                                          "p.pubinsert, p.pubupdate, p.pubdelete, "

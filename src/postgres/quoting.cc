@@ -44,6 +44,15 @@ arrow::Result<std::string> QuoteLiteral(std::string_view text) {
   return (backslash ? "E" : "") + Doubled(text, '\'', backslash);
 }
 
+arrow::Result<std::string> QuoteLiterals(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) {
+    ARROW_ASSIGN_OR_RAISE(const std::string quoted, QuoteLiteral(text));
+    list += (list.empty() ? "" : ", ") + quoted;
+  }
+  return list.empty() ? "NULL" : list;
+}
+
 arrow::Result<std::string> QuoteQualified(std::string_view schema, std::string_view name) {
   ARROW_ASSIGN_OR_RAISE(const std::string quoted_schema, QuoteIdentifier(schema));
   ARROW_ASSIGN_OR_RAISE(const std::string quoted_name, QuoteIdentifier(name));

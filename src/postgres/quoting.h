@@ -17,6 +17,8 @@ namespace arrowcdc::postgres {
 arrow::Result<std::string> QuoteIdentifier(std::string_view name);
 // 'text' for SQL, E'text' where it holds a backslash; independent of standard_conforming_strings.
 arrow::Result<std::string> QuoteLiteral(std::string_view text);
+// Such texts for IN (...); NULL where there is none.
+arrow::Result<std::string> QuoteLiterals(const std::vector<std::string>& texts);
 // "schema"."table" for SQL.
 arrow::Result<std::string> QuoteQualified(std::string_view schema, std::string_view name);
 

@@ -23,9 +23,10 @@ std::string Reader::ToString() const {
 }
 
 arrow::Result<ReadResult> Reader::Next(milliseconds timeout, std::optional<uint64_t> until) {
-  const auto deadline = Clock::now() + timeout;
+  const auto now = Clock::now();
+  const auto deadline = now + timeout;
   std::unique_lock lock(stream_->mutex);
-  waiting_->was_read = true;
+  waiting_->last_read = now;
   const bool can_commit = stream_->source != nullptr && stream_->end.ok();
   if (stream_->commit == CommitMode::kOnNext && can_commit) {
     ARROW_RETURN_NOT_OK(stream_->Commit(*this));
@@ -33,9 +34,11 @@ arrow::Result<ReadResult> Reader::Next(milliseconds timeout, std::optional<uint6
   while (true) {
     ARROW_ASSIGN_OR_RAISE(auto taken, stream_->Take(*this, until));
     if (taken.has_value()) return *std::move(taken);
-    if (waiting_->arrived.wait_until(lock, deadline) != std::cv_status::timeout) continue;
-    ARROW_ASSIGN_OR_RAISE(taken, stream_->Take(*this, until));
-    return taken.has_value() ? *std::move(taken) : ReadResult{};
+    if (Clock::now() >= deadline) return ReadResult{};
+    waiting_->in_next = true;
+    waiting_->arrived.wait_until(lock, deadline);
+    waiting_->in_next = false;
+    waiting_->last_read = Clock::now();
   }
 }
 

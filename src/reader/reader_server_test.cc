@@ -14,7 +14,8 @@
 #include "tests/support/private_server.h"
 #include "tests/support/wait.h"
 
-// Freed memory that the address sanitizer sets aside would count as used.
+// Freed memory that the address sanitizer sets aside would count as used. The name is the sanitizer's.
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" const char* __asan_default_options() { return "quarantine_size_mb=4"; }
 
 namespace arrowcdc {
@@ -53,11 +54,20 @@ class ReadersServer : public testing::Test {
     ARROWCDC_ASSERT_OK(ApplySetup(source_, plan, nullptr));
     tables_ = plan.tables;
   }
-  void Open(ReaderSetOptions options) {
+  arrow::Status TryOpen(ReaderSetOptions options) {
     options.tables = tables_;
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto source, MakePostgresSource(source_));
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto patterns, TablePatterns::Parse(source_.tables));
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(set_, ReaderSet::Open(std::move(source), options, std::move(patterns)));
+    ARROW_ASSIGN_OR_RAISE(auto source, MakePostgresSource(source_));
+    ARROW_ASSIGN_OR_RAISE(auto patterns, TablePatterns::Parse(source_.tables));
+    return ReaderSet::Open(std::move(source), options, std::move(patterns)).Value(&set_);
+  }
+  void Open(const ReaderSetOptions& options) { ARROWCDC_ASSERT_OK(TryOpen(options)); }
+  // Walsenders, slots, connections of any kind but this test's own.
+  void ExpectOneConnection() {
+    EXPECT_EQ(Scalar("SELECT count(*) FROM pg_stat_replication"), "1");
+    EXPECT_EQ(Scalar("SELECT count(*) FROM pg_replication_slots"), "1");
+    EXPECT_EQ(Scalar("SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('walsender', 'client "
+                     "backend') AND pid <> pg_backend_pid()"),
+              "1");
   }
   std::string Scalar(const std::string& sql) { return sql_->Scalar(sql).ValueOr("none"); }
   uint64_t Lsn(const std::string& expression) { return ParseLsn(Scalar("SELECT " + expression)).ValueOr(0); }
@@ -70,6 +80,14 @@ class ReadersServer : public testing::Test {
   std::vector<TableName> tables_;
   std::unique_ptr<ReaderSet> set_;
 };
+
+TEST_F(ReadersServer, OneReaderHasOneWalsenderAndOneSlotToo) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.t (id int PRIMARY KEY)"));
+  PrepareSource();
+  Open({});
+  EXPECT_EQ(set_->readers().size(), 1u);
+  ExpectOneConnection();
+}
 
 TEST_F(ReadersServer, ManyReadersShareOneWalsenderAndOneSlot) {
   constexpr int kTables = 20;
@@ -100,15 +118,112 @@ TEST_F(ReadersServer, ManyReadersShareOneWalsenderAndOneSlot) {
   }
   EXPECT_EQ(ids.size(), static_cast<size_t>(kTables));
   for (const auto& [table, found] : ids) EXPECT_EQ(found.size(), 100u) << ToString(table);
-  EXPECT_EQ(Scalar("SELECT count(*) FROM pg_stat_replication"), "1");
-  EXPECT_EQ(Scalar("SELECT count(*) FROM pg_replication_slots"), "1");
-  EXPECT_EQ(Scalar("SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('walsender', 'client "
-                   "backend') AND pid <> pg_backend_pid()"),
-            "1");
-
+  ExpectOneConnection();
   EXPECT_LT(ConfirmedFlush(), end);
   for (const auto& reader : set_->readers()) ARROWCDC_ASSERT_OK(reader->Commit());
   ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() >= end; }, kLimit, "the slot"));
+}
+
+// Values of a column of all rows of one reader, up to `end`, behind their _op.
+std::vector<std::string> RowsOf(Reader& reader, uint64_t end) {
+  std::vector<std::string> rows;
+  while (true) {
+    const ReadResult batch = reader.Next(kLimit, end).ValueOrDie();
+    if (batch.state != ReadState::kBatch) return rows;
+    const auto& ops = static_cast<const arrow::DictionaryArray&>(*batch.rows->GetColumnByName("_op"));
+    const auto& names = static_cast<const arrow::StringArray&>(*ops.dictionary());
+    const auto& ids = static_cast<const arrow::Int64Array&>(*batch.rows->GetColumnByName("id"));
+    for (int64_t row = 0; row < ids.length(); ++row) {
+      rows.push_back(names.GetString(ops.GetValueIndex(row)) +
+                     (ids.IsNull(row) ? "" : " " + std::to_string(ids.Value(row))));
+    }
+  }
+}
+
+// MurmurHash3 of the long 34 is 2017239379 (the Iceberg specification), so it belongs to partition 3 of 4;
+// that of 35 and so on is not published: whichever lies elsewhere.
+TEST_F(ReadersServer, BothSidesOfAKeyChangeAndEveryTruncateReachTheirPartitions) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.t (id bigint PRIMARY KEY, v text)"));
+  PrepareSource();
+  ReaderSetOptions options;
+  options.partitions = 4;
+  Open(options);
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO s.t VALUES (34, 'x'); UPDATE s.t SET v = 'y' WHERE id = 34;"
+                 "UPDATE s.t SET id = g FROM (SELECT max(id) + 1 AS g FROM s.t) AS n WHERE id = 34"));
+  for (int id = 36; id < 50; ++id)
+    ARROWCDC_ASSERT_OK(sql_->Exec("UPDATE s.t SET id = " + std::to_string(id)));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM s.t; TRUNCATE s.t"));
+  const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+  std::map<int, std::vector<std::string>> rows;
+  std::map<int, int> partition_of;  // id -> where its insert or update_after came
+  for (int p = 0; p < 4; ++p) {
+    rows[p] = RowsOf(*set_->reader({"s", "t"}, p), end);
+    ASSERT_FALSE(rows[p].empty());
+    EXPECT_EQ(rows[p].back(), "truncate") << p;
+    rows[p].pop_back();
+    for (const std::string& row : rows[p]) {
+      if (row.rfind("update_after ", 0) == 0) partition_of[std::stoi(row.substr(13))] = p;
+    }
+  }
+  ASSERT_EQ(partition_of[34], 3);
+  std::map<int, std::vector<std::string>> expected;
+  expected[3] = {"insert 34", "update_after 34", "update_before 34"};
+  for (int id = 35; id < 50; ++id) {
+    expected[partition_of[id]].push_back("update_after " + std::to_string(id));
+    expected[partition_of[id]].push_back((id < 49 ? "update_before " : "delete ") + std::to_string(id));
+  }
+  EXPECT_EQ(rows, expected);
+  std::set<int> used;
+  for (const auto& [id, p] : partition_of) used.insert(p);
+  EXPECT_GT(used.size(), 1u) << "nothing moved";
+}
+
+TEST_F(ReadersServer, TablesThatCannotBeSplitAreRefusedAtTheStart) {
+  const auto refused = [&](const std::string& table, std::vector<std::string> columns = {}) {
+    ReaderSetOptions options;
+    options.partitions = 2;
+    if (!columns.empty()) options.partition_columns[{"s", table}] = std::move(columns);
+    arrow::Status status = TryOpen(options);
+    EXPECT_FALSE(status.ok());
+    return status;
+  };
+  const auto expect = [](const arrow::Status& status, ErrorKind kind, const std::string& object) {
+    const ErrorDetail* detail = GetErrorDetail(status);
+    ASSERT_NE(detail, nullptr) << status;
+    EXPECT_EQ(detail->kind(), kind) << status;
+    EXPECT_EQ(detail->object(), object) << status;
+    EXPECT_NE(detail->remedy(), "");
+  };
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE s.fine (id int PRIMARY KEY, name text);"
+                 "CREATE TABLE s.t (id int PRIMARY KEY, name text, tags text[])"));
+  PrepareSource();
+  expect(refused("t", {"name"}), ErrorKind::kReplicaIdentity, "table s.t, column \"name\"");
+  expect(refused("t", {"nope"}), ErrorKind::kInvalidOption, "table s.t, column \"nope\"");
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE s.t REPLICA IDENTITY FULL"));
+  expect(refused("t"), ErrorKind::kReplicaIdentity, "table s.t");
+  expect(refused("t", {"tags"}), ErrorKind::kUnsupported, "table s.t, column \"tags\"");
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE s.t REPLICA IDENTITY NOTHING"));
+  expect(refused("t"), ErrorKind::kReplicaIdentity, "table s.t");
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("ALTER TABLE s.t REPLICA IDENTITY DEFAULT; ALTER TABLE s.t DROP CONSTRAINT t_pkey;"
+                 "UPDATE s.fine SET id = id"));
+  expect(refused("t"), ErrorKind::kReplicaIdentity, "table s.t");
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE s.t ADD PRIMARY KEY (name, tags)"));
+  expect(refused("t"), ErrorKind::kUnsupported, "table s.t, column \"tags\"");
+  // Nothing was started or claimed.
+  EXPECT_EQ(Scalar("SELECT count(*) FROM pg_replication_slots WHERE active"), "0");
+  ReaderSetOptions options;
+  options.partitions = 2;
+  options.partition_columns[{"s", "t"}] = {"name"};
+  Open(options);
+  EXPECT_EQ(set_->readers().size(), 4u);
+  // A table that loses its key under way ends its own readers, by name.
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("ALTER TABLE s.t DROP CONSTRAINT t_pkey; INSERT INTO s.t VALUES (1, 'x', '{}')"));
+  const arrow::Status ended = set_->reader({"s", "t"}, 0)->Next(kLimit).status();
+  expect(ended, ErrorKind::kReplicaIdentity, "table s.t, column \"name\"");
 }
 
 TEST_F(ReadersServer, ATableThatComesLaterGetsAReader) {

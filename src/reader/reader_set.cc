@@ -10,6 +10,7 @@
 #include "src/pipeline/backoff.h"
 #include "src/pipeline/row_filter.h"
 #include "src/pipeline/start_position.h"
+#include "src/partition/partition_key.h"
 #include "src/reader/shared_stream.h"
 
 namespace arrowcdc {
@@ -32,7 +33,7 @@ class ReaderSet::Pump {
         patterns_(std::move(patterns)),
         source_(std::move(source)),
         filter_(patterns_.has_value() ? &*patterns_ : nullptr),
-        stream_(std::make_shared<SharedStream>(options_.commit, options_.reader_bytes_max)) {}
+        stream_(std::make_shared<SharedStream>(options_)) {}
 
   // Readers share the stream: it must not own them for ever.
   ~Pump() {
@@ -44,11 +45,10 @@ class ReaderSet::Pump {
 
   arrow::Status Open() {
     ARROW_RETURN_NOT_OK(CheckOptions());
-    stream_->partitions = options_.partitions;
     for (const TableName& table : options_.tables) RouteOf(table);
     Backoff backoff(kFirstConnectMax);
     while (true) {
-      const arrow::Status status = ConnectAndStart();
+      arrow::Status status = ConnectAndStart();
       if (status.ok()) break;
       const ErrorDetail* detail = GetErrorDetail(status);
       const bool slot_busy = detail != nullptr && detail->kind() == ErrorKind::kSlotActive;
@@ -97,6 +97,10 @@ class ReaderSet::Pump {
     if (options_.reader_bytes_max <= 0) {
       return MakeError(ErrorKind::kInvalidOption, "reader_bytes_max must be positive",
                        "option reader_bytes_max", "leave it out");
+    }
+    if (options_.bytes_max <= 0) {
+      return MakeError(ErrorKind::kInvalidOption, "bytes_max must be positive", "option bytes_max",
+                       "leave it out");
     }
     if (options_.partitions < 1 || options_.partitions > kPartitionsMax) {
       return MakeError(ErrorKind::kInvalidOption,
@@ -149,6 +153,7 @@ class ReaderSet::Pump {
       ARROW_ASSIGN_OR_RAISE(start, ChooseStart(info, SinkState{}, false, false, timeline_ends));
       until_ = options_.until_now ? std::optional(info.current_flush) : options_.until_lsn;
       info_ = info;
+      if (options_.partitions > 1) ARROW_RETURN_NOT_OK(CheckKeys());
     } else {
       ARROW_RETURN_NOT_OK(CheckReconnect(identity_, info, delivered_, timeline_ends));
       start = delivered_;
@@ -164,6 +169,30 @@ class ReaderSet::Pump {
     stream_->source = source_.get();
     stream_->delivered = delivered_;
     return arrow::Status::OK();
+  }
+
+  // Tables that could not be split are refused before they stop anything.
+  arrow::Status CheckKeys() {
+    ARROW_ASSIGN_OR_RAISE(const std::vector<SourceTable> tables, source_->Tables());
+    for (const SourceTable& table : tables) {
+      if (!filter_.Matches(table.name)) continue;
+      KeyCandidates candidates;
+      candidates.object = "table " + ToString(table.name);
+      candidates.replica_identity = table.replica_identity;
+      std::map<int, int> identity;  // place in the key -> place in the table
+      for (const SourceTable::Column& column : table.columns) {
+        if (column.key_place > 0) identity[column.key_place] = static_cast<int>(candidates.columns.size());
+        candidates.columns.push_back({column.name, column.type, column.plain});
+      }
+      for (const auto& [key_place, place] : identity) candidates.identity.push_back(place);
+      ARROW_RETURN_NOT_OK(ChoosePartitionKey(candidates, ColumnsOf(table.name)));
+    }
+    return arrow::Status::OK();
+  }
+
+  std::vector<std::string> ColumnsOf(const TableName& table) const {
+    const auto columns = options_.partition_columns.find(table);
+    return columns == options_.partition_columns.end() ? std::vector<std::string>() : columns->second;
   }
 
   arrow::Status Receive(Backoff& backoff) {
@@ -188,7 +217,7 @@ class ReaderSet::Pump {
     bool wanted = until_.has_value();
     {
       const std::lock_guard lock(stream_->mutex);
-      wanted = wanted || stream_->AnyWaitsForPosition();
+      wanted = wanted || stream_->position_waiters > 0;
     }
     if (wanted) source_->RequestKeepalive();
   }
@@ -262,8 +291,7 @@ class ReaderSet::Pump {
       PartitionOptions partition;
       partition.partitions = options_.partitions;
       partition.hash = options_.hash;
-      const auto columns = options_.partition_columns.find(table->name);
-      if (columns != options_.partition_columns.end()) partition.columns = columns->second;
+      partition.columns = ColumnsOf(table->name);
       ARROW_ASSIGN_OR_RAISE(auto partitioner, HashPartitioner::Make(table, partition));
       route.partitioner = std::move(partitioner);
       route.version = table;
@@ -285,41 +313,58 @@ class ReaderSet::Pump {
     return route;
   }
 
-  // Waits until the reader has room, is ended because nobody reads it, or the set is stopped.
+  // Waits until there is room, has been made by ending readers that nobody reads, or the set is stopped.
   void Give(Reader& reader, const std::shared_ptr<const TableSchema>& table,
             std::shared_ptr<arrow::RecordBatch> rows) {
     const int64_t bytes = BatchBytes(*rows);
     std::unique_lock lock(stream_->mutex);
-    Clock::time_point blocked_since{};  // since when another reader waits for rows; zero: none does
+    Clock::time_point in_vain_since{};  // since when somebody waits for rows; zero: nobody does
     while (!stop_ && !stream_->HasRoom(reader, bytes)) {
       const auto now = Clock::now();
-      if (!stream_->AnotherIsHungry(reader)) {
-        blocked_since = {};
-      } else if (blocked_since == Clock::time_point{}) {
-        blocked_since = now;
-      }
-      const bool was_read = SharedStream::WaitingOf(reader).was_read;
-      const milliseconds limit = was_read ? options_.slow_limit : options_.unread_limit;
-      const bool limited = !was_read || options_.slow_limit > milliseconds(0);
-      if (blocked_since != Clock::time_point{} && limited && now - blocked_since >= limit) {
-        EndLocked(reader, UnreadError(reader, was_read));
-        break;
+      if (!stream_->AnyIsHungry(now - std::max(options_.unread_limit, kPollInterval))) {
+        in_vain_since = {};
+      } else if (in_vain_since == Clock::time_point{}) {
+        in_vain_since = now;
+      } else if (EndOneThatNobodyReads(reader, bytes, now, in_vain_since)) {
+        continue;
       }
       stream_->room.wait_for(lock, kPollInterval);
     }
     if (!stop_) stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes);
   }
 
-  arrow::Status UnreadError(const Reader& reader, bool was_read) const {
-    return MakeError(ErrorKind::kReaderUnread,
-                     std::string(was_read ? "nobody reads it any more" : "nobody reads it") + " and its " +
-                         std::to_string(options_.reader_bytes_max) +
-                         " bytes are full, while another reader waits for rows",
-                     reader.ToString(),
-                     "read it, or close it (Close() in C++, close() in Python) to let the slot move on "
-                     "without it, or leave the "
-                     "table out of the patterns; until then its changes stay in the slot, and WAL on the "
-                     "server's disk with them");
+  // Of the readers that keep this batch from its own, the one that holds most.
+  bool EndOneThatNobodyReads(const Reader& blocked, int64_t bytes, Clock::time_point now,
+                             Clock::time_point in_vain_since) {
+    Reader* worst = nullptr;
+    int64_t most = 0;
+    for (const auto& reader : stream_->readers) {
+      if (!stream_->StandsInTheWay(*reader, blocked, bytes)) continue;
+      const Reader::Waiting& waiting = SharedStream::WaitingOf(*reader);
+      const milliseconds limit = waiting.last_read.has_value() ? options_.slow_limit : options_.unread_limit;
+      if (waiting.last_read.has_value() && limit <= milliseconds(0)) continue;
+      const auto unread_since = std::max(in_vain_since, waiting.last_read.value_or(in_vain_since));
+      if (now - unread_since < limit || waiting.bytes <= most) continue;
+      worst = reader.get();
+      most = waiting.bytes;
+    }
+    if (worst == nullptr) return false;
+    EndLocked(*worst, UnreadError(*worst));
+    return true;
+  }
+
+  arrow::Status UnreadError(const Reader& reader) const {
+    const Reader::Waiting& waiting = SharedStream::WaitingOf(reader);
+    return MakeError(
+        ErrorKind::kReaderUnread,
+        std::string(waiting.last_read.has_value() ? "nobody reads it any more" : "nobody reads it") +
+            ", and with its " + std::to_string(waiting.bytes) +
+            " bytes there is no room for the rows that another reader waits for",
+        reader.ToString(),
+        "read it, or close it (Close() in C++, close() in Python) to let the slot move on "
+        "without it, or leave the "
+        "table out of the patterns; until then its changes stay in the slot, and WAL on the "
+        "server's disk with them");
   }
 
   void End(const std::shared_ptr<Reader>& reader, const arrow::Status& why) {

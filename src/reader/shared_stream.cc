@@ -30,9 +30,15 @@ int64_t BatchBytes(const arrow::RecordBatch& rows) {
   return bytes;
 }
 
+void SharedStream::WantPosition(Reader::Waiting& waiting, std::optional<uint64_t> position) {
+  position_waiters +=
+      static_cast<int>(position.has_value()) - static_cast<int>(waiting.wanted_position.has_value());
+  waiting.wanted_position = position;
+}
+
 void SharedStream::Signal(Reader::Waiting& waiting) {
   waiting.hungry = false;
-  waiting.wanted_position.reset();
+  WantPosition(waiting, std::nullopt);
   waiting.arrived.notify_all();
   if (waiting.notify) waiting.notify();
 }
@@ -49,6 +55,7 @@ arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader, std:
     ReadResult batch = std::move(item.batch);
     waiting.uncommitted.push_back(item.claim);
     waiting.bytes -= item.bytes;
+    bytes -= item.bytes;
     waiting.queue.pop_front();
     waiting.stats.rows += static_cast<uint64_t>(batch.rows->num_rows());
     ++waiting.stats.batches;
@@ -63,7 +70,7 @@ arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader, std:
   }
   if (!waiting.hungry) room.notify_all();  // the pump may stand before another reader that is full
   waiting.hungry = true;
-  waiting.wanted_position = until;
+  WantPosition(waiting, until);
   return std::nullopt;
 }
 
@@ -82,7 +89,7 @@ arrow::Status SharedStream::Commit(Reader& reader) {
 
 void SharedStream::Drop(Reader::Waiting& waiting) {
   waiting.queue.clear();
-  waiting.bytes = 0;
+  bytes -= std::exchange(waiting.bytes, 0);
   room.notify_all();
 }
 
@@ -119,28 +126,42 @@ void SharedStream::Abandon(Reader& reader, arrow::Status why) {
   Signal(waiting);
 }
 
-bool SharedStream::HasRoom(const Reader& reader, int64_t bytes) const {
-  const Reader::Waiting& waiting = *reader.waiting_;
-  return waiting.state != State::kOpen || waiting.queue.empty() || waiting.bytes + bytes <= reader_bytes_max;
+bool SharedStream::OwnBytesAreFull(const Reader::Waiting& waiting, int64_t batch_bytes,
+                                   int64_t reader_bytes_max) {
+  return !waiting.queue.empty() && waiting.bytes + batch_bytes > reader_bytes_max;
 }
 
-void SharedStream::Put(Reader& reader, ReadResult batch, int64_t bytes) {
+// A batch that is larger than all bytes there are must pass, too: where nothing else waits.
+bool SharedStream::HasRoom(const Reader& reader, int64_t batch_bytes) const {
+  const Reader::Waiting& waiting = *reader.waiting_;
+  if (waiting.state != State::kOpen || waiting.hungry || bytes == 0) return true;
+  return !OwnBytesAreFull(waiting, batch_bytes, reader_bytes_max) && bytes + batch_bytes <= bytes_max;
+}
+
+bool SharedStream::StandsInTheWay(const Reader& reader, const Reader& of, int64_t batch_bytes) const {
+  const Reader::Waiting& waiting = *reader.waiting_;
+  if (waiting.state != State::kOpen || waiting.queue.empty()) return false;
+  return &reader == &of || !OwnBytesAreFull(*of.waiting_, batch_bytes, reader_bytes_max);
+}
+
+void SharedStream::Put(Reader& reader, ReadResult batch, int64_t batch_bytes) {
   Reader::Waiting& waiting = *reader.waiting_;
   if (waiting.state == State::kClosed) return;
   if (waiting.state == State::kAbandoned) {
     if (!waiting.kept_claim.has_value()) waiting.kept_claim = claims.Add();
     return;
   }
-  waiting.queue.push_back({std::move(batch), bytes, claims.Add(), delivered});
-  waiting.bytes += bytes;
+  waiting.queue.push_back({std::move(batch), batch_bytes, claims.Add(), delivered});
+  waiting.bytes += batch_bytes;
+  bytes += batch_bytes;
   Signal(waiting);
 }
 
 arrow::Status SharedStream::Advance(uint64_t order) {
   delivered = order;
   claims.Advance(order);
-  for (const auto& reader : readers) {
-    Reader::Waiting& waiting = *reader->waiting_;
+  for (size_t i = 0; i < readers.size() && position_waiters > 0; ++i) {
+    Reader::Waiting& waiting = *readers[i]->waiting_;
     if (waiting.wanted_position.has_value() && delivered >= *waiting.wanted_position) Signal(waiting);
   }
   return Acknowledge();
@@ -175,14 +196,11 @@ void SharedStream::PushEvent(ReaderEvent event) {
   event_arrived.notify_all();
 }
 
-bool SharedStream::AnotherIsHungry(const Reader& than) const {
-  return std::any_of(readers.begin(), readers.end(),
-                     [&](const auto& other) { return other.get() != &than && other->waiting_->hungry; });
-}
-
-bool SharedStream::AnyWaitsForPosition() const {
-  return std::any_of(readers.begin(), readers.end(),
-                     [](const auto& reader) { return reader->waiting_->wanted_position.has_value(); });
+bool SharedStream::AnyIsHungry(Clock::time_point since) const {
+  return std::any_of(readers.begin(), readers.end(), [&](const auto& reader) {
+    const Reader::Waiting& waiting = *reader->waiting_;
+    return waiting.hungry && (waiting.in_next || waiting.notify || waiting.last_read >= since);
+  });
 }
 
 }  // namespace arrowcdc

@@ -2,6 +2,8 @@
 // readers, the readers' owners empty them.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -13,6 +15,7 @@ namespace arrowcdc {
 
 // What waits in a reader, and what its owner has not committed. All guarded by the stream's lock.
 struct Reader::Waiting {
+  using Clock = std::chrono::steady_clock;
   struct Item {
     ReadResult batch;
     int64_t bytes;
@@ -30,21 +33,29 @@ struct Reader::Waiting {
   std::deque<uint64_t> uncommitted;  // claims of what Next has returned
   std::optional<uint64_t> kept_claim;
   State state = State::kOpen;
-  arrow::Status end;                        // why it is abandoned
-  bool was_read = false;                    // Next was called, ever
-  bool hungry = false;                      // Next found nothing, and nothing has come since
-  std::optional<uint64_t> wanted_position;  // `until` of that Next
+  arrow::Status end;                           // why it is abandoned
+  std::optional<Clock::time_point> last_read;  // when Next was called last
+  bool in_next = false;                        // somebody stands in Next
+  bool hungry = false;                         // Next found nothing, and nothing has come since
+  std::optional<uint64_t> wanted_position;     // `until` of that Next
   std::condition_variable arrived;
   std::function<void()> notify;
   ReaderStats stats;
 };
 
 struct SharedStream {
-  explicit SharedStream(CommitMode commit_mode, int64_t reader_bytes)
-      : commit(commit_mode), reader_bytes_max(reader_bytes) {}
+  using Clock = Reader::Waiting::Clock;
+
+  explicit SharedStream(const ReaderSetOptions& options)
+      : commit(options.commit),
+        partitions(options.partitions),
+        reader_bytes_max(options.reader_bytes_max),
+        bytes_max(std::max(options.bytes_max, options.reader_bytes_max)) {}
 
   const CommitMode commit;
+  const int partitions;
   const int64_t reader_bytes_max;
+  const int64_t bytes_max;
 
   mutable std::mutex mutex;
   std::condition_variable room;  // a reader was emptied or closed, or somebody waits for rows
@@ -57,7 +68,8 @@ struct SharedStream {
   arrow::Status end;  // of the stream; ok: in order
   std::deque<ReaderEvent> events;
   std::condition_variable event_arrived;
-  int partitions = 1;
+  int64_t bytes = 0;         // that wait in all readers
+  int position_waiters = 0;  // readers with a wanted_position
 
   // --- all below with the lock held ---
 
@@ -67,19 +79,24 @@ struct SharedStream {
   void Abandon(Reader& reader, arrow::Status why);
 
   // False: there is no room for it and the reader is open.
-  bool HasRoom(const Reader& reader, int64_t bytes) const;
-  void Put(Reader& reader, ReadResult batch, int64_t bytes);
+  bool HasRoom(const Reader& reader, int64_t batch_bytes) const;
+  // Whose fault it is that HasRoom is false: the reader itself where its own bytes are full, else any that
+  // holds some.
+  bool StandsInTheWay(const Reader& reader, const Reader& of, int64_t batch_bytes) const;
+  void Put(Reader& reader, ReadResult batch, int64_t batch_bytes);
   // Everything up to `order` was delivered.
   arrow::Status Advance(uint64_t order);
   arrow::Status Acknowledge();
   void EndStream(arrow::Status why);
   void PushEvent(ReaderEvent event);
-  bool AnotherIsHungry(const Reader& than) const;
-  bool AnyWaitsForPosition() const;
+  // Somebody waits for rows: in Next, for its notification, or asking again and again, last after `since`.
+  bool AnyIsHungry(Clock::time_point since) const;
 
   static Reader::Waiting& WaitingOf(const Reader& reader) { return *reader.waiting_; }
 
  private:
+  static bool OwnBytesAreFull(const Reader::Waiting& waiting, int64_t batch_bytes, int64_t reader_bytes_max);
+  void WantPosition(Reader::Waiting& waiting, std::optional<uint64_t> position);
   void Signal(Reader::Waiting& waiting);
   void Drop(Reader::Waiting& waiting);
 };

@@ -32,10 +32,13 @@ arrow::Status StatusOf(const arrow::Result<T>& result) {
 #define ARROWCDC_CONCAT_INNER(a, b) a##b
 #define ARROWCDC_CONCAT(a, b) ARROWCDC_CONCAT_INNER(a, b)
 
+// The left-hand side may be a declaration, which takes no parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define ARROWCDC_ASSERT_OK_AND_ASSIGN_INNER(result, lhs, expr)                                \
   auto&& result = (expr);                                                                     \
   ASSERT_TRUE(result.ok()) << #expr << "\n" << ::arrowcdc::test::StatusOf(result).ToString(); \
   lhs = std::move(result).ValueUnsafe()
+// NOLINTEND(bugprone-macro-parentheses)
 
 #define ARROWCDC_ASSERT_OK_AND_ASSIGN(lhs, expr) \
   ARROWCDC_ASSERT_OK_AND_ASSIGN_INNER(ARROWCDC_CONCAT(result_, __LINE__), lhs, expr)

@@ -1,0 +1,91 @@
+// A made-up server for the tests of what stands behind a source: transactions over several tables, many or
+// few to a group, flushed and interrupted at random. It checks what it is told is dealt with.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "arrowcdc/source.h"
+
+namespace arrowcdc::test {
+
+// public.<name> with one column, id, which is its key.
+std::shared_ptr<const TableSchema> FakeTable(const std::string& name);
+
+struct FakeRow {
+  int table;
+  int64_t id;
+  RowPosition position;
+};
+
+// Inserts. The rows must be in order.
+ChangeBatch FakeBatch(const std::shared_ptr<const TableSchema>& table, const std::vector<FakeRow>& rows,
+                      GroupState group);
+
+struct FakeTransaction {
+  uint64_t commit_lsn;
+  uint64_t end_lsn;
+  std::vector<FakeRow> rows;
+};
+
+// What outlives every connection and every crash of the client. Guarded by `mutex` where threads share it.
+struct FakeServer {
+  explicit FakeServer(int table_count);
+
+  // Transactions of up to rows_max rows; some have none.
+  void Write(std::mt19937_64& random, int transactions, int rows_max);
+  int64_t RowsOf(int table) const;
+
+  std::mutex mutex;
+  std::vector<std::shared_ptr<const TableSchema>> tables;  // t0, t1, ...
+  std::vector<SourceTable> catalog;                        // what Source::Tables answers
+  std::vector<FakeTransaction> wal;
+  uint64_t wal_end = 100;
+  uint64_t confirmed = 100;
+  int64_t next_id = 0;
+  // Whether a row may be forgotten: asked, with the lock held, for every row that an acknowledgement covers.
+  std::function<bool(const FakeRow&)> may_forget = [](const FakeRow&) { return false; };
+};
+
+class FakeSource : public Source {
+ public:
+  // One Next in fail_one_in loses the connection (0: none).
+  FakeSource(FakeServer& server, uint64_t seed, int fail_one_in)
+      : server_(server), random_(seed), fail_one_in_(fail_one_in) {}
+  // Events as they stand here.
+  FakeSource(FakeServer& server, std::vector<Event> events)
+      : server_(server), fail_one_in_(0), scripted_(true), queue_(std::move(events)) {}
+
+  // So many calls of Next, then an error that no retry mends; negative: never.
+  void FailForGoodAfter(int calls) { calls_left_ = calls; }
+
+  arrow::Result<SourceInfo> Connect() override;
+  arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) override;
+  arrow::Result<std::vector<SourceTable>> Tables() override;
+  arrow::Status Start(uint64_t start) override;
+  arrow::Result<std::optional<Event>> Next(std::chrono::milliseconds timeout) override;
+  void Acknowledge(uint64_t order) override;
+  void RequestKeepalive() override;
+  arrow::Status Stop() override { return arrow::Status::OK(); }
+  SourceStats stats() const override { return {}; }
+
+ private:
+  size_t QueueGroup(size_t first);
+  void QueueKeepalive(uint64_t order);
+  bool OneIn(uint64_t n) { return random_() % n == 0; }
+
+  FakeServer& server_;
+  std::mt19937_64 random_;
+  const int fail_one_in_;
+  const bool scripted_ = false;
+  int calls_left_ = -1;
+  std::vector<Event> queue_;  // guarded by the server's lock
+  size_t next_ = 0;
+};
+
+}  // namespace arrowcdc::test
