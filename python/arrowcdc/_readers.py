@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Literal, Self, TypedDict, Unpack
 
 import pyarrow
@@ -14,13 +14,14 @@ from ._errors import OptionError, make
 
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
+_METADATA_COLUMNS = 8
 
 
 def _quote(value: object) -> str:
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _conninfo(source: str | None, parts: dict[str, object]) -> str:
+def _conninfo(source: str | None, parts: Mapping[str, object]) -> str:
     """The keyword form; a connection string that is given stands for all keywords."""
     given = {key: value for key, value in parts.items() if value is not None}
     if source is None:
@@ -138,6 +139,26 @@ def _lsn(source: _core.Source, until: str | int | None) -> int | None:
     if until is None or isinstance(until, int):
         return until
     return _core.current_lsn(source) if until == "now" else _core.parse_lsn(until)
+
+
+def _joined(batches: list[pyarrow.RecordBatch]) -> pyarrow.Table:
+    """One table: the columns in the order in which they came, then the metadata columns."""
+    if all(batch.schema.equals(batches[0].schema) for batch in batches):
+        return pyarrow.Table.from_batches(batches)
+    metadata = batches[0].schema.names[-_METADATA_COLUMNS:]
+    place: dict[str, int] = {}
+    for batch in batches:
+        for name in batch.schema.names[:-_METADATA_COLUMNS]:
+            place.setdefault(name, len(place))
+    tables = []
+    for batch in batches:
+        table = pyarrow.Table.from_batches([batch])
+        places = [place[name] for name in batch.schema.names[:-_METADATA_COLUMNS]]
+        for index in (table.num_columns - 2, table.num_columns - 1):  # _unchanged, _unrepresentable: indexes of columns
+            lists = [None if row is None else [places[i] for i in row] for row in table.column(index).to_pylist()]
+            table = table.set_column(index, table.field(index), pyarrow.array(lists, table.field(index).type))
+        tables.append(table)
+    return pyarrow.concat_tables(tables, promote_options="default").select([*place, *metadata])
 
 
 class Readers(dict[str, "Reader"]):
@@ -287,12 +308,12 @@ class Reader:
         fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._awaited = True
         try:
-            ready = loop.create_future()
-            loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
+            ready = asyncio.Event()
+            loop.add_reader(fd, ready.set)
             self._reader.set_notify_fd(fd)
             # What came before the notification was asked for is there already.
             if self._look(0, until)[0] == "timeout":
-                await ready
+                await ready.wait()
         finally:
             self._reader.set_notify_fd(-1)
             loop.remove_reader(fd)
@@ -324,25 +345,24 @@ class Reader:
         return self._stream("now").__arrow_c_stream__(requested_schema)
 
     def read_all(self, until: str | int = "now") -> pyarrow.Table:
-        """The changes up to `until` as a pyarrow.Table; columns that came or went in between are null where they are missing."""
-        until = _lsn(self._source, until)
+        """The changes up to `until` as a pyarrow.Table; columns that came or went in between are null where they are missing.
+
+        The indexes in `_unchanged` and `_unrepresentable` count the columns of this table.
+        """
+        up_to = _lsn(self._source, until)
         self._commit_if_on_next()
         raw: list[_core.Batch] = []
-        tables: list[pyarrow.Table] = []
-        whole = None
+        batches: list[pyarrow.RecordBatch] = []
         try:
-            while (batch := self._look(_FOREVER_MS, until)[1]) is not None:
+            while (batch := self._look(_FOREVER_MS, up_to)[1]) is not None:
+                batches.append(batch)
                 raw.append(self._kept[0])
                 del self._kept[0]
-                tables.append(pyarrow.Table.from_batches([batch]))
-            if tables:
-                whole = pyarrow.concat_tables(tables, promote_options="default")
+            whole = _joined(batches) if batches else (self._schema or pyarrow.schema([])).empty_table()
         except BaseException:
             self._kept[:0] = [batch for batch in raw if batch not in self._kept]
             raise
-        if whole is None:
-            return (self._schema or pyarrow.schema([])).empty_table()
-        self._handed_out = True
+        self._handed_out = self._handed_out or bool(raw)
         return whole
 
     # --- what is dealt with ---

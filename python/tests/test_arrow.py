@@ -92,13 +92,18 @@ def test_handing_over_commits_nothing_before_the_next_read(server, shop):
         assert users.stats()["uncommitted_batches"] == 0
 
 
-def test_read_all_across_a_new_column(server, shop):
+def test_read_all_across_columns_that_come_and_go(server, shop):
     with CONFIGURE(**shop) as readers:
-        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
-        server.sql("ALTER TABLE users ADD COLUMN mail text", "shop")
-        server.sql("INSERT INTO users VALUES (2, 'b', 'b@x')", "shop")
+        server.sql("ALTER TABLE users ADD large text; ALTER TABLE users ALTER large SET STORAGE EXTERNAL", "shop")
+        server.sql("INSERT INTO users VALUES (1, 'a', repeat('x', 5000)); UPDATE users SET name = 'b'", "shop")
+        server.sql("ALTER TABLE users DROP name, ADD mail text; UPDATE users SET mail = 'b@x'", "shop")
         table = readers["public.users"].read_all()
-        assert table.column("mail").to_pylist() == [None, "b@x"]
+        assert table.column_names == ["id", "name", "large", "mail", "_op", "_commit_lsn", "_lsn", "_ord", "_xid", "_commit_ts",
+                                      "_unchanged", "_unrepresentable"]
+        assert table["name"].to_pylist() == ["a", "b", None]
+        assert table["mail"].to_pylist() == [None, None, "b@x"]
+        assert table["large"].to_pylist() == ["x" * 5000, None, None]
+        assert table["_unchanged"].to_pylist() == [None, [2], [2]]
 
 
 def test_a_stream_over_a_new_column_says_so_and_loses_nothing(server, shop):
