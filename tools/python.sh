@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 {
   cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DARROWCDC_PYTHON=ON -DPG_CONFIG="${PG_CONFIG:-pg_config}" \
     -DPython_EXECUTABLE="$PWD/.venv/bin/python" >/dev/null
-  cmake --build build --target arrowcdc_python_package wal2arrow
+  cmake --build build --target arrowcdc_python wal2arrow
 } >&2
 export PYTHONPATH=$PWD/build/python PYTHONDONTWRITEBYTECODE=1
 exec .venv/bin/python "$@"

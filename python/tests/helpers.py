@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 
 import arrowcdc
@@ -51,6 +52,8 @@ class Child:
         path = os.pathsep.join([str(pathlib.Path(arrowcdc.__file__).parents[1]), str(here)])
         self.process = subprocess.Popen([sys.executable, *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"})
+        self._limit = threading.Timer(60, self.process.kill)
+        self._limit.start()
 
     def line(self):
         return self.process.stdout.readline().rstrip("\n")
@@ -65,5 +68,6 @@ class Child:
         return self
 
     def __exit__(self, *_):
+        self._limit.cancel()
         self.process.kill()
         self.process.communicate()

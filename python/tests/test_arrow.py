@@ -72,6 +72,17 @@ def test_duckdb_takes_a_reader_as_it_is(server, shop):
         assert duckdb.sql("SELECT count(*) FROM users").fetchall() == [(0,)], "each query takes what came since the last"
 
 
+def test_after_a_failed_query_the_changes_come_again(server, shop):
+    with CONFIGURE(**shop) as readers:
+        users = readers["public.users"]
+        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+        with pytest.raises(duckdb.Error, match="not today"):
+            duckdb.sql("SELECT error('not today' || name) FROM users").fetchall()
+    with CONFIGURE(**shop) as readers:
+        users = readers["public.users"]
+        assert duckdb.sql("SELECT id FROM users").fetchall() == [(1,)]
+
+
 def test_polars_and_pandas_take_a_reader_as_it_is(server, shop):
     with CONFIGURE(**shop) as readers:
         users = readers["public.users"]

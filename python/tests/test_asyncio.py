@@ -19,7 +19,7 @@ def test_several_tables_at_once(server, shop):
                 return found
 
     async def main():
-        async with CONFIGURE(**shop) as readers:
+        async with await asyncio.to_thread(CONFIGURE, **shop) as readers:
             tasks = [consume(readers["public.users"], 300), consume(readers["public.orders"], 200)]
             server.sql("INSERT INTO users SELECT g, 'u' FROM generate_series(1, 300) g", "shop")
             server.sql("INSERT INTO orders SELECT g, g FROM generate_series(1, 200) g", "shop")
@@ -100,6 +100,20 @@ def test_one_task_waits_for_a_reader(server, shop):
 
     with CONFIGURE(**shop) as readers:
         assert ids([asyncio.run(main(readers["public.users"]))]) == [1]
+
+
+def test_leaving_a_reader_abandons_it(server, shop):
+    async def main(readers):
+        async with readers["public.users"] as users:
+            server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+            assert ids([await anext(aiter(users))]) == [1]
+        with pytest.raises(arrowcdc.OptionError, match="abandoned"):
+            await anext(aiter(users))
+
+    with CONFIGURE(**shop) as readers:
+        asyncio.run(main(readers))
+    with CONFIGURE(**shop) as readers:
+        assert ids(readers["public.users"].batches(until="now")) == [1]
 
 
 def test_the_end_of_the_stream_wakes_who_waits(server, shop):

@@ -46,11 +46,11 @@ def test_connecting_lets_other_threads_run(silent_server):
 
 
 def test_ctrl_c_ends_connecting(silent_server):
-    port = silent_server.getsockname()[1]
+    conninfo = f"host=127.0.0.1 port={silent_server.getsockname()[1]} dbname=shop user=postgres connect_timeout=600"
     program = f"""
 import arrowcdc
 try:
-    arrowcdc.ArrowCDCReaderConfig.auto_configure(host="127.0.0.1", port={port}, database="shop", user="postgres")
+    arrowcdc.ArrowCDCReaderConfig.auto_configure(source="{conninfo}")
 except KeyboardInterrupt:
     print("interrupted")
 """
@@ -110,6 +110,10 @@ print(helpers.ids([readers["public.users"].read(timeout=30)]))
         assert child.rest() == ["[2]"]
 
 
+class _Interrupt(BaseException):
+    """As KeyboardInterrupt, which pytest would take for its own."""
+
+
 class _Interrupting:
     """Python looks for signals when a call returns: this is such a call, and the handler raises."""
 
@@ -121,7 +125,7 @@ class _Interrupting:
         result = self.call(*arguments)
         if self.armed:
             self.armed = False
-            raise KeyboardInterrupt
+            raise _Interrupt
         return result
 
 
@@ -166,7 +170,7 @@ def test_an_interrupt_on_the_way_loses_no_row(server, shop, monkeypatch, read, a
                     return getattr(pyarrow, name)
 
             monkeypatch.setattr(arrowcdc._readers, "pyarrow", Converting())
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(_Interrupt):
             read(users)
         server.sql("INSERT INTO users VALUES (2, 'b')", "shop")
         assert ids(users.batches(until="now")) == [1, 2]
