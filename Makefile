@@ -5,7 +5,7 @@ export PG_CONFIG
 BUILD := build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test faults valgrind test-majors wheel bench fuzz install-plugin format lint clean
+.PHONY: help setup build demo test faults valgrind test-majors wheel tour bench fuzz install-plugin format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -35,6 +35,9 @@ test-majors: setup ## the plugin with PostgreSQL 15 to 18, older minors too; fet
 
 wheel: setup     ## the Python package: dist/arrowcdc-*.whl
 	@tools/wheel.sh
+
+tour: setup      ## docs/tour.md: run its code, write what it prints
+	@tools/python.sh tools/tour.py docs/tour.md
 
 fuzz:            ## libFuzzer on the decoder for a minute (needs clang with its runtime library); T=seconds
 	@tools/fuzz.sh $(T)

@@ -1,17 +1,24 @@
-# Arrow C++ as targets Arrow::arrow and Arrow::parquet: the system's where find_package knows it, else the pinned pyarrow wheel
-# in the project's virtual environment (headers and libraries lie inside the wheel).
-find_package(Arrow CONFIG QUIET)
-find_package(Parquet CONFIG QUIET)
+# Arrow C++ as targets Arrow::arrow and Arrow::parquet. For the Python package: that of the interpreter's pyarrow (headers and libraries
+# lie inside the wheel), since there is one libarrow in a process. Else the system's where find_package knows it, or the pinned pyarrow
+# in the project's virtual environment.
+if(ARROWCDC_PYTHON)
+  find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module)
+  execute_process(COMMAND "${Python_EXECUTABLE}" -c "import os, pyarrow; print(os.path.dirname(pyarrow.__file__))"
+    OUTPUT_STRIP_TRAILING_WHITESPACE OUTPUT_VARIABLE ARROW_WHEEL_DIR ERROR_QUIET)
+else()
+  find_package(Arrow CONFIG QUIET)
+  find_package(Parquet CONFIG QUIET)
+  file(GLOB ARROW_WHEEL_DIR "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/pyarrow")
+endif()
 if(Arrow_FOUND AND Parquet_FOUND)
   add_library(Arrow::arrow ALIAS Arrow::arrow_shared)
   add_library(Arrow::parquet ALIAS Parquet::parquet_shared)
 else()
-  file(GLOB ARROW_WHEEL_DIR "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/pyarrow")
   file(GLOB ARROW_WHEEL_LIBRARY "${ARROW_WHEEL_DIR}/libarrow.so.*")
   file(GLOB ARROW_WHEEL_PARQUET "${ARROW_WHEEL_DIR}/libparquet.so.*")
   include(FindPackageHandleStandardArgs)
   find_package_handle_standard_args(ArrowWheel
-    REASON_FAILURE_MESSAGE "no Arrow C++: run 'make setup'"
+    REASON_FAILURE_MESSAGE "no Arrow C++: run 'make setup', or install pyarrow where the Python package is built"
     REQUIRED_VARS ARROW_WHEEL_DIR ARROW_WHEEL_LIBRARY ARROW_WHEEL_PARQUET)
   foreach(pair "arrow;${ARROW_WHEEL_LIBRARY}" "parquet;${ARROW_WHEEL_PARQUET}")
     list(GET pair 0 name)

@@ -42,18 +42,12 @@ void Raise(const arrow::Status& status) {
   throw nb::python_error();
 }
 
-nb::tuple ToCapsules(const arrow::RecordBatch& rows) {
+nb::typed<nb::tuple, nb::object, nb::object> ToCapsules(const arrow::RecordBatch& rows) {
   auto schema = std::make_unique<ArrowSchema>();
   auto array = std::make_unique<ArrowArray>();
   Check(arrow::ExportRecordBatch(rows, array.get(), schema.get()));
   nb::object schema_capsule = MakeCapsule(std::move(schema));
   return nb::make_tuple(std::move(schema_capsule), MakeCapsule(std::move(array)));
-}
-
-nb::object ToSchemaCapsule(const arrow::Schema& schema) {
-  auto exported = std::make_unique<ArrowSchema>();
-  Check(arrow::ExportSchema(schema, exported.get()));
-  return MakeCapsule(std::move(exported));
 }
 
 }  // namespace arrowcdc::python

@@ -23,7 +23,7 @@ T Check(arrow::Result<T> result) {
 }
 
 // (schema capsule, array capsule) of the Arrow C data interface; the array shares the batch's buffers.
-nanobind::tuple ToCapsules(const arrow::RecordBatch& rows);
-nanobind::object ToSchemaCapsule(const arrow::Schema& schema);
+nanobind::typed<nanobind::tuple, nanobind::object, nanobind::object> ToCapsules(
+    const arrow::RecordBatch& rows);
 
 }  // namespace arrowcdc::python

@@ -1,19 +1,26 @@
 // The extension module: readers and setup of the library, thin. What is Python's style stands in the
 // package's own files.
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <optional>
 #include <string>
+#include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <unistd.h>
 
+#include <arrow/array/data.h>
+#include <arrow/buffer.h>
 #include <arrow/util/config.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
@@ -29,7 +36,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How long a blocking read goes without looking for Ctrl-C.
+// How long blocking work goes without looking for Ctrl-C.
 constexpr milliseconds kSignalInterval{100};
 
 struct Batch {
@@ -41,25 +48,85 @@ struct Source {
   SourceOptions options;
 };
 
+// Stopping waits for the stream's thread: others may run meanwhile.
+struct Set {
+  std::unique_ptr<ReaderSet> readers;
+
+  explicit Set(std::unique_ptr<ReaderSet> opened) : readers(std::move(opened)) {}
+  ~Set() {
+    const nb::gil_scoped_release release;
+    readers.reset();
+  }
+};
+
 using Name = std::pair<std::string, std::string>;
 
-// (state, batch): "batch", "timeout" or "end".
-std::pair<std::string, std::optional<Batch>> Next(Reader& reader, int64_t timeout_ms,
-                                                  std::optional<uint64_t> until) {
+// Tries until it has something or the timeout has passed. once(timeout) runs without the GIL and returns an
+// optional.
+template <typename F>
+auto WithSignals(int64_t timeout_ms, F once) -> decltype(once(milliseconds(0))) {
   const auto deadline = std::chrono::steady_clock::now() + milliseconds(timeout_ms);
   while (true) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-    arrow::Result<ReadResult> result = ReadResult{};
     {
       const nb::gil_scoped_release release;
-      result = reader.Next(std::clamp(left, milliseconds(0), kSignalInterval), until);
+      if (auto found = once(std::clamp(left, milliseconds(0), kSignalInterval))) return found;
     }
-    ReadResult read = Check(std::move(result));
-    if (read.state == ReadState::kBatch) return {"batch", Batch{std::move(read.table), std::move(read.rows)}};
-    if (read.state == ReadState::kEnd) return {"end", std::nullopt};
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
-    if (left <= kSignalInterval) return {"timeout", std::nullopt};
+    if (left <= kSignalInterval) return std::nullopt;
   }
+}
+
+// For work that blocks inside libpq: it has a thread of its own, and after Ctrl-C nobody waits for it any
+// more. It must own what it uses.
+template <typename F>
+auto OnOtherThread(F work) -> decltype(work()) {
+  std::packaged_task<decltype(work())()> task(std::move(work));
+  auto done = task.get_future();
+  std::thread(std::move(task)).detach();
+  while (true) {
+    {
+      const nb::gil_scoped_release release;
+      if (done.wait_for(kSignalInterval) == std::future_status::ready) return done.get();
+    }
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  }
+}
+
+// "batch", "timeout" or "end". A batch goes into the list, where it still is when a signal handler raises as
+// soon as this returns.
+const char* Next(Reader& reader, int64_t timeout_ms, std::optional<uint64_t> until,
+                 nb::typed<nb::list, Batch> into) {
+  auto result =
+      WithSignals(timeout_ms, [&](milliseconds timeout) -> std::optional<arrow::Result<ReadResult>> {
+        auto read = reader.Next(timeout, until);
+        if (read.ok() && read->state == ReadState::kTimeout) return std::nullopt;
+        return read;
+      });
+  if (!result.has_value()) return "timeout";
+  ReadResult read = Check(*std::move(result));
+  if (read.state == ReadState::kEnd) return "end";
+  into.append(Batch{std::move(read.table), std::move(read.rows)});
+  return "batch";
+}
+
+// Of each column's buffers: address, bytes, and the address of the memory it is a part of. For tests of what
+// is copied.
+std::vector<std::vector<std::tuple<uintptr_t, int64_t, uintptr_t>>> Buffers(const Batch& batch) {
+  std::vector<std::vector<std::tuple<uintptr_t, int64_t, uintptr_t>>> columns;
+  for (int i = 0; i < batch.rows->num_columns(); ++i) {
+    auto& column = columns.emplace_back();
+    for (const auto& buffer : batch.rows->column_data(i)->buffers) {
+      const arrow::Buffer* whole = buffer.get();
+      while (whole != nullptr && whole->parent() != nullptr) whole = whole->parent().get();
+      if (buffer == nullptr) {
+        column.emplace_back(0, 0, 0);
+      } else {
+        column.emplace_back(buffer->address(), buffer->size(), whole->address());
+      }
+    }
+  }
+  return columns;
 }
 
 // fd: an eventfd that becomes readable when there may be something to read; -1: none.
@@ -73,10 +140,9 @@ void SetNotifyFd(Reader& reader, int fd) {
   });
 }
 
-std::unique_ptr<ReaderSet> Open(const Source& source, const std::vector<Name>& tables,
-                                int64_t reader_bytes_max, int partitions, int64_t unread_limit_ms,
-                                int64_t slow_limit_ms, int64_t retry_max_ms,
-                                std::optional<uint64_t> until_lsn, bool until_now) {
+std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables, int64_t reader_bytes_max,
+                          int partitions, int64_t unread_limit_ms, int64_t slow_limit_ms,
+                          int64_t retry_max_ms, std::optional<uint64_t> until_lsn, bool until_now) {
   ReaderSetOptions options;
   for (const Name& name : tables) options.tables.push_back({name.first, name.second});
   options.reader_bytes_max = reader_bytes_max;
@@ -86,34 +152,26 @@ std::unique_ptr<ReaderSet> Open(const Source& source, const std::vector<Name>& t
   options.retry_max = milliseconds(retry_max_ms);
   options.until_lsn = until_lsn;
   options.until_now = until_now;
-  arrow::Result<std::unique_ptr<ReaderSet>> opened = std::unique_ptr<ReaderSet>();
-  {
-    const nb::gil_scoped_release release;
-    opened = [&]() -> arrow::Result<std::unique_ptr<ReaderSet>> {
-      ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(source.options));
-      std::optional<TablePatterns> patterns;
-      if (!source.options.tables.empty()) {
-        ARROW_ASSIGN_OR_RAISE(patterns, TablePatterns::Parse(source.options.tables));
-      }
-      return ReaderSet::Open(std::move(stream), std::move(options), std::move(patterns));
-    }();
-  }
-  return Check(std::move(opened));
+  return std::make_unique<Set>(
+      Check(OnOtherThread([from = source.options, options]() -> arrow::Result<std::unique_ptr<ReaderSet>> {
+        ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
+        std::optional<TablePatterns> patterns;
+        if (!from.tables.empty()) {
+          ARROW_ASSIGN_OR_RAISE(patterns, TablePatterns::Parse(from.tables));
+        }
+        return ReaderSet::Open(std::move(stream), options, std::move(patterns));
+      })));
 }
 
 // What setup would do or has done, in words, and the tables it covers.
 std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only,
                                                              bool apply) {
-  arrow::Result<SetupPlan> planned = SetupPlan{};
-  {
-    const nb::gil_scoped_release release;
-    planned = PlanSetup(source.options, {.insert_only = insert_only});
-    if (planned.ok() && apply) {
-      const arrow::Status applied = ApplySetup(source.options, *planned, nullptr);
-      if (!applied.ok()) planned = applied;
-    }
-  }
-  const SetupPlan plan = Check(std::move(planned));
+  const SetupPlan plan =
+      Check(OnOtherThread([from = source.options, insert_only, apply]() -> arrow::Result<SetupPlan> {
+        ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, {.insert_only = insert_only}));
+        if (apply) ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
+        return planned;
+      }));
   std::pair<std::vector<Name>, std::vector<std::string>> result;
   for (const TableName& table : plan.tables) result.first.emplace_back(table.schema, table.table);
   for (const SetupStep& step : plan.steps) result.second.push_back(step.what);
@@ -121,39 +179,34 @@ std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& sourc
 }
 
 void Teardown(const Source& source) {
-  arrow::Status status;
-  {
-    const nb::gil_scoped_release release;
-    const auto plan = PlanTeardown(source.options);
-    status = plan.ok() ? ApplySetup(source.options, *plan, nullptr) : plan.status();
-  }
-  Check(status);
+  Check(OnOtherThread([from = source.options]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(const auto plan, PlanTeardown(from));
+    return ApplySetup(from, plan, nullptr);
+  }));
 }
 
 uint64_t CurrentLsn(const Source& source) {
-  arrow::Result<SlotStatus> status = SlotStatus{};
-  {
-    const nb::gil_scoped_release release;
-    status = GetSlotStatus(source.options);
-  }
-  return Check(std::move(status)).current_lsn;
+  return Check(OnOtherThread([from = source.options] { return GetSlotStatus(from); })).current_lsn;
 }
 
-nb::object NextEvent(ReaderSet& set, int64_t timeout_ms) {
-  std::optional<ReaderEvent> event;
-  {
-    const nb::gil_scoped_release release;
-    event = set.NextEvent(milliseconds(timeout_ms));
-  }
-  if (!event.has_value()) return nb::none();
+// (kind, reader where it is about one, message), or None when nothing has happened in time.
+std::optional<std::tuple<std::string, std::optional<std::shared_ptr<Reader>>, std::string>> NextEvent(
+    Set& set, int64_t timeout_ms) {
+  const auto event =
+      WithSignals(timeout_ms, [&](milliseconds timeout) { return set.readers->NextEvent(timeout); });
+  if (!event.has_value()) return std::nullopt;
   const char* kind = event->kind == ReaderEvent::Kind::kReaderAdded   ? "reader_added"
                      : event->kind == ReaderEvent::Kind::kReaderEnded ? "reader_ended"
                                                                       : "reconnecting";
-  return nb::make_tuple(kind, event->reader, event->status.message());
+  std::optional<std::shared_ptr<Reader>> reader;
+  if (event->reader != nullptr) reader = event->reader;
+  return std::tuple(kind, std::move(reader), event->status.message());
 }
 
-nb::dict Stats(const ReaderSet& set) {
-  const ReaderSetStats stats = set.stats();
+using Counts = nb::typed<nb::dict, std::string, uint64_t>;
+
+Counts Stats(const Set& set) {
+  const ReaderSetStats stats = set.readers->stats();
   nb::dict dict;
   dict["delivered_lsn"] = stats.delivered_lsn;
   dict["acknowledged_lsn"] = stats.acknowledged_lsn;
@@ -163,7 +216,7 @@ nb::dict Stats(const ReaderSet& set) {
   return dict;
 }
 
-nb::dict ReaderStatsOf(const Reader& reader) {
+Counts ReaderStatsOf(const Reader& reader) {
   const ReaderStats stats = reader.stats();
   nb::dict dict;
   dict["rows"] = stats.rows;
@@ -176,7 +229,7 @@ nb::dict ReaderStatsOf(const Reader& reader) {
 }  // namespace
 
 NB_MODULE(_core, module) {
-  module.attr("__version__") = ARROWCDC_VERSION;
+  module.attr("version") = ARROWCDC_VERSION;
   module.attr("arrow_major") = ARROW_VERSION_MAJOR;
 
   nb::class_<Source>(module, "Source")
@@ -196,7 +249,7 @@ NB_MODULE(_core, module) {
           "conninfo"_a, "slot"_a, "publications"_a, "tables"_a, "buffer_bytes_max"_a, "compression"_a);
 
   nb::class_<Batch>(module, "Batch")
-      .def_prop_ro("num_rows", [](const Batch& batch) { return batch.rows->num_rows(); })
+      .def("buffers", &Buffers)
       .def_prop_ro("key_columns",
                    [](const Batch& batch) {
                      std::vector<std::string> names;
@@ -204,7 +257,6 @@ NB_MODULE(_core, module) {
                        names.push_back(batch.table->schema->field(field)->name());
                      return names;
                    })
-      .def("__arrow_c_schema__", [](const Batch& batch) { return ToSchemaCapsule(*batch.rows->schema()); })
       .def(
           "__arrow_c_array__", [](const Batch& batch, const nb::object&) { return ToCapsules(*batch.rows); },
           "requested_schema"_a = nb::none());
@@ -214,7 +266,7 @@ NB_MODULE(_core, module) {
                    [](const Reader& reader) { return Name(reader.table().schema, reader.table().table); })
       .def_prop_ro("name", [](const Reader& reader) { return ToString(reader.table()); })
       .def_prop_ro("partition", &Reader::partition)
-      .def("next", &Next, "timeout_ms"_a, "until"_a = nb::none())
+      .def("next", &Next, "timeout_ms"_a, "until"_a, "into"_a)
       .def("commit",
            [](Reader& reader) {
              arrow::Status status;
@@ -229,15 +281,15 @@ NB_MODULE(_core, module) {
       .def("set_notify_fd", &SetNotifyFd, "fd"_a)
       .def("stats", &ReaderStatsOf);
 
-  nb::class_<ReaderSet>(module, "ReaderSet")
-      .def("readers", &ReaderSet::readers)
+  nb::class_<Set>(module, "ReaderSet")
+      .def("readers", [](const Set& set) { return set.readers->readers(); })
       .def("next_event", &NextEvent, "timeout_ms"_a)
       .def("stats", &Stats)
-      .def("stop", [](ReaderSet& set) {
+      .def("stop", [](Set& set) {
         arrow::Status status;
         {
           const nb::gil_scoped_release release;
-          status = set.Stop();
+          status = set.readers->Stop();
         }
         Check(status);
       });
@@ -247,8 +299,8 @@ NB_MODULE(_core, module) {
   module.def("setup", &Setup, "source"_a, "insert_only"_a, "apply"_a);
   module.def("teardown", &Teardown, "source"_a);
   module.def("current_lsn", &CurrentLsn, "source"_a);
-  module.def("parse_lsn", [](const std::string& text) { return Check(ParseLsn(text)); });
-  module.def("format_lsn", [](uint64_t lsn) { return FormatLsn(lsn); });
+  module.def(
+      "parse_lsn", [](const std::string& text) { return Check(ParseLsn(text)); }, "text"_a);
 }
 
 }  // namespace arrowcdc::python

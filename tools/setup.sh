@@ -116,7 +116,8 @@ requirements() {
   local files=(tools/requirements.txt)
   [[ $scope != all ]] || files+=(tools/requirements-python.txt)
   sed -E 's/[[:space:]]*#.*//; /^$/d' "${files[@]}" | while read -r line; do
-    if [[ $line == pyarrow==* ]] && pkg-config --exists arrow parquet 2>/dev/null; then continue; fi
+    # The Python package links the libarrow of pyarrow, whatever the system has.
+    if [[ $line == pyarrow==* && $scope != all ]] && pkg-config --exists arrow parquet 2>/dev/null; then continue; fi
     echo "$line"
   done
 }
@@ -150,4 +151,4 @@ make_venv() {
 collect_missing
 if [[ ${#missing[@]} -gt 0 ]]; then install_packages; fi
 if ! venv_ready; then make_venv; fi
-say "everything is there: PostgreSQL $("$("$pg_config" --bindir)/postgres" --version | sed -E 's/^[^0-9]*([0-9.]+).*/\1/'), $(requirements | xargs)"
+say "everything is there: PostgreSQL $("$("$pg_config" --bindir)/postgres" --version | sed -E 's/^[^0-9]*([0-9.]+).*/\1/'), $(requirements | wc -l) packages in .venv"

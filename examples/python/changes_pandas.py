@@ -10,7 +10,7 @@ import pandas
 from arrowcdc import ArrowCDCReaderConfig
 
 
-def main(host, database, user):
+def main(host: str, database: str, user: str) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
     with configure(host=host, database=database, user=user, tables="public.users", commit="by-hand") as readers:
         users = readers["public.users"]

@@ -12,33 +12,60 @@ from arrowcdc import ArrowCDCReaderConfig
 METADATA = ["_op", "_commit_lsn", "_lsn", "_ord", "_xid", "_commit_ts", "_unchanged", "_unrepresentable"]
 
 
-def apply(state, changes, keys):
-    """The state after the changes. A change whose `_unchanged` is not null left out a large value: it stays as it was."""
+def with_unchanged(state: pl.DataFrame, changes: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """The changes with the values that they left out (`_unchanged`): those of the change before it, else those of the state."""
     columns = [name for name in changes.columns if name not in METADATA]
+    # A row keeps its number through changes of its key; `known_as` is the key that the state has it under.
+    numbers: dict[tuple[object, ...], int] = {}
+    known_as: list[tuple[object, ...]] = []
+    row_of_change: list[int] = []
+    old_key = None
+    for operation, key in zip(changes["_op"], changes.select(keys).iter_rows()):
+        # The row before an update_after tells the old key, where there is one.
+        before = old_key if operation == "update_after" and old_key is not None else key
+        old_key = key if operation == "update_before" else None
+        if operation == "insert" or before not in numbers:
+            numbers[before] = len(known_as)
+            known_as.append(before)
+        row_of_change.append(numbers[before])
+        if before != key:
+            numbers[key] = numbers.pop(before)
+    stored = pl.DataFrame(known_as, schema=state.select(keys).schema, orient="row").join(state, on=keys, how="left", maintain_order="left")
+    stored = stored[row_of_change]
+    changes = changes.with_columns(pl.Series("_row", row_of_change)).with_row_index("_place")
+    only_key = pl.col("_op").is_in(["update_before", "delete"])
+    for index, name in enumerate(columns):
+        if name in keys:
+            continue
+        left_out = only_key | pl.col("_unchanged").list.contains(index).fill_null(False)
+        place = pl.when(left_out).then(None).otherwise(pl.col("_place")).forward_fill().over("_row")
+        changes = changes.with_columns(pl.when(place.is_null()).then(stored[name]).otherwise(pl.col(name).gather(place)).alias(name))
+    return changes.drop("_row", "_place")
+
+
+def apply(state: pl.DataFrame | None, changes: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """The state after the changes."""
     changes = changes.with_columns(pl.col("_op").cast(pl.String))
-    for name in (c for c in columns if c not in keys and state is not None):
-        kept = pl.col("_unchanged").list.contains(columns.index(name)).fill_null(False)
-        before = changes.join(state.select(*keys, pl.col(name).alias("_before")), on=keys, how="left", maintain_order="left")["_before"]
-        changes = changes.with_columns(pl.when(kept).then(before).otherwise(pl.col(name)).alias(name))
+    columns = changes.select(pl.exclude(METADATA)).clear()
+    state = columns if state is None else pl.concat([state, columns], how="diagonal")
+    truncated = (changes["_op"] == "truncate").arg_true()
+    if len(truncated) > 0:
+        state, changes = state.clear(), changes[truncated[-1] + 1 :]
+    if changes["_unchanged"].null_count() < len(changes):
+        changes = with_unchanged(state, changes, keys)
     last = changes.unique(subset=keys, keep="last", maintain_order=True)
-    live = last.filter(~pl.col("_op").is_in(["delete", "update_before"])).select(columns)
-    if state is None:
-        return live
-    return pl.concat([state.join(last, on=keys, how="anti"), live], how="vertical")
+    live = last.filter(pl.col("_op").is_in(["insert", "update_after"])).select(pl.exclude(METADATA))
+    return pl.concat([state.join(last, on=keys, how="anti"), live], how="diagonal")
 
 
-def main(host, database, user):
+def main(host: str, database: str, user: str) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
     with configure(host=host, database=database, user=user, tables="public.users", commit="by-hand") as readers:
         users = readers["public.users"]
         state = None
         for batch in users.batches(until="now"):
-            changes = pl.DataFrame(batch)
-            if "truncate" in changes["_op"].cast(pl.String):
-                state = state.clear() if state is not None else None
-                continue
-            state = apply(state, changes, users.key_columns)
-        print(state.sort(users.key_columns) if state is not None else "no changes")
+            state = apply(state, pl.DataFrame(batch), users.key_columns or [])
+        print(state.sort(users.key_columns or []) if state is not None else "no changes")
         users.commit()
 
 

@@ -1,4 +1,4 @@
-"""A DuckDB query over the changes of a table as they are now; they are acknowledged once the answer is there.
+"""A DuckDB query over the changes of a table, answered anew whenever there are more of them, until Ctrl-C.
 
     python live_duckdb.py HOST DATABASE USER
 """
@@ -9,15 +9,23 @@ import duckdb
 
 from arrowcdc import ArrowCDCReaderConfig
 
+QUERY = "SELECT _op, count(*), sum(total) FROM changes GROUP BY _op ORDER BY _op"
 
-def main(host, database, user):
+
+def main(host: str, database: str, user: str) -> None:
+    connection = duckdb.connect()
+    known = False
     configure = ArrowCDCReaderConfig.auto_configure
     with configure(host=host, database=database, user=user, tables="public.orders", commit="by-hand") as readers:
-        orders = readers["public.orders"]
-        query = "SELECT _op, count(*) AS changes, sum(total) AS total FROM orders GROUP BY _op ORDER BY _op"
-        for operation, changes, total in duckdb.sql(query).fetchall():
-            print(f"{operation}: {changes} changes, total {total}")
-        orders.commit()
+        try:
+            for batch in readers["public.orders"]:  # DuckDB finds it by its name
+                connection.execute(f"{'INSERT INTO changes BY NAME' if known else 'CREATE TABLE changes AS'} SELECT * FROM batch")
+                known = True
+                answer = connection.execute(QUERY).fetchall()
+                print("; ".join(f"{operation}: {changes} changes, total {total}" for operation, changes, total in answer), flush=True)
+        except KeyboardInterrupt:
+            # The table of the changes ends with this program. They stay in the slot: nothing was committed.
+            print("stopped")
 
 
 if __name__ == "__main__":

@@ -1,31 +1,25 @@
-"""Several tables at once with asyncio, over one slot.
+"""Several tables at once with asyncio, over one slot, until Ctrl-C, or up to now.
 
-    python several_tables.py HOST DATABASE USER [SECONDS]
+    python several_tables.py HOST DATABASE USER [now]
 """
 
 import asyncio
 import sys
 
-from arrowcdc import ArrowCDCReaderConfig
+from arrowcdc import ArrowCDCReaderConfig, Readers
 
 
-async def follow(reader, counts):
-    async for batch in reader.read_batches():
-        counts[reader.name] = counts.get(reader.name, 0) + batch.num_rows
+async def follow(readers: Readers, name: str, until: str | None) -> None:
+    changes = 0
+    async for batch in readers[name].read_batches(until):
+        changes += batch.num_rows
+        print(f"{name}: {changes} changes")
 
 
-async def main(host, database, user, seconds=10.0):
-    counts = {}
+async def main(host: str, database: str, user: str, until: str | None = None) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
     async with configure(host=host, database=database, user=user, tables="public.*") as readers:
-        try:
-            async with asyncio.timeout(float(seconds)), asyncio.TaskGroup() as group:
-                for reader in readers.values():
-                    group.create_task(follow(reader, counts))
-        except TimeoutError:
-            pass
-    for name, rows in sorted(counts.items()):
-        print(f"{name}: {rows} changes")
+        await asyncio.gather(*(follow(readers, name, until) for name in readers))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ if int(_pyarrow.__version__.split(".")[0]) != _REQUIRED_MAJOR:
         f"pip install 'pyarrow>={_REQUIRED_MAJOR},<{_REQUIRED_MAJOR + 1}'"
     )
 
-from ._core import __version__
+from ._core import version as __version__
 from ._errors import (
     ArrowCDCError,
     ConnectionFailedError,

@@ -4,7 +4,16 @@
 class ArrowCDCError(Exception):
     """Base of all. `kind` is the library's name for it, `sqlstate` the server's (or empty)."""
 
-    def __init__(self, message, *, kind="internal", object="", remedy="", sqlstate="", retryable=False):
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str = "internal",
+        object: str = "",
+        remedy: str = "",
+        sqlstate: str = "",
+        retryable: bool = False,
+    ):
         super().__init__(message)
         self.message = message
         self.kind = kind
@@ -13,7 +22,7 @@ class ArrowCDCError(Exception):
         self.sqlstate = sqlstate
         self.retryable = retryable
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = f"{self.object}: {self.message}" if self.object else self.message
         if self.sqlstate:
             text += f" (SQLSTATE {self.sqlstate})"
@@ -40,7 +49,8 @@ class ReaderUnreadError(ArrowCDCError):
     """A reader is full and nobody reads it."""
 
 
-_KINDS = {
+# Others (protocol, sink, internal) are the base class itself.
+_KINDS: dict[str, type[ArrowCDCError]] = {
     "invalid_option": OptionError,
     "connection": ConnectionFailedError,
     "authentication": ConnectionFailedError,
@@ -49,6 +59,7 @@ _KINDS = {
     "server_setting": ServerError,
     "plugin_missing": ServerError,
     "plugin_not_allowed": ServerError,
+    "busy": ServerError,
     "replica_identity": ServerError,
     "unsupported": ServerError,
     "slot_missing": SlotError,
@@ -61,7 +72,7 @@ _KINDS = {
 }
 
 
-def make(kind, message, object, remedy, sqlstate, retryable):
+def make(kind: str, message: str, object: str, remedy: str, sqlstate: str, retryable: bool) -> ArrowCDCError:
     """The library's error as an exception."""
     error = _KINDS.get(kind, ArrowCDCError)
     return error(message, kind=kind, object=object, remedy=remedy, sqlstate=sqlstate, retryable=retryable)

@@ -4,21 +4,24 @@ import asyncio
 import dataclasses
 import logging
 import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Literal, Self, TypedDict, Unpack
 
 import pyarrow
 
 from . import _core
-from ._errors import ArrowCDCError, OptionError, make
+from ._errors import OptionError, make
 
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
+_METADATA_COLUMNS = 8
 
 
-def _quote(value):
+def _quote(value: object) -> str:
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _conninfo(source, parts):
+def _conninfo(source: str | None, parts: Mapping[str, object]) -> str:
     """The keyword form; a connection string that is given stands for all keywords."""
     given = {key: value for key, value in parts.items() if value is not None}
     if source is None:
@@ -33,11 +36,37 @@ def _conninfo(source, parts):
     return source
 
 
-def _patterns(tables):
-    return tables.split() if isinstance(tables, str) else list(tables)
+Compression = Literal["auto", "none", "lz4", "zstd"]
 
 
-@dataclasses.dataclass(frozen=True)
+class Options(TypedDict, total=False):
+    """The arguments of ArrowCDCReaderConfig by name."""
+
+    host: str | None
+    port: int | None
+    database: str | None
+    user: str | None
+    password: str | None
+    tables: str | Sequence[str]
+    plugin: Literal["wal2arrow"]
+    slot: str
+    snapshot: Literal["none"]
+    source: str | None
+    publications: Sequence[str]
+    commit: Literal["on-next", "by-hand"]
+    partitions: int
+    insert_only: bool
+    setup: bool
+    until: str | int | None
+    reader_bytes_max: int
+    buffer_bytes_max: int
+    compression: Compression
+    unread_limit: float
+    slow_limit: float
+    retry_max: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ArrowCDCReaderConfig:
     """Which changes to read, and how. `auto_configure` is the short way."""
 
@@ -46,25 +75,25 @@ class ArrowCDCReaderConfig:
     database: str | None = None
     user: str | None = None
     password: str | None = dataclasses.field(default=None, repr=False)
-    source: str | None = dataclasses.field(default=None, repr=False)  # libpq connection string or URI instead
-    tables: str | list[str] = "*.*"
-    plugin: str = "wal2arrow"
+    tables: str | Sequence[str] = "*.*"
+    plugin: Literal["wal2arrow"] = "wal2arrow"
     slot: str = "arrowcdc"
-    publications: tuple[str, ...] = ()
-    snapshot: str = "none"
-    commit: str = "on-next"
+    snapshot: Literal["none"] = "none"
+    source: str | None = dataclasses.field(default=None, repr=False)  # libpq connection string or URI instead
+    publications: Sequence[str] = ()
+    commit: Literal["on-next", "by-hand"] = "on-next"
     partitions: int = 1
     insert_only: bool = False
     setup: bool = True
     until: str | int | None = None
     reader_bytes_max: int = 32 << 20
     buffer_bytes_max: int = 64 << 20
-    compression: str = "auto"  # of batches on their way
+    compression: Compression = "auto"  # of batches on their way
     unread_limit: float = 5.0
-    slow_limit: float = 0.0
+    slow_limit: float = 600.0
     retry_max: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, allowed in (("plugin", ("wal2arrow",)), ("snapshot", ("none",)), ("commit", ("on-next", "by-hand"))):
             if getattr(self, name) not in allowed:
                 raise OptionError(
@@ -75,25 +104,24 @@ class ArrowCDCReaderConfig:
                 )
 
     @classmethod
-    def auto_configure(cls, **arguments):
+    def auto_configure(cls, **options: Unpack[Options]) -> "Readers":
         """Makes publication and slot where they are missing and opens the readers: {'public.users': reader, ...}."""
-        return cls(**arguments).open()
+        return cls(**options).open()
 
-    def _source(self):
+    def _source(self) -> _core.Source:
         parts = {"host": self.host, "port": self.port, "dbname": self.database, "user": self.user, "password": self.password}
+        patterns = self.tables.split() if isinstance(self.tables, str) else list(self.tables)
         return _core.Source(
-            _conninfo(self.source, parts),
-            self.slot,
-            list(self.publications),
-            _patterns(self.tables),
-            self.buffer_bytes_max,
-            self.compression,
+            _conninfo(self.source, parts), self.slot, list(self.publications), patterns, self.buffer_bytes_max, self.compression
         )
 
-    def open(self):
+    def open(self) -> "Readers":
         """The readers. With `setup` it first does what `arrowcdc setup` does."""
         source = self._source()
-        tables, _ = _core.setup(source, self.insert_only, self.setup)
+        tables, steps = _core.setup(source, self.insert_only, self.setup)
+        if self.setup:
+            for step in steps:
+                _log.info("setup: %s", step)
         until_now = self.until == "now"
         opened = _core.open(
             source,
@@ -103,31 +131,51 @@ class ArrowCDCReaderConfig:
             round(self.unread_limit * 1000),
             round(self.slow_limit * 1000),
             round(self.retry_max * 1000),
-            None if until_now or self.until is None else _lsn(source, self.until),
+            None if until_now else _lsn(source, self.until),
             until_now,
         )
         return Readers(opened, source, self.commit == "on-next", self.partitions)
 
-    def teardown(self):
+    def teardown(self) -> None:
         """Drops the slot and the publications that setup made."""
         _core.teardown(self._source())
 
 
-def _lsn(source, until):
+def _lsn(source: _core.Source, until: str | int | None) -> int | None:
     """An LSN as a number; "now" is the end of the server's WAL."""
     if until is None or isinstance(until, int):
         return until
     return _core.current_lsn(source) if until == "now" else _core.parse_lsn(until)
 
 
-class Readers(dict):
+def _joined(batches: list[pyarrow.RecordBatch]) -> pyarrow.Table:
+    """One table: the columns in the order in which they came, then the metadata columns."""
+    if all(batch.schema.equals(batches[0].schema) for batch in batches):
+        return pyarrow.Table.from_batches(batches)
+    metadata = batches[0].schema.names[-_METADATA_COLUMNS:]
+    place: dict[str, int] = {}
+    for batch in batches:
+        for name in batch.schema.names[:-_METADATA_COLUMNS]:
+            place.setdefault(name, len(place))
+    tables = []
+    for batch in batches:
+        table = pyarrow.Table.from_batches([batch])
+        places = [place[name] for name in batch.schema.names[:-_METADATA_COLUMNS]]
+        for index in (table.num_columns - 2, table.num_columns - 1):  # _unchanged, _unrepresentable: indexes of columns
+            lists = [None if row is None else [places[i] for i in row] for row in table.column(index).to_pylist()]
+            table = table.set_column(index, table.field(index), pyarrow.array(lists, table.field(index).type))
+        tables.append(table)
+    return pyarrow.concat_tables(tables, promote_options="default").select([*place, *metadata])
+
+
+class Readers(dict[str, "Reader"]):
     """Readers by table name, 'public.users'; with partitions 'public.users/0', .... One stream, one slot for all.
 
     A table whose first change comes later appears at the next look at `events()`. As a context manager it stops the stream at
     the end; what was not committed comes again the next time.
     """
 
-    def __init__(self, opened, source, commit_on_next, partitions):
+    def __init__(self, opened: _core.ReaderSet, source: _core.Source, commit_on_next: bool, partitions: int):
         super().__init__()
         self._set = opened
         self._source = source
@@ -136,16 +184,16 @@ class Readers(dict):
         for reader in opened.readers():
             self._add(reader)
 
-    def _name(self, reader):
+    def _name(self, reader: _core.Reader) -> str:
         return reader.name if self._partitions == 1 else f"{reader.name}/{reader.partition}"
 
-    def _add(self, reader):
+    def _add(self, reader: _core.Reader) -> "Reader":
         name = self._name(reader)
         if name not in self:
-            self[name] = Reader(reader, name, self._source, self._commit_on_next)
+            self[name] = Reader(reader, name, self._set, self._source, self._commit_on_next)
         return self[name]
 
-    def events(self, timeout=0.0):
+    def events(self, timeout: float = 0.0) -> list[tuple[str, "Reader | None", str]]:
         """What happened since the last look: (kind, reader or None, message). Readers of new tables are added to the mapping.
 
         Kinds: reader_added, reader_ended (it was full and nobody read it; close() it or open again), reconnecting.
@@ -160,190 +208,230 @@ class Readers(dict):
             found.append((kind, None if reader is None else self._add(reader), message))
         return found
 
-    def stats(self):
+    def stats(self) -> dict[str, int]:
         """Positions and counts of the whole stream."""
         return self._set.stats()
 
-    def commit(self):
+    def commit(self) -> None:
         """Commits every reader."""
         for reader in self.values():
             reader.commit()
 
-    def close(self):
+    def close(self) -> None:
         """Ends the stream; uncommitted changes stay in the slot. Idempotent."""
         self._set.stop()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.close)
 
 
 class Reader:
     """One table's changes, or those of one of its partitions. One consumer at a time."""
 
-    def __init__(self, reader, name, source, commit_on_next):
+    def __init__(
+        self, reader: _core.Reader, name: str, opened: _core.ReaderSet, source: _core.Source, commit_on_next: bool
+    ):
         self._reader = reader
         self.name = name
         self.table = reader.table
         self.partition = reader.partition
-        self.key_columns = None  # of the replica identity, once a batch has come
+        self.key_columns: list[str] | None = None  # of the replica identity, once a batch has come
+        self._set = opened  # the stream goes on while somebody holds one of its readers
         self._source = source
         self._commit_on_next = commit_on_next
-        self._kept = None  # a batch that was looked at, and not handed out
-        self._handed_out = False
-        self._schema = None
+        # Received and not handed out: looked at for its schema, or a signal handler raised in between.
+        self._kept: list[_core.Batch] = []
+        self._handed_out = False  # something that is not committed
+        self._awaited = False
+        self._schema: pyarrow.Schema | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<arrowcdc.Reader {self.name}>"
 
     # --- batches ---
 
-    def _take(self, timeout_ms, until):
-        """("batch", RecordBatch), ("timeout", None) or ("end", None). Commits nothing."""
-        if self._kept is not None:
-            batch, self._kept = self._kept, None
-            return "batch", batch
-        state, raw = self._reader.next(timeout_ms, until)
-        if raw is None:
-            return state, None
+    def _look(self, timeout_ms: int, until: int | None) -> tuple[str, pyarrow.RecordBatch | None]:
+        """("batch", the batch that comes next), ("timeout", None) or ("end", None). Hands out and commits nothing."""
+        if not self._kept:
+            state = self._reader.next(timeout_ms, until, self._kept)
+            if not self._kept:
+                return state, None
+        raw = self._kept[0]
         self.key_columns = raw.key_columns
         batch = pyarrow.record_batch(raw)
         self._schema = batch.schema
-        return state, batch
+        return "batch", batch
 
-    def _read(self, timeout_ms, until):
-        """As _take; what was handed out before is dealt with now."""
-        if self._commit_on_next and self._handed_out and self._kept is None:
+    def _commit_if_on_next(self) -> None:
+        if self._commit_on_next and self._handed_out and not self._kept:
             self.commit()
-        state, batch = self._take(timeout_ms, until)
-        self._handed_out = self._handed_out or batch is not None
+
+    def _read(self, timeout_ms: int, until: int | None) -> tuple[str, pyarrow.RecordBatch | None]:
+        """As _look, and hands the batch out; what was handed out before is dealt with now."""
+        self._commit_if_on_next()
+        state, batch = self._look(timeout_ms, until)
+        if batch is not None:
+            # Python looks for signals when a call returns. No call from here on: the batch is either kept or handed out.
+            self._handed_out = True
+            del self._kept[0]
         return state, batch
 
-    def read(self, timeout=None, until=None):
+    def read(self, timeout: float | None = None, until: str | int | None = None) -> pyarrow.RecordBatch | None:
         """The next batch, or None: nothing came in `timeout` seconds, or everything up to `until` (an LSN, or "now") was read."""
         timeout_ms = _FOREVER_MS if timeout is None else round(timeout * 1000)
         return self._read(timeout_ms, _lsn(self._source, until))[1]
 
-    def batches(self, until=None):
+    def batches(self, until: str | int | None = None) -> Iterator[pyarrow.RecordBatch]:
         """Batches as they come, for ever or up to `until`."""
         until = _lsn(self._source, until)
         while (batch := self._read(_FOREVER_MS, until)[1]) is not None:
             yield batch
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[pyarrow.RecordBatch]:
         return self.batches()
 
-    async def read_batches(self, until=None):
-        """Batches as they come. Waiting takes no thread; a cancelled wait loses nothing."""
-        if until is not None:
-            until = await asyncio.to_thread(_lsn, self._source, until)
+    def read_batches(self, until: str | int | None = None) -> AsyncIterator[pyarrow.RecordBatch]:
+        """Batches as they come. Waiting takes no thread; a cancelled wait loses nothing, and the iterator goes on."""
+        return _AsyncBatches(self, until)
+
+    def __aiter__(self) -> AsyncIterator[pyarrow.RecordBatch]:
+        return self.read_batches()
+
+    async def _wait(self, until: int | None) -> None:
+        """Until there may be something to read."""
+        if self._awaited:
+            raise OptionError("another task waits for its batches", kind="invalid_option", object=self.name,
+                              remedy="let one task read it, or use partitions")
         loop = asyncio.get_running_loop()
         fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        ready = asyncio.Event()
-
-        def on_ready():
-            try:
-                os.eventfd_read(fd)
-            except BlockingIOError:
-                pass
-            ready.set()
-
-        loop.add_reader(fd, on_ready)
-        self._reader.set_notify_fd(fd)
+        self._awaited = True
         try:
-            while True:
-                ready.clear()
-                state, batch = self._read(0, until)
-                if state == "end":
-                    return
-                if batch is None:
-                    await ready.wait()
-                    continue
-                yield batch
-                await asyncio.sleep(0)  # one busy table leaves the others their turn
+            ready = asyncio.Event()
+            loop.add_reader(fd, ready.set)
+            self._reader.set_notify_fd(fd)
+            # What came before the notification was asked for is there already.
+            if self._look(0, until)[0] == "timeout":
+                await ready.wait()
         finally:
             self._reader.set_notify_fd(-1)
             loop.remove_reader(fd)
             os.close(fd)
-
-    def __aiter__(self):
-        return self.read_batches()
+            self._awaited = False
 
     # --- as a whole ---
 
-    def _stream(self, until):
-        """A pyarrow.RecordBatchReader of what there is up to `until`. One schema: a change of it is an error, and nothing is lost."""
+    def _stream(self, until: str | int | None) -> pyarrow.RecordBatchReader:
+        """What there is up to `until`. One schema: a change of it is an error, and nothing is lost."""
         until = _lsn(self._source, until)
-        if self._commit_on_next and self._handed_out and self._kept is None:
-            self.commit()
-        if self._kept is None:
-            self._kept = self._take(_FOREVER_MS, until)[1]
-        schema = self._kept.schema if self._kept is not None else self._schema or pyarrow.schema([])
+        self._commit_if_on_next()
+        self._look(_FOREVER_MS, until)
+        schema = self._schema or pyarrow.schema([])
 
-        def batches():
-            while (batch := self._take(_FOREVER_MS, until)[1]) is not None:
+        def batches() -> Iterator[pyarrow.RecordBatch]:
+            while (batch := self._look(_FOREVER_MS, until)[1]) is not None:
                 if not batch.schema.equals(schema):
-                    self._kept = batch
                     raise make("unsupported", "the table's columns changed within the stream", self.name,
                                "read what follows with another stream, or batch by batch", "", False)
                 self._handed_out = True
+                del self._kept[0]
                 yield batch
 
         return pyarrow.RecordBatchReader.from_batches(schema, batches())
 
-    def __arrow_c_stream__(self, requested_schema=None):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """For DuckDB, Polars, pandas and whatever else speaks Arrow: the changes up to now. commit() when they are stored."""
         return self._stream("now").__arrow_c_stream__(requested_schema)
 
-    def read_all(self, until="now"):
-        """The changes up to `until` as a pyarrow.Table; columns that came or went in between are null where they are missing."""
-        until = _lsn(self._source, until)
-        if self._commit_on_next and self._handed_out and self._kept is None:
-            self.commit()
-        found = []
-        while (batch := self._take(_FOREVER_MS, until)[1]) is not None:
-            found.append(batch)
-        self._handed_out = True
-        if not found:
-            return (self._schema or pyarrow.schema([])).empty_table()
-        tables = [pyarrow.Table.from_batches([batch]) for batch in found]
-        return pyarrow.concat_tables(tables, promote_options="default")
+    def read_all(self, until: str | int = "now") -> pyarrow.Table:
+        """The changes up to `until` as a pyarrow.Table; columns that came or went in between are null where they are missing.
+
+        The indexes in `_unchanged` and `_unrepresentable` count the columns of this table.
+        """
+        up_to = _lsn(self._source, until)
+        self._commit_if_on_next()
+        raw: list[_core.Batch] = []
+        batches: list[pyarrow.RecordBatch] = []
+        try:
+            while (batch := self._look(_FOREVER_MS, up_to)[1]) is not None:
+                batches.append(batch)
+                raw.append(self._kept[0])
+                del self._kept[0]
+            whole = _joined(batches) if batches else (self._schema or pyarrow.schema([])).empty_table()
+        except BaseException:
+            self._kept[:0] = [batch for batch in raw if batch not in self._kept]
+            raise
+        self._handed_out = self._handed_out or bool(raw)
+        return whole
 
     # --- what is dealt with ---
 
-    def commit(self):
+    def commit(self) -> None:
         """Everything that was handed out is dealt with: it does not come again and the slot may move over it."""
-        if self._kept is not None:
+        if self._kept:
             raise OptionError("a batch was looked at that nobody took", kind="invalid_option", object=self.name,
                               remedy="read on first")
         self._reader.commit()
         self._handed_out = False
 
-    def close(self):
+    def close(self) -> None:
         """Nobody wants these rows any more: they no longer hold the slot back. Idempotent."""
+        self._kept.clear()
         self._reader.close()
 
-    def abandon(self):
+    def abandon(self) -> None:
         """Ends reading; what was not committed comes again the next time. Leaving a `with` block does this."""
+        self._kept.clear()
         self._reader.abandon()
 
-    def stats(self):
+    def stats(self) -> dict[str, int]:
         """Rows and batches handed out, bytes that wait, batches that are not committed."""
         return self._reader.stats()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
+        self.abandon()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         self.abandon()
 
 
-__all__ = ["ArrowCDCError", "ArrowCDCReaderConfig", "Reader", "Readers"]
+class _AsyncBatches:
+    """Not a generator: that one would end with the first wait that is cancelled."""
+
+    def __init__(self, reader: Reader, until: str | int | None):
+        self._reader = reader
+        self._until = until
+        self._again = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> pyarrow.RecordBatch:
+        reader = self._reader
+        until = self._until
+        if isinstance(until, str):
+            self._until = until = await asyncio.to_thread(_lsn, reader._source, until)
+        if self._again:
+            await asyncio.sleep(0)  # one busy table leaves the others their turn
+        self._again = True
+        while True:
+            state, batch = reader._read(0, until)
+            if batch is not None:
+                return batch
+            if state == "end":
+                raise StopAsyncIteration
+            await reader._wait(until)

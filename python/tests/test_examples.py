@@ -1,23 +1,34 @@
-"""The examples run as they are."""
+"""The examples: as they are, and what they promise against what the server says."""
 
-import os
 import pathlib
-import subprocess
+import random
+import signal
 import sys
 
+import deltalake
+import duckdb
+import polars as pl
+import pyarrow
 import pytest
+from helpers import CONFIGURE, Child
+from pyiceberg.catalog.sql import SqlCatalog
 
 import arrowcdc
 
 _EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"
+sys.path.append(str(_EXAMPLES))
+import current_state_polars
+import delta_merge
+import iceberg_append
+
+
+def start(example, shop, *arguments):
+    return Child([_EXAMPLES / example, shop["host"], shop["database"], shop["user"], *arguments])
 
 
 def run(example, shop, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(arrowcdc.__file__).parents[1])}
-    done = subprocess.run([sys.executable, _EXAMPLES / example, shop["host"], shop["database"], shop["user"], *arguments],
-                          text=True, capture_output=True, timeout=60, env=environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    with start(example, shop, *arguments) as child:
+        return child.rest()
 
 
 @pytest.fixture
@@ -31,11 +42,20 @@ def written(server, shop):
 
 
 def test_several_tables(written):
-    assert run("several_tables.py", written, "3") == ["public.orders: 4 changes", "public.users: 7 changes"]
+    lines = run("several_tables.py", written, "now")
+    last = dict(line.split(": ") for line in lines)
+    assert last == {"public.orders": "4 changes", "public.users": "7 changes"}
 
 
-def test_live_duckdb(written):
-    assert run("live_duckdb.py", written) == ["insert: 4 changes, total 15.00"]
+def test_live_duckdb(server, written):
+    with start("live_duckdb.py", written) as child:
+        assert child.line() == "insert: 4 changes, total 15.00"
+        server.sql("INSERT INTO orders VALUES (5, 100)", "shop")
+        assert child.line() == "insert: 5 changes, total 115.00"
+        server.sql("UPDATE orders SET total = 1 WHERE id = 5", "shop")
+        assert child.line() == "insert: 5 changes, total 115.00; update_after: 1 changes, total 1.00"
+        child.process.send_signal(signal.SIGINT)
+        assert child.rest() == ["stopped"]
 
 
 def test_current_state_in_polars(written):
@@ -46,3 +66,164 @@ def test_current_state_in_polars(written):
 def test_pandas(written):
     lines = [line.split() for line in run("changes_pandas.py", written)]
     assert ["insert", "5"] in lines and ["update_after", "1"] in lines and ["delete", "1"] in lines
+
+
+def call(example, shop, capsys, *arguments):
+    """As run, without a process of its own."""
+    example.main(shop["host"], shop["database"], shop["user"], *arguments)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_delta(server, written, tmp_path, capsys):
+    path = str(tmp_path / "users")
+    assert run("delta_merge.py", written, path) == ["7 changes merged"]
+    assert call(delta_merge, written, capsys, path) == ["0 changes merged"]
+    server.sql("UPDATE users SET name = 'again' WHERE id = 1; INSERT INTO users VALUES (6, 'six')", "shop")
+    assert call(delta_merge, written, capsys, path) == ["2 changes merged"]
+    found = sorted(pl.read_delta(path).rows())
+    assert found == [(1, "again"), (2, "renamed"), (3, "user 3"), (4, "user 4"), (6, "six")]
+
+
+def test_iceberg(server, written, tmp_path, capsys):
+    assert run("iceberg_append.py", written, tmp_path) == ["7 changes appended"]
+    assert call(iceberg_append, written, capsys, tmp_path) == ["0 changes appended"]
+    server.sql("DELETE FROM users WHERE id = 1", "shop")
+    assert call(iceberg_append, written, capsys, tmp_path) == ["1 changes appended"]
+    catalog = SqlCatalog("changes", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}")
+    found = catalog.load_table("public.users").scan().to_arrow().sort_by([(name, "ascending") for name in iceberg_append.POSITION])
+    assert list(zip(found["_op"].to_pylist(), found["id"].to_pylist())) == [
+        *(("insert", i) for i in range(1, 6)), ("update_after", 2), ("delete", 5), ("delete", 1)]
+
+
+# --- what they promise ---
+
+
+class Documents:
+    """Random transactions on a table with large values, which updates leave out of the WAL."""
+
+    def __init__(self, server, seed):
+        self.server = server
+        self.random = random.Random(seed)
+        self.next_id = 1
+        self.ids = set()
+        server.sql("CREATE TABLE documents (id int PRIMARY KEY, name text, large text);"
+                   "ALTER TABLE documents ALTER large SET STORAGE EXTERNAL", "shop")
+
+    def _large(self):
+        return "NULL" if self.random.random() < 0.1 else f"repeat('{self.random.randrange(10**6)} ', 700)"
+
+    def _new(self):
+        # A key that was there before may come again.
+        free = [i for i in range(1, self.next_id + 2) if i not in self.ids]
+        chosen = self.random.choice(free)
+        self.next_id = max(self.next_id, chosen)
+        self.ids.add(chosen)
+        return chosen
+
+    def _statement(self):
+        kind = self.random.choices(["insert", "name", "large", "key", "delete", "truncate"], [5, 6, 2, 3, 2, 0.1])[0]
+        if kind == "truncate":
+            self.ids.clear()
+            return "TRUNCATE documents"
+        if kind == "insert" or not self.ids:
+            return f"INSERT INTO documents VALUES ({self._new()}, 'n', {self._large()})"
+        chosen = self.random.choice(sorted(self.ids))
+        if kind == "key":
+            new = self._new()
+            self.ids.remove(chosen)
+            return f"UPDATE documents SET id = {new} WHERE id = {chosen}"
+        if kind == "delete":
+            self.ids.remove(chosen)
+            return f"DELETE FROM documents WHERE id = {chosen}"
+        value = f"name = 'n{self.random.randrange(100)}'" if kind == "name" else f"large = {self._large()}"
+        return f"UPDATE documents SET {value} WHERE id = {chosen}"
+
+    def write(self, transactions):
+        script = []
+        for _ in range(transactions):
+            script += ["BEGIN", *(self._statement() for _ in range(self.random.randint(1, 4))), "COMMIT"]
+        self.server.sql(";\n".join(script), "shop")
+
+    def rows(self):
+        table = self.server.sql("SELECT id, name, md5(large) FROM documents ORDER BY id", "shop")
+        return [tuple(line.split("|")) for line in table.splitlines()]
+
+
+def digests(frame):
+    """As Documents.rows."""
+    query = "SELECT id::VARCHAR, name, coalesce(md5(large), '') FROM frame ORDER BY id"
+    return duckdb.sql(query).fetchall()
+
+
+@pytest.fixture
+def documents(server, shop):
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    yield Documents(server, seed)
+    server.sql("DROP TABLE documents", "shop")
+
+
+def test_the_state_in_polars_is_the_table(shop, documents):
+    with CONFIGURE(**{**shop, "tables": "public.documents"}) as readers:
+        reader = readers["public.documents"]
+        state, left_out = None, 0
+        for transactions in (1, 30, 60, 120):
+            documents.write(transactions)
+            for batch in reader.batches(until="now"):
+                changes = pl.DataFrame(batch)
+                left_out += len(changes) - changes["_unchanged"].null_count()
+                state = current_state_polars.apply(state, changes, reader.key_columns)
+            assert digests(state) == documents.rows()
+        assert left_out > 20
+
+
+def test_delta_is_the_table_and_holds_each_change_once(shop, documents, tmp_path):
+    """After each merge the slot is told only sometimes, as if the program had crashed before it could."""
+    path = str(tmp_path / "documents")
+    merged = 0
+    with CONFIGURE(**{**shop, "tables": "public.documents"}):
+        pass
+    for round_ in range(5):
+        documents.write(25)
+        with CONFIGURE(**{**shop, "tables": "public.documents"}, commit="by-hand") as readers:
+            reader = readers["public.documents"]
+            merged += delta_merge.merge(reader, path)
+            if round_ % 2:
+                reader.commit()
+        assert digests(pl.read_delta(path)) == documents.rows()
+    version = deltalake.DeltaTable(path).version()
+    with CONFIGURE(**{**shop, "tables": "public.documents"}, commit="by-hand") as readers:
+        reader = readers["public.documents"]
+        assert delta_merge.merge(reader, path) == 0
+        assert reader.stats()["rows"] > 0, "the last round was not committed, so that its changes came again"
+    assert deltalake.DeltaTable(path).version() == version
+    assert merged >= 125
+
+
+def test_iceberg_holds_each_change_once(server, shop, documents, tmp_path):
+    catalog = SqlCatalog("changes", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}")
+    catalog.create_namespace("public")
+    appended = 0
+    arguments = {**shop, "tables": "public.documents"}
+    with CONFIGURE(**arguments):
+        pass
+    for round_ in range(4):
+        documents.write(10)
+        if round_ == 2:
+            server.sql("ALTER TABLE documents ADD added int; UPDATE documents SET added = id", "shop")
+        with CONFIGURE(**arguments, commit="by-hand") as readers:
+            reader = readers["public.documents"]
+            appended += iceberg_append.append(reader, catalog, "public.documents")
+            if round_ == 1:
+                reader.commit()
+    with CONFIGURE(**arguments, commit="by-hand") as readers:
+        assert iceberg_append.append(readers["public.documents"], catalog, "public.documents") == 0
+        assert readers["public.documents"].stats()["rows"] > 0
+    stored = catalog.load_table("public.documents").scan().to_arrow()
+    positions = list(zip(*(stored[name].to_pylist() for name in iceberg_append.POSITION)))
+    assert len(positions) == len(set(positions)) == appended
+    # The log is whole: replayed, it is the table.
+    stored = stored.sort_by([(name, "ascending") for name in iceberg_append.POSITION])
+    state = current_state_polars.apply(None, pl.DataFrame(stored), ["id"])
+    assert digests(state.select("id", "name", "large")) == documents.rows()
+    assert isinstance(stored, pyarrow.Table) and "added" in stored.column_names

@@ -1,0 +1,106 @@
+"""Errors, types, and what the package needs."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tomllib
+from typing import get_type_hints
+
+import pytest
+from helpers import CONFIGURE
+
+import arrowcdc
+from arrowcdc import ArrowCDCReaderConfig, _core, _errors, _readers
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_PACKAGE = pathlib.Path(arrowcdc.__file__).parent
+
+
+def test_errors_are_a_tree_and_show_no_password(server, shop):
+    with pytest.raises(arrowcdc.ConnectionFailedError) as caught:
+        CONFIGURE(**{**shop, "host": "/nowhere", "password": "hunter2"})
+    assert caught.value.kind == "connection" and "hunter2" not in str(caught.value)
+    assert issubclass(arrowcdc.ConnectionFailedError, ConnectionError)
+    with pytest.raises(arrowcdc.ArrowCDCError) as caught:
+        CONFIGURE(**{**shop, "database": "no such"})
+    assert caught.value.sqlstate == "3D000"
+    assert "hunter2" not in repr(ArrowCDCReaderConfig(password="hunter2"))
+    with pytest.raises(arrowcdc.OptionError, match="snapshot"):
+        CONFIGURE(**shop, snapshot="initial")
+    with CONFIGURE(**shop) as readers, pytest.raises(arrowcdc.SlotError) as caught:
+        CONFIGURE(**shop)
+    assert caught.value.kind == "slot_active" and caught.value.retryable
+    with pytest.raises(arrowcdc.OptionError):
+        readers["public.users"].read(timeout=0)
+
+
+def test_every_kind_of_error_has_its_exception():
+    header = (_ROOT / "include" / "arrowcdc" / "error.h").read_text()
+    names = re.findall(r"^  k(\w+),", header, re.MULTILINE)
+    kinds = {re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in names}
+    assert len(kinds) > 20
+    assert kinds - set(_errors._KINDS) == {"protocol", "sink", "internal"}
+    assert set(_errors._KINDS) <= kinds
+
+
+def test_one_libarrow_in_the_process():
+    with open("/proc/self/maps") as maps:
+        paths = {line.split()[-1] for line in maps if "/libarrow.so" in line}
+    assert len(paths) == 1 and "pyarrow" in paths.pop()
+
+
+def test_the_pyarrow_that_is_required_is_the_one_that_is_linked():
+    major = _core.arrow_major
+    assert arrowcdc._REQUIRED_MAJOR == major
+    project = tomllib.loads((_ROOT / "python" / "pyproject.toml").read_text())
+    assert project["project"]["dependencies"] == [f"pyarrow>={major},<{major + 1}"]
+    assert f"pyarrow=={major}.*" in project["build-system"]["requires"]
+
+
+@pytest.mark.parametrize("found", ["none", "another"])
+def test_without_its_pyarrow_the_import_says_what_to_install(tmp_path, found):
+    (tmp_path / "pyarrow.py").write_text("raise ImportError('no pyarrow')" if found == "none" else "__version__ = '25.0.0'")
+    path = os.pathsep.join([str(tmp_path), str(_PACKAGE.parent)])
+    done = subprocess.run([sys.executable, "-c", "import arrowcdc"], text=True, capture_output=True, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode != 0
+    assert "ImportError: arrowcdc " in done.stderr and "pip install 'pyarrow>=26,<27'" in done.stderr
+
+
+def test_options_are_the_arguments_of_the_configuration():
+    fields = get_type_hints(ArrowCDCReaderConfig)
+    assert get_type_hints(_readers.Options) == fields
+    in_order = list(fields)
+    assert in_order[:9] == ["host", "port", "database", "user", "password", "tables", "plugin", "slot", "snapshot"]
+
+
+def test_types(tmp_path):
+    """The package by its own types, and the examples by those of the package."""
+    used_wrongly = tmp_path / "used_wrongly.py"
+    used_wrongly.write_text(
+        "import arrowcdc\n"
+        "readers = arrowcdc.ArrowCDCReaderConfig.auto_configure(port='5432', plugin='other')\n"
+        "readers['public.users'].read(timeout='1')\n"
+        "reveal_type(readers['public.users'])\n"
+    )
+    mypy = [sys.executable, "-m", "mypy", "--config-file", _ROOT / "python" / "pyproject.toml", "--cache-dir", _ROOT / "build" / "mypy"]
+    environment = {**os.environ, "MYPYPATH": str(_PACKAGE.parent)}
+    examples = sorted((_ROOT / "examples" / "python").glob("*.py"))
+    done = subprocess.run([*mypy, "-p", "arrowcdc"], text=True, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([*mypy, *examples], text=True, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([*mypy, used_wrongly], text=True, capture_output=True, env=environment)
+    lines = [line for line in done.stdout.splitlines() if "used_wrongly" in line]
+    assert [re.search(r":(\d+): (error|note)", line).group(1, 2) for line in lines] == [
+        ("2", "error"), ("2", "error"), ("3", "error"), ("4", "note")], done.stdout
+    assert 'Revealed type is "arrowcdc._readers.Reader"' in lines[-1]
+
+
+def test_the_extension_module_has_types():
+    stub = (_PACKAGE / "_core.pyi").read_text()
+    public = [name for name in dir(_core) if not name.startswith("_") and name != "version"]
+    for name in public:
+        assert re.search(rf"^(def|class) {name}\b|^{name}: ", stub, re.MULTILINE), name
+    assert (_PACKAGE / "py.typed").exists()
