@@ -8,10 +8,21 @@ using Options = std::vector<std::pair<std::string, std::string>>;
 const Options kPgoutputText = {{"proto_version", "1"}, {"publication_names", kPublication}};
 const Options kPgoutputBinary = {
     {"proto_version", "1"}, {"publication_names", kPublication}, {"binary", "true"}};
-// Leaner than anybody runs it: no LSN, no transaction id, no timestamp.
-const Options kWal2json = {{"format-version", "2"}};
+// Leaner than anybody runs them: no types, no LSN, no transaction id, no timestamp.
+const Options kWal2jsonV1 = {{"format-version", "1"}, {"include-types", "false"}};
+const Options kWal2json = {{"format-version", "2"}, {"include-types", "false"}};
 
-constexpr char kNotYet[] = "not in this version";
+SourceOptions DrainOff() {
+  SourceOptions options;
+  options.drain = false;
+  return options;
+}
+
+SourceOptions BatchingOff() {
+  SourceOptions options;
+  options.batching = false;
+  return options;
+}
 
 }  // namespace
 
@@ -20,13 +31,15 @@ const std::vector<Contender>& Contenders() {
       {.name = "wal2arrow_null", .reader = Reader::kSource, .plugin = "wal2arrow"},
       {.name = "wal2arrow_parquet", .reader = Reader::kPipeline, .plugin = "wal2arrow"},
       {.name = "wal2arrow_null_drain_off",
-       .reader = Reader::kAbsent,
+       .reader = Reader::kSource,
        .plugin = "wal2arrow",
-       .absent = kNotYet},
+       .source = DrainOff()},
       {.name = "wal2arrow_null_batch_off",
-       .reader = Reader::kAbsent,
+       .reader = Reader::kSource,
        .plugin = "wal2arrow",
-       .absent = kNotYet},
+       .source = BatchingOff()},
+      {.name = "wal2arrow_reader", .reader = Reader::kReaders, .plugin = "wal2arrow"},
+      {.name = "wal2arrow_null_python", .reader = Reader::kPython, .plugin = "wal2arrow"},
       {.name = "noop_walsender", .reader = Reader::kNoop, .plugin = "arrowcdc_noop"},
       {.name = "noop_sql_peek", .reader = Reader::kSqlPeek, .plugin = "arrowcdc_noop"},
       {.name = "pgoutput_text", .reader = Reader::kPgoutput, .plugin = "pgoutput", .options = kPgoutputText},
@@ -43,6 +56,11 @@ const std::vector<Contender>& Contenders() {
        .plugin = "pgoutput",
        .options = kPgoutputBinary},
       {.name = "test_decoding", .reader = Reader::kTestDecoding, .plugin = "test_decoding"},
+      {.name = "wal2json_v1", .reader = Reader::kWal2jsonV1, .plugin = "wal2json", .options = kWal2jsonV1},
+      {.name = "wal2json_v1_arrow",
+       .reader = Reader::kWal2jsonV1Arrow,
+       .plugin = "wal2json",
+       .options = kWal2jsonV1},
       {.name = "wal2json_v2", .reader = Reader::kWal2json, .plugin = "wal2json", .options = kWal2json},
       {.name = "wal2json_v2_arrow",
        .reader = Reader::kWal2jsonArrow,
@@ -51,9 +69,10 @@ const std::vector<Contender>& Contenders() {
       {.name = "decoderbufs", .reader = Reader::kDecoderbufs, .plugin = "decoderbufs"},
       {.name = "copy_binary", .reader = Reader::kCopy},
       {.name = "debezium_connect",
-       .reader = Reader::kAbsent,
-       .absent = "Debezium's engine is not run in this version",
-       .downloaded = true},
+       .reader = Reader::kDebezium,
+       .plugin = "pgoutput",
+       .downloaded = true,
+       .tcp_only = true},
   };
   return contenders;
 }
