@@ -47,6 +47,17 @@ TEST(MessageReaderTest, TextPlugins) {
   EXPECT_EQ(json->transactions(), 1);
 }
 
+TEST(MessageReaderTest, Wal2jsonFormat1CountsTheChangesOfATransaction) {
+  const auto reader = Make(Reader::kWal2jsonV1);
+  ARROWCDC_ASSERT_OK(reader->Read(
+      R"({"change":[{"kind":"insert","columnvalues":["{\"kind\":\"insert"]},{"kind":"delete","oldkeys":{}}]})"));
+  ARROWCDC_ASSERT_OK(reader->Read(R"({"change":[]})"));
+  EXPECT_EQ(reader->rows(), 2);
+  EXPECT_EQ(reader->transactions(), 2);
+  EXPECT_TRUE(reader->at_commit());
+  EXPECT_FALSE(reader->Read(R"({"action":"B"})").ok());
+}
+
 TEST(MessageReaderTest, DecoderbufsFindsTheOperation) {
   const auto reader = Make(Reader::kDecoderbufs);
   const std::string head("\x08\x96\x01\x10\x05", 5);  // transaction 150, commit time 5

@@ -150,9 +150,8 @@ const std::vector<PartitionCase>& PartitionCases() {
   return cases;
 }
 
-arrow::Status RunPartition(bool quick, Results* results) {
+arrow::Status RunPartition(int64_t rows_measured, Results* results) {
   ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
-  constexpr int64_t kRowsMeasured = 4'000'000;  // of each way in each case
   for (const PartitionCase& one : PartitionCases()) {
     const Batch batch = MakeBatch(one.rows, one.columns);
     PartitionOptions options;
@@ -162,7 +161,7 @@ arrow::Status RunPartition(bool quick, Results* results) {
     Copier copier(*batch);
     const auto partitions = static_cast<size_t>(one.partitions);
     const auto rows = static_cast<double>(one.rows);
-    const auto rounds = static_cast<int>(kRowsMeasured / one.rows / (quick ? 4 : 1));
+    const auto rounds = static_cast<int>(std::max<int64_t>(1, rows_measured / one.rows));
     for (int round = -1; round < rounds; ++round) {  // the first one warms
       const double by_memcpy = Seconds([&] { copier.Run(); });
       const double ours = Seconds([&] { Keep(partitioner.Split(batch).ValueOrDie().data()); });

@@ -28,6 +28,7 @@ struct PartitionCase {
 };
 const std::vector<PartitionCase>& PartitionCases();
 
-arrow::Status RunPartition(bool quick, Results* results);
+// rows: of each case, in as many batches as hold them, at least one.
+arrow::Status RunPartition(int64_t rows, Results* results);
 
 }  // namespace arrowcdc::bench
