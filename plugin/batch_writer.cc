@@ -21,6 +21,7 @@ constexpr uint64_t kKeptBytesMax = 16 << 20;
 
 FrameWriter BeginFrame(Session* session, FrameKind kind, uint16_t flags) {
   session->header.size = 0;
+  if (session->group.marked && (flags & format::kFlagGroupEnd) == 0) flags |= format::kFlagDirty;
   return FrameWriter(&session->header, kind, flags, session->sequence++, session->safe_lsn);
 }
 
@@ -48,7 +49,7 @@ void SendHello(Session* session) {
 
 void BeginFrames(Session* session) {
   if (!session->hello_sent) SendHello(session);
-  session->transaction.sent = true;
+  session->group.sent = true;
 }
 
 void SendSchema(Session* session, PublishedTable* table) {
@@ -73,10 +74,23 @@ void SendSchema(Session* session, PublishedTable* table) {
   SendFrame(session, table->schema_message, table->schema_bytes);
 }
 
-void AddTransaction(Session* session, FrameWriter* frame, uint32_t rows) {
-  const Transaction& transaction = session->transaction;
-  const format::TransactionEntry entry{transaction.commit_lsn, transaction.commit_ts, transaction.xid, rows};
-  frame->AddSection(SectionTag::kTransactions, &entry, sizeof(entry));
+format::TransactionEntry EntryOf(const Transaction& transaction, uint32_t rows) {
+  return {transaction.commit_lsn, transaction.commit_ts, transaction.xid, rows};
+}
+
+// From the place of each transaction's first row to how many rows it has.
+void CountTransactionRows(PublishedTable* table) {
+  const size_t count = table->transactions.size / sizeof(format::TransactionEntry);
+  uint32_t end = table->rows;
+  for (size_t i = count; i-- > 0;) {
+    uint8_t* const at = table->transactions.data + i * sizeof(format::TransactionEntry) +
+                        offsetof(format::TransactionEntry, rows);
+    uint32_t begin;
+    memcpy(&begin, at, sizeof(begin));
+    const uint32_t rows = end - begin;
+    memcpy(at, &rows, sizeof(rows));
+    end = begin;
+  }
 }
 
 // Walks the columns depth first, as Arrow orders nodes and buffers.
@@ -111,13 +125,15 @@ struct BodyLayout {
 };
 
 void SendBatch(Session* session, PublishedTable* table, uint16_t flags) {
+  session->group.sent_bytes += table->bytes;
   BodyLayout body{table, 0, 0, 0};
   for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i) body.AddColumn(&table->columns[i]);
 
   FrameWriter frame = BeginFrame(session, FrameKind::kBatch, flags);
   const format::BatchSection section{table->fingerprint, table->relid, table->rows};
   frame.AddSection(SectionTag::kBatch, &section, sizeof(section));
-  AddTransaction(session, &frame, table->rows);
+  CountTransactionRows(table);
+  frame.AddSection(SectionTag::kTransactions, table->transactions.data, table->transactions.size);
   if (table->unchanged.size > 0) {
     frame.AddSection(SectionTag::kUnchanged, table->unchanged.data, table->unchanged.size);
   }
@@ -142,7 +158,7 @@ void SendBatch(Session* session, PublishedTable* table, uint16_t flags) {
 }
 
 uint64_t TableCapacity(const PublishedTable* table) {
-  uint64_t bytes = table->unchanged.capacity + table->unrepresentable.capacity;
+  uint64_t bytes = table->transactions.capacity + table->unchanged.capacity + table->unrepresentable.capacity;
   for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i)
     bytes += ColumnCapacity(&table->columns[i]);
   return bytes;
@@ -163,7 +179,8 @@ void CloseBatch(Session* session, PublishedTable* table) {
   session->open_bytes -= table->bytes;
   table->rows = 0;
   table->bytes = 0;
-  table->unchanged.size = table->unrepresentable.size = 0;
+  table->transaction = 0;
+  table->transactions.size = table->unchanged.size = table->unrepresentable.size = 0;
 
   const uint64_t capacity = TableCapacity(table);
   const bool keep =
@@ -175,6 +192,7 @@ void CloseBatch(Session* session, PublishedTable* table) {
     session->kept_bytes += capacity;
     table->kept_bytes = capacity;
   } else {
+    ReleaseCells(&table->transactions);
     ReleaseCells(&table->unchanged);
     ReleaseCells(&table->unrepresentable);
   }
@@ -202,9 +220,16 @@ void SendOpenSchemas(Session* session) {
 
 }  // namespace
 
-void OpenBatch(Session* session, PublishedTable* table) {
-  if (table->rows > 0) return;
-  if (table->target->open != nullptr) FlushOpenBatches(session);
+void OpenBatchSlow(Session* session, PublishedTable* table) {
+  const bool opened = table->rows == 0;
+  if (opened && table->target->open != nullptr) FlushOpenBatches(session);
+  const format::TransactionEntry entry = EntryOf(session->transaction, table->rows);
+  Append(table->context, &table->transactions, &entry, sizeof(entry));
+  table->transaction = session->transaction.number;
+  session->transaction.touched = true;
+  table->bytes += sizeof(entry);
+  session->open_bytes += sizeof(entry);
+  if (!opened) return;
   session->kept_bytes -= table->kept_bytes;
   table->kept_bytes = 0;
   table->target->open = table;
@@ -239,23 +264,28 @@ void FlushNamesakes(Session* session, const PublishedTable* table) {
   }
 }
 
-bool EndTransaction(Session* session, uint64_t safe_lsn) {
+void SendGroup(Session* session) {
   if (session->open_first != nullptr) {
     SendOpenSchemas(session);
     while (session->open_first != session->open_last) {
       FlushTable(session, session->open_first, format::kFlagTxnIncomplete);
     }
-    session->safe_lsn = safe_lsn;
+    session->safe_lsn = session->group.whole_lsn;
     FlushTable(session, session->open_first, format::kFlagGroupEnd);
-  } else if (session->transaction.sent) {
-    session->safe_lsn = safe_lsn;
+  } else {
+    session->safe_lsn = session->group.whole_lsn;
     SendProgress(session, format::kFlagGroupEnd);
   }
-  return session->transaction.sent;
+}
+
+void SendDirtyMark(Session* session) {
+  BeginFrames(session);
+  SendProgress(session, format::kFlagTxnIncomplete);
 }
 
 void WriteTruncate(Session* session, PublishedTable* const* tables, uint32_t count, uint64_t lsn,
                    bool cascade, bool restart_identity) {
+  session->transaction.touched = true;
   FlushOpenBatches(session);
   BeginFrames(session);
   for (uint32_t i = 0; i < count; ++i) SendSchema(session, tables[i]);
@@ -276,7 +306,8 @@ void WriteTruncate(Session* session, PublishedTable* const* tables, uint32_t cou
     format::AppendValue(&session->header, entry);
   }
   frame.EndSection();
-  AddTransaction(session, &frame, 0);
+  const format::TransactionEntry transaction = EntryOf(session->transaction, 0);
+  frame.AddSection(SectionTag::kTransactions, &transaction, sizeof(transaction));
   frame.Finish(0, 0);
   SendFrame(session, nullptr, 0);
 }

@@ -7,9 +7,12 @@
 
 namespace arrowcdc::plugin {
 
-// Puts the table among the open ones if it is not. Where another version of it is open, everything is flushed
-// first.
-void OpenBatch(Session* session, PublishedTable* table);
+// Before a row: puts the table among the open ones if it is not (where another version of it is open,
+// everything is flushed first), and the transaction among those of its batch.
+void OpenBatchSlow(Session* session, PublishedTable* table);
+inline void OpenBatch(Session* session, PublishedTable* table) {
+  if (table->transaction != session->transaction.number) OpenBatchSlow(session, table);
+}
 
 // After a row: flushes what has grown over its cap, in the middle of the transaction.
 void FlushIfFull(Session* session, PublishedTable* table);
@@ -21,9 +24,12 @@ void FlushOpenBatches(Session* session);
 // name and position, so those of one name must leave in order.
 void FlushNamesakes(Session* session, const PublishedTable* table);
 
-// All open batches, or a progress frame where none is open but the transaction has sent frames; the last
-// frame ends the group with this safe_lsn. True: the transaction has sent something.
-bool EndTransaction(Session* session, uint64_t safe_lsn);
+// Between transactions: all open batches, or a progress frame where none is open. The last frame ends the
+// group, with the end of its last transaction as safe_lsn.
+void SendGroup(Session* session);
+
+// Tells the client that whole transactions are held back.
+void SendDirtyMark(Session* session);
 
 // A truncate frame, after everything that is open. `tables` have places in the list in this order.
 void WriteTruncate(Session* session, PublishedTable* const* tables, uint32_t count, uint64_t lsn,

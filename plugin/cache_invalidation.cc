@@ -3,6 +3,7 @@
 
 #include "plugin/publication.h"
 #include "plugin/relation_cache.h"
+#include "plugin/walsender.h"
 
 namespace arrowcdc::plugin {
 
@@ -40,7 +41,13 @@ void OnWatchedChanged(Datum, int cache, uint32 hash) {
   if (hash == 0 || (live_session->watched[bit / 8] & (1u << (bit % 8))) != 0) ++live_session->epoch;
 }
 
-void OnDecodingContextReset(void* session) { DetachSession(static_cast<Session*>(session)); }
+void OnDecodingContextReset(void* session) {
+  // An ERROR led here, perhaps late and when the next session has begun: only this session's own traces are
+  // removed.
+  if (live_session != session) return;
+  DetachFromWalsender();
+  DetachSession(static_cast<Session*>(session));
+}
 
 }  // extern "C"
 

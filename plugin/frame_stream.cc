@@ -2,6 +2,7 @@
 #include "plugin/frame_stream.h"
 
 #include "format/frame_writer.h"
+#include "plugin/group.h"
 
 extern "C" {
 #include "lib/stringinfo.h"
@@ -26,7 +27,11 @@ void ShrinkOutput(LogicalDecodingContext* decoding) {
 }  // namespace
 
 FrameStream::FrameStream(Session* session, uint64_t payload_bytes)
-    : session_(session), left_(payload_bytes), message_left_(0), write_location_(InvalidXLogRecPtr) {
+    : session_(session),
+      left_(payload_bytes),
+      message_left_(0),
+      last_message_(false),
+      write_location_(InvalidXLogRecPtr) {
   uint16_t flags;
   memcpy(&flags, session->header.data + offsetof(format::FrameHeader, flags), sizeof(flags));
   group_end_ = (flags & format::kFlagGroupEnd) != 0;
@@ -43,20 +48,21 @@ void FrameStream::BeginMessage() {
     flags |= format::kFlagMore;
     memcpy(header->data + offsetof(format::FrameHeader, flags), &flags, sizeof(flags));
   }
-  // Clients that know nothing of groups acknowledge the position of any message. Only the last one of a group
-  // may carry the end of the commit record: with its start the transaction comes again after a restart.
+  last_message_ = group_end_ && left_ <= room;
+  // Clients that know nothing of groups acknowledge the position of any message, so only the last one of a
+  // group may carry its safe_lsn. All others say again how far the client was before.
   LogicalDecodingContext* const decoding = session_->decoding;
   write_location_ = decoding->write_location;
-  const bool last_message = group_end_ && left_ <= room;
-  if (!last_message && decoding->write_location > session_->transaction.commit_lsn) {
-    decoding->write_location = session_->transaction.commit_lsn;
-  }
-  OutputPluginPrepareWrite(session_->decoding, true);
+  decoding->write_location = last_message_ ? session_->safe_lsn : session_->reached_lsn;
+  OutputPluginPrepareWrite(decoding, true);
   enlargeStringInfo(session_->decoding->out, static_cast<int>(header->size + message_left_));
   Put(header->data, header->size);
 }
 
 void FrameStream::SendMessage() {
+  // The message is in the output buffer before the server can say anything else: from here on the group has
+  // been told.
+  if (last_message_) GroupIsSent(session_);
   OutputPluginWrite(session_->decoding, true);
   session_->decoding->write_location = write_location_;
   ShrinkOutput(session_->decoding);

@@ -25,6 +25,7 @@ class FrameStream {
   uint64_t left_;              // of the payload, not yet put into a message
   size_t message_left_;        // room for payload in the message that is open
   bool group_end_;             // the frame ends its group
+  bool last_message_;          // of the group
   XLogRecPtr write_location_;  // the server's, while a message has another one
 };
 

@@ -67,9 +67,18 @@ void ParseNumeric(const char* text, Options* options) {
   }
 }
 
-enum OptionId { kProtoMin, kProtoMax, kPublicationNames, kBatchBytes, kNumeric, kBatching, kDrain, kOptionCount };
-constexpr const char* kOptionNames[kOptionCount] = {"proto_min", "proto_max", "publication_names", "batch_bytes",
-                                                    "numeric",   "batching",  "drain"};
+enum OptionId {
+  kProtoMin,
+  kProtoMax,
+  kPublicationNames,
+  kBatchBytes,
+  kNumeric,
+  kBatching,
+  kDrain,
+  kOptionCount
+};
+constexpr const char* kOptionNames[kOptionCount] = {
+    "proto_min", "proto_max", "publication_names", "batch_bytes", "numeric", "batching", "drain"};
 
 bool ParseSwitch(const char* name, const char* text) {
   if (strcmp(text, "on") == 0) return true;
@@ -81,8 +90,10 @@ OptionId FindOption(const char* name) {
   for (int i = 0; i < kOptionCount; ++i) {
     if (strcmp(name, kOptionNames[i]) == 0) return static_cast<OptionId>(i);
   }
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow has no option \"%.63s\"", name),
-                  errhint("It has proto_min, proto_max, publication_names, batch_bytes, numeric, batching and drain.")));
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wal2arrow has no option \"%.63s\"", name),
+       errhint("It has proto_min, proto_max, publication_names, batch_bytes, numeric, batching and drain.")));
   pg_unreachable();
 }
 
@@ -181,7 +192,8 @@ char* DescribeOptions(const Options& options) {
       appendStringInfo(&text, "numeric=decimal(%d,%d)\n", options.numeric_precision, options.numeric_scale);
       break;
   }
-  appendStringInfo(&text, "batching=%s\ndrain=%s\n", options.batching ? "on" : "off", options.drain ? "on" : "off");
+  appendStringInfo(&text, "batching=%s\ndrain=%s\n", options.batching ? "on" : "off",
+                   options.drain ? "on" : "off");
   return text.data;
 }
 

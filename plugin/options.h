@@ -16,8 +16,9 @@ struct Options {
   NumericAs numeric_as;  // numeric without a precision
   int32_t numeric_precision;
   int32_t numeric_scale;
-  bool batching;  // the client keeps the acknowledgement contract of docs/wire.md: batches across transactions
-  bool drain;     // decode many WAL records a turn of the walsender's loop
+  bool
+      batching;  // the client keeps the acknowledgement contract of docs/wire.md: batches across transactions
+  bool drain;    // decode many WAL records a turn of the walsender's loop
 };
 
 inline constexpr uint64_t kBatchBytesDefault = 256 << 10;

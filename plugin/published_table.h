@@ -34,6 +34,8 @@ struct PublishedTable {
   // The open batch.
   uint32_t rows;
   uint64_t bytes;
+  Buffer transactions;     // TransactionEntry; until the batch is sent `rows` is the place of its first row
+  uint64_t transaction;    // number of the last one in it
   Buffer unchanged;        // CellEntry
   Buffer unrepresentable;  // CellEntry
   uint64_t kept_bytes;     // memory kept while nothing is open

@@ -23,7 +23,25 @@ struct Transaction {
   uint64_t commit_lsn;
   int64_t commit_ts;  // microseconds since 1970-01-01 UTC
   TransactionId xid;
-  bool sent;  // frames of it are on their way
+  uint64_t number;  // in this session, from 1
+  bool touched;     // something of it is published
+};
+
+// The group that is being made: see docs/wire.md, and group.h for when it ends.
+struct Group {
+  bool sent;             // frames of it are on their way
+  bool marked;           // one of them said DIRTY, and all that follow until its last one do
+  uint64_t sent_bytes;   // of their rows
+  uint64_t whole_lsn;    // end LSN of the last transaction that is in it as a whole; 0: none yet
+  uint32_t whole_count;  // such transactions
+  uint32_t whole_max;    // so many may be in it: doubles with every group of the session
+  TimestampTz since;     // when it was held back first
+};
+
+struct Counters {
+  uint64_t transactions;
+  uint64_t records;  // of the WAL; counted where the walsender's calls are intercepted
+  uint64_t drained;
 };
 
 struct Session {
@@ -48,7 +66,8 @@ struct Session {
   // Frames.
   bool hello_sent;
   uint32_t sequence;
-  uint64_t safe_lsn;
+  uint64_t safe_lsn;     // of the frames that are written now
+  uint64_t reached_lsn;  // safe_lsn of the last group that is on its way whole
   format::ByteBuffer header;
   format::ByteBuffer metadata;
 
@@ -60,6 +79,9 @@ struct Session {
   uint64_t row_bytes;   // variable-length bytes of the row being appended
 
   Transaction transaction;
+  Group group;
+  Counters counters;
+  bool in_walsender;     // its calls are intercepted: walsender.h
   uint64_t record_lsn;   // WAL record of the last change
   uint32_t record_rows;  // rows of it so far
   uint32_t skipped_changes;

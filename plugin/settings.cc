@@ -14,7 +14,23 @@ constexpr Setting kSettings[] = {
     {"TimeZone", "UTC"},  {"xmloption", "content"},      {"search_path", ""},
 };
 
+bool batching_allowed = true;
+bool drain_allowed = true;
+
 }  // namespace
+
+void DefineSettings() {
+  DefineCustomBoolVariable("wal2arrow.batching", "Lets clients have batches across transactions.",
+                           "Off: a batch a transaction, whatever the client asks for.", &batching_allowed,
+                           true, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("wal2arrow.drain", "Lets a walsender decode many WAL records a turn.",
+                           "Off: one record a turn, as with other plugins.", &drain_allowed, true, PGC_SUSET,
+                           0, nullptr, nullptr, nullptr);
+  MarkGUCPrefixReserved("wal2arrow");
+}
+
+bool BatchingAllowed() { return batching_allowed; }
+bool DrainAllowed() { return drain_allowed; }
 
 void ApplySettings(Session* session) {
   const bool in_transaction = IsTransactionOrTransactionBlock();

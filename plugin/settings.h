@@ -1,5 +1,6 @@
-// Settings that decide what text output functions write, fixed so that no role's or database's defaults show
-// in the data.
+// Settings of the server: those that decide what text output functions write, fixed so that no role's or
+// database's defaults show in the data; and our own, with which an administrator switches off what clients
+// ask for.
 #pragma once
 
 #include "plugin/session.h"
@@ -10,5 +11,10 @@ namespace arrowcdc::plugin {
 // transaction.
 void ApplySettings(Session* session);
 void RestoreSettings(Session* session);
+
+// wal2arrow.batching and wal2arrow.drain. Once a backend, at load.
+void DefineSettings();
+bool BatchingAllowed();
+bool DrainAllowed();
 
 }  // namespace arrowcdc::plugin

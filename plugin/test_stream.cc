@@ -1,17 +1,23 @@
 // Fixture of the plugin's tests.
 #include "plugin/test_stream.h"
 
+#include <algorithm>
+
 #include <arrow/array.h>
 #include <arrow/buffer.h>
 #include <arrow/extension_type.h>
 #include <arrow/scalar.h>
 
+#include "arrowcdc/position.h"
 #include "src/decode/wal2arrow_decoder.h"
 #include "tests/support/assert_ok.h"
+#include "tests/support/walsender_client.h"
 
 namespace arrowcdc::test {
 
 namespace {
+
+constexpr std::chrono::seconds kStreamLimit{60};
 
 std::unique_ptr<PrivateServer> shared_server;
 
@@ -121,6 +127,49 @@ void PluginTest::TearDown() {
 
 void PluginTest::Sql(const std::string& sql) { ARROWCDC_ASSERT_OK(sql_->Exec(sql)); }
 
+namespace {
+
+arrow::Status Decode(Wal2arrowDecoder* decoder, const std::shared_ptr<arrow::Buffer>& frame,
+                     std::vector<Event>* events) {
+  ARROW_ASSIGN_OR_RAISE(auto event, decoder->Decode(frame, 0));
+  if (!event) return arrow::Status::OK();
+  if (const auto* batch = std::get_if<ChangeBatch>(&*event)) {
+    ARROW_RETURN_NOT_OK(batch->rows->ValidateFull());
+  }
+  events->push_back(std::move(*event));
+  return arrow::Status::OK();
+}
+
+std::vector<std::string> LinesOf(const std::vector<Event>& events, bool ord) {
+  std::vector<std::string> lines;
+  for (const Event& event : events) {
+    if (const auto* batch = std::get_if<ChangeBatch>(&event)) AppendLines(*batch, ord, &lines);
+    if (const auto* truncate = std::get_if<TruncateEvent>(&event)) AppendLines(*truncate, &lines);
+  }
+  return lines;
+}
+
+// A batch across transactions keeps the order within a table, and truncates stay where they are.
+std::vector<std::string> ByTable(std::vector<std::string> lines) {
+  const auto is_truncate = [](const std::string& line) { return line.rfind("truncate", 0) == 0; };
+  const auto table = [](const std::string& line) {
+    const size_t begin = line.find(' ') + 1;
+    return line.substr(begin, line.find('(') - begin);
+  };
+  for (auto begin = lines.begin(); begin != lines.end();) {
+    if (is_truncate(*begin)) {
+      ++begin;
+      continue;
+    }
+    const auto end = std::find_if(begin, lines.end(), is_truncate);
+    std::stable_sort(begin, end, [&](const auto& a, const auto& b) { return table(a) < table(b); });
+    begin = end;
+  }
+  return lines;
+}
+
+}  // namespace
+
 arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
   options.emplace("publication_names", "p");
   std::string query =
@@ -130,30 +179,56 @@ arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
   ARROW_ASSIGN_OR_RAISE(const auto rows, connection->Query(query + ")"));
   Wal2arrowDecoder decoder(arrow::default_memory_pool());
   std::vector<Event> events;
-  for (const SqlRow& row : rows) {
-    ARROW_ASSIGN_OR_RAISE(auto event, decoder.Decode(FromHex(*row[0]), 0));
-    if (!event) continue;
-    if (const auto* batch = std::get_if<ChangeBatch>(&*event))
-      ARROW_RETURN_NOT_OK(batch->rows->ValidateFull());
-    events.push_back(std::move(*event));
+  for (const SqlRow& row : rows) ARROW_RETURN_NOT_OK(Decode(&decoder, FromHex(*row[0]), &events));
+  return events;
+}
+
+arrow::Result<std::vector<Event>> PluginTest::Stream(PluginOptions options) {
+  options.emplace("publication_names", "p");
+  ARROW_ASSIGN_OR_RAISE(const auto sql, SharedServer().Connect(name_));
+  ARROW_ASSIGN_OR_RAISE(const std::string end_text, sql->Scalar("SELECT pg_current_wal_flush_lsn()"));
+  ARROW_ASSIGN_OR_RAISE(const uint64_t end, ParseLsn(end_text));
+  ARROW_ASSIGN_OR_RAISE(const auto client,
+                        WalsenderClient::Start(SharedServer().conninfo(name_), name_, options));
+  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  std::vector<Event> events;
+  for (;;) {
+    ARROW_ASSIGN_OR_RAISE(const auto message, client->Next(kStreamLimit));
+    if (!message) return arrow::Status::IOError("the stream stands still");
+    // Nothing was ever confirmed, so whatever it holds back a keepalive does not speak of it.
+    if (message->keepalive && message->wal_end >= end) break;
+    if (!message->keepalive) {
+      ARROW_RETURN_NOT_OK(Decode(&decoder, arrow::Buffer::FromString(message->frame), &events));
+    }
   }
+  ARROW_RETURN_NOT_OK(client->End());
   return events;
 }
 
 std::string PluginTest::PeekError(PluginOptions options) {
-  const auto events = Peek(std::move(options));
+  const auto events = Peek(options);
+  const auto streamed = Stream(options);
+  EXPECT_EQ(events.ok(), streamed.ok()) << streamed.status().ToString();
   if (events.ok()) return "";
   const std::string error = events.status().ToString();
   return error.substr(0, error.find("\nin: "));  // without the statement, which SqlConnection adds
 }
 
 std::vector<std::string> PluginTest::Lines(PluginOptions options, bool ord) {
-  const auto events = Peek(std::move(options));
+  const auto events = Peek(options);
   if (!events.ok()) return {events.status().ToString()};
-  std::vector<std::string> lines;
-  for (const Event& event : *events) {
-    if (const auto* batch = std::get_if<ChangeBatch>(&event)) AppendLines(*batch, ord, &lines);
-    if (const auto* truncate = std::get_if<TruncateEvent>(&event)) AppendLines(*truncate, &lines);
+  const std::vector<std::string> lines = LinesOf(*events, ord);
+  for (const bool batching : {false, true}) {
+    for (const bool drain : {false, true}) {
+      options["batching"] = batching ? "on" : "off";
+      options["drain"] = drain ? "on" : "off";
+      const auto streamed = Stream(options);
+      EXPECT_TRUE(streamed.ok()) << streamed.status().ToString();
+      if (!streamed.ok()) continue;
+      const std::vector<std::string> other = LinesOf(*streamed, ord);
+      EXPECT_EQ(batching ? ByTable(other) : other, batching ? ByTable(lines) : lines)
+          << "batching " << batching << ", drain " << drain;
+    }
   }
   return lines;
 }

@@ -29,14 +29,18 @@ class PluginTest : public ::testing::Test {
 
   void Sql(const std::string& sql);
 
-  // What the slot holds, without moving it. publication_names is "p" unless given.
+  // What the slot holds, without moving it, by SQL. publication_names is "p" unless given.
   arrow::Result<std::vector<Event>> Peek(PluginOptions options = {});
-  // The error a session with these options ends in; empty where it does not.
+  // The same from a walsender, up to the end of the WAL.
+  arrow::Result<std::vector<Event>> Stream(PluginOptions options = {});
+  // The error a session with these options ends in; empty where it does not. SQL and walsender must agree.
   std::string PeekError(PluginOptions options);
 
   // One line a row: "insert t(1, x, null)". A cell that was not carried is ~, one without an Arrow form !.
   // With `ord`
-  // "#n" follows. Truncates: "truncate a b", "cascade" and "restart" behind them.
+  // "#n" follows. Truncates: "truncate a b", "cascade" and "restart" behind them. Fails the test where a
+  // walsender, with batches across transactions or without, with the drain loop or without, gives something
+  // else than SQL.
   std::vector<std::string> Lines(PluginOptions options = {}, bool ord = false);
 
   const std::string& slot() const { return name_; }

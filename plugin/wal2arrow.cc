@@ -2,12 +2,14 @@
 #include "plugin/batch_writer.h"
 #include "plugin/byte_buffer_pg.h"
 #include "plugin/cache_invalidation.h"
+#include "plugin/group.h"
 #include "plugin/pg.h"
 #include "plugin/relation_cache.h"
 #include "plugin/row_writer.h"
 #include "plugin/session.h"
 #include "plugin/settings.h"
 #include "plugin/text.h"
+#include "plugin/walsender.h"
 
 namespace arrowcdc::plugin {
 
@@ -34,6 +36,7 @@ Session* NewSession(LogicalDecodingContext* decoding) {
   MemoryContextSwitchTo(previous);
   InitText(session);
   InitRelationCache(session);
+  InitGroup(session);
   return session;
 }
 
@@ -75,6 +78,15 @@ bool IsPublished(const RelationEntry* entry, ReorderBufferChangeType action) {
   }
 }
 
+void LogCounters(const Session* session) {
+  const Counters& counters = session->counters;
+  if (!session->in_walsender) return;
+  ereport(LOG, (errmsg("wal2arrow: slot \"%s\": " UINT64_FORMAT " transactions in %u frames; " UINT64_FORMAT
+                       " WAL records, " UINT64_FORMAT " of them drained",
+                       NameStr(session->decoding->slot->data.name), counters.transactions, session->sequence,
+                       counters.records, counters.drained)));
+}
+
 // One giant value must not stay in memory for the rest of the session.
 void ShrinkScratch(Session* session) {
   constexpr size_t kScratchBytesKept = 1 << 20;
@@ -96,13 +108,16 @@ void OnStartup(LogicalDecodingContext* decoding, OutputPluginOptions* options, b
   ApplySettings(session);
   decoding->output_plugin_private = session;
   AttachSession(session);
+  AttachToWalsender(session);
 }
 
 void OnShutdown(LogicalDecodingContext* decoding) {
   Session* const session = SessionOf(decoding);
   if (session == nullptr) return;
+  DetachFromWalsender();
   DetachSession(session);
   RestoreSettings(session);
+  LogCounters(session);
   decoding->output_plugin_private = nullptr;
 }
 
@@ -111,9 +126,11 @@ void OnBegin(LogicalDecodingContext* decoding, ReorderBufferTXN* txn) {
   session->transaction.commit_lsn = txn->final_lsn;
   session->transaction.commit_ts = txn->xact_time.commit_time + static_cast<int64_t>(kUnixEpochOffsetUs);
   session->transaction.xid = txn->xid;
-  session->transaction.sent = false;
+  session->transaction.touched = false;
+  ++session->transaction.number;
   session->record_lsn = 0;
   session->record_rows = 0;
+  BeginTransactionInGroup(session, txn);
 }
 
 void OnChange(LogicalDecodingContext* decoding, ReorderBufferTXN*, Relation relation,
@@ -157,11 +174,12 @@ void OnTruncate(LogicalDecodingContext* decoding, ReorderBufferTXN*, int count, 
 
 void OnCommit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPtr) {
   Session* const session = SessionOf(decoding);
-  const bool touched = session->transaction.sent || session->open_first != nullptr;
+  const bool touched = session->transaction.touched;
   OutputPluginUpdateProgress(decoding, !touched);
   session->skipped_changes = 0;
+  if (!touched) return;
   const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
-  EndTransaction(session, txn->end_lsn);
+  EndTransactionInGroup(session, txn->end_lsn);
   ShrinkScratch(session);
   MemoryContextSwitchTo(previous);
   MemoryContextReset(session->change_cxt);
@@ -184,7 +202,10 @@ WAL2ARROW_EXPORT void _PG_output_plugin_init(OutputPluginCallbacks* callbacks);
 
 PG_MODULE_MAGIC;
 
-void _PG_init(void) { arrowcdc::plugin::RegisterCacheCallbacks(); }
+void _PG_init(void) {
+  arrowcdc::plugin::RegisterCacheCallbacks();
+  arrowcdc::plugin::DefineSettings();
+}
 
 void _PG_output_plugin_init(OutputPluginCallbacks* callbacks) {
   callbacks->startup_cb = arrowcdc::plugin::OnStartup;

@@ -1,0 +1,27 @@
+// When a group ends: at every commit for clients that know no better; for those that keep the acknowledgement
+// contract of docs/wire.md (option batching) when it is large or old enough, or nothing is left to decode.
+// Until then whole transactions are held back, and the client has been told so.
+#pragma once
+
+#include "plugin/session.h"
+
+namespace arrowcdc::plugin {
+
+void InitGroup(Session* session);
+
+// At begin: what is held back must not wait for the decoding of a large transaction.
+void BeginTransactionInGroup(Session* session, const ReorderBufferTXN* txn);
+
+// At commit of a transaction of which something is published. Ends the group or holds it back.
+void EndTransactionInGroup(Session* session, uint64_t end_lsn);
+
+// Between WAL records: ends the group if whole transactions are held back. These two may be called outside
+// the server's callbacks.
+void FlushHeldBack(Session* session);
+// Only if they have been for long.
+void FlushHeldBackIfOld(Session* session);
+
+// The last message of the group is about to be handed to the server.
+void GroupIsSent(Session* session);
+
+}  // namespace arrowcdc::plugin

@@ -1,0 +1,29 @@
+// What the walsender calls while it sends, intercepted: before it would wait for WAL, what is held back is
+// sent; a keepalive never speaks of transactions that are held back; and each turn of its loop decodes many
+// records instead of one (the drain loop). Only in a walsender, and only on servers that were tested.
+#pragma once
+
+#include "plugin/session.h"
+
+namespace arrowcdc::plugin {
+
+// In startup_cb. Does nothing inside SQL functions, on a server that was not tested, or where neither
+// batching nor the drain loop is asked for and allowed.
+void AttachToWalsender(Session* session);
+// Touches statics only, so that it may run when the session's memory is gone. Idempotent.
+void DetachFromWalsender();
+
+// The record that is decoded now is the last that is flushed.
+bool NothingLeftToDecode(const Session* session);
+
+// The stream is over for the client: CopyDone was sent.
+bool StreamHasEnded();
+
+// Commits on this server wait for what the client acknowledges (synchronous replication), or the walsender
+// for what other servers do (failover slots). Only where a walsender was attached to.
+bool OthersWait(const Session* session);
+
+// True only in the build that tests use to see rows lost without the DIRTY mark and the clamp.
+bool WithoutMarks();
+
+}  // namespace arrowcdc::plugin
