@@ -61,7 +61,7 @@ std::vector<BacklogWorkload> BacklogWorkloads(bool quick) {
                 "copy_binary"})},
       {"wide", FindTable("wide"), false, quick ? 40'000 : 200'000, 5'000, 0, wide},
       {"mixed_full", FindTable("mixed_full"), false, quick ? 60'000 : 300'000, 1'000, 0, changes},
-      {"one_row", FindTable("one_row"), false, quick ? 40'000 : 200'000, 1, 0, one_row},
+      {"one_row", FindTable("one_row"), false, quick ? 30'000 : 200'000, 1, 0, one_row},
       {"big_txn", FindTable("big_txn"), false, quick ? 500'000 : 10'000'000, quick ? 500'000 : 10'000'000,
        quick ? 1 : 3, few},
   };
@@ -71,14 +71,14 @@ std::vector<PacedWorkload> PacedWorkloads(bool quick) {
   const auto contenders = OursAnd({"noop_walsender", "pgoutput_text", "pgoutput_binary", "decoderbufs"});
   std::vector<PacedWorkload> workloads;
   for (const int rate : {100, 1000, 5000}) {
-    workloads.push_back({"latency_" + std::to_string(rate), rate, quick ? 3 : 20, contenders});
+    workloads.push_back({"latency_" + std::to_string(rate), rate, quick ? 2 : 20, contenders});
     if (rate == 1000) workloads.back().contenders.push_back("debezium_connect");
   }
   return workloads;
 }
 
 TpcbWorkload MakeTpcbWorkload(bool quick) {
-  return {.seconds = quick ? 4 : 30, .contenders = OursAnd({"noop_walsender", "pgoutput_binary"})};
+  return {.seconds = quick ? 3 : 30, .contenders = OursAnd({"noop_walsender", "pgoutput_binary"})};
 }
 
 }  // namespace arrowcdc::bench
