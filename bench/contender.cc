@@ -8,6 +8,10 @@ using Options = std::vector<std::pair<std::string, std::string>>;
 const Options kPgoutputText = {{"proto_version", "1"}, {"publication_names", kPublication}};
 const Options kPgoutputBinary = {
     {"proto_version", "1"}, {"publication_names", kPublication}, {"binary", "true"}};
+// Sends a large transaction before its commit, so that the server need not write it to disk and read it
+// again. What the transaction's end decides is left to the client.
+const Options kPgoutputStreaming = {
+    {"proto_version", "2"}, {"publication_names", kPublication}, {"binary", "true"}, {"streaming", "on"}};
 // Leaner than anybody runs them: no types, no LSN, no transaction id, no timestamp.
 const Options kWal2jsonV1 = {{"format-version", "1"}, {"include-types", "false"}};
 const Options kWal2json = {{"format-version", "2"}, {"include-types", "false"}};
@@ -47,6 +51,10 @@ const std::vector<Contender>& Contenders() {
        .reader = Reader::kPgoutput,
        .plugin = "pgoutput",
        .options = kPgoutputBinary},
+      {.name = "pgoutput_binary_streaming",
+       .reader = Reader::kPgoutput,
+       .plugin = "pgoutput",
+       .options = kPgoutputStreaming},
       {.name = "pgoutput_text_recvlogical",
        .reader = Reader::kRecvlogical,
        .plugin = "pgoutput",

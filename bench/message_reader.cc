@@ -38,6 +38,7 @@ class PgoutputReader : public MessageReader {
         commit_time_ = static_cast<int64_t>(BigEndian64(message.data() + 9)) + kPostgresEpoch;
         return arrow::Status::OK();
       case 'C':
+      case 'c':  // of a transaction that was streamed; nothing of it was rolled back here
         ++transactions_;
         at_commit_ = true;
         return arrow::Status::OK();

@@ -47,18 +47,20 @@ std::string BacklogWorkload::LoadSql() const {
 
 std::vector<BacklogWorkload> BacklogWorkloads(bool quick) {
   // COPY knows neither old rows nor transactions; Debezium is slow enough for two workloads to tell; what
-  // Python adds does not depend on the rows.
-  const auto narrow = AllBut({});
-  const auto wide = AllBut({"debezium_connect", "wal2arrow_reader", "wal2arrow_null_python"});
+  // Python adds does not depend on the rows; only a large transaction is streamed.
+  const std::string streaming = "pgoutput_binary_streaming";
+  const auto narrow = AllBut({streaming});
+  const auto wide = AllBut({streaming, "debezium_connect", "wal2arrow_reader", "wal2arrow_null_python"});
   const auto changes =
-      AllBut({"copy_binary", "debezium_connect", "wal2arrow_reader", "wal2arrow_null_python"});
-  const auto one_row = AllBut({"copy_binary", "wal2arrow_reader", "wal2arrow_null_python"});
-  const auto few = OursAnd({"noop_walsender", "noop_sql_peek", "pgoutput_text", "pgoutput_binary"});
+      AllBut({streaming, "copy_binary", "debezium_connect", "wal2arrow_reader", "wal2arrow_null_python"});
+  const auto one_row = AllBut({streaming, "copy_binary", "wal2arrow_reader", "wal2arrow_null_python"});
+  const auto tcp = OursAnd({"noop_walsender", "pgoutput_text", "pgoutput_binary", "pgoutput_text_recvlogical",
+                            "pgoutput_binary_recvlogical", "wal2json_v1", "wal2json_v2", "copy_binary"});
+  const auto few =
+      OursAnd({"noop_walsender", "noop_sql_peek", "pgoutput_text", "pgoutput_binary", streaming});
   return {
       {"narrow", FindTable("narrow"), false, quick ? 200'000 : 1'000'000, 5'000, 0, narrow},
-      {"narrow_tcp", FindTable("narrow"), true, quick ? 200'000 : 1'000'000, 5'000, 0,
-       OursAnd({"noop_walsender", "pgoutput_text", "pgoutput_binary", "wal2json_v1", "wal2json_v2",
-                "copy_binary"})},
+      {"narrow_tcp", FindTable("narrow"), true, quick ? 200'000 : 1'000'000, 5'000, 0, tcp},
       {"wide", FindTable("wide"), false, quick ? 40'000 : 200'000, 5'000, 0, wide},
       {"mixed_full", FindTable("mixed_full"), false, quick ? 60'000 : 300'000, 1'000, 0, changes},
       {"one_row", FindTable("one_row"), false, quick ? 30'000 : 200'000, 1, 0, one_row},
