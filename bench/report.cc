@@ -16,11 +16,12 @@ std::string Number(double value) {
   return text;
 }
 
-// Those that do not take part by design need no line.
+// Those that were not to take part need no line.
 void PrintAbsent(const Results& results, const std::string& workload, const std::string& contender,
                  const char* metric) {
   const std::string reason = results.Reason(workload, contender, metric);
-  if (reason != kNotAContender) std::printf("%-30s %10s  %s\n", contender.c_str(), "-", reason.c_str());
+  if (reason != kNotAContender && reason != kLeftOut)
+    std::printf("%-30s %10s  %s\n", contender.c_str(), "-", reason.c_str());
 }
 
 std::string Median(const Results& results, const std::string& workload, const std::string& contender,
