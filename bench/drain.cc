@@ -116,8 +116,7 @@ arrow::Result<DrainResult> DrainCopy(const DrainTask& task, const Started& start
   result.wire_bytes = 0;
   const Stopwatch stopwatch;
   const auto failure = [&] { return arrow::Status::IOError("COPY: ", PQerrorMessage(raw)); };
-  PGresult* answer =
-      PQexec(raw, ("COPY (SELECT * FROM " + task.table->name + ") TO STDOUT (FORMAT binary)").c_str());
+  PGresult* answer = PQexec(raw, ("COPY " + task.table->name + " TO STDOUT (FORMAT binary)").c_str());
   const bool copying = PQresultStatus(answer) == PGRES_COPY_OUT;
   PQclear(answer);
   if (!copying) return failure();
