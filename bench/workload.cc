@@ -73,14 +73,14 @@ std::vector<PacedWorkload> PacedWorkloads(bool quick) {
   const auto contenders = OursAnd({"noop_walsender", "pgoutput_text", "pgoutput_binary", "decoderbufs"});
   std::vector<PacedWorkload> workloads;
   for (const int rate : {100, 1000, 5000}) {
-    workloads.push_back({"latency_" + std::to_string(rate), rate, quick ? 2 : 20, contenders});
+    workloads.push_back({"latency_" + std::to_string(rate), rate, quick ? 2 : 15, contenders});
     if (rate == 1000) workloads.back().contenders.push_back("debezium_connect");
   }
   return workloads;
 }
 
 TpcbWorkload MakeTpcbWorkload(bool quick) {
-  return {.seconds = quick ? 3 : 30, .contenders = OursAnd({"noop_walsender", "pgoutput_binary"})};
+  return {.seconds = quick ? 3 : 25, .contenders = OursAnd({"noop_walsender", "pgoutput_binary"})};
 }
 
 }  // namespace arrowcdc::bench

@@ -117,8 +117,9 @@ install_packages() {
 # name==version lines that the environment must hold.
 requirements() {
   local files=(tools/requirements.txt)
-  [[ $scope != all && $scope != bench ]] || files+=(tools/requirements-python.txt)
-  sed -E 's/[[:space:]]*#.*//; /^$/d' "${files[@]}" | while read -r line; do
+  [[ $scope != all ]] || files+=(tools/requirements-python.txt)
+  { cat "${files[@]}"; [[ $scope != bench ]] || grep '^nanobind==' tools/requirements-python.txt; } |
+    sed -E 's/[[:space:]]*#.*//; /^$/d' | while read -r line; do
     if [[ $line == pyarrow==* ]] && pkg-config --exists arrow parquet 2>/dev/null; then continue; fi
     echo "$line"
   done
