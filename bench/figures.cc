@@ -26,7 +26,7 @@ void DeclareRatio(const std::string& workload, const std::string& metric, const 
 
 std::string WhyAbsent(const RunOptions& options, const Contender& contender, const Participants& participants,
                       const std::string& trouble) {
-  const std::string reason = ReasonToSkip(options, contender, participants.contenders);
+  std::string reason = ReasonToSkip(options, contender, participants.contenders);
   if (!reason.empty()) return reason;
   if (!options.WantsWorkload(participants.workload)) return kLeftOut;
   return trouble.empty() ? "not a metric of this workload" : trouble;

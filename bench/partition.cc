@@ -117,6 +117,7 @@ void SplitByAppending(const HashPartitioner& partitioner, const Batch& batch, si
     }
   }
   std::vector<Batch> parts;
+  parts.reserve(builders.size());
   for (auto& builder : builders) parts.push_back(builder->Flush().ValueOrDie());
   Keep(parts.data());
 }
