@@ -14,7 +14,7 @@ namespace arrowcdc::plugin {
 
 namespace {
 
-constexpr int kAgeMaxMs = 20;
+constexpr int kAgeMaxMs = kUnsafe ? 3'600'000 : 20;
 constexpr uint32_t kTransactionsMax = 1 << 16;
 
 bool MayHoldBack(const Session* session) {
@@ -49,7 +49,7 @@ void EndTransactionInGroup(Session* session, uint64_t end_lsn) {
     return;
   }
   if (group->since == 0) group->since = GetCurrentTimestamp();
-  if (!group->marked && !WithoutMarks()) {
+  if (!group->marked && !kUnsafe) {
     group->marked = true;
     SendDirtyMark(session);
   }

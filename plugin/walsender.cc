@@ -24,12 +24,6 @@ namespace {
 // Majors whose walsender.c was read for this and with which the tests were run.
 constexpr bool kTestedServer = PG_VERSION_NUM >= 150000 && PG_VERSION_NUM < 160000;
 
-#ifdef WAL2ARROW_UNSAFE_FOR_TESTS
-constexpr bool kUnsafe = true;
-#else
-constexpr bool kUnsafe = false;
-#endif
-
 // A turn of the drain loop ends after one of these: the walsender reads the client's replies between turns.
 constexpr int kTurnMs = 10;
 constexpr uint32_t kRecordsBetweenChecks = 64;
@@ -226,7 +220,5 @@ bool OthersWait(const Session* session) {
   if (static_cast<volatile WalSnd*>(MyWalSnd)->sync_standby_priority > 0) return true;
   return IsFailoverSlotThatWaits(session->decoding->slot);
 }
-
-bool WithoutMarks() { return kUnsafe; }
 
 }  // namespace arrowcdc::plugin

@@ -23,7 +23,11 @@ bool StreamHasEnded();
 // for what other servers do (failover slots). Only where a walsender was attached to.
 bool OthersWait(const Session* session);
 
-// True only in the build that tests use to see rows lost without the DIRTY mark and the clamp.
-bool WithoutMarks();
+// A build for tests alone, which must see rows lost without the DIRTY mark and without the clamp.
+#ifdef WAL2ARROW_UNSAFE_FOR_TESTS
+inline constexpr bool kUnsafe = true;
+#else
+inline constexpr bool kUnsafe = false;
+#endif
 
 }  // namespace arrowcdc::plugin

@@ -150,7 +150,9 @@ arrow::Result<std::unique_ptr<PrivateServer>> PrivateServer::Create(PrivateServe
   ARROW_ASSIGN_OR_RAISE(const std::string known,
                         self->RunAsServer({(self->bin_ / "postgres").string(), "--describe-config"}));
   if (self->options_.allow_plugin && known.find("output_plugin_libraries\t") != std::string::npos) {
-    settings["output_plugin_libraries"] = "pgoutput, test_decoding, wal2arrow";
+    std::string names = "pgoutput, test_decoding";
+    for (const auto& library : self->options_.libraries) names += ", " + library.stem().string();
+    settings["output_plugin_libraries"] = names;
   }
   for (const auto& [name, value] : self->options_.settings) settings[name] = value;
   if (settings.contains("port")) self->port_ = std::atoi(settings["port"].c_str());

@@ -31,7 +31,7 @@ struct PrivateServerOptions {
   bool tcp = false;  // listen on a free port of 127.0.0.1, too
   std::vector<std::filesystem::path> libraries = {
       PluginPath()};         // copied to where the server can read and load them
-  bool allow_plugin = true;  // name wal2arrow in output_plugin_libraries where the server has that setting
+  bool allow_plugin = true;  // name them in output_plugin_libraries where the server has that setting
 };
 
 enum class StopMode { kSmart, kFast, kImmediate };
