@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include "bench/drain_process.h"
+#include "bench/figures.h"
+#include "bench/plugin_counts.h"
 #include "bench/runner.h"
 
 namespace arrowcdc::bench {
@@ -14,17 +16,16 @@ namespace fs = std::filesystem;
 constexpr char kOrigin[] =
     "bench_origin";  // the slot at the place where the workload begins; all others are copies
 constexpr std::chrono::seconds kDrainLimit{900};
-constexpr const char* kMetrics[] = {
-    "rows_per_s",         "txns_per_s",       "server_cpu_s_per_m_rows", "client_cpu_s_per_m_rows",
-    "wire_bytes_per_row", "client_rss_bytes", "walsender_rss_bytes",     "rows_verified"};
 
 void SetAllAbsent(const Run& run, const std::string& workload, const std::string& contender,
                   const std::string& reason) {
-  for (const char* metric : kMetrics) run.results.SetAbsent(workload, contender, metric, reason);
+  for (const char* metric : kMetrics) {
+    if (metric != std::string("rows_expected")) run.results.SetAbsent(workload, contender, metric, reason);
+  }
 }
 
 void Record(const Run& run, const BacklogWorkload& workload, const Contender& contender, int round,
-            const MeasuredDrain& drain) {
+            const MeasuredDrain& drain, const std::optional<PluginCounts>& counts) {
   const auto add = [&](const char* metric, double value) {
     run.results.Add(workload.name, contender.name, metric, round, value);
   };
@@ -42,6 +43,7 @@ void Record(const Run& run, const BacklogWorkload& workload, const Contender& co
     return;
   }
   const auto rows = static_cast<double>(client.rows);
+  add("wall_s", client.wall_s);
   add("rows_per_s", rows / client.wall_s);
   add("txns_per_s", static_cast<double>(workload.transactions()) / client.wall_s);
   add("server_cpu_s_per_m_rows", drain.server_cpu_s / rows * 1e6);
@@ -57,9 +59,16 @@ void Record(const Run& run, const BacklogWorkload& workload, const Contender& co
   } else {
     absent("client_rss_bytes", "its client is another program");
   }
-  if (contender.plugin == "wal2arrow") {
+  if (client.frames > 0 && !contender.plugin.empty()) {
     add("txns_per_frame", static_cast<double>(workload.transactions()) / static_cast<double>(client.frames));
-    absent("drained_share", "not reported by the plugin in this version");
+  } else {
+    absent("txns_per_frame", "its client does not count messages");
+  }
+  if (counts.has_value()) {
+    add("drained_share", static_cast<double>(counts->records_drained) / static_cast<double>(counts->records));
+  } else {
+    absent("drained_share", contender.plugin == "wal2arrow" ? "the plugin did not log its counts"
+                                                            : "its plugin has no loop of its own");
   }
 }
 
@@ -72,7 +81,7 @@ arrow::Status MeasureOnce(const Run& run, const BacklogWorkload& workload, const
                           int round, uint64_t end_lsn) {
   DrainTask task{.contender = &contender,
                  .table = workload.table,
-                 .conninfo = run.server.conninfo(workload.tcp),
+                 .conninfo = run.server.conninfo(workload.tcp || contender.tcp_only),
                  .slot = "bench_" + contender.name,
                  .rows_expected = workload.rows,
                  .transactions = workload.transactions(),
@@ -86,28 +95,28 @@ arrow::Status MeasureOnce(const Run& run, const BacklogWorkload& workload, const
       return arrow::Status::OK();
     }
   }
+  const size_t log_begin = run.server.log().size();
   const auto drain = DrainOnce(run, task);
+  if (!contender.plugin.empty()) ARROW_RETURN_NOT_OK(run.server.DropSlot(task.slot));
   if (drain.ok()) {
-    Record(run, workload, contender, round, *drain);
+    const auto counts = ParsePluginCounts(run.server.log().substr(log_begin), task.slot);
+    Record(run, workload, contender, round, *drain, counts);
   } else {
     SetAllAbsent(run, workload.name, contender.name, drain.status().message());
     Say(workload.name + ", " + contender.name + ": " + drain.status().message());
   }
   std::error_code ignored;
   fs::remove_all(directory, ignored);
-  return contender.plugin.empty() ? arrow::Status::OK() : run.server.DropSlot(task.slot);
+  return arrow::Status::OK();
 }
 
 arrow::Status MeasureAll(const Run& run, const BacklogWorkload& workload, uint64_t end_lsn) {
   std::vector<const Contender*> contenders;
   for (const Contender& contender : Contenders()) {
-    const std::string reason = ReasonToSkip(run.options, contender, workload.contenders);
-    if (reason.empty()) {
+    if (ReasonToSkip(run.options, contender, workload.contenders).empty()) {
       contenders.push_back(&contender);
-    } else {
-      SetAllAbsent(run, workload.name, contender.name, reason);
+      run.results.Add(workload.name, contender.name, "rows_expected", 0, static_cast<double>(workload.rows));
     }
-    run.results.Add(workload.name, contender.name, "rows_expected", 0, static_cast<double>(workload.rows));
   }
   int rounds = run.options.rounds_or_default();
   if (workload.rounds_max > 0) rounds = std::min(rounds, workload.rounds_max);
@@ -119,15 +128,6 @@ arrow::Status MeasureAll(const Run& run, const BacklogWorkload& workload, uint64
   }
   for (const char* plugin : {"pgoutput_text", "pgoutput_binary"}) {
     run.results.TakeBetter(workload.name, plugin, std::string(plugin) + "_recvlogical");
-  }
-  for (const Contender& contender : Contenders()) {
-    if (contender.name == "wal2arrow_null") continue;
-    for (const char* metric : {"rows_per_s", "server_cpu_s_per_m_rows", "wire_bytes_per_row"}) {
-      run.results.AddRatio(workload.name, metric, "wal2arrow_null", contender.name);
-    }
-    if (workload.rows_per_transaction == 1) {
-      run.results.AddRatio(workload.name, "txns_per_s", "wal2arrow_null", contender.name);
-    }
   }
   return arrow::Status::OK();
 }

@@ -8,10 +8,25 @@ using Options = std::vector<std::pair<std::string, std::string>>;
 const Options kPgoutputText = {{"proto_version", "1"}, {"publication_names", kPublication}};
 const Options kPgoutputBinary = {
     {"proto_version", "1"}, {"publication_names", kPublication}, {"binary", "true"}};
-// Leaner than anybody runs it: no LSN, no transaction id, no timestamp.
-const Options kWal2json = {{"format-version", "2"}};
+// Sends a large transaction before its commit, so that the server need not write it to disk and read it
+// again. What the transaction's end decides is left to the client.
+const Options kPgoutputStreaming = {
+    {"proto_version", "2"}, {"publication_names", kPublication}, {"binary", "true"}, {"streaming", "on"}};
+// Leaner than anybody runs them: no types, no LSN, no transaction id, no timestamp.
+const Options kWal2jsonV1 = {{"format-version", "1"}, {"include-types", "false"}};
+const Options kWal2json = {{"format-version", "2"}, {"include-types", "false"}};
 
-constexpr char kNotYet[] = "not in this version";
+SourceOptions DrainOff() {
+  SourceOptions options;
+  options.drain = false;
+  return options;
+}
+
+SourceOptions BatchingOff() {
+  SourceOptions options;
+  options.batching = false;
+  return options;
+}
 
 SourceOptions Compressed(WireCompression compression) {
   SourceOptions options;
@@ -34,13 +49,15 @@ const std::vector<Contender>& Contenders() {
        .source = Compressed(WireCompression::kZstd)},
       {.name = "wal2arrow_parquet", .reader = Reader::kPipeline, .plugin = "wal2arrow"},
       {.name = "wal2arrow_null_drain_off",
-       .reader = Reader::kAbsent,
+       .reader = Reader::kSource,
        .plugin = "wal2arrow",
-       .absent = kNotYet},
+       .source = DrainOff()},
       {.name = "wal2arrow_null_batch_off",
-       .reader = Reader::kAbsent,
+       .reader = Reader::kSource,
        .plugin = "wal2arrow",
-       .absent = kNotYet},
+       .source = BatchingOff()},
+      {.name = "wal2arrow_reader", .reader = Reader::kReaders, .plugin = "wal2arrow"},
+      {.name = "wal2arrow_null_python", .reader = Reader::kPython, .plugin = "wal2arrow"},
       {.name = "noop_walsender", .reader = Reader::kNoop, .plugin = "arrowcdc_noop"},
       {.name = "noop_sql_peek", .reader = Reader::kSqlPeek, .plugin = "arrowcdc_noop"},
       {.name = "pgoutput_text", .reader = Reader::kPgoutput, .plugin = "pgoutput", .options = kPgoutputText},
@@ -48,6 +65,10 @@ const std::vector<Contender>& Contenders() {
        .reader = Reader::kPgoutput,
        .plugin = "pgoutput",
        .options = kPgoutputBinary},
+      {.name = "pgoutput_binary_streaming",
+       .reader = Reader::kPgoutput,
+       .plugin = "pgoutput",
+       .options = kPgoutputStreaming},
       {.name = "pgoutput_text_recvlogical",
        .reader = Reader::kRecvlogical,
        .plugin = "pgoutput",
@@ -57,6 +78,11 @@ const std::vector<Contender>& Contenders() {
        .plugin = "pgoutput",
        .options = kPgoutputBinary},
       {.name = "test_decoding", .reader = Reader::kTestDecoding, .plugin = "test_decoding"},
+      {.name = "wal2json_v1", .reader = Reader::kWal2jsonV1, .plugin = "wal2json", .options = kWal2jsonV1},
+      {.name = "wal2json_v1_arrow",
+       .reader = Reader::kWal2jsonV1Arrow,
+       .plugin = "wal2json",
+       .options = kWal2jsonV1},
       {.name = "wal2json_v2", .reader = Reader::kWal2json, .plugin = "wal2json", .options = kWal2json},
       {.name = "wal2json_v2_arrow",
        .reader = Reader::kWal2jsonArrow,
@@ -65,9 +91,10 @@ const std::vector<Contender>& Contenders() {
       {.name = "decoderbufs", .reader = Reader::kDecoderbufs, .plugin = "decoderbufs"},
       {.name = "copy_binary", .reader = Reader::kCopy},
       {.name = "debezium_connect",
-       .reader = Reader::kAbsent,
-       .absent = "Debezium's engine is not run in this version",
-       .downloaded = true},
+       .reader = Reader::kDebezium,
+       .plugin = "pgoutput",
+       .downloaded = true,
+       .tcp_only = true},
   };
   return contenders;
 }

@@ -14,8 +14,10 @@ namespace arrowcdc::bench {
 enum class Reader {
   kPgoutput,
   kTestDecoding,
-  kWal2json,
-  kWal2jsonArrow,  // parsed to columns
+  kWal2jsonV1,       // format 1: a message a transaction
+  kWal2jsonV1Arrow,  // parsed to columns
+  kWal2json,         // format 2: a message a row
+  kWal2jsonArrow,
   kDecoderbufs,
   kNoop,
   kRecvlogical,  // PostgreSQL's own pg_recvlogical, to /dev/null
@@ -23,7 +25,9 @@ enum class Reader {
   kCopy,         // no logical decoding at all
   kSource,       // our client library; batches are dropped
   kPipeline,     // our client library; batches go to a Parquet sink
-  kAbsent,       // cannot be run here: `absent` says why
+  kReaders,      // our client library's readers; batches are dropped
+  kPython,       // the same through the Python package
+  kDebezium,     // Debezium's embedded engine
 };
 
 struct Contender {
@@ -32,8 +36,8 @@ struct Contender {
   std::string plugin{};                                        // empty: needs no slot
   std::vector<std::pair<std::string, std::string>> options{};  // of START_REPLICATION
   SourceOptions source{};                                      // of our client library, its switches
-  std::string absent;
-  bool downloaded = false;  // takes part only when asked for
+  bool downloaded = false;                                     // takes part only when asked for
+  bool tcp_only = false;                                       // whatever the workload's transport is
 };
 
 inline constexpr char kPublication[] = "arrowcdc_bench";

@@ -73,6 +73,7 @@ arrow::Result<DrainResult> DrainRecvlogical(const DrainTask& task, const Started
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   stopwatch.Stop(&result);
+  result.wall_s = kFromServer;
   result.client_cpu_s = OwnChildrenCpuSeconds();
   result.client_peak_bytes = -1;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return arrow::Status::IOError("pg_recvlogical failed");
@@ -115,8 +116,7 @@ arrow::Result<DrainResult> DrainCopy(const DrainTask& task, const Started& start
   result.wire_bytes = 0;
   const Stopwatch stopwatch;
   const auto failure = [&] { return arrow::Status::IOError("COPY: ", PQerrorMessage(raw)); };
-  PGresult* answer =
-      PQexec(raw, ("COPY (SELECT * FROM " + task.table->name + ") TO STDOUT (FORMAT binary)").c_str());
+  PGresult* answer = PQexec(raw, ("COPY " + task.table->name + " TO STDOUT (FORMAT binary)").c_str());
   const bool copying = PQresultStatus(answer) == PGRES_COPY_OUT;
   PQclear(answer);
   if (!copying) return failure();
@@ -153,8 +153,11 @@ arrow::Result<DrainResult> Drain(const DrainTask& task, const Started& started, 
       return DrainSource(task, started, hold);
     case Reader::kPipeline:
       return DrainPipeline(task, started, hold);
-    case Reader::kAbsent:
-      return arrow::Status::NotImplemented(task.contender->absent);
+    case Reader::kReaders:
+      return DrainReaders(task, started, hold);
+    case Reader::kPython:
+    case Reader::kDebezium:
+      return arrow::Status::NotImplemented(task.contender->name, " has a program of its own");
     default:
       return DrainStream(task, started, hold);
   }

@@ -27,9 +27,14 @@ struct DrainTask {
   bool keep_latencies = false;
 };
 
+inline constexpr double kFromServer = -1;
+
 struct DrainResult {
-  double wall_s = 0;        // from START_REPLICATION to the last commit
+  // From START_REPLICATION to the last commit; kFromServer: the client cannot see its stream begin, so that
+  // the server's word for that and ended_us make it.
+  double wall_s = 0;
   double client_cpu_s = 0;  // in the same time
+  int64_t ended_us = 0;     // when the last commit was seen, since 1970
   int64_t rows = 0;
   int64_t transactions = 0;
   int64_t frames = 0;       // CopyData messages; with our library, batches

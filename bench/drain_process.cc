@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bench/client_program.h"
 #include "bench/server.h"
 #include "tests/support/wait.h"
 
@@ -16,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::seconds kStartLimit{30};
+constexpr std::chrono::seconds kStartLimit{300};  // Debezium reads all rows once before
 
 void Say(const std::string& line) {
   std::fputs((line + "\n").c_str(), stdout);
@@ -26,6 +27,7 @@ void Say(const std::string& line) {
 json ToJson(const DrainResult& result) {
   return {{"wall_s", result.wall_s},
           {"client_cpu_s", result.client_cpu_s},
+          {"ended_us", result.ended_us},
           {"rows", result.rows},
           {"transactions", result.transactions},
           {"frames", result.frames},
@@ -41,6 +43,7 @@ arrow::Result<DrainResult> FromJson(const std::string& line) {
   DrainResult result;
   result.wall_s = parsed["wall_s"];
   result.client_cpu_s = parsed["client_cpu_s"];
+  result.ended_us = parsed["ended_us"];
   result.rows = parsed["rows"];
   result.transactions = parsed["transactions"];
   result.frames = parsed["frames"];
@@ -50,23 +53,36 @@ arrow::Result<DrainResult> FromJson(const std::string& line) {
   return result;
 }
 
+std::vector<std::string> ArgumentsOf(const DrainTask& task) {
+  std::vector<std::string> arguments = {"--contender=" + task.contender->name,
+                                        "--table=" + task.table->name,
+                                        "--conninfo=" + task.conninfo,
+                                        "--slot=" + task.slot,
+                                        "--rows=" + std::to_string(task.rows_expected),
+                                        "--transactions=" + std::to_string(task.transactions),
+                                        "--end-lsn=" + std::to_string(task.end_lsn)};
+  if (!task.sink_directory.empty()) arguments.push_back("--sink-directory=" + task.sink_directory);
+  if (task.keep_latencies) arguments.emplace_back("--latencies");
+  return arguments;
+}
+
+// When a walsender began its command, which is START_REPLICATION: microseconds since 1970, 0: not known.
+int64_t CommandStart(test::SqlConnection* sql, pid_t process) {
+  const auto found = sql->Scalar("SELECT (extract(epoch FROM query_start) * 1000000)::bigint FROM " +
+                                 ("pg_stat_activity WHERE pid = " + std::to_string(process)));
+  return found.ok() ? std::atoll(found->c_str()) : 0;
+}
+
 }  // namespace
 
 arrow::Result<std::unique_ptr<DrainProcess>> DrainProcess::Start(const DrainTask& task,
                                                                  test::SqlConnection* control) {
   std::unique_ptr<DrainProcess> self(new DrainProcess());
+  ARROW_ASSIGN_OR_RAISE(ClientProgram program, FindClientProgram(task.contender->reader));
   test::SubprocessOptions options;
-  options.argv = {"/proc/self/exe",
-                  "drain",
-                  "--contender=" + task.contender->name,
-                  "--table=" + task.table->name,
-                  "--conninfo=" + task.conninfo,
-                  "--slot=" + task.slot,
-                  "--rows=" + std::to_string(task.rows_expected),
-                  "--transactions=" + std::to_string(task.transactions),
-                  "--end-lsn=" + std::to_string(task.end_lsn)};
-  if (!task.sink_directory.empty()) options.argv.push_back("--sink-directory=" + task.sink_directory);
-  if (task.keep_latencies) options.argv.emplace_back("--latencies");
+  options.argv = std::move(program.argv);
+  options.env = std::move(program.env);
+  for (const std::string& argument : ArgumentsOf(task)) options.argv.push_back(argument);
   options.input_pipe = true;
   options.output_pipe = true;
   ARROW_ASSIGN_OR_RAISE(self->child_, test::Subprocess::Start(std::move(options)));
@@ -79,6 +95,7 @@ arrow::Result<std::unique_ptr<DrainProcess>> DrainProcess::Start(const DrainTask
       return process != 0;
     };
     ARROW_RETURN_NOT_OK(test::WaitFor(find, kStartLimit, "a server process to take slot " + task.slot));
+    self->began_us_ = CommandStart(control, process);
   }
   self->sampler_ = std::make_unique<ProcessSampler>(process);
   return self;
@@ -117,6 +134,10 @@ arrow::Result<MeasuredDrain> DrainProcess::Finish(std::chrono::seconds limit) {
   MeasuredDrain measured;
   ARROW_ASSIGN_OR_RAISE(measured.client, FromJson(line));
   ARROW_RETURN_NOT_OK(child_->Wait(std::chrono::seconds(30)).status());
+  if (measured.client.wall_s == kFromServer) {
+    if (began_us_ == 0) return arrow::Status::IOError("the server did not say when the stream began");
+    measured.client.wall_s = static_cast<double>(measured.client.ended_us - began_us_) * 1e-6;
+  }
   measured.server_cpu_s = sampler_->cpu_seconds();
   measured.server_peak_bytes = sampler_->peak_anonymous_bytes();
   return measured;

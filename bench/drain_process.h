@@ -1,6 +1,7 @@
 // A drain in a process of its own, so that its memory and CPU time are its own. Both sides are here: the
-// parent's, and what the child runs. Child's stdout: "started PID", then one line of JSON; it keeps its
-// connection until its stdin ends.
+// parent's, and what the child runs. Child's stdout: "started PID" (0: the server knows who reads the slot),
+// then one line of JSON; it keeps its connection until its stdin ends. Clients that are not C++
+// (bench/client_program.h) take the same arguments and say the same.
 #pragma once
 
 #include <chrono>
@@ -35,7 +36,8 @@ class DrainProcess {
 
   std::unique_ptr<test::Subprocess> child_;
   std::unique_ptr<ProcessSampler> sampler_;
-  std::string pending_;  // read from the child, not yet a line
+  std::string pending_;   // read from the child, not yet a line
+  int64_t began_us_ = 0;  // the stream, as the server says; 0: not asked
 };
 
 // The child's side: what `arrowcdc_bench drain` does. Returns the exit code.

@@ -7,6 +7,7 @@
 #include <arrow/array.h>
 
 #include "arrowcdc/pipeline.h"
+#include "arrowcdc/readers.h"
 #include "arrowcdc/source.h"
 #include "bench/stopwatch.h"
 
@@ -26,13 +27,13 @@ const arrow::Array& MetadataArray(const ChangeBatch& batch, MetadataColumn colum
 }
 
 // Rows, not counting the old side of updates.
-int64_t CountChanges(const ChangeBatch& batch) {
+int64_t CountChanges(const TableSchema& table, const arrow::RecordBatch& rows) {
   constexpr int8_t kUpdateBefore = 1;
-  const auto& operations =
-      static_cast<const arrow::DictionaryArray&>(MetadataArray(batch, MetadataColumn::kOp));
+  const auto& column = rows.column(table.column_count + static_cast<int>(MetadataColumn::kOp));
+  const auto& operations = static_cast<const arrow::DictionaryArray&>(*column);
   const int8_t* codes = static_cast<const arrow::Int8Array&>(*operations.indices()).raw_values();
   int64_t changes = 0;
-  for (int64_t row = 0; row < batch.rows->num_rows(); ++row) changes += codes[row] != kUpdateBefore;
+  for (int64_t row = 0; row < rows.num_rows(); ++row) changes += codes[row] != kUpdateBefore;
   return changes;
 }
 
@@ -56,7 +57,7 @@ class CountingSink : public Sink {
   bool keeps_data() const override { return sink_->keeps_data(); }
   arrow::Result<SinkState> Open(const StreamIdentity& stream) override { return sink_->Open(stream); }
   arrow::Status Write(const ChangeBatch& batch) override {
-    changes_ += CountChanges(batch);
+    changes_ += CountChanges(*batch.table, *batch.rows);
     ++batches_;
     return sink_->Write(batch);
   }
@@ -99,7 +100,7 @@ arrow::Result<DrainResult> DrainSource(const DrainTask& task, const Started& sta
     if (const auto* progress = std::get_if<ProgressEvent>(&*event)) group_ended = progress->group.group_end;
     const auto* batch = std::get_if<ChangeBatch>(&*event);
     if (batch == nullptr) continue;
-    result.rows += CountChanges(*batch);
+    result.rows += CountChanges(*batch->table, *batch->rows);
     ++result.frames;
     group_ended = batch->group.group_end;
     if (task.keep_latencies) KeepLatencies(*batch, &result);
@@ -110,6 +111,33 @@ arrow::Result<DrainResult> DrainSource(const DrainTask& task, const Started& sta
   source->Acknowledge(task.end_lsn);
   hold(result);
   ARROW_RETURN_NOT_OK(source->Stop());
+  return result;
+}
+
+arrow::Result<DrainResult> DrainReaders(const DrainTask& task, const Started& started,
+                                        const std::function<void(const DrainResult&)>& hold) {
+  ARROW_ASSIGN_OR_RAISE(auto source, MakePostgresSource(OptionsOf(task)));
+  ReaderSetOptions options;
+  const TableName table{"public", task.table->name};
+  options.tables = {table};
+  DrainResult result;
+  const Stopwatch stopwatch;
+  ARROW_ASSIGN_OR_RAISE(const auto readers, ReaderSet::Open(std::move(source), std::move(options)));
+  started(0);
+  const auto reader = readers->reader(table);
+  while (result.rows < task.rows_expected) {
+    ARROW_ASSIGN_OR_RAISE(const ReadResult read, reader->Next(std::chrono::seconds(1)));
+    if (read.state == ReadState::kEnd) return arrow::Status::IOError("the stream ended early");
+    if (read.state != ReadState::kBatch) continue;
+    result.rows += CountChanges(*read.table, *read.rows);
+    ++result.frames;
+  }
+  stopwatch.Stop(&result);
+  result.wall_s = kFromServer;
+  result.transactions = task.transactions;
+  result.wire_bytes = static_cast<int64_t>(readers->stats().received_bytes);
+  hold(result);
+  ARROW_RETURN_NOT_OK(readers->Stop());
   return result;
 }
 
@@ -127,6 +155,7 @@ arrow::Result<DrainResult> DrainPipeline(const DrainTask& task, const Started& s
   ARROW_ASSIGN_OR_RAISE(const PipelineStats stats,
                         RunPipeline(*source, counting, options, nullptr, observer, stop));
   stopwatch.Stop(&result);
+  result.wall_s = kFromServer;
   result.rows = counting.changes();
   result.frames = counting.batches();
   result.transactions = task.transactions;

@@ -152,9 +152,54 @@ struct JsonColumns::Impl {
       ARROW_RETURN_NOT_OK(AppendValue(table.columns[index].type, json, *builders[index]));
       ++index;
     }
-    if (index != builders.size()) return Unreadable("columns are missing");
+    return EndRow(index, operation);
+  }
+
+  // Values only, as format 1 has them.
+  arrow::Status AppendValues(simdjson::ondemand::array values, Operation operation) {
+    size_t index = 0;
+    for (auto item : values) {
+      value json;
+      if (index >= builders.size() || item.get(json) != simdjson::SUCCESS) return Unreadable("a value");
+      ARROW_RETURN_NOT_OK(AppendValue(table.columns[index].type, json, *builders[index]));
+      ++index;
+    }
+    return EndRow(index, operation);
+  }
+
+  arrow::Status EndRow(size_t columns, Operation operation) {
+    if (columns != builders.size()) return Unreadable("columns are missing");
     ++rows;
     return operations.Append(operation);
+  }
+
+  // One of a transaction's changes; its members come in this order.
+  arrow::Status AppendChange(simdjson::ondemand::object change) {
+    std::string_view kind;
+    if (change.find_field("kind").get_string().get(kind) != simdjson::SUCCESS) return Unreadable("no kind");
+    simdjson::ondemand::array values;
+    if (kind != "delete") {
+      if (change.find_field("columnvalues").get_array().get(values) != simdjson::SUCCESS)
+        return Unreadable("no values");
+      ARROW_RETURN_NOT_OK(AppendValues(values, kind == "insert" ? kInsert : kUpdateAfter));
+    }
+    if (kind != "insert") {
+      if (change.find_field("oldkeys").find_field("keyvalues").get_array().get(values) != simdjson::SUCCESS)
+        return Unreadable("no old keys");
+      ARROW_RETURN_NOT_OK(AppendValues(values, kind == "delete" ? kDelete : kUpdateBefore));
+    }
+    ++changes;
+    return rows >= kBatchRows ? Flush() : arrow::Status::OK();
+  }
+
+  // simdjson reads beyond the end, so the bytes need room behind them.
+  arrow::Status Parse(std::string_view message, simdjson::ondemand::document* document) {
+    if (padded.size() < message.size() + simdjson::SIMDJSON_PADDING) {
+      padded.resize(2 * message.size() + simdjson::SIMDJSON_PADDING);
+    }
+    std::memcpy(padded.data(), message.data(), message.size());
+    const auto iterated = parser.iterate(padded.data(), message.size(), padded.size()).get(*document);
+    return iterated == simdjson::SUCCESS ? arrow::Status::OK() : Unreadable("not JSON");
   }
 
   arrow::Status Flush() {
@@ -186,19 +231,24 @@ JsonColumns::~JsonColumns() = default;
 int64_t JsonColumns::changes() const { return impl_->changes; }
 arrow::Status JsonColumns::Flush() { return impl_->Flush(); }
 
-arrow::Result<char> JsonColumns::Append(std::string_view message) {
-  // simdjson reads beyond the end, so the bytes need room behind them.
-  auto& padded = impl_->padded;
-  if (padded.size() < message.size() + simdjson::SIMDJSON_PADDING) {
-    padded.resize(2 * message.size() + simdjson::SIMDJSON_PADDING);
-  }
-  std::memcpy(padded.data(), message.data(), message.size());
-
+arrow::Status JsonColumns::AppendTransaction(std::string_view message) {
   simdjson::ondemand::document document;
+  ARROW_RETURN_NOT_OK(impl_->Parse(message, &document));
+  simdjson::ondemand::array changes;
+  if (document["change"].get_array().get(changes) != simdjson::SUCCESS) return Unreadable("no changes");
+  for (auto item : changes) {
+    simdjson::ondemand::object change;
+    if (item.get_object().get(change) != simdjson::SUCCESS) return Unreadable("a change");
+    ARROW_RETURN_NOT_OK(impl_->AppendChange(change));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<char> JsonColumns::Append(std::string_view message) {
+  simdjson::ondemand::document document;
+  ARROW_RETURN_NOT_OK(impl_->Parse(message, &document));
   std::string_view action;
-  if (impl_->parser.iterate(padded.data(), message.size(), padded.size()).get(document) !=
-          simdjson::SUCCESS ||
-      document["action"].get_string().get(action) != simdjson::SUCCESS || action.size() != 1) {
+  if (document["action"].get_string().get(action) != simdjson::SUCCESS || action.size() != 1) {
     return Unreadable("no action");
   }
   const char kind = action[0];

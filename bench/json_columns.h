@@ -19,6 +19,8 @@ class JsonColumns {
 
   // Returns the message's action: 'B', 'C', 'I', 'U', 'D'. A full batch is validated and dropped.
   arrow::Result<char> Append(std::string_view message);
+  // A message of format 1: a whole transaction.
+  arrow::Status AppendTransaction(std::string_view message);
   arrow::Status Flush();
   // An update counts once, though it has two rows where the old one is there.
   int64_t changes() const;

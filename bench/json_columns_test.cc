@@ -38,6 +38,42 @@ TEST(JsonColumnsTest, CountsChangesAndBuildsEveryColumn) {
   EXPECT_EQ(columns.changes(), 20'002);
 }
 
+// The same columns in format 1.
+std::string Values(const std::string& id, const std::string& note) {
+  return "[" + id + R"json(,7,-12.5,0.25,true,"2026-01-01 00:00:01.5+00",null,")json" + note + "\"]";
+}
+
+std::string Change(const std::string& kind, const std::string& rows) {
+  return R"({"kind":")" + kind + R"(","schema":"public","table":"narrow",)" + rows + "}";
+}
+
+TEST(JsonColumnsTest, ReadsWholeTransactionsOfFormat1) {
+  JsonColumns columns(*FindTable("narrow"));
+  const std::string old = R"("oldkeys":{"keynames":[],"keyvalues":)" + Values("1", "o") + "}";
+  std::string changes;
+  for (int i = 0; i < 9'000; ++i) {
+    changes +=
+        Change("insert", R"("columnnames":[],"columnvalues":)" + Values(std::to_string(i), "n\\\"")) + ",";
+  }
+  changes += Change("update", R"("columnnames":[],"columnvalues":)" + Values("1", "n") + "," + old) + ",";
+  changes += Change("delete", old);
+  ARROWCDC_ASSERT_OK(columns.AppendTransaction("{\"change\":[" + changes + "]}"));
+  ARROWCDC_ASSERT_OK(columns.AppendTransaction(R"({"change":[]})"));
+  ARROWCDC_ASSERT_OK(columns.Flush());
+  EXPECT_EQ(columns.changes(), 9'002);
+}
+
+TEST(JsonColumnsTest, RefusesTransactionsThatItCannotRead) {
+  for (const std::string& message :
+       {std::string("{"), std::string("{}"),
+        R"({"change":[)" + Change("insert", R"("columnvalues":[1])") + "]}",
+        R"({"change":[)" + Change("insert", R"("oldkeys":{})") + "]}",
+        R"({"change":[)" + Change("delete", R"("columnvalues":)" + Values("1", "n")) + "]}"}) {
+    JsonColumns columns(*FindTable("narrow"));
+    EXPECT_FALSE(columns.AppendTransaction(message).ok()) << message;
+  }
+}
+
 TEST(JsonColumnsTest, RefusesWhatItCannotRead) {
   for (const char* message : {"", "{", "[]", R"({"action":"I"})", R"({"action":"I","columns":[]})",
                               R"({"action":"I","columns":[{"name":"other","value":1}]})"}) {

@@ -9,6 +9,8 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/drain_process.h"
+#include "bench/figures.h"
+#include "bench/partition.h"
 #include "bench/process_stats.h"
 #include "bench/replication_client.h"
 #include "bench/report.h"
@@ -41,7 +43,6 @@ arrow::Status SetMeta(const RunOptions& options, Server& server, Results* result
   results->SetMeta("rounds", options.rounds_or_default());
   results->SetMeta("quick", options.quick ? 1 : 0);
   results->SetMeta("commit", options.commit);
-  results->SetMeta("load1_start", LoadAverage());
   results->SetMeta("fsync", options.fsync ? 1 : 0);
   results->SetMeta("synchronous_commit", 1);
   results->SetMeta("logical_decoding_work_mem_bytes", work_mem);
@@ -61,7 +62,10 @@ arrow::Status RunBacklogs(const Run& run) {
     }
     if (group.empty()) continue;
     ARROW_RETURN_NOT_OK(RunBacklog(run, group));
-    for (const auto& workload : group) PrintBacklog(run.results, workload.name);
+    for (const auto& workload : group) {
+      FillAbsent(run.options, workload.name, "", &run.results);
+      PrintBacklog(run.results, workload.name);
+    }
   }
   return arrow::Status::OK();
 }
@@ -69,6 +73,12 @@ arrow::Status RunBacklogs(const Run& run) {
 arrow::Status RunAll(const RunOptions& options, Results* results) {
   if (LoadAverage() > 0.5) {
     Say("the machine is busy (load " + std::to_string(LoadAverage()) + "): the figures will show it");
+  }
+  results->SetMeta("load1_start", LoadAverage());
+  if (options.WantsWorkload(kPartition)) {
+    Say(kPartition);
+    ARROW_RETURN_NOT_OK(RunPartition(options.quick ? 1'000'000 : 4'000'000, results));
+    PrintPartition(*results);
   }
   ARROW_ASSIGN_OR_RAISE(const auto server, Server::Start(options.fsync));
   ARROW_RETURN_NOT_OK(
@@ -79,26 +89,28 @@ arrow::Status RunAll(const RunOptions& options, Results* results) {
   for (const PacedWorkload& workload : PacedWorkloads(options.quick)) {
     if (!options.WantsWorkload(workload.name)) continue;
     ARROW_RETURN_NOT_OK(RunPaced(run, workload));
+    FillAbsent(options, workload.name, "", results);
     PrintPaced(*results, workload.name);
   }
   const TpcbWorkload tpcb = MakeTpcbWorkload(options.quick);
   if (options.WantsWorkload(tpcb.name)) {
     ARROW_RETURN_NOT_OK(RunTpcb(run, tpcb));
+    FillAbsent(options, tpcb.name, "", results);
     PrintTpcb(*results, tpcb.name);
   }
   return arrow::Status::OK();
 }
 
+// What was measured before a run failed is kept.
 int RunMain(const RunOptions& options) {
   Results results;
+  DeclareRatios(options.quick, &results);
   const auto start = std::chrono::steady_clock::now();
   const auto status = RunAll(options, &results);
-  if (!status.ok()) {
-    std::fprintf(stderr, "bench: %s\n", status.ToString().c_str());
-    return 1;
-  }
+  if (!status.ok()) std::fprintf(stderr, "bench: %s\n", status.ToString().c_str());
   results.SetMeta("duration_s",
                   std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  FillAllAbsent(options, status.ok() ? "" : "the run ended before: " + status.message(), &results);
   const std::filesystem::path path = options.output;
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
   std::ofstream file(path);
@@ -109,7 +121,7 @@ int RunMain(const RunOptions& options) {
     return 1;
   }
   std::printf("\nbench: all figures are in %s\n", options.output.c_str());
-  return 0;
+  return status.ok() ? 0 : 1;
 }
 
 }  // namespace

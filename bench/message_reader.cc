@@ -38,6 +38,7 @@ class PgoutputReader : public MessageReader {
         commit_time_ = static_cast<int64_t>(BigEndian64(message.data() + 9)) + kPostgresEpoch;
         return arrow::Status::OK();
       case 'C':
+      case 'c':  // of a transaction that was streamed; nothing of it was rolled back here
         ++transactions_;
         at_commit_ = true;
         return arrow::Status::OK();
@@ -57,7 +58,45 @@ class TestDecodingReader : public MessageReader {
   }
 };
 
-// {"action":"I",...}: the action is the first member.
+// Format 1, {"change":[{"kind":"insert",...},...]}: a quote inside a value stands behind a backslash, so that
+// no value looks like the beginning of a change.
+class Wal2jsonV1Reader : public MessageReader {
+ public:
+  arrow::Status Read(std::string_view message) override {
+    constexpr std::string_view kBegin = R"({"change":[)";
+    constexpr std::string_view kChange = R"({"kind":")";
+    if (!message.starts_with(kBegin)) return Unreadable("wal2json");
+    const char* at = message.data();
+    const char* end = at + message.size();
+    while ((at = static_cast<const char*>(
+                memmem(at, static_cast<size_t>(end - at), kChange.data(), kChange.size()))) != nullptr) {
+      ++rows_;
+      at += kChange.size();
+    }
+    ++transactions_;
+    at_commit_ = true;
+    return arrow::Status::OK();
+  }
+};
+
+class Wal2jsonV1ArrowReader : public MessageReader {
+ public:
+  explicit Wal2jsonV1ArrowReader(const Table& table) : columns_(table) {}
+
+  arrow::Status Read(std::string_view message) override {
+    ARROW_RETURN_NOT_OK(columns_.AppendTransaction(message));
+    rows_ = columns_.changes();
+    ++transactions_;
+    at_commit_ = true;
+    return arrow::Status::OK();
+  }
+  arrow::Status Finish() override { return columns_.Flush(); }
+
+ private:
+  JsonColumns columns_;
+};
+
+// Format 2, {"action":"I",...}: the action is the first member.
 class Wal2jsonReader : public MessageReader {
  public:
   arrow::Status Read(std::string_view message) override {
@@ -153,6 +192,10 @@ std::unique_ptr<MessageReader> MakeMessageReader(Reader reader, const Table& tab
       return std::make_unique<PgoutputReader>();
     case Reader::kTestDecoding:
       return std::make_unique<TestDecodingReader>();
+    case Reader::kWal2jsonV1:
+      return std::make_unique<Wal2jsonV1Reader>();
+    case Reader::kWal2jsonV1Arrow:
+      return std::make_unique<Wal2jsonV1ArrowReader>(table);
     case Reader::kWal2json:
       return std::make_unique<Wal2jsonReader>();
     case Reader::kWal2jsonArrow:

@@ -32,6 +32,18 @@ TEST(MessageReaderTest, PgoutputCountsChangesAndKeepsTheCommitTime) {
   EXPECT_FALSE(reader->Read("").ok());
 }
 
+TEST(MessageReaderTest, PgoutputStreamsATransactionBeforeItsCommit) {
+  const auto reader = Make(Reader::kPgoutput);
+  for (const char* message : {"Sxid_f", "Rxid_", "Ixid_N", "E", "Sxid_f", "Ixid_N", "E"}) {
+    ARROWCDC_ASSERT_OK(reader->Read(message));
+    EXPECT_FALSE(reader->at_commit());
+  }
+  ARROWCDC_ASSERT_OK(reader->Read("cxid_"));
+  EXPECT_TRUE(reader->at_commit());
+  EXPECT_EQ(reader->rows(), 2);
+  EXPECT_EQ(reader->transactions(), 1);
+}
+
 TEST(MessageReaderTest, TextPlugins) {
   const auto decoding = Make(Reader::kTestDecoding);
   for (const char* message : {"BEGIN 1", "table public.t: INSERT: id[bigint]:1", "COMMIT 1"})
@@ -45,6 +57,17 @@ TEST(MessageReaderTest, TextPlugins) {
   }
   EXPECT_EQ(json->rows(), 1);
   EXPECT_EQ(json->transactions(), 1);
+}
+
+TEST(MessageReaderTest, Wal2jsonFormat1CountsTheChangesOfATransaction) {
+  const auto reader = Make(Reader::kWal2jsonV1);
+  ARROWCDC_ASSERT_OK(reader->Read(
+      R"({"change":[{"kind":"insert","columnvalues":["{\"kind\":\"insert"]},{"kind":"delete","oldkeys":{}}]})"));
+  ARROWCDC_ASSERT_OK(reader->Read(R"({"change":[]})"));
+  EXPECT_EQ(reader->rows(), 2);
+  EXPECT_EQ(reader->transactions(), 2);
+  EXPECT_TRUE(reader->at_commit());
+  EXPECT_FALSE(reader->Read(R"({"action":"B"})").ok());
 }
 
 TEST(MessageReaderTest, DecoderbufsFindsTheOperation) {

@@ -3,7 +3,9 @@
 #include <cstdio>
 
 #include "bench/contender.h"
-#include "bench/runner.h"
+#include "bench/figures.h"
+#include "bench/partition.h"
+#include "bench/run_options.h"
 
 namespace arrowcdc::bench {
 namespace {
@@ -14,11 +16,12 @@ std::string Number(double value) {
   return text;
 }
 
-// Those that do not take part by design need no line.
+// Those that were not to take part need no line.
 void PrintAbsent(const Results& results, const std::string& workload, const std::string& contender,
                  const char* metric) {
   const std::string reason = results.Reason(workload, contender, metric);
-  if (reason != kNotAContender) std::printf("%-30s %10s  %s\n", contender.c_str(), "-", reason.c_str());
+  if (reason != kNotAContender && reason != kLeftOut)
+    std::printf("%-30s %10s  %s\n", contender.c_str(), "-", reason.c_str());
 }
 
 std::string Median(const Results& results, const std::string& workload, const std::string& contender,
@@ -77,19 +80,34 @@ void PrintPaced(const Results& results, const std::string& workload) {
   std::fflush(stdout);
 }
 
+void PrintPartition(const Results& results) {
+  std::printf("\n%s: million rows/s of one core, and share of memcpy\n%-30s %10s %10s %10s %10s %10s %10s\n",
+              kPartition, "", "ours", "share", "arrow_take", "share", "naive", "share");
+  for (const PartitionCase& one : PartitionCases()) {
+    const auto text = [&](const char* metric, double unit) {
+      return Median(results, kPartition, one.name, metric, unit);
+    };
+    std::printf("%-30s %10s %10s %10s %10s %10s %10s\n", one.name.c_str(), text("rows_per_s", 1e6).c_str(),
+                text("share_of_memcpy", 1).c_str(), text("arrow_take_rows_per_s", 1e6).c_str(),
+                text("arrow_take_share_of_memcpy", 1).c_str(), text("naive_rows_per_s", 1e6).c_str(),
+                text("naive_share_of_memcpy", 1).c_str());
+  }
+  std::fflush(stdout);
+}
+
 void PrintTpcb(const Results& results, const std::string& workload) {
   std::printf("\n%s: server CPU seconds per million changes\n%-30s %10s %10s %10s %10s\n", workload.c_str(),
               "", "added", "min", "max", "walsender");
-  std::vector<std::string> names = {"no_consumer"};
+  std::vector<std::string> names = {"no_consumer", "no_consumer_again"};
   for (const Contender& contender : Contenders()) names.push_back(contender.name);
   for (const std::string& name : names) {
-    const auto added = results.Get(workload, name, "server_cpu_s_per_m_rows");
+    const auto added = results.Get(workload, name, kTpcbAddedMetric);
     if (!added) {
-      PrintAbsent(results, workload, name, "server_cpu_s_per_m_rows");
+      PrintAbsent(results, workload, name, kTpcbAddedMetric);
       continue;
     }
     std::printf("%-30s %10.2f %10.2f %10.2f %10s%s\n", name.c_str(), added->median, added->min, added->max,
-                Median(results, workload, name, "walsender_cpu_s_per_m_rows", 1).c_str(),
+                Median(results, workload, name, kTpcbWalsenderMetric, 1).c_str(),
                 name == "no_consumer" ? "  in all" : "");
   }
   std::fflush(stdout);

@@ -9,6 +9,7 @@ namespace arrowcdc::bench {
 
 void PrintBacklog(const Results& results, const std::string& workload);
 void PrintPaced(const Results& results, const std::string& workload);
+void PrintPartition(const Results& results);
 void PrintTpcb(const Results& results, const std::string& workload);
 
 }  // namespace arrowcdc::bench

@@ -65,8 +65,9 @@ const std::map<int, double>* Results::Find(const Key& key) const {
 
 void Results::TakeBetter(const std::string& workload, const std::string& contender,
                          const std::string& other) {
-  for (const auto& [metric, higher] : {std::pair("rows_per_s", true), std::pair("txns_per_s", true),
-                                       std::pair("server_cpu_s_per_m_rows", false)}) {
+  for (const auto& [metric, higher] :
+       {std::pair("rows_per_s", true), std::pair("txns_per_s", true), std::pair("wall_s", false),
+        std::pair("server_cpu_s_per_m_rows", false)}) {
     const auto* rivals = Find({workload, other, metric});
     const auto found = values_.find({workload, contender, metric});
     if (rivals == nullptr || found == values_.end()) continue;
@@ -81,6 +82,11 @@ void Results::TakeBetter(const std::string& workload, const std::string& contend
 void Results::AddRatio(const std::string& workload, const std::string& metric, const std::string& contender,
                        const std::string& other) {
   ratios_.emplace_back(workload, metric, contender, other);
+}
+
+bool Results::Has(const std::string& workload, const std::string& contender,
+                  const std::string& metric) const {
+  return std::find(order_.begin(), order_.end(), Key(workload, contender, metric)) != order_.end();
 }
 
 std::optional<Statistics> Results::Get(const std::string& workload, const std::string& contender,

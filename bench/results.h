@@ -39,12 +39,14 @@ class Results {
                  const std::string& reason);
 
   // In each round the better of two runs of one plugin counts: `contender` gets the higher rate and the lower
-  // server CPU time.
+  // time.
   void TakeBetter(const std::string& workload, const std::string& contender, const std::string& other);
   // From now on the JSON has contender's metric divided by other's, round by round.
   void AddRatio(const std::string& workload, const std::string& metric, const std::string& contender,
                 const std::string& other);
 
+  // There is a value, or the reason why not.
+  bool Has(const std::string& workload, const std::string& contender, const std::string& metric) const;
   // nullopt: absent, or never measured.
   std::optional<Statistics> Get(const std::string& workload, const std::string& contender,
                                 const std::string& metric) const;

@@ -1,32 +1,15 @@
 // Runs the workloads on the benchmark's server and fills the results.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include <arrow/status.h>
 
-#include "bench/contender.h"
 #include "bench/results.h"
+#include "bench/run_options.h"
 #include "bench/server.h"
-#include "bench/workload.h"
 
 namespace arrowcdc::bench {
-
-struct RunOptions {
-  bool quick = false;
-  bool fsync = false;
-  bool peers = false;                   // contenders that are downloaded, too
-  int rounds = 0;                       // 0: three when quick, else five
-  std::vector<std::string> workloads;   // empty: all
-  std::vector<std::string> contenders;  // empty: all
-  std::string commit;                   // what is measured
-  std::string output = "bench/results/latest.json";
-
-  int rounds_or_default() const { return rounds > 0 ? rounds : quick ? 3 : 5; }
-  bool WantsWorkload(const std::string& name) const;
-  bool WantsContender(const std::string& name) const;
-};
 
 // What all measurements share.
 struct Run {
@@ -39,14 +22,5 @@ struct Run {
 arrow::Status RunBacklog(const Run& run, const std::vector<BacklogWorkload>& group);
 arrow::Status RunPaced(const Run& run, const PacedWorkload& workload);
 arrow::Status RunTpcb(const Run& run, const TpcbWorkload& workload);
-
-inline constexpr char kNotAContender[] = "not a contender of this workload";
-// Why the contender does not take part in a workload with these participants; empty: it does.
-std::string ReasonToSkip(const RunOptions& options, const Contender& contender,
-                         const std::vector<std::string>& participants);
-// Round by round another contender begins.
-std::vector<const Contender*> OrderOfRound(const std::vector<const Contender*>& contenders, int round);
-// Progress, for people.
-void Say(const std::string& line);
 
 }  // namespace arrowcdc::bench

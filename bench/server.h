@@ -19,6 +19,7 @@ class Server {
 
   test::SqlConnection& sql() { return *sql_; }
   std::string conninfo(bool tcp) const;
+  std::string log() const { return server_->Log(); }
   pid_t postmaster() const { return server_->postmaster_pid(); }
 
   // A new slot at the end of the WAL, or at the place of the slot `origin`.

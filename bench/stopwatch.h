@@ -22,6 +22,7 @@ class Stopwatch {
   void Stop(DrainResult* result) const {
     result->wall_s = std::chrono::duration<double>(Clock::now() - start_).count();
     result->client_cpu_s = OwnCpuSeconds() - cpu_;
+    result->ended_us = NowMicroseconds();
     result->client_peak_bytes = OwnPeakBytes();
   }
 

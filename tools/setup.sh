@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing need: Debian packages, and a virtual environment in the tree. Quick when all is there.
 #   tools/setup.sh build   what the build and the demo need
-#   tools/setup.sh bench   that, and the plugins and libraries that the benchmark compares with
+#   tools/setup.sh bench   that, the Python package, and the plugins and libraries that the benchmark compares with
+#   tools/setup.sh peers   Java for the contenders that are downloaded
 #   tools/setup.sh         what building and testing need
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +14,8 @@ build_packages=(g++ cmake ninja-build pkg-config ccache libpq-dev libkrb5-dev li
   liblz4-dev libzstd-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev nlohmann-json3-dev python3-venv)
 test_packages=(libgtest-dev libgmock-dev librapidcheck-dev strace valgrind python3-dev)
 # simdjson parses wal2json's output. The rivals' plugins are those packaged for the server's major version.
-bench_packages=(libsimdjson-dev)
+bench_packages=(libsimdjson-dev python3-dev)
+peer_packages=(openjdk-17-jdk-headless maven)
 bench_plugins=(wal2json decoderbufs)
 # Always as one: a plugin compiled against the headers of a newer minor need not load into an older server.
 server_packages=(postgresql-15 postgresql-client-15 postgresql-server-dev-15)
@@ -44,6 +46,7 @@ server_ready() {
 }
 
 collect_missing() {
+  [[ $scope != peers ]] || add_missing "${peer_packages[@]}"
   add_missing "${build_packages[@]}"
   [[ $scope != all ]] || add_missing "${test_packages[@]}"
   # One test reads our Arrow messages with JavaScript's implementation. Any node will do, Debian's or not.
@@ -115,9 +118,10 @@ install_packages() {
 requirements() {
   local files=(tools/requirements.txt)
   [[ $scope != all ]] || files+=(tools/requirements-python.txt)
-  sed -E 's/[[:space:]]*#.*//; /^$/d' "${files[@]}" | while read -r line; do
-    # The Python package links the libarrow of pyarrow, whatever the system has.
-    if [[ $line == pyarrow==* && $scope != all ]] && pkg-config --exists arrow parquet 2>/dev/null; then continue; fi
+  { cat "${files[@]}"; [[ $scope != bench ]] || grep '^nanobind==' tools/requirements-python.txt; } |
+    sed -E 's/[[:space:]]*#.*//; /^$/d' | while read -r line; do
+    # The Python package, which the benchmark builds too, links the libarrow of pyarrow, whatever the system has.
+    if [[ $line == pyarrow==* && $scope == build ]] && pkg-config --exists arrow parquet 2>/dev/null; then continue; fi
     echo "$line"
   done
 }

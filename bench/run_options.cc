@@ -1,7 +1,9 @@
-#include "bench/runner.h"
+#include "bench/run_options.h"
 
 #include <algorithm>
 #include <cstdio>
+
+#include "bench/client_program.h"
 
 namespace arrowcdc::bench {
 namespace {
@@ -23,8 +25,9 @@ std::string ReasonToSkip(const RunOptions& options, const Contender& contender,
                          const std::vector<std::string>& participants) {
   if (!Has(participants, contender.name)) return kNotAContender;
   if (contender.downloaded && !options.peers) return "only measured with PEERS=all";
-  if (contender.reader == Reader::kAbsent) return contender.absent;
-  if (!options.WantsContender(contender.name)) return "left out of this run";
+  if (!options.WantsContender(contender.name)) return kLeftOut;
+  const auto program = FindClientProgram(contender.reader);
+  if (!program.ok()) return program.status().message();
   return "";
 }
 

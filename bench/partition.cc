@@ -1,8 +1,6 @@
-// Splitting a batch against (a) memcpy of its bytes into warm memory, (b) Arrow's own Take with indexes made
-// from our partitions, (c) appending each row to the builders of its partition. All four are timed in turn in
-// every round, so that noise from outside meets all of them; the counters are medians over the rounds of a
-// run, rows in millions a second, and the ratios are medians over rounds of the time of the one by the time
-// of the other. Run with --benchmark_repetitions for spread.
+// All four ways are timed in turn in every round, so that noise from outside meets all of them.
+#include "bench/partition.h"
+
 #include <algorithm>
 #include <cstring>
 #include <ctime>
@@ -11,11 +9,10 @@
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 #include <arrow/compute/initialize.h>
-#include <benchmark/benchmark.h>
 
 #include "arrowcdc/hash_partitioner.h"
 
-namespace arrowcdc {
+namespace arrowcdc::bench {
 namespace {
 
 using Batch = std::shared_ptr<arrow::RecordBatch>;
@@ -24,16 +21,22 @@ void Check(const arrow::Status& status) {
   if (!status.ok()) status.Abort();
 }
 
-// The first column is the key. shape: 0: 8 int64; 1: 8 int64 with one null in ten; 2: 4 int64 and 4 strings
+// Keeps a result that nobody looks at from being left out.
+template <typename T>
+void Keep(const T& value) {
+  asm volatile("" : : "r,m"(value) : "memory");
+}
+
+// The first column is the key. kInt64: 8 int64; kInt64Nulls: one null in ten; kMixed: 4 int64 and 4 strings
 // of 0 to 23 bytes.
-Batch MakeBatch(int64_t rows, int64_t shape) {
+Batch MakeBatch(int64_t rows, PartitionCase::Columns kind) {
   std::mt19937_64 random(1);
   arrow::FieldVector fields;
   arrow::ArrayVector columns;
   for (int c = 0; c < 8; ++c) {
     std::string name = "c";
     name += std::to_string(c);
-    if (shape == 2 && c >= 4) {
+    if (kind == PartitionCase::Columns::kMixed && c >= 4) {
       arrow::StringBuilder builder;
       for (int64_t i = 0; i < rows; ++i) Check(builder.Append(std::string(random() % 24, 'x')));
       fields.push_back(arrow::field(name, arrow::utf8()));
@@ -42,7 +45,8 @@ Batch MakeBatch(int64_t rows, int64_t shape) {
       arrow::Int64Builder builder;
       for (int64_t i = 0; i < rows; ++i) {
         const auto value = static_cast<int64_t>(random());
-        Check(shape == 1 && c > 0 && random() % 10 == 0 ? builder.AppendNull() : builder.Append(value));
+        const bool null = kind == PartitionCase::Columns::kInt64Nulls && c > 0 && random() % 10 == 0;
+        Check(null ? builder.AppendNull() : builder.Append(value));
       }
       fields.push_back(arrow::field(name, arrow::int64()));
       columns.push_back(builder.Finish().ValueOrDie());
@@ -66,9 +70,8 @@ class Copier {
   void Run() {
     for (size_t i = 0; i < sources_.size(); ++i) {
       std::memcpy(copies_[i]->mutable_data(), sources_[i]->data(), static_cast<size_t>(sources_[i]->size()));
-      benchmark::DoNotOptimize(copies_[i]->data());
+      Keep(copies_[i]->data());
     }
-    benchmark::ClobberMemory();
   }
 
  private:
@@ -87,7 +90,7 @@ void SplitByTake(const HashPartitioner& partitioner, const Batch& batch, size_t 
     parts.push_back(
         arrow::compute::Take(batch, array, arrow::compute::TakeOptions::NoBoundsCheck()).ValueOrDie());
   }
-  benchmark::DoNotOptimize(parts.data());
+  Keep(parts.data());
 }
 
 void SplitByAppending(const HashPartitioner& partitioner, const Batch& batch, size_t partitions) {
@@ -114,8 +117,9 @@ void SplitByAppending(const HashPartitioner& partitioner, const Batch& batch, si
     }
   }
   std::vector<Batch> parts;
+  parts.reserve(builders.size());
   for (auto& builder : builders) parts.push_back(builder->Flush().ValueOrDie());
-  benchmark::DoNotOptimize(parts.data());
+  Keep(parts.data());
 }
 
 // Of processor time, so that other programs on the machine cost their share of the caches only.
@@ -132,56 +136,52 @@ double Seconds(Function&& function) {
   return Now() - start;
 }
 
-double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
-                   values.end());
-  return values[values.size() / 2];
-}
-
-void Split(benchmark::State& state) {
-  const Batch batch = MakeBatch(state.range(1), state.range(0));
-  const auto partitions = static_cast<size_t>(state.range(2));
-  PartitionOptions options;
-  options.partitions = static_cast<int>(partitions);
-  options.columns = {"c0"};
-  auto partitioner = HashPartitioner::MakeForSchema(batch->schema(), options).ValueOrDie();
-  Copier copier(*batch);
-  std::vector<double> split;
-  std::vector<double> by_memcpy;
-  std::vector<double> by_take;
-  std::vector<double> by_appending;
-  for (auto _ : state) {
-    by_memcpy.push_back(Seconds([&] { copier.Run(); }));
-    split.push_back(Seconds([&] { benchmark::DoNotOptimize(partitioner.Split(batch).ValueOrDie().data()); }));
-    by_take.push_back(Seconds([&] { SplitByTake(partitioner, batch, partitions); }));
-    by_appending.push_back(Seconds([&] { SplitByAppending(partitioner, batch, partitions); }));
-    state.SetIterationTime(split.back());
-  }
-  auto ratio = [&](std::vector<double> other) {
-    for (size_t i = 0; i < other.size(); ++i) other[i] /= split[i];
-    return Median(other);
-  };
-  const double rows = static_cast<double>(batch->num_rows()) / 1e6;
-  state.counters["Mrows"] = rows / Median(split);
-  state.counters["memcpy_Mrows"] = rows / Median(by_memcpy);
-  state.counters["of_memcpy"] = ratio(by_memcpy);
-  state.counters["of_take"] = ratio(by_take);
-  state.counters["of_appending"] = ratio(by_appending);
-}
-
-BENCHMARK(Split)
-    ->UseManualTime()
-    ->ArgNames({"shape", "rows", "partitions"})
-    ->ArgsProduct({{0}, {1024, 8192, 65536}, {4, 16, 64}})
-    ->ArgsProduct({{1, 2}, {65536}, {16}});
-
 }  // namespace
-}  // namespace arrowcdc
 
-int main(int argc, char** argv) {
-  if (!arrow::compute::Initialize().ok()) return 1;
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+const std::vector<PartitionCase>& PartitionCases() {
+  using Columns = PartitionCase::Columns;
+  static const std::vector<PartitionCase> cases = {
+      {"int64_p4", Columns::kInt64, 65'536, 4},
+      {"int64_p16", Columns::kInt64, 65'536, 16},
+      {"int64_p64", Columns::kInt64, 65'536, 64},
+      {"int64_p16_small", Columns::kInt64, 4'096, 16},
+      {"int64_nulls_p16", Columns::kInt64Nulls, 65'536, 16},
+      {"int64_text_p16", Columns::kMixed, 65'536, 16},
+  };
+  return cases;
 }
+
+arrow::Status RunPartition(int64_t rows_measured, Results* results) {
+  ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+  for (const PartitionCase& one : PartitionCases()) {
+    const Batch batch = MakeBatch(one.rows, one.columns);
+    PartitionOptions options;
+    options.partitions = one.partitions;
+    options.columns = {"c0"};
+    ARROW_ASSIGN_OR_RAISE(auto partitioner, HashPartitioner::MakeForSchema(batch->schema(), options));
+    Copier copier(*batch);
+    const auto partitions = static_cast<size_t>(one.partitions);
+    const auto rows = static_cast<double>(one.rows);
+    const auto rounds = static_cast<int>(std::max<int64_t>(1, rows_measured / one.rows));
+    for (int round = -1; round < rounds; ++round) {  // the first one warms
+      const double by_memcpy = Seconds([&] { copier.Run(); });
+      const double ours = Seconds([&] { Keep(partitioner.Split(batch).ValueOrDie().data()); });
+      const double by_take = Seconds([&] { SplitByTake(partitioner, batch, partitions); });
+      const double naive = Seconds([&] { SplitByAppending(partitioner, batch, partitions); });
+      if (round < 0) continue;
+      const auto add = [&](const char* metric, double value) {
+        results->Add(kPartition, one.name, metric, round, value);
+      };
+      add("rows_per_s", rows / ours);
+      add("share_of_memcpy", by_memcpy / ours);
+      add("arrow_take_rows_per_s", rows / by_take);
+      add("arrow_take_share_of_memcpy", by_memcpy / by_take);
+      add("naive_rows_per_s", rows / naive);
+      add("naive_share_of_memcpy", by_memcpy / naive);
+      add("memcpy_rows_per_s", rows / by_memcpy);
+    }
+  }
+  return arrow::Status::OK();
+}
+
+}  // namespace arrowcdc::bench

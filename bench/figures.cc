@@ -1,0 +1,95 @@
+#include "bench/figures.h"
+
+#include <algorithm>
+
+#include "bench/partition.h"
+
+namespace arrowcdc::bench {
+namespace {
+
+constexpr char kOurs[] = "wal2arrow_null";
+
+bool Has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Ours to the other's; the Python package's to the library's, which it stands on.
+void DeclareRatio(const std::string& workload, const std::string& metric, const Contender& other,
+                  Results* results) {
+  if (other.reader == Reader::kPython) {
+    results->AddRatio(workload, metric, other.name, kOurs);
+    results->AddRatio(workload, metric, other.name, "wal2arrow_reader");
+  } else if (other.name != kOurs) {
+    results->AddRatio(workload, metric, kOurs, other.name);
+  }
+}
+
+std::string WhyAbsent(const RunOptions& options, const Contender& contender, const Participants& participants,
+                      const std::string& trouble) {
+  std::string reason = ReasonToSkip(options, contender, participants.contenders);
+  if (!reason.empty()) return reason;
+  if (!options.WantsWorkload(participants.workload)) return kLeftOut;
+  return trouble.empty() ? "not a metric of this workload" : trouble;
+}
+
+}  // namespace
+
+std::vector<Participants> AllParticipants(bool quick) {
+  std::vector<Participants> all;
+  for (const auto& workload : BacklogWorkloads(quick)) all.push_back({workload.name, workload.contenders});
+  for (const auto& workload : PacedWorkloads(quick)) all.push_back({workload.name, workload.contenders});
+  const TpcbWorkload tpcb = MakeTpcbWorkload(quick);
+  all.push_back({tpcb.name, tpcb.contenders});
+  return all;
+}
+
+void DeclareRatios(bool quick, Results* results) {
+  const auto declare = [&](const std::string& workload, const std::vector<std::string>& contenders,
+                           const std::vector<std::string>& metrics) {
+    for (const Contender& contender : Contenders()) {
+      if (!Has(contenders, contender.name)) continue;
+      for (const std::string& metric : metrics) DeclareRatio(workload, metric, contender, results);
+    }
+  };
+  for (const auto& workload : BacklogWorkloads(quick)) {
+    declare(workload.name, workload.contenders,
+            {"rows_per_s", "txns_per_s", "wall_s", "server_cpu_s_per_m_rows", "client_cpu_s_per_m_rows",
+             "wire_bytes_per_row"});
+  }
+  for (const auto& workload : PacedWorkloads(quick)) {
+    declare(workload.name, workload.contenders, {kLatencyMetric});
+  }
+  const TpcbWorkload tpcb = MakeTpcbWorkload(quick);
+  declare(tpcb.name, tpcb.contenders, {kTpcbAddedMetric, kTpcbWalsenderMetric});
+}
+
+void FillAbsent(const RunOptions& options, const std::string& workload, const std::string& trouble,
+                Results* results) {
+  for (const Participants& participants : AllParticipants(options.quick)) {
+    if (participants.workload != workload) continue;
+    for (const Contender& contender : Contenders()) {
+      const std::string reason = WhyAbsent(options, contender, participants, trouble);
+      for (const char* metric : kMetrics) {
+        if (!results->Has(workload, contender.name, metric)) {
+          results->SetAbsent(workload, contender.name, metric, reason);
+        }
+      }
+    }
+  }
+}
+
+void FillAllAbsent(const RunOptions& options, const std::string& trouble, Results* results) {
+  for (const PartitionCase& partition : PartitionCases()) {
+    const std::string reason = options.WantsWorkload(kPartition) ? trouble : kLeftOut;
+    for (const char* metric : kPartitionMetrics) {
+      if (!results->Has(kPartition, partition.name, metric)) {
+        results->SetAbsent(kPartition, partition.name, metric, reason);
+      }
+    }
+  }
+  for (const Participants& participants : AllParticipants(options.quick)) {
+    FillAbsent(options, participants.workload, trouble, results);
+  }
+}
+
+}  // namespace arrowcdc::bench

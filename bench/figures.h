@@ -1,0 +1,50 @@
+// The figures that every run writes, measured or not: which metrics and ratios there are, and why one is
+// null.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bench/results.h"
+#include "bench/run_options.h"
+
+namespace arrowcdc::bench {
+
+// Of a contender in a workload.
+inline constexpr const char* kMetrics[] = {
+    "rows_per_s",
+    "txns_per_s",
+    "wall_s",
+    "server_cpu_s_per_m_rows",
+    "client_cpu_s_per_m_rows",
+    "wire_bytes_per_row",
+    "client_rss_bytes",
+    "walsender_rss_bytes",
+    kLatencyMetric,
+    "rows_expected",
+    "rows_verified",
+    "drained_share",
+    "txns_per_frame",
+};
+
+// Of tpcb besides. CPU seconds per million changes: of all server processes, more than without a reader; of
+// the reader's own.
+inline constexpr char kTpcbAddedMetric[] = "server_cpu_s_per_m_rows";
+inline constexpr char kTpcbWalsenderMetric[] = "walsender_cpu_s_per_m_rows";
+
+struct Participants {
+  std::string workload;
+  std::vector<std::string> contenders;
+};
+// Every workload that reads a server's changes.
+std::vector<Participants> AllParticipants(bool quick);
+
+// Ours against each of the others, paired by round.
+void DeclareRatios(bool quick, Results* results);
+// What has neither a value nor a reason becomes null, in one workload or in all. `trouble`: why the run ended
+// early; empty: it did not.
+void FillAbsent(const RunOptions& options, const std::string& workload, const std::string& trouble,
+                Results* results);
+void FillAllAbsent(const RunOptions& options, const std::string& trouble, Results* results);
+
+}  // namespace arrowcdc::bench
