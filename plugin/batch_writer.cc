@@ -274,10 +274,12 @@ void FlushNamesakes(Session* session, const PublishedTable* table) {
 
 void SendGroup(Session* session) {
   if (session->open_first != nullptr) {
+    session->more_follows = true;
     SendOpenSchemas(session);
     while (session->open_first != session->open_last) {
       FlushTable(session, session->open_first, format::kFlagTxnIncomplete);
     }
+    session->more_follows = false;
     session->safe_lsn = session->group.whole_lsn;
     FlushTable(session, session->open_first, format::kFlagGroupEnd);
   } else {
@@ -286,9 +288,12 @@ void SendGroup(Session* session) {
   }
 }
 
-void SendDirtyMark(Session* session) {
-  BeginFrames(session);
-  SendProgress(session, format::kFlagTxnIncomplete);
+bool WriteDirtyMark(Session* session) {
+  if (!session->hello_sent) return false;
+  session->group.marked = session->group.sent = true;
+  FrameWriter frame = BeginFrame(session, FrameKind::kProgress, format::kFlagTxnIncomplete);
+  frame.Finish(0, 0);
+  return true;
 }
 
 void WriteTruncate(Session* session, PublishedTable* const* tables, uint32_t count, uint64_t lsn,

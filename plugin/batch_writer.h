@@ -28,8 +28,10 @@ void FlushNamesakes(Session* session, const PublishedTable* table);
 // group, with the end of its last transaction as safe_lsn.
 void SendGroup(Session* session);
 
-// Tells the client that whole transactions are held back.
-void SendDirtyMark(Session* session);
+// A progress frame in session->header that tells the client that whole transactions are held back; the caller
+// sends it. False: the session has not begun for the client, which then knows no position to acknowledge.
+// Never between the frames of a group.
+bool WriteDirtyMark(Session* session);
 
 // A truncate frame, after everything that is open. `tables` have places in the list in this order.
 void WriteTruncate(Session* session, PublishedTable* const* tables, uint32_t count, uint64_t lsn,

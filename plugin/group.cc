@@ -49,10 +49,6 @@ void EndTransactionInGroup(Session* session, uint64_t end_lsn) {
     return;
   }
   if (group->since == 0) group->since = GetCurrentTimestamp();
-  if (!group->marked && !kUnsafe) {
-    group->marked = true;
-    SendDirtyMark(session);
-  }
 }
 
 void FlushHeldBack(Session* session) {

@@ -1,6 +1,7 @@
 // The walsender's calls, intercepted.
 #include "plugin/walsender.h"
 
+#include "plugin/batch_writer.h"
 #include "plugin/group.h"
 #include "plugin/options.h"
 #include "plugin/settings.h"
@@ -28,8 +29,19 @@ constexpr bool kTestedServer = PG_VERSION_NUM >= 150000 && PG_VERSION_NUM < 1600
 constexpr int kTurnMs = 10;
 constexpr uint32_t kRecordsBetweenChecks = 64;
 
+// Where commits come faster than this, waking for each of them costs more than decoding it: the walsender
+// rests before it waits for more, and finds several.
+constexpr int64_t kRestRate = 2000;  // transactions a second
+constexpr long kRestUs = 2000;
+constexpr int64_t kRateWindowUs = 20'000;
+
 // walEnd, sendTime and the request for a reply behind the kind.
 constexpr size_t kKeepaliveBytes = 1 + 8 + 8 + 1;
+
+constexpr int kSendTimeAt = 1 + 8 + 8;  // in XLogData
+
+// So much may wait in the server's buffer for the end of its group.
+constexpr int kWaitingBytesMax = 64 << 10;
 
 // Statics, as PqCommMethods' functions get no argument of ours. An ERROR leaves them as they are: Attach sets
 // all anew.
@@ -43,7 +55,12 @@ struct Interception {
   XLogRecPtr flushed;         // at least so much can be read without waiting
   XLogRecPtr keepalive_end;   // highest walEnd that left unchanged
   XLogRecPtr counted_record;  // the last one in Counters::records
+  TimestampTz window_begin;   // transactions are counted from here on, to see how fast they come
+  uint64_t window_number;     // of the last transaction before it
+  bool busy;                  // they came faster than kRestRate in the window before
   int depth;                  // inside a call from which nothing may be decoded
+  int waiting_bytes;          // messages of the group that is being sent, in the server's buffer
+  bool writing;               // a frame of ours is on its way, perhaps one of several of a group
   bool page_was_read;         // the walsender has begun to read by itself
   bool ended;                 // CopyDone was sent
 };
@@ -103,6 +120,71 @@ void Drain() {
   }
 }
 
+// A small message to which the rest of its group is added at once: one system call for all of them is enough.
+bool MayWait(const StringInfoData* message) {
+  if (!state.session->more_follows || message->len > kWaitingBytesMax - state.waiting_bytes) {
+    state.waiting_bytes = 0;
+    return false;
+  }
+  state.waiting_bytes += message->len;
+  return true;
+}
+
+// What the server does with a message, but for the flush and for looking whether the client is still there.
+void PutWithoutFlush(StringInfoData* message) {
+  const uint64_t now = pg_hton64(static_cast<uint64_t>(GetCurrentTimestamp()));
+  memcpy(message->data + kSendTimeAt, &now, sizeof(now));
+  state.methods->putmessage_noblock('d', message->data, static_cast<size_t>(message->len));
+}
+
+// Looks at how fast commits come, once a window.
+void WatchRate() {
+  const TimestampTz now = GetCurrentTimestamp();
+  const int64_t passed = now - state.window_begin;
+  if (passed < kRateWindowUs) return;
+  const auto transactions = static_cast<int64_t>(state.session->transaction.number - state.window_number);
+  state.busy = transactions * 1'000'000 > passed * kRestRate;
+  state.window_begin = now;
+  state.window_number = state.session->transaction.number;
+}
+
+bool MayRest() {
+  const Session* const session = state.session;
+  return state.busy && session->options.batching && BatchingAllowed() && !OthersWait(session) && !state.ended;
+}
+
+// In front of a keepalive, as the walsender would send it, but without a flush: this may be called from
+// within one.
+void PutDirtyMark() {
+  constexpr size_t kFrameBytesMax = 64;
+  char message[format::kXLogDataHeaderBytes + kFrameBytesMax] = {'w'};
+  Session* const session = state.session;
+  if (session->group.marked || state.writing || !WriteDirtyMark(session)) return;
+  const uint64_t position = pg_hton64(session->reached_lsn);
+  const uint64_t now = pg_hton64(static_cast<uint64_t>(GetCurrentTimestamp()));
+  memcpy(message + 1, &position, sizeof(position));
+  memcpy(message + 9, &position, sizeof(position));
+  memcpy(message + 17, &now, sizeof(now));
+  const size_t frame_bytes = Min(session->header.size, kFrameBytesMax);
+  memcpy(message + format::kXLogDataHeaderBytes, session->header.data, frame_bytes);
+  state.methods->putmessage_noblock('d', message, format::kXLogDataHeaderBytes + frame_bytes);
+}
+
+// The walsender speaks of what it has decoded. Whoever acknowledges that must not lose what is held back.
+void CheckKeepalive(char* keepalive) {
+  uint64_t end;
+  memcpy(&end, keepalive + 1, sizeof(end));
+  end = pg_ntoh64(end);
+  if (state.session->group.whole_lsn == 0 || kUnsafe) {
+    if (end > state.keepalive_end) state.keepalive_end = end;
+    return;
+  }
+  PutDirtyMark();
+  const XLogRecPtr told = Max(state.session->reached_lsn, state.keepalive_end);
+  end = pg_hton64(Min(end, told));
+  memcpy(keepalive + 1, &end, sizeof(end));
+}
+
 extern "C" {
 
 int OnPageRead(XLogReaderState* reader, XLogRecPtr page, int bytes, XLogRecPtr record, char* buffer) {
@@ -112,10 +194,13 @@ int OnPageRead(XLogReaderState* reader, XLogRecPtr page, int bytes, XLogRecPtr r
   const bool may_wait = !reader->nonblocking;
   const int wanted = may_wait || bytes > XLOG_BLCKSZ - kMargin ? bytes : bytes + kMargin;
   ++state.depth;
+  WatchRate();
   if (CanBeRead(page + static_cast<XLogRecPtr>(wanted))) {
     FlushHeldBackIfOld(state.session);
   } else if (may_wait) {
     FlushHeldBack(state.session);
+    // Signals end the rest. What was committed meanwhile is there when the server's function looks.
+    if (MayRest()) pg_usleep(kRestUs);
   } else {
     --state.depth;
     return XLREAD_WOULDBLOCK;
@@ -127,8 +212,14 @@ int OnPageRead(XLogReaderState* reader, XLogRecPtr page, int bytes, XLogRecPtr r
 }
 
 void OnWrite(LogicalDecodingContext* decoding, XLogRecPtr lsn, TransactionId xid, bool last_write) {
+  if (MayWait(decoding->out)) {
+    PutWithoutFlush(decoding->out);
+    return;
+  }
   ++state.depth;
+  state.writing = true;
   state.write(decoding, lsn, xid, last_write);
+  state.writing = false;
   --state.depth;
 }
 
@@ -154,20 +245,9 @@ void OnPutMessage(char type, const char* data, size_t size) {
   if (type == 'c') state.ended = true;
   char keepalive[kKeepaliveBytes];
   if (state.session != nullptr && type == 'd' && size == kKeepaliveBytes && data[0] == 'k') {
-    uint64_t end;
-    memcpy(&end, data + 1, sizeof(end));
-    end = pg_ntoh64(end);
-    if (state.session->group.whole_lsn == 0 || kUnsafe) {
-      if (end > state.keepalive_end) state.keepalive_end = end;
-    } else {
-      // The walsender speaks of what it has decoded. Whoever acknowledges that must not lose what is held
-      // back.
-      const XLogRecPtr told = Max(state.session->reached_lsn, state.keepalive_end);
-      end = pg_hton64(Min(end, told));
-      memcpy(keepalive, data, size);
-      memcpy(keepalive + 1, &end, sizeof(end));
-      data = keepalive;
-    }
+    memcpy(keepalive, data, size);
+    data = keepalive;
+    CheckKeepalive(keepalive);
   }
   state.methods->putmessage_noblock(type, data, size);
 }
@@ -211,6 +291,8 @@ void DetachFromWalsender() {
 }
 
 bool NothingLeftToDecode(const Session* session) {
+  // More is about to come, or the next page_read will say that it is not.
+  if (state.busy) return false;
   return !CanBeRead(session->decoding->reader->EndRecPtr + 1);
 }
 

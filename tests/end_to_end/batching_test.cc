@@ -97,7 +97,10 @@ class BatchingTest : public ::testing::Test {
     ARROWCDC_ASSERT_OK(
         sql->Query("SELECT pg_copy_logical_replication_slot('origin', 'arrowcdc', false, '" + plugin + "')"));
   }
-  static void DropSlot() { ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_drop_replication_slot('arrowcdc')")); }
+  static void DropSlot() {
+    ARROWCDC_ASSERT_OK(AwaitFreeSlot());
+    ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_drop_replication_slot('arrowcdc')"));
+  }
 
   // So many transactions of one row; the last one is flushed.
   static void AddTransactions(int64_t count) {
@@ -115,15 +118,19 @@ class BatchingTest : public ::testing::Test {
     return {{"publication_names", "arrowcdc"}, {"batching", "on"}, {"drain", drain ? "on" : "off"}};
   }
 
-  // A client that believes every position it is told, and acknowledges it at once. After some messages it is
-  // cut off, when the server has taken its last acknowledgement to heart and it has read nothing since. True:
-  // it has seen the end of the WAL.
-  arrow::Result<bool> ReadGreedily(bool drain, int messages, SeenIds* seen) {
+  static arrow::Status AwaitFreeSlot() {
     const auto is_free = [] {
       return sql_->Scalar("SELECT active FROM pg_replication_slots WHERE slot_name = 'arrowcdc'")
                  .ValueOr("t") == "f";
     };
-    ARROW_RETURN_NOT_OK(WaitFor(is_free, seconds(30), "the slot to be free"));
+    return WaitFor(is_free, seconds(30), "the slot to be free");
+  }
+
+  // A client that believes every position it is told, and acknowledges it at once. After some messages it is
+  // cut off, when the server has taken its last acknowledgement to heart and it has read nothing since. True:
+  // it has seen the end of the WAL.
+  arrow::Result<bool> ReadGreedily(bool drain, int messages, SeenIds* seen) {
+    ARROW_RETURN_NOT_OK(AwaitFreeSlot());
     ARROW_ASSIGN_OR_RAISE(const auto client,
                           WalsenderClient::Start(server_->conninfo(), kSlot, Options(drain)));
     seen->BeginSession();
@@ -146,8 +153,9 @@ class BatchingTest : public ::testing::Test {
       if (at_end || (messages < 0 && news)) {
         ARROW_RETURN_NOT_OK(WaitFor([&] { return ConfirmedFlush(*sql_).ValueOr(0) >= acknowledged; },
                                     seconds(30), "the acknowledgement to be taken"));
+        // Without waiting for its end: a backend whose client does not read stands in sending the reason.
         ARROW_RETURN_NOT_OK(
-            sql_->Query("SELECT pg_terminate_backend(" + std::to_string(client->backend_pid()) + ", 30000)")
+            sql_->Query("SELECT pg_terminate_backend(" + std::to_string(client->backend_pid()) + ")")
                 .status());
         return at_end;
       }
