@@ -21,9 +21,9 @@ ExitCode Fail(const std::string& what, const arrow::Status& status) {
   return ExitCodeOf(status);
 }
 
-// Asks on a terminal; where there is none, nobody can answer and the command line is the consent.
-bool Confirmed(bool yes, const char* question) {
-  if (yes || isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1) return true;
+bool HasTerminal() { return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1; }
+
+bool Confirmed(const char* question) {
   std::cout << question << " [y/N] " << std::flush;
   std::string answer;
   std::getline(std::cin, answer);
@@ -104,7 +104,9 @@ ExitCode RunSetup(const SetupCommand& command) {
     std::printf("Nothing to do: everything is set up.\n");
     return kOk;
   }
-  if (!Confirmed(command.yes, "Apply these steps?")) {
+  if (!plan.blocked.ok()) return Fail("setup", plan.blocked);
+  // Where there is no terminal nobody can answer, and the command line is the consent: nothing is lost by it.
+  if (!command.yes && HasTerminal() && !Confirmed("Apply these steps?")) {
     std::printf("Nothing was changed.\n");
     return kFailure;
   }
@@ -128,7 +130,13 @@ ExitCode RunTeardown(const TeardownCommand& command) {
     std::printf("Nothing to do: slot and publication are not there.\n");
     return kOk;
   }
-  if (!Confirmed(command.yes, "Drop these? Changes that were not streamed yet are lost.")) {
+  if (!plan.blocked.ok()) return Fail("teardown", plan.blocked);
+  if (!command.yes && !HasTerminal()) {
+    return Fail("teardown", MakeError(ErrorKind::kInvalidOption,
+                                      "nobody can be asked here, and changes that were not streamed yet would be lost; nothing was dropped",
+                                      "option --yes", "pass --yes to drop without being asked"));
+  }
+  if (!command.yes && !Confirmed("Drop these? Changes that were not streamed yet are lost.")) {
     std::printf("Nothing was changed.\n");
     return kFailure;
   }

@@ -25,6 +25,11 @@ constexpr milliseconds kTickInterval{250};
 constexpr milliseconds kProgressInterval{1000};
 // How often a position that moved without rows is stored; each time costs the sink an fsync.
 constexpr milliseconds kIdleStoreInterval{1000};
+// Before anything was streamed a mistake in the command is likelier than an outage that will pass: without retry_max
+// the first connection is tried for so long, which a restart of the server does not exceed.
+constexpr milliseconds kFirstConnectMax{60'000};
+// The same for a slot that its last client has not let go of yet.
+constexpr milliseconds kFirstSlotWaitMax{10'000};
 
 class Pipeline {
  public:
@@ -51,21 +56,32 @@ class Pipeline {
  private:
   arrow::Status Stream() {
     Backoff backoff(options_.retry_max);
+    arrow::Status status = MakeError(ErrorKind::kConnection, "stopped before the stream began", "stream", "start it again");
     while (!Finished()) {
-      arrow::Status status = ConnectAndStart();
+      status = ConnectAndStart();
       if (status.ok()) {
+        streamed_ = true;
         status = Pump(backoff);
         if (status.ok()) return status;
       }
       stats_.connected = false;
       const ErrorDetail* detail = GetErrorDetail(status);
       if (detail == nullptr || !detail->retryable()) return status;
-      const auto wait = backoff.Next();
+      const auto wait = NextWait(backoff, detail->kind());
       if (!wait.has_value()) return status;
       observer_.OnRetry(status, *wait);
       ARROW_RETURN_NOT_OK(WaitWithTicks(*wait));
     }
-    return arrow::Status::OK();
+    // Who is stopped before anything could be streamed has not done what was asked.
+    return streamed_ || Reached() ? arrow::Status::OK() : status;
+  }
+
+  std::optional<milliseconds> NextWait(Backoff& backoff, ErrorKind kind) const {
+    const auto wait = backoff.Next();
+    if (!wait.has_value() || streamed_ || options_.retry_max > milliseconds(0)) return wait;
+    const milliseconds limit = kind == ErrorKind::kSlotActive ? kFirstSlotWaitMax : kFirstConnectMax;
+    const auto left = std::chrono::duration_cast<milliseconds>(started_ + limit - Clock::now());
+    return left > milliseconds(0) ? std::optional(std::min(*wait, left)) : std::nullopt;
   }
 
   arrow::Status ConnectAndStart() {
@@ -210,6 +226,10 @@ class Pipeline {
   bool Finished() const {
     if (stop_.load(std::memory_order_relaxed)) return true;
     if (options_.duration.has_value() && Clock::now() - started_ >= *options_.duration) return true;
+    return Reached();
+  }
+
+  bool Reached() const {
     return until_.has_value() && sink_opened_ && !group_open_ && stats_.delivered_lsn >= *until_;
   }
 
@@ -257,6 +277,7 @@ class Pipeline {
   const Clock::time_point started_;
 
   bool sink_opened_ = false;
+  bool streamed_ = false;  // a stream was started once
   bool resumed_ = false;  // the sink had a position of its own
   StreamIdentity stream_;
   uint64_t start_lsn_ = 0;

@@ -103,6 +103,7 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
 
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
                          const std::function<void(const SetupStep&)>& on_step) {
+  ARROW_RETURN_NOT_OK(plan.blocked);
   std::unique_ptr<Connection> connection;
   for (const SetupStep& step : plan.steps) {
     if (on_step) on_step(step);

@@ -110,8 +110,7 @@ Finding Permission(const ServerError& error, const ErrorContext& context) {
                      RoleIdentifier(context.database) + " TO " + role;
   } else if (context.action == Action::kPublication) {
     finding.remedy =
-        "run setup as the owner of the tables (and of the publication), or run the SQL of 'arrowcdc setup "
-        "--print-sql' as that owner";
+        "run it as the owner of the tables and of the publication, or let that owner run the SQL that --print-sql prints";
   } else {
     finding.remedy = "grant the role what the message names";
   }

@@ -153,7 +153,11 @@ class PostgresSource : public Source {
     publications_.clear();
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
     info.confirmed_flush = slot->confirmed_flush;
-    info.slot_used = SlotUsed(*slot, publications);
+    const std::optional<uint64_t> began = NotedStart(*slot, publications);
+    // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it was
+    // acknowledged, and a crash of the server empties them.
+    info.slot_start_known = began.has_value();
+    info.slot_used = began.has_value() ? slot->confirmed_flush > *began : slot->decoded_transactions > 0;
     return info;
   }
 
@@ -172,14 +176,13 @@ class PostgresSource : public Source {
     return arrow::Status::OK();
   }
 
-  // Setup notes where the slot began. Without a note the server's statistics tell whether anything was
-  // decoded; they do not tell whether it was acknowledged, and a crash of the server empties them.
-  bool SlotUsed(const SlotInfo& slot, const std::vector<PublicationInfo>& publications) const {
+  // Where setup noted that the slot began.
+  static std::optional<uint64_t> NotedStart(const SlotInfo& slot, const std::vector<PublicationInfo>& publications) {
     for (const PublicationInfo& publication : publications) {
       const auto began = postgres::NotedSlotStart(publication, slot.name);
-      if (began.has_value()) return slot.confirmed_flush > *began;
+      if (began.has_value()) return began;
     }
-    return slot.decoded_transactions > 0;
+    return std::nullopt;
   }
 
   arrow::Result<std::string> StartCommand(uint64_t start) const {

@@ -69,16 +69,18 @@ bool IsMadeBySetup(const PublicationInfo& publication) {
 
 arrow::Result<std::string> NoteSlotStartSql(const std::string& publication, const std::string& slot) {
   ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication));
+  ARROW_ASSIGN_OR_RAISE(const std::string name_literal, QuoteLiteral(publication));
   ARROW_ASSIGN_OR_RAISE(const std::string identifier_literal, QuoteLiteral(identifier));
   ARROW_ASSIGN_OR_RAISE(const std::string prefix, QuoteLiteral(NotePrefix(slot)));
   ARROW_ASSIGN_OR_RAISE(const std::string slot_literal, QuoteLiteral(slot));
   // Run as a script, the slot may be missing here: the comment is kept then.
   ARROW_ASSIGN_OR_RAISE(const std::string made, QuoteLiteral(kMadeBySetup));
   const std::string body =
-      "BEGIN EXECUTE format('COMMENT ON PUBLICATION %s IS %L', " + identifier_literal +
+      "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = " + name_literal +
+      " AND pg_catalog.pg_has_role(pubowner, 'USAGE')) THEN EXECUTE format('COMMENT ON PUBLICATION %s IS %L', " + identifier_literal +
       ", coalesce((SELECT " + prefix +
       " || confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = " + slot_literal +
-      "), " + made + ")); END";
+      "), " + made + ")); END IF; END";
   ARROW_ASSIGN_OR_RAISE(const std::string quoted_body, QuoteLiteral(body));
   return "DO " + quoted_body;
 }
@@ -106,7 +108,7 @@ arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connect
                         connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, "
                                          "p.pubinsert, p.pubupdate, p.pubdelete, "
                                          "p.pubtruncate, p.pubviaroot, obj_description(p.oid, "
-                                         "'pg_publication') FROM pg_publication AS p WHERE p.pubname IN (" +
+                                         "'pg_publication'), pg_has_role(p.pubowner, 'USAGE') FROM pg_publication AS p WHERE p.pubname IN (" +
                                          list + ")"));
   std::vector<PublicationInfo> publications;
   for (const std::string& name : names) {
@@ -122,6 +124,7 @@ arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connect
       publication.truncate = rows.Bool(row, 6);
       publication.via_root = rows.Bool(row, 7);
       publication.comment = rows.Text(row, 8);
+      publication.owned = rows.Bool(row, 9);
     }
   }
   ARROW_RETURN_NOT_OK(ReadMembers(connection, list, &publications));

@@ -227,26 +227,32 @@ void WarnOfOperations(const PublicationInfo& main, SetupPlan* plan) {
                              ": they will not come");
 }
 
-// Said now, because the steps may be run by somebody else (--print-sql).
-void WarnOfPermissions(const ServerInfo& server, const Assignment& assignment, bool creates,
-                       SetupPlan* plan) {
-  if (server.role.superuser) return;
+// What the role lacks for the steps on publications, found before any of them runs. Somebody else may run their SQL.
+arrow::Status MissingPermissions(const Inspection& inspected, const Assignment& assignment, bool creates,
+                                 const std::vector<std::string>& altered) {
+  const ServerInfo& server = inspected.server;
+  if (server.role.superuser) return arrow::Status::OK();
   const std::string role = Quoted(server.role.name);
+  std::string missing;
+  const auto add = [&missing](const std::string& what) { missing += (missing.empty() ? "" : "; it ") + what; };
   if (creates && !server.role.create_in_database) {
-    plan->warnings.push_back("role " + role + " may not create publications: run GRANT CREATE ON DATABASE " +
-                             Quoted(server.database) + " TO " + role +
-                             ", or let the database's owner run the SQL of --print-sql");
+    add("may not create publications (GRANT CREATE ON DATABASE " + Quoted(server.database) + " TO " + role +
+        " would allow it)");
   }
   Tables foreign;
   for (const Tables* tables : {&assignment.to_main, &assignment.to_insert_only}) {
     std::copy_if(tables->begin(), tables->end(), std::back_inserter(foreign),
                  [](const TableInfo* table) { return !table->owned; });
   }
-  if (!foreign.empty()) {
-    plan->warnings.push_back(
-        "role " + role + " does not own " + NamesOf(foreign) +
-        ": their owner (or a superuser) must run the SQL of --print-sql that names them");
+  if (!foreign.empty()) add("does not own " + NamesOf(foreign));
+  for (const PublicationInfo& publication : inspected.publications) {
+    if (publication.owned || std::find(altered.begin(), altered.end(), publication.name) == altered.end()) continue;
+    add("does not own publication " + Quoted(publication.name) + ", which must change");
   }
+  if (missing.empty()) return arrow::Status::OK();
+  return MakeError(ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
+                   "let the owner, or an administrator, run what 'arrowcdc setup --print-sql' with the same options "
+                   "prints");
 }
 
 }  // namespace
@@ -271,15 +277,22 @@ arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& ins
   });
   const std::string root_option =
       std::string("publish_via_partition_root = ") + (via_root ? "true" : "false");
+  std::vector<std::string> altered;
+  // Plans on an existing publication, and remembers it where a step came of it.
+  const auto plan_existing = [&](const PublicationInfo& publication, const Tables& missing) {
+    const size_t steps = plan->steps.size();
+    ARROW_RETURN_NOT_OK(PlanExisting(inspected, publication, missing, via_root, partitions, plan));
+    if (plan->steps.size() > steps) altered.push_back(publication.name);
+    return arrow::Status::OK();
+  };
   if (main.has_value()) {
-    ARROW_RETURN_NOT_OK(PlanExisting(inspected, *main, assignment.to_main, via_root, partitions, plan));
+    ARROW_RETURN_NOT_OK(plan_existing(*main, assignment.to_main));
     WarnOfOperations(*main, plan);
   } else if (!assignment.to_main.empty()) {
     ARROW_RETURN_NOT_OK(PlanCreate(inspected, main_name, assignment.to_main, root_option, "", plan));
   }
   if (insert_only.has_value() && assignment.insert_only_wanted) {
-    ARROW_RETURN_NOT_OK(
-        PlanExisting(inspected, *insert_only, assignment.to_insert_only, via_root, partitions, plan));
+    ARROW_RETURN_NOT_OK(plan_existing(*insert_only, assignment.to_insert_only));
   } else if (!assignment.to_insert_only.empty()) {
     ARROW_RETURN_NOT_OK(PlanCreate(inspected, insert_only_name, assignment.to_insert_only,
                                    "publish = 'insert, truncate', " + root_option,
@@ -287,7 +300,7 @@ arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& ins
   }
   const bool creates = (!main.has_value() && !assignment.to_main.empty()) ||
                        (!insert_only.has_value() && !assignment.to_insert_only.empty());
-  WarnOfPermissions(inspected.server, assignment, creates, plan);
+  plan->blocked = MissingPermissions(inspected, assignment, creates, altered);
   for (const TableInfo* table : selected) plan->tables.push_back(table->name);
 
   if (main.has_value() ? IsMadeBySetup(*main) : !assignment.to_main.empty()) return main_name;
