@@ -1,4 +1,5 @@
 // The command line of arrowcdc: options in, one subcommand out. Thin: everything else is in the library.
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -46,28 +47,42 @@ void AddSourceOptions(CLI::App& app, SourceOptions& source) {
                  "grammar: docs/patterns.md");
 }
 
+// The value, or an error that names the option and not only what was wrong with its value.
+template <typename T>
+arrow::Result<T> Named(const char* option, arrow::Result<T> value) {
+  if (value.ok()) return value;
+  const ErrorDetail* detail = GetErrorDetail(value.status());
+  return MakeError(ErrorKind::kInvalidOption, std::string(option) + ": " + value.status().message(),
+                   std::string("option ") + option, detail == nullptr ? "" : detail->remedy());
+}
+
 arrow::Status ReadAmounts(const Texts& texts, StreamCommand& command) {
-  ARROW_ASSIGN_OR_RAISE(command.sink_options.roll_bytes, ParseSize(texts.roll_bytes));
-  ARROW_ASSIGN_OR_RAISE(command.sink_options.roll_age, ParseDuration(texts.roll_age));
-  ARROW_ASSIGN_OR_RAISE(command.source.buffer_bytes_max, ParseSize(texts.buffer));
-  ARROW_ASSIGN_OR_RAISE(command.progress_interval, ParseDuration(texts.progress));
+  ARROW_ASSIGN_OR_RAISE(command.sink_options.roll_bytes, Named("--roll-bytes", ParseSize(texts.roll_bytes)));
+  ARROW_ASSIGN_OR_RAISE(command.sink_options.roll_age, Named("--roll-age", ParseDuration(texts.roll_age)));
+  ARROW_ASSIGN_OR_RAISE(command.source.buffer_bytes_max, Named("--buffer", ParseSize(texts.buffer)));
+  ARROW_ASSIGN_OR_RAISE(command.progress_interval, Named("--progress", ParseDuration(texts.progress)));
   if (!texts.retry_for.empty()) {
-    ARROW_ASSIGN_OR_RAISE(command.pipeline.retry_max, ParseDuration(texts.retry_for));
+    ARROW_ASSIGN_OR_RAISE(command.pipeline.retry_max, Named("--retry-for", ParseDuration(texts.retry_for)));
   }
   if (!texts.duration.empty()) {
-    ARROW_ASSIGN_OR_RAISE(command.pipeline.duration, ParseDuration(texts.duration));
+    ARROW_ASSIGN_OR_RAISE(command.pipeline.duration, Named("--for", ParseDuration(texts.duration)));
   }
   return arrow::Status::OK();
 }
 
 arrow::Status ReadStreamTexts(const Texts& texts, StreamCommand& command) {
   ARROW_RETURN_NOT_OK(ReadAmounts(texts, command));
-  ARROW_ASSIGN_OR_RAISE(command.source.compression, ParseWireCompression(texts.compression));
+  ARROW_ASSIGN_OR_RAISE(command.source.compression, Named("--compression", ParseWireCompression(texts.compression)));
   command.pipeline.ack_on_write = texts.ack == "on-write";
   if (texts.until == "now") {
     command.pipeline.until_now = true;
   } else if (!texts.until.empty()) {
-    ARROW_ASSIGN_OR_RAISE(command.pipeline.until_lsn, ParseLsn(texts.until));
+    const auto lsn = ParseLsn(texts.until);
+    if (!lsn.ok()) {
+      return MakeError(ErrorKind::kInvalidOption, "--until: " + lsn.status().message(), "option --until",
+                       "give 'now' or an LSN as in 16/B374D848");
+    }
+    command.pipeline.until_lsn = *lsn;
   }
   return arrow::Status::OK();
 }
@@ -89,7 +104,8 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
   app.add_option("--for", texts.duration, "stop after this time, as in 90s, 5min, 2h");
   app.add_option("--ack", texts.ack,
                  "what is acknowledged to the server: on-durable, or on-write for sinks that keep nothing")
-      ->check(CLI::IsMember({"on-durable", "on-write"}))
+      ->check(CLI::IsMember({"on-durable", "on-write"}).description(""))
+      ->type_name("on-durable|on-write")
       ->capture_default_str();
   app.add_flag("--accept-gap", command.pipeline.accept_gap,
                "start although the slot has passed changes that the sink never got: they stay lost");
@@ -107,7 +123,8 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
       ->capture_default_str();
   app.add_option("--progress", texts.progress, "time between progress logs where there is no terminal")
       ->capture_default_str();
-  app.add_option("--retry-for", texts.retry_for, "give up when the server is away for so long (default: never)");
+  app.add_option("--retry-for", texts.retry_for, "give up when the server is away, or the slot in use, for so long (default: at the start 60s, or 10s for a slot "
+                 "in use; after the first connection never)");
   app.footer("A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does not wait.");
 }
 
@@ -120,7 +137,8 @@ void AddLogOptions(CLI::App& app, LogOptions& log) {
   static const std::map<std::string, LogFormat> kFormats = {
       {"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}};
   app.add_option("--log", log.format, "log form on standard error: auto (text on a terminal, else json), text, json")
-      ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case));
+      ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case).description(""))
+      ->type_name("auto|text|json");
   app.add_flag("--verbose", log.verbose, "log more");
 }
 
@@ -163,6 +181,12 @@ int Main(int argc, char** argv) {
   teardown_app->add_flag("--yes,-y", teardown.yes, "do not ask");
   teardown_app->add_flag("--print-sql", teardown.print_sql, "print the exact SQL and change nothing");
 
+  const auto subcommands = app.get_subcommands([](const CLI::App*) { return true; });
+  if (argc > 1 && argv[1][0] != '-' &&
+      std::none_of(subcommands.begin(), subcommands.end(), [&](const CLI::App* known) { return known->check_name(argv[1]); })) {
+    std::fprintf(stderr, "arrowcdc: there is no subcommand \"%s\": use setup, stream, status, tables or teardown\n", argv[1]);
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

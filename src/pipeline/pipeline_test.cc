@@ -209,6 +209,17 @@ TEST(Pipeline, RowsOutOfOrderAreAnErrorAndNotTakenForRepeatedOnes) {
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kProtocol);
 }
 
+TEST(Pipeline, StoppedBeforeItEverStreamedIsNotSuccess) {
+  std::mt19937_64 random(1);
+  World world(random, 5);
+  FakeSource source(world.server, random(), 0);
+  FakeSink sink(world, random, false);
+  PipelineObserver observer;
+  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, std::atomic<bool>{true});
+  ASSERT_FALSE(stats.ok());
+  EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kConnection);
+}
+
 TEST(Pipeline, GivesUpWhenTheServerIsAwayTooLong) {
   std::mt19937_64 random(1);
   World world(random, 5);
@@ -275,6 +286,17 @@ TEST(ChooseStart, NewSinkOnUsedSlotIsRefusedUnlessTold) {
   SourceInfo info = Slot(200, 300);
   info.slot_used = true;
   ExpectGap(ChooseStart(info, SinkState{}, true, false, kEndsAt500));
+  EXPECT_EQ(ChooseStart(info, SinkState{}, true, true, kEndsAt500).ValueOrDie(), 200u);
+}
+
+TEST(ChooseStart, WithoutANoteItDoesNotClaimThatOthersAcknowledged) {
+  SourceInfo info = Slot(200, 300);
+  info.slot_start_known = false;
+  EXPECT_EQ(ChooseStart(info, SinkState{}, true, false, kEndsAt500).ValueOrDie(), 200u);
+  info.slot_used = true;
+  const auto refused = ChooseStart(info, SinkState{}, true, false, kEndsAt500);
+  ExpectGap(refused);
+  EXPECT_NE(refused.status().message().find("nothing tells whether"), std::string::npos);
   EXPECT_EQ(ChooseStart(info, SinkState{}, true, true, kEndsAt500).ValueOrDie(), 200u);
 }
 

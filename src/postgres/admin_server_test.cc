@@ -134,15 +134,44 @@ TEST_F(AdminServer, RoleThatDoesNotOwnTheTables) {
   UseOrdinaryRole();
   ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE users OWNER TO postgres"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source_, {}));
-  ASSERT_EQ(plan.warnings.size(), 1u);
-  EXPECT_NE(plan.warnings[0].find("does not own public.users"), std::string::npos);
-  const arrow::Status status = ApplySetup(source_, plan, nullptr);
+  std::vector<std::string> run;
+  const arrow::Status status =
+      ApplySetup(source_, plan, [&](const SetupStep& step) { run.push_back(step.sql); });
   EXPECT_EQ(KindOf(status), ErrorKind::kPermission) << status.ToString();
+  EXPECT_NE(status.message().find("does not own public.users"), std::string::npos) << status.ToString();
+  EXPECT_TRUE(run.empty());
   EXPECT_FALSE(GetSlotStatus(source_)->exists);
-  // The owner runs the first step, the role the rest.
+  // An administrator runs all of it, and nothing is left to do or to guess.
+  for (const SetupStep& step : plan.steps) ARROWCDC_ASSERT_OK(sql_->Exec(step.sql));
+  EXPECT_TRUE(PlanSetup(source_, {})->steps.empty());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakePostgresSource(source_));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source->Connect());
+  EXPECT_TRUE(info.slot_start_known);
+  EXPECT_FALSE(info.slot_used);
+}
+
+TEST_F(AdminServer, AdministratorMakesThePublicationAndTheRoleTheSlot) {
+  UseOrdinaryRole();
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE users OWNER TO postgres"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source_, {}));
   ARROWCDC_ASSERT_OK(sql_->Exec(plan.steps[0].sql));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan rest, PlanSetup(source_, {}));
-  EXPECT_EQ(rest.steps[0].sql.find("SELECT pg_catalog.pg_create_logical"), 0u);
+  ASSERT_EQ(rest.warnings.size(), 1u);
+  EXPECT_NE(rest.warnings[0].find("cannot be noted"), std::string::npos) << rest.warnings[0];
+  ARROWCDC_ASSERT_OK(ApplySetup(source_, rest, nullptr));
+  EXPECT_TRUE(PlanSetup(source_, {})->steps.empty());
+  // Nothing was decoded, so nobody can have acknowledged anything.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakePostgresSource(source_));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source->Connect());
+  EXPECT_FALSE(info.slot_start_known);
+  EXPECT_FALSE(info.slot_used);
+  ARROWCDC_ASSERT_OK(source->Stop());
+  // The publication is not the role's to drop: the slot stays as well.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan teardown, PlanTeardown(source_));
+  const arrow::Status refused = ApplySetup(source_, teardown, nullptr);
+  EXPECT_EQ(KindOf(refused), ErrorKind::kPermission) << refused.ToString();
+  EXPECT_NE(GetErrorDetail(refused)->remedy().find("teardown --print-sql"), std::string::npos);
+  EXPECT_TRUE(GetSlotStatus(source_)->exists);
 }
 
 TEST_F(AdminServer, RoleWithoutReplication) {
@@ -338,7 +367,13 @@ TEST(AdminLacking, PluginAllowance) {
   ARROWCDC_ASSERT_OK(lacking.sql->Exec(AllowPluginSql("cdc")));
   SourceOptions role = lacking.AsRole();
   role.slot = "cdc2";
-  ARROWCDC_EXPECT_OK(PlanSetup(role, {}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan printed, PlanSetup(role, {}));
+  // An administrator whom nothing allows the plugin runs what was printed for the role.
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec("ALTER ROLE postgres RESET output_plugin_libraries"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto administrator, lacking.server->Connect());
+  EXPECT_FALSE(administrator->Query("SELECT pg_create_logical_replication_slot('probe', 'wal2arrow')").ok());
+  for (const SetupStep& step : printed.steps) ARROWCDC_EXPECT_OK(administrator->Exec(step.sql));
+  EXPECT_TRUE(PlanSetup(role, {})->steps.empty());
 }
 
 TEST(AdminLacking, WalLevelAndSlots) {

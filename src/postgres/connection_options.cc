@@ -20,7 +20,15 @@ constexpr char kRefusedValue[] = "arrowcdc-looks-only";
 using ConninfoOptions = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
 
 // Only texts that cannot hold a piece of the connection string's values.
-std::string HarmlessText(const std::string& text) {
+std::string HarmlessText(const std::string& conninfo, const std::string& text) {
+  // An unknown keyword is named where it can hardly be the rest of a password that was not quoted.
+  constexpr std::string_view kUnknown = "invalid connection option \"";
+  const size_t at = text.find(kUnknown);
+  if (at != std::string::npos && conninfo.find("password") == std::string::npos) {
+    const std::string keyword = text.substr(at + kUnknown.size(), text.find('"', at + kUnknown.size()) - at - kUnknown.size());
+    const bool letters = keyword.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string::npos;
+    if (letters) return ": there is no keyword \"" + keyword + "\"";
+  }
   for (const char* harmless : {"definition of service", "service file", "could not match", "port number"}) {
     if (text.find(harmless) != std::string::npos) return ": " + text.substr(0, text.find('\n'));
   }
@@ -110,7 +118,7 @@ arrow::Result<std::map<std::string, std::string>> EffectiveOptions(const std::st
                                                                 PQfinish);
   if (connection == nullptr) return arrow::Status::OutOfMemory("libpq could not allocate a connection");
   const std::string text = PQerrorMessage(connection.get());
-  if (text.find(kRefusedValue) == std::string::npos) return BadConninfo(HarmlessText(text));
+  if (text.find(kRefusedValue) == std::string::npos) return BadConninfo(HarmlessText(conninfo, text));
   const ConninfoOptions options(PQconninfo(connection.get()), PQconninfoFree);
   std::map<std::string, std::string> effective;
   for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr;

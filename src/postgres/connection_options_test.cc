@@ -133,6 +133,15 @@ TEST(ConnectionOptions, ForMessages) {
   EXPECT_FALSE(options.several_hosts);
 }
 
+TEST(ConnectionOptions, UnknownKeywordIsNamedUnlessItMayBeASecret) {
+  const arrow::Status named = MakeConnectionOptions("hots=db.example dbname=shop", ConnectionMode::kSql).status();
+  EXPECT_NE(named.message().find("\"hots\""), std::string::npos) << named;
+  EXPECT_EQ(named.ToString().find("db.example\""), std::string::npos) << named;
+  const arrow::Status secret = MakeConnectionOptions("password=two words=x", ConnectionMode::kSql).status();
+  ASSERT_FALSE(secret.ok());
+  EXPECT_EQ(secret.ToString().find("\"words\""), std::string::npos) << secret;
+}
+
 TEST(ConnectionOptions, BadConninfoIsRefusedWithoutItsText) {
   for (const char* bad :
        {"host=db.example password=hunter2 hunter2", "hunter2=x host=/tmp", "postgresql://u:hunter2@[::1/db",

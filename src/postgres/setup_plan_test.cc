@@ -103,16 +103,23 @@ bool Warns(const arrow::Result<SetupPlan>& plan, const std::string& text) {
   return false;
 }
 
+// In front of the slot's creation: whoever runs the SQL as a superuser is allowed the plugin in this session.
+const std::string kAllowInSession =
+    "SELECT pg_catalog.set_config(name, pg_catalog.concat_ws(', ', nullif(setting, ''), 'wal2arrow'), false) FROM "
+    "pg_catalog.pg_settings WHERE name = 'output_plugin_libraries' AND "
+    "pg_catalog.current_setting('is_superuser') = 'on'; ";
+
 TEST(SetupPlan, FreshServer) {
   const auto plan = Plan(Fresh());
   const std::vector<std::string> expected = {
       "CREATE PUBLICATION \"cdc\" FOR TABLE ONLY \"public\".\"customers\", ONLY \"public\".\"orders\" WITH "
       "(publish_via_partition_root = "
       "true); COMMENT ON PUBLICATION \"cdc\" IS 'made by arrowcdc setup'",
-      "SELECT pg_catalog.pg_create_logical_replication_slot('cdc', 'wal2arrow')",
-      "DO 'BEGIN EXECUTE format(''COMMENT ON PUBLICATION %s IS %L'', ''\"cdc\"'', coalesce((SELECT ''made by arrowcdc "
+      kAllowInSession + "SELECT pg_catalog.pg_create_logical_replication_slot('cdc', 'wal2arrow')",
+      "DO 'BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = ''cdc'' AND "
+      "pg_catalog.pg_has_role(pubowner, ''USAGE'')) THEN EXECUTE format(''COMMENT ON PUBLICATION %s IS %L'', ''\"cdc\"'', coalesce((SELECT ''made by arrowcdc "
       "setup; slot cdc begins at '' || "
-      "confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = ''cdc''), ''made by arrowcdc setup'')); END'"};
+      "confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = ''cdc''), ''made by arrowcdc setup'')); END IF; END'"};
   EXPECT_EQ(Sql(plan), expected);
   EXPECT_EQ(plan->tables, (std::vector<TableName>{{"public", "customers"}, {"public", "orders"}}));
   EXPECT_TRUE(plan->warnings.empty());
@@ -127,7 +134,8 @@ TEST(SetupPlan, SecondRunChangesNothing) {
 
 TEST(SetupPlan, FailoverSlotFrom17On) {
   EXPECT_EQ(*CreateSlotSql("s", 170000),
-            "SELECT pg_catalog.pg_create_logical_replication_slot('s', 'wal2arrow', failover => true)");
+            kAllowInSession +
+                "SELECT pg_catalog.pg_create_logical_replication_slot('s', 'wal2arrow', failover => true)");
   EXPECT_FALSE(CreateSlotSql("s'; DROP", 170000).ok());
 }
 
@@ -351,15 +359,36 @@ TEST(SetupPlan, RowFiltersAreRefusedByName) {
   EXPECT_NE(plan.status().message().find("public.orders"), std::string::npos);
 }
 
-TEST(SetupPlan, MissingPermissionsAreSaidBeforehand) {
+TEST(SetupPlan, MissingPermissionsBlockBeforehand) {
   Inspection inspected = Fresh();
   inspected.server.role.create_in_database = false;
   inspected.catalog.tables[0].owned = false;
   const auto plan = Plan(inspected);
-  EXPECT_TRUE(Warns(plan, "GRANT CREATE ON DATABASE"));
-  EXPECT_TRUE(Warns(plan, "does not own public.customers"));
+  EXPECT_EQ(plan->steps.size(), 3u);  // for somebody else to run
+  ASSERT_FALSE(plan->blocked.ok());
+  EXPECT_EQ(GetErrorDetail(plan->blocked)->kind(), ErrorKind::kPermission);
+  EXPECT_NE(plan->blocked.message().find("GRANT CREATE ON DATABASE"), std::string::npos);
+  EXPECT_NE(plan->blocked.message().find("does not own public.customers"), std::string::npos);
+  EXPECT_NE(GetErrorDetail(plan->blocked)->remedy().find("setup --print-sql"), std::string::npos);
   inspected.server.role.superuser = true;
-  EXPECT_TRUE(Plan(inspected)->warnings.empty());
+  EXPECT_TRUE(Plan(inspected)->blocked.ok());
+}
+
+TEST(SetupPlan, PublicationOfAnotherOwner) {
+  Inspection inspected = Fresh();
+  inspected.publications = {Publication("cdc", {"customers", "orders"})};
+  inspected.publications[0].owned = false;
+  // As it is it will do; only the note cannot be written.
+  const auto plan = Plan(inspected);
+  EXPECT_TRUE(plan->blocked.ok()) << plan->blocked;
+  EXPECT_TRUE(Warns(plan, "cannot be noted"));
+  // A table more is a change of the publication.
+  inspected.catalog.tables.push_back(Table(3, "Events"));
+  const auto blocked = Plan(inspected);
+  ASSERT_FALSE(blocked->blocked.ok());
+  EXPECT_NE(blocked->blocked.message().find("does not own publication \"cdc\""), std::string::npos);
+  inspected.publications[0].owned = true;
+  EXPECT_TRUE(Plan(inspected)->blocked.ok());
 }
 
 TEST(SetupPlan, StrangeNames) {
@@ -385,6 +414,18 @@ TEST(TeardownPlan, DropsWhatSetupMade) {
                                                  "DROP PUBLICATION \"cdc\""}));
   EXPECT_TRUE(Warns(plan, "\"other\" stays"));
   EXPECT_TRUE(Sql(MakeTeardownPlan(Fresh(), Source())).empty());
+}
+
+TEST(TeardownPlan, PublicationOfAnotherOwnerBlocks) {
+  Inspection inspected = AfterSetup();
+  EXPECT_TRUE(MakeTeardownPlan(inspected, Source())->blocked.ok());
+  inspected.publications[0].owned = false;
+  inspected.publications[0].owner = "admin";
+  const auto plan = MakeTeardownPlan(inspected, Source());
+  ASSERT_FALSE(plan->blocked.ok());
+  EXPECT_EQ(GetErrorDetail(plan->blocked)->kind(), ErrorKind::kPermission);
+  EXPECT_NE(GetErrorDetail(plan->blocked)->remedy().find("\"admin\""), std::string::npos);
+  EXPECT_NE(GetErrorDetail(plan->blocked)->remedy().find("teardown --print-sql"), std::string::npos);
 }
 
 TEST(TeardownPlan, Refusals) {

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 
@@ -262,6 +263,72 @@ TEST_F(ContractTest, StockPgRecvlogicalReadsTheSlot) {
   EXPECT_GT(output.size(), 8000u);
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end_lsn, ParseLsn(end));
   EXPECT_GE(Confirmed(), end_lsn);
+}
+
+TEST_F(ContractTest, TeardownWithoutATerminalWantsYes) {
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  const Outcome refused = Run(Command(*server_, "teardown", {}));
+  EXPECT_EQ(refused.code, 2) << refused.error;
+  EXPECT_NE(refused.error.find("--yes"), std::string::npos) << refused.error;
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_replication_slots").ValueOr("?"), "1");
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOr("?"), "1");
+}
+
+TEST_F(ContractTest, SecondStreamOnASlotWaitsAWhileAndThenSaysSo) {
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto first, Subprocess::Start(Stream("console:ndjson", {})));
+  ARROWCDC_ASSERT_OK(first->WaitForError("streaming changes", seconds(30)));
+  const auto begun = Clock::now();
+  const Outcome second = Run(Stream("console:ndjson", {}));
+  EXPECT_EQ(second.code, 5) << second.error;
+  EXPECT_NE(second.error.find("slot_active"), std::string::npos) << second.error;
+  EXPECT_GE(Clock::now() - begun, seconds(9));
+  const Outcome hasty = Run(Stream("console:ndjson", {"--retry-for", "300ms"}));
+  EXPECT_EQ(hasty.code, 5) << hasty.error;
+  // It begins as soon as the other one lets go.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto third, Subprocess::Start(Stream("console:ndjson", {"--until", "now"})));
+  ARROWCDC_ASSERT_OK(third->WaitForError("connecting again", seconds(30)));
+  ARROWCDC_ASSERT_OK(first->Signal(SIGTERM));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, third->Wait(seconds(60)));
+  EXPECT_TRUE(ended.ok()) << third->error();
+  ARROWCDC_ASSERT_OK(first->Wait(seconds(60)));
+}
+
+TEST_F(ContractTest, NeverConnectedIsNotSuccess) {
+  const auto nowhere = [&](std::vector<std::string> more) {
+    SubprocessOptions options;
+    options.argv = {CommandPath(), "--log=json", "stream", "--source", "host=" + files_.path().string() + " dbname=postgres",
+                    "--sink", "console"};
+    options.argv.insert(options.argv.end(), more.begin(), more.end());
+    return options;
+  };
+  const Outcome gave_up = Run(nowhere({"--retry-for", "300ms"}));
+  EXPECT_EQ(gave_up.code, 3) << gave_up.error;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto stopped, Subprocess::Start(nowhere({})));
+  ARROWCDC_ASSERT_OK(stopped->WaitForError("connecting again", seconds(30)));
+  ARROWCDC_ASSERT_OK(stopped->Signal(SIGTERM));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, stopped->Wait(seconds(60)));
+  EXPECT_EQ(ended.signal, 0);
+  EXPECT_EQ(ended.code, 3) << stopped->error();
+}
+
+TEST_F(ContractTest, MistakesAreNamed) {
+  const auto says = [&](std::vector<std::string> arguments, const std::string& text) {
+    SubprocessOptions options;
+    options.argv = {CommandPath()};
+    options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+    const Outcome outcome = Run(std::move(options));
+    EXPECT_EQ(outcome.code, 2) << outcome.error;
+    EXPECT_NE(outcome.error.find(text), std::string::npos) << outcome.error;
+  };
+  says({"foo"}, "\"foo\"");
+  says({"status", "--source", "hots=db dbname=shop"}, "hots");
+  says({"stream", "--sink", "console", "--until", "tomorrow"}, "'now'");
+  says({"stream", "--sink", "console", "--roll-age", "soon"}, "--roll-age");
+  says({"stream", "--sink", "console", "--buffer", "much"}, "--buffer");
+  const Outcome missing = Run(Command(*server_, "tables", {"--publication", "nopub"}));
+  EXPECT_EQ(missing.code, 5) << missing.error;
+  EXPECT_NE(missing.error.find("nopub"), std::string::npos) << missing.error;
 }
 
 TEST_F(ContractTest, TeardownLeavesNothing) {
