@@ -22,7 +22,7 @@ namespace arrowcdc::plugin {
 namespace {
 
 // Majors whose walsender.c was read for this and with which the tests were run.
-constexpr bool kTestedServer = PG_VERSION_NUM >= 150000 && PG_VERSION_NUM < 160000;
+constexpr bool kTestedServer = PG_VERSION_NUM >= 150000 && PG_VERSION_NUM < 190000;
 
 // A turn of the drain loop ends after one of these: the walsender reads the client's replies between turns.
 constexpr int kTurnMs = 10;
