@@ -192,8 +192,8 @@ void OnPutMessage(char type, const char* data, size_t size) {
 void AttachToWalsender(Session* session) {
   DetachFromWalsender();
   const Options& options = session->options;
-  const bool wanted = (options.batching && BatchingAllowed()) || (options.drain && DrainAllowed()) ||
-                      am_cascading_walsender;
+  const bool wanted =
+      (options.batching && BatchingAllowed()) || (options.drain && DrainAllowed()) || am_cascading_walsender;
   if (!kTestedServer || !am_walsender || IsTransactionOrTransactionBlock() || !wanted) {
     session->options.batching = session->options.drain = false;
     return;
