@@ -21,8 +21,9 @@ namespace arrowcdc::plugin {
 
 namespace {
 
-// Majors whose walsender.c was read for this and with which the tests passed: servers 15.18, 17.11 and 18.6. Not
-// 16 (16.15): there batching_test's counter-proof lost no rows while draining, so that its proof proves nothing.
+// Majors whose walsender.c was read for this and with which the tests passed: servers 15.18, 17.11 and 18.6.
+// Not 16 (16.15): there batching_test's counter-proof lost no rows while draining, so that its proof proves
+// nothing.
 constexpr bool kTestedServer = (PG_VERSION_NUM >= 150000 && PG_VERSION_NUM < 160000) ||
                                (PG_VERSION_NUM >= 170000 && PG_VERSION_NUM < 190000);
 

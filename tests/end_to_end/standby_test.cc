@@ -1,5 +1,5 @@
-// Streaming from a standby (PostgreSQL 16 and newer), across its promotion; and failover slots (17 and
-// newer).
+// Streaming from a standby across its promotion, and failover slots: on 17 and newer, where the plugin
+// intercepts a walsender (kTestedServer).
 #include <atomic>
 #include <regex>
 #include <thread>
@@ -100,7 +100,7 @@ class StandbyTest : public ::testing::Test {
 };
 
 void StandbyTest::PromoteInMidStream(bool switched_on) {
-  ASSERT_NO_FATAL_FAILURE(CreatePrimary(16, "decoding on a standby"));
+  ASSERT_NO_FATAL_FAILURE(CreatePrimary(17, "decoding on a standby"));
   if (IsSkipped()) return;
   if (!switched_on) {
     ARROWCDC_ASSERT_OK(
