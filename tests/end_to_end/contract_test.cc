@@ -274,6 +274,40 @@ TEST_F(ContractTest, TeardownWithoutATerminalWantsYes) {
   EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOr("?"), "1");
 }
 
+TEST_F(ContractTest, AnAdministratorRunsThePrintedSqlOfARoleThatOwnsNothing) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE ROLE cdc LOGIN REPLICATION"));
+  const std::string as_role = server_->conninfo() + " user=cdc";
+  const auto command = [&](const std::string& subcommand, std::vector<std::string> more) {
+    SubprocessOptions options;
+    options.argv = {CommandPath(), "--log=json", subcommand, "--source", as_role};
+    options.argv.insert(options.argv.end(), more.begin(), more.end());
+    return options;
+  };
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto psql, ServerProgram("psql"));
+  const auto run_as_administrator = [&](const std::string& printed) {
+    SubprocessOptions options;
+    options.argv = {psql, "-X", "-v", "ON_ERROR_STOP=1", server_->conninfo()};
+    options.input = printed;
+    const Outcome ran = Run(std::move(options));
+    EXPECT_EQ(ran.code, 0) << ran.error << printed;
+  };
+  EXPECT_EQ(Run(command("setup", {})).code, 4);
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOr("?"), "0");
+  run_as_administrator(Run(command("setup", {"--print-sql"})).output);
+  EXPECT_NE(Run(command("setup", {})).output.find("Nothing to do"), std::string::npos);
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
+  // A look, which acknowledges nothing, and then the first sink.
+  EXPECT_EQ(Run(command("stream", {"--sink", "console:ndjson", "--until", "now"})).code, 0);
+  const Outcome streamed = Run(command("stream", {"--sink", Parquet("d"), "--until", "now"}));
+  EXPECT_EQ(streamed.code, 0) << streamed.error;
+  const Outcome refused = Run(command("teardown", {"--yes"}));
+  EXPECT_EQ(refused.code, 4) << refused.error;
+  EXPECT_NE(refused.error.find("teardown --print-sql"), std::string::npos) << refused.error;
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_replication_slots").ValueOr("?"), "1");
+  run_as_administrator(Run(command("teardown", {"--print-sql"})).output);
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_replication_slots").ValueOr("?"), "0");
+}
+
 TEST_F(ContractTest, SecondStreamOnASlotWaitsAWhileAndThenSaysSo) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto first, Subprocess::Start(Stream("console:ndjson", {})));
