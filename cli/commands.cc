@@ -133,7 +133,8 @@ ExitCode RunTeardown(const TeardownCommand& command) {
   if (!plan.blocked.ok()) return Fail("teardown", plan.blocked);
   if (!command.yes && !HasTerminal()) {
     return Fail("teardown", MakeError(ErrorKind::kInvalidOption,
-                                      "nobody can be asked here, and changes that were not streamed yet would be lost; nothing was dropped",
+                                      "nobody can be asked here, and changes that were not streamed yet "
+                                      "would be lost; nothing was dropped",
                                       "option --yes", "pass --yes to drop without being asked"));
   }
   if (!command.yes && !Confirmed("Drop these? Changes that were not streamed yet are lost.")) {

@@ -72,7 +72,8 @@ arrow::Status ReadAmounts(const Texts& texts, StreamCommand& command) {
 
 arrow::Status ReadStreamTexts(const Texts& texts, StreamCommand& command) {
   ARROW_RETURN_NOT_OK(ReadAmounts(texts, command));
-  ARROW_ASSIGN_OR_RAISE(command.source.compression, Named("--compression", ParseWireCompression(texts.compression)));
+  ARROW_ASSIGN_OR_RAISE(command.source.compression,
+                        Named("--compression", ParseWireCompression(texts.compression)));
   command.pipeline.ack_on_write = texts.ack == "on-write";
   if (texts.until == "now") {
     command.pipeline.until_now = true;
@@ -123,7 +124,9 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
       ->capture_default_str();
   app.add_option("--progress", texts.progress, "time between progress logs where there is no terminal")
       ->capture_default_str();
-  app.add_option("--retry-for", texts.retry_for, "give up when the server is away, or the slot in use, for so long (default: at the start 60s, or 10s for a slot "
+  app.add_option("--retry-for", texts.retry_for,
+                 "give up when the server is away, or the slot in use, for so long (default: at the start "
+                 "60s, or 10s for a slot "
                  "in use; after the first connection never)");
   app.footer("A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does not wait.");
 }
@@ -136,7 +139,8 @@ struct LogOptions {
 void AddLogOptions(CLI::App& app, LogOptions& log) {
   static const std::map<std::string, LogFormat> kFormats = {
       {"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}};
-  app.add_option("--log", log.format, "log form on standard error: auto (text on a terminal, else json), text, json")
+  app.add_option("--log", log.format,
+                 "log form on standard error: auto (text on a terminal, else json), text, json")
       ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case).description(""))
       ->type_name("auto|text|json");
   app.add_flag("--verbose", log.verbose, "log more");
@@ -183,8 +187,11 @@ int Main(int argc, char** argv) {
 
   const auto subcommands = app.get_subcommands([](const CLI::App*) { return true; });
   if (argc > 1 && argv[1][0] != '-' &&
-      std::none_of(subcommands.begin(), subcommands.end(), [&](const CLI::App* known) { return known->check_name(argv[1]); })) {
-    std::fprintf(stderr, "arrowcdc: there is no subcommand \"%s\": use setup, stream, status, tables or teardown\n", argv[1]);
+      std::none_of(subcommands.begin(), subcommands.end(),
+                   [&](const CLI::App* known) { return known->check_name(argv[1]); })) {
+    std::fprintf(stderr,
+                 "arrowcdc: there is no subcommand \"%s\": use setup, stream, status, tables or teardown\n",
+                 argv[1]);
     return kUsage;
   }
   try {

@@ -30,12 +30,13 @@ struct SetupPlan {
   std::vector<SetupStep> steps;      // empty: nothing to do
   std::vector<TableName> tables;     // matched and capturable
   std::vector<std::string> warnings;
-  arrow::Status blocked;             // why this role cannot run the steps; whoever may can run their SQL
+  arrow::Status blocked;  // why this role cannot run the steps; whoever may can run their SQL
 };
 
 // Inspects only. Errors: typed, each with its remedy.
 arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options);
-// Runs the steps in order; on_step is called before each. A plan that is blocked changes nothing: its error comes back.
+// Runs the steps in order; on_step is called before each. A plan that is blocked changes nothing: its error
+// comes back.
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan, const std::function<void(const SetupStep&)>& on_step);
 
 // Drops the slot and the publications that setup made.

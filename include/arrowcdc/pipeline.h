@@ -22,7 +22,8 @@ struct PipelineOptions {
   std::optional<std::chrono::milliseconds> duration;     // stop after this time
   bool accept_gap = false;                               // start although the sink lacks changes that the slot has passed
   bool ack_on_write = false;                             // sinks that keep nothing: acknowledge what was handed on
-  std::chrono::milliseconds retry_max{0};                // give up after failing for so long; 0: at the first start after 60 s (10 s for an active slot), later never
+  std::chrono::milliseconds retry_max{0};  // give up after failing for so long; 0: at the first start after
+                                           // 60 s (10 s for an active slot), later never
 };
 
 struct PipelineStats {

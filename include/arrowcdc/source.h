@@ -40,7 +40,8 @@ struct SourceInfo {
   int server_version_num = 0;
   uint64_t confirmed_flush = 0;  // the slot's: changes that commit after it will come
   uint64_t current_flush = 0;    // end of the server's WAL now
-  bool slot_start_known = true;  // false: slot_used is what can be guessed without knowing where the slot began
+  bool slot_start_known =
+      true;  // false: slot_used is what can be guessed without knowing where the slot began
   bool slot_used = false;        // changes of this slot were acknowledged before, as far as the server can tell
 };
 

@@ -25,8 +25,8 @@ constexpr milliseconds kTickInterval{250};
 constexpr milliseconds kProgressInterval{1000};
 // How often a position that moved without rows is stored; each time costs the sink an fsync.
 constexpr milliseconds kIdleStoreInterval{1000};
-// Before anything was streamed a mistake in the command is likelier than an outage that will pass: without retry_max
-// the first connection is tried for so long, which a restart of the server does not exceed.
+// Before anything was streamed a mistake in the command is likelier than an outage that will pass: without
+// retry_max the first connection is tried for so long, which a restart of the server does not exceed.
 constexpr milliseconds kFirstConnectMax{60'000};
 // The same for a slot that its last client has not let go of yet.
 constexpr milliseconds kFirstSlotWaitMax{10'000};
@@ -56,7 +56,8 @@ class Pipeline {
  private:
   arrow::Status Stream() {
     Backoff backoff(options_.retry_max);
-    arrow::Status status = MakeError(ErrorKind::kConnection, "stopped before the stream began", "stream", "start it again");
+    arrow::Status status =
+        MakeError(ErrorKind::kConnection, "stopped before the stream began", "stream", "start it again");
     while (!Finished()) {
       status = ConnectAndStart();
       if (status.ok()) {

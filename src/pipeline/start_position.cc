@@ -45,13 +45,15 @@ arrow::Result<uint64_t> ChooseStart(const SourceInfo& info, const SinkState& sin
   if (!sink.position.has_value()) {
     if (!info.slot_used || accept_gap) return info.confirmed_flush;
     if (!info.slot_start_known) {
-      return MakeError(ErrorKind::kPositionGap,
-                       "the sink is new, the slot's changes were decoded before, and nothing tells whether any up to " +
-                           FormatLsn(info.confirmed_flush) + " were acknowledged elsewhere: setup did not note where the slot began",
-                       SlotObject(info),
-                       "pass --accept-gap to begin at " + FormatLsn(info.confirmed_flush) +
-                           " if no other sink was fed from this slot; else use that sink, or make a new slot (arrowcdc "
-                           "teardown, then setup)");
+      return MakeError(
+          ErrorKind::kPositionGap,
+          "the sink is new, the slot's changes were decoded before, and nothing tells whether any up to " +
+              FormatLsn(info.confirmed_flush) +
+              " were acknowledged elsewhere: setup did not note where the slot began",
+          SlotObject(info),
+          "pass --accept-gap to begin at " + FormatLsn(info.confirmed_flush) +
+              " if no other sink was fed from this slot; else use that sink, or make a new slot (arrowcdc "
+              "teardown, then setup)");
     }
     return MakeError(ErrorKind::kPositionGap,
                      "the sink is new, but changes of the slot up to " + FormatLsn(info.confirmed_flush) +

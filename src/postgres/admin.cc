@@ -160,9 +160,12 @@ arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source) 
   ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
   for (const std::string& name : source.publications) {
     const auto& found = inspected.publications;
-    if (std::any_of(found.begin(), found.end(), [&](const auto& publication) { return publication.name == name; })) continue;
+    if (std::any_of(found.begin(), found.end(),
+                    [&](const auto& publication) { return publication.name == name; }))
+      continue;
     return MakeError(ErrorKind::kPublicationMissing, "there is no publication of this name in this database",
-                     "publication \"" + name + "\"", "correct --publication, or run 'arrowcdc setup' with it");
+                     "publication \"" + name + "\"",
+                     "correct --publication, or run 'arrowcdc setup' with it");
   }
   return postgres::MakeTableList(inspected, patterns);
 }

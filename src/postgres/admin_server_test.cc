@@ -104,8 +104,8 @@ TEST_F(AdminServer, WhatIsPrintedIsWhatRuns) {
     // Settings of our own session.
     const bool setting = statement.rfind("SELECT pg_catalog.set_config", 0) == 0 &&
                          statement.find("pg_create_logical_replication_slot") == std::string::npos;
-    if (setting ||
-        statement.rfind("SET statement_timeout", 0) == 0 || statement.rfind("SET lock_timeout", 0) == 0)
+    if (setting || statement.rfind("SET statement_timeout", 0) == 0 ||
+        statement.rfind("SET lock_timeout", 0) == 0)
       continue;
     run.push_back(statement);
   }

@@ -25,7 +25,8 @@ std::string HarmlessText(const std::string& conninfo, const std::string& text) {
   constexpr std::string_view kUnknown = "invalid connection option \"";
   const size_t at = text.find(kUnknown);
   if (at != std::string::npos && conninfo.find("password") == std::string::npos) {
-    const std::string keyword = text.substr(at + kUnknown.size(), text.find('"', at + kUnknown.size()) - at - kUnknown.size());
+    const std::string keyword =
+        text.substr(at + kUnknown.size(), text.find('"', at + kUnknown.size()) - at - kUnknown.size());
     const bool letters = keyword.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string::npos;
     if (letters) return ": there is no keyword \"" + keyword + "\"";
   }

@@ -134,7 +134,8 @@ TEST(ConnectionOptions, ForMessages) {
 }
 
 TEST(ConnectionOptions, UnknownKeywordIsNamedUnlessItMayBeASecret) {
-  const arrow::Status named = MakeConnectionOptions("hots=db.example dbname=shop", ConnectionMode::kSql).status();
+  const arrow::Status named =
+      MakeConnectionOptions("hots=db.example dbname=shop", ConnectionMode::kSql).status();
   EXPECT_NE(named.message().find("\"hots\""), std::string::npos) << named;
   EXPECT_EQ(named.ToString().find("db.example\""), std::string::npos) << named;
   const arrow::Status secret = MakeConnectionOptions("password=two words=x", ConnectionMode::kSql).status();

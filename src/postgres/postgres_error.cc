@@ -110,7 +110,8 @@ Finding Permission(const ServerError& error, const ErrorContext& context) {
                      RoleIdentifier(context.database) + " TO " + role;
   } else if (context.action == Action::kPublication) {
     finding.remedy =
-        "run it as the owner of the tables and of the publication, or let that owner run the SQL that --print-sql prints";
+        "run it as the owner of the tables and of the publication, or let that owner run the SQL that "
+        "--print-sql prints";
   } else {
     finding.remedy = "grant the role what the message names";
   }

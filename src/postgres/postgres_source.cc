@@ -154,8 +154,8 @@ class PostgresSource : public Source {
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
     info.confirmed_flush = slot->confirmed_flush;
     const std::optional<uint64_t> began = NotedStart(*slot, publications);
-    // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it was
-    // acknowledged, and a crash of the server empties them.
+    // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
+    // was acknowledged, and a crash of the server empties them.
     info.slot_start_known = began.has_value();
     info.slot_used = began.has_value() ? slot->confirmed_flush > *began : slot->decoded_transactions > 0;
     return info;
@@ -177,7 +177,8 @@ class PostgresSource : public Source {
   }
 
   // Where setup noted that the slot began.
-  static std::optional<uint64_t> NotedStart(const SlotInfo& slot, const std::vector<PublicationInfo>& publications) {
+  static std::optional<uint64_t> NotedStart(const SlotInfo& slot,
+                                            const std::vector<PublicationInfo>& publications) {
     for (const PublicationInfo& publication : publications) {
       const auto began = postgres::NotedSlotStart(publication, slot.name);
       if (began.has_value()) return began;

@@ -77,8 +77,9 @@ arrow::Result<std::string> NoteSlotStartSql(const std::string& publication, cons
   ARROW_ASSIGN_OR_RAISE(const std::string made, QuoteLiteral(kMadeBySetup));
   const std::string body =
       "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = " + name_literal +
-      " AND pg_catalog.pg_has_role(pubowner, 'USAGE')) THEN EXECUTE format('COMMENT ON PUBLICATION %s IS %L', " + identifier_literal +
-      ", coalesce((SELECT " + prefix +
+      " AND pg_catalog.pg_has_role(pubowner, 'USAGE')) THEN EXECUTE format('COMMENT ON PUBLICATION %s IS "
+      "%L', " +
+      identifier_literal + ", coalesce((SELECT " + prefix +
       " || confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = " + slot_literal +
       "), " + made + ")); END IF; END";
   ARROW_ASSIGN_OR_RAISE(const std::string quoted_body, QuoteLiteral(body));
@@ -108,7 +109,8 @@ arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connect
                         connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, "
                                          "p.pubinsert, p.pubupdate, p.pubdelete, "
                                          "p.pubtruncate, p.pubviaroot, obj_description(p.oid, "
-                                         "'pg_publication'), pg_has_role(p.pubowner, 'USAGE') FROM pg_publication AS p WHERE p.pubname IN (" +
+                                         "'pg_publication'), pg_has_role(p.pubowner, 'USAGE') FROM "
+                                         "pg_publication AS p WHERE p.pubname IN (" +
                                          list + ")"));
   std::vector<PublicationInfo> publications;
   for (const std::string& name : names) {

@@ -33,8 +33,8 @@ struct PublicationInfo {
 // What setup writes into COMMENT ON PUBLICATION. Teardown drops only publications that carry it.
 inline constexpr char kMadeBySetup[] = "made by arrowcdc setup";
 bool IsMadeBySetup(const PublicationInfo& publication);
-// SQL that notes where a new slot begins, so that a later start can tell whether the slot has been used. Run by a role
-// that does not own the publication it does nothing: the slot is usable all the same.
+// SQL that notes where a new slot begins, so that a later start can tell whether the slot has been used. Run
+// by a role that does not own the publication it does nothing: the slot is usable all the same.
 arrow::Result<std::string> NoteSlotStartSql(const std::string& publication, const std::string& slot);
 // The LSN so noted; nullopt where there is no note on this slot.
 std::optional<uint64_t> NotedSlotStart(const PublicationInfo& publication, const std::string& slot);

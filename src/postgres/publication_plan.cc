@@ -227,14 +227,17 @@ void WarnOfOperations(const PublicationInfo& main, SetupPlan* plan) {
                              ": they will not come");
 }
 
-// What the role lacks for the steps on publications, found before any of them runs. Somebody else may run their SQL.
+// What the role lacks for the steps on publications, found before any of them runs. Somebody else may run
+// their SQL.
 arrow::Status MissingPermissions(const Inspection& inspected, const Assignment& assignment, bool creates,
                                  const std::vector<std::string>& altered) {
   const ServerInfo& server = inspected.server;
   if (server.role.superuser) return arrow::Status::OK();
   const std::string role = Quoted(server.role.name);
   std::string missing;
-  const auto add = [&missing](const std::string& what) { missing += (missing.empty() ? "" : "; it ") + what; };
+  const auto add = [&missing](const std::string& what) {
+    missing += (missing.empty() ? "" : "; it ") + what;
+  };
   if (creates && !server.role.create_in_database) {
     add("may not create publications (GRANT CREATE ON DATABASE " + Quoted(server.database) + " TO " + role +
         " would allow it)");
@@ -246,13 +249,15 @@ arrow::Status MissingPermissions(const Inspection& inspected, const Assignment& 
   }
   if (!foreign.empty()) add("does not own " + NamesOf(foreign));
   for (const PublicationInfo& publication : inspected.publications) {
-    if (publication.owned || std::find(altered.begin(), altered.end(), publication.name) == altered.end()) continue;
+    if (publication.owned || std::find(altered.begin(), altered.end(), publication.name) == altered.end())
+      continue;
     add("does not own publication " + Quoted(publication.name) + ", which must change");
   }
   if (missing.empty()) return arrow::Status::OK();
-  return MakeError(ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
-                   "let the owner, or an administrator, run what 'arrowcdc setup --print-sql' with the same options "
-                   "prints");
+  return MakeError(
+      ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
+      "let the owner, or an administrator, run what 'arrowcdc setup --print-sql' with the same options "
+      "prints");
 }
 
 }  // namespace

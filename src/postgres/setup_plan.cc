@@ -102,10 +102,12 @@ arrow::Status PlanSlot(const Inspection& inspected, const SourceOptions& source,
   plan->steps.push_back({"create slot " + Quoted(source.slot) + " with the plugin wal2arrow", sql});
   for (const PublicationInfo& publication : inspected.publications) {
     if (note_in != publication.name || publication.owned) continue;
-    plan->warnings.push_back(
-        "role " + Quoted(inspected.server.role.name) + " does not own publication " + Quoted(publication.name) +
-        ": where the slot begins cannot be noted there, and once changes were decoded stream cannot tell a slot that "
-        "fed another sink from one that did not. An administrator who runs the SQL of --print-sql gets the note");
+    plan->warnings.push_back("role " + Quoted(inspected.server.role.name) + " does not own publication " +
+                             Quoted(publication.name) +
+                             ": where the slot begins cannot be noted there, and once changes were decoded "
+                             "stream cannot tell a slot that "
+                             "fed another sink from one that did not. An administrator who runs the SQL of "
+                             "--print-sql gets the note");
   }
   if (!note_in.has_value()) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(const std::string note, NoteSlotStartSql(*note_in, source.slot));
@@ -120,13 +122,17 @@ arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_ver
   ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(slot));
   // From 17 on standbys can hold a copy of the slot, so that it survives a failover.
   const std::string failover = server_version >= 170000 ? ", failover => true" : "";
-  // An administrator who runs it is not the role that is allowed the plugin, and an ALTER ROLE just before is not in
-  // force yet. pg_settings has no row where the server lacks the setting or the role may not even see it.
+  // An administrator who runs it is not the role that is allowed the plugin, and an ALTER ROLE just before is
+  // not in force yet. pg_settings has no row where the server lacks the setting or the role may not even see
+  // it.
   const std::string allow =
-      "SELECT pg_catalog.set_config(name, pg_catalog.concat_ws(', ', nullif(setting, ''), 'wal2arrow'), false) FROM "
-      "pg_catalog.pg_settings WHERE name = 'output_plugin_libraries' AND pg_catalog.current_setting('is_superuser') = "
+      "SELECT pg_catalog.set_config(name, pg_catalog.concat_ws(', ', nullif(setting, ''), 'wal2arrow'), "
+      "false) FROM "
+      "pg_catalog.pg_settings WHERE name = 'output_plugin_libraries' AND "
+      "pg_catalog.current_setting('is_superuser') = "
       "'on'; ";
-  return allow + "SELECT pg_catalog.pg_create_logical_replication_slot(" + literal + ", 'wal2arrow'" + failover + ")";
+  return allow + "SELECT pg_catalog.pg_create_logical_replication_slot(" + literal + ", 'wal2arrow'" +
+         failover + ")";
 }
 
 arrow::Status PlanServer(const Inspection& inspected, const SourceOptions& source, SetupPlan* plan) {
@@ -168,11 +174,12 @@ arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const Sou
     ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication.name));
     plan.steps.push_back({"drop publication " + Quoted(publication.name), "DROP PUBLICATION " + identifier});
     if (publication.owned || !plan.blocked.ok()) continue;
-    plan.blocked = MakeError(ErrorKind::kPermission,
-                             "the role does not own publication " + Quoted(publication.name) + "; nothing was changed",
-                             "role " + Quoted(inspected.server.role.name),
-                             "let its owner " + Quoted(publication.owner) +
-                                 ", or an administrator, run what 'arrowcdc teardown --print-sql' prints");
+    plan.blocked =
+        MakeError(ErrorKind::kPermission,
+                  "the role does not own publication " + Quoted(publication.name) + "; nothing was changed",
+                  "role " + Quoted(inspected.server.role.name),
+                  "let its owner " + Quoted(publication.owner) +
+                      ", or an administrator, run what 'arrowcdc teardown --print-sql' prints");
   }
   return plan;
 }

@@ -105,7 +105,8 @@ bool Warns(const arrow::Result<SetupPlan>& plan, const std::string& text) {
 
 // In front of the slot's creation: whoever runs the SQL as a superuser is allowed the plugin in this session.
 const std::string kAllowInSession =
-    "SELECT pg_catalog.set_config(name, pg_catalog.concat_ws(', ', nullif(setting, ''), 'wal2arrow'), false) FROM "
+    "SELECT pg_catalog.set_config(name, pg_catalog.concat_ws(', ', nullif(setting, ''), 'wal2arrow'), false) "
+    "FROM "
     "pg_catalog.pg_settings WHERE name = 'output_plugin_libraries' AND "
     "pg_catalog.current_setting('is_superuser') = 'on'; ";
 
@@ -117,9 +118,11 @@ TEST(SetupPlan, FreshServer) {
       "true); COMMENT ON PUBLICATION \"cdc\" IS 'made by arrowcdc setup'",
       kAllowInSession + "SELECT pg_catalog.pg_create_logical_replication_slot('cdc', 'wal2arrow')",
       "DO 'BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = ''cdc'' AND "
-      "pg_catalog.pg_has_role(pubowner, ''USAGE'')) THEN EXECUTE format(''COMMENT ON PUBLICATION %s IS %L'', ''\"cdc\"'', coalesce((SELECT ''made by arrowcdc "
+      "pg_catalog.pg_has_role(pubowner, ''USAGE'')) THEN EXECUTE format(''COMMENT ON PUBLICATION %s IS %L'', "
+      "''\"cdc\"'', coalesce((SELECT ''made by arrowcdc "
       "setup; slot cdc begins at '' || "
-      "confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = ''cdc''), ''made by arrowcdc setup'')); END IF; END'"};
+      "confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = ''cdc''), ''made by "
+      "arrowcdc setup'')); END IF; END'"};
   EXPECT_EQ(Sql(plan), expected);
   EXPECT_EQ(plan->tables, (std::vector<TableName>{{"public", "customers"}, {"public", "orders"}}));
   EXPECT_TRUE(plan->warnings.empty());

@@ -331,8 +331,13 @@ TEST_F(ContractTest, SecondStreamOnASlotWaitsAWhileAndThenSaysSo) {
 TEST_F(ContractTest, NeverConnectedIsNotSuccess) {
   const auto nowhere = [&](std::vector<std::string> more) {
     SubprocessOptions options;
-    options.argv = {CommandPath(), "--log=json", "stream", "--source", "host=" + files_.path().string() + " dbname=postgres",
-                    "--sink", "console"};
+    options.argv = {CommandPath(),
+                    "--log=json",
+                    "stream",
+                    "--source",
+                    "host=" + files_.path().string() + " dbname=postgres",
+                    "--sink",
+                    "console"};
     options.argv.insert(options.argv.end(), more.begin(), more.end());
     return options;
   };
