@@ -2,6 +2,7 @@
 // off: shutdown, statistics, synchronous replication, ends of every kind in the middle of a backlog.
 #include <algorithm>
 #include <atomic>
+#include <numeric>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -225,17 +226,22 @@ TEST_P(WalsenderTest, EndsInTheMiddleOfABacklog) {
 // while others write.
 TEST_P(WalsenderTest, SynchronousReplicationIsNotHeldUp) {
   if (!GetParam().batching && !GetParam().drain) return;  // that is what the others are compared with
-  constexpr int kTurns = 20;
-  constexpr int kCommits = 30;
+  constexpr int kTurns = 30;
+  constexpr int kCommits = 50;
   ARROWCDC_ASSERT_OK(server_->Set("synchronous_standby_names", "standby"));
   ARROWCDC_ASSERT_OK(server_->Reload());
   ARROWCDC_ASSERT_OK(sql_->Exec("SET synchronous_commit = off"));  // until there is a standby
+  // Others write while commits are timed, and only then: what they write meanwhile each turn had to decode first.
   std::atomic<bool> stop{false};
+  std::atomic<bool> write{false};
+  std::atomic<int> written{0};
   std::thread noise([&] {
     const auto sql = server_->Connect();
     while (sql.ok() && !stop) {
-      (void)(*sql)->Exec(
+      write.wait(false);
+      const auto status = (*sql)->Exec(
           "SET synchronous_commit = local; INSERT INTO t (v) SELECT 'noise' FROM generate_series(1, 10)");
+      if (status.ok()) ++written;
     }
   });
   const auto measure = [&](const std::string& ours, std::vector<double>* times) -> arrow::Status {
@@ -264,15 +270,21 @@ TEST_P(WalsenderTest, SynchronousReplicationIsNotHeldUp) {
           },
           seconds(30), "the standby to be synchronous"));
       ARROW_RETURN_NOT_OK(sql_->Exec("SET synchronous_commit = on"));
+      const int before = written;
+      write = true;
+      write.notify_one();
+      ARROW_RETURN_NOT_OK(WaitFor([&] { return written > before; }, seconds(30), "others to write"));
       return TimeCommits(kCommits, times);
     }();
+    write = false;
     done = true;
     reader.join();
     ARROW_RETURN_NOT_OK(sql_->Exec("SET synchronous_commit = off"));
     return status;
   };
   // The machine may be busy, for a while or for all the time: short turns, so that both sides meet the same of
-  // it, and one median over all the commits of a side, which no single turn decides.
+  // it. A turn is quick or slow as a whole by where its processes run, so a median jumps from the one to the
+  // other. What the machine holds up for itself is left out: the slowest twentieth of each side.
   std::vector<double> plain;
   std::vector<double> ours;
   arrow::Status status;
@@ -281,16 +293,18 @@ TEST_P(WalsenderTest, SynchronousReplicationIsNotHeldUp) {
     status = measure(is_ours ? "on" : "off", is_ours ? &ours : &plain);
   }
   stop = true;
+  write = true;
+  write.notify_one();
   noise.join();
   ARROWCDC_ASSERT_OK(status);
   ASSERT_EQ(plain.size(), size_t{kTurns * kCommits});
   ASSERT_EQ(ours.size(), plain.size());
-  const auto median = [](std::vector<double>& times) {
-    const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-    std::nth_element(times.begin(), middle, times.end());
-    return *middle;
+  const auto mean = [](std::vector<double>& times) {
+    std::sort(times.begin(), times.end());
+    times.resize(times.size() - times.size() / 20);
+    return std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
   };
-  const double ratio = median(ours) / median(plain);
+  const double ratio = mean(ours) / mean(plain);
   std::printf("commit latency against a message a commit: %.2f\n", ratio);
   EXPECT_LE(ratio, 1.5);
 }
