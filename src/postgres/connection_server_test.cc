@@ -42,13 +42,14 @@ class ConnectionServer : public testing::Test {
 TEST_F(ConnectionServer, SettingsArePinned) {
   for (const ConnectionMode mode : {ConnectionMode::kSql, ConnectionMode::kReplication}) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(As("cdc"), mode));
-    for (const auto& [name, value] : std::map<std::string, std::string>{{"statement_timeout", "0"},
-                                                                        {"transaction_read_only", "off"},
-                                                                        {"transaction_isolation", "read committed"},
-                                                                        {"search_path", ""},
-                                                                        {"row_security", "off"},
-                                                                        {"application_name", "arrowcdc"},
-                                                                        {"client_encoding", "UTF8"}}) {
+    for (const auto& [name, value] :
+         std::map<std::string, std::string>{{"statement_timeout", "0"},
+                                            {"transaction_read_only", "off"},
+                                            {"transaction_isolation", "read committed"},
+                                            {"search_path", ""},
+                                            {"row_security", "off"},
+                                            {"application_name", "arrowcdc"},
+                                            {"client_encoding", "UTF8"}}) {
       ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows,
                                     connection->Query("SELECT current_setting('" + name + "')"));
       EXPECT_EQ(rows.Text(0, 0), value) << name;
@@ -128,18 +129,18 @@ TEST_F(ConnectionServer, PluginNotAllowed) {
 }
 
 TEST_F(ConnectionServer, PublicationErrors) {
-  EXPECT_NE(DetailOf(
-                QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
-                .remedy()
-                .find("GRANT CREATE"),
-            std::string::npos);
+  EXPECT_NE(
+      DetailOf(QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
+          .remedy()
+          .find("GRANT CREATE"),
+      std::string::npos);
   auto sql = Server().Connect().ValueOrDie();
   ARROWCDC_ASSERT_OK(sql->Exec("GRANT CREATE ON DATABASE postgres TO plain"));
-  EXPECT_NE(DetailOf(
-                QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
-                .remedy()
-                .find("owner"),
-            std::string::npos);
+  EXPECT_NE(
+      DetailOf(QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
+          .remedy()
+          .find("owner"),
+      std::string::npos);
   EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(), "DROP PUBLICATION p", Action::kPublication)),
             ErrorKind::kPublicationMissing);
 }

@@ -216,8 +216,7 @@ TEST_F(ReplicationStreamServer, SecondClientIsToldWhoHasTheSlot) {
   const auto first = std::move(stream_);
   const arrow::Status second = Start();
   EXPECT_EQ(KindOf(second), ErrorKind::kSlotActive);
-  EXPECT_NE(DetailOf(second).remedy().find(pid), std::string::npos)
-      << DetailOf(second).remedy();
+  EXPECT_NE(DetailOf(second).remedy().find(pid), std::string::npos) << DetailOf(second).remedy();
 }
 
 TEST_F(ReplicationStreamServer, StopFreesTheSlot) {

@@ -231,7 +231,8 @@ TEST_P(WalsenderTest, SynchronousReplicationIsNotHeldUp) {
   ARROWCDC_ASSERT_OK(server_->Set("synchronous_standby_names", "standby"));
   ARROWCDC_ASSERT_OK(server_->Reload());
   ARROWCDC_ASSERT_OK(sql_->Exec("SET synchronous_commit = off"));  // until there is a standby
-  // Others write while commits are timed, and only then: what they write meanwhile each turn had to decode first.
+  // Others write while commits are timed, and only then: what they write meanwhile each turn had to decode
+  // first.
   std::atomic<bool> stop{false};
   std::atomic<bool> write{false};
   std::atomic<int> written{0};
@@ -282,9 +283,9 @@ TEST_P(WalsenderTest, SynchronousReplicationIsNotHeldUp) {
     ARROW_RETURN_NOT_OK(sql_->Exec("SET synchronous_commit = off"));
     return status;
   };
-  // The machine may be busy, for a while or for all the time: short turns, so that both sides meet the same of
-  // it. A turn is quick or slow as a whole by where its processes run, so a median jumps from the one to the
-  // other. What the machine holds up for itself is left out: the slowest twentieth of each side.
+  // The machine may be busy, for a while or for all the time: short turns, so that both sides meet the same
+  // of it. A turn is quick or slow as a whole by where its processes run, so a median jumps from the one to
+  // the other. What the machine holds up for itself is left out: the slowest twentieth of each side.
   std::vector<double> plain;
   std::vector<double> ours;
   arrow::Status status;
