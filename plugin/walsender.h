@@ -1,14 +1,14 @@
 // What the walsender calls while it sends, intercepted: before it would wait for WAL, what is held back is
 // sent; a keepalive never speaks of transactions that are held back; and each turn of its loop decodes many
-// records instead of one (the drain loop). Only in a walsender, and only on servers that were tested.
+// records instead of one (the drain loop). A stream from a standby ends when that is promoted. Only in a walsender, and only on servers that were tested.
 #pragma once
 
 #include "plugin/session.h"
 
 namespace arrowcdc::plugin {
 
-// In startup_cb. Does nothing inside SQL functions, on a server that was not tested, or where neither
-// batching nor the drain loop is asked for and allowed.
+// In startup_cb. Does nothing inside SQL functions, on a server that was not tested, or on a primary where
+// neither batching nor the drain loop is asked for and allowed.
 void AttachToWalsender(Session* session);
 // Touches statics only, so that it may run when the session's memory is gone. Idempotent.
 void DetachFromWalsender();

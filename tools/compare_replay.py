@@ -124,6 +124,10 @@ def source_scalar(pg_type, value):
         return f"CASE WHEN NOT isfinite({value}) OR {micros} > 9223372036854775807 THEN {no_form} ELSE {micros}::bigint::text END"
     if base == "time without time zone":
         return f"CASE WHEN {value} = time '24:00' THEN {no_form} ELSE (extract(epoch FROM {value}) * 1000000)::bigint::text END"
+    if base == "interval":
+        time = f"extract(hour FROM {value}) * 3600000000 + extract(minute FROM {value}) * 60000000 + extract(microseconds FROM {value})"
+        months = f"extract(year FROM {value}) * 12 + extract(month FROM {value})"
+        return f"(({months})::int || ' ' || extract(day FROM {value})::int || ' ' || ({time})::bigint)"
     if base == "pg_lsn":
         return f"({value} - pg_lsn '0/0')::text"
     if base == "money":
@@ -165,6 +169,8 @@ def duck_expression(name, duck_type, pg_type):
         return f"list_transform({name}, lambda x: {duck_expression('x', duck_type[:-2], None)})"
     if duck_type in ("FLOAT", "DOUBLE", "VARCHAR"):
         return name
+    if duck_type.replace('"', "").startswith("STRUCT(months "):
+        return f"({name}.months || ' ' || {name}.days || ' ' || {name}.nanoseconds // 1000)"
     if duck_type == "DATE":
         name = f"date_diff('day', DATE '1970-01-01', {name})"
     elif duck_type.startswith("TIMESTAMP"):

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 python=$PWD/.venv/bin/python
 majors=("$@")
 [[ $# -gt 0 ]] || majors=(15 16 17 18)
-read -ra targets <<<"${TARGETS:-wal2arrow_test wal2arrow_fault_injection_test contract_test fault_test}"
+read -ra targets <<<"${TARGETS:-wal2arrow_test wal2arrow_fault_injection_test batching_test walsender_test standby_test contract_test fault_test}"
 start_run
 
 configure() { # configure DIRECTORY PG_CONFIG
@@ -34,15 +34,19 @@ for major in "${majors[@]}"; do
   version="$("$pg_config" --version), headers of $(sed -nE 's/^#define PG_VERSION "([^ "]+).*/\1/p' "$servers/$major/headers"/pg_config*.h | head -n 1)"
   echo "test-majors: $version"
   configure "$build" "$pg_config"
-  run cmake --build "$build" -j "$(nproc)" --target wal2arrow wal2arrow_faults
+  run cmake --build "$build" -j "$(nproc)" --target wal2arrow wal2arrow_faults wal2arrow_unsafe
   plugin/library_test.sh "$build/wal2arrow.so" "$build/faults/wal2arrow.so" || { note "$version: library FAILED"; failed=1; }
   # The server's user must be able to read its programs, and cannot where this tree lies in somebody's home.
   cp -a "$servers/$major" "$run_directory/$major"
   for target in "${targets[@]}"; do
+    if [[ $major == 16 && $target =~ ^(batching|standby)_test$ ]]; then
+      note "$version: $target skipped: batching and the drain loop are off there (kTestedServer)"
+      continue
+    fi
     library=$build/wal2arrow.so
     [[ $target != wal2arrow_fault_injection_test ]] || library=$build/faults/wal2arrow.so
     program=$(find build-asan -name "$target" -type f -perm -u+x)
-    if ARROWCDC_PLUGIN=$library PG_CONFIG=$run_directory/$major/pg_config run "$program" >"$run_directory/$target.log" 2>&1; then
+    if ARROWCDC_PLUGIN=$library ARROWCDC_UNSAFE=$build/tests/wal2arrow_unsafe.so PG_CONFIG=$run_directory/$major/pg_config run "$program" >"$run_directory/$target.log" 2>&1; then
       skipped=$(sed -nE 's/^\[  SKIPPED \] ([A-Za-z0-9_./]+)$/\1/p' "$run_directory/$target.log" | xargs)
       note "$version: $target passed${skipped:+, skipped: $skipped}"
     else

@@ -1,6 +1,7 @@
 // Batches across transactions and the drain loop: rows that the plugin holds back survive every end of the
 // walsender, whatever the client acknowledges; and both do what they are for.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <random>
@@ -26,6 +27,12 @@ using std::chrono::seconds;
 constexpr int kTerminations = 25;
 constexpr int kNever = 1 << 30;
 constexpr char kSlot[] = "arrowcdc";
+
+// ARROWCDC_UNSAFE overrides the path: a build for another server.
+std::filesystem::path UnsafePluginPath() {
+  const char* path = std::getenv("ARROWCDC_UNSAFE");
+  return path != nullptr ? path : ARROWCDC_UNSAFE_PLUGIN;
+}
 
 // Ids 1 to n of public.t, each seen or not.
 class SeenIds {
@@ -62,7 +69,7 @@ class BatchingTest : public ::testing::Test {
   static void SetUpTestSuite() {
     std::printf("seed %llu\n", static_cast<unsigned long long>(Seed()));
     PrivateServerOptions options;
-    options.libraries = {PluginPath(), ARROWCDC_UNSAFE_PLUGIN};
+    options.libraries = {PluginPath(), UnsafePluginPath()};
     ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, PrivateServer::Create(options));
     ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
     ARROWCDC_ASSERT_OK(sql_->Exec(

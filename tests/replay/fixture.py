@@ -17,11 +17,12 @@ ROWS = 5000
 SQL = f"""
 CREATE SCHEMA shop;
 CREATE TABLE shop.item (id int PRIMARY KEY, price numeric(10,2), doc jsonb, big text, tags text[], at timestamptz, day date,
-  raw bytea, u uuid, f float8, g real, ok boolean, n numeric, days date[], tm time, never timestamp, c char(4));
+  raw bytea, u uuid, f float8, g real, ok boolean, n numeric, days date[], tm time, never timestamp, c char(4), span interval);
 INSERT INTO shop.item SELECT i, i * 0.01, jsonb_build_object('i', i), 'big ' || i, ARRAY['a b', NULL, i::text, 'x"y\\z', ''],
   timestamptz 'epoch' + i * interval '1.000001 s', date '1969-12-30' + i % 7, decode(lpad(to_hex(i), 8, '0'), 'hex'),
   lpad(to_hex(i), 32, '0')::uuid, i / 4.0, 0.1, i % 2 = 0, '1.500', ARRAY[date '1970-01-02', NULL],
-  time '00:00:01.5', 'infinity', 'ab' FROM generate_series(1, {ROWS}) i;
+  time '00:00:01.5', 'infinity', 'ab',
+  make_interval(months => i % 30 - 15, days => -i, secs => i * -40.5::float8) FROM generate_series(1, {ROWS}) i;
 UPDATE shop.item SET price = 7.00, at = NULL WHERE id = 10;
 UPDATE shop.item SET id = 100011 WHERE id = 11;
 UPDATE shop.item SET n = 'NaN', f = '-0' WHERE id = 12;
@@ -52,7 +53,7 @@ def meta(op, commit, lsn, place, xid, unchanged="NULL", unrepresentable="NULL", 
             f"{unchanged}::SMALLINT[] AS _unchanged, {unrepresentable}::SMALLINT[] AS _unrepresentable")
 
 
-ITEM = ["id", "price", "doc", "big", "tags", "at", "day", "raw", "u", "f", "g", "ok", "n", "days", "tm", "never", "c"]
+ITEM = ["id", "price", "doc", "big", "tags", "at", "day", "raw", "u", "f", "g", "ok", "n", "days", "tm", "never", "c", "span"]
 
 
 def item(number, **changed):
@@ -75,6 +76,7 @@ def item(number, **changed):
         "tm": "TIME '00:00:01.5'",
         "never": "NULL::TIMESTAMP",
         "c": "'ab  '",
+        "span": f"{{'months': (({number}) % 30 - 15)::INTEGER, 'days': (-({number}))::INTEGER, 'nanoseconds': ({number})::BIGINT * -40500000000}}",
     }
     values.update(changed)
     return ", ".join(f"{values[name]} AS {name}" for name in ITEM)

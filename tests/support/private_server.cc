@@ -164,6 +164,11 @@ arrow::Result<std::unique_ptr<PrivateServer>> PrivateServer::Create(PrivateServe
     }
     settings["output_plugin_libraries"] = names;
   }
+  if (self->options_.standby_of != nullptr) {
+    settings["primary_conninfo"] = self->options_.standby_of->conninfo();
+    settings["primary_slot_name"] = "standby";
+    settings["hot_standby_feedback"] = "on";
+  }
   for (const auto& [name, value] : self->options_.settings) settings[name] = value;
   if (settings.contains("port")) self->port_ = std::atoi(settings["port"].c_str());
   ARROW_RETURN_NOT_OK(self->WriteSettings());
@@ -210,6 +215,13 @@ arrow::Status PrivateServer::StartGuard() {
 // initdb takes seconds, a copy of its result does not: the first server of a kind leaves one in the build
 // directory.
 arrow::Status PrivateServer::InitDatabase() {
+  if (options_.standby_of != nullptr) {
+    ARROW_RETURN_NOT_OK(RunProgram({.argv = {"cp", "-a", options_.standby_of->data_directory().string(),
+                                             data_directory().string()}})
+                            .status());
+    std::ofstream(data_directory() / "standby.signal").flush();
+    return arrow::Status::OK();
+  }
   ARROW_ASSIGN_OR_RAISE(const std::string version,
                         RunProgram({.argv = {(bin_ / "postgres").string(), "--version"}}));
   std::string key = Trim(version) + " " + options_.encoding + " " + options_.locale + " " +

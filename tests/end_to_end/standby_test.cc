@@ -1,0 +1,196 @@
+// Streaming from a standby across its promotion, and failover slots: on 17 and newer, where the plugin
+// intercepts a walsender (kTestedServer).
+#include <atomic>
+#include <regex>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "arrowcdc/position.h"
+#include "tests/end_to_end/client.h"
+#include "tests/support/assert_ok.h"
+#include "tests/support/wait.h"
+#include "tests/support/walsender_client.h"
+
+namespace arrowcdc::test {
+namespace {
+
+using std::chrono::seconds;
+
+// What the plugin said at the last orderly end of a session.
+struct Counters {
+  double transactions = 0, frames = 0, drained = 0;
+};
+
+Counters LastCounters(const PrivateServer& server) {
+  static const std::regex kLine(
+      "wal2arrow: slot \"arrowcdc\": (\\d+) transactions in (\\d+) frames; \\d+ WAL records, (\\d+) of");
+  const std::string log = server.Log();
+  Counters last;
+  for (std::sregex_iterator match(log.begin(), log.end(), kLine), none; match != none; ++match)
+    last = {std::stod((*match)[1]), std::stod((*match)[2]), std::stod((*match)[3])};
+  return last;
+}
+
+class StandbyTest : public ::testing::Test {
+ protected:
+  // The primary, with a table, a publication and the standby's slot.
+  void CreatePrimary(int major_min, const std::string& what) {
+    // Asked of the program, so that a server that is too old is not even started.
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto program, ServerProgram("postgres"));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string version,
+                                  RunProgram({.argv = {program.string(), "--version"}}));
+    const size_t digits = version.find_first_of("0123456789");
+    ASSERT_NE(digits, std::string::npos) << version;
+    if (std::stoi(version.substr(digits)) < major_min)
+      GTEST_SKIP() << what << " needs a newer server than " << version;
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(primary_, PrivateServer::Create());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, primary_->Connect());
+    ARROWCDC_ASSERT_OK(sql_->Exec(
+        "CREATE TABLE t (id serial PRIMARY KEY, v text); CREATE PUBLICATION arrowcdc FOR TABLE t"));
+    ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_physical_replication_slot('standby', true)"));
+  }
+
+  void CreateStandby() {
+    sql_.reset();
+    ARROWCDC_ASSERT_OK(primary_->Stop(StopMode::kFast));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(standby_, PrivateServer::Create({.standby_of = primary_.get()}));
+    ARROWCDC_ASSERT_OK(primary_->Start());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, primary_->Connect());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(standby_sql_, standby_->Connect());
+  }
+
+  // A slot of the standby's own waits for a record that an idle primary writes when it is asked to.
+  void CreateSlotOnStandby() {
+    std::atomic<bool> done{false};
+    arrow::Status created;
+    std::thread creator([&] {
+      created =
+          standby_sql_->Query("SELECT pg_create_logical_replication_slot('arrowcdc', 'wal2arrow')").status();
+      done = true;
+    });
+    const auto waited = WaitFor(
+        [&] {
+          (void)sql_->Query("SELECT pg_log_standby_snapshot()");
+          return done.load();
+        },
+        seconds(60), "the standby's slot");
+    creator.join();
+    ARROWCDC_ASSERT_OK(waited);
+    ARROWCDC_ASSERT_OK(created);
+  }
+
+  static void AddTransactions(SqlConnection& sql, int count) {
+    ARROWCDC_ASSERT_OK(
+        sql.Exec("DO $$ BEGIN FOR i IN 1.." + std::to_string(count) +
+                 " LOOP INSERT INTO t (v) VALUES (repeat('v', 50)); COMMIT; END LOOP; END $$"));
+  }
+
+  std::vector<std::string> Stream(const std::string& more, const std::string& value) {
+    return {"--tables", "public.t", "--sink", "parquet:" + files_.path().string(), more, value};
+  }
+
+  void PromoteInMidStream(bool switched_on);
+
+  TemporaryDirectory files_;
+  std::unique_ptr<PrivateServer> primary_;
+  std::unique_ptr<SqlConnection> sql_;
+  std::unique_ptr<PrivateServer> standby_;
+  std::unique_ptr<SqlConnection> standby_sql_;
+};
+
+void StandbyTest::PromoteInMidStream(bool switched_on) {
+  ASSERT_NO_FATAL_FAILURE(CreatePrimary(17, "decoding on a standby"));
+  if (IsSkipped()) return;
+  if (!switched_on) {
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("ALTER ROLE postgres SET wal2arrow.batching = off; "
+                   "ALTER ROLE postgres SET wal2arrow.drain = off"));
+  }
+  ASSERT_NO_FATAL_FAILURE(CreateStandby());
+  ASSERT_NO_FATAL_FAILURE(CreateSlotOnStandby());
+  ASSERT_NO_FATAL_FAILURE(AddTransactions(*sql_, 20'000));
+
+  // The primary goes on writing; the client reads the backlog and then live.
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    const auto sql = primary_->Connect();
+    while (sql.ok() && !stop) {
+      (void)(*sql)->Exec("INSERT INTO t (v) VALUES ('live')");
+    }
+  });
+  const auto promote = [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(const auto client,
+                          Subprocess::Start(Command(*standby_, "stream", Stream("--roll-age", "100ms"))));
+    ARROW_ASSIGN_OR_RAISE(const uint64_t begin, ConfirmedFlush(*standby_sql_));
+    ARROW_RETURN_NOT_OK(WaitFor([&] { return ConfirmedFlush(*standby_sql_).ValueOr(0) > begin; }, seconds(60),
+                                "the stream to get on\n" + client->error()));
+    ARROW_RETURN_NOT_OK(standby_sql_->Query("SELECT pg_promote()").status());
+    for (int i = 0; i < 100; ++i)
+      ARROW_RETURN_NOT_OK(standby_sql_->Exec("INSERT INTO t (v) VALUES ('after the promotion')"));
+    ARROW_ASSIGN_OR_RAISE(const std::string text, standby_sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
+    ARROW_ASSIGN_OR_RAISE(const uint64_t end, ParseLsn(text));
+    ARROW_RETURN_NOT_OK(
+        WaitFor([&] { return ConfirmedFlush(*standby_sql_).ValueOr(0) >= end || !client->Running(); },
+                seconds(60), "what came after the promotion\n" + client->error()));
+    ARROW_RETURN_NOT_OK(client->Signal(SIGTERM));
+    ARROW_ASSIGN_OR_RAISE(const ExitState ended, client->Wait(seconds(60)));
+    if (!ended.ok()) return arrow::Status::Invalid(client->error());
+    return arrow::Status::OK();
+  };
+  const auto promoted = promote();
+  stop = true;
+  writer.join();
+  ARROWCDC_ASSERT_OK(promoted);
+
+  // What is stored must be a place from which to go on.
+  ASSERT_NO_FATAL_FAILURE(AddTransactions(*standby_sql_, 1'000));
+  ARROWCDC_ASSERT_OK(RunCommand(*standby_, "stream", Stream("--until", "now")));
+  ARROWCDC_ASSERT_OK(CompareReplay(*standby_, files_.path(), {"public.t"}));
+  EXPECT_NE(standby_->Log().find("wal2arrow: this server was promoted"), std::string::npos);
+  EXPECT_EQ(LastCounters(*standby_).drained > 0, switched_on);
+  EXPECT_EQ(standby_->CountServerRestarts(), 0);
+}
+
+TEST_F(StandbyTest, APromotionInMidStreamLosesNothing) { PromoteInMidStream(true); }
+
+TEST_F(StandbyTest, NorDoesItWithEverythingSwitchedOff) { PromoteInMidStream(false); }
+
+// While the walsender waits for standbys, every commit goes by itself and nothing is drained.
+TEST_F(StandbyTest, AFailoverSlotThatWaitsSendsEveryCommit) {
+  ASSERT_NO_FATAL_FAILURE(CreatePrimary(17, "a failover slot"));
+  if (IsSkipped()) return;
+  ASSERT_NO_FATAL_FAILURE(CreateStandby());
+  ARROWCDC_ASSERT_OK(
+      sql_->Query("SELECT pg_create_logical_replication_slot('arrowcdc', 'wal2arrow', false, false, true)"));
+  constexpr int kTransactions = 2'000;
+  ASSERT_NO_FATAL_FAILURE(AddTransactions(*sql_, kTransactions));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string text, sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end, ParseLsn(text));
+  for (const bool waits : {true, false}) {
+    ARROWCDC_ASSERT_OK(primary_->Set("synchronized_standby_slots", waits ? "standby" : ""));
+    ARROWCDC_ASSERT_OK(primary_->Restart());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(
+        const auto client,
+        WalsenderClient::Start(primary_->conninfo(), "arrowcdc",
+                               {{"publication_names", "arrowcdc"}, {"batching", "on"}, {"drain", "on"}}));
+    for (bool at_end = false; !at_end;) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto message, client->Next(seconds(60)));
+      ASSERT_TRUE(message.has_value()) << "the stream stands still";
+      at_end = message->keepalive && message->wal_end >= end;
+    }
+    ARROWCDC_ASSERT_OK(client->End());
+    const Counters counters = LastCounters(*primary_);
+    EXPECT_EQ(counters.transactions, kTransactions);
+    if (waits) {
+      EXPECT_GE(counters.frames, counters.transactions);
+      EXPECT_EQ(counters.drained, 0);
+    } else {
+      EXPECT_LT(counters.frames, counters.transactions);
+      EXPECT_GT(counters.drained, 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace arrowcdc::test
