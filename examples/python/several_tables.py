@@ -23,4 +23,9 @@ async def main(host: str, database: str, user: str, until: str | None = None) ->
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    if len(sys.argv) not in (4, 5):
+        sys.exit("usage: python several_tables.py HOST DATABASE USER [now]")
+    try:
+        asyncio.run(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("stopped")

@@ -47,6 +47,21 @@ def test_several_tables(written):
     assert last == {"public.orders": "4 changes", "public.users": "7 changes"}
 
 
+def test_several_tables_until_interrupted(written):
+    with start("several_tables.py", written) as child:
+        first = {child.line(), child.line()}
+        child.process.send_signal(signal.SIGINT)
+        assert child.rest()[-1] == "stopped"
+        assert {line.split(":")[0] for line in first} == {"public.orders", "public.users"}
+
+
+def test_several_tables_without_arguments():
+    with Child([_EXAMPLES / "several_tables.py"]) as child:
+        _, err = child.process.communicate(timeout=60)
+    assert child.process.returncode == 1
+    assert err == "usage: python several_tables.py HOST DATABASE USER [now]\n"
+
+
 def test_live_duckdb(server, written):
     with start("live_duckdb.py", written) as child:
         assert child.line() == "insert: 4 changes, total 15.00"

@@ -83,7 +83,6 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const std::string& c
   ARROW_ASSIGN_OR_RAISE(ConnectionOptions options, MakeConnectionOptions(conninfo, mode));
   std::unique_ptr<Connection> connection(new Connection(std::move(options)));
   ARROW_RETURN_NOT_OK(connection->Connect());
-  ARROW_RETURN_NOT_OK(connection->PinSettings());
   return connection;
 }
 
@@ -111,19 +110,6 @@ arrow::Status Connection::Connect() {
   }
   PQsetErrorVerbosity(connection_.get(), PQERRORS_DEFAULT);
   return arrow::Status::OK();
-}
-
-arrow::Status Connection::PinSettings() {
-  // A role or a database may carry settings that would change what queries mean or end them halfway.
-  return Query(
-             "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES ('search_path', ''), "
-             "('statement_timeout', '0'), "
-             "('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '0'), ('row_security', "
-             "'off'), "
-             "('standard_conforming_strings', 'on'), ('bytea_output', 'hex'), "
-             "('default_transaction_isolation', 'read committed'), ('default_transaction_read_only', 'off')) "
-             "AS settings (name, value)")
-      .status();
 }
 
 arrow::Result<QueryResult> Connection::Query(const std::string& sql) {

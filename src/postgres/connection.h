@@ -44,7 +44,7 @@ class QueryResult {
 // the server takes.
 class Connection {
  public:
-  // Opens and pins the session's settings: no search path, no timeouts but a lock timeout, row security an
+  // Opens with the session's settings pinned: no search path, no timeouts but a lock timeout, row security an
   // error. Errors: typed; never with any part of the conninfo but host, port, role and database.
   static arrow::Result<std::unique_ptr<Connection>> Open(const std::string& conninfo, ConnectionMode mode);
 
@@ -65,7 +65,6 @@ class Connection {
   explicit Connection(ConnectionOptions options)
       : options_(std::move(options)), connection_(nullptr, PQfinish) {}
   arrow::Status Connect();
-  arrow::Status PinSettings();
 
   ConnectionOptions options_;
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;

@@ -14,6 +14,12 @@ namespace arrowcdc::postgres {
 namespace {
 
 constexpr int kConnectTimeoutSeconds = 15;
+// A role or a database may carry settings that would change what queries mean or end them halfway. These are
+// part of the startup packet, as a SET could itself be cancelled by the role's statement_timeout.
+constexpr char kPinnedSettings[] =
+    "-c search_path= -c statement_timeout=0 -c lock_timeout=10s -c idle_in_transaction_session_timeout=0 "
+    "-c row_security=off -c standard_conforming_strings=on -c bytea_output=hex "
+    "-c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off";
 // No value that libpq knows: it stops at this option.
 constexpr char kRefusedValue[] = "arrowcdc-looks-only";
 
@@ -149,6 +155,9 @@ arrow::Result<ConnectionOptions> MakeConnectionOptions(const std::string& connin
                         {"fallback_application_name", "arrowcdc"},
                         {"client_encoding", "UTF8"},
                         {"replication", mode == ConnectionMode::kReplication ? "database" : "false"}};
+  // The user's come first: of two values the server takes the later.
+  const std::string& settings = effective["options"];
+  options.parameters.emplace_back("options", (settings.empty() ? "" : settings + " ") + kPinnedSettings);
   const auto add_default = [&](const char* keyword, const char* value) {
     if (effective[keyword].empty()) options.parameters.emplace_back(keyword, value);
   };

@@ -1,5 +1,5 @@
 // What we add to a user's connection string, and never what the user set: conninfo, PG* variables and service
-// file win. No network here.
+// file win, but for the settings that the session depends on. No network here.
 #pragma once
 
 #include <map>

@@ -24,8 +24,6 @@ arrow::Status QueryStatus(const std::string& conninfo, const std::string& sql, A
   return connection->Query(sql, context).status();
 }
 
-const char* Sqlstate(const arrow::Status& status) { return GetErrorDetail(status)->sqlstate().c_str(); }
-
 class ConnectionServer : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -44,17 +42,37 @@ class ConnectionServer : public testing::Test {
 TEST_F(ConnectionServer, SettingsArePinned) {
   for (const ConnectionMode mode : {ConnectionMode::kSql, ConnectionMode::kReplication}) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(As("cdc"), mode));
-    for (const auto& [name, value] : std::map<std::string, std::string>{{"statement_timeout", "0"},
-                                                                        {"transaction_read_only", "off"},
-                                                                        {"search_path", ""},
-                                                                        {"row_security", "off"},
-                                                                        {"application_name", "arrowcdc"},
-                                                                        {"client_encoding", "UTF8"}}) {
+    for (const auto& [name, value] :
+         std::map<std::string, std::string>{{"statement_timeout", "0"},
+                                            {"transaction_read_only", "off"},
+                                            {"transaction_isolation", "read committed"},
+                                            {"search_path", ""},
+                                            {"row_security", "off"},
+                                            {"application_name", "arrowcdc"},
+                                            {"client_encoding", "UTF8"}}) {
       ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows,
                                     connection->Query("SELECT current_setting('" + name + "')"));
       EXPECT_EQ(rows.Text(0, 0), value) << name;
     }
+    // In force from the start: a SET could be cancelled by what it is to change.
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(
+        const auto source,
+        connection->Query("SELECT source FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"));
+    EXPECT_EQ(source.Text(0, 0), "client");
     EXPECT_GE(connection->server_version(), 150000);
+  }
+}
+
+TEST_F(ConnectionServer, AUsersOptionsHoldButForWhatIsPinned) {
+  for (const ConnectionMode mode : {ConnectionMode::kSql, ConnectionMode::kReplication}) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(
+        const auto connection,
+        Connection::Open(As("cdc") + R"( options='-c work_mem=5MB -c statement_timeout=1ms')", mode));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(
+        const auto rows,
+        connection->Query("SELECT current_setting('work_mem'), current_setting('statement_timeout')"));
+    EXPECT_EQ(rows.Text(0, 0), "5MB");
+    EXPECT_EQ(rows.Text(0, 1), "0");
   }
 }
 
@@ -78,14 +96,16 @@ TEST_F(ConnectionServer, RefusedConnections) {
     SCOPED_TRACE(c.conninfo);
     const arrow::Status status = OpenStatus(c.conninfo, c.mode);
     EXPECT_EQ(KindOf(status), c.kind) << status.ToString();
-    EXPECT_STREQ(Sqlstate(status), c.sqlstate);
-    EXPECT_EQ(GetErrorDetail(status)->retryable(), c.retryable);
+    EXPECT_EQ(DetailOf(status).sqlstate(), c.sqlstate);
+    EXPECT_EQ(DetailOf(status).retryable(), c.retryable);
   }
 }
 
 TEST_F(ConnectionServer, SlotErrors) {
   const std::string create = "SELECT pg_create_logical_replication_slot('s', ";
-  EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(), create + "'wal2arrow')", Action::kCreateSlot)),
+  const std::string nothing_installed =
+      Server().conninfo() + " options='-c dynamic_library_path=" + kNoLibraries + "'";
+  EXPECT_EQ(KindOf(QueryStatus(nothing_installed, create + "'wal2arrow')", Action::kCreateSlot)),
             ErrorKind::kPluginMissing);
   EXPECT_EQ(KindOf(QueryStatus(As("plain"), create + "'pgoutput')", Action::kCreateSlot)),
             ErrorKind::kPermission);
@@ -109,18 +129,18 @@ TEST_F(ConnectionServer, PluginNotAllowed) {
 }
 
 TEST_F(ConnectionServer, PublicationErrors) {
-  EXPECT_NE(GetErrorDetail(
-                QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
-                ->remedy()
-                .find("GRANT CREATE"),
-            std::string::npos);
+  EXPECT_NE(
+      DetailOf(QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
+          .remedy()
+          .find("GRANT CREATE"),
+      std::string::npos);
   auto sql = Server().Connect().ValueOrDie();
   ARROWCDC_ASSERT_OK(sql->Exec("GRANT CREATE ON DATABASE postgres TO plain"));
-  EXPECT_NE(GetErrorDetail(
-                QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
-                ->remedy()
-                .find("owner"),
-            std::string::npos);
+  EXPECT_NE(
+      DetailOf(QueryStatus(As("plain"), "CREATE PUBLICATION p FOR TABLE public.t", Action::kPublication))
+          .remedy()
+          .find("owner"),
+      std::string::npos);
   EXPECT_EQ(KindOf(QueryStatus(Server().conninfo(), "DROP PUBLICATION p", Action::kPublication)),
             ErrorKind::kPublicationMissing);
 }
@@ -136,13 +156,13 @@ TEST_F(ConnectionServer, PasswordsAreAskedForAndNeverRepeated) {
   const std::string tcp = "host=127.0.0.1 dbname=postgres port=" + std::to_string(server->port());
   const arrow::Status wrong = OpenStatus(tcp + " user=limited password=hunter2");
   EXPECT_EQ(KindOf(wrong), ErrorKind::kAuthentication);
-  EXPECT_STREQ(Sqlstate(wrong), "28P01");
+  EXPECT_EQ(DetailOf(wrong).sqlstate(), "28P01");
   EXPECT_EQ(wrong.ToString().find("hunter2"), std::string::npos);
   EXPECT_EQ(KindOf(OpenStatus(tcp + " user=limited passfile=/nonexistent")), ErrorKind::kAuthentication);
   ARROWCDC_EXPECT_OK(OpenStatus(tcp + " user=limited password=right"));
   const arrow::Status hba = OpenStatus(tcp + " user=unlisted");
   EXPECT_EQ(KindOf(hba), ErrorKind::kAuthentication);
-  EXPECT_NE(GetErrorDetail(hba)->remedy().find("pg_hba.conf"), std::string::npos);
+  EXPECT_NE(DetailOf(hba).remedy().find("pg_hba.conf"), std::string::npos);
   // No TLS on this server.
   EXPECT_EQ(KindOf(OpenStatus(tcp + " user=limited password=right sslmode=require")), ErrorKind::kTls);
   EXPECT_EQ(
@@ -158,7 +178,7 @@ TEST_F(ConnectionServer, LockTimeoutIsRetryable) {
   ARROWCDC_ASSERT_OK(connection->Query("SET lock_timeout = '10ms'"));
   const arrow::Status status = connection->Query("ALTER TABLE public.t ADD COLUMN b int").status();
   EXPECT_EQ(KindOf(status), ErrorKind::kBusy);
-  EXPECT_TRUE(GetErrorDetail(status)->retryable());
+  EXPECT_TRUE(DetailOf(status).retryable());
 }
 
 TEST_F(ConnectionServer, TerminatedBackendIsAConnectionError) {
@@ -166,7 +186,7 @@ TEST_F(ConnectionServer, TerminatedBackendIsAConnectionError) {
                                 Connection::Open(Server().conninfo(), ConnectionMode::kSql));
   const arrow::Status first = connection->Query("SELECT pg_terminate_backend(pg_backend_pid())").status();
   EXPECT_EQ(KindOf(first), ErrorKind::kConnection) << first.ToString();
-  EXPECT_TRUE(GetErrorDetail(first)->retryable());
+  EXPECT_TRUE(DetailOf(first).retryable());
   EXPECT_EQ(KindOf(connection->Query("SELECT 1").status()), ErrorKind::kConnection);
 }
 

@@ -169,7 +169,7 @@ TEST_F(SourceServer, ReconnectsAfterATerminatedBackend) {
   ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"));
   const arrow::Status ended = End();
   EXPECT_EQ(KindOf(ended), ErrorKind::kConnection) << ended.ToString();
-  EXPECT_TRUE(GetErrorDetail(ended)->retryable());
+  EXPECT_TRUE(DetailOf(ended).retryable());
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (2, 'y')"));
   ARROWCDC_ASSERT_OK(WaitFor([&] { return Begin().ok(); }, kLimit, "the reconnect"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch second, AwaitBatch());
@@ -222,8 +222,8 @@ TEST_F(SourceServer, PublicationDroppedInMidStream) {
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (2, 'x')"));
   const arrow::Status ended = End();
   EXPECT_EQ(KindOf(ended), ErrorKind::kPublicationMissing) << ended.ToString();
-  EXPECT_EQ(GetErrorDetail(ended)->object(), "publication \"source_test\"");
-  EXPECT_FALSE(GetErrorDetail(ended)->retryable());
+  EXPECT_EQ(DetailOf(ended).object(), "publication \"source_test\"");
+  EXPECT_FALSE(DetailOf(ended).retryable());
 }
 
 TEST_F(SourceServer, InvalidatedSlot) {
@@ -270,10 +270,10 @@ TEST_F(SourceServer, FastShutdownWithTheClientAttached) {
   ARROWCDC_ASSERT_OK(server_->Stop(test::StopMode::kFast));
   EXPECT_LT(std::chrono::steady_clock::now() - begun, seconds(2));
   const arrow::Status ended = End();
-  EXPECT_TRUE(GetErrorDetail(ended)->retryable()) << ended.ToString();
+  EXPECT_TRUE(DetailOf(ended).retryable()) << ended.ToString();
   const arrow::Status away = source_->Connect().status();
   EXPECT_EQ(KindOf(away), ErrorKind::kConnection) << away.ToString();
-  EXPECT_TRUE(GetErrorDetail(away)->retryable());
+  EXPECT_TRUE(DetailOf(away).retryable());
   ARROWCDC_ASSERT_OK(server_->Start());
 }
 

@@ -11,6 +11,9 @@
 
 namespace arrowcdc::postgres {
 
+// A dynamic_library_path on which no plugin is: $libdir may hold a wal2arrow that somebody has installed.
+inline constexpr char kNoLibraries[] = "/nonexistent";
+
 // Started at the first call, gone with the program. No library of ours in it: what needs the plugin says so
 // itself.
 inline test::PrivateServer& Server() {
@@ -23,11 +26,15 @@ inline test::PrivateServer& Server() {
   return *server;
 }
 
-// The kind, or fails the test when the status is ok or carries none.
-inline ErrorKind KindOf(const arrow::Status& status) {
+// The detail; fails the test when the status is ok or carries none.
+inline const ErrorDetail& DetailOf(const arrow::Status& status) {
+  static const ErrorDetail none(ErrorKind::kInternal, "no detail", "no detail", "no detail", false);
   const ErrorDetail* detail = GetErrorDetail(status);
   EXPECT_NE(detail, nullptr) << status.ToString();
-  return detail == nullptr ? ErrorKind::kInternal : detail->kind();
+  // The caller's status keeps it alive, as far as the end of the expression where it is a temporary.
+  return detail == nullptr ? none : *detail;
 }
+
+inline ErrorKind KindOf(const arrow::Status& status) { return DetailOf(status).kind(); }
 
 }  // namespace arrowcdc::postgres

@@ -64,7 +64,7 @@ TEST_F(TlsServer, Certificates) {
         std::pair{"db.example", "missing.crt"}}) {
     const arrow::Status status = Connection::Open(Conninfo(host, authority), ConnectionMode::kSql).status();
     EXPECT_EQ(KindOf(status), ErrorKind::kTls) << status.ToString();
-    EXPECT_FALSE(GetErrorDetail(status)->retryable());
+    EXPECT_FALSE(DetailOf(status).retryable());
   }
 }
 
