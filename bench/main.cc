@@ -77,7 +77,7 @@ arrow::Status RunAll(const RunOptions& options, Results* results) {
   results->SetMeta("load1_start", LoadAverage());
   if (options.WantsWorkload(kPartition)) {
     Say(kPartition);
-    ARROW_RETURN_NOT_OK(RunPartition(options.quick ? 1'000'000 : 4'000'000, results));
+    ARROW_RETURN_NOT_OK(RunPartition(options.quick ? 4'000'000 : 16'000'000, results));
     PrintPartition(*results);
   }
   ARROW_ASSIGN_OR_RAISE(const auto server, Server::Start(options.fsync));

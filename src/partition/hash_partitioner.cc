@@ -3,7 +3,6 @@
 #include "arrowcdc/hash_partitioner.h"
 
 #include <algorithm>
-#include <bit>
 #include <optional>
 #include <utility>
 
@@ -12,6 +11,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/partition/key_hash.h"
+#include "src/partition/modulo.h"
 #include "src/partition/partition_key.h"
 #include "src/partition/row_plan.h"
 #include "src/partition/take.h"
@@ -24,27 +24,6 @@ using Batch = std::shared_ptr<arrow::RecordBatch>;
 using Hashes = std::vector<std::vector<uint32_t>>;  // [key column][row]
 
 static_assert(HashPartitioner::kEveryPartition == RowPlan::kEvery);
-
-// (hash & INT32_MAX) % partitions for many hashes, by a multiplication: with 2^(s-1) < partitions <= 2^s and
-// factor = ceil(2^(31+s) / partitions), hash * factor >> (31 + s) is the quotient of every hash below 2^31
-// (Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994). The product stays
-// below 2^63.
-class Modulo {
- public:
-  explicit Modulo(uint32_t partitions)
-      : partitions_(partitions),
-        shift_(31 + std::bit_width(partitions - 1)),
-        factor_(((uint64_t{1} << shift_) + partitions - 1) / partitions) {}
-  uint32_t operator()(uint32_t hash) const {
-    const uint64_t value = hash & 0x7fffffffu;
-    return static_cast<uint32_t>(value - (value * factor_ >> shift_) * partitions_);
-  }
-
- private:
-  uint64_t partitions_;
-  int shift_;
-  uint64_t factor_;
-};
 
 // The metadata columns of a change batch that matter here.
 class ChangeColumns {
@@ -181,9 +160,10 @@ arrow::Result<HashPartitioner> HashPartitioner::Make(std::shared_ptr<const Table
                          "leave them out, or partition by key");
   }
   const TableName& name = partitioner.table_->name;
-  const auto hash = CombineHashes(
-      {{HashString(name.schema, chosen.hash)}, {HashString(name.table, chosen.hash)}}, chosen.hash);
-  partitioner.table_partition_ = Modulo(static_cast<uint32_t>(chosen.partitions))(hash[0]);
+  auto hash = CombineHashes({{HashString(name.schema, chosen.hash)}, {HashString(name.table, chosen.hash)}},
+                            chosen.hash);
+  HashesToPartitions(hash, static_cast<uint32_t>(chosen.partitions));
+  partitioner.table_partition_ = hash[0];
   return partitioner;
 }
 
@@ -224,8 +204,7 @@ arrow::Result<std::vector<uint32_t>> HashPartitioner::Route(const arrow::RecordB
   *unroutable_rows = unroutable.size();
 
   std::vector<uint32_t> partitions = CombineHashes(std::move(hashes), options_.hash);
-  const Modulo modulo(static_cast<uint32_t>(options_.partitions));
-  for (uint32_t& value : partitions) value = modulo(value);
+  HashesToPartitions(partitions, static_cast<uint32_t>(options_.partitions));
   for (int64_t row : unroutable) partitions[static_cast<size_t>(row)] = 0;
   if (changes && changes->AnyTruncate()) {
     for (size_t row = 0; row < row_count; ++row) {

@@ -27,16 +27,16 @@ class RowPlan {
   }
   // Those that lie in one block: the next ones after those of the block before.
   std::span<const uint32_t> rows(uint32_t partition, size_t block) const {
-    size_t begin = block == 0 ? starts_[partition] : block_ends_[(block - 1) * partitions_ + partition];
-    return {rows_.data() + begin, block_ends_[block * partitions_ + partition] - begin};
+    size_t begin = block == 0 ? starts_[partition] : half_ends_[(2 * block - 1) * partitions_ + partition];
+    return {rows_.data() + begin, half_ends_[(2 * block + 1) * partitions_ + partition] - begin};
   }
 
  private:
   uint32_t partitions_;
   size_t blocks_;
   std::vector<uint32_t> rows_;
-  std::vector<size_t> starts_;      // partitions + 1
-  std::vector<size_t> block_ends_;  // [block][partition]
+  std::vector<size_t> starts_;     // partitions + 1
+  std::vector<size_t> half_ends_;  // [half of a block][partition]
 };
 
 }  // namespace arrowcdc
