@@ -185,6 +185,7 @@ void CloseBatch(Session* session, PublishedTable* table) {
   table->open_previous = table->open_next = nullptr;
   table->target->open = nullptr;
   session->open_bytes -= table->bytes;
+  session->open_columns -= table->column_count + kMetadataColumns;
   table->rows = 0;
   table->bytes = 0;
   table->transaction = 0;
@@ -245,12 +246,14 @@ void OpenBatchSlow(Session* session, PublishedTable* table) {
   table->open_next = nullptr;
   (session->open_last != nullptr ? session->open_last->open_next : session->open_first) = table;
   session->open_last = table;
+  session->open_columns += table->column_count + kMetadataColumns;
 }
 
 void FlushIfFull(Session* session, PublishedTable* table) {
   if (table->bytes >= session->options.batch_bytes) {
     FlushTable(session, table, format::kFlagTxnIncomplete);
-  } else if (session->open_bytes >= kOpenBatches * session->options.batch_bytes) {
+  } else if (session->open_bytes >= kOpenBatches * session->options.batch_bytes ||
+             session->open_columns >= kOpenColumns) {
     FlushOpenBatches(session);
   }
 }

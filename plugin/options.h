@@ -28,8 +28,10 @@ struct Options {
 inline constexpr uint64_t kBatchBytesDefault = 256 << 10;
 inline constexpr uint64_t kBatchBytesMin = 4 << 10;
 inline constexpr uint64_t kBatchBytesMax = 16 << 20;
-// All open batches together are flushed at this many times batch_bytes.
+// All open batches together are flushed at this many times batch_bytes, or when they have this many columns:
+// each begins with up to 1 KiB, however few rows there are.
 inline constexpr uint64_t kOpenBatches = 8;
+inline constexpr int64_t kOpenColumns = 16 << 10;
 
 // Errors: ERROR for an unknown option (by its name only), one given twice, a value that cannot be read, no
 // publication_names, or no common protocol version. Lists are allocated in the current context.

@@ -79,6 +79,7 @@ struct Session {
   PublishedTable* open_first;
   PublishedTable* open_last;
   uint64_t open_bytes;
+  int64_t open_columns;
   uint64_t kept_bytes;  // memory that idle tables keep
   uint64_t row_bytes;   // variable-length bytes of the row being appended
 

@@ -1,9 +1,12 @@
 // Changes through the plugin in a real server: which rows come, with which cells, in which frames.
+#include <algorithm>
+#include <cstddef>
 #include <set>
 
 #include <arrow/array.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include "format/frame.h"
 #include "plugin/test_stream.h"
 #include "tests/support/assert_ok.h"
 
@@ -322,6 +325,31 @@ TEST_F(Changes, LargeTransactionComesInPieces) {
   const auto& second_end = std::get<ChangeBatch>(events.back()).group;
   EXPECT_TRUE(first_end.group_end);
   EXPECT_LT(first_end.safe, second_end.safe);
+}
+
+// Few rows in many wide tables: it is the columns that take memory.
+TEST_F(Changes, TransactionOverManyWideTablesComesInPieces) {
+  Prepare(
+      "DO $$ BEGIN FOR i IN 1..60 LOOP EXECUTE format('CREATE TABLE t%s (%s)', i,"
+      " (SELECT string_agg(format('c%s int', c), ', ') FROM generate_series(1, 300) c)); END LOOP; END $$;"
+      "CREATE PUBLICATION p FOR ALL TABLES");
+  Sql("DO $$ BEGIN FOR i IN 1..60 LOOP EXECUTE format('INSERT INTO t%s (c1) VALUES (%s)', i, i); END LOOP; "
+      "END "
+      "$$");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto frames, Frames());
+  // The schemas of all open tables stand in front of their rows: of 55 tables that is, for each has 303
+  // columns with its metadata, and 16,384 are the most.
+  const auto is = [](format::FrameKind kind) {
+    return [kind](const auto& frame) {
+      return frame->data()[offsetof(format::FrameHeader, kind)] == static_cast<uint8_t>(kind);
+    };
+  };
+  const auto first_rows = std::find_if(frames.begin(), frames.end(), is(format::FrameKind::kBatch));
+  EXPECT_EQ(std::count_if(frames.begin(), first_rows, is(format::FrameKind::kSchema)), 55);
+  EXPECT_EQ(std::count_if(frames.begin(), frames.end(), is(format::FrameKind::kSchema)), 60);
+  const auto lines = Lines();
+  ASSERT_EQ(lines.size(), 60u);
+  EXPECT_EQ(lines[59].substr(0, 22), "insert t60(60, null, n");
 }
 
 TEST_F(Changes, TransactionsThatTouchNothingPublishedAreSilent) {

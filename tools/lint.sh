@@ -40,7 +40,12 @@ if [[ ${#files[@]} -gt 0 ]]; then
   for file in "${files[@]}"; do [[ $file == *.cc ]] && sources+=("$file"); done
   if [[ ${#sources[@]} -gt 0 ]]; then
     [[ -f build-asan/compile_commands.json ]] || { echo "lint: clang-tidy needs build-asan: run 'make test' first" >&2; exit 1; }
-    printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build-asan --extra-arg=-Wno-unknown-warning-option 2>/dev/null || failed=1
+    # What make test does not compile, the benchmark does.
+    for source in "${sources[@]}"; do
+      directory=build-asan
+      grep -qF "\"$PWD/$source\"" build-asan/compile_commands.json || directory=build
+      printf '%s\n%s\n' $directory "$source"
+    done | xargs -P "$(nproc)" -n 2 clang-tidy --quiet --extra-arg=-Wno-unknown-warning-option -p 2>/dev/null || failed=1
   fi
 fi
 [[ $failed == 0 ]] && echo "lint: OK"

@@ -155,8 +155,10 @@ arrow::Result<ConnectionOptions> MakeConnectionOptions(const std::string& connin
                         {"fallback_application_name", "arrowcdc"},
                         {"client_encoding", "UTF8"},
                         {"replication", mode == ConnectionMode::kReplication ? "database" : "false"}};
-  // The user's come first: of two values the server takes the later.
-  const std::string& settings = effective["options"];
+  // The user's come first: of two values the server takes the later. A backslash at their end, which the
+  // server would ignore, must not bind the space that follows to them.
+  std::string settings = effective["options"];
+  if ((settings.size() - (settings.find_last_not_of('\\') + 1)) % 2 == 1) settings.pop_back();
   options.parameters.emplace_back("options", (settings.empty() ? "" : settings + " ") + kPinnedSettings);
   const auto add_default = [&](const char* keyword, const char* value) {
     if (effective[keyword].empty()) options.parameters.emplace_back(keyword, value);

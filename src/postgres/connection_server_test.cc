@@ -39,6 +39,23 @@ class ConnectionServer : public testing::Test {
   static std::string As(const std::string& role) { return Server().conninfo() + " user=" + role; }
 };
 
+TEST_F(ConnectionServer, SettingsArePinnedBehindABackslash) {
+  const std::map<std::string, std::string> names = {
+      {R"(-c my.name=a\\)", "a"},         // conninfo halves them: a lone one, ignored
+      {R"(-c my.name=b\\\\)", "b\\"},     // an escaped one
+      {R"(-c my.name=c\\\\\\)", "c\\"}};  // both
+  for (const auto& [settings, name] : names) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(
+        const auto connection,
+        Connection::Open(As("cdc") + " options='" + settings + "'", ConnectionMode::kSql));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(
+        const auto rows,
+        connection->Query("SELECT current_setting('my.name'), current_setting('search_path')"));
+    EXPECT_EQ(rows.Text(0, 1), "") << settings;
+    EXPECT_EQ(rows.Text(0, 0), name) << settings;
+  }
+}
+
 TEST_F(ConnectionServer, SettingsArePinned) {
   for (const ConnectionMode mode : {ConnectionMode::kSql, ConnectionMode::kReplication}) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(As("cdc"), mode));
