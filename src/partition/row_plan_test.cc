@@ -29,6 +29,7 @@ TEST(HashesToPartitions, IsTheRemainder) {
     }
     for (int i = 0; i < 40; ++i) hashes.push_back(static_cast<uint32_t>(random()));
     std::vector<uint32_t> expected;
+    expected.reserve(hashes.size());
     for (uint32_t hash : hashes) expected.push_back(static_cast<uint32_t>((hash & 0x7fffffffu) % partitions));
     HashesToPartitions(hashes, partitions);
     EXPECT_EQ(hashes, expected) << partitions << " partitions";
