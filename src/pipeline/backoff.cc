@@ -16,11 +16,14 @@ constexpr milliseconds kLookInterval{20};
 std::optional<milliseconds> Backoff::Next() {
   const auto now = Clock::now();
   if (!failing_since_.has_value()) failing_since_ = now;
-  if (give_up_after_ > milliseconds(0) && now - *failing_since_ >= give_up_after_) return std::nullopt;
+  const auto left = std::chrono::ceil<milliseconds>(*failing_since_ + give_up_after_ - now);
+  const bool limited = give_up_after_ > milliseconds(0);
+  if (limited && left <= milliseconds(0)) return std::nullopt;
   wait_ = wait_ == milliseconds(0) ? kFirstWait : std::min(wait_ * 2, kLongestWait);
   // Between half and the whole, so that many clients do not come back at the same moment.
   std::uniform_int_distribution<int64_t> jitter(wait_.count() / 2, wait_.count());
-  return milliseconds(jitter(random_));
+  const milliseconds wait(jitter(random_));
+  return limited ? std::min(wait, left) : wait;
 }
 
 void Backoff::Reset() {

@@ -14,7 +14,8 @@ class Backoff {
   explicit Backoff(std::chrono::milliseconds give_up_after)
       : give_up_after_(give_up_after), random_(std::random_device{}()) {}
 
-  // How long to wait before the next try; nullopt when the failures since the last Reset have lasted give_up_after.
+  // How long to wait before the next try, the last of which is made when give_up_after is over; nullopt when
+  // the failures since the last Reset have lasted give_up_after.
   std::optional<std::chrono::milliseconds> Next();
 
   void Reset();
@@ -26,7 +27,8 @@ class Backoff {
   std::minstd_rand random_;
 };
 
-// Returns when `stop` is true or `timeout` has passed. A signal handler may set `stop`, so it is looked at, not waited for.
+// Returns when `stop` is true or `timeout` has passed. A signal handler may set `stop`, so it is looked at,
+// not waited for.
 void WaitForStop(const std::atomic<bool>& stop, std::chrono::milliseconds timeout);
 
 }  // namespace arrowcdc

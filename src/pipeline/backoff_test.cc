@@ -1,0 +1,42 @@
+#include "src/pipeline/backoff.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+namespace arrowcdc {
+namespace {
+using std::chrono::milliseconds;
+
+// The longest of many waits that are asked for one after the other, without waiting.
+milliseconds LongestWait(Backoff& backoff) {
+  milliseconds longest{0};
+  for (int i = 0; i < 20; ++i) {
+    const std::optional<milliseconds> wait = backoff.Next();
+    if (!wait.has_value()) {
+      ADD_FAILURE() << "it has given up";
+      break;
+    }
+    longest = std::max(longest, *wait);
+  }
+  return longest;
+}
+
+TEST(Backoff, NoWaitGoesBeyondTheLimit) {
+  Backoff limited(milliseconds(4'000));
+  EXPECT_LE(LongestWait(limited), milliseconds(4'000));
+  Backoff unlimited(milliseconds(0));
+  EXPECT_GT(LongestWait(unlimited), milliseconds(4'000));
+}
+
+TEST(Backoff, ResetStartsWithShortWaits) {
+  Backoff backoff(milliseconds(0));
+  EXPECT_GT(LongestWait(backoff), milliseconds(4'000));
+  backoff.Reset();
+  EXPECT_LE(backoff.Next(), milliseconds(50));
+}
+
+}  // namespace
+}  // namespace arrowcdc
