@@ -16,7 +16,8 @@ struct Unit {
   int64_t factor;
 };
 
-arrow::Result<int64_t> ParseAmount(std::string_view text, const Unit* units, size_t unit_count, const char* expected) {
+arrow::Result<int64_t> ParseAmount(std::string_view text, const Unit* units, size_t unit_count,
+                                   const char* expected) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
@@ -27,23 +28,33 @@ arrow::Result<int64_t> ParseAmount(std::string_view text, const Unit* units, siz
       return number * units[i].factor;
     }
   }
-  return MakeError(ErrorKind::kInvalidOption, "cannot read \"" + std::string(text) + "\"", std::string(text), expected);
+  return MakeError(ErrorKind::kInvalidOption, "cannot read \"" + std::string(text) + "\"", std::string(text),
+                   expected);
 }
 
 }  // namespace
 
 arrow::Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
-  static constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1000}, {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-  ARROW_ASSIGN_OR_RAISE(const int64_t value,
-                        ParseAmount(text, kUnits, std::size(kUnits), "give a whole number with ms, s, min, h or d, as in 90s"));
+  static constexpr Unit kUnits[] = {
+      {"ms", 1}, {"s", 1000}, {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+  ARROW_ASSIGN_OR_RAISE(
+      const int64_t value,
+      ParseAmount(text, kUnits, std::size(kUnits), "give a whole number with ms, s, min, h or d, as in 90s"));
+  // Longer ones, added to a point in time, would overflow the clock's nanoseconds.
+  constexpr int64_t kLongest = int64_t{36'500} * 86'400'000;
+  if (value > kLongest) {
+    return MakeError(ErrorKind::kInvalidOption, "\"" + std::string(text) + "\" is too long",
+                     std::string(text), "give at most 36500d");
+  }
   return std::chrono::milliseconds(value);
 }
 
 arrow::Result<int64_t> ParseSize(std::string_view text) {
-  static constexpr Unit kUnits[] = {{"", 1},           {"B", 1},           {"kB", 1000},
-                                    {"MB", 1'000'000}, {"GB", 1'000'000'000}, {"KiB", 1 << 10},
-                                    {"MiB", 1 << 20},  {"GiB", 1 << 30}};
-  return ParseAmount(text, kUnits, std::size(kUnits), "give a whole number of bytes, or with kB, MB, GB, KiB, MiB or GiB, as in 128MiB");
+  static constexpr Unit kUnits[] = {
+      {"", 1},          {"B", 1},         {"kB", 1000},    {"MB", 1'000'000}, {"GB", 1'000'000'000},
+      {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  return ParseAmount(text, kUnits, std::size(kUnits),
+                     "give a whole number of bytes, or with kB, MB, GB, KiB, MiB or GiB, as in 128MiB");
 }
 
 std::string FormatSize(uint64_t bytes) {

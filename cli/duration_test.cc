@@ -16,7 +16,15 @@ TEST(ParseDuration, KnowsItsUnits) {
 }
 
 TEST(ParseDuration, RefusesWhatCouldBeMisread) {
-  for (const char* text : {"", "20", "s", "-1s", "1.5s", "5m", "1 s", "99999999999999999999s", "9223372036854775807h"}) {
+  for (const char* text :
+       {"", "20", "s", "-1s", "1.5s", "5m", "1 s", "99999999999999999999s", "9223372036854775807h"}) {
+    EXPECT_FALSE(ParseDuration(text).ok()) << text;
+  }
+}
+
+TEST(ParseDuration, RefusesWhatTheClockCannotCount) {
+  EXPECT_EQ(ParseDuration("36500d").ValueOrDie(), std::chrono::hours(24 * 36'500));
+  for (const char* text : {"36501d", "876001h", "150000d", "9223372036854775807ms"}) {
     EXPECT_FALSE(ParseDuration(text).ok()) << text;
   }
 }
