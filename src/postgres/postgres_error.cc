@@ -298,17 +298,24 @@ ServerError ParseVerbose(const std::string& text) {
   return error;
 }
 
+// Where a line ends after a word and the next one begins with a capital, a sentence has ended.
 std::string OneLine(const std::string& text) {
   std::string line;
+  std::string gap;
   for (const char c : text) {
-    const bool space = std::isspace(static_cast<unsigned char>(c)) != 0;
-    if (!space) {
-      line += c;
-    } else if (!line.empty() && line.back() != ' ') {
-      line += ' ';
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isspace(byte) != 0) {
+      gap += c;
+      continue;
     }
+    if (!gap.empty() && !line.empty()) {
+      const bool sentence = Contains(gap, "\n") && std::isupper(byte) != 0 &&
+                            std::isalnum(static_cast<unsigned char>(line.back())) != 0;
+      line += sentence ? ". " : " ";
+    }
+    gap.clear();
+    line += c;
   }
-  if (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
 }
 

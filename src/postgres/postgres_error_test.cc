@@ -322,6 +322,23 @@ TEST(PostgresError, ConnectionTexts) {
             ErrorKind::kAuthentication);
 }
 
+TEST(PostgresError, LinesOfTheClientLibraryBecomeSentences) {
+  const auto message = [](const char* text) {
+    return ClassifyConnectionError(text, false, Context(Action::kConnect)).message();
+  };
+  EXPECT_NE(message("connection to server at \"h\", port 5432 failed: Connection refused\n\tIs the server "
+                    "running on that host and accepting TCP/IP connections?\n"
+                    "connection to server at \"i\", port 5432 failed: No route to host\n")
+                .find("Connection refused. Is the server running on that host and accepting TCP/IP "
+                      "connections? connection to server at \"i\", port 5432 failed: No route to host"),
+            std::string::npos);
+  EXPECT_NE(message("server closed the connection unexpectedly\n\tThis probably means the server terminated "
+                    "abnormally\n\tbefore or while processing the request.\n")
+                .find("unexpectedly. This probably means the server terminated abnormally before or while "
+                      "processing the request."),
+            std::string::npos);
+}
+
 TEST(PostgresError, EachPluginNameIsItsOwnLiteral) {
   EXPECT_EQ(AllowPluginSql("a\"b"),
             "ALTER ROLE \"a\"\"b\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
