@@ -102,6 +102,13 @@ class ReaderSet::Pump {
       return MakeError(ErrorKind::kInvalidOption, "bytes_max must be positive", "option bytes_max",
                        "leave it out");
     }
+    for (const auto& [name, limit] : {std::pair{"unread_limit", options_.unread_limit},
+                                      {"slow_limit", options_.slow_limit},
+                                      {"retry_max", options_.retry_max}}) {
+      if (limit >= milliseconds(0)) continue;
+      return MakeError(ErrorKind::kInvalidOption, std::string(name) + " must not be negative",
+                       std::string("option ") + name, "leave it out, or give the time to wait");
+    }
     if (options_.partitions < 1 || options_.partitions > kPartitionsMax) {
       return MakeError(ErrorKind::kInvalidOption,
                        "partitions must be between 1 and " + std::to_string(kPartitionsMax),

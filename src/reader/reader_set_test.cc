@@ -506,7 +506,8 @@ TEST(ReaderSet, RefusesOptionsOutOfBounds) {
   FakeServer server(1);
   for (const ReaderSetOptions& options :
        {ReaderSetOptions{.partitions = 0}, ReaderSetOptions{.reader_bytes_max = 0},
-        ReaderSetOptions{.bytes_max = 0}}) {
+        ReaderSetOptions{.bytes_max = 0}, ReaderSetOptions{.unread_limit = milliseconds(-1)},
+        ReaderSetOptions{.slow_limit = milliseconds(-1)}, ReaderSetOptions{.retry_max = milliseconds(-1)}}) {
     const auto set = ReaderSet::Open(std::make_unique<FakeSource>(server, 1, 0), options);
     ASSERT_FALSE(set.ok());
     EXPECT_EQ(GetErrorDetail(set.status())->kind(), ErrorKind::kInvalidOption);
