@@ -4,7 +4,7 @@
 
 Blocks marked `sql` are for the server. Blocks marked `python` share one namespace, in which `host` is the server's address and `sql` sends it
 statements. What such a block prints, and the value of an expression at its end, become the `text` block behind it. Marked `python varies`, its
-numbers differ from run to run.
+numbers differ from run to run; where nothing else has changed the file stays as it is.
 """
 
 import ast
@@ -60,11 +60,17 @@ def without_numbers(text):
     return _BLOCK.sub(block, text)
 
 
+def renewed(text, server):
+    """The text with what its blocks print now, or as it is where nothing but numbers that vary would be another."""
+    now = run(text, server)
+    return text if without_numbers(now) == without_numbers(text) else now
+
+
 def main(path):
     server = PrivateServer()
     try:
         file = pathlib.Path(path)
-        file.write_text(run(file.read_text(), server))
+        file.write_text(renewed(file.read_text(), server))
     finally:
         server.stop()
 
