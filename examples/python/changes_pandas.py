@@ -1,4 +1,4 @@
-"""The changes up to now as a pandas frame.
+"""The changes of public.users up to now as a pandas frame (pandas 3).
 
     python changes_pandas.py HOST DATABASE USER
 """
@@ -15,9 +15,12 @@ def main(host: str, database: str, user: str) -> None:
     with configure(host=host, database=database, user=user, tables="public.users", commit="by-hand") as readers:
         users = readers["public.users"]
         frame = pandas.DataFrame.from_arrow(users)
-        print(frame.groupby("_op", observed=True)["id"].count().to_string())
+        # Before the first change of all the columns are not known.
+        print(frame.groupby("_op", observed=True)["id"].count().to_string() if len(frame) > 0 else "no changes")
         users.commit()
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: python changes_pandas.py HOST DATABASE USER")
     main(*sys.argv[1:])

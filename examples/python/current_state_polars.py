@@ -1,4 +1,4 @@
-"""The current state of a table, kept in a Polars frame from its changes.
+"""The current state of a table, kept in a Polars frame from its changes: here public.users, up to now.
 
     python current_state_polars.py HOST DATABASE USER
 """
@@ -70,4 +70,6 @@ def main(host: str, database: str, user: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: python current_state_polars.py HOST DATABASE USER")
     main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 """The current state of a table as a Delta Lake table: each call merges the changes up to now, every change exactly once.
 
-    python delta_merge.py HOST DATABASE USER DIRECTORY
+    python delta_merge.py HOST DATABASE USER DIRECTORY      (public.users; packages deltalake and polars)
 
 The position of the last change is part of the Delta commit that holds it, as versions of application transactions. Whatever happens between
 that commit and the slot's, changes that come again are recognised by their position.
@@ -76,4 +76,6 @@ def main(host: str, database: str, user: str, path: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 5:
+        sys.exit("usage: python delta_merge.py HOST DATABASE USER DIRECTORY")
     main(*sys.argv[1:])

@@ -1,11 +1,12 @@
 """The changes of a table as an Apache Iceberg table: each call appends the changes up to now, every change exactly once.
 
-    python iceberg_append.py HOST DATABASE USER DIRECTORY
+    python iceberg_append.py HOST DATABASE USER DIRECTORY      (public.users; package pyiceberg[sql-sqlite])
 
 The position of the last change is a property of the Iceberg table, set in the transaction that appends the changes. Whatever happens between
 that transaction and the slot's commit, changes that come again are recognised by their position.
 """
 
+import os
 import sys
 
 import pyarrow as pa
@@ -62,6 +63,8 @@ def append(reader: Reader, catalog: Catalog, name: str) -> int:
 
 
 def main(host: str, database: str, user: str, directory: str) -> None:
+    directory = os.path.abspath(directory)
+    os.makedirs(directory, exist_ok=True)
     catalog = SqlCatalog("changes", uri=f"sqlite:///{directory}/catalog.db", warehouse=f"file://{directory}")
     catalog.create_namespace_if_not_exists("public")
     configure = ArrowCDCReaderConfig.auto_configure
@@ -72,4 +75,6 @@ def main(host: str, database: str, user: str, directory: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 5:
+        sys.exit("usage: python iceberg_append.py HOST DATABASE USER DIRECTORY")
     main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 """A DuckDB query over the changes of a table, answered anew whenever there are more of them, until Ctrl-C.
 
-    python live_duckdb.py HOST DATABASE USER
+    python live_duckdb.py HOST DATABASE USER      (public.orders, which has a column total)
 """
 
 import sys
@@ -29,4 +29,6 @@ def main(host: str, database: str, user: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: python live_duckdb.py HOST DATABASE USER")
     main(*sys.argv[1:])

@@ -59,11 +59,21 @@ def test_several_tables_until_interrupted(written):
         assert child.rest()[-1] == "stopped"
 
 
-def test_several_tables_without_arguments():
-    with Child([_EXAMPLES / "several_tables.py"]) as child:
+@pytest.mark.parametrize("example, more", [
+    ("several_tables.py", " [now]"), ("live_duckdb.py", ""), ("current_state_polars.py", ""), ("changes_pandas.py", ""),
+    ("delta_merge.py", " DIRECTORY"), ("iceberg_append.py", " DIRECTORY")])
+def test_without_arguments_an_example_says_how_it_is_called(example, more):
+    with Child([_EXAMPLES / example]) as child:
         _, err = child.process.communicate(timeout=60)
     assert child.process.returncode == 1
-    assert err == "usage: python several_tables.py HOST DATABASE USER [now]\n"
+    assert err == f"usage: python {example} HOST DATABASE USER{more}\n"
+
+
+def test_before_the_first_change(server, shop, tmp_path):
+    assert run("changes_pandas.py", shop) == ["no changes"]
+    assert run("current_state_polars.py", shop) == ["no changes"]
+    assert run("delta_merge.py", shop, tmp_path / "delta") == ["0 changes merged"]
+    assert run("iceberg_append.py", shop, tmp_path / "not" / "there") == ["0 changes appended"]
 
 
 def test_live_duckdb(server, written):
