@@ -25,6 +25,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrowcdc/admin.h"
+#include "arrowcdc/error.h"
 #include "arrowcdc/readers.h"
 #include "python/convert.h"
 
@@ -163,18 +164,41 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
       })));
 }
 
-// What setup would do or has done, in words, and the tables it covers.
-std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only,
-                                                             bool apply) {
+// What setup has done, in words, and the tables it covers.
+std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only) {
   const SetupPlan plan =
-      Check(OnOtherThread([from = source.options, insert_only, apply]() -> arrow::Result<SetupPlan> {
+      Check(OnOtherThread([from = source.options, insert_only]() -> arrow::Result<SetupPlan> {
         ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, {.insert_only = insert_only}));
-        if (apply) ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
+        ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
         return planned;
       }));
   std::pair<std::vector<Name>, std::vector<std::string>> result;
   for (const TableName& table : plan.tables) result.first.emplace_back(table.schema, table.table);
   for (const SetupStep& step : plan.steps) result.second.push_back(step.what);
+  return result;
+}
+
+// The tables that match and are published; those that match and are not, each with the reason.
+std::pair<std::vector<Name>, std::vector<std::pair<std::string, std::string>>> Published(
+    const Source& source) {
+  const auto tables = Check(OnOtherThread([from = source.options] { return ListTables(from); }));
+  std::pair<std::vector<Name>, std::vector<std::pair<std::string, std::string>>> result;
+  bool any_published = false;
+  for (const TableStatus& table : tables) {
+    any_published = any_published || table.published;
+    if (!table.matches) continue;
+    if (table.published) {
+      result.first.emplace_back(table.name.schema, table.name.table);
+    } else {
+      result.second.emplace_back(ToString(table.name), table.reason);
+    }
+  }
+  // Where nothing is published the publication itself is missing: connecting says so, after looking at the
+  // slot.
+  if (any_published && result.first.empty()) {
+    Check(MakeError(ErrorKind::kPublicationMissing, "no published table matches the patterns",
+                    "argument tables", "let setup publish them, or choose among those that are published"));
+  }
   return result;
 }
 
@@ -296,7 +320,8 @@ NB_MODULE(_core, module) {
 
   module.def("open", &Open, "source"_a, "tables"_a, "reader_bytes_max"_a, "partitions"_a, "unread_limit_ms"_a,
              "slow_limit_ms"_a, "retry_max_ms"_a, "until_lsn"_a = nb::none(), "until_now"_a = false);
-  module.def("setup", &Setup, "source"_a, "insert_only"_a, "apply"_a);
+  module.def("setup", &Setup, "source"_a, "insert_only"_a);
+  module.def("published", &Published, "source"_a);
   module.def("teardown", &Teardown, "source"_a);
   module.def("current_lsn", &CurrentLsn, "source"_a);
   module.def(

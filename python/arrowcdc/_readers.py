@@ -25,7 +25,7 @@ def _conninfo(source: str | None, parts: Mapping[str, object]) -> str:
     """The keyword form; a connection string that is given stands for all keywords."""
     given = {key: value for key, value in parts.items() if value is not None}
     if source is None:
-        return " ".join(f"{key}={_quote(value)}" for key, value in given.items())
+        return " ".join(f"{'dbname' if key == 'database' else key}={_quote(value)}" for key, value in given.items())
     if given:
         raise OptionError(
             "a connection string and single parameters were given",
@@ -68,7 +68,27 @@ class Options(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArrowCDCReaderConfig:
-    """Which changes to read, and how. `auto_configure` is the short way."""
+    """Which changes to read, and how. `auto_configure` is the short way.
+
+    host, port, database, user, password: of the server; what is missing comes from libpq's variables (PGHOST, ...) and ~/.pgpass.
+    source: a libpq connection string or URI instead of these.
+    tables: patterns, SCHEMA.TABLE: one, several in one string, or a list; '!' in front leaves out.
+    plugin: 'wal2arrow'.
+    slot: name of the replication slot and of the publication. One program at a time, with the same tables each time.
+    snapshot: 'none': rows that were there before the slot are not read.
+    publications: names of others than that of the slot.
+    commit: 'on-next': a batch is dealt with when the next one is asked for; 'by-hand': when commit() is called.
+    partitions: readers for each table; rows go to them by the hash of their key.
+    insert_only: publish only inserts and truncates of tables without a usable replica identity.
+    setup: False changes nothing on the server and reads what is published.
+    until: the stream ends there: an LSN, or 'now', the end of the server's WAL when it is opened.
+    reader_bytes_max: bytes that wait in one reader before the stream waits for it.
+    buffer_bytes_max: bytes that wait between the socket and the readers.
+    compression: of batches on their way: 'none', 'lz4', 'zstd', or 'auto': LZ4 unless the server is on this machine.
+    unread_limit: seconds until a full reader that was never read is ended, while another waits for rows.
+    slow_limit: the same for one that was read before; 0: never.
+    retry_max: seconds to try for when the connection is lost; 0: for ever.
+    """
 
     host: str | None = None
     port: int | None = None
@@ -105,11 +125,14 @@ class ArrowCDCReaderConfig:
 
     @classmethod
     def auto_configure(cls, **options: Unpack[Options]) -> "Readers":
-        """Makes publication and slot where they are missing and opens the readers: {'public.users': reader, ...}."""
+        """Makes publication and slot where they are missing and opens the readers: {'public.users': reader, ...}.
+
+        The options are those of ArrowCDCReaderConfig; help() of it tells what they mean.
+        """
         return cls(**options).open()
 
     def _source(self) -> _core.Source:
-        parts = {"host": self.host, "port": self.port, "dbname": self.database, "user": self.user, "password": self.password}
+        parts = {"host": self.host, "port": self.port, "database": self.database, "user": self.user, "password": self.password}
         patterns = self.tables.split() if isinstance(self.tables, str) else list(self.tables)
         return _core.Source(
             _conninfo(self.source, parts), self.slot, list(self.publications), patterns, self.buffer_bytes_max, self.compression
@@ -118,10 +141,14 @@ class ArrowCDCReaderConfig:
     def open(self) -> "Readers":
         """The readers. With `setup` it first does what `arrowcdc setup` does."""
         source = self._source()
-        tables, steps = _core.setup(source, self.insert_only, self.setup)
         if self.setup:
+            tables, steps = _core.setup(source, self.insert_only)
             for step in steps:
                 _log.info("setup: %s", step)
+        else:
+            tables, left_out = _core.published(source)
+            for name, reason in left_out:
+                _log.warning("%s is not read: %s", name, reason)
         until_now = self.until == "now"
         opened = _core.open(
             source,
@@ -375,7 +402,10 @@ class Reader:
     # --- what is dealt with ---
 
     def commit(self) -> None:
-        """Everything that was handed out is dealt with: it does not come again and the slot may move over it."""
+        """Everything that was handed out is dealt with: the slot may move over it.
+
+        It moves up to the first change of any table that is not: what lies behind that comes again the next time.
+        """
         if self._kept:
             raise OptionError("a batch was looked at that nobody took", kind="invalid_option", object=self.name,
                               remedy="read on first")
@@ -383,7 +413,7 @@ class Reader:
         self._handed_out = False
 
     def close(self) -> None:
-        """Nobody wants these rows any more: they no longer hold the slot back. Idempotent."""
+        """Nobody wants these rows any more, nor those to come: they count as read. To stop, use abandon(). Idempotent."""
         self._kept.clear()
         self._reader.close()
 

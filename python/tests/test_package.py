@@ -75,6 +75,23 @@ def test_options_are_the_arguments_of_the_configuration():
     assert in_order[:9] == ["host", "port", "database", "user", "password", "tables", "plugin", "slot", "snapshot"]
 
 
+def test_every_option_is_explained():
+    explained = re.findall(r"^    ([a-z_, ]+):", ArrowCDCReaderConfig.__doc__, re.MULTILINE)
+    assert {name for names in explained for name in names.split(", ")} == set(get_type_hints(ArrowCDCReaderConfig))
+
+
+def test_source_or_single_parameters():
+    with pytest.raises(arrowcdc.OptionError, match="argument database: ") as caught:
+        CONFIGURE(source="dbname=shop", database="shop", user="postgres")
+    assert caught.value.object == "argument database"
+
+
+@pytest.mark.parametrize("limit", ["unread_limit", "slow_limit", "retry_max"])
+def test_a_limit_is_not_negative(shop, limit):
+    with pytest.raises(arrowcdc.OptionError, match=f"option {limit}: "):
+        CONFIGURE(**shop, **{limit: -1})
+
+
 def test_types(tmp_path):
     """The package by its own types, and the examples by those of the package."""
     used_wrongly = tmp_path / "used_wrongly.py"

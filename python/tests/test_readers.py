@@ -35,6 +35,38 @@ def test_a_reader_a_table_and_batches_in_order(server, shop):
         assert server.sql("SELECT count(*) FROM pg_stat_replication") == "1"
 
 
+def test_the_slot_waits_for_the_table_that_was_not_committed(server, shop):
+    with CONFIGURE(**shop, commit="by-hand") as readers:
+        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+        server.sql("INSERT INTO orders VALUES (2, 1)", "shop")
+        for name, expected in (("public.users", [1]), ("public.orders", [2])):
+            assert ids(readers[name].batches(until="now")) == expected
+        readers["public.orders"].commit()
+    with CONFIGURE(**shop, commit="by-hand") as readers:
+        for name, expected in (("public.users", [1]), ("public.orders", [2])):
+            assert ids(readers[name].batches(until="now")) == expected, "the next time both come again"
+
+
+def test_without_setup_what_is_published_is_read(server, shop, caplog):
+    with pytest.raises(arrowcdc.SlotError) as caught:
+        CONFIGURE(**shop, setup=False)
+    assert caught.value.kind in ("slot_missing", "publication_missing")
+    assert server.sql("SELECT count(*) FROM pg_replication_slots") == server.sql("SELECT count(*) FROM pg_publication", "shop") == "0"
+    CONFIGURE(**shop).close()
+    server.sql("CREATE TABLE later (id int); CREATE TABLE other (id int PRIMARY KEY)", "shop")
+    with pytest.raises(arrowcdc.ServerError):  # once published, `later` would refuse updates
+        CONFIGURE(**shop)
+    with CONFIGURE(**shop, setup=False) as readers:
+        assert set(readers) == {"public.users", "public.orders"}
+        server.sql("INSERT INTO users VALUES (1, 'a'); INSERT INTO later VALUES (2); INSERT INTO other VALUES (3)", "shop")
+        assert ids(readers["public.users"].batches(until="now")) == [1]
+    assert "public.later is not read" in caplog.text and "public.other is not read" in caplog.text
+    assert server.sql("SELECT count(*) FROM pg_publication_tables", "shop") == "2"
+    with pytest.raises(arrowcdc.SlotError) as caught:
+        CONFIGURE(**{**shop, "tables": "public.other"}, setup=False)
+    assert caught.value.kind == "publication_missing"
+
+
 def test_the_next_read_commits(server, shop):
     with CONFIGURE(**shop) as readers:
         server.sql("INSERT INTO users VALUES (1, 'a')", "shop")

@@ -100,7 +100,9 @@ arrow::Status RefuseIdentities(const TableCatalog& catalog, const Tables& tables
           " REPLICA IDENTITY USING INDEX ... (unique, not deferrable, of NOT NULL columns) or REPLICA "
           "IDENTITY FULL; or leave "
           "it out with a pattern '!schema.table'" +
-          (already_published ? "" : "; or capture only its inserts and truncates with --insert-only"));
+          (already_published ? ""
+                             : "; or capture only its inserts and truncates with --insert-only "
+                               "(insert_only=True in Python)"));
 }
 
 // Where the matched tables go.
