@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 start_run
 
 rm -f dist/arrowcdc-*.whl
+echo "wheel: building; the first time takes minutes"
 .venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation --wheel-dir dist python/
 wheel=$(ls "$PWD"/dist/arrowcdc-*.whl)
 cmake --build build-wheel --target wal2arrow >/dev/null
