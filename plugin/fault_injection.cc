@@ -175,6 +175,7 @@ void _PG_output_plugin_init(OutputPluginCallbacks* callbacks) {
   Count<&OutputPluginCallbacks::commit_cb>(callbacks);
   Count<&OutputPluginCallbacks::message_cb>(callbacks);
   Count<&OutputPluginCallbacks::filter_by_origin_cb>(callbacks);
+  Count<&OutputPluginCallbacks::stream_abort_cb>(callbacks);
   Count<&OutputPluginCallbacks::shutdown_cb>(callbacks);
 }
 

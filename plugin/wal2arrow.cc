@@ -103,7 +103,7 @@ void OnStartup(LogicalDecodingContext* decoding, OutputPluginOptions* options, b
   options->output_type = OUTPUT_PLUGIN_BINARY_OUTPUT;
   options->receive_rewrites = false;
   decoding->output_plugin_private = nullptr;
-  decoding->streaming = false;
+  decoding->streaming = false;  // whatever stream_abort_cb makes the server believe
   if (is_init)
     return;  // a slot is being created: there are no options yet, and nothing will be decoded for output
   // A walsender starts again on the same connection at an earlier point of the WAL, after an error or as it
@@ -191,6 +191,11 @@ void OnCommit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPt
   MemoryContextReset(session->change_cxt);
 }
 
+// 18 takes a subtransaction of a transaction that has aborted for one that was streamed, where memory was
+// short while it was decoded, and would raise an error, at each start anew, if there was nobody to tell of
+// its end.
+void OnStreamAbort(LogicalDecodingContext*, ReorderBufferTXN*, XLogRecPtr) {}
+
 }  // extern "C"
 
 }  // namespace
@@ -219,6 +224,7 @@ void _PG_output_plugin_init(OutputPluginCallbacks* callbacks) {
   callbacks->change_cb = arrowcdc::plugin::OnChange;
   callbacks->truncate_cb = arrowcdc::plugin::OnTruncate;
   callbacks->commit_cb = arrowcdc::plugin::OnCommit;
+  callbacks->stream_abort_cb = arrowcdc::plugin::OnStreamAbort;
   callbacks->shutdown_cb = arrowcdc::plugin::OnShutdown;
 }
 

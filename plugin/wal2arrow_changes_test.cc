@@ -352,6 +352,15 @@ TEST_F(Changes, TransactionOverManyWideTablesComesInPieces) {
   EXPECT_EQ(lines[59].substr(0, 22), "insert t60(60, null, n");
 }
 
+// 18 believes that its subtransaction was streamed.
+TEST_F(Changes, LargeTransactionThatRollsBack) {
+  Prepare("CREATE TABLE t (id int, v text); CREATE PUBLICATION p FOR TABLE t");
+  Sql("BEGIN; SAVEPOINT s; INSERT INTO t VALUES (1, 'in a subtransaction'); RELEASE s;"
+      "INSERT INTO t SELECT i, repeat('v', 100) FROM generate_series(1, 5000) i; ROLLBACK");
+  Sql("INSERT INTO t VALUES (2, 'kept')");
+  EXPECT_EQ(Lines(), (Strings{"insert t(2, kept)"}));
+}
+
 TEST_F(Changes, TransactionsThatTouchNothingPublishedAreSilent) {
   Prepare("CREATE TABLE t (id int); CREATE TABLE other (id int); CREATE PUBLICATION p FOR TABLE t");
   Sql("INSERT INTO other SELECT generate_series(1, 1000)");

@@ -39,10 +39,6 @@ for major in "${majors[@]}"; do
   # The server's user must be able to read its programs, and cannot where this tree lies in somebody's home.
   cp -a "$servers/$major" "$run_directory/$major"
   for target in "${targets[@]}"; do
-    if [[ $major == 16 && $target =~ ^(batching|standby)_test$ ]]; then
-      note "$version: $target skipped: batching and the drain loop are off there (kTestedServer)"
-      continue
-    fi
     library=$build/wal2arrow.so
     [[ $target != wal2arrow_fault_injection_test ]] || library=$build/faults/wal2arrow.so
     program=$(find build-asan -name "$target" -type f -perm -u+x)

@@ -1,5 +1,4 @@
-// Streaming from a standby across its promotion, and failover slots: on 17 and newer, where the plugin
-// intercepts a walsender (kTestedServer).
+// Streaming from a standby across its promotion (16 and newer), and failover slots (17 and newer).
 #include <atomic>
 #include <regex>
 #include <thread>
@@ -100,7 +99,7 @@ class StandbyTest : public ::testing::Test {
 };
 
 void StandbyTest::PromoteInMidStream(bool switched_on) {
-  ASSERT_NO_FATAL_FAILURE(CreatePrimary(17, "decoding on a standby"));
+  ASSERT_NO_FATAL_FAILURE(CreatePrimary(16, "decoding on a standby"));
   if (IsSkipped()) return;
   if (!switched_on) {
     ARROWCDC_ASSERT_OK(
