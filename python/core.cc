@@ -49,13 +49,45 @@ struct Source {
   SourceOptions options;
 };
 
-// Stopping waits for the stream's thread: others may run meanwhile.
+// For as long as it lives other threads may run. Where the interpreter has ended meanwhile, a daemon thread
+// does not come back: Python before 3.14 ends it by pthread_exit, whose unwinding no frame of C++ below
+// Python survives, so it sleeps until the process is gone, as it does in 3.14.
+class WithoutGil {
+ public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
+  ~WithoutGil() { TakeGil(state_); }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  struct SleepUnlessBack {
+    bool back = false;
+    ~SleepUnlessBack() {
+      while (!back) pause();
+    }
+  };
+  [[gnu::noinline]] static void TakeGil(PyThreadState* state) {
+    SleepUnlessBack guard;
+    PyEval_RestoreThread(state);
+    guard.back = true;
+  }
+
+  PyThreadState* const state_;
+};
+
+// Stopping waits for the stream's thread: others may run meanwhile. A forked child has neither the thread nor
+// a right to the connection: it leaves everything alone.
 struct Set {
   std::unique_ptr<ReaderSet> readers;
+  const pid_t process = getpid();
 
   explicit Set(std::unique_ptr<ReaderSet> opened) : readers(std::move(opened)) {}
   ~Set() {
-    const nb::gil_scoped_release release;
+    if (getpid() != process) {
+      (void)readers.release();
+      return;
+    }
+    const WithoutGil others_run;
     readers.reset();
   }
 };
@@ -70,7 +102,7 @@ auto WithSignals(int64_t timeout_ms, F once) -> decltype(once(milliseconds(0))) 
   while (true) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
     {
-      const nb::gil_scoped_release release;
+      const WithoutGil others_run;
       if (auto found = once(std::clamp(left, milliseconds(0), kSignalInterval))) return found;
     }
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
@@ -87,7 +119,7 @@ auto OnOtherThread(F work) -> decltype(work()) {
   std::thread(std::move(task)).detach();
   while (true) {
     {
-      const nb::gil_scoped_release release;
+      const WithoutGil others_run;
       if (done.wait_for(kSignalInterval) == std::future_status::ready) return done.get();
     }
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
@@ -132,7 +164,7 @@ std::vector<std::vector<std::tuple<uintptr_t, int64_t, uintptr_t>>> Buffers(cons
 
 // fd: an eventfd that becomes readable when there may be something to read; -1: none.
 void SetNotifyFd(Reader& reader, int fd) {
-  const nb::gil_scoped_release release;
+  const WithoutGil others_run;
   if (fd < 0) return reader.SetNotify(nullptr);
   reader.SetNotify([fd] {
     const uint64_t one = 1;
@@ -213,11 +245,15 @@ uint64_t CurrentLsn(const Source& source) {
   return Check(OnOtherThread([from = source.options] { return GetSlotStatus(from); })).current_lsn;
 }
 
-// (kind, reader where it is about one, message), or None when nothing has happened in time.
+// (kind, reader where it is about one, message), or None when nothing has happened in time or will.
 std::optional<std::tuple<std::string, std::optional<std::shared_ptr<Reader>>, std::string>> NextEvent(
     Set& set, int64_t timeout_ms) {
-  const auto event =
-      WithSignals(timeout_ms, [&](milliseconds timeout) { return set.readers->NextEvent(timeout); });
+  using Event = std::optional<ReaderEvent>;
+  const Event event = WithSignals(timeout_ms, [&](milliseconds timeout) -> std::optional<Event> {
+                        Event next = set.readers->NextEvent(timeout);
+                        if (next.has_value() || set.readers->ended()) return next;
+                        return std::nullopt;
+                      }).value_or(std::nullopt);
   if (!event.has_value()) return std::nullopt;
   const char* kind = event->kind == ReaderEvent::Kind::kReaderAdded   ? "reader_added"
                      : event->kind == ReaderEvent::Kind::kReaderEnded ? "reader_ended"
@@ -253,6 +289,8 @@ Counts ReaderStatsOf(const Reader& reader) {
 }  // namespace
 
 NB_MODULE(_core, module) {
+  // What a daemon thread holds lives on: no defect to warn of at the interpreter's end.
+  nb::set_leak_warnings(false);
   module.attr("version") = ARROWCDC_VERSION;
   module.attr("arrow_major") = ARROW_VERSION_MAJOR;
 
@@ -295,13 +333,13 @@ NB_MODULE(_core, module) {
            [](Reader& reader) {
              arrow::Status status;
              {
-               const nb::gil_scoped_release release;
+               const WithoutGil others_run;
                status = reader.Commit();
              }
              Check(status);
            })
-      .def("close", &Reader::Close, nb::call_guard<nb::gil_scoped_release>())
-      .def("abandon", &Reader::Abandon, nb::call_guard<nb::gil_scoped_release>())
+      .def("close", &Reader::Close, nb::call_guard<WithoutGil>())
+      .def("abandon", &Reader::Abandon, nb::call_guard<WithoutGil>())
       .def("set_notify_fd", &SetNotifyFd, "fd"_a)
       .def("stats", &ReaderStatsOf);
 
@@ -311,8 +349,8 @@ NB_MODULE(_core, module) {
       .def("stats", &Stats)
       .def("stop", [](Set& set) {
         arrow::Status status;
-        {
-          const nb::gil_scoped_release release;
+        if (getpid() == set.process) {
+          const WithoutGil others_run;
           status = set.readers->Stop();
         }
         Check(status);

@@ -155,9 +155,11 @@ class ReaderSet {
   // Null where the table has none.
   std::shared_ptr<Reader> reader(const TableName& table, int partition = 0) const;
 
-  // The oldest event that was not taken yet; nullopt when there is none after `timeout`. Events are kept up
-  // to a bound.
+  // The oldest event that was not taken yet; nullopt when there is none after `timeout`, or at once when the
+  // stream has ended. Events are kept up to a bound.
   std::optional<ReaderEvent> NextEvent(std::chrono::milliseconds timeout);
+  // Nothing more comes: the stream has ended, in order or with an error.
+  bool ended() const;
 
   const SourceInfo& info() const;
   ReaderSetStats stats() const;

@@ -4,17 +4,30 @@ import asyncio
 import dataclasses
 import logging
 import os
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Literal, Self, TypedDict, Unpack
 
 import pyarrow
 
 from . import _core
-from ._errors import OptionError, make
+from ._errors import ConnectionFailedError, OptionError, make
 
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
 _METADATA_COLUMNS = 8
+
+
+def _ms(seconds: float | None) -> int:
+    """Milliseconds; None and what is beyond the clock's range: as good as for ever."""
+    return _FOREVER_MS if seconds is None else round(max(min(seconds * 1000, _FOREVER_MS), 0))
+
+
+def _check_process(opened_in: int, name: str) -> None:
+    """A forked child has no stream: its connection is the parent's, and the thread that reads it stayed there."""
+    if opened_in != os.getpid():
+        raise OptionError("it was opened by another process, before a fork", kind="invalid_option", object=name,
+                          remedy="open the readers in the process that reads them")
 
 
 def _quote(value: object) -> str:
@@ -22,7 +35,7 @@ def _quote(value: object) -> str:
 
 
 def _conninfo(source: str | None, parts: Mapping[str, object]) -> str:
-    """The keyword form; a connection string that is given stands for all keywords."""
+    """The keyword form of arguments; a connection string that is given stands for all of them."""
     given = {key: value for key, value in parts.items() if value is not None}
     if source is None:
         return " ".join(f"{'dbname' if key == 'database' else key}={_quote(value)}" for key, value in given.items())
@@ -134,8 +147,9 @@ class ArrowCDCReaderConfig:
     def _source(self) -> _core.Source:
         parts = {"host": self.host, "port": self.port, "database": self.database, "user": self.user, "password": self.password}
         patterns = self.tables.split() if isinstance(self.tables, str) else list(self.tables)
+        publications = [self.publications] if isinstance(self.publications, str) else list(self.publications)
         return _core.Source(
-            _conninfo(self.source, parts), self.slot, list(self.publications), patterns, self.buffer_bytes_max, self.compression
+            _conninfo(self.source, parts), self.slot, publications, patterns, self.buffer_bytes_max, self.compression
         )
 
     def open(self) -> "Readers":
@@ -155,9 +169,9 @@ class ArrowCDCReaderConfig:
             tables,
             self.reader_bytes_max,
             self.partitions,
-            round(self.unread_limit * 1000),
-            round(self.slow_limit * 1000),
-            round(self.retry_max * 1000),
+            _ms(self.unread_limit),
+            _ms(self.slow_limit),
+            _ms(self.retry_max),
             None if until_now else _lsn(source, self.until),
             until_now,
         )
@@ -179,15 +193,20 @@ def _joined(batches: list[pyarrow.RecordBatch]) -> pyarrow.Table:
     """One table: the columns in the order in which they came, then the metadata columns."""
     if all(batch.schema.equals(batches[0].schema) for batch in batches):
         return pyarrow.Table.from_batches(batches)
-    metadata = batches[0].schema.names[-_METADATA_COLUMNS:]
     place: dict[str, int] = {}
     for batch in batches:
         for name in batch.schema.names[:-_METADATA_COLUMNS]:
             place.setdefault(name, len(place))
+    metadata = []
+    for name in batches[0].schema.names[-_METADATA_COLUMNS:]:
+        while name in place:  # a column of the table that came later
+            name = "_" + name
+        metadata.append(name)
     tables = []
     for batch in batches:
-        table = pyarrow.Table.from_batches([batch])
-        places = [place[name] for name in batch.schema.names[:-_METADATA_COLUMNS]]
+        columns = batch.schema.names[:-_METADATA_COLUMNS]
+        table = pyarrow.Table.from_batches([batch]).rename_columns([*columns, *metadata])
+        places = [place[name] for name in columns]
         for index in (table.num_columns - 2, table.num_columns - 1):  # _unchanged, _unrepresentable: indexes of columns
             lists = [None if row is None else [places[i] for i in row] for row in table.column(index).to_pylist()]
             table = table.set_column(index, table.field(index), pyarrow.array(lists, table.field(index).type))
@@ -208,6 +227,7 @@ class Readers(dict[str, "Reader"]):
         self._source = source
         self._commit_on_next = commit_on_next
         self._partitions = partitions
+        self._process = os.getpid()
         for reader in opened.readers():
             self._add(reader)
 
@@ -223,16 +243,21 @@ class Readers(dict[str, "Reader"]):
     def events(self, timeout: float = 0.0) -> list[tuple[str, "Reader | None", str]]:
         """What happened since the last look: (kind, reader or None, message). Readers of new tables are added to the mapping.
 
-        Kinds: reader_added, reader_ended (it was full and nobody read it; close() it or open again), reconnecting.
+        Kinds: reader_added, reader_ended (it was full and nobody read it; close() it or open again), reconnecting. It does not
+        wait once the stream has ended.
         """
+        _check_process(self._process, "readers")
         found = []
-        wait_ms = round(timeout * 1000)
+        wait_ms = _ms(timeout)
         while (event := self._set.next_event(wait_ms)) is not None:
             kind, reader, message = event
             wait_ms = 0
             if kind != "reader_added":
                 _log.warning("%s: %s", self._name(reader) if reader is not None else kind, message)
             found.append((kind, None if reader is None else self._add(reader), message))
+        if any(kind == "reader_added" for kind, _, _ in found):
+            for reader in self._set.readers():  # where there were more events than are kept
+                self._add(reader)
         return found
 
     def stats(self) -> dict[str, int]:
@@ -279,6 +304,8 @@ class Reader:
         self._kept: list[_core.Batch] = []
         self._handed_out = False  # something that is not committed
         self._awaited = False
+        self._reading: dict[str, int] = {}  # the thread that does
+        self._process = os.getpid()
         self._schema: pyarrow.Schema | None = None
 
     def __repr__(self) -> str:
@@ -286,8 +313,16 @@ class Reader:
 
     # --- batches ---
 
+    def _begin_reading(self) -> None:
+        """What is _kept is one thread's. To be undone by `self._reading = {}`, which is no call."""
+        thread = threading.get_ident()
+        if self._reading.setdefault("thread", thread) != thread:
+            raise OptionError("another thread reads it", kind="invalid_option", object=self.name,
+                              remedy="let one thread read it, or use partitions")
+
     def _look(self, timeout_ms: int, until: int | None) -> tuple[str, pyarrow.RecordBatch | None]:
         """("batch", the batch that comes next), ("timeout", None) or ("end", None). Hands out and commits nothing."""
+        _check_process(self._process, self.name)
         if not self._kept:
             state = self._reader.next(timeout_ms, until, self._kept)
             if not self._kept:
@@ -300,22 +335,28 @@ class Reader:
 
     def _commit_if_on_next(self) -> None:
         if self._commit_on_next and self._handed_out and not self._kept:
-            self.commit()
+            try:
+                self.commit()
+            except ConnectionFailedError:
+                pass  # the stream has ended: reading on gives what had arrived, and then says why
 
     def _read(self, timeout_ms: int, until: int | None) -> tuple[str, pyarrow.RecordBatch | None]:
         """As _look, and hands the batch out; what was handed out before is dealt with now."""
-        self._commit_if_on_next()
-        state, batch = self._look(timeout_ms, until)
-        if batch is not None:
-            # Python looks for signals when a call returns. No call from here on: the batch is either kept or handed out.
-            self._handed_out = True
-            del self._kept[0]
-        return state, batch
+        self._begin_reading()
+        try:
+            self._commit_if_on_next()
+            state, batch = self._look(timeout_ms, until)
+            if batch is not None:
+                # Python looks for signals when a call returns. No call from here on: the batch is either kept or handed out.
+                self._handed_out = True
+                del self._kept[0]
+            return state, batch
+        finally:
+            self._reading = {}
 
     def read(self, timeout: float | None = None, until: str | int | None = None) -> pyarrow.RecordBatch | None:
         """The next batch, or None: nothing came in `timeout` seconds, or everything up to `until` (an LSN, or "now") was read."""
-        timeout_ms = _FOREVER_MS if timeout is None else round(timeout * 1000)
-        return self._read(timeout_ms, _lsn(self._source, until))[1]
+        return self._read(_ms(timeout), _lsn(self._source, until))[1]
 
     def batches(self, until: str | int | None = None) -> Iterator[pyarrow.RecordBatch]:
         """Batches as they come, for ever or up to `until`."""
@@ -387,6 +428,7 @@ class Reader:
         self._commit_if_on_next()
         raw: list[_core.Batch] = []
         batches: list[pyarrow.RecordBatch] = []
+        self._begin_reading()
         try:
             while (batch := self._look(_FOREVER_MS, up_to)[1]) is not None:
                 batches.append(batch)
@@ -396,7 +438,10 @@ class Reader:
         except BaseException:
             self._kept[:0] = [batch for batch in raw if batch not in self._kept]
             raise
-        self._handed_out = self._handed_out or bool(raw)
+        finally:
+            self._reading = {}
+        if raw:
+            self._handed_out = True
         return whole
 
     # --- what is dealt with ---
@@ -409,18 +454,21 @@ class Reader:
         if self._kept:
             raise OptionError("a batch was looked at that nobody took", kind="invalid_option", object=self.name,
                               remedy="read on first")
+        _check_process(self._process, self.name)
         self._reader.commit()
         self._handed_out = False
 
     def close(self) -> None:
         """Nobody wants these rows any more, nor those to come: they count as read. To stop, use abandon(). Idempotent."""
         self._kept.clear()
-        self._reader.close()
+        if self._process == os.getpid():
+            self._reader.close()
 
     def abandon(self) -> None:
         """Ends reading; what was not committed comes again the next time. Leaving a `with` block does this."""
         self._kept.clear()
-        self._reader.abandon()
+        if self._process == os.getpid():
+            self._reader.abandon()
 
     def stats(self) -> dict[str, int]:
         """Rows and batches handed out, bytes that wait, batches that are not committed."""

@@ -60,8 +60,8 @@ class Child:
 
     def rest(self):
         """What it prints until it ends, which must be in order."""
-        out, err = self.process.communicate(timeout=60)
-        assert self.process.returncode == 0, err
+        out, self.errors = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, self.errors
         return out.splitlines()
 
     def __enter__(self):

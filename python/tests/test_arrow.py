@@ -117,6 +117,14 @@ def test_read_all_across_columns_that_come_and_go(server, shop):
         assert table["_unchanged"].to_pylist() == [None, [2], [2]]
 
 
+def test_read_all_keeps_a_new_column_apart_from_the_metadata_column_of_its_name(server, shop):
+    with CONFIGURE(**shop) as readers:
+        server.sql("INSERT INTO users VALUES (1, 'a'); ALTER TABLE users ADD _xid oid; INSERT INTO users VALUES (2, 'b', 77)", "shop")
+        table = readers["public.users"].read_all()
+        assert table["_xid"].to_pylist() == [None, 77]
+        assert None not in table["__xid"].to_pylist() and 77 not in table["__xid"].to_pylist()
+
+
 def test_a_stream_over_a_new_column_says_so_and_loses_nothing(server, shop):
     with CONFIGURE(**shop) as readers:
         users = readers["public.users"]

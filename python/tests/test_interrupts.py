@@ -184,3 +184,50 @@ def test_read_all_is_all_or_nothing(server, shop):
         with pytest.raises(pyarrow.ArrowTypeError):
             users.read_all()
         assert ids(users.batches(until="now")) == [1, 2]
+
+
+@pytest.mark.parametrize("wait, function", [("readers['public.users'].read", "_look"), ("functools.partial(readers.events, 600)", "events")])
+def test_the_interpreter_ends_while_a_daemon_thread_waits(server, shop, wait, function):
+    program = f"""
+import functools, threading, time, helpers
+class Slow:  # the interpreter's end takes longer than the waiting thread's turn
+    def __del__(self, sleep=time.sleep):
+        sleep(0.5)
+slow = Slow()
+readers = helpers.CONFIGURE(**{shop!r})
+thread = threading.Thread(target={wait}, daemon=True)
+thread.start()
+helpers.wait_until_inside(thread, {function!r})
+print("the end")
+"""
+    with Child(["-c", program]) as child:
+        assert child.rest() == ["the end"]
+        assert child.errors == ""
+
+
+def test_a_forked_child_leaves_the_stream_alone(server, shop):
+    program = f"""
+import os, signal, sys, helpers
+readers = helpers.CONFIGURE(**{shop!r})
+users = readers["public.users"]
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    for call in (users.read, users.commit, readers.events):
+        try:
+            call()
+        except helpers.arrowcdc.OptionError as error:
+            assert "another process" in str(error)
+        else:
+            os._exit(1)
+    users.close()
+    readers.close()
+    del users
+    sys.exit(0)
+print(os.waitpid(child, 0)[1])
+print(helpers.ids([users.read(timeout=30)]), readers.stats()["reconnects"])
+"""
+    with Child(["-c", program]) as child:
+        assert child.line() == "0"
+        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+        assert child.rest() == ["[1] 0"]

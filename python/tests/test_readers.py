@@ -1,10 +1,12 @@
 """Readers of the package against a real server: what they read and what they acknowledge."""
 
 import gc
+import threading
+import time
 
 import pyarrow
 import pytest
-from helpers import CONFIGURE, end_of_wal, ids, slot_passed, wait_for
+from helpers import CONFIGURE, end_of_wal, ids, slot_passed, wait_for, wait_until_inside
 
 import arrowcdc
 
@@ -168,3 +170,84 @@ def test_leaving_a_reader_keeps_what_was_not_committed(server, shop):
     with CONFIGURE(**shop) as readers:
         assert ids(readers["public.users"].batches(until="now")) == [1]
         assert ids(readers["public.orders"].batches(until="now")) in ([], [1]), "at least once"
+
+
+def slot_dropped(server):
+    """Also where the client is faster to connect again than we are to drop it: then not yet."""
+    server.sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+    try:
+        server.sql("SELECT pg_drop_replication_slot('arrowcdc')")
+    except AssertionError:
+        return False
+    return True
+
+
+def test_what_had_arrived_is_read_before_the_error_that_ended_the_stream(server, shop):
+    with CONFIGURE(**shop) as readers:
+        users = readers["public.users"]
+        for i in range(3):
+            server.sql(f"INSERT INTO users VALUES ({i}, 'a')", "shop")
+            wait_for(lambda i=i: users.stats()["waiting_bytes"] > i * 1000)  # a batch each
+        assert ids([users.read(timeout=30)]) == [0]
+        wait_for(lambda: slot_dropped(server))
+        while readers.events(timeout=30):  # until the stream has ended
+            pass
+        assert ids([users.read(timeout=30)]) == [1]
+        assert ids([users.read(timeout=30)]) == [2]
+        for _ in range(2):
+            with pytest.raises(arrowcdc.SlotError) as caught:
+                users.read(timeout=30)
+            assert caught.value.kind == "slot_missing"
+
+
+def test_there_are_no_events_to_wait_for_behind_the_end(server, shop):
+    with CONFIGURE(**shop) as readers:
+        readers.close()
+        begun = time.monotonic()
+        assert readers.events(timeout=30) == []
+        assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("timeout", [1e10, float("inf")])
+def test_a_timeout_beyond_the_clock_is_as_good_as_for_ever(server, shop, timeout):
+    with CONFIGURE(**shop) as readers:
+        found = []
+        thread = threading.Thread(target=lambda: found.append(readers["public.users"].read(timeout=timeout)))
+        thread.start()
+        wait_until_inside(thread, "_look")
+        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+        thread.join(30)
+        assert ids(found) == [1]
+
+
+def test_one_thread_reads_a_reader(server, shop):
+    with CONFIGURE(**shop) as readers:
+        users = readers["public.users"]
+        found = []
+        thread = threading.Thread(target=lambda: found.append(users.read(timeout=30)))
+        thread.start()
+        wait_until_inside(thread, "_look")
+        for read in (lambda: users.read(timeout=0.1), users.read_all):
+            with pytest.raises(arrowcdc.OptionError, match="another thread"):
+                read()
+        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+        thread.join(30)
+        assert ids(found) == [1]
+        server.sql("INSERT INTO users VALUES (2, 'b')", "shop")
+        assert ids([users.read(timeout=30)]) == [2], "one after the other they may"
+
+
+def test_more_readers_are_added_than_events_are_kept(server, shop):
+    partitions = 11_000
+    with CONFIGURE(**{**shop, "tables": "public.(users|later)"}, partitions=partitions) as readers:
+        server.sql("CREATE TABLE later (id int PRIMARY KEY); ALTER PUBLICATION arrowcdc ADD TABLE later; INSERT INTO later VALUES (5)", "shop")
+        assert readers.events(timeout=30)
+        assert {f"public.later/{partition}" for partition in range(partitions)} <= set(readers)
+
+
+def test_a_single_publication_need_not_be_a_list(server, shop):
+    CONFIGURE(**shop).close()
+    with CONFIGURE(**shop, publications="arrowcdc") as readers:
+        assert set(readers) == {"public.users", "public.orders"}
+    with pytest.raises(arrowcdc.OptionError, match="database"):
+        CONFIGURE(source="dbname=shop", database="shop")

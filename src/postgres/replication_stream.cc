@@ -212,8 +212,18 @@ arrow::Status ReplicationStream::TakeKeepalive(const char* buffer, int bytes) {
   received_lsn_ = std::max(received_lsn_, message.wal_end);
   server_lsn_ = std::max(server_lsn_.load(), message.wal_end);
   reply_due_ = reply_due_ || message.reply_requested;
+  if (message.reply_requested) NotePing();
   queue_.Push(std::move(message));
   return arrow::Status::OK();
+}
+
+// A walsender that is to stop asks anew with every answer, until all that it sent is flushed.
+void ReplicationStream::NotePing() {
+  const auto now = Clock::now();
+  const uint64_t acknowledged = acknowledged_;
+  if (now - last_ping_ > kShutdownPatience || acknowledged != pinged_acknowledged_) pinged_since_ = now;
+  last_ping_ = now;
+  pinged_acknowledged_ = acknowledged;
 }
 
 // The server ended the stream: with an error, or in order because it is being shut down.
@@ -252,11 +262,16 @@ arrow::Status ReplicationStream::SendDueStatus() {
 
 arrow::Status ReplicationStream::SendStatus(bool request_reply) {
   const uint64_t acknowledged = acknowledged_;
+  // Without a flush position the slot stays where it is and the write position is enough for the server to
+  // stop.
+  const bool in_the_way =
+      reply_due_ && acknowledged == pinged_acknowledged_ && Clock::now() - pinged_since_ >= kShutdownPatience;
+  const uint64_t flushed = in_the_way ? 0 : acknowledged;
   char message[kStatusBytes];
   message[0] = 'r';
   WriteUint64(std::max(received_lsn_, acknowledged), message + 1);
-  WriteUint64(acknowledged, message + 9);
-  WriteUint64(acknowledged, message + 17);
+  WriteUint64(flushed, message + 9);
+  WriteUint64(flushed, message + 17);
   WriteUint64(static_cast<uint64_t>(ServerTimeNow()), message + 25);
   message[33] = request_reply ? 1 : 0;
   const int queued = PQputCopyData(connection_->raw(), message, sizeof message);

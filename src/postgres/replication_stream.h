@@ -54,6 +54,9 @@ class ReplicationStream {
   void Stop();
   static constexpr std::chrono::milliseconds kStopLimit{2000};
 
+  // How long a server that shuts down is made to wait for acknowledgements.
+  static constexpr std::chrono::milliseconds kShutdownPatience{1000};
+
   StreamStats stats() const;
 
  private:
@@ -67,6 +70,7 @@ class ReplicationStream {
   arrow::Status Receive();
   arrow::Status TakeMessage(char* buffer, int bytes);
   arrow::Status TakeKeepalive(const char* buffer, int bytes);
+  void NotePing();
   arrow::Status EndOfCopy();
   arrow::Status SendDueStatus();
   arrow::Status SendStatus(bool request_reply);
@@ -93,6 +97,10 @@ class ReplicationStream {
   uint64_t received_lsn_ = 0;
   uint64_t sent_acknowledged_ = 0;
   bool reply_due_ = false;
+  // The server has asked for a reply again and again since `pinged_since_`, with nothing new acknowledged.
+  Clock::time_point pinged_since_;
+  Clock::time_point last_ping_;
+  uint64_t pinged_acknowledged_ = 0;
   bool reply_requested_ = false;  // by us, not answered yet
   bool paused_ = false;           // the queue is full: nothing is read
   Clock::time_point last_status_;

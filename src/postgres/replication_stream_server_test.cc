@@ -274,6 +274,31 @@ TEST_F(ReplicationStreamServer, FastShutdownDoesNotHang) {
   EXPECT_TRUE(DetailOf(ended).retryable());
 }
 
+// The same after an acknowledgement, which makes the server look at flush positions; what is not acknowledged
+// comes again.
+TEST_F(ReplicationStreamServer, FastShutdownDoesNotWaitForTheNextAcknowledgement) {
+  ARROWCDC_ASSERT_OK(Start());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK(SkipTo("COMMIT"));
+  const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+  stream_->Acknowledge(end);
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() == end; }, kLimit, "the slot"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test VALUES (2, 'y')"));
+  ARROWCDC_ASSERT_OK(SkipTo("COMMIT"));
+  sql_.reset();
+  const auto begun = Clock::now();
+  ARROWCDC_ASSERT_OK(Server().Stop(test::StopMode::kFast, kLimit));
+  EXPECT_LT(Clock::now() - begun, ReplicationStream::kShutdownPatience + seconds(2));
+  const arrow::Status ended = StreamEnd();
+  EXPECT_EQ(KindOf(ended), ErrorKind::kConnection) << ended.ToString();
+  EXPECT_TRUE(DetailOf(ended).retryable());
+  ARROWCDC_ASSERT_OK(Server().Start());
+  sql_ = Server().Connect().ValueOrDie();
+  EXPECT_LE(ConfirmedFlush(), end);
+  ARROWCDC_ASSERT_OK(Start());
+  ARROWCDC_ASSERT_OK(SkipTo("table public.stream_test: INSERT: a[integer]:2"));
+}
+
 TEST_F(ReplicationStreamServer, CrashOfTheServerIsRetryable) {
   ARROWCDC_ASSERT_OK(Start());
   sql_.reset();

@@ -446,6 +446,11 @@ std::optional<ReaderEvent> ReaderSet::NextEvent(milliseconds timeout) {
   return event;
 }
 
+bool ReaderSet::ended() const {
+  const std::lock_guard lock(pump_->stream()->mutex);
+  return pump_->stream()->ended;
+}
+
 const SourceInfo& ReaderSet::info() const { return pump_->info(); }
 ReaderSetStats ReaderSet::stats() const { return pump_->stats(); }
 arrow::Status ReaderSet::Stop() { return pump_->Stop(); }

@@ -486,6 +486,7 @@ TEST(ReaderSet, AKeepaliveCountsOnceTheServerHoldsNothingBack) {
     options.until_lsn = until;
     const auto set = ReaderSet::Open(std::make_unique<FakeSource>(server, events), options).ValueOrDie();
     EXPECT_FALSE(set->NextEvent(kLimit).has_value()) << "the stream ends";
+    EXPECT_TRUE(set->ended());
     EXPECT_EQ(set->stats().delivered_lsn, delivered);
   }
 }
@@ -496,10 +497,12 @@ TEST(ReaderSet, GivesUpWhenTheServerIsAwayTooLong) {
   options.tables = {server.tables[0]->name};
   options.retry_max = milliseconds(100);
   auto set = ReaderSet::Open(std::make_unique<FakeSource>(server, 1, 1), options).ValueOrDie();
+  EXPECT_FALSE(set->ended());
   const auto result = set->readers()[0]->Next(kLimit);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(GetErrorDetail(result.status())->kind(), ErrorKind::kConnection);
   EXPECT_EQ(set->NextEvent(kLimit)->kind, ReaderEvent::Kind::kReconnecting);
+  EXPECT_TRUE(set->ended());
 }
 
 TEST(ReaderSet, RefusesOptionsOutOfBounds) {
