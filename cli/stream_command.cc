@@ -126,10 +126,18 @@ arrow::Status CheckTables(const SourceOptions& source) {
   // Without any published table the publication itself is missing: connecting says so, after looking at the slot.
   if (std::none_of(tables.begin(), tables.end(), [](const TableStatus& table) { return table.published; })) return arrow::Status::OK();
   bool any = false;
+  constexpr size_t kNamesMax = 5;
+  size_t passed_over_count = 0;
+  std::string passed_over;
   for (const TableStatus& table : tables) {
+    if (table.passed_over) passed_over += ++passed_over_count <= kNamesMax ? " " + ToString(table.name) : "";
     if (!table.matches) continue;
     any = any || table.published;
     if (!table.published) Log(warn, "a table that matches is not streamed", {{"table", ToString(table.name)}, {"why", table.reason}});
+  }
+  if (passed_over_count > kNamesMax) passed_over += " and " + std::to_string(passed_over_count - kNamesMax) + " more";
+  if (passed_over_count > 0) {
+    Log(warn, "tables are published and do not match: the slot passes over their changes", {{"tables", passed_over.substr(1)}});
   }
   if (!any) {
     return MakeError(ErrorKind::kPublicationMissing, "no published table matches the patterns", "option --tables",

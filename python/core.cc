@@ -210,28 +210,37 @@ std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& sourc
   return result;
 }
 
-// The tables that match and are published; those that match and are not, each with the reason.
-std::pair<std::vector<Name>, std::vector<std::pair<std::string, std::string>>> Published(
-    const Source& source) {
+struct PublishedTables {
+  std::vector<Name> matching;
+  std::vector<std::pair<std::string, std::string>> left_out;  // match and are not published, each with the reason
+  std::vector<std::string> passed_over;                       // are published and do not match
+};
+
+PublishedTables Published(const Source& source) {
   const auto tables = Check(OnOtherThread([from = source.options] { return ListTables(from); }));
-  std::pair<std::vector<Name>, std::vector<std::pair<std::string, std::string>>> result;
+  PublishedTables result;
   bool any_published = false;
   for (const TableStatus& table : tables) {
     any_published = any_published || table.published;
+    if (table.passed_over) result.passed_over.push_back(ToString(table.name));
     if (!table.matches) continue;
     if (table.published) {
-      result.first.emplace_back(table.name.schema, table.name.table);
+      result.matching.emplace_back(table.name.schema, table.name.table);
     } else {
-      result.second.emplace_back(ToString(table.name), table.reason);
+      result.left_out.emplace_back(ToString(table.name), table.reason);
     }
   }
   // Where nothing is published the publication itself is missing: connecting says so, after looking at the
   // slot.
-  if (any_published && result.first.empty()) {
+  if (any_published && result.matching.empty()) {
     Check(MakeError(ErrorKind::kPublicationMissing, "no published table matches the patterns",
                     "argument tables", "let setup publish them, or choose among those that are published"));
   }
   return result;
+}
+
+bool HasSlot(const Source& source) {
+  return Check(OnOtherThread([from = source.options] { return GetSlotStatus(from); })).exists;
 }
 
 void Teardown(const Source& source) {
@@ -359,7 +368,12 @@ NB_MODULE(_core, module) {
   module.def("open", &Open, "source"_a, "tables"_a, "reader_bytes_max"_a, "partitions"_a, "unread_limit_ms"_a,
              "slow_limit_ms"_a, "retry_max_ms"_a, "until_lsn"_a = nb::none(), "until_now"_a = false);
   module.def("setup", &Setup, "source"_a, "insert_only"_a);
+  nb::class_<PublishedTables>(module, "PublishedTables")
+      .def_ro("matching", &PublishedTables::matching)
+      .def_ro("left_out", &PublishedTables::left_out)
+      .def_ro("passed_over", &PublishedTables::passed_over);
   module.def("published", &Published, "source"_a);
+  module.def("has_slot", &HasSlot, "source"_a);
   module.def("teardown", &Teardown, "source"_a);
   module.def("current_lsn", &CurrentLsn, "source"_a);
   module.def(

@@ -62,6 +62,7 @@ struct TableStatus {
   TableName name;
   bool matches = false;
   bool published = false;
+  bool passed_over = false;  // published, but neither it nor a table it is a partition of matches
   char replica_identity = 'd';
   bool usable_identity = false;
   std::string reason;  // the pattern that decided, and what hinders

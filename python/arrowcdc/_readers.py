@@ -11,7 +11,7 @@ from typing import Literal, Self, TypedDict, Unpack
 import pyarrow
 
 from . import _core
-from ._errors import ConnectionFailedError, OptionError, make
+from ._errors import ConnectionFailedError, OptionError, ServerError, make
 
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
@@ -20,7 +20,7 @@ _METADATA_COLUMNS = 8
 
 def _ms(seconds: float | None) -> int:
     """Milliseconds; None and what is beyond the clock's range: as good as for ever."""
-    return _FOREVER_MS if seconds is None else round(max(min(seconds * 1000, _FOREVER_MS), 0))
+    return _FOREVER_MS if seconds is None else round(max(min(seconds * 1000, _FOREVER_MS), -_FOREVER_MS))
 
 
 def _check_process(opened_in: int, name: str) -> None:
@@ -155,14 +155,7 @@ class ArrowCDCReaderConfig:
     def open(self) -> "Readers":
         """The readers. With `setup` it first does what `arrowcdc setup` does."""
         source = self._source()
-        if self.setup:
-            tables, steps = _core.setup(source, self.insert_only)
-            for step in steps:
-                _log.info("setup: %s", step)
-        else:
-            tables, left_out = _core.published(source)
-            for name, reason in left_out:
-                _log.warning("%s is not read: %s", name, reason)
+        tables = self._tables(source)
         until_now = self.until == "now"
         opened = _core.open(
             source,
@@ -177,9 +170,39 @@ class ArrowCDCReaderConfig:
         )
         return Readers(opened, source, self.commit == "on-next", self.partitions)
 
+    def _tables(self, source: _core.Source) -> list[tuple[str, str]]:
+        """What to read, after setup where that is wanted.
+
+        A table that cannot be published ends the first start only: later ones go on with those that are.
+        """
+        set_up = None
+        if self.setup:
+            try:
+                set_up, steps = _core.setup(source, self.insert_only)
+                for step in steps:
+                    _log.info("setup: %s", step)
+            except ServerError as error:
+                if error.kind not in ("replica_identity", "permission") or not _core.has_slot(source):
+                    raise
+                _log.warning("setup changed nothing: %s", error)
+        published = _core.published(source)
+        if set_up is None:
+            for name, reason in published.left_out:
+                _log.warning("%s is not read: %s", name, reason)
+        if published.passed_over:
+            _log.warning(
+                "published, and not in `tables`: their changes count as read, use a slot for them alone if somebody wants them: %s",
+                _names(published.passed_over),
+            )
+        return published.matching if set_up is None else set_up
+
     def teardown(self) -> None:
         """Drops the slot and the publications that setup made."""
         _core.teardown(self._source())
+
+
+def _names(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _lsn(source: _core.Source, until: str | int | None) -> int | None:
