@@ -19,11 +19,11 @@ arrow::Status CheckColumn(const KeyCandidates& candidates, int place) {
   if (candidates.is_table && candidates.replica_identity != 'f' && !Contains(candidates.identity, place)) {
     return MakeError(
         ErrorKind::kReplicaIdentity,
-        object + " is not part of the replica identity: the old side of its changes cannot be routed", object,
-        "partition by columns of the replica identity, or ALTER TABLE ... REPLICA IDENTITY FULL");
+        "the column is not part of the replica identity: the old side of its changes cannot be routed",
+        object, "partition by columns of the replica identity, or ALTER TABLE ... REPLICA IDENTITY FULL");
   }
   if (column.hashable) return arrow::Status::OK();
-  return MakeError(ErrorKind::kUnsupported, object + " cannot be hashed: its type is " + column.type, object,
+  return MakeError(ErrorKind::kUnsupported, "the column cannot be hashed: its type is " + column.type, object,
                    "partition by other columns, or by table");
 }
 
@@ -46,11 +46,11 @@ arrow::Status NoIdentity(const KeyCandidates& candidates) {
   }
   if (candidates.replica_identity == 'f') {
     return MakeError(ErrorKind::kReplicaIdentity,
-                     object + " has replica identity FULL, which says nothing about a key", object,
-                     "name the partition columns");
+                     "its replica identity is FULL, which says nothing about a key", object,
+                     "give it REPLICA IDENTITY DEFAULT or USING INDEX, or name the partition columns");
   }
   return MakeError(ErrorKind::kReplicaIdentity,
-                   object + " has no replica identity: its changes cannot be routed by key", object,
+                   "it has no replica identity: its changes cannot be routed by key", object,
                    "add a primary key or a replica identity, or leave the table out, or partition by table");
 }
 
