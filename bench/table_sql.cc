@@ -1,4 +1,5 @@
-// Prints what makes and fills a table of the benchmark, for tools/profile_plugin.sh: arrowcdc_bench_table_sql narrow 1 2000
+// Prints what makes and fills a table of the benchmark, for tools/profile_plugin.sh: arrowcdc_bench_table_sql
+// narrow 1 2000
 #include <iostream>
 
 #include "bench/table.h"

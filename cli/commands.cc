@@ -77,7 +77,8 @@ const char* IdentityName(char identity) {
 
 std::string IdentityText(const TableStatus& table) {
   if (table.usable_identity) return IdentityName(table.replica_identity);
-  return table.replica_identity == 'd' ? "none" : std::string(IdentityName(table.replica_identity)) + " (unusable)";
+  return table.replica_identity == 'd' ? "none"
+                                       : std::string(IdentityName(table.replica_identity)) + " (unusable)";
 }
 
 }  // namespace
@@ -112,8 +113,10 @@ ExitCode RunSetup(const SetupCommand& command) {
   }
   const ExitCode applied = Apply(command.source, plan, "setup");
   if (applied != kOk) return applied;
-  std::printf("Done: %zu table(s). The server keeps WAL for the slot from now on: start streaming soon, or run\n"
-              "  arrowcdc teardown %s\n", plan.tables.size(), SuggestedOptions(command.source).c_str());
+  std::printf(
+      "Done: %zu table(s). The server keeps WAL for the slot from now on: start streaming soon, or run\n"
+      "  arrowcdc teardown %s\n",
+      plan.tables.size(), SuggestedOptions(command.source).c_str());
   return kOk;
 }
 
@@ -151,28 +154,34 @@ ExitCode RunStatus(const SourceOptions& source) {
   if (!got.ok()) return Fail("status", got.status());
   const SlotStatus& status = *got;
   if (!status.exists) {
-    return Fail("status", MakeError(ErrorKind::kSlotMissing, "there is no slot of this name", "slot \"" + source.slot + "\"",
-                                    "run arrowcdc setup"));
+    return Fail("status", MakeError(ErrorKind::kSlotMissing, "there is no slot of this name",
+                                    "slot \"" + source.slot + "\"", "run arrowcdc setup"));
   }
-  const auto print = [](const char* name, const std::string& value) { std::printf("%-20s%s\n", name, value.c_str()); };
+  const auto print = [](const char* name, const std::string& value) {
+    std::printf("%-20s%s\n", name, value.c_str());
+  };
   print("slot", source.slot);
   print("plugin", status.plugin);
   print("database", status.database);
   print("active", status.active ? "yes, pid " + std::to_string(status.active_pid.value_or(0)) : "no");
   print("confirmed_flush", FormatLsn(status.confirmed_flush));
   print("server's WAL end", FormatLsn(status.current_lsn));
-  const uint64_t behind = status.current_lsn > status.confirmed_flush ? status.current_lsn - status.confirmed_flush : 0;
+  const uint64_t behind =
+      status.current_lsn > status.confirmed_flush ? status.current_lsn - status.confirmed_flush : 0;
   print("not acknowledged", FormatSize(behind));
   print("WAL kept for it", FormatSize(status.retained_bytes));
   print("wal_status", status.wal_status);
   if (status.safe_wal_bytes.has_value()) {
-    print("until invalidated", FormatSize(static_cast<uint64_t>(std::max<int64_t>(*status.safe_wal_bytes, 0))));
+    print("until invalidated",
+          FormatSize(static_cast<uint64_t>(std::max<int64_t>(*status.safe_wal_bytes, 0))));
   }
   std::string publications;
-  for (const std::string& name : status.publications) publications += (publications.empty() ? "" : ", ") + name;
+  for (const std::string& name : status.publications)
+    publications += (publications.empty() ? "" : ", ") + name;
   print("publications", publications.empty() ? "none" : publications);
   if (status.wal_status == "lost") {
-    return Fail("status", MakeError(ErrorKind::kSlotInvalidated, "the slot is lost: the server has removed WAL that it needed",
+    return Fail("status", MakeError(ErrorKind::kSlotInvalidated,
+                                    "the slot is lost: the server has removed WAL that it needed",
                                     "slot \"" + source.slot + "\"",
                                     "run arrowcdc teardown and setup, and capture into a new sink"));
   }
@@ -185,8 +194,7 @@ ExitCode RunTables(const SourceOptions& source) {
   std::vector<std::vector<std::string>> rows = {{"table", "matches", "published", "replica identity", "why"}};
   for (const TableStatus& table : *listed) {
     rows.push_back({ToString(table.name), table.matches ? "yes" : "no", table.published ? "yes" : "no",
-                    IdentityText(table),
-                    table.reason});
+                    IdentityText(table), table.reason});
   }
   std::vector<size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows) {

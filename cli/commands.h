@@ -38,7 +38,8 @@ struct StreamCommand {
 };
 ExitCode RunStream(const StreamCommand& command);
 
-// The options that name the source, as they were given but without what may be secret: "--slot s" for a message that suggests a command.
+// The options that name the source, as they were given but without what may be secret: "--slot s" for a
+// message that suggests a command.
 std::string SuggestedOptions(const SourceOptions& source);
 
 }  // namespace arrowcdc::cli

@@ -14,12 +14,14 @@ enum ExitCode : int {
   kSlotOrPublication = 5,
   kPositionMismatch = 6,  // sink and slot do not fit together
   kSinkFailed = 7,
-  kInterrupted = 130,   // the second Ctrl-C: stopped without waiting
+  kInterrupted = 130,  // the second Ctrl-C: stopped without waiting
 };
 
 inline constexpr const char* kExitCodeHelp =
-    "Exit codes: 0 done, 1 other failure, 2 command line, 3 connection or authentication, 4 server not ready (settings,\n"
-    "permissions, plugin, replica identity, locks), 5 slot or publication, 6 sink and slot do not fit together,\n"
+    "Exit codes: 0 done, 1 other failure, 2 command line, 3 connection or authentication, 4 server not ready "
+    "(settings,\n"
+    "permissions, plugin, replica identity, locks), 5 slot or publication, 6 sink and slot do not fit "
+    "together,\n"
     "7 sink storage, 130 second Ctrl-C.";
 
 ExitCode ExitCodeOf(const arrow::Status& status);

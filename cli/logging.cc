@@ -27,7 +27,8 @@ std::string Text(const LogValue& value) {
 void SetUpLogging(LogFormat format, bool verbose) {
   const bool terminal = isatty(STDERR_FILENO) == 1;
   json_lines = format == LogFormat::kJson || (format == LogFormat::kAuto && !terminal);
-  auto logger = std::make_shared<spdlog::logger>("arrowcdc", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("arrowcdc", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_level(verbose ? spdlog::level::debug : spdlog::level::info);
   logger->flush_on(spdlog::level::debug);
   // The message of a JSON line is a whole object already, see Log.
@@ -48,7 +49,8 @@ void Log(spdlog::level::level_enum level, const std::string& message, const LogF
   object["time_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
   object["level"] = spdlog::level::to_string_view(level).data();
   object["message"] = message;
-  for (const auto& [name, value] : fields) std::visit([&](const auto& plain) { object[name] = plain; }, value);
+  for (const auto& [name, value] : fields)
+    std::visit([&](const auto& plain) { object[name] = plain; }, value);
   spdlog::log(level, "{}", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 

@@ -21,7 +21,8 @@ constexpr const char* kDescription =
     "First use:\n"
     "  arrowcdc setup  --source \"host=db dbname=shop user=cdc\" --tables 'public.*'\n"
     "  arrowcdc stream --source \"host=db dbname=shop user=cdc\" --tables 'public.*' --sink parquet:changes\n"
-    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\"     (when you are done: the slot keeps WAL)\n";
+    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\"     (when you are done: the slot keeps "
+    "WAL)\n";
 
 // Options as text, before they are checked. One struct for all subcommands: each registers what it takes.
 struct Texts {
@@ -37,14 +38,17 @@ struct Texts {
 };
 
 void AddSourceOptions(CLI::App& app, SourceOptions& source) {
-  app.add_option("--source", source.conninfo,
-                 "libpq connection string or URI; what is missing comes from PG* variables, service and pgpass files");
+  app.add_option(
+      "--source", source.conninfo,
+      "libpq connection string or URI; what is missing comes from PG* variables, service and pgpass files");
   app.add_option("--slot", source.slot, "replication slot")->capture_default_str();
-  app.add_option("--publication", source.publications,
-                 "publications to read (default: the slot's name, with SLOT_insert_only where setup made it)");
-  app.add_option("--tables", source.tables,
-                 "table patterns, as in 'public.*' 'public.user_[0-9]+' '!public.audit_*' (default: every table); "
-                 "grammar: docs/patterns.md");
+  app.add_option(
+      "--publication", source.publications,
+      "publications to read (default: the slot's name, with SLOT_insert_only where setup made it)");
+  app.add_option(
+      "--tables", source.tables,
+      "table patterns, as in 'public.*' 'public.user_[0-9]+' '!public.audit_*' (default: every table); "
+      "grammar: docs/patterns.md");
 }
 
 // The value, or an error that names the option and not only what was wrong with its value.
@@ -101,7 +105,8 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
   app.add_option("--sink", command.sink,
                  "parquet:DIR, ipc:FILE, ipc:- (standard output), console, console:ndjson or console:table")
       ->required();
-  app.add_option("--until", texts.until, "stop when everything up to here is delivered: 'now' or an LSN as in 16/B374D848");
+  app.add_option("--until", texts.until,
+                 "stop when everything up to here is delivered: 'now' or an LSN as in 16/B374D848");
   app.add_option("--for", texts.duration, "stop after this time, as in 90s, 5min, 2h");
   app.add_option("--ack", texts.ack,
                  "what is acknowledged to the server: on-durable, or on-write for sinks that keep nothing")
@@ -114,13 +119,15 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
   app.add_option("--roll-rows", command.sink_options.roll_rows, "close a file at this many rows")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--roll-age", texts.roll_age,
-                 "close files, and acknowledge, when their oldest row is this old: the longest time a change waits")
+  app.add_option(
+         "--roll-age", texts.roll_age,
+         "close files, and acknowledge, when their oldest row is this old: the longest time a change waits")
       ->capture_default_str();
   app.add_option("--buffer", texts.buffer, "memory between socket and sink; when it is full the server waits")
       ->capture_default_str();
   app.add_option("--compression", texts.compression,
-                 "of batches on their way: none, lz4, zstd, or auto (lz4, and none on unix sockets and loopback addresses)")
+                 "of batches on their way: none, lz4, zstd, or auto (lz4, and none on unix sockets and "
+                 "loopback addresses)")
       ->capture_default_str();
   app.add_option("--progress", texts.progress, "time between progress logs where there is no terminal")
       ->capture_default_str();
@@ -128,7 +135,9 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
                  "give up when the server is away, or the slot in use, for so long (default: at the start "
                  "60s, or 10s for a slot "
                  "in use; after the first connection never)");
-  app.footer("A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does not wait.");
+  app.footer(
+      "A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does "
+      "not wait.");
 }
 
 struct LogOptions {
@@ -156,7 +165,8 @@ int Main(int argc, char** argv) {
   AddLogOptions(app, log);
 
   SetupCommand setup;
-  CLI::App* setup_app = app.add_subcommand("setup", "inspect the server, show what is missing, and make publication and slot");
+  CLI::App* setup_app =
+      app.add_subcommand("setup", "inspect the server, show what is missing, and make publication and slot");
   AddSourceOptions(*setup_app, setup.source);
   bool via_leaves = false;
   setup_app->add_flag("--insert-only", setup.setup.insert_only,
@@ -176,11 +186,13 @@ int Main(int argc, char** argv) {
   AddSourceOptions(*status_app, status);
 
   SourceOptions tables;
-  CLI::App* tables_app = app.add_subcommand("tables", "show which tables match, which are published, and why not");
+  CLI::App* tables_app =
+      app.add_subcommand("tables", "show which tables match, which are published, and why not");
   AddSourceOptions(*tables_app, tables);
 
   TeardownCommand teardown;
-  CLI::App* teardown_app = app.add_subcommand("teardown", "drop the slot and the publications that setup made");
+  CLI::App* teardown_app =
+      app.add_subcommand("teardown", "drop the slot and the publications that setup made");
   AddSourceOptions(*teardown_app, teardown.source);
   teardown_app->add_flag("--yes,-y", teardown.yes, "do not ask");
   teardown_app->add_flag("--print-sql", teardown.print_sql, "print the exact SQL and change nothing");

@@ -6,7 +6,8 @@
 namespace arrowcdc::cli {
 namespace {
 
-// A conninfo value ends at white space, a quoted one at its closing quote; backslash takes the next character along.
+// A conninfo value ends at white space, a quoted one at its closing quote; backslash takes the next character
+// along.
 void HideKeywordValue(char* at) {
   while (std::isspace(static_cast<unsigned char>(*at)) != 0 || *at == '=') ++at;
   const bool quoted = *at == '\'';

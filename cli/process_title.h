@@ -3,7 +3,8 @@
 
 namespace arrowcdc::cli {
 
-// Overwrites passwords of connection strings (password=..., postgresql://user:...@) in the process's arguments. Call it after they were read.
+// Overwrites passwords of connection strings (password=..., postgresql://user:...@) in the process's
+// arguments. Call it after they were read.
 void HidePasswords(int argc, char** argv);
 
 }  // namespace arrowcdc::cli

@@ -24,7 +24,8 @@ TEST(HidePasswords, InConnectionStrings) {
 }
 
 TEST(HidePasswords, LeavesTheRestAlone) {
-  for (const char* text : {"host=h:5 user=u", "postgresql://h:5432/db", "public.password_resets", "--tables", ""}) {
+  for (const char* text :
+       {"host=h:5 user=u", "postgresql://h:5432/db", "public.password_resets", "--tables", ""}) {
     EXPECT_EQ(Hidden(text), text);
   }
 }

@@ -47,9 +47,13 @@ class ProgressReporter : public PipelineObserver {
       Log(info, "connected again", {{"from_lsn", lsn}});
       return;
     }
-    Log(info, resumed ? "resuming: streaming changes that commit after " + lsn + ", where the sink stands"
-                      : "streaming changes that commit after " + lsn + "; rows that were there before are not included",
-        {{"slot", source.stream.slot}, {"database", source.stream.database}, {"from_lsn", lsn},
+    Log(info,
+        resumed
+            ? "resuming: streaming changes that commit after " + lsn + ", where the sink stands"
+            : "streaming changes that commit after " + lsn + "; rows that were there before are not included",
+        {{"slot", source.stream.slot},
+         {"database", source.stream.database},
+         {"from_lsn", lsn},
          {"server_wal_end", FormatLsn(source.current_flush)}});
     first_lsn_ = start_lsn;
   }
@@ -67,19 +71,20 @@ class ProgressReporter : public PipelineObserver {
     std::snprintf(rate, sizeof rate, "%.0f", rows_per_s_);
     if (HasProgressLine()) {
       ShowProgressLine(std::to_string(stats.rows) + " rows, " + rate + " rows/s, delivered " +
-                       FormatLsn(stats.delivered_lsn) + ", durable " + FormatLsn(stats.durable_lsn) + ", not durable yet " +
-                       FormatSize(lag) + (stats.connected ? "" : ", not connected"));
+                       FormatLsn(stats.delivered_lsn) + ", durable " + FormatLsn(stats.durable_lsn) +
+                       ", not durable yet " + FormatSize(lag) + (stats.connected ? "" : ", not connected"));
       return;
     }
     if (now - last_log_ < command_.progress_interval) return;
     last_log_ = now;
-    Log(info, "progress", {{"rows", stats.rows},
-                           {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
-                           {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
-                           {"durable_lsn", FormatLsn(stats.durable_lsn)},
-                           {"server_lsn", FormatLsn(stats.server_lsn)},
-                           {"lag_bytes", lag},
-                           {"received_bytes", stats.received_bytes}});
+    Log(info, "progress",
+        {{"rows", stats.rows},
+         {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
+         {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
+         {"durable_lsn", FormatLsn(stats.durable_lsn)},
+         {"server_lsn", FormatLsn(stats.server_lsn)},
+         {"lag_bytes", lag},
+         {"received_bytes", stats.received_bytes}});
   }
 
   void OnRetry(const arrow::Status& status, std::chrono::milliseconds wait) override {
@@ -102,29 +107,33 @@ class ProgressReporter : public PipelineObserver {
 };
 
 void SayGoodbye(const StreamCommand& command, const PipelineStats& stats) {
-  Log(info, "stopped", {{"rows", stats.rows},
-                        {"rows_skipped", stats.rows_skipped},
-                        {"rows_of_other_tables", stats.rows_unmatched},
-                        {"unrepresentable_values", stats.unrepresentable},
-                        {"reconnects", stats.reconnects},
-                        {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
-                        {"durable_lsn", FormatLsn(stats.durable_lsn)}});
+  Log(info, "stopped",
+      {{"rows", stats.rows},
+       {"rows_skipped", stats.rows_skipped},
+       {"rows_of_other_tables", stats.rows_unmatched},
+       {"unrepresentable_values", stats.unrepresentable},
+       {"reconnects", stats.reconnects},
+       {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
+       {"durable_lsn", FormatLsn(stats.durable_lsn)}});
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
 void SayWhatTheSlotKeeps(const SourceOptions& source) {
   const auto status = GetSlotStatus(source);
   if (!status.ok() || !status->exists) return;
-  Log(info, "the slot stays and keeps " + FormatSize(status->retained_bytes) + " of WAL on the server; to remove it: arrowcdc teardown " +
-                SuggestedOptions(source));
+  Log(info, "the slot stays and keeps " + FormatSize(status->retained_bytes) +
+                " of WAL on the server; to remove it: arrowcdc teardown " + SuggestedOptions(source));
 }
 
-// What the patterns select now, said before anything is acknowledged: rows of other tables are passed over, and the slot moves past them.
+// What the patterns select now, said before anything is acknowledged: rows of other tables are passed over,
+// and the slot moves past them.
 arrow::Status CheckTables(const SourceOptions& source) {
   if (source.tables.empty()) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(const auto tables, ListTables(source));
-  // Without any published table the publication itself is missing: connecting says so, after looking at the slot.
-  if (std::none_of(tables.begin(), tables.end(), [](const TableStatus& table) { return table.published; })) return arrow::Status::OK();
+  // Without any published table the publication itself is missing: connecting says so, after looking at the
+  // slot.
+  if (std::none_of(tables.begin(), tables.end(), [](const TableStatus& table) { return table.published; }))
+    return arrow::Status::OK();
   bool any = false;
   constexpr size_t kNamesMax = 5;
   size_t passed_over_count = 0;
@@ -133,20 +142,26 @@ arrow::Status CheckTables(const SourceOptions& source) {
     if (table.passed_over) passed_over += ++passed_over_count <= kNamesMax ? " " + ToString(table.name) : "";
     if (!table.matches) continue;
     any = any || table.published;
-    if (!table.published) Log(warn, "a table that matches is not streamed", {{"table", ToString(table.name)}, {"why", table.reason}});
+    if (!table.published)
+      Log(warn, "a table that matches is not streamed",
+          {{"table", ToString(table.name)}, {"why", table.reason}});
   }
-  if (passed_over_count > kNamesMax) passed_over += " and " + std::to_string(passed_over_count - kNamesMax) + " more";
+  if (passed_over_count > kNamesMax)
+    passed_over += " and " + std::to_string(passed_over_count - kNamesMax) + " more";
   if (passed_over_count > 0) {
-    Log(warn, "tables are published and do not match: the slot passes over their changes", {{"tables", passed_over.substr(1)}});
+    Log(warn, "tables are published and do not match: the slot passes over their changes",
+        {{"tables", passed_over.substr(1)}});
   }
   if (!any) {
-    return MakeError(ErrorKind::kPublicationMissing, "no published table matches the patterns", "option --tables",
-                     "look at 'arrowcdc tables' with the same patterns; nothing was streamed or acknowledged");
+    return MakeError(
+        ErrorKind::kPublicationMissing, "no published table matches the patterns", "option --tables",
+        "look at 'arrowcdc tables' with the same patterns; nothing was streamed or acknowledged");
   }
   for (const std::string& text : source.tables) {
     if (text.rfind('!', 0) == 0) continue;
     ARROW_ASSIGN_OR_RAISE(const TablePatterns pattern, TablePatterns::Parse({text}));
-    const bool idle = std::none_of(tables.begin(), tables.end(), [&](const TableStatus& table) { return pattern.Matches(table.name); });
+    const bool idle = std::none_of(tables.begin(), tables.end(),
+                                   [&](const TableStatus& table) { return pattern.Matches(table.name); });
     if (idle) Log(warn, "a pattern matches no table of the database", {{"pattern", text}});
   }
   return arrow::Status::OK();
@@ -167,19 +182,22 @@ ExitCode RunStream(const StreamCommand& command) {
   const auto patterns = TablePatterns::Parse(command.source.tables);
   if (!patterns.ok()) return fail(patterns.status());
   if (!(*sink)->keeps_data() && !command.pipeline.ack_on_write) {
-    Log(info, "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");
+    Log(info,
+        "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");
   }
   if ((*sink)->keeps_data() && command.pipeline.ack_on_write) {
-    return fail(MakeError(ErrorKind::kInvalidOption, "this sink keeps its rows: they are acknowledged when they are durable", "option --ack",
-                          "leave --ack=on-write to console and ipc:-"));
+    return fail(MakeError(ErrorKind::kInvalidOption,
+                          "this sink keeps its rows: they are acknowledged when they are durable",
+                          "option --ack", "leave --ack=on-write to console and ipc:-"));
   }
   // Where the server is away, the stream itself waits for it.
   const arrow::Status tables = CheckTables(command.source);
   const ErrorDetail* detail = GetErrorDetail(tables);
   if (!tables.ok() && (detail == nullptr || !detail->retryable())) return fail(tables);
   ProgressReporter reporter(command);
-  const auto streamed = RunPipeline(**source, **sink, command.pipeline,
-                                    command.source.tables.empty() ? nullptr : &*patterns, reporter, stop_requested);
+  const auto streamed =
+      RunPipeline(**source, **sink, command.pipeline, command.source.tables.empty() ? nullptr : &*patterns,
+                  reporter, stop_requested);
   EndProgressLine();
   if (!streamed.ok()) return fail(streamed.status());
   SayGoodbye(command, *streamed);

@@ -86,7 +86,7 @@ struct Session {
   Transaction transaction;
   Group group;
   Counters counters;
-  bool more_follows;  // the message that is written now is not the last one of a group that is being sent
+  bool more_follows;     // the message that is written now is not the last one of a group that is being sent
   bool in_walsender;     // its calls are intercepted: walsender.h
   uint64_t record_lsn;   // WAL record of the last change
   uint32_t record_rows;  // rows of it so far

@@ -1,6 +1,7 @@
 // What the walsender calls while it sends, intercepted: before it would wait for WAL, what is held back is
 // sent; a keepalive never speaks of transactions that are held back; and each turn of its loop decodes many
-// records instead of one (the drain loop). A stream from a standby ends when that is promoted. Only in a walsender, and only on servers that were tested.
+// records instead of one (the drain loop). A stream from a standby ends when that is promoted. Only in a
+// walsender, and only on servers that were tested.
 #pragma once
 
 #include "plugin/session.h"

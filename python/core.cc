@@ -212,8 +212,9 @@ std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& sourc
 
 struct PublishedTables {
   std::vector<Name> matching;
-  std::vector<std::pair<std::string, std::string>> left_out;  // match and are not published, each with the reason
-  std::vector<std::string> passed_over;                       // are published and do not match
+  std::vector<std::pair<std::string, std::string>>
+      left_out;                          // match and are not published, each with the reason
+  std::vector<std::string> passed_over;  // are published and do not match
 };
 
 PublishedTables Published(const Source& source) {

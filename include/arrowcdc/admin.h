@@ -15,20 +15,20 @@
 namespace arrowcdc {
 
 struct SetupOptions {
-  bool insert_only = false;         // tables without a usable replica identity: publish inserts and truncates only
+  bool insert_only = false;  // tables without a usable replica identity: publish inserts and truncates only
   bool via_partition_root = true;
 };
 
 struct SetupStep {
-  std::string what;   // for people: create publication "arrowcdc" for 3 tables
-  std::string sql;    // exact; empty where there is nothing to run
+  std::string what;  // for people: create publication "arrowcdc" for 3 tables
+  std::string sql;   // exact; empty where there is nothing to run
 };
 
 // What setup found and would do. Steps are in the order in which they must be committed, one by one.
 struct SetupPlan {
-  std::vector<std::string> checks;   // what was inspected and found right, for people
-  std::vector<SetupStep> steps;      // empty: nothing to do
-  std::vector<TableName> tables;     // matched and capturable
+  std::vector<std::string> checks;  // what was inspected and found right, for people
+  std::vector<SetupStep> steps;     // empty: nothing to do
+  std::vector<TableName> tables;    // matched and capturable
   std::vector<std::string> warnings;
   arrow::Status blocked;  // why this role cannot run the steps; whoever may can run their SQL
 };
@@ -37,7 +37,8 @@ struct SetupPlan {
 arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options);
 // Runs the steps in order; on_step is called before each. A plan that is blocked changes nothing: its error
 // comes back.
-arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan, const std::function<void(const SetupStep&)>& on_step);
+arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
+                         const std::function<void(const SetupStep&)>& on_step);
 
 // Drops the slot and the publications that setup made.
 arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source);
@@ -51,8 +52,8 @@ struct SlotStatus {
   uint64_t confirmed_flush = 0;
   uint64_t restart_lsn = 0;
   uint64_t current_lsn = 0;
-  uint64_t retained_bytes = 0;              // WAL the server keeps because of the slot
-  std::optional<int64_t> safe_wal_bytes;    // left before max_slot_wal_keep_size invalidates it
+  uint64_t retained_bytes = 0;            // WAL the server keeps because of the slot
+  std::optional<int64_t> safe_wal_bytes;  // left before max_slot_wal_keep_size invalidates it
   std::string wal_status;
   std::vector<std::string> publications;
 };

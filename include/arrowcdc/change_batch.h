@@ -1,4 +1,5 @@
-// ChangeBatch: rows of one version of one table plus their position; the one value that flows from decoding to sinks.
+// ChangeBatch: rows of one version of one table plus their position; the one value that flows from decoding
+// to sinks.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ struct TableSchema {
   uint32_t relation_oid = 0;
   uint64_t fingerprint = 0;
   char replica_identity = 'd';
-  // Full schema of a ChangeBatch: the table's columns, then the metadata columns in the order of MetadataColumn.
+  // Full schema of a ChangeBatch: the table's columns, then the metadata columns in the order of
+  // MetadataColumn.
   std::shared_ptr<arrow::Schema> schema;
   int column_count = 0;         // the table's own columns
   std::vector<int> key_fields;  // indexes of the replica identity's columns in key order; empty: none or FULL
@@ -36,13 +38,13 @@ struct TableSchema {
 
 // The metadata columns stand behind the table's columns, in this order: index = column_count + value.
 enum class MetadataColumn : int {
-  kOp,               // dictionary<int8, utf8>: insert, update_before, update_after, delete, snapshot, truncate
-  kCommitLsn,        // uint64, start of the commit record
-  kLsn,              // uint64, start of the WAL record the row came from
-  kOrd,              // uint16, place among the rows of that record
-  kXid,              // uint32
-  kCommitTs,         // timestamp[us, UTC]
-  kUnchanged,        // list<int16>: field indexes whose value the change did not carry
+  kOp,         // dictionary<int8, utf8>: insert, update_before, update_after, delete, snapshot, truncate
+  kCommitLsn,  // uint64, start of the commit record
+  kLsn,        // uint64, start of the WAL record the row came from
+  kOrd,        // uint16, place among the rows of that record
+  kXid,        // uint32
+  kCommitTs,   // timestamp[us, UTC]
+  kUnchanged,  // list<int16>: field indexes whose value the change did not carry
   kUnrepresentable,  // list<int16>: field indexes whose value has no Arrow form
 };
 inline constexpr int kMetadataColumnCount = 8;
@@ -51,10 +53,10 @@ const char* MetadataColumnName(MetadataColumn column);
 
 // State of the group after an event, see docs/wire.md.
 struct GroupState {
-  uint64_t safe = 0;           // order of the last transaction delivered whole
-  bool group_end = false;      // `safe` is in force
+  uint64_t safe = 0;       // order of the last transaction delivered whole
+  bool group_end = false;  // `safe` is in force
   bool txn_incomplete = false;
-  bool dirty = false;          // the server may hold committed rows back
+  bool dirty = false;  // the server may hold committed rows back
 };
 
 struct ChangeBatch {
@@ -80,8 +82,8 @@ struct ProgressEvent {
   GroupState group;
 };
 
-// The source has processed everything before `order`; nothing of it may be acknowledged while the group state is
-// dirty or a group is open.
+// The source has processed everything before `order`; nothing of it may be acknowledged while the group state
+// is dirty or a group is open.
 struct KeepaliveEvent {
   uint64_t order = 0;
   bool reply_requested = false;

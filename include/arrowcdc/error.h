@@ -9,26 +9,26 @@
 namespace arrowcdc {
 
 enum class ErrorKind {
-  kInvalidOption,          // an argument, pattern or URI
-  kConnection,             // could not connect, or the connection broke; retryable
-  kAuthentication,         // password, role, pg_hba
+  kInvalidOption,   // an argument, pattern or URI
+  kConnection,      // could not connect, or the connection broke; retryable
+  kAuthentication,  // password, role, pg_hba
   kTls,
-  kPermission,             // a grant or role attribute is missing
-  kServerSetting,          // wal_level, slots, senders
-  kPluginMissing,          // the library is not installed on the server
-  kPluginNotAllowed,       // output_plugin_libraries
-  kBusy,                   // another session holds a lock or a transaction open; retryable
+  kPermission,        // a grant or role attribute is missing
+  kServerSetting,     // wal_level, slots, senders
+  kPluginMissing,     // the library is not installed on the server
+  kPluginNotAllowed,  // output_plugin_libraries
+  kBusy,              // another session holds a lock or a transaction open; retryable
   kSlotMissing,
-  kSlotActive,             // retryable; the message names the pid
+  kSlotActive,  // retryable; the message names the pid
   kSlotInvalidated,
-  kSlotMismatch,           // other plugin, other database, physical
+  kSlotMismatch,  // other plugin, other database, physical
   kPublicationMissing,
   kReplicaIdentity,
-  kUnsupported,            // row filters, server version
-  kProtocol,               // bytes that do not follow docs/wire.md
-  kPositionGap,            // sink and slot do not fit together: rows would be lost or repeated
-  kSink,                   // the sink's storage
-  kReaderUnread,           // a reader is full and nobody reads it
+  kUnsupported,   // row filters, server version
+  kProtocol,      // bytes that do not follow docs/wire.md
+  kPositionGap,   // sink and slot do not fit together: rows would be lost or repeated
+  kSink,          // the sink's storage
+  kReaderUnread,  // a reader is full and nobody reads it
   kInternal,
 };
 

@@ -1,4 +1,5 @@
-// Pipeline: source -> sink with acknowledgement of what is durable, skipping of rows the sink already has, reconnects.
+// Pipeline: source -> sink with acknowledgement of what is durable, skipping of rows the sink already has,
+// reconnects.
 #pragma once
 
 #include <atomic>
@@ -17,23 +18,23 @@
 namespace arrowcdc {
 
 struct PipelineOptions {
-  std::optional<uint64_t> until_lsn;                     // stop when everything up to here is delivered
-  bool until_now = false;                                // until_lsn = the end of the server's WAL at start
-  std::optional<std::chrono::milliseconds> duration;     // stop after this time
-  bool accept_gap = false;                               // start although the sink lacks changes that the slot has passed
-  bool ack_on_write = false;                             // sinks that keep nothing: acknowledge what was handed on
+  std::optional<uint64_t> until_lsn;                  // stop when everything up to here is delivered
+  bool until_now = false;                             // until_lsn = the end of the server's WAL at start
+  std::optional<std::chrono::milliseconds> duration;  // stop after this time
+  bool accept_gap = false;                 // start although the sink lacks changes that the slot has passed
+  bool ack_on_write = false;               // sinks that keep nothing: acknowledge what was handed on
   std::chrono::milliseconds retry_max{0};  // give up after failing for so long; 0: at the first start after
                                            // 60 s (10 s for an active slot), later never
 };
 
 struct PipelineStats {
-  uint64_t rows = 0;            // handed to the sink
-  uint64_t rows_skipped = 0;    // already durable in the sink
-  uint64_t rows_unmatched = 0;  // of tables outside the patterns
-  uint64_t unrepresentable = 0; // values without an Arrow form
+  uint64_t rows = 0;             // handed to the sink
+  uint64_t rows_skipped = 0;     // already durable in the sink
+  uint64_t rows_unmatched = 0;   // of tables outside the patterns
+  uint64_t unrepresentable = 0;  // values without an Arrow form
   uint64_t reconnects = 0;
-  uint64_t delivered_lsn = 0;   // last safe position handed to the sink
-  uint64_t durable_lsn = 0;     // last acknowledged
+  uint64_t delivered_lsn = 0;  // last safe position handed to the sink
+  uint64_t durable_lsn = 0;    // last acknowledged
   uint64_t server_lsn = 0;
   uint64_t received_bytes = 0;
   bool connected = false;
@@ -49,8 +50,9 @@ struct PipelineObserver {
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column
 };
 
-// Runs until an end condition, `stop` becoming true, or an error that a retry cannot mend. Stops cleanly: what was accepted is flushed and acknowledged.
-// patterns: tables that are let through; null: all. A retryable error is followed by a new connection after OnRetry.
+// Runs until an end condition, `stop` becoming true, or an error that a retry cannot mend. Stops cleanly:
+// what was accepted is flushed and acknowledged. patterns: tables that are let through; null: all. A
+// retryable error is followed by a new connection after OnRetry.
 arrow::Result<PipelineStats> RunPipeline(Source& source, Sink& sink, const PipelineOptions& options,
                                          const TablePatterns* patterns, PipelineObserver& observer,
                                          const std::atomic<bool>& stop);

@@ -1,5 +1,5 @@
-// Positions in a source. Sinks and the pipeline compare (timeline, order) and store the whole; only the source
-// knows what order means (PostgreSQL: an LSN; token is empty there).
+// Positions in a source. Sinks and the pipeline compare (timeline, order) and store the whole; only the
+// source knows what order means (PostgreSQL: an LSN; token is empty there).
 #pragma once
 
 #include <compare>

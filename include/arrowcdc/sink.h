@@ -18,8 +18,8 @@ namespace arrowcdc {
 
 // What a sink found in its storage when it was opened.
 struct SinkState {
-  std::optional<Position> position;             // everything up to here is durable; none: the storage is new
-  std::map<TableName, RowPosition> last_rows;   // last durable row per table; may be beyond `position`
+  std::optional<Position> position;            // everything up to here is durable; none: the storage is new
+  std::map<TableName, RowPosition> last_rows;  // last durable row per table; may be beyond `position`
 };
 
 // The stream a sink is opened for; stored with the data and compared at the next open.
@@ -30,8 +30,8 @@ struct StreamIdentity {
   std::string slot;
 };
 
-// One sink. Threads: all calls come from one thread. Blocking: calls may block on storage; the source slows down meanwhile.
-// Errors: a failed call leaves what is durable intact; after it only Close may be called.
+// One sink. Threads: all calls come from one thread. Blocking: calls may block on storage; the source slows
+// down meanwhile. Errors: a failed call leaves what is durable intact; after it only Close may be called.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -39,7 +39,8 @@ class Sink {
   // False: the sink keeps nothing (console, pipes); its rows are never durable by themselves.
   virtual bool keeps_data() const = 0;
 
-  // Reads the storage, removes what a crash left half-written. kPositionGap when the storage belongs to another source or slot.
+  // Reads the storage, removes what a crash left half-written. kPositionGap when the storage belongs to
+  // another source or slot.
   virtual arrow::Result<SinkState> Open(const StreamIdentity& stream) = 0;
 
   // Accepts rows. The caller has already left out rows at or before SinkState::last_rows.
@@ -48,13 +49,15 @@ class Sink {
   // A group boundary: all rows up to `position` were accepted and none after it.
   virtual arrow::Status Advance(const Position& position) = 0;
 
-  // Makes all that was accepted durable and stores the position of the last Advance. Before the first Advance it stores rows only.
+  // Makes all that was accepted durable and stores the position of the last Advance. Before the first Advance
+  // it stores rows only.
   virtual arrow::Status Flush() = 0;
 
   // Closes what is over its age; the caller calls it at least once a second.
   virtual arrow::Status Tick() = 0;
 
-  // Last position that is durable and stored (for sinks that keep nothing: that was handed on), or none. Never goes backwards.
+  // Last position that is durable and stored (for sinks that keep nothing: that was handed on), or none.
+  // Never goes backwards.
   virtual std::optional<Position> durable() const = 0;
 
   // True when rows were accepted that are not durable yet.
@@ -65,7 +68,7 @@ class Sink {
 };
 
 struct SinkOptions {
-  int64_t roll_bytes = 128 << 20;             // of a file, as written
+  int64_t roll_bytes = 128 << 20;  // of a file, as written
   int64_t roll_rows = 10'000'000;
   std::chrono::milliseconds roll_age{30'000};  // of the oldest row that is not durable
 };

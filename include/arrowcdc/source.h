@@ -15,23 +15,25 @@
 
 namespace arrowcdc {
 
-// How the server compresses batches for their way here. kAuto: LZ4, and nothing where they do not leave the machine (a unix socket, a
-// loopback address).
+// How the server compresses batches for their way here. kAuto: LZ4, and nothing where they do not leave the
+// machine (a unix socket, a loopback address).
 enum class WireCompression { kAuto, kNone, kLz4, kZstd };
 
 // "auto", "none", "lz4" or "zstd". Errors: kInvalidOption.
 arrow::Result<WireCompression> ParseWireCompression(const std::string& text);
 
 struct SourceOptions {
-  std::string conninfo;    // libpq keywords or URI; PG* variables, service and pgpass as libpq has them
+  std::string conninfo;  // libpq keywords or URI; PG* variables, service and pgpass as libpq has them
   std::string slot = "arrowcdc";
-  std::vector<std::string> publications;   // empty: the slot's name, and that name plus "_insert_only" where it exists
-  std::vector<std::string> tables;         // patterns, docs/patterns.md
-  int64_t buffer_bytes_max = 64 << 20;     // between the socket and the reader of events
+  std::vector<std::string>
+      publications;  // empty: the slot's name, and that name plus "_insert_only" where it exists
+  std::vector<std::string> tables;      // patterns, docs/patterns.md
+  int64_t buffer_bytes_max = 64 << 20;  // between the socket and the reader of events
   std::chrono::milliseconds status_interval{10'000};
   WireCompression compression = WireCompression::kAuto;
-  bool batching = true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
-  bool drain = true;     // the plugin decodes many WAL records a turn of the walsender's loop
+  bool batching =
+      true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
+  bool drain = true;  // the plugin decodes many WAL records a turn of the walsender's loop
 };
 
 // What the server says before streaming.
@@ -41,8 +43,8 @@ struct SourceInfo {
   uint64_t confirmed_flush = 0;  // the slot's: changes that commit after it will come
   uint64_t current_flush = 0;    // end of the server's WAL now
   bool slot_start_known =
-      true;  // false: slot_used is what can be guessed without knowing where the slot began
-  bool slot_used = false;        // changes of this slot were acknowledged before, as far as the server can tell
+      true;                // false: slot_used is what can be guessed without knowing where the slot began
+  bool slot_used = false;  // changes of this slot were acknowledged before, as far as the server can tell
 };
 
 // A table that the stream carries, as the catalog has it now. What its rows really look like comes with the
@@ -50,8 +52,9 @@ struct SourceInfo {
 struct SourceTable {
   struct Column {
     std::string name;
-    std::string type;   // the server's name for it, for people
-    bool plain = true;  // in Arrow each value is one number, time, text or byte string: no list, struct, interval
+    std::string type;  // the server's name for it, for people
+    bool plain =
+        true;  // in Arrow each value is one number, time, text or byte string: no list, struct, interval
     int key_place = 0;  // in the replica identity, from 1; 0: no part of it
   };
   TableName name;  // that its changes come under
@@ -61,18 +64,20 @@ struct SourceTable {
 
 struct SourceStats {
   uint64_t received_bytes = 0;
-  uint64_t server_lsn = 0;      // highest LSN the server has told us
+  uint64_t server_lsn = 0;  // highest LSN the server has told us
   int64_t buffered_bytes = 0;
 };
 
-// Threads: Next, Connect and Start from one thread; Acknowledge, Cancel and stats from any. The socket has a thread of its own, which
-// answers the server while the reader is slow and stops reading when buffer_bytes_max is reached.
-// Errors: MakeError with SQLSTATE, object and remedy; retryable ones can be followed by Connect and Start again.
+// Threads: Next, Connect and Start from one thread; Acknowledge, Cancel and stats from any. The socket has a
+// thread of its own, which answers the server while the reader is slow and stops reading when
+// buffer_bytes_max is reached. Errors: MakeError with SQLSTATE, object and remedy; retryable ones can be
+// followed by Connect and Start again.
 class Source {
  public:
   virtual ~Source() = default;
 
-  // Connects, checks slot, plugin, publication and settings; starts nothing. Again after an error: a new connection.
+  // Connects, checks slot, plugin, publication and settings; starts nothing. Again after an error: a new
+  // connection.
   virtual arrow::Result<SourceInfo> Connect() = 0;
 
   // Where the server's history left `timeline` for the next one. Between Connect and Start only.
@@ -88,13 +93,15 @@ class Source {
   // Next event; nullopt when `timeout` has passed. Blocking: up to timeout.
   virtual arrow::Result<std::optional<Event>> Next(std::chrono::milliseconds timeout) = 0;
 
-  // `durable`: end LSN up to which all is durable. Told to the server at once, monotone: lower values are ignored.
+  // `durable`: end LSN up to which all is durable. Told to the server at once, monotone: lower values are
+  // ignored.
   virtual void Acknowledge(uint64_t durable) = 0;
 
   // Asks the server for its position; the answer is a KeepaliveEvent.
   virtual void RequestKeepalive() = 0;
 
-  // Ends the stream in order (CopyDone, rest of the acknowledgements sent), then the connection. Idempotent; blocks at most about two seconds.
+  // Ends the stream in order (CopyDone, rest of the acknowledgements sent), then the connection. Idempotent;
+  // blocks at most about two seconds.
   virtual arrow::Status Stop() = 0;
 
   virtual SourceStats stats() const = 0;

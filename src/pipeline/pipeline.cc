@@ -35,7 +35,12 @@ class Pipeline {
  public:
   Pipeline(Source& source, Sink& sink, const PipelineOptions& options, const TablePatterns* patterns,
            PipelineObserver& observer, const std::atomic<bool>& stop)
-      : source_(source), sink_(sink), options_(options), observer_(observer), stop_(stop), filter_(patterns),
+      : source_(source),
+        sink_(sink),
+        options_(options),
+        observer_(observer),
+        stop_(stop),
+        filter_(patterns),
         started_(Clock::now()) {}
 
   arrow::Result<PipelineStats> Run() {
@@ -48,7 +53,8 @@ class Pipeline {
     observer_.OnProgress(stats_);
     ARROW_RETURN_NOT_OK(streamed);
     ARROW_RETURN_NOT_OK(closed);
-    // The connection may be gone at the end without harm: everything is stored, the server hears of it next time.
+    // The connection may be gone at the end without harm: everything is stored, the server hears of it next
+    // time.
     (void)stopped;
     return stats_;
   }
@@ -90,7 +96,8 @@ class Pipeline {
     if (!sink_opened_) {
       ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
       sink_opened_ = true;
-      ARROW_ASSIGN_OR_RAISE(start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
+      ARROW_ASSIGN_OR_RAISE(
+          start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
       // Before Start, which may fail and be tried again as a reconnect.
       stats_.delivered_lsn = start_lsn_;
       resumed_ = state.position.has_value();
@@ -99,12 +106,14 @@ class Pipeline {
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
       if (options_.until_now) until_ = info.current_flush;
       // A gap that was accepted once is not asked about again.
-      if (state.position.has_value() && state.position->order < start_lsn_) ARROW_RETURN_NOT_OK(Advance(start_lsn_));
+      if (state.position.has_value() && state.position->order < start_lsn_)
+        ARROW_RETURN_NOT_OK(Advance(start_lsn_));
     } else {
       ++stats_.reconnects;
       ARROW_RETURN_NOT_OK(CheckReconnect(stream_, info, stats_.delivered_lsn, TimelineEnds()));
       stream_ = info.stream;
-      // What was handed to the sink in this process need not come again: rows are skipped one by one in any case.
+      // What was handed to the sink in this process need not come again: rows are skipped one by one in any
+      // case.
       start_lsn_ = std::max(start_lsn_, stats_.delivered_lsn);
     }
     ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
@@ -157,7 +166,8 @@ class Pipeline {
   arrow::Status Handle(const ProgressEvent& event) { return Group(event.group); }
 
   arrow::Status Handle(const KeepaliveEvent& event) {
-    if (!group_open_ && !dirty_ && event.order > stats_.delivered_lsn) ARROW_RETURN_NOT_OK(Advance(event.order));
+    if (!group_open_ && !dirty_ && event.order > stats_.delivered_lsn)
+      ARROW_RETURN_NOT_OK(Advance(event.order));
     const bool idle_store_due =
         !sink_.has_pending_rows() && Clock::now() - last_idle_store_ >= kIdleStoreInterval;
     if (event.reply_requested || idle_store_due) {
@@ -239,7 +249,8 @@ class Pipeline {
     const auto deadline = Clock::now() + wait;
     while (!Finished() && Clock::now() < deadline) {
       if (sink_opened_) ARROW_RETURN_NOT_OK(sink_.Tick());
-      WaitForStop(stop_, std::min(kTickInterval, std::chrono::duration_cast<milliseconds>(deadline - Clock::now())));
+      WaitForStop(stop_,
+                  std::min(kTickInterval, std::chrono::duration_cast<milliseconds>(deadline - Clock::now())));
     }
     return arrow::Status::OK();
   }
@@ -279,7 +290,7 @@ class Pipeline {
 
   bool sink_opened_ = false;
   bool streamed_ = false;  // a stream was started once
-  bool resumed_ = false;  // the sink had a position of its own
+  bool resumed_ = false;   // the sink had a position of its own
   StreamIdentity stream_;
   uint64_t start_lsn_ = 0;
   std::optional<uint64_t> until_;

@@ -1,4 +1,5 @@
-// Binary search for the first new row: a table's rows are ordered by position within a batch and over batches.
+// Binary search for the first new row: a table's rows are ordered by position within a batch and over
+// batches.
 #include "src/pipeline/row_filter.h"
 
 #include <utility>
@@ -15,8 +16,8 @@ bool RowFilter::Matches(const TableName& name) {
   return found->second;
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowFilter::Filter(const TableSchema& table,
-                                                                     std::shared_ptr<arrow::RecordBatch> rows) {
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowFilter::Filter(
+    const TableSchema& table, std::shared_ptr<arrow::RecordBatch> rows) {
   const int64_t count = rows->num_rows();
   if (count == 0) return nullptr;
   if (!Matches(table.name)) {
@@ -28,9 +29,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowFilter::Filter(const Table
   const auto session = session_rows_.find(table.name);
   if (end < begin || (session != session_rows_.end() && begin <= session->second)) {
     return MakeError(ErrorKind::kProtocol,
-                     "rows came out of order: commit " + FormatLsn(begin.commit_lsn) + ", record " + FormatLsn(begin.lsn) +
-                         " came after later ones",
-                     "table " + ToString(table.name), "this is a defect in arrowcdc: please report it; nothing was skipped");
+                     "rows came out of order: commit " + FormatLsn(begin.commit_lsn) + ", record " +
+                         FormatLsn(begin.lsn) + " came after later ones",
+                     "table " + ToString(table.name),
+                     "this is a defect in arrowcdc: please report it; nothing was skipped");
   }
   session_rows_.insert_or_assign(table.name, end);
   int64_t first_new = 0;

@@ -1,4 +1,5 @@
-// Lets every row through once: drops rows of tables outside the patterns and rows the sink already has. No I/O.
+// Lets every row through once: drops rows of tables outside the patterns and rows the sink already has. No
+// I/O.
 #pragma once
 
 #include <cstdint>
@@ -18,15 +19,17 @@ class RowFilter {
   // patterns: null lets every table through. Not owned.
   explicit RowFilter(const TablePatterns* patterns) : patterns_(patterns) {}
 
-  // Rows at or before the given positions are dropped; from then on every row that Filter lets through counts.
+  // Rows at or before the given positions are dropped; from then on every row that Filter lets through
+  // counts.
   void Restore(std::map<TableName, RowPosition> last_rows) { last_rows_ = std::move(last_rows); }
 
   // A connection begins: the server may repeat what it sent on earlier ones.
   void BeginSession() { session_rows_.clear(); }
 
-  // The rows of `rows` that are new, possibly a slice without a copy; null when there are none. Rows of one table come in the
-  // order of their positions, also when a reconnect repeats them. Errors: kProtocol where one connection does not keep that order, since
-  // a row that comes too late would be taken for one that the sink has.
+  // The rows of `rows` that are new, possibly a slice without a copy; null when there are none. Rows of one
+  // table come in the order of their positions, also when a reconnect repeats them. Errors: kProtocol where
+  // one connection does not keep that order, since a row that comes too late would be taken for one that the
+  // sink has.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Filter(const TableSchema& table,
                                                             std::shared_ptr<arrow::RecordBatch> rows);
 
@@ -37,7 +40,7 @@ class RowFilter {
 
  private:
   const TablePatterns* patterns_;
-  std::map<TableName, bool> matches_;  // one answer a table, so that a pattern runs once
+  std::map<TableName, bool> matches_;              // one answer a table, so that a pattern runs once
   std::map<TableName, RowPosition> last_rows_;     // let through, in all
   std::map<TableName, RowPosition> session_rows_;  // come, on this connection
   uint64_t rows_skipped_ = 0;

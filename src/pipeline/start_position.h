@@ -1,5 +1,5 @@
-// Where a stream may start, given what the sink has stored and where the slot stands. Pure decisions: every refusal
-// here prevents rows from being lost or repeated in silence.
+// Where a stream may start, given what the sink has stored and where the slot stands. Pure decisions: every
+// refusal here prevents rows from being lost or repeated in silence.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ using TimelineEnd = std::function<arrow::Result<uint64_t>(uint32_t timeline)>;
 arrow::Result<uint64_t> ChooseStart(const SourceInfo& info, const SinkState& sink, bool sink_keeps_data,
                                     bool accept_gap, const TimelineEnd& timeline_end);
 
-// At a reconnect: the same server as before, and nobody moved or recreated the slot meanwhile. `delivered`: what the sink was handed.
+// At a reconnect: the same server as before, and nobody moved or recreated the slot meanwhile. `delivered`:
+// what the sink was handed.
 arrow::Status CheckReconnect(const StreamIdentity& before, const SourceInfo& info, uint64_t delivered,
                              const TimelineEnd& timeline_end);
 

@@ -53,8 +53,8 @@ std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TableP
                                    [&](const PublicationInfo& publication) {
                                      return inspected.catalog.IsPublished(table, publication);
                                    });
-    status.passed_over = status.published && !status.matches &&
-                         MatchedAncestor(inspected.catalog, table, patterns) == nullptr;
+    status.passed_over =
+        status.published && !status.matches && MatchedAncestor(inspected.catalog, table, patterns) == nullptr;
     status.replica_identity = table.replica_identity;
     status.usable_identity =
         CaptureObstacle(table).empty() && inspected.catalog.IdentityProblem(table).empty();

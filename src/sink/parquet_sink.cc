@@ -179,12 +179,13 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
   return &open_.emplace(name, std::move(file)).first->second;
 }
 
-// A directory that was removed, or whose file system was unmounted, must not be made anew somewhere else without the
-// rows that were acknowledged.
+// A directory that was removed, or whose file system was unmounted, must not be made anew somewhere else
+// without the rows that were acknowledged.
 arrow::Status ParquetSink::CheckDirectory() {
   ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, kManifestName)));
   if (kind != PathKind::kAbsent) return arrow::Status::OK();
-  return MakeError(ErrorKind::kSink, directory_ + " was removed, replaced or unmounted while rows were written to it",
+  return MakeError(ErrorKind::kSink,
+                   directory_ + " was removed, replaced or unmounted while rows were written to it",
                    directory_, "bring it back as it was, then start again; nothing was acknowledged since");
 }
 

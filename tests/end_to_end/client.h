@@ -15,15 +15,19 @@ namespace arrowcdc::test {
 std::filesystem::path CommandPath();
 
 // arrowcdc SUBCOMMAND --source CONNINFO ARGUMENTS..., with JSON logs.
-SubprocessOptions Command(const PrivateServer& server, const std::string& subcommand, std::vector<std::string> arguments);
+SubprocessOptions Command(const PrivateServer& server, const std::string& subcommand,
+                          std::vector<std::string> arguments);
 
 // Runs to the end; errors carry what the command said.
-arrow::Status RunCommand(const PrivateServer& server, const std::string& subcommand, std::vector<std::string> arguments);
+arrow::Status RunCommand(const PrivateServer& server, const std::string& subcommand,
+                         std::vector<std::string> arguments);
 
 arrow::Result<uint64_t> ConfirmedFlush(SqlConnection& sql, const std::string& slot = "arrowcdc");
 
-// tools/compare_replay.py: the files against the tables, both ways. OK only if nothing is lost, doubled or different.
-arrow::Status CompareReplay(const PrivateServer& server, const std::filesystem::path& files, const std::vector<std::string>& tables);
+// tools/compare_replay.py: the files against the tables, both ways. OK only if nothing is lost, doubled or
+// different.
+arrow::Status CompareReplay(const PrivateServer& server, const std::filesystem::path& files,
+                            const std::vector<std::string>& tables);
 
 // A directory that is removed with its object.
 class TemporaryDirectory {

@@ -1,4 +1,5 @@
-// What the command promises to whoever runs it: what it refuses, what it says, what moves the slot, how fast it lets the server go.
+// What the command promises to whoever runs it: what it refuses, what it says, what moves the slot, how fast
+// it lets the server go.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -26,7 +27,9 @@ class ContractTest : public ::testing::Test {
   void SetUp() override {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, PrivateServer::Create({.tcp = true}));
     ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
-    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE users (id bigint PRIMARY KEY, name text); CREATE TABLE \"Odd.Name\" (\"a\"\"b\" int PRIMARY KEY)"));
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("CREATE TABLE users (id bigint PRIMARY KEY, name text); CREATE TABLE \"Odd.Name\" "
+                   "(\"a\"\"b\" int PRIMARY KEY)"));
   }
 
   void RunSetup() { ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*"})); }
@@ -109,7 +112,8 @@ TEST_F(ContractTest, SlotAheadOfTheDirectoryIsRefused) {
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
   ASSERT_EQ(Run(Stream(Parquet("d"), {"--until", "now"})).code, 0);
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (2, 'bob')"));
-  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_replication_slot_advance('arrowcdc', pg_current_wal_flush_lsn())"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Query("SELECT pg_replication_slot_advance('arrowcdc', pg_current_wal_flush_lsn())"));
   const Outcome refused = Run(Stream(Parquet("d"), {"--until", "now"}));
   EXPECT_EQ(refused.code, 6) << refused.error;
 }
@@ -160,11 +164,14 @@ TEST_F(ContractTest, AnIdleSlotAdvancesWhileOtherTablesAndDatabasesWrite) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto other, server_->Connect("elsewhere"));
   ARROWCDC_ASSERT_OK(other->Exec("CREATE TABLE noise (t text)"));
   for (int time = 0; time < 3; ++time) {
-    ARROWCDC_ASSERT_OK(other->Exec("INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 2000)"));
-    ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO \"Odd.Name\" SELECT g FROM generate_series(1, 100) g ON CONFLICT DO NOTHING"));
+    ARROWCDC_ASSERT_OK(
+        other->Exec("INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 2000)"));
+    ARROWCDC_ASSERT_OK(sql_->Exec(
+        "INSERT INTO \"Odd.Name\" SELECT g FROM generate_series(1, 100) g ON CONFLICT DO NOTHING"));
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string text, sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end, ParseLsn(text));
-    ARROWCDC_ASSERT_OK(WaitFor([&] { return Confirmed() >= end; }, seconds(30), "the idle slot to advance\n" + client->error()));
+    ARROWCDC_ASSERT_OK(WaitFor([&] { return Confirmed() >= end; }, seconds(30),
+                               "the idle slot to advance\n" + client->error()));
   }
   ARROWCDC_ASSERT_OK(client->Signal(SIGINT));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(seconds(10)));
@@ -176,10 +183,12 @@ TEST_F(ContractTest, FastShutdownIsNotHeldUp) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(Stream(Parquet("d"), {"--roll-age", "1h"})));
   for (const bool load : {false, true}) {
-    ARROWCDC_ASSERT_OK(WaitFor([&] {
-      const auto active = sql_->Scalar("SELECT active FROM pg_replication_slots");
-      return active.ok() && *active == "t";
-    }, seconds(30), "the client to connect"));
+    ARROWCDC_ASSERT_OK(WaitFor(
+        [&] {
+          const auto active = sql_->Scalar("SELECT active FROM pg_replication_slots");
+          return active.ok() && *active == "t";
+        },
+        seconds(30), "the client to connect"));
     std::unique_ptr<Workload> workload;
     if (load) {
       workload = std::make_unique<Workload>(*server_, Seed(), 2);
@@ -202,7 +211,8 @@ TEST_F(ContractTest, ASlowReaderSlowsTheServerAndNothingElse) {
   ARROWCDC_ASSERT_OK(server_->Reload());
   SubprocessOptions options = Stream("ipc:-", {"--buffer", "1MiB", "--until", "now"});
   options.output_pipe = true;  // nobody reads it for now
-  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 200000) g"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO users SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 200000) g"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(options));
   const auto resident = [&] {
     std::ifstream status("/proc/" + std::to_string(client->pid()) + "/status");
@@ -214,17 +224,21 @@ TEST_F(ContractTest, ASlowReaderSlowsTheServerAndNothingElse) {
   // The connection lives through more than one wal_sender_timeout although the pipe is full all the while.
   const auto begin = Clock::now();
   long long most_kib = 0;
-  ARROWCDC_ASSERT_OK(WaitFor([&] {
-    most_kib = std::max(most_kib, resident());
-    return Clock::now() - begin > seconds(8);
-  }, seconds(20), "two timeouts to pass"));
+  ARROWCDC_ASSERT_OK(WaitFor(
+      [&] {
+        most_kib = std::max(most_kib, resident());
+        return Clock::now() - begin > seconds(8);
+      },
+      seconds(20), "two timeouts to pass"));
   EXPECT_EQ(client->error().find("connecting again"), std::string::npos) << client->error();
   std::printf("resident at most %lld KiB\n", most_kib);
-  EXPECT_LT(most_kib, 600 * 1024);  // sanitizers take their share; the data alone is more than 128 MiB twice over
+  EXPECT_LT(most_kib,
+            600 * 1024);  // sanitizers take their share; the data alone is more than 128 MiB twice over
   // Now somebody reads: everything comes.
   uint64_t bytes = 0;
   std::string chunk(1 << 16, '\0');
-  for (ssize_t n; (n = read(client->output_fd(), chunk.data(), chunk.size())) > 0;) bytes += static_cast<uint64_t>(n);
+  for (ssize_t n; (n = read(client->output_fd(), chunk.data(), chunk.size())) > 0;)
+    bytes += static_cast<uint64_t>(n);
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(seconds(30)));
   EXPECT_TRUE(ended.ok()) << client->error();
   EXPECT_GT(bytes, 200'000u * 640);
@@ -256,8 +270,8 @@ TEST_F(ContractTest, StockPgRecvlogicalReadsTheSlot) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string end, sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto program, ServerProgram("pg_recvlogical"));
   SubprocessOptions options;
-  options.argv = {program, "-d", server_->conninfo(), "--slot", "arrowcdc", "--start", "-f", "-", "-o", "publication_names=arrowcdc",
-                  "--endpos", end};
+  options.argv = {program, "-d", server_->conninfo(),          "--slot",   "arrowcdc", "--start", "-f",
+                  "-",     "-o", "publication_names=arrowcdc", "--endpos", end};
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string output, RunProgram(options));
   EXPECT_EQ(output.substr(0, 2), "WA");
   EXPECT_GT(output.size(), 8000u);

@@ -1,5 +1,6 @@
-// Reads off the system calls of the real command that data is durable before the server hears of it: file written, synced,
-// renamed, directory synced, manifest likewise, and only then a status update with a higher flush position.
+// Reads off the system calls of the real command that data is durable before the server hears of it: file
+// written, synced, renamed, directory synced, manifest likewise, and only then a status update with a higher
+// flush position.
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -20,7 +21,8 @@ using std::chrono::seconds;
 // Bytes of a string that strace printed with -xx: "\x64\x00...".
 std::string Unhex(const std::string& text) {
   std::string bytes;
-  for (size_t i = 0; i + 3 < text.size() + 0; i += 4) bytes.push_back(static_cast<char>(std::stoi(text.substr(i + 2, 2), nullptr, 16)));
+  for (size_t i = 0; i + 3 < text.size() + 0; i += 4)
+    bytes.push_back(static_cast<char>(std::stoi(text.substr(i + 2, 2), nullptr, 16)));
   return bytes;
 }
 
@@ -37,9 +39,9 @@ uint64_t BigEndian64(const std::string& bytes, size_t offset) {
 
 // What has happened to the storage since the last acknowledgement, replayed from the trace.
 struct Storage {
-  std::map<int, std::string> open_files;          // fd -> path
-  std::set<std::string> unsynced_files;           // written, not fsynced
-  std::set<std::string> unsynced_directories;     // something was renamed in them, not fsynced
+  std::map<int, std::string> open_files;       // fd -> path
+  std::set<std::string> unsynced_files;        // written, not fsynced
+  std::set<std::string> unsynced_directories;  // something was renamed in them, not fsynced
   std::string wrong;
 
   void Opened(int fd, const std::string& path) { open_files[fd] = path; }
@@ -65,39 +67,52 @@ TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
   TemporaryDirectory directory;
   const std::string files = (directory.path() / "files").string();
   const std::string trace = directory.path() / "trace";
-  SubprocessOptions options = Command(*server, "stream", {"--tables", "public.*", "--sink", "parquet:" + files, "--roll-age", "200ms"});
-  const std::vector<std::string> strace = {"strace", "-D", "-f", "-xx", "-s", "4096", "-o", trace, "-e",
-                                           "trace=openat,close,write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,sendto"};
+  SubprocessOptions options = Command(
+      *server, "stream", {"--tables", "public.*", "--sink", "parquet:" + files, "--roll-age", "200ms"});
+  const std::vector<std::string> strace = {
+      "strace", "-D",
+      "-f",     "-xx",
+      "-s",     "4096",
+      "-o",     trace,
+      "-e",     "trace=openat,close,write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,sendto"};
   options.argv.insert(options.argv.begin(), strace.begin(), strace.end());
   options.env["ASAN_OPTIONS"] = "detect_leaks=0";  // the leak checker cannot run under strace
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(options));
   uint64_t last = 0;
   for (int round = 0; round < 4; ++round) {
-    ARROWCDC_ASSERT_OK(sql->Exec("INSERT INTO a VALUES (" + std::to_string(round) + "); INSERT INTO b VALUES (" + std::to_string(round) + ")"));
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string end, sql->Scalar("SELECT pg_current_wal_flush_lsn() - '0/0'"));
+    ARROWCDC_ASSERT_OK(sql->Exec("INSERT INTO a VALUES (" + std::to_string(round) +
+                                 "); INSERT INTO b VALUES (" + std::to_string(round) + ")"));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string end,
+                                  sql->Scalar("SELECT pg_current_wal_flush_lsn() - '0/0'"));
     last = std::stoull(end);
-    ARROWCDC_ASSERT_OK(WaitFor([&] {
-      const auto confirmed = ConfirmedFlush(*sql);
-      return confirmed.ok() && *confirmed >= last;
-    }, seconds(60), "the acknowledgement of round " + std::to_string(round)));
+    ARROWCDC_ASSERT_OK(WaitFor(
+        [&] {
+          const auto confirmed = ConfirmedFlush(*sql);
+          return confirmed.ok() && *confirmed >= last;
+        },
+        seconds(60), "the acknowledgement of round " + std::to_string(round)));
   }
-  // With -D the command is our child and strace its guest, which writes its last line when the command has ended.
+  // With -D the command is our child and strace its guest, which writes its last line when the command has
+  // ended.
   ARROWCDC_ASSERT_OK(client->Signal(SIGTERM));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(seconds(30)));
   EXPECT_TRUE(ended.ok()) << client->error();
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return ReadFile(trace).find("+++ exited with") != std::string::npos; }, seconds(30), "strace to end"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return ReadFile(trace).find("+++ exited with") != std::string::npos; },
+                             seconds(30), "strace to end"));
 
   const std::regex opened(R"re(openat\([^,]*, "([^"]*)",.*\) = (\d+))re");
   const std::regex wrote(R"re((?:write|pwrite64|writev)\((\d+),)re");
   const std::regex synced(R"re((?:fsync|fdatasync)\((\d+)\) += 0)re");
-  const std::regex renamed(R"re(rename(?:at|at2)?\((?:AT_FDCWD, )?"([^"]*)", (?:AT_FDCWD, )?"([^"]*)".*\) = 0)re");
+  const std::regex renamed(
+      R"re(rename(?:at|at2)?\((?:AT_FDCWD, )?"([^"]*)", (?:AT_FDCWD, )?"([^"]*)".*\) = 0)re");
   const std::regex sent(R"re(sendto\(\d+, "([^"]*)",)re");
   std::ifstream in(trace);
   Storage storage;
   uint64_t flush = 0;
   int acknowledgements = 0, manifests = 0;
   for (std::string line; std::getline(in, line);) {
-    // A call that another thread interrupts is printed in two parts; the calls that matter here block nobody else.
+    // A call that another thread interrupts is printed in two parts; the calls that matter here block nobody
+    // else.
     std::smatch match;
     if (std::regex_search(line, match, opened)) {
       storage.Opened(std::stoi(match[2]), Unhex(match[1]));
@@ -110,8 +125,10 @@ TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
       storage.Renamed(Unhex(match[1]), to);
       if (to.find("manifest") != std::string::npos) {
         ++manifests;
-        // Data files of this position are in place: nothing but the manifest's own directory is waiting for its fsync.
-        for (const std::string& path : storage.unsynced_directories) EXPECT_EQ(path, files) << "manifest before data";
+        // Data files of this position are in place: nothing but the manifest's own directory is waiting for
+        // its fsync.
+        for (const std::string& path : storage.unsynced_directories)
+          EXPECT_EQ(path, files) << "manifest before data";
       }
     } else if (std::regex_search(line, match, sent)) {
       const std::string bytes = Unhex(match[1]);
@@ -121,9 +138,11 @@ TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
       if (flushed <= flush) continue;
       flush = flushed;
       ++acknowledgements;
-      for (const std::string& path : storage.unsynced_directories) ADD_FAILURE() << "acknowledged before the fsync of " << path;
+      for (const std::string& path : storage.unsynced_directories)
+        ADD_FAILURE() << "acknowledged before the fsync of " << path;
       for (const std::string& path : storage.unsynced_files) {
-        if (path.ends_with(".parquet") || path.find("manifest") != std::string::npos) ADD_FAILURE() << "acknowledged before the fsync of " << path;
+        if (path.ends_with(".parquet") || path.find("manifest") != std::string::npos)
+          ADD_FAILURE() << "acknowledged before the fsync of " << path;
       }
     }
     ASSERT_EQ(storage.wrong, "");

@@ -1,5 +1,6 @@
-// The contract under fire: a random workload is streamed while the client is killed, its connection cut and the server restarted, each
-// many times with rows on the way. Afterwards the files hold every row exactly once.
+// The contract under fire: a random workload is streamed while the client is killed, its connection cut and
+// the server restarted, each many times with rows on the way. Afterwards the files hold every row exactly
+// once.
 #include <cstdio>
 #include <cstdlib>
 
@@ -37,8 +38,8 @@ class FaultTest : public ::testing::Test {
   }
 
   SubprocessOptions Stream(std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments = {"--tables", "public.*", "--sink", "parquet:" + files_.path().string(),
-                                          "--roll-age", "300ms"};
+    std::vector<std::string> arguments = {
+        "--tables", "public.*", "--sink", "parquet:" + files_.path().string(), "--roll-age", "300ms"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Command(*server_, "stream", std::move(arguments));
   }
@@ -59,7 +60,8 @@ class FaultTest : public ::testing::Test {
   // Journal rows that are committed and not acknowledged.
   uint64_t RowsInFlight() {
     const auto count = sql_->Scalar(
-        "SELECT count(*) FROM w_journal WHERE at > (SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'arrowcdc')");
+        "SELECT count(*) FROM w_journal WHERE at > (SELECT confirmed_flush_lsn FROM pg_replication_slots "
+        "WHERE slot_name = 'arrowcdc')");
     return count.ok() ? std::stoull(*count) : 0;
   }
 
@@ -72,7 +74,8 @@ class FaultTest : public ::testing::Test {
           return confirmed.ok() && *confirmed > confirmed_at_last_fault_ && RowsInFlight() > 0;
         },
         seconds(120), "the slot to move and rows to be in flight");
-    ASSERT_TRUE(status.ok()) << status.ToString() << "\n" << client_->error() << "\nlast refusal: " << workload.last_refusal();
+    ASSERT_TRUE(status.ok()) << status.ToString() << "\n"
+                             << client_->error() << "\nlast refusal: " << workload.last_refusal();
     ASSERT_TRUE(client_->Running()) << "the client ended by itself:\n" << client_->error();
     ARROWCDC_ASSERT_OK_AND_ASSIGN(confirmed_at_last_fault_, ConfirmedFlush(*sql_));
     in_flight_ += RowsInFlight();
@@ -84,7 +87,8 @@ class FaultTest : public ::testing::Test {
   }
 
   void TerminateBackend() {
-    ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active"));
+    ARROWCDC_ASSERT_OK(
+        sql_->Query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active"));
   }
 
   void RestartServer(StopMode mode) {
@@ -105,7 +109,8 @@ class FaultTest : public ::testing::Test {
 TEST_F(FaultTest, NothingLostNothingTwice) {
   ASSERT_NO_FATAL_FAILURE(StartClient());
   Workload workload(*server_, Seed(), 3);
-  const char* const names[] = {"client killed", "backend terminated", "server restarted fast", "server restarted immediately"};
+  const char* const names[] = {"client killed", "backend terminated", "server restarted fast",
+                               "server restarted immediately"};
   int faults[4] = {};
   int expected_restarts = 0;
   const int rounds = FaultsOfAKind();
@@ -139,7 +144,8 @@ TEST_F(FaultTest, NothingLostNothingTwice) {
   ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(120)));
   for (int kind = 0; kind < 4; ++kind) std::printf("%s: %d times\n", names[kind], faults[kind]);
   std::printf("journal rows in flight at the faults: %llu; transactions: %llu, schema changes: %llu\n",
-              static_cast<unsigned long long>(in_flight_), static_cast<unsigned long long>(workload.transactions()),
+              static_cast<unsigned long long>(in_flight_),
+              static_cast<unsigned long long>(workload.transactions()),
               static_cast<unsigned long long>(workload.schema_changes()));
   EXPECT_EQ(server_->CountServerRestarts(), expected_restarts);
   ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), WorkloadTables()));

@@ -41,13 +41,16 @@ class Generator {
       case 0:
       case 1:
         return "INSERT INTO w_account VALUES (" + Id() + ", 'owner " + Id() + "', " + Amount() +
-               ", random() < 0.5, now(), jsonb_build_object('k', " + Id() + ", 'list', '[1, 2.50, null]'::jsonb)) "
+               ", random() < 0.5, now(), jsonb_build_object('k', " + Id() +
+               ", 'list', '[1, 2.50, null]'::jsonb)) "
                "ON CONFLICT (id) DO UPDATE SET balance = EXCLUDED.balance, meta = NULL";
       case 2:
-        return "INSERT INTO w_account SELECT g, repeat('x', g % 50), g / 7.0, NULL, now(), NULL FROM generate_series(" + Id() +
-               ", " + Id() + ") g ON CONFLICT DO NOTHING";
+        return "INSERT INTO w_account SELECT g, repeat('x', g % 50), g / 7.0, NULL, now(), NULL FROM "
+               "generate_series(" +
+               Id() + ", " + Id() + ") g ON CONFLICT DO NOTHING";
       case 3:
-        return "UPDATE w_account SET balance = balance + " + Amount() + " WHERE id % 17 = " + std::to_string(Below(17));
+        return "UPDATE w_account SET balance = balance + " + Amount() +
+               " WHERE id % 17 = " + std::to_string(Below(17));
       case 4:
         return "UPDATE w_account SET id = id + 100000 WHERE id = " + Id() +
                " AND NOT EXISTS (SELECT FROM w_account o WHERE o.id = w_account.id + 100000)";
@@ -55,8 +58,10 @@ class Generator {
         return "DELETE FROM w_account WHERE id % 29 = " + std::to_string(Below(29));
       case 6:
       case 7:
-        return "INSERT INTO w_document VALUES (" + Id() + ", 0, repeat(md5(random()::text), " + std::to_string(Below(400)) +
-               "), decode(repeat(md5(random()::text), " + std::to_string(Below(300)) + "), 'hex')) "
+        return "INSERT INTO w_document VALUES (" + Id() + ", 0, repeat(md5(random()::text), " +
+               std::to_string(Below(400)) + "), decode(repeat(md5(random()::text), " +
+               std::to_string(Below(300)) +
+               "), 'hex')) "
                "ON CONFLICT (id) DO UPDATE SET revision = w_document.revision + 1";
       case 8:
         return "UPDATE w_document SET revision = revision + 1 WHERE id % 13 = " + std::to_string(Below(13));
@@ -65,32 +70,44 @@ class Generator {
       case 10:
         return "DELETE FROM w_document WHERE id = " + Id();
       case 11:
-        return "INSERT INTO w_bag SELECT g % 3, CASE g % 4 WHEN 0 THEN 'NaN' WHEN 1 THEN '-0' ELSE g::float8 END, 'label' FROM generate_series(1, " +
+        return "INSERT INTO w_bag SELECT g % 3, CASE g % 4 WHEN 0 THEN 'NaN' WHEN 1 THEN '-0' ELSE g::float8 "
+               "END, 'label' FROM generate_series(1, " +
                std::to_string(1 + Below(40)) + ") g";
       case 12:
-        return "UPDATE w_bag SET label = label || '.' WHERE ctid IN (SELECT ctid FROM w_bag LIMIT " + std::to_string(Below(5)) + ")";
+        return "UPDATE w_bag SET label = label || '.' WHERE ctid IN (SELECT ctid FROM w_bag LIMIT " +
+               std::to_string(Below(5)) + ")";
       case 13:
-        return "DELETE FROM w_bag WHERE ctid IN (SELECT ctid FROM w_bag LIMIT " + std::to_string(Below(20)) + ")";
+        return "DELETE FROM w_bag WHERE ctid IN (SELECT ctid FROM w_bag LIMIT " + std::to_string(Below(20)) +
+               ")";
       case 14:
-        return "INSERT INTO w_pair VALUES (" + Id() + ", 'b" + std::to_string(Below(5)) + "', 1) ON CONFLICT (b, a) DO UPDATE SET n = w_pair.n + 1";
+        return "INSERT INTO w_pair VALUES (" + Id() + ", 'b" + std::to_string(Below(5)) +
+               "', 1) ON CONFLICT (b, a) DO UPDATE SET n = w_pair.n + 1";
       case 15:
-        return "UPDATE w_pair SET b = b || 'z' WHERE a = " + Id() + " AND length(b) < 5 AND NOT EXISTS "
+        return "UPDATE w_pair SET b = b || 'z' WHERE a = " + Id() +
+               " AND length(b) < 5 AND NOT EXISTS "
                "(SELECT FROM w_pair o WHERE o.a = w_pair.a AND o.b = w_pair.b || 'z')";
       case 16:
-        return "INSERT INTO w_indexed VALUES (" + Id() + ", gen_random_uuid(), ARRAY[1, NULL, " + Id() + "]); "
-               "UPDATE w_indexed SET code = gen_random_uuid(), tags = '{}' WHERE id = " + Id();
+        return "INSERT INTO w_indexed VALUES (" + Id() + ", gen_random_uuid(), ARRAY[1, NULL, " + Id() +
+               "]); "
+               "UPDATE w_indexed SET code = gen_random_uuid(), tags = '{}' WHERE id = " +
+               Id();
       case 17:
-        return "INSERT INTO w_part VALUES (" + Id() + ", " + std::to_string(1 + Below(2)) + ", 'v') ON CONFLICT DO NOTHING; "
-               "UPDATE w_part SET v = v || 'u' WHERE id = " + Id() + " AND length(v) < 50";
+        return "INSERT INTO w_part VALUES (" + Id() + ", " + std::to_string(1 + Below(2)) +
+               ", 'v') ON CONFLICT DO NOTHING; "
+               "UPDATE w_part SET v = v || 'u' WHERE id = " +
+               Id() + " AND length(v) < 50";
       case 18:
         return "UPDATE w_part SET region = 3 - region WHERE id = " + Id() +
-               " AND NOT EXISTS (SELECT FROM w_part o WHERE o.id = w_part.id AND o.region = 3 - w_part.region)";
+               " AND NOT EXISTS (SELECT FROM w_part o WHERE o.id = w_part.id AND o.region = 3 - "
+               "w_part.region)";
       default:
-        return "INSERT INTO w_shape (id) VALUES (" + Id() + ") ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id";
+        return "INSERT INTO w_shape (id) VALUES (" + Id() +
+               ") ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id";
     }
   }
 
-  // The columns that remain come back to the same names and types from time to time, so that replayed values stay comparable.
+  // The columns that remain come back to the same names and types from time to time, so that replayed values
+  // stay comparable.
   std::string SchemaChange() {
     switch (Below(6)) {
       case 0:
@@ -98,14 +115,17 @@ class Generator {
       case 1:
         return "ALTER TABLE w_shape DROP COLUMN IF EXISTS b";
       case 2:
-        return "DO $$ BEGIN ALTER TABLE w_shape RENAME COLUMN a TO a_renamed; EXCEPTION WHEN undefined_column THEN "
+        return "DO $$ BEGIN ALTER TABLE w_shape RENAME COLUMN a TO a_renamed; EXCEPTION WHEN "
+               "undefined_column THEN "
                "ALTER TABLE w_shape RENAME COLUMN a_renamed TO a; END $$";
       case 3:
-        return "ALTER TABLE w_shape ADD COLUMN IF NOT EXISTS c int; UPDATE w_shape SET c = 5 WHERE id % 3 = 0";
+        return "ALTER TABLE w_shape ADD COLUMN IF NOT EXISTS c int; UPDATE w_shape SET c = 5 WHERE id % 3 = "
+               "0";
       case 4:
         return "ALTER TABLE w_shape DROP COLUMN IF EXISTS c";
       default:
-        return "ALTER TABLE w_shape ADD COLUMN IF NOT EXISTS d int; ALTER TABLE w_shape ALTER COLUMN d TYPE bigint; "
+        return "ALTER TABLE w_shape ADD COLUMN IF NOT EXISTS d int; ALTER TABLE w_shape ALTER COLUMN d TYPE "
+               "bigint; "
                "ALTER TABLE w_shape DROP COLUMN d";
     }
   }
@@ -127,7 +147,8 @@ std::vector<std::string> WorkloadTables() {
 
 Workload::Workload(const PrivateServer& server, uint64_t seed, int threads) {
   for (int thread = 0; thread < threads; ++thread) {
-    threads_.emplace_back([this, conninfo = server.conninfo(), seed, thread] { Run(conninfo, seed, thread); });
+    threads_.emplace_back(
+        [this, conninfo = server.conninfo(), seed, thread] { Run(conninfo, seed, thread); });
   }
 }
 
@@ -167,7 +188,9 @@ void Workload::Run(const std::string& conninfo, uint64_t seed, int thread) {
       text += generator.Statement() + "; ";
       if (undone) text += generator.Below(2) == 0 ? "ROLLBACK TO s; " : "RELEASE s; ";
     }
-    if (schema_change) text += generator.SchemaChange() + "; " + "INSERT INTO w_shape (id) VALUES (" + generator.Id() + ") ON CONFLICT DO NOTHING; ";
+    if (schema_change)
+      text += generator.SchemaChange() + "; " + "INSERT INTO w_shape (id) VALUES (" + generator.Id() +
+              ") ON CONFLICT DO NOTHING; ";
     if (kind == 3) text += "TRUNCATE w_bag, w_pair; ";
     text += generator.Below(10) == 0 ? "ROLLBACK" : "COMMIT";
     const arrow::Status done = sql->Exec(text);
@@ -176,7 +199,8 @@ void Workload::Run(const std::string& conninfo, uint64_t seed, int thread) {
       if (schema_change) ++schema_changes_;
       continue;
     }
-    // Deadlocks, serialization failures and lock timeouts are part of life under this load; a lost connection shows as no transaction to roll back.
+    // Deadlocks, serialization failures and lock timeouts are part of life under this load; a lost connection
+    // shows as no transaction to roll back.
     const std::string state = sql->last_sqlstate();
     if (!sql->Exec("ROLLBACK").ok()) {
       sql.reset();

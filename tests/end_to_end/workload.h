@@ -1,4 +1,5 @@
-// A random workload over tables of every kind of replica identity, for tests that compare what was streamed with what is there.
+// A random workload over tables of every kind of replica identity, for tests that compare what was streamed
+// with what is there.
 #pragma once
 
 #include <atomic>
@@ -14,14 +15,15 @@
 
 namespace arrowcdc::test {
 
-// The tables a workload changes: public.w_*. Every change transaction also writes public.w_journal, an append-only table whose rows carry the WAL
-// position at which they were made.
+// The tables a workload changes: public.w_*. Every change transaction also writes public.w_journal, an
+// append-only table whose rows carry the WAL position at which they were made.
 arrow::Status CreateWorkloadTables(SqlConnection& sql);
 // "public.w_account" and so on, as --tables wants them.
 std::vector<std::string> WorkloadTables();
 
-// Threads that change the tables until Stop: inserts (rows, COPY, multi-row), updates, deletes, key changes, TOAST changed and unchanged,
-// savepoints, rollbacks, truncates, columns added, dropped, renamed and retyped. A lost connection is made again.
+// Threads that change the tables until Stop: inserts (rows, COPY, multi-row), updates, deletes, key changes,
+// TOAST changed and unchanged, savepoints, rollbacks, truncates, columns added, dropped, renamed and retyped.
+// A lost connection is made again.
 class Workload {
  public:
   Workload(const PrivateServer& server, uint64_t seed, int threads);
@@ -30,7 +32,8 @@ class Workload {
   void Stop();
   uint64_t transactions() const { return transactions_; }
   uint64_t schema_changes() const { return schema_changes_; }
-  // Statements that the server refused for a reason that is not a lost connection, with the last such message: a mistake in the test.
+  // Statements that the server refused for a reason that is not a lost connection, with the last such
+  // message: a mistake in the test.
   uint64_t refused() const { return refused_; }
   std::string last_refusal() const;
 

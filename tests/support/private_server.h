@@ -30,11 +30,12 @@ struct PrivateServerOptions {
   std::string hba;   // contents of pg_hba.conf; empty: everybody is trusted
   bool tcp = false;  // listen on a free port of 127.0.0.1, too
   std::vector<std::filesystem::path> libraries = {
-      PluginPath()};         // copied to where the server can read and load them
+      PluginPath()};  // copied to where the server can read and load them
   // Makes a standby of this server, which must be stopped, from its files; it follows by the physical slot
   // "standby", which must be there.
   const class PrivateServer* standby_of = nullptr;
-  bool allow_plugin = true;  // name wal2arrow and them in output_plugin_libraries where the server has that setting
+  bool allow_plugin =
+      true;  // name wal2arrow and them in output_plugin_libraries where the server has that setting
 };
 
 enum class StopMode { kSmart, kFast, kImmediate };
