@@ -280,8 +280,10 @@ class ReaderSet::Pump {
     auto parts = Split(route, table, rows);
     if (!parts.ok()) {
       // Of this table only: the others are not concerned.
-      for (const auto& reader : route.readers) End(reader, parts.status());
-      Give(*route.readers[0], table, std::move(rows));  // for the claim
+      for (const auto& reader : route.readers) {
+        End(reader, parts.status());
+        Give(*reader, table, rows);  // for the claim: nobody knows whose they are
+      }
       return arrow::Status::OK();
     }
     for (size_t i = 0; i < parts->size(); ++i) {
