@@ -25,7 +25,6 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrowcdc/admin.h"
-#include "arrowcdc/error.h"
 #include "arrowcdc/readers.h"
 #include "python/convert.h"
 
@@ -220,9 +219,7 @@ struct PublishedTables {
 PublishedTables Published(const Source& source) {
   const auto tables = Check(OnOtherThread([from = source.options] { return ListTables(from); }));
   PublishedTables result;
-  bool any_published = false;
   for (const TableStatus& table : tables) {
-    any_published = any_published || table.published;
     if (table.passed_over) result.passed_over.push_back(ToString(table.name));
     if (!table.matches) continue;
     if (table.published) {
@@ -230,12 +227,6 @@ PublishedTables Published(const Source& source) {
     } else {
       result.left_out.emplace_back(ToString(table.name), table.reason);
     }
-  }
-  // Where nothing is published the publication itself is missing: connecting says so, after looking at the
-  // slot.
-  if (any_published && result.matching.empty()) {
-    Check(MakeError(ErrorKind::kPublicationMissing, "no published table matches the patterns",
-                    "argument tables", "let setup publish them, or choose among those that are published"));
   }
   return result;
 }

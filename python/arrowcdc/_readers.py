@@ -176,6 +176,7 @@ class ArrowCDCReaderConfig:
         A table that cannot be published ends the first start only: later ones go on with those that are.
         """
         set_up = None
+        refused = None
         if self.setup:
             try:
                 set_up, steps = _core.setup(source, self.insert_only)
@@ -184,17 +185,26 @@ class ArrowCDCReaderConfig:
             except ServerError as error:
                 if error.kind not in ("replica_identity", "permission") or not _core.has_slot(source):
                     raise
-                _log.warning("setup changed nothing: %s", error)
+                refused = error
         published = _core.published(source)
-        if set_up is None:
-            for name, reason in published.left_out:
-                _log.warning("%s is not read: %s", name, reason)
         if published.passed_over:
             _log.warning(
                 "published, and not in `tables`: their changes count as read, use a slot for them alone if somebody wants them: %s",
                 _names(published.passed_over),
             )
-        return published.matching if set_up is None else set_up
+        if set_up is not None:
+            return set_up
+        if refused is not None:
+            if not published.matching:
+                raise refused
+            _log.warning("setup changed nothing: %s", refused)
+        for name, reason in published.left_out:
+            _log.warning("%s is not read: %s", name, reason)
+        # Where nothing is published the publication itself is missing: connecting says so, after looking at the slot.
+        if published.passed_over and not published.matching:
+            raise make("publication_missing", "no published table matches the patterns", "argument tables",
+                       "let setup publish them, or choose among those that are published", "", False)
+        return published.matching
 
     def teardown(self) -> None:
         """Drops the slot and the publications that setup made."""
@@ -410,7 +420,12 @@ class Reader:
             loop.add_reader(fd, ready.set)
             self._reader.set_notify_fd(fd)
             # What came before the notification was asked for is there already.
-            if self._look(0, until)[0] == "timeout":
+            self._begin_reading()
+            try:
+                state = self._look(0, until)[0]
+            finally:
+                self._reading = {}
+            if state == "timeout":
                 await ready.wait()
         finally:
             self._reader.set_notify_fd(-1)
@@ -423,17 +438,28 @@ class Reader:
     def _stream(self, until: str | int | None) -> pyarrow.RecordBatchReader:
         """What there is up to `until`. One schema: a change of it is an error, and nothing is lost."""
         until = _lsn(self._source, until)
-        self._commit_if_on_next()
-        self._look(_FOREVER_MS, until)
+        self._begin_reading()
+        try:
+            self._commit_if_on_next()
+            self._look(_FOREVER_MS, until)
+        finally:
+            self._reading = {}
         schema = self._schema or pyarrow.schema([])
 
         def batches() -> Iterator[pyarrow.RecordBatch]:
-            while (batch := self._look(_FOREVER_MS, until)[1]) is not None:
-                if not batch.schema.equals(schema):
-                    raise make("unsupported", "the table's columns changed within the stream", self.name,
-                               "read what follows with another stream, or batch by batch", "", False)
-                self._handed_out = True
-                del self._kept[0]
+            while True:
+                self._begin_reading()
+                try:
+                    batch = self._look(_FOREVER_MS, until)[1]
+                    if batch is None:
+                        return
+                    if not batch.schema.equals(schema):
+                        raise make("unsupported", "the table's columns changed within the stream", self.name,
+                                   "read what follows with another stream, or batch by batch", "", False)
+                    self._handed_out = True
+                    del self._kept[0]
+                finally:
+                    self._reading = {}
                 yield batch
 
         return pyarrow.RecordBatchReader.from_batches(schema, batches())
@@ -448,11 +474,11 @@ class Reader:
         The indexes in `_unchanged` and `_unrepresentable` count the columns of this table.
         """
         up_to = _lsn(self._source, until)
-        self._commit_if_on_next()
         raw: list[_core.Batch] = []
         batches: list[pyarrow.RecordBatch] = []
         self._begin_reading()
         try:
+            self._commit_if_on_next()
             while (batch := self._look(_FOREVER_MS, up_to)[1]) is not None:
                 batches.append(batch)
                 raw.append(self._kept[0])

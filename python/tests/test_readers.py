@@ -79,6 +79,9 @@ def test_a_table_that_cannot_be_published_ends_the_first_start_only(server, shop
         server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
         assert ids(readers["public.users"].batches(until="now")) == [1]
     assert "setup changed nothing: " in caplog.text and "public.later is not read" in caplog.text
+    server.sql("DROP PUBLICATION arrowcdc", "shop")
+    with pytest.raises(arrowcdc.ServerError, match="public.later"):  # nothing is left to go on with
+        CONFIGURE(**shop)
 
 
 def test_published_tables_that_nobody_reads_are_told(server, shop, caplog):
@@ -246,7 +249,7 @@ def test_one_thread_reads_a_reader(server, shop):
         thread = threading.Thread(target=lambda: found.append(users.read(timeout=30)))
         thread.start()
         wait_until_inside(thread, "_look")
-        for read in (lambda: users.read(timeout=0.1), users.read_all):
+        for read in (lambda: users.read(timeout=0.1), users.read_all, users.__arrow_c_stream__):
             with pytest.raises(arrowcdc.OptionError, match="another thread"):
                 read()
         server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
