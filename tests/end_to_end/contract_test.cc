@@ -157,6 +157,26 @@ TEST_F(ContractTest, PatternsThatSelectNothingPublishedAreRefused) {
   EXPECT_EQ(Run(Stream("parquet:x", {"--ack=on-write"})).code, 2);
 }
 
+TEST_F(ContractTest, PublishedTablesThatNoPatternMatchesAreNamed) {
+  for (int i = 1; i <= 6; ++i) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE aside" + std::to_string(i) + " (id int PRIMARY KEY)"));
+  }
+  RunSetup();
+  const std::string told = "the slot passes over their changes";
+  const Outcome all = Run(Stream(Parquet("all"), {"--until", "now"}));
+  EXPECT_EQ(all.code, 0) << all.error;
+  EXPECT_EQ(all.error.find(told), std::string::npos) << all.error;
+  SubprocessOptions some = Stream(Parquet("some"), {"--until", "now", "--accept-gap"});
+  std::replace(some.argv.begin(), some.argv.end(), std::string("public.*"), std::string("public.users"));
+  const Outcome named = Run(some);
+  EXPECT_EQ(named.code, 0) << named.error;
+  EXPECT_NE(named.error.find(told), std::string::npos) << named.error;
+  // Seven of them, by name.
+  EXPECT_NE(named.error.find("public.aside1 public.aside2 public.aside3 public.aside4 and 2 more"),
+            std::string::npos)
+      << named.error;
+}
+
 TEST_F(ContractTest, AnIdleSlotAdvancesWhileOtherTablesAndDatabasesWrite) {
   ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE DATABASE elsewhere"));
