@@ -1,6 +1,8 @@
 // Publication membership, read at the point of the WAL that is being decoded.
 #include "plugin/publication.h"
 
+#include "plugin/notice.h"
+
 namespace arrowcdc::plugin {
 
 namespace {
@@ -30,6 +32,7 @@ void LoadPublications(Session* session) {
     session->publications = lappend(session->publications, publication);
   }
   MemoryContextSwitchTo(previous);
+  NotePublications(session);
 }
 
 // The topmost ancestor through which this publication publishes a partition, or InvalidOid.
@@ -130,6 +133,7 @@ Membership FindMembership(Session* session, Relation relation) {
 
   Membership membership{};
   membership.publish_as = relid;
+  membership.ancestors = ancestors;
   int membership_level = 0;
   ListCell* cell;
   foreach (cell, session->publications) {

@@ -22,7 +22,8 @@ enum class ErrorKind {
   kSlotActive,  // retryable; the message names the pid
   kSlotInvalidated,
   kSlotMismatch,  // other plugin, other database, physical
-  kPublicationMissing,
+  kPublicationMissing,   // it is not there, or nothing of what was asked for is published
+  kPublicationMismatch,  // rows come under other names than those that were asked for
   kReplicaIdentity,
   kUnsupported,   // row filters, server version
   kProtocol,      // bytes that do not follow docs/wire.md

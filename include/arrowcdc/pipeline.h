@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,7 @@ struct PipelineOptions {
   bool until_now = false;                             // until_lsn = the end of the server's WAL at start
   std::optional<std::chrono::milliseconds> duration;  // stop after this time
   bool accept_gap = false;                 // start although the sink lacks changes that the slot has passed
+  OnUnpublished on_unpublished = OnUnpublished::kGoOn;
   bool ack_on_write = false;               // sinks that keep nothing: acknowledge what was handed on
   std::chrono::milliseconds retry_max{0};  // give up after failing for so long; 0: at the first start after
                                            // 60 s (10 s for an active slot), later never
@@ -31,6 +33,8 @@ struct PipelineStats {
   uint64_t rows = 0;             // handed to the sink
   uint64_t rows_skipped = 0;     // already durable in the sink
   uint64_t rows_unmatched = 0;   // of tables outside the patterns
+  std::map<TableName, uint64_t> unmatched_tables;  // the same by table; of the first 1,000
+  uint64_t tables_unpublished = 0;                 // asked for, and known not to come: each was told once
   uint64_t unrepresentable = 0;  // values without an Arrow form
   uint64_t reconnects = 0;
   uint64_t delivered_lsn = 0;  // last safe position handed to the sink
@@ -45,6 +49,7 @@ struct PipelineObserver {
   virtual ~PipelineObserver() = default;
   // resumed: the sink goes on where it stood, else it is new.
   virtual void OnConnected(const SourceInfo&, uint64_t /*start_lsn*/, bool /*resumed*/) {}
+  virtual void OnNotice(const SourceNotice&) {}     // once each; what makes rows stay away at every connect
   virtual void OnProgress(const PipelineStats&) {}  // about once a second
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column

@@ -25,6 +25,7 @@ class TablePatterns {
   // Why a table is in or out, for people.
   struct Match {
     bool matches = false;
+    bool excluded = false;  // by a pattern that begins with !
     std::string reason;  // the pattern that decided, or "no pattern matches"
   };
   Match Explain(const TableName& name) const;

@@ -11,6 +11,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/pipeline/backoff.h"
+#include "src/pipeline/publication_watch.h"
 #include "src/pipeline/row_filter.h"
 #include "src/pipeline/start_position.h"
 
@@ -41,6 +42,7 @@ class Pipeline {
         observer_(observer),
         stop_(stop),
         filter_(patterns),
+        watch_(patterns, options.on_unpublished),
         started_(Clock::now()) {}
 
   arrow::Result<PipelineStats> Run() {
@@ -101,6 +103,7 @@ class Pipeline {
       // Before Start, which may fail and be tried again as a reconnect.
       stats_.delivered_lsn = start_lsn_;
       resumed_ = state.position.has_value();
+      for (const auto& [table, row] : state.last_rows) watch_.Knows(table);
       filter_.Restore(std::move(state.last_rows));
       stream_ = info.stream;
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
@@ -116,6 +119,9 @@ class Pipeline {
       // case.
       start_lsn_ = std::max(start_lsn_, stats_.delivered_lsn);
     }
+    const arrow::Status published = watch_.Connected(info, !streamed_, !resumed_);
+    Tell();
+    ARROW_RETURN_NOT_OK(published);
     ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
     filter_.BeginSession();
     group_open_ = false;
@@ -131,7 +137,9 @@ class Pipeline {
   }
 
   arrow::Status Pump(Backoff& backoff) {
-    while (!Finished()) {
+    while (true) {
+      ARROW_RETURN_NOT_OK(CheckEnd());
+      if (Finished()) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_.Next(kPollInterval));
       if (event.has_value()) {
         backoff.Reset();
@@ -139,12 +147,33 @@ class Pipeline {
       }
       ARROW_RETURN_NOT_OK(Housekeeping());
     }
-    return arrow::Status::OK();
+  }
+
+  // Run closes the sink then, and acknowledges what it has.
+  arrow::Status CheckEnd() const {
+    if (!watch_.end().has_value()) return arrow::Status::OK();
+    const bool delivered = !group_open_ && stats_.delivered_lsn >= watch_.end()->position;
+    return delivered || Reached() ? watch_.end()->why : arrow::Status::OK();
+  }
+
+  void Tell() {
+    for (const SourceNotice& notice : watch_.TakeNotices()) observer_.OnNotice(notice);
+  }
+
+  arrow::Status Handle(const NoticeEvent& event) {
+    const arrow::Status fits = watch_.Noticed(event);
+    Tell();
+    return fits;
   }
 
   arrow::Status Handle(ChangeBatch& batch) {
+    if (!filter_.Matches(batch.table->name)) {
+      watch_.PassedOver(batch.table->name, static_cast<uint64_t>(batch.rows->num_rows()));
+      Tell();
+    }
     ARROW_ASSIGN_OR_RAISE(auto rows, filter_.Filter(*batch.table, std::move(batch.rows)));
     if (rows != nullptr) {
+      watch_.Knows(batch.table->name);
       stats_.rows += static_cast<uint64_t>(rows->num_rows());
       batch.rows = std::move(rows);
       CountUnrepresentable(batch);
@@ -201,7 +230,7 @@ class Pipeline {
       UpdateStats();
       observer_.OnProgress(stats_);
       // An idle server tells its position only when it is asked.
-      if (until_.has_value()) source_.RequestKeepalive();
+      if (until_.has_value() || watch_.end().has_value()) source_.RequestKeepalive();
     }
     return arrow::Status::OK();
   }
@@ -278,6 +307,8 @@ class Pipeline {
     stats_.received_bytes = source.received_bytes;
     stats_.rows_skipped = filter_.rows_skipped();
     stats_.rows_unmatched = filter_.rows_unmatched();
+    stats_.unmatched_tables = watch_.unmatched();
+    stats_.tables_unpublished = watch_.tables_unpublished();
   }
 
   Source& source_;
@@ -286,6 +317,7 @@ class Pipeline {
   PipelineObserver& observer_;
   const std::atomic<bool>& stop_;
   RowFilter filter_;
+  PublicationWatch watch_;
   const Clock::time_point started_;
 
   bool sink_opened_ = false;

@@ -8,6 +8,7 @@
 #include "src/decode/wal2arrow_decoder.h"
 #include "src/postgres/connection.h"
 #include "src/postgres/publication.h"
+#include "src/postgres/published_check.h"
 #include "src/postgres/published_tables.h"
 #include "src/postgres/quoting.h"
 #include "src/postgres/replication_stream.h"
@@ -152,6 +153,8 @@ class PostgresSource : public Source {
     ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadStreamPublications(*connection_, options_));
     publications_.clear();
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
+    ARROW_ASSIGN_OR_RAISE(info.published,
+                          postgres::CheckPublished(*connection_, publications, options_.tables));
     info.confirmed_flush = slot->confirmed_flush;
     const std::optional<uint64_t> began = NotedStart(*slot, publications);
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it

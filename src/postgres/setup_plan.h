@@ -44,7 +44,8 @@ arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const Source
 arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const SourceOptions& source);
 
 // All tables, with the reason of each.
-std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns);
+arrow::Result<std::vector<TableStatus>> MakeTableList(const Inspection& inspected,
+                                                      const TablePatterns& patterns);
 
 // SQL of the step that makes the slot; ApplySetup treats it with a timeout.
 arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_version);

@@ -8,6 +8,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/pipeline/backoff.h"
+#include "src/pipeline/publication_watch.h"
 #include "src/pipeline/row_filter.h"
 #include "src/pipeline/start_position.h"
 #include "src/partition/partition_key.h"
@@ -33,6 +34,7 @@ class ReaderSet::Pump {
         patterns_(std::move(patterns)),
         source_(std::move(source)),
         filter_(patterns_.has_value() ? &*patterns_ : nullptr),
+        watch_(patterns_.has_value() ? &*patterns_ : nullptr, options_.on_unpublished),
         stream_(std::make_shared<SharedStream>(options_)) {}
 
   // Readers share the stream: it must not own them for ever.
@@ -81,8 +83,8 @@ class ReaderSet::Pump {
   ReaderSetStats stats() const {
     const SourceStats source = source_->stats();
     const std::lock_guard lock(stream_->mutex);
-    return {stream_->delivered,    stream_->acknowledged, source.server_lsn,
-            source.received_bytes, reconnects_,           rows_unmatched_};
+    return {stream_->delivered, stream_->acknowledged, source.server_lsn, source.received_bytes,
+            reconnects_,        rows_unmatched_,       unmatched_tables_, tables_unpublished_};
   }
 
  private:
@@ -141,7 +143,7 @@ class ReaderSet::Pump {
       {
         const std::lock_guard lock(stream_->mutex);
         ++reconnects_;
-        stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status});
+        stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status, {}});
       }
       WaitForStop(stop_, *wait);
       if (stop_) return status;
@@ -166,6 +168,13 @@ class ReaderSet::Pump {
       start = delivered_;
     }
     identity_ = info.stream;
+    // Readers keep nothing: every start is one of something new.
+    const arrow::Status published = watch_.Connected(info, !connected_once_, true);
+    Tell();
+    ARROW_RETURN_NOT_OK(published);
+    if (!connected_once_ && options_.published_tables) {
+      for (const TableName& table : info.published.coming) RouteOf(table);
+    }
     ARROW_RETURN_NOT_OK(source_->Start(start));
     connected_once_ = true;
     filter_.BeginSession();
@@ -203,7 +212,9 @@ class ReaderSet::Pump {
   }
 
   arrow::Status Receive(Backoff& backoff) {
-    while (!Finished()) {
+    while (true) {
+      ARROW_RETURN_NOT_OK(CheckEnd());
+      if (Finished()) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_->Next(kPollInterval));
       if (event.has_value()) {
         backoff.Reset();
@@ -211,7 +222,27 @@ class ReaderSet::Pump {
       }
       AskForPosition();
     }
-    return arrow::Status::OK();
+  }
+
+  // Not before everything is committed: after the end nobody can.
+  arrow::Status CheckEnd() const {
+    if (!watch_.end().has_value() || group_open_ || delivered_ < watch_.end()->position)
+      return arrow::Status::OK();
+    const std::lock_guard lock(stream_->mutex);
+    const Claims& claims = stream_->claims;
+    const bool committed = claims.size() == 0 || claims.floor() >= watch_.end()->position;
+    return committed ? watch_.end()->why : arrow::Status::OK();
+  }
+
+  void Tell() {
+    const std::vector<SourceNotice> notices = watch_.TakeNotices();
+    const std::lock_guard lock(stream_->mutex);
+    tables_unpublished_ = watch_.tables_unpublished();
+    constexpr size_t kNoticesMax = 1'000;
+    for (const SourceNotice& notice : notices) {
+      if (stream_->notices.size() < kNoticesMax) stream_->notices.push_back(notice);
+      stream_->PushEvent({ReaderEvent::Kind::kNotice, nullptr, arrow::Status::OK(), notice});
+    }
   }
 
   bool Finished() const { return stop_ || (until_.has_value() && !group_open_ && delivered_ >= *until_); }
@@ -221,7 +252,7 @@ class ReaderSet::Pump {
     const auto now = Clock::now();
     if (now - last_asked_ < kAskInterval) return;
     last_asked_ = now;
-    bool wanted = until_.has_value();
+    bool wanted = until_.has_value() || watch_.end().has_value();
     {
       const std::lock_guard lock(stream_->mutex);
       wanted = wanted || stream_->position_waiters > 0;
@@ -246,6 +277,12 @@ class ReaderSet::Pump {
 
   arrow::Status Handle(const ProgressEvent& event) { return Group(event.group); }
 
+  arrow::Status Handle(const NoticeEvent& event) {
+    const arrow::Status fits = watch_.Noticed(event);
+    Tell();
+    return fits;
+  }
+
   arrow::Status Handle(const KeepaliveEvent& event) {
     return group_open_ || dirty_ ? arrow::Status::OK() : Advance(event.order);
   }
@@ -266,12 +303,18 @@ class ReaderSet::Pump {
 
   arrow::Status Deliver(const std::shared_ptr<const TableSchema>& table,
                         std::shared_ptr<arrow::RecordBatch> rows) {
+    const bool matches = filter_.Matches(table->name);
+    if (!matches) watch_.PassedOver(table->name, static_cast<uint64_t>(rows->num_rows()));
     ARROW_ASSIGN_OR_RAISE(rows, filter_.Filter(*table, std::move(rows)));
-    {
+    if (!matches) {
+      Tell();
       const std::lock_guard lock(stream_->mutex);
       rows_unmatched_ = filter_.rows_unmatched();
+      unmatched_tables_ = watch_.unmatched();
+      return arrow::Status::OK();
     }
     if (rows == nullptr) return arrow::Status::OK();
+    watch_.Knows(table->name);
     Route& route = RouteOf(table->name);
     if (options_.partitions == 1) {
       Give(*route.readers[0], table, std::move(rows));
@@ -317,7 +360,7 @@ class ReaderSet::Pump {
       route.readers.push_back(std::make_shared<Reader>(stream_, table, partition));
       stream_->readers.push_back(route.readers.back());
       if (connected_once_)
-        stream_->PushEvent({ReaderEvent::Kind::kReaderAdded, route.readers.back(), arrow::Status::OK()});
+        stream_->PushEvent({ReaderEvent::Kind::kReaderAdded, route.readers.back(), arrow::Status::OK(), {}});
     }
     return route;
   }
@@ -385,7 +428,7 @@ class ReaderSet::Pump {
     if (SharedStream::WaitingOf(reader).state != Reader::Waiting::State::kOpen) return;
     stream_->Abandon(reader, why);
     for (const auto& each : stream_->readers) {
-      if (each.get() == &reader) stream_->PushEvent({ReaderEvent::Kind::kReaderEnded, each, why});
+      if (each.get() == &reader) stream_->PushEvent({ReaderEvent::Kind::kReaderEnded, each, why, {}});
     }
   }
 
@@ -393,6 +436,7 @@ class ReaderSet::Pump {
   const std::optional<TablePatterns> patterns_;
   const std::unique_ptr<Source> source_;
   RowFilter filter_;
+  PublicationWatch watch_;
   const std::shared_ptr<SharedStream> stream_;
   std::atomic<bool> stop_{false};
 
@@ -410,6 +454,8 @@ class ReaderSet::Pump {
   // Guarded by the stream's lock.
   uint64_t reconnects_ = 0;
   uint64_t rows_unmatched_ = 0;
+  std::map<TableName, uint64_t> unmatched_tables_;
+  uint64_t tables_unpublished_ = 0;
 
   std::thread thread_;
 };
@@ -446,6 +492,11 @@ std::optional<ReaderEvent> ReaderSet::NextEvent(milliseconds timeout) {
   ReaderEvent event = std::move(stream.events.front());
   stream.events.pop_front();
   return event;
+}
+
+std::vector<SourceNotice> ReaderSet::TakeNotices() {
+  const std::lock_guard lock(pump_->stream()->mutex);
+  return std::exchange(pump_->stream()->notices, {});
 }
 
 bool ReaderSet::ended() const {
