@@ -43,7 +43,7 @@ std::string Reason(const Inspection& inspected, const TablePatterns& patterns, c
 
 std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns) {
   std::vector<TableStatus> list;
-  for (const TableInfo& table : inspected.catalog.tables) {
+  for (const TableInfo& table : inspected.catalog.tables()) {
     TableStatus status;
     status.name = table.name;
     status.matches = patterns.Matches(table.name);
