@@ -57,7 +57,7 @@ arrow::Status WarnOfIdlePatterns(const Inspection& inspected, const SourceOption
   for (const std::string& text : source.tables) {
     if (text.starts_with('!')) continue;
     ARROW_ASSIGN_OR_RAISE(const TablePatterns pattern, TablePatterns::Parse({text}));
-    const auto& tables = inspected.catalog.tables;
+    const auto& tables = inspected.catalog.tables();
     if (std::none_of(tables.begin(), tables.end(),
                      [&](const auto& table) { return pattern.Matches(table.name); })) {
       plan->warnings.push_back("pattern " + text + " matches no table");

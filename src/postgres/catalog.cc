@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
+#include <utility>
 
 #include "arrowcdc/error.h"
 
@@ -19,8 +19,9 @@ constexpr char kTableQuery[] =
     "i.indimmediate AND NOT i.indisexclusion), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND "
-    "i.indimmediate) "
+    "i.indimmediate), h.inhparent "
     "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "LEFT JOIN pg_inherits AS h ON h.inhrelid = c.oid AND c.relispartition "
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', "
     "'pg_toast') "
     "AND n.nspname NOT LIKE 'pg\\_toast\\_temp\\_%' ORDER BY n.nspname, c.relname";
@@ -68,18 +69,26 @@ std::string CaptureObstacle(const TableInfo& table) {
   return "";
 }
 
+TableCatalog::TableCatalog(std::vector<TableInfo> tables) : tables_(std::move(tables)) {
+  places_.reserve(tables_.size());
+  for (size_t i = 0; i < tables_.size(); ++i) {
+    places_[tables_[i].oid] = i;
+    if (tables_[i].parent != 0) partitions_[tables_[i].parent].push_back(i);
+  }
+}
+
 const TableInfo* TableCatalog::Find(uint32_t oid) const {
-  const auto found =
-      std::find_if(tables.begin(), tables.end(), [oid](const TableInfo& table) { return table.oid == oid; });
-  return found == tables.end() ? nullptr : &*found;
+  const auto found = places_.find(oid);
+  return found == places_.end() ? nullptr : &tables_[found->second];
 }
 
 std::vector<const TableInfo*> TableCatalog::Ancestors(const TableInfo& table) const {
   std::vector<const TableInfo*> ancestors;
-  for (auto at = parents.find(table.oid); at != parents.end(); at = parents.find(at->second)) {
-    const TableInfo* parent = Find(at->second);
-    if (parent == nullptr) break;
+  const TableInfo* parent = Find(table.parent);
+  // The catalog is read without a lock: a circle cannot be, and would not end.
+  while (parent != nullptr && ancestors.size() < tables_.size()) {
     ancestors.push_back(parent);
+    parent = Find(parent->parent);
   }
   return ancestors;
 }
@@ -87,10 +96,14 @@ std::vector<const TableInfo*> TableCatalog::Ancestors(const TableInfo& table) co
 std::vector<const TableInfo*> TableCatalog::Leaves(const TableInfo& table) const {
   if (table.kind != 'p') return {&table};
   std::vector<const TableInfo*> leaves;
-  for (const TableInfo& other : tables) {
-    if (other.kind == 'p') continue;
-    const auto ancestors = Ancestors(other);
-    if (std::find(ancestors.begin(), ancestors.end(), &table) != ancestors.end()) leaves.push_back(&other);
+  std::vector<const TableInfo*> partitioned = {&table};
+  for (size_t i = 0; i < partitioned.size() && i < tables_.size(); ++i) {
+    const auto found = partitions_.find(partitioned[i]->oid);
+    if (found == partitions_.end()) continue;
+    for (const size_t place : found->second) {
+      const TableInfo& partition = tables_[place];
+      (partition.kind == 'p' ? partitioned : leaves).push_back(&partition);
+    }
   }
   return leaves;
 }
@@ -119,10 +132,7 @@ std::string TableCatalog::IdentityProblem(const TableInfo& table) const {
 
 bool TableCatalog::IsPublished(const TableInfo& table, const PublicationInfo& publication) const {
   const auto listed = [&publication](const TableInfo& one) {
-    const auto& names = publication.tables;
-    const auto& schemas = publication.schemas;
-    return std::find(names.begin(), names.end(), one.name) != names.end() ||
-           std::find(schemas.begin(), schemas.end(), one.name.schema) != schemas.end();
+    return publication.tables.contains(one.name) || publication.schemas.contains(one.name.schema);
   };
   if (!CaptureObstacle(table).empty()) return false;
   if (publication.all_tables || listed(table)) return true;
@@ -133,9 +143,10 @@ bool TableCatalog::IsPublished(const TableInfo& table, const PublicationInfo& pu
 
 arrow::Result<TableCatalog> ReadTables(Connection& connection) {
   ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(kTableQuery));
-  TableCatalog catalog;
+  std::vector<TableInfo> tables;
+  tables.reserve(static_cast<size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) {
-    TableInfo& table = catalog.tables.emplace_back();
+    TableInfo& table = tables.emplace_back();
     ARROW_ASSIGN_OR_RAISE(const int64_t oid, rows.Int(row, 0));
     table.oid = static_cast<uint32_t>(oid);
     table.name = {rows.Text(row, 1), rows.Text(row, 2)};
@@ -147,18 +158,12 @@ arrow::Result<TableCatalog> ReadTables(Connection& connection) {
     table.primary_key = rows.Bool(row, 8);
     table.deferrable_key = rows.Bool(row, 9);
     table.identity_index = rows.Bool(row, 10);
+    if (!rows.IsNull(row, 11)) {
+      ARROW_ASSIGN_OR_RAISE(const int64_t parent, rows.Int(row, 11));
+      table.parent = static_cast<uint32_t>(parent);
+    }
   }
-  ARROW_ASSIGN_OR_RAISE(
-      const QueryResult links,
-      connection.Query(
-          "SELECT i.inhrelid, i.inhparent FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid "
-          "WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f')"));
-  for (int row = 0; row < links.rows(); ++row) {
-    ARROW_ASSIGN_OR_RAISE(const int64_t child, links.Int(row, 0));
-    ARROW_ASSIGN_OR_RAISE(const int64_t parent, links.Int(row, 1));
-    catalog.parents[static_cast<uint32_t>(child)] = static_cast<uint32_t>(parent);
-  }
-  return catalog;
+  return TableCatalog(std::move(tables));
 }
 
 arrow::Result<ServerInfo> ReadServer(Connection& connection) {

@@ -33,8 +33,9 @@ arrow::Status ReadMembers(Connection& connection, const std::string& list,
   for (int row = 0; row < rows.rows(); ++row) {
     PublicationInfo* publication = FindByName(publications, rows.Text(row, 0));
     if (publication == nullptr) continue;
-    publication->tables.push_back({rows.Text(row, 1), rows.Text(row, 2)});
-    if (rows.Bool(row, 3)) publication->row_filtered.push_back(publication->tables.back());
+    const TableName table{rows.Text(row, 1), rows.Text(row, 2)};
+    publication->tables.insert(table);
+    if (rows.Bool(row, 3)) publication->row_filtered.push_back(table);
   }
   ARROW_ASSIGN_OR_RAISE(
       const QueryResult schemas,
@@ -44,7 +45,7 @@ arrow::Status ReadMembers(Connection& connection, const std::string& list,
           list + ")"));
   for (int row = 0; row < schemas.rows(); ++row) {
     PublicationInfo* publication = FindByName(publications, schemas.Text(row, 0));
-    if (publication != nullptr) publication->schemas.push_back(schemas.Text(row, 1));
+    if (publication != nullptr) publication->schemas.insert(schemas.Text(row, 1));
   }
   return arrow::Status::OK();
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,9 @@ struct PublicationInfo {
   bool remove = true;
   bool truncate = true;
   bool via_root = false;
-  std::vector<std::string> schemas;  // FOR TABLES IN SCHEMA
+  std::set<std::string> schemas;  // FOR TABLES IN SCHEMA
   std::string comment;
-  std::vector<TableName> tables;        // listed one by one
+  std::set<TableName> tables;           // listed one by one
   std::vector<TableName> row_filtered;  // of these, those with a WHERE
 };
 

@@ -43,7 +43,7 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
                     SetupPlan* plan) {
   Tables selected;
   Tables obstructed;
-  for (const TableInfo& table : catalog.tables) {
+  for (const TableInfo& table : catalog.tables()) {
     const TablePatterns::Match match = patterns.Explain(table.name);
     const Tables ancestors = catalog.Ancestors(table);
     const auto matched_root =

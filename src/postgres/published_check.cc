@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <set>
-#include <unordered_map>
 
 #include "arrowcdc/error.h"
 #include "src/postgres/quoting.h"
@@ -33,14 +32,11 @@ class Judge {
  public:
   Judge(const TableCatalog& catalog, const std::vector<PublicationInfo>& publications,
         const TablePatterns& patterns)
-      : catalog_(catalog), patterns_(patterns) {
-    std::unordered_map<uint32_t, size_t> places;
-    for (size_t i = 0; i < catalog.tables.size(); ++i) places[catalog.tables[i].oid] = i;
-    parents_.assign(catalog.tables.size(), kNone);
-    for (const auto& [child, parent] : catalog.parents) {
-      const auto from = places.find(child);
-      const auto to = places.find(parent);
-      if (from != places.end() && to != places.end()) parents_[from->second] = to->second;
+      : tables_(catalog.tables()), patterns_(patterns) {
+    parents_.assign(tables_.size(), kNone);
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      const TableInfo* parent = catalog.Find(tables_[i].parent);
+      if (parent != nullptr) parents_[i] = static_cast<size_t>(parent - tables_.data());
     }
     for (const PublicationInfo& publication : publications) {
       if (publication.insert || publication.update || publication.remove || publication.truncate)
@@ -49,21 +45,21 @@ class Judge {
   }
 
   arrow::Result<PublishedJudgement> Run(const std::vector<std::string>& texts) {
-    judgement_.tables.resize(catalog_.tables.size());
-    has_partitions_.assign(catalog_.tables.size(), false);
-    for (size_t i = 0; i < catalog_.tables.size(); ++i)
-      judgement_.tables[i].match = patterns_.Explain(catalog_.tables[i].name);
-    for (size_t i = 0; i < catalog_.tables.size(); ++i) {
+    judgement_.tables.resize(tables_.size());
+    has_partitions_.assign(tables_.size(), false);
+    for (size_t i = 0; i < tables_.size(); ++i)
+      judgement_.tables[i].match = patterns_.Explain(tables_[i].name);
+    for (size_t i = 0; i < tables_.size(); ++i) {
       TableStanding& standing = judgement_.tables[i];
       standing.asked = standing.match.matches;
       for (const size_t ancestor : AncestorsOf(i))
         standing.asked = standing.asked || judgement_.tables[ancestor].match.matches;
     }
-    for (size_t i = 0; i < catalog_.tables.size(); ++i) {
-      if (catalog_.tables[i].kind == 'r' && CaptureObstacle(catalog_.tables[i]).empty()) JudgeLeaf(i);
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      if (tables_[i].kind == 'r' && CaptureObstacle(tables_[i]).empty()) JudgeLeaf(i);
     }
-    for (size_t i = 0; i < catalog_.tables.size(); ++i) {
-      if (catalog_.tables[i].kind == 'p' && !has_partitions_[i]) JudgeEmpty(i);
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      if (tables_[i].kind == 'p' && !has_partitions_[i]) JudgeEmpty(i);
     }
     ARROW_RETURN_NOT_OK(FillState(texts));
     judgement_.fits = Fits();
@@ -74,12 +70,10 @@ class Judge {
   static constexpr size_t kNone = static_cast<size_t>(-1);
 
   Members MembersOf(const PublicationInfo& publication) const {
-    const std::set<TableName> names(publication.tables.begin(), publication.tables.end());
-    const std::set<std::string> schemas(publication.schemas.begin(), publication.schemas.end());
-    Members members{&publication, std::vector<bool>(catalog_.tables.size())};
-    for (size_t i = 0; i < catalog_.tables.size(); ++i) {
-      const TableName& name = catalog_.tables[i].name;
-      members.listed[i] = names.contains(name) || schemas.contains(name.schema);
+    Members members{&publication, std::vector<bool>(tables_.size())};
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      const TableName& name = tables_[i].name;
+      members.listed[i] = publication.tables.contains(name) || publication.schemas.contains(name.schema);
     }
     return members;
   }
@@ -87,7 +81,9 @@ class Judge {
   // From the parent to the root.
   std::vector<size_t> AncestorsOf(size_t table) const {
     std::vector<size_t> ancestors;
-    for (size_t at = parents_[table]; at != kNone; at = parents_[at]) ancestors.push_back(at);
+    // The catalog is read without a lock: a circle cannot be, and would not end.
+    for (size_t at = parents_[table]; at != kNone && ancestors.size() < tables_.size(); at = parents_[at])
+      ancestors.push_back(at);
     return ancestors;
   }
 
@@ -110,7 +106,7 @@ class Judge {
       }
     }
     if (standing.published) {
-      standing.published_as = &catalog_.tables[published_as];
+      standing.published_as = &tables_[published_as];
       standing.comes = judgement_.tables[published_as].match.matches;
     }
     for (const size_t ancestor : ancestors) {
@@ -124,7 +120,7 @@ class Judge {
     if (!standing.published) return;
     judgement_.state.any = true;
     const TablePatterns::Match& name = judgement_.tables[published_as].match;
-    (name.matches ? coming_ : passed_over_).insert(catalog_.tables[published_as].name);
+    (name.matches ? coming_ : passed_over_).insert(tables_[published_as].name);
     if (standing.asked && !name.matches && !name.excluded) misfits_.emplace_back(table, published_as);
   }
 
@@ -141,14 +137,14 @@ class Judge {
     // Under which name, its first row will tell.
     standing.comes = standing.published && standing.match.matches;
     judgement_.state.any = judgement_.state.any || standing.published;
-    if (standing.comes) coming_.insert(catalog_.tables[table].name);
+    if (standing.comes) coming_.insert(tables_[table].name);
   }
 
   // Asked for and not published; where that holds for a whole partitioned table, it alone is named.
   bool StaysAway(size_t table) const {
     const TableStanding& standing = judgement_.tables[table];
     return standing.asked && !standing.published && !standing.match.excluded &&
-           CaptureObstacle(catalog_.tables[table]).empty();
+           CaptureObstacle(tables_[table]).empty();
   }
 
   arrow::Status FillState(const std::vector<std::string>& texts) {
@@ -161,8 +157,8 @@ class Judge {
     state.coming.assign(coming_.begin(), coming_.end());
     state.passed_over.assign(passed_over_.begin(), passed_over_.end());
     std::vector<TableName> no_rows;
-    for (size_t i = 0; i < catalog_.tables.size(); ++i) {
-      const TableInfo& table = catalog_.tables[i];
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      const TableInfo& table = tables_[i];
       if (StaysAway(i) && (parents_[i] == kNone || !StaysAway(parents_[i])))
         state.not_coming.push_back(table.name);
       if (state.any_pattern && judgement_.tables[i].match.matches && !CaptureObstacle(table).empty())
@@ -181,7 +177,7 @@ class Judge {
     for (const std::string& text : texts) {
       if (text.starts_with('!')) continue;
       ARROW_ASSIGN_OR_RAISE(const TablePatterns pattern, TablePatterns::Parse({text}));
-      const bool idle = std::none_of(catalog_.tables.begin(), catalog_.tables.end(),
+      const bool idle = std::none_of(tables_.begin(), tables_.end(),
                                      [&](const TableInfo& table) { return pattern.Matches(table.name); });
       if (idle) {
         judgement_.state.notices.push_back(
@@ -217,25 +213,25 @@ class Judge {
     if (misfits_.empty()) return arrow::Status::OK();
     const auto [first, under] = misfits_[0];
     size_t asked = first;  // the table that a pattern matches
-    for (size_t at = first; at != kNone; at = parents_[at]) {
-      if (judgement_.tables[at].match.matches) asked = at;
+    for (const size_t ancestor : AncestorsOf(first)) {
+      if (judgement_.tables[ancestor].match.matches) asked = ancestor;
     }
-    const TableName& wanted = catalog_.tables[asked].name;
+    const TableName& wanted = tables_[asked].name;
     const std::vector<std::string> publications = Responsible(first, under);
     const std::string refused = "; nothing was streamed or acknowledged";
     if (under != first) {
       ARROW_ASSIGN_OR_RAISE(const std::string sql, SetViaRoot(publications, false));
       return MakeError(ErrorKind::kPublicationMismatch,
-                       "its changes come as those of " + ToString(catalog_.tables[under].name) +
+                       "its changes come as those of " + ToString(tables_[under].name) +
                            ", which no pattern matches: they would be passed over" + refused,
                        "table " + ToString(wanted),
-                       "add " + ToString(catalog_.tables[under].name) + " to the patterns, or run " + sql);
+                       "add " + ToString(tables_[under].name) + " to the patterns, or run " + sql);
     }
     std::vector<TableName> partitions;
     for (const auto& [table, as] : misfits_) {
       const auto ancestors = AncestorsOf(table);
       if (table == as && std::find(ancestors.begin(), ancestors.end(), asked) != ancestors.end())
-        partitions.push_back(catalog_.tables[table].name);
+        partitions.push_back(tables_[table].name);
     }
     ARROW_ASSIGN_OR_RAISE(const std::string sql, SetViaRoot(publications, true));
     return MakeError(
@@ -248,7 +244,7 @@ class Judge {
                              : "add its partitions to the patterns, or run " + sql);
   }
 
-  const TableCatalog& catalog_;
+  const std::vector<TableInfo>& tables_;
   const TablePatterns& patterns_;
   std::vector<size_t> parents_;  // by place in the catalog
   std::vector<Members> members_;

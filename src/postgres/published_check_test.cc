@@ -10,31 +10,28 @@
 namespace arrowcdc::postgres {
 namespace {
 
-TableInfo Table(uint32_t oid, const std::string& name, char kind = 'r', bool is_partition = false) {
+TableInfo Table(uint32_t oid, const std::string& name, char kind = 'r', uint32_t parent = 0) {
   TableInfo table;
+  table.parent = parent;
+  table.is_partition = parent != 0;
   table.oid = oid;
   table.name = {"public", name};
   table.kind = kind;
-  table.is_partition = is_partition;
   table.primary_key = true;
   return table;
 }
 
 // orders with partitions orders_1 and, below orders_eu, orders_eu_1; lone; empty, without a partition.
-TableCatalog Orders() {
-  TableCatalog catalog;
-  catalog.tables = {Table(1, "orders", 'p'),       Table(2, "orders_1", 'r', true),
-                    Table(3, "orders_eu", 'p', true), Table(4, "orders_eu_1", 'r', true),
-                    Table(5, "lone"),              Table(6, "empty", 'p')};
-  catalog.parents = {{2, 1}, {3, 1}, {4, 3}};
-  return catalog;
+std::vector<TableInfo> Orders() {
+  return {Table(1, "orders", 'p'),         Table(2, "orders_1", 'r', 1), Table(3, "orders_eu", 'p', 1),
+          Table(4, "orders_eu_1", 'r', 3), Table(5, "lone"),             Table(6, "empty", 'p')};
 }
 
 PublicationInfo Publication(const std::vector<std::string>& tables, bool via_root) {
   PublicationInfo publication;
   publication.name = "p" + std::to_string(tables.size());
   publication.via_root = via_root;
-  for (const std::string& table : tables) publication.tables.push_back({"public", table});
+  for (const std::string& table : tables) publication.tables.insert({"public", table});
   return publication;
 }
 
@@ -112,7 +109,7 @@ TEST(PublishedCheck, WhatComesAndWhatIsRefused) {
       {"not published", {Publication({"lone"}, true)}, {"public.*"}, "lone", "orders empty", "", ""},
       {"nothing", {Publication({}, true)}, {"public.lone"}, "", "lone", "", ""},
   };
-  const TableCatalog catalog = Orders();
+  const TableCatalog catalog(Orders());
   for (const Case& one : cases) {
     const PublishedJudgement judged = Judge(one.publications, one.patterns, catalog);
     EXPECT_EQ(Names(judged.state.coming), one.coming) << one.what;
@@ -131,7 +128,7 @@ TEST(PublishedCheck, WhatComesAndWhatIsRefused) {
 }
 
 TEST(PublishedCheck, RemedyNamesThePublication) {
-  const TableCatalog catalog = Orders();
+  const TableCatalog catalog(Orders());
   PublicationInfo publication = Publication({"orders"}, false);
   publication.name = "Odd\"Name";
   const PublishedJudgement judged = Judge({publication}, {"public.orders"}, catalog);
@@ -142,9 +139,10 @@ TEST(PublishedCheck, RemedyNamesThePublication) {
 }
 
 TEST(PublishedCheck, WhatHasNoRowsIsNotPublished) {
-  TableCatalog catalog = Orders();
-  catalog.tables[4].persistence = 'u';
-  catalog.tables.push_back(Table(7, "view", 'v'));
+  std::vector<TableInfo> tables = Orders();
+  tables[4].persistence = 'u';
+  tables.push_back(Table(7, "view", 'v'));
+  const TableCatalog catalog(std::move(tables));
   const PublishedJudgement judged = Judge({AllTables(true)}, {"public.lone", "public.view"}, catalog);
   EXPECT_EQ(Names(judged.state.coming), "");
   EXPECT_EQ(Names(judged.state.not_coming), "");
@@ -153,26 +151,26 @@ TEST(PublishedCheck, WhatHasNoRowsIsNotPublished) {
   // Publications that send nothing publish nothing.
   PublicationInfo silent = AllTables(true);
   silent.insert = silent.update = silent.remove = silent.truncate = false;
-  EXPECT_FALSE(Judge({silent}, {}, Orders()).state.any);
+  EXPECT_FALSE(Judge({silent}, {}, TableCatalog(Orders())).state.any);
 }
 
 TEST(PublishedCheck, OnlyListsOfTablesSayThatSomethingIsGone) {
-  EXPECT_TRUE(Judge({Publication({}, true)}, {}, Orders()).state.lists_tables);
-  EXPECT_FALSE(Judge({Publication({}, true), AllTables(true)}, {}, Orders()).state.lists_tables);
-  EXPECT_FALSE(Judge({InSchema(true)}, {}, Orders()).state.lists_tables);
+  EXPECT_TRUE(Judge({Publication({}, true)}, {}, TableCatalog(Orders())).state.lists_tables);
+  EXPECT_FALSE(Judge({Publication({}, true), AllTables(true)}, {}, TableCatalog(Orders())).state.lists_tables);
+  EXPECT_FALSE(Judge({InSchema(true)}, {}, TableCatalog(Orders())).state.lists_tables);
 }
 
 // 600 tables of 20 partitions took minutes where partitions are looked for by name or one by one.
 TEST(PublishedCheck, IsLinear) {
-  TableCatalog catalog;
+  std::vector<TableInfo> tables;
   for (uint32_t table = 0; table < 600; ++table) {
-    catalog.tables.push_back(Table(table * 100 + 1, "t" + std::to_string(table), 'p'));
+    tables.push_back(Table(table * 100 + 1, "t" + std::to_string(table), 'p'));
     for (uint32_t part = 1; part <= 20; ++part) {
-      catalog.tables.push_back(
-          Table(table * 100 + 1 + part, "t" + std::to_string(table) + "_" + std::to_string(part), 'r', true));
-      catalog.parents[table * 100 + 1 + part] = table * 100 + 1;
+      tables.push_back(
+          Table(table * 100 + 1 + part, "t" + std::to_string(table) + "_" + std::to_string(part), 'r', table * 100 + 1));
     }
   }
+  const TableCatalog catalog(std::move(tables));
   const auto began = std::chrono::steady_clock::now();
   EXPECT_EQ(Judge({AllTables(true)}, {"public.t*"}, catalog).state.coming.size(), 600u);
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));

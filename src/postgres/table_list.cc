@@ -43,8 +43,8 @@ arrow::Result<std::vector<TableStatus>> MakeTableList(const Inspection& inspecte
   ARROW_ASSIGN_OR_RAISE(const PublishedJudgement judged,
                         JudgePublished(inspected.catalog, inspected.publications, patterns, {}));
   std::vector<TableStatus> list;
-  for (size_t i = 0; i < inspected.catalog.tables.size(); ++i) {
-    const TableInfo& table = inspected.catalog.tables[i];
+  for (size_t i = 0; i < inspected.catalog.tables().size(); ++i) {
+    const TableInfo& table = inspected.catalog.tables()[i];
     const TableStanding& standing = judged.tables[i];
     TableStatus status;
     status.name = table.name;
