@@ -172,7 +172,9 @@ TEST(PublicationWatch, RowsThatAreNotPublished) {
     EXPECT_EQ(notices[0].object, "table public.a");
     EXPECT_EQ(watch.tables_unpublished(), 1u);
     ASSERT_EQ(watch.end().has_value(), choice == OnUnpublished::kStop);
-    if (watch.end().has_value()) EXPECT_EQ(watch.end()->position, 700u);
+    if (watch.end().has_value()) {
+      EXPECT_EQ(watch.end()->position, 700u);
+    }
   }
   // What nobody asked for is not worth a word; without patterns that is what never came.
   event.table = T("b");

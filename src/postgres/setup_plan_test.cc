@@ -509,7 +509,7 @@ std::chrono::nanoseconds TimeToPlan(uint32_t roots) {
   for (int run = 0; run < 5; ++run) {
     const auto start = std::chrono::steady_clock::now();
     EXPECT_TRUE(Sql(MakeSetupPlan(inspected, Source(), {}, patterns)).empty());
-    EXPECT_EQ(MakeTableList(inspected, patterns).size(), size_t{21} * roots);
+    EXPECT_EQ(MakeTableList(inspected, patterns)->size(), size_t{21} * roots);
     least = std::min<std::chrono::nanoseconds>(least, std::chrono::steady_clock::now() - start);
   }
   return least;
