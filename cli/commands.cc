@@ -50,7 +50,8 @@ void PrintPlan(const SetupPlan& plan) {
 ExitCode Refuse(const SetupPlan& plan, const char* what) {
   const std::string sql = AdministratorSql(plan);
   if (!sql.empty())
-    std::printf("\nFor an administrator (arrowcdc %s --print-sql prints this alone):\n\n%s", what, sql.c_str());
+    std::printf("\nFor an administrator (arrowcdc %s --print-sql prints this alone):\n\n%s", what,
+                sql.c_str());
   std::fflush(stdout);
   return Fail(what, CheckObstacles(plan));
 }
@@ -60,8 +61,9 @@ ExitCode PrintSql(const SetupPlan& plan, const char* what) {
   std::printf("%s", AdministratorSql(plan).c_str());
   std::fflush(stdout);
   SetupPlan left = plan;
-  std::erase_if(left.obstacles,
-                [](const SetupObstacle& obstacle) { return obstacle.by_administrator || !obstacle.sql.empty(); });
+  std::erase_if(left.obstacles, [](const SetupObstacle& obstacle) {
+    return obstacle.by_administrator || !obstacle.sql.empty();
+  });
   return left.obstacles.empty() ? kOk : Fail(what, CheckObstacles(left));
 }
 

@@ -65,8 +65,8 @@ arrow::Status CheckObstacles(const SetupPlan& plan);
 // help.
 std::string AdministratorSql(const SetupPlan& plan);
 
-// Inspects only. Errors: no connection, a pattern or name that cannot be, a server that cannot; everything else
-// is an obstacle in the plan.
+// Inspects only. Errors: no connection, a pattern or name that cannot be, a server that cannot; everything
+// else is an obstacle in the plan.
 arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options);
 // Runs the steps in order; on_step is called before each. With an obstacle it changes nothing. Where somebody
 // else was quicker it plans once more. True in `stop`, which may be null, ends the waiting for a new slot, of

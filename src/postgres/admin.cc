@@ -47,12 +47,12 @@ arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& s
   return inspected;
 }
 
-// Before anything is changed: is the library there, does it fit the server, is it allowed? Only where it can be
-// tried: not before the rest is in order.
+// Before anything is changed: is the library there, does it fit the server, is it allowed? Only where it can
+// be tried: not before the rest is in order.
 arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, SetupPlan* plan) {
-  const bool server_in_order =
-      std::all_of(plan->obstacles.begin(), plan->obstacles.end(),
-                  [](const SetupObstacle& obstacle) { return obstacle.by_administrator || !OfServer(obstacle); });
+  const bool server_in_order = std::all_of(
+      plan->obstacles.begin(), plan->obstacles.end(),
+      [](const SetupObstacle& obstacle) { return obstacle.by_administrator || !OfServer(obstacle); });
   arrow::Status loaded;
   if (inspected.server.role.superuser) {
     loaded = connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot))
@@ -143,7 +143,8 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
 }
 
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
-                         const std::function<void(const SetupStep&)>& on_step, const std::atomic<bool>* stop) {
+                         const std::function<void(const SetupStep&)>& on_step,
+                         const std::atomic<bool>* stop) {
   arrow::Status applied = RunSteps(source, plan, on_step, stop);
   if (!ChangedByOthers(applied)) return applied;
   // Somebody else was quicker with some of it: what is left, once.

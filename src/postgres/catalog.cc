@@ -53,7 +53,8 @@ constexpr char kServerQuery[] =
 constexpr char kPermissionQuery[] =
     "SELECT 0 AS place, setting, false AS in_database FROM pg_settings WHERE name = "
     "'output_plugin_libraries' "
-    "UNION ALL SELECT CASE WHEN d.setrole <> 0 THEN 1 ELSE 3 END + CASE WHEN d.setdatabase <> 0 THEN 0 ELSE 1 "
+    "UNION ALL SELECT CASE WHEN d.setrole <> 0 THEN 1 ELSE 3 END + CASE WHEN d.setdatabase <> 0 THEN 0 ELSE "
+    "1 "
     "END, substr(o.setting, length('output_plugin_libraries=') + 1), d.setrole <> 0 AND d.setdatabase <> 0 "
     "FROM pg_db_role_setting AS d CROSS JOIN LATERAL unnest(d.setconfig) AS o(setting) "
     "WHERE o.setting LIKE 'output\\_plugin\\_libraries=%' "
@@ -91,7 +92,8 @@ arrow::Status ReadColumns(Connection& connection, const std::unordered_map<uint3
     if (found == places.end()) continue;
     TableInfo& table = (*tables)[found->second];
     const bool in_identity = rows.Bool(row, 2);
-    if (in_identity && (table.is_partition || table.kind == 'p')) table.identity_columns.insert(rows.Text(row, 1));
+    if (in_identity && (table.is_partition || table.kind == 'p'))
+      table.identity_columns.insert(rows.Text(row, 1));
     if (!in_identity && rows.Bool(row, 3)) table.generated.push_back(rows.Text(row, 1));
   }
   return arrow::Status::OK();

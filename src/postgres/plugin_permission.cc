@@ -46,9 +46,8 @@ arrow::Result<std::string> ComputedSql(const std::string& role) {
 }  // namespace
 
 bool AllowsPlugin(const PluginPermission& permission) {
-  return permission.allowed.has_value() &&
-         std::find(permission.allowed->begin(), permission.allowed->end(), kPluginName) !=
-             permission.allowed->end();
+  return permission.allowed.has_value() && std::find(permission.allowed->begin(), permission.allowed->end(),
+                                                     kPluginName) != permission.allowed->end();
 }
 
 std::string NamesInOneLiteral(const PluginPermission& permission) {

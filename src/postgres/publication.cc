@@ -22,7 +22,8 @@ arrow::Status ReadMembers(Connection& connection, const std::string& list,
   ARROW_ASSIGN_OR_RAISE(
       const QueryResult rows,
       connection.Query(
-          "SELECT p.pubname, n.nspname, c.relname, r.prqual IS NOT NULL, CASE WHEN r.prattrs IS NOT NULL THEN "
+          "SELECT p.pubname, n.nspname, c.relname, r.prqual IS NOT NULL, CASE WHEN r.prattrs IS NOT NULL "
+          "THEN "
           "(SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a WHERE "
           "a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) END FROM pg_publication_rel AS r "
           "JOIN pg_publication AS p ON p.oid = r.prpubid JOIN pg_class AS c ON c.oid = r.prrelid "
@@ -79,13 +80,14 @@ std::string InsertOnlyPublicationName(const SourceOptions& options) {
 arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection,
                                                              const std::vector<std::string>& names) {
   ARROW_ASSIGN_OR_RAISE(const std::string list, QuoteLiterals(names));
-  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
-                        connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, "
-                                         "p.pubinsert, p.pubupdate, p.pubdelete, "
-                                         "p.pubtruncate, p.pubviaroot, obj_description(p.oid, "
-                                         "'pg_publication'), pg_has_role(p.pubowner, 'USAGE'), "
-                                         "to_jsonb(p) ->> 'pubgencols' FROM pg_publication AS p WHERE p.pubname IN (" +
-                                         list + ")"));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, "
+                       "p.pubinsert, p.pubupdate, p.pubdelete, "
+                       "p.pubtruncate, p.pubviaroot, obj_description(p.oid, "
+                       "'pg_publication'), pg_has_role(p.pubowner, 'USAGE'), "
+                       "to_jsonb(p) ->> 'pubgencols' FROM pg_publication AS p WHERE p.pubname IN (" +
+                       list + ")"));
   std::vector<PublicationInfo> publications;
   for (const std::string& name : names) {
     for (int row = 0; row < rows.rows(); ++row) {

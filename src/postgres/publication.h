@@ -27,10 +27,10 @@ struct PublicationInfo {
   bool via_root = false;
   std::set<std::string> schemas;  // FOR TABLES IN SCHEMA
   std::string comment;
-  std::set<TableName> tables;           // listed one by one
-  std::vector<TableName> row_filtered;  // of these, those with a WHERE
+  std::set<TableName> tables;                     // listed one by one
+  std::vector<TableName> row_filtered;            // of these, those with a WHERE
   std::map<TableName, std::string> column_lists;  // of these, those with a column list: its columns
-  bool generated_columns = false;  // publishes stored generated columns (18 and later)
+  bool generated_columns = false;                 // publishes stored generated columns (18 and later)
 };
 
 // Setup made it, by the first words of its comment.

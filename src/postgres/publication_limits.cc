@@ -36,7 +36,8 @@ std::string IdentityText(const TableInfo& table) {
   }
 }
 
-void AddPartitionLimits(const TableCatalog& catalog, const TableInfo& root, std::vector<std::string>* limits) {
+void AddPartitionLimits(const TableCatalog& catalog, const TableInfo& root,
+                        std::vector<std::string>* limits) {
   const auto silent = catalog.SilentLeaves(root);
   if (!silent.empty()) {
     std::string names;
@@ -48,10 +49,11 @@ void AddPartitionLimits(const TableCatalog& catalog, const TableInfo& root, std:
   }
   const auto weaker = catalog.WeakerLeaves(root);
   if (!weaker.empty()) {
-    limits->push_back("old rows are identified by " + IdentityText(root) + ", but in " + NamesOf(weaker) +
-                      " by " + IdentityText(*weaker[0]) +
-                      ": from the first row of such a partition on the table's key is announced as no more than "
-                      "they have in common. ALTER TABLE ... REPLICA IDENTITY of the partition mends it");
+    limits->push_back(
+        "old rows are identified by " + IdentityText(root) + ", but in " + NamesOf(weaker) + " by " +
+        IdentityText(*weaker[0]) +
+        ": from the first row of such a partition on the table's key is announced as no more than "
+        "they have in common. ALTER TABLE ... REPLICA IDENTITY of the partition mends it");
   }
 }
 
@@ -69,7 +71,8 @@ std::vector<std::string> TableLimits(const TableCatalog& catalog, const TableInf
     if (list != publication.column_lists.end())
       limits.push_back("publication \"" + publication.name + "\" publishes only its columns (" +
                        EscapeInvalidUtf8(list->second) + ")");
-    generated_sent = generated_sent && (publication.generated_columns || list != publication.column_lists.end());
+    generated_sent =
+        generated_sent && (publication.generated_columns || list != publication.column_lists.end());
   }
   if (!table.generated.empty() && !(published && generated_sent))
     limits.push_back("its generated columns are not sent: " + ColumnsOf(table.generated));

@@ -1,6 +1,6 @@
-// Which tables go into which publication. What somebody else made is used as it is and never changed. A table without a usable replica identity would lose UPDATE and
-// DELETE for the application once it is published with them: it is refused by name, or published for inserts
-// only.
+// Which tables go into which publication. What somebody else made is used as it is and never changed. A table
+// without a usable replica identity would lose UPDATE and DELETE for the application once it is published
+// with them: it is refused by name, or published for inserts only.
 #include <algorithm>
 
 #include "arrowcdc/error.h"
@@ -91,12 +91,14 @@ arrow::Status NoTableMatches(const TableCatalog& catalog, const TablePatterns& p
   std::string nearest;
   for (const std::string& text : texts) {
     const std::string name = text.starts_with('!') ? "" : NearestName(text, names);
-    if (!name.empty() && nearest.find(name) == std::string::npos) nearest += (nearest.empty() ? "" : ", ") + name;
+    if (!name.empty() && nearest.find(name) == std::string::npos)
+      nearest += (nearest.empty() ? "" : ", ") + name;
   }
   std::string obstructed;
   for (const TableInfo& table : catalog.tables()) {
     if (CaptureObstacle(table).empty() || !patterns.Matches(table.name)) continue;
-    obstructed += (obstructed.empty() ? "" : ", ") + ToString(table.name) + " (" + CaptureObstacle(table) + ")";
+    obstructed +=
+        (obstructed.empty() ? "" : ", ") + ToString(table.name) + " (" + CaptureObstacle(table) + ")";
   }
   return MakeError(ErrorKind::kInvalidOption,
                    "0 of " + CountOf(names.size()) + " match" +
@@ -213,13 +215,13 @@ arrow::Result<std::string> TableList(const Tables& tables) {
 arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, const Tables& tables,
                          const std::string& options, const std::string& kind, SetupPlan* plan) {
   if (inspected.slot.has_value()) {
-    plan->obstacles.push_back(
-        {MakeError(ErrorKind::kPublicationMissing,
-                   "the slot " + Quoted(inspected.slot->name) + " is older than the publication that " +
-                       CountOf(tables.size()) + " would need: decoding would fail at the changes before it",
-                   "publication " + Quoted(name),
-                   "set up a slot of their own for these tables (--slot NAME); or, if what the slot holds is not "
-                   "needed, run 'arrowcdc teardown', then 'arrowcdc setup': publication first, slot second")});
+    plan->obstacles.push_back({MakeError(
+        ErrorKind::kPublicationMissing,
+        "the slot " + Quoted(inspected.slot->name) + " is older than the publication that " +
+            CountOf(tables.size()) + " would need: decoding would fail at the changes before it",
+        "publication " + Quoted(name),
+        "set up a slot of their own for these tables (--slot NAME); or, if what the slot holds is not "
+        "needed, run 'arrowcdc teardown', then 'arrowcdc setup': publication first, slot second")});
     return arrow::Status::OK();
   }
   if (name.size() > 63) {
@@ -231,8 +233,8 @@ arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, c
   ARROW_ASSIGN_OR_RAISE(const std::string list, TableList(tables));
   ARROW_ASSIGN_OR_RAISE(const std::string comment, QuoteLiteral(kMadeBySetup));
   plan->steps.push_back({SetupStepKind::kCreatePublication,
-                         "create publication " + Quoted(name) + " for " + CountOf(tables.size()) + kind + ": " +
-                             NamesOf(tables),
+                         "create publication " + Quoted(name) + " for " + CountOf(tables.size()) + kind +
+                             ": " + NamesOf(tables),
                          "CREATE PUBLICATION " + identifier + " FOR TABLE " + list + " WITH (" + options +
                              "); COMMENT ON PUBLICATION " + identifier + " IS " + comment});
   return arrow::Status::OK();
@@ -242,13 +244,13 @@ arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, c
 void PlanAlter(const Inspection& inspected, const PublicationInfo& publication, const std::string& slot,
                const std::string& lacks, SetupStep step, SetupPlan* plan) {
   if (!IsMadeBySetup(publication)) {
-    plan->obstacles.push_back(
-        {MakeError(ErrorKind::kPublicationMissing,
-                   "setup did not make the publication, so it does not change it, and it " + lacks,
-                   "publication " + Quoted(publication.name),
-                   "give another --slot, or leave out --publication, and setup makes one of its own; or let the "
-                   "publication's owner run: " +
-                       step.sql)});
+    plan->obstacles.push_back({MakeError(
+        ErrorKind::kPublicationMissing,
+        "setup did not make the publication, so it does not change it, and it " + lacks,
+        "publication " + Quoted(publication.name),
+        "give another --slot, or leave out --publication, and setup makes one of its own; or let the "
+        "publication's owner run: " +
+            step.sql)});
     return;
   }
   const auto readers = OtherReaders(inspected, publication, slot);
@@ -283,13 +285,14 @@ arrow::Status PlanExisting(const Inspection& inspected, const PublicationInfo& p
   const bool via_root = plan->options.via_partition_root;
   if (!partitions || publication.via_root == via_root) return arrow::Status::OK();
   const std::string value = std::string("publish_via_partition_root = ") + (via_root ? "true" : "false");
-  PlanAlter(inspected, publication, slot,
-            via_root ? "publishes partitions under their own names (" + value +
-                           " is wanted; --partitions-as-tables takes them as they are)"
-                     : "publishes partitions under the name of their root (" + value + " is wanted)",
-            {SetupStepKind::kAlterPublication, "set " + value + " for publication " + Quoted(publication.name),
-             "ALTER PUBLICATION " + identifier + " SET (" + value + ")"},
-            plan);
+  PlanAlter(
+      inspected, publication, slot,
+      via_root ? "publishes partitions under their own names (" + value +
+                     " is wanted; --partitions-as-tables takes them as they are)"
+               : "publishes partitions under the name of their root (" + value + " is wanted)",
+      {SetupStepKind::kAlterPublication, "set " + value + " for publication " + Quoted(publication.name),
+       "ALTER PUBLICATION " + identifier + " SET (" + value + ")"},
+      plan);
   return arrow::Status::OK();
 }
 
@@ -335,9 +338,10 @@ void CheckPermissions(const Inspection& inspected, const Assignment& assignment,
   }
   if (missing.empty()) return;
   plan->obstacles.push_back(
-      {MakeError(ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
-                 "let the owner, or an administrator, run what 'arrowcdc setup --print-sql' with the same options "
-                 "prints"),
+      {MakeError(
+           ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
+           "let the owner, or an administrator, run what 'arrowcdc setup --print-sql' with the same options "
+           "prints"),
        "", false, true});
 }
 

@@ -1,5 +1,5 @@
-// Server, role, plugin and slot; teardown; what comes of a plan. The publications are in publication_plan.cc, the
-// list of tables in table_list.cc.
+// Server, role, plugin and slot; teardown; what comes of a plan. The publications are in publication_plan.cc,
+// the list of tables in table_list.cc.
 #include "src/postgres/setup_plan.h"
 
 #include <algorithm>
@@ -24,11 +24,10 @@ void CheckSettings(const Inspection& inspected, SetupPlan* plan) {
          "ALTER SYSTEM SET wal_level = 'logical'", true});
   }
   if (!inspected.slot.has_value() && server.slots_used >= server.slots_max) {
-    plan->obstacles.push_back(
-        {MakeError(ErrorKind::kServerSetting,
-                   "all " + std::to_string(server.slots_max) + " replication slots are taken",
-                   "setting max_replication_slots",
-                   "drop slots that nobody uses (pg_replication_slots), or raise it and restart the server")});
+    plan->obstacles.push_back({MakeError(
+        ErrorKind::kServerSetting, "all " + std::to_string(server.slots_max) + " replication slots are taken",
+        "setting max_replication_slots",
+        "drop slots that nobody uses (pg_replication_slots), or raise it and restart the server")});
   } else {
     plan->checks.push_back(std::to_string(server.slots_used) + " of " + std::to_string(server.slots_max) +
                            " replication slots are taken");
@@ -74,8 +73,8 @@ arrow::Status PlanPlugin(const ServerInfo& server, SetupPlan* plan) {
   }
   ARROW_ASSIGN_OR_RAISE(const std::string sql,
                         AllowPluginSql(server.plugins, server.role.name, server.database));
-  plan->steps.push_back({SetupStepKind::kAllowPlugin,
-                         "allow the plugin wal2arrow to role " + Quoted(server.role.name), sql});
+  plan->steps.push_back(
+      {SetupStepKind::kAllowPlugin, "allow the plugin wal2arrow to role " + Quoted(server.role.name), sql});
   return arrow::Status::OK();
 }
 
@@ -130,9 +129,10 @@ arrow::Status PlanExistingSlot(const Inspection& inspected, const SourceOptions&
     plan->obstacles.push_back({OtherTables(source.slot, before, now)});
     return arrow::Status::OK();
   }
-  plan->warnings.push_back(OtherTablesText(before, now) +
-                           ": a program that reads it gets other tables than before, and what it passes over is "
-                           "gone. Where that is not meant, give another --slot");
+  plan->warnings.push_back(
+      OtherTablesText(before, now) +
+      ": a program that reads it gets other tables than before, and what it passes over is "
+      "gone. Where that is not meant, give another --slot");
   return PlanNotes(note_in, source, NoteChange::kTables, "which tables the slot is for", plan);
 }
 
@@ -166,7 +166,8 @@ std::vector<std::string> OtherReaders(const Inspection& inspected, const Publica
                                       const std::string& slot) {
   std::vector<std::string> readers;
   for (const SlotNote& note : ParseNotes(publication.comment)) {
-    if (note.system == inspected.server.system && note.slot != slot && inspected.server.slots.contains(note.slot))
+    if (note.system == inspected.server.system && note.slot != slot &&
+        inspected.server.slots.contains(note.slot))
       readers.push_back(note.slot);
   }
   return readers;
@@ -246,13 +247,14 @@ arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const Sou
     }
     const auto readers = OtherReaders(inspected, publication, source.slot);
     if (!readers.empty()) {
-      plan.warnings.push_back("publication " + Quoted(publication.name) + " stays: " +
-                              "slot " + Quoted(readers[0]) +
-                              (readers.size() > 1 ? " and others read" : " reads") + " it as well");
+      plan.warnings.push_back("publication " + Quoted(publication.name) + " stays: " + "slot " +
+                              Quoted(readers[0]) + (readers.size() > 1 ? " and others read" : " reads") +
+                              " it as well");
       const auto notes = ParseNotes(publication.comment);
-      if (std::any_of(notes.begin(), notes.end(), [&](const auto& note) { return note.slot == source.slot; })) {
-        ARROW_RETURN_NOT_OK(PlanNotes({publication.name}, source, NoteChange::kSlotGone,
-                                      "that the slot is gone", &plan));
+      if (std::any_of(notes.begin(), notes.end(),
+                      [&](const auto& note) { return note.slot == source.slot; })) {
+        ARROW_RETURN_NOT_OK(
+            PlanNotes({publication.name}, source, NoteChange::kSlotGone, "that the slot is gone", &plan));
       }
       continue;
     }
@@ -312,7 +314,9 @@ std::string AdministratorSql(const SetupPlan& plan) {
     if (!obstacle.sql.empty()) sql += CommentLine(obstacle.status.message()) + obstacle.sql + ";\n\n";
   }
   if (restart)
-    sql += "-- restart the server, then run 'arrowcdc setup --print-sql' again for what needs that: the slot\n\n";
+    sql +=
+        "-- restart the server, then run 'arrowcdc setup --print-sql' again for what needs that: the "
+        "slot\n\n";
   if (!steps_help) return sql;
   for (const SetupStep& step : plan.steps) {
     const bool later = step.kind == SetupStepKind::kCreateSlot || step.kind == SetupStepKind::kNote;

@@ -227,9 +227,10 @@ TEST(SetupPlan, AllObstaclesAtOnceWithOneBlockOfSql) {
   }
   EXPECT_EQ(Refused(plan), ErrorKind::kServerSetting);
   const std::string block = AdministratorSql(*plan);
-  for (const char* part : {"\nALTER SYSTEM SET wal_level = 'logical';\n", "\nALTER ROLE \"cdc\" REPLICATION;\n",
-                           "\nALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow';\n",
-                           "\nCREATE PUBLICATION \"cdc\" FOR TABLE"}) {
+  for (const char* part :
+       {"\nALTER SYSTEM SET wal_level = 'logical';\n", "\nALTER ROLE \"cdc\" REPLICATION;\n",
+        "\nALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow';\n",
+        "\nCREATE PUBLICATION \"cdc\" FOR TABLE"}) {
     EXPECT_NE(block.find(part), std::string::npos) << part << "\n" << block;
   }
   // The slot needs the restart.
@@ -280,8 +281,8 @@ std::string Comment(const std::string& entries) {
 
 TEST(SetupPlan, SlotThatWasSetUpForOtherTables) {
   Inspection inspected = AfterSetup();
-  inspected.publications[0].comment = Comment(
-      R"({"slot": "cdc", "system": "77", "lsn": "0/100", "tables": ["public.customers"]})");
+  inspected.publications[0].comment =
+      Comment(R"({"slot": "cdc", "system": "77", "lsn": "0/100", "tables": ["public.customers"]})");
   SourceOptions source = Source();
   source.tables = {"public.*"};
   // Asked for by somebody: done, said and noted.
@@ -543,7 +544,8 @@ TEST(SetupPlan, PartitionsOfWhichNothingComes) {
   Add(&inspected, unlogged);
   Add(&inspected, foreign);
   const std::string said =
-      "no changes come of its partitions public.events_2 (an unlogged table), public.events_3 (a foreign table)";
+      "no changes come of its partitions public.events_2 (an unlogged table), public.events_3 (a foreign "
+      "table)";
   const auto plan = Plan(inspected, {"public.events"});
   EXPECT_TRUE(Obstacle(plan).ok()) << Obstacle(plan);  // their identities do not matter
   EXPECT_EQ(plan->tables, (std::vector<TableName>{{"public", "events"}}));
@@ -552,7 +554,8 @@ TEST(SetupPlan, PartitionsOfWhichNothingComes) {
   const auto list = MakeTableList(inspected, TablePatterns::Parse({"public.events"}).ValueOrDie());
   ASSERT_EQ(list.size(), 4u);
   EXPECT_EQ(list[0].limits, said);
-  EXPECT_NE(list[2].reason.find("a partition of public.events, but no changes can be captured of an unlogged table"),
+  EXPECT_NE(list[2].reason.find(
+                "a partition of public.events, but no changes can be captured of an unlogged table"),
             std::string::npos)
       << list[2].reason;
   EXPECT_FALSE(list[2].published);

@@ -156,11 +156,14 @@ arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database) {
   if (slot.being_made) {
     const std::string pid = std::to_string(slot.active_pid.value_or(0));
     return MakeError(ErrorKind::kBusy,
-                     "server process " + pid + " is still making the slot: it waits for transactions that "
-                     "were open before" + (slot.waits_for.empty() ? "" : ": " + slot.waits_for),
+                     "server process " + pid +
+                         " is still making the slot: it waits for transactions that "
+                         "were open before" +
+                         (slot.waits_for.empty() ? "" : ": " + slot.waits_for),
                      SlotObject(slot),
                      "wait for these transactions or end them, then run it again; where nobody waits for the "
-                     "slot any more: SELECT pg_cancel_backend(" + pid + ")",
+                     "slot any more: SELECT pg_cancel_backend(" +
+                         pid + ")",
                      "", true);
   }
   if (!slot.invalidation.empty()) {

@@ -43,8 +43,8 @@ arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database);
 // Errors: kSlotActive with pid and application; retryable.
 arrow::Status CheckSlotFree(const SlotInfo& slot);
 // Runs `sql`, which makes the slot `context.slot`, and gives up after `timeout`: a new slot waits for all
-// transactions that are open. `stop`, where it is given and becomes true, cancels it: no half-made slot stays.
-// Errors: typed; kBusy after the timeout, with the sessions it waited for, and when it was stopped.
+// transactions that are open. `stop`, where it is given and becomes true, cancels it: no half-made slot
+// stays. Errors: typed; kBusy after the timeout, with the sessions it waited for, and when it was stopped.
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
                          std::chrono::milliseconds timeout, const std::atomic<bool>* stop = nullptr);
 

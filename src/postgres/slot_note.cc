@@ -1,4 +1,5 @@
-// Reads notes leniently, and lets the server write them: reading, merging and writing are one statement there.
+// Reads notes leniently, and lets the server write them: reading, merging and writing are one statement
+// there.
 #include "src/postgres/slot_note.h"
 
 #include <algorithm>
@@ -174,7 +175,8 @@ arrow::Status OtherTables(const std::string& slot, const std::vector<std::string
       OtherTablesText(before, now) +
           ": another program may read it, and changes that one of them passes over are gone for both",
       "slot \"" + slot + "\"",
-      "use a slot of your own (--slot NAME with 'arrowcdc setup'; slot=NAME in Python); or, where nobody else "
+      "use a slot of your own (--slot NAME with 'arrowcdc setup'; slot=NAME in Python); or, where nobody "
+      "else "
       "reads this one, pass --accept-tables (accept_tables=True)");
 }
 

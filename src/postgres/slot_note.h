@@ -12,8 +12,8 @@
 
 namespace arrowcdc::postgres {
 
-// First words of COMMENT ON PUBLICATION. Teardown drops only publications that carry them; a note follows them
-// as a JSON object, {"slots": [{"slot": ..., "system": ..., "lsn": ..., "tables": [...]}]}.
+// First words of COMMENT ON PUBLICATION. Teardown drops only publications that carry them; a note follows
+// them as a JSON object, {"slots": [{"slot": ..., "system": ..., "lsn": ..., "tables": [...]}]}.
 inline constexpr char kMadeBySetup[] = "made by arrowcdc setup";
 
 struct SlotNote {
@@ -40,9 +40,9 @@ enum class NoteChange {
 };
 
 // SQL that brings the note of one slot up to date and leaves those of other slots that exist. It waits for
-// others who write there, and does nothing where the publication is not the role's, or setup did not write the
-// comment: then the slot is usable all the same. The longest patterns are left out: 4000 bytes of them are
-// noted.
+// others who write there, and does nothing where the publication is not the role's, or setup did not write
+// the comment: then the slot is usable all the same. The longest patterns are left out: 4000 bytes of them
+// are noted.
 arrow::Result<std::string> NoteSql(const std::string& publication, const std::string& slot, NoteChange change,
                                    const std::vector<std::string>& tables);
 

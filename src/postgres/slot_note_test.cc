@@ -32,15 +32,16 @@ TEST(SlotNote, WhatCannotBeReadCountsForNothing) {
   EXPECT_FALSE(HasUnknownNote("made by arrowcdc setup"));
   EXPECT_FALSE(HasUnknownNote("mine"));
   for (const char* rest : {"; slot cdc begins at 1A/B0", " {\"slots\": 1}", " {\"slots\": [", " []", " 7",
-                                  " {\"version\": 9}", " \xff"}) {
+                           " {\"version\": 9}", " \xff"}) {
     EXPECT_TRUE(HasUnknownNote(kMadeBySetup + std::string(rest))) << rest;
     EXPECT_TRUE(ParseNotes(kMadeBySetup + std::string(rest)).empty()) << rest;
   }
   // Single entries that are not as they should be.
-  EXPECT_EQ(ParseNotes("made by arrowcdc setup {\"slots\": [1, {}, {\"slot\": 3, \"system\": \"1\"}, {\"slot\": "
-                       "\"s\", \"system\": \"1\", \"lsn\": \"x\", \"tables\": [1]}]}")
-                .size(),
-            1u);
+  EXPECT_EQ(
+      ParseNotes("made by arrowcdc setup {\"slots\": [1, {}, {\"slot\": 3, \"system\": \"1\"}, {\"slot\": "
+                 "\"s\", \"system\": \"1\", \"lsn\": \"x\", \"tables\": [1]}]}")
+          .size(),
+      1u);
 }
 
 TEST(SlotNote, CountsOnThisServerAndNotBeyondTheSlot) {

@@ -23,8 +23,8 @@ std::string Reason(const Inspection& inspected, const TablePatterns& patterns, c
   const TableInfo* ancestor = MatchedAncestor(inspected.catalog, table, patterns);
   if (!obstacle.empty()) {
     if (ancestor != nullptr)
-      return decided + "; a partition of " + ToString(ancestor->name) + ", but no changes can be captured of " +
-             obstacle;
+      return decided + "; a partition of " + ToString(ancestor->name) +
+             ", but no changes can be captured of " + obstacle;
     return decided + (status.matches ? "; but no changes can be captured of " : "; ") + obstacle;
   }
   const bool via_root = std::any_of(inspected.publications.begin(), inspected.publications.end(),
@@ -49,8 +49,7 @@ std::string Limits(const Inspection& inspected, const TableInfo& table, bool pub
                                     [](const auto& publication) { return publication.via_root; });
   std::string limits;
   if (!CaptureObstacle(table).empty()) return limits;
-  for (const std::string& limit :
-       TableLimits(inspected.catalog, table, inspected.publications, via_root)) {
+  for (const std::string& limit : TableLimits(inspected.catalog, table, inspected.publications, via_root)) {
     limits += (limits.empty() ? "" : "; ") + limit;
   }
   const std::string missing =
