@@ -131,10 +131,12 @@ Finding UndefinedObject(const ServerError& error, const ErrorContext& context) {
   if (ContainsAny(error.message, {"ublication"}) || Contains(error.function, "ublication") ||
       context.action == Action::kStream) {
     const std::string fallback = context.publications.empty() ? "" : context.publications.front();
-    return {ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
-            "a publication must exist before the slot is made, and as long as the slot needs it: if it was "
-            "dropped, run 'arrowcdc "
-            "teardown' and 'arrowcdc setup'"};
+    return {
+        ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
+        "the slot has come to a change that was made while there was no such publication; what came before "
+        "it was "
+        "delivered. Run 'arrowcdc setup' with the same options: it tells which publication still covers the "
+        "tables, or from where on the slot can be read again and what is lost"};
   }
   return {ErrorKind::kInternal, ServerObject(context), ""};
 }
