@@ -175,7 +175,7 @@ void SetNotifyFd(Reader& reader, int fd) {
 std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables, int64_t reader_bytes_max,
                           int partitions, int64_t unread_limit_ms, int64_t slow_limit_ms,
                           int64_t retry_max_ms, bool stop_on_unpublished, std::optional<uint64_t> until_lsn,
-                          bool until_now) {
+                          bool until_now, bool accept_tables) {
   ReaderSetOptions options;
   for (const Name& name : tables) options.tables.push_back({name.first, name.second});
   options.published_tables = true;
@@ -187,6 +187,7 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
   options.retry_max = milliseconds(retry_max_ms);
   options.until_lsn = until_lsn;
   options.until_now = until_now;
+  options.accept_tables = accept_tables;
   return std::make_unique<Set>(
       Check(OnOtherThread([from = source.options, options]() -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
@@ -199,13 +200,14 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
 }
 
 // What setup has done, in words, and the tables it covers.
-std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only) {
-  const SetupPlan plan =
-      Check(OnOtherThread([from = source.options, insert_only]() -> arrow::Result<SetupPlan> {
-        ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, {.insert_only = insert_only}));
-        ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
-        return planned;
-      }));
+std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only,
+                                                             bool accept_tables) {
+  const SetupPlan plan = Check(OnOtherThread([=, from = source.options]() -> arrow::Result<SetupPlan> {
+    const SetupOptions options{.insert_only = insert_only, .accept_tables = accept_tables};
+    ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, options));
+    ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
+    return planned;
+  }));
   std::pair<std::vector<Name>, std::vector<std::string>> result;
   for (const TableName& table : plan.tables) result.first.emplace_back(table.schema, table.table);
   for (const SetupStep& step : plan.steps) result.second.push_back(step.what);
@@ -364,8 +366,9 @@ NB_MODULE(_core, module) {
       });
 
   module.def("open", &Open, "source"_a, "tables"_a, "reader_bytes_max"_a, "partitions"_a, "unread_limit_ms"_a,
-             "slow_limit_ms"_a, "retry_max_ms"_a, "stop_on_unpublished"_a, "until_lsn"_a = nb::none(), "until_now"_a = false);
-  module.def("setup", &Setup, "source"_a, "insert_only"_a);
+             "slow_limit_ms"_a, "retry_max_ms"_a, "stop_on_unpublished"_a, "until_lsn"_a = nb::none(),
+             "until_now"_a = false, "accept_tables"_a = false);
+  module.def("setup", &Setup, "source"_a, "insert_only"_a, "accept_tables"_a);
   module.def("has_slot", &HasSlot, "source"_a);
   module.def("teardown", &Teardown, "source"_a);
   module.def("current_lsn", &CurrentLsn, "source"_a);

@@ -60,7 +60,9 @@ def apply(state: pl.DataFrame | None, changes: pl.DataFrame, keys: list[str]) ->
 
 def main(host: str, database: str, user: str) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
-    with configure(host=host, database=database, user=user, tables="public.users", commit="by-hand") as readers:
+    with configure(
+        host=host, database=database, user=user, tables="public.users", slot="current_state_polars", commit="by-hand"
+    ) as readers:
         users = readers["public.users"]
         state = None
         for batch in users.batches(until="now"):

@@ -22,6 +22,7 @@ struct PipelineOptions {
   std::optional<uint64_t> until_lsn;                  // stop when everything up to here is delivered
   bool until_now = false;                             // until_lsn = the end of the server's WAL at start
   std::optional<std::chrono::milliseconds> duration;  // stop after this time
+  bool accept_tables = false;                         // begin with a slot that was set up for other tables
   bool accept_gap = false;                 // start although the sink lacks changes that the slot has passed
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;
   bool ack_on_write = false;               // sinks that keep nothing: acknowledge what was handed on

@@ -49,6 +49,7 @@ struct ReaderSetOptions {
   std::chrono::milliseconds slow_limit{600'000};
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;  // an end comes when all is committed, too
   std::optional<uint64_t> until_lsn;       // the stream ends when everything up to here is delivered
+  bool accept_tables = false;              // read a slot that was set up for other tables
   bool until_now = false;                  // until_lsn = the end of the server's WAL at the start
   std::chrono::milliseconds retry_max{0};  // give up after failing for so long; 0: never
 };

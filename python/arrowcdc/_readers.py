@@ -70,6 +70,7 @@ class Options(TypedDict, total=False):
     partitions: int
     insert_only: bool
     setup: bool
+    accept_tables: bool
     until: str | int | None
     reader_bytes_max: int
     buffer_bytes_max: int
@@ -95,6 +96,7 @@ class ArrowCDCReaderConfig:
     partitions: readers for each table; rows go to them by the hash of their key.
     insert_only: publish only inserts and truncates of tables without a usable replica identity.
     setup: False changes nothing on the server and reads what is published.
+    accept_tables: read a slot that was set up for other tables; otherwise that is an error, before anything is changed.
     until: the stream ends there: an LSN, or 'now', the end of the server's WAL when it is opened.
     reader_bytes_max: bytes that wait in one reader before the stream waits for it.
     buffer_bytes_max: bytes that wait between the socket and the readers.
@@ -121,6 +123,7 @@ class ArrowCDCReaderConfig:
     partitions: int = 1
     insert_only: bool = False
     setup: bool = True
+    accept_tables: bool = False
     until: str | int | None = None
     reader_bytes_max: int = 32 << 20
     buffer_bytes_max: int = 64 << 20
@@ -188,6 +191,7 @@ class ArrowCDCReaderConfig:
             self.on_unpublished == "stop",
             None if until_now else _lsn(source, self.until),
             until_now,
+            self.accept_tables,
         )
 
     def _set_up(self, source: _core.Source) -> tuple[list[tuple[str, str]], ServerError | None]:
@@ -198,7 +202,7 @@ class ArrowCDCReaderConfig:
         if not self.setup:
             return [], None
         try:
-            tables, steps = _core.setup(source, self.insert_only)
+            tables, steps = _core.setup(source, self.insert_only, self.accept_tables)
         except ServerError as error:
             if error.kind not in ("replica_identity", "permission") or not _core.has_slot(source):
                 raise

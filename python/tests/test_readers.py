@@ -87,7 +87,7 @@ def test_a_table_that_cannot_be_published_ends_the_first_start_only(server, shop
 def test_published_tables_that_nobody_reads_are_told(server, shop, caplog):
     CONFIGURE(**shop).close()
     assert "passes over" not in caplog.text
-    with CONFIGURE(**{**shop, "tables": "public.users"}) as readers:
+    with CONFIGURE(**{**shop, "tables": "public.users"}, accept_tables=True) as readers:
         assert caplog.text.count("passes over") == 1 and "tables public.orders: " in caplog.text
         server.sql("INSERT INTO orders VALUES (1, 1), (2, 1); INSERT INTO users VALUES (1, 'a')", "shop")
         assert ids(readers["public.users"].batches(until="now")) == [1]

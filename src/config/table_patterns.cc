@@ -6,6 +6,7 @@
 #include <re2/re2.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/utf8_text.h"
 #include "src/config/pattern_grammar.h"
 
 namespace arrowcdc {
@@ -73,6 +74,8 @@ arrow::Result<TablePatterns> TablePatterns::Parse(const std::vector<std::string>
 }
 
 TablePatterns::Match TablePatterns::Explain(const TableName& name) const {
+  if (!IsUtf8(name.schema) || !IsUtf8(name.table))
+    return {false, "its name is not valid UTF-8: no pattern matches it"};
   const CompiledPattern* included_by = nullptr;
   for (const CompiledPattern& pattern : compiled_->patterns) {
     if (!pattern.exclude && included_by != nullptr) continue;

@@ -98,12 +98,16 @@ class Pipeline {
     if (!sink_opened_) {
       ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
       sink_opened_ = true;
+      resumed_ = state.position.has_value();
+      for (const auto& [table, row] : state.last_rows) watch_.Knows(table);
+      ARROW_RETURN_NOT_OK(CheckPublished(info));
+      // Whoever moves the slot on and has not read it before.
+      const bool begins = !state.position.has_value() && (sink_.keeps_data() || options_.ack_on_write);
+      if (begins && !options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
       ARROW_ASSIGN_OR_RAISE(
           start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
       // Before Start, which may fail and be tried again as a reconnect.
       stats_.delivered_lsn = start_lsn_;
-      resumed_ = state.position.has_value();
-      for (const auto& [table, row] : state.last_rows) watch_.Knows(table);
       filter_.Restore(std::move(state.last_rows));
       stream_ = info.stream;
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
@@ -114,14 +118,12 @@ class Pipeline {
     } else {
       ++stats_.reconnects;
       ARROW_RETURN_NOT_OK(CheckReconnect(stream_, info, stats_.delivered_lsn, TimelineEnds()));
+      ARROW_RETURN_NOT_OK(CheckPublished(info));
       stream_ = info.stream;
       // What was handed to the sink in this process need not come again: rows are skipped one by one in any
       // case.
       start_lsn_ = std::max(start_lsn_, stats_.delivered_lsn);
     }
-    const arrow::Status published = watch_.Connected(info, !streamed_, !resumed_);
-    Tell();
-    ARROW_RETURN_NOT_OK(published);
     ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
     filter_.BeginSession();
     group_open_ = false;
@@ -130,6 +132,12 @@ class Pipeline {
     stats_.delivered_lsn = std::max(stats_.delivered_lsn, start_lsn_);
     observer_.OnConnected(info, start_lsn_, resumed_);
     return arrow::Status::OK();
+  }
+
+  arrow::Status CheckPublished(const SourceInfo& info) {
+    const arrow::Status published = watch_.Connected(info, !streamed_, !resumed_);
+    Tell();
+    return published;
   }
 
   TimelineEnd TimelineEnds() {

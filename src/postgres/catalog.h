@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "arrowcdc/change_batch.h"
 #include "src/postgres/connection.h"
+#include "src/postgres/plugin_permission.h"
 #include "src/postgres/publication.h"
 
 namespace arrowcdc::postgres {
@@ -27,6 +29,9 @@ struct TableInfo {
   bool primary_key = false;  // valid and not deferrable
   bool deferrable_key = false;
   bool identity_index = false;  // of REPLICA IDENTITY USING INDEX, still there
+  // Columns of the index of its replica identity; filled for partitions and partitioned tables.
+  std::set<std::string> identity_columns;
+  std::vector<std::string> generated;  // generated columns outside of that index, stored or virtual
 };
 
 // Why no changes of it can be captured, for people ("a view"); empty: they can.
@@ -48,6 +53,11 @@ class TableCatalog {
   std::vector<const TableInfo*> Leaves(const TableInfo& table) const;
   // Why UPDATE and DELETE of it would be refused once it is published, for people; empty: they would not.
   std::string IdentityProblem(const TableInfo& table) const;
+  // Partitions whose changes identify their rows by less than the table itself would: those that differ from
+  // it by a replica identity of their own.
+  std::vector<const TableInfo*> WeakerLeaves(const TableInfo& table) const;
+  // Partitions of which no changes can come: unlogged, foreign and temporary ones.
+  std::vector<const TableInfo*> SilentLeaves(const TableInfo& table) const;
   // True when the publication publishes it: by name, by schema, as one of all, or through an ancestor.
   bool IsPublished(const TableInfo& table, const PublicationInfo& publication) const;
 
@@ -77,14 +87,12 @@ struct ServerInfo {
   int64_t slots_used = 0;
   int64_t senders_max = 0;
   int64_t senders_used = 0;
-  // output_plugin_libraries; nullopt: the server has no such setting, or the role may not read it.
-  std::optional<std::vector<std::string>> allowed_plugins;
+  std::string system;           // its identifier
+  std::set<std::string> slots;  // names of all slots
+  PluginPermission plugins;
   RoleInfo role;
 };
 
 arrow::Result<ServerInfo> ReadServer(Connection& connection);
-
-// Names of a list setting as SHOW prints it: pgoutput, "my plugin". Pure.
-std::vector<std::string> ParseListSetting(const std::string& text);
 
 }  // namespace arrowcdc::postgres

@@ -1,12 +1,18 @@
 // pg_replication_slots has grown columns with the versions; what one lacks is derived or empty.
 #include "src/postgres/slot.h"
 
+#include <poll.h>
+
+#include <utility>
+
 #include "arrowcdc/error.h"
 #include "arrowcdc/position.h"
 #include "src/postgres/quoting.h"
 
 namespace arrowcdc::postgres {
 namespace {
+
+constexpr int kStopPollMs = 100;
 
 std::string SlotObject(const SlotInfo& slot) { return "slot \"" + slot.name + "\""; }
 
@@ -44,14 +50,41 @@ std::string OpenTransactions(Connection& connection) {
   return list;
 }
 
+// Status of `sql`; true in *stop cancels it on the server.
+arrow::Status QueryUntil(Connection& connection, const std::string& sql, const ErrorContext& context,
+                         const std::atomic<bool>* stop) {
+  if (stop == nullptr) return connection.Query(sql, context).status();
+  PGconn* const raw = connection.raw();
+  if (PQsendQuery(raw, sql.c_str()) != 1) return ErrorFromResult(nullptr, raw, context);
+  bool cancelled = false;
+  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(raw), PQfreeCancel);
+  arrow::Status status;
+  while (true) {
+    while (PQisBusy(raw) == 1) {
+      if (*stop && !std::exchange(cancelled, true)) {
+        char problem[256];
+        PQcancel(cancel.get(), problem, sizeof problem);  // where it fails the statement timeout ends it
+      }
+      pollfd entry{PQsocket(raw), POLLIN, 0};
+      poll(&entry, 1, kStopPollMs);
+      if (PQconsumeInput(raw) != 1) return ErrorFromConnection(raw, context);
+    }
+    const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQgetResult(raw), PQclear);
+    if (result == nullptr) return status;
+    const ExecStatusType kind = PQresultStatus(result.get());
+    if (status.ok() && kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK)
+      status = ErrorFromResult(result.get(), raw, context);
+  }
+}
+
 // Status of `sql` under a statement timeout.
 arrow::Status QueryWithin(Connection& connection, const std::string& sql, const ErrorContext& context,
-                          std::chrono::milliseconds timeout) {
+                          std::chrono::milliseconds timeout, const std::atomic<bool>* stop = nullptr) {
   // Waiting for a transaction to end is waiting for a lock, too: one limit for both.
   const std::string limit = std::to_string(timeout.count());
   ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = " + limit));
   ARROW_RETURN_NOT_OK(connection.Query("SET lock_timeout = " + limit));
-  arrow::Status status = connection.Query(sql, context).status();
+  arrow::Status status = QueryUntil(connection, sql, context, stop);
   if (PQstatus(connection.raw()) == CONNECTION_OK) {
     ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
     ARROW_RETURN_NOT_OK(connection.Query("SET lock_timeout = '10s'"));
@@ -91,7 +124,9 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
   if (!rows.IsNull(0, 8)) {
     ARROW_ASSIGN_OR_RAISE(slot.safe_wal_bytes, rows.Int(0, 8));
   }
-  slot.invalidation = rows.Text(0, 9);
+  slot.being_made = !slot.plugin.empty() && slot.active && rows.IsNull(0, 5);
+  if (slot.being_made) slot.waits_for = OpenTransactions(connection);
+  slot.invalidation = slot.being_made ? "" : rows.Text(0, 9);
   slot.synced = rows.Bool(0, 10);
   ARROW_ASSIGN_OR_RAISE(slot.decoded_transactions, rows.Int(0, 11));
   return slot;
@@ -118,6 +153,19 @@ arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database) {
                      SlotObject(slot),
                      "connect to the primary; the copy can be used once this server has been promoted");
   }
+  if (slot.being_made) {
+    const std::string pid = std::to_string(slot.active_pid.value_or(0));
+    return MakeError(ErrorKind::kBusy,
+                     "server process " + pid +
+                         " is still making the slot: it waits for transactions that "
+                         "were open before" +
+                         (slot.waits_for.empty() ? "" : ": " + slot.waits_for),
+                     SlotObject(slot),
+                     "wait for these transactions or end them, then run it again; where nobody waits for the "
+                     "slot any more: SELECT pg_cancel_backend(" +
+                         pid + ")",
+                     "", true);
+  }
   if (!slot.invalidation.empty()) {
     return MakeError(ErrorKind::kSlotInvalidated,
                      "the server has invalidated the slot (" + slot.invalidation + "): changes after " +
@@ -141,9 +189,13 @@ arrow::Status CheckSlotFree(const SlotInfo& slot) {
 }
 
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
-                         std::chrono::milliseconds timeout) {
-  arrow::Status created = QueryWithin(connection, sql, context, timeout);
+                         std::chrono::milliseconds timeout, const std::atomic<bool>* stop) {
+  arrow::Status created = QueryWithin(connection, sql, context, timeout, stop);
   if (!TimedOut(created)) return created;
+  if (stop != nullptr && *stop) {
+    return MakeError(ErrorKind::kBusy, "stopped before the slot was made: nothing of it is left",
+                     "slot \"" + context.slot + "\"", "run it again", "57014");
+  }
   const std::string open = OpenTransactions(connection);
   return MakeError(ErrorKind::kBusy,
                    "the slot could not be made within " + std::to_string(timeout.count()) +

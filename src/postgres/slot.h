@@ -1,6 +1,7 @@
 // A replication slot as the server describes it, and whether it can be streamed.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,10 @@ struct SlotInfo {
   bool active = false;
   std::optional<int> active_pid;
   std::string active_application;  // of that pid
+  // The session that makes it has not finished: it waits for transactions that were open before, and the slot
+  // goes away with it.
+  bool being_made = false;
+  std::string waits_for;  // of these, for people; empty: not known
   uint64_t confirmed_flush = 0;
   uint64_t restart_lsn = 0;
   std::string wal_status;
@@ -33,15 +38,15 @@ struct SlotInfo {
 // nullopt: there is none of this name. The name must have passed CheckSlotName.
 arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const std::string& name);
 
-// Pure. Errors: kSlotMismatch, kSlotInvalidated.
+// Pure. Errors: kSlotMismatch, kSlotInvalidated; kBusy for one that is being made; retryable.
 arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database);
 // Errors: kSlotActive with pid and application; retryable.
 arrow::Status CheckSlotFree(const SlotInfo& slot);
 // Runs `sql`, which makes the slot `context.slot`, and gives up after `timeout`: a new slot waits for all
-// transactions that are open. Errors: typed; after the timeout kConnection that names the sessions it waited
-// for.
+// transactions that are open. `stop`, where it is given and becomes true, cancels it: no half-made slot
+// stays. Errors: typed; kBusy after the timeout, with the sessions it waited for, and when it was stopped.
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
-                         std::chrono::milliseconds timeout);
+                         std::chrono::milliseconds timeout, const std::atomic<bool>* stop = nullptr);
 
 // Loads the plugin through a temporary slot that is gone at once: the only way for an ordinary role to see
 // whether it can. Errors: kPluginMissing, kPluginNotAllowed and what else making a slot can meet.

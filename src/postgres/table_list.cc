@@ -22,8 +22,12 @@ std::string Reason(const Inspection& inspected, const TableInfo& table, const Ta
                    const TableStatus& status) {
   std::string decided = standing.match.reason;
   const std::string obstacle = CaptureObstacle(table);
-  if (!obstacle.empty())
+  if (!obstacle.empty()) {
+    if (standing.asked && table.is_partition)
+      return decided + "; a partition of " + ToString(inspected.catalog.Ancestors(table).back()->name) +
+             ", but no changes can be captured of " + obstacle;
     return decided + (status.matches ? "; but no changes can be captured of " : "; ") + obstacle;
+  }
   if (const std::string as = ComesAs(table, standing); !as.empty()) return decided + as;
   if (!status.matches) return decided;
   const std::string problem = inspected.catalog.IdentityProblem(table);
@@ -34,6 +38,21 @@ std::string Reason(const Inspection& inspected, const TableInfo& table, const Ta
                           : "; not published (made or matched after setup): run setup again");
   }
   return decided + (problem.empty() ? "" : "; " + problem);
+}
+
+// What setup and stream say of it, too.
+std::string Limits(const Inspection& inspected, const TableInfo& table, bool published) {
+  const bool via_root = std::all_of(inspected.publications.begin(), inspected.publications.end(),
+                                    [](const auto& publication) { return publication.via_root; });
+  std::string limits;
+  if (!CaptureObstacle(table).empty()) return limits;
+  for (const std::string& limit : TableLimits(inspected.catalog, table, inspected.publications, via_root)) {
+    limits += (limits.empty() ? "" : "; ") + limit;
+  }
+  const std::string missing =
+      published ? MissingOperations(inspected.catalog, table, inspected.publications) : "";
+  if (!missing.empty()) limits += (limits.empty() ? "" : "; ") + std::string("not published: ") + missing;
+  return limits;
 }
 
 }  // namespace
@@ -49,14 +68,15 @@ arrow::Result<std::vector<TableStatus>> MakeTableList(const Inspection& inspecte
     TableStatus status;
     status.name = table.name;
     status.matches = standing.match.matches;
-    // What cannot be captured is worth a line only where somebody asked for it.
-    if (!status.matches && !CaptureObstacle(table).empty()) continue;
+    // What cannot be captured is worth a line only where somebody asked for it, or for what it is a part of.
+    if (!standing.asked && !CaptureObstacle(table).empty()) continue;
     // What matches and comes under a name that does not is as good as not published.
     status.published = standing.published && (standing.comes || !standing.asked || standing.match.excluded);
     status.replica_identity = table.replica_identity;
     status.usable_identity =
         CaptureObstacle(table).empty() && inspected.catalog.IdentityProblem(table).empty();
     status.reason = Reason(inspected, table, standing, status);
+    if (standing.asked) status.limits = Limits(inspected, table, status.published);
     list.push_back(std::move(status));
   }
   return list;

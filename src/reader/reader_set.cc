@@ -156,9 +156,14 @@ class ReaderSet::Pump {
   arrow::Status ConnectAndStart() {
     ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source_->Connect());
     const auto timeline_ends = [this](uint32_t timeline) { return source_->TimelineEnd(timeline); };
+    // Readers keep nothing: every start is one of something new.
+    const arrow::Status published = watch_.Connected(info, !connected_once_, true);
+    Tell();
+    ARROW_RETURN_NOT_OK(published);
     uint64_t start = 0;
     if (!connected_once_) {
-      // Readers keep nothing: the slot alone says where to begin.
+      // Readers keep nothing: the slot alone says where to begin, and every start is a first one.
+      if (!options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
       ARROW_ASSIGN_OR_RAISE(start, ChooseStart(info, SinkState{}, false, false, timeline_ends));
       until_ = options_.until_now ? std::optional(info.current_flush) : options_.until_lsn;
       info_ = info;
@@ -168,10 +173,6 @@ class ReaderSet::Pump {
       start = delivered_;
     }
     identity_ = info.stream;
-    // Readers keep nothing: every start is one of something new.
-    const arrow::Status published = watch_.Connected(info, !connected_once_, true);
-    Tell();
-    ARROW_RETURN_NOT_OK(published);
     if (!connected_once_ && options_.published_tables) {
       for (const TableName& table : info.published.coming) RouteOf(table);
     }

@@ -166,7 +166,7 @@ TEST_F(ContractTest, PublishedTablesThatNoPatternMatchesAreNamed) {
   const Outcome all = Run(Stream(Parquet("all"), {"--until", "now"}));
   EXPECT_EQ(all.code, 0) << all.error;
   EXPECT_EQ(all.error.find(told), std::string::npos) << all.error;
-  SubprocessOptions some = Stream(Parquet("some"), {"--until", "now", "--accept-gap"});
+  SubprocessOptions some = Stream(Parquet("some"), {"--until", "now", "--accept-gap", "--accept-tables"});
   std::replace(some.argv.begin(), some.argv.end(), std::string("public.*"), std::string("public.users"));
   const Outcome named = Run(some);
   EXPECT_EQ(named.code, 0) << named.error;
