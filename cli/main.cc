@@ -120,9 +120,10 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
                "begin although the slot was set up for other tables: nobody else reads it");
   app.add_flag("--accept-gap", command.pipeline.accept_gap,
                "start although the slot has passed changes that the sink never got: they stay lost");
-  app.add_option("--on-unpublished", texts.on_unpublished,
-                 "where tables that --tables asks for are not published any more: go-on says and counts it, stop "
-                 "ends with exit code 5 once everything that the slot holds is delivered")
+  app.add_option(
+         "--on-unpublished", texts.on_unpublished,
+         "where tables that --tables asks for are not published any more: go-on says and counts it, stop "
+         "ends with exit code 5 once everything that the slot holds is delivered")
       ->check(CLI::IsMember({"go-on", "stop"}).description(""))
       ->type_name("go-on|stop")
       ->capture_default_str();

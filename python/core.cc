@@ -246,8 +246,8 @@ std::optional<std::tuple<std::string, std::optional<std::shared_ptr<Reader>>, st
   std::optional<std::shared_ptr<Reader>> reader;
   if (event->reader != nullptr) reader = event->reader;
   const SourceNotice& notice = event->notice;
-  std::string message =
-      event->kind == ReaderEvent::Kind::kNotice ? notice.object + ": " + notice.text : event->status.message();
+  std::string message = event->kind == ReaderEvent::Kind::kNotice ? notice.object + ": " + notice.text
+                                                                  : event->status.message();
   return std::tuple(kind, std::move(reader), std::move(message));
 }
 

@@ -23,7 +23,7 @@ struct PipelineOptions {
   bool until_now = false;                             // until_lsn = the end of the server's WAL at start
   std::optional<std::chrono::milliseconds> duration;  // stop after this time
   bool accept_tables = false;                         // begin with a slot that was set up for other tables
-  bool accept_gap = false;                 // start although the sink lacks changes that the slot has passed
+  bool accept_gap = false;  // start although the sink lacks changes that the slot has passed
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;
   bool ack_on_write = false;               // sinks that keep nothing: acknowledge what was handed on
   std::chrono::milliseconds retry_max{0};  // give up after failing for so long; 0: at the first start after
@@ -31,12 +31,12 @@ struct PipelineOptions {
 };
 
 struct PipelineStats {
-  uint64_t rows = 0;             // handed to the sink
-  uint64_t rows_skipped = 0;     // already durable in the sink
-  uint64_t rows_unmatched = 0;   // of tables outside the patterns
+  uint64_t rows = 0;                               // handed to the sink
+  uint64_t rows_skipped = 0;                       // already durable in the sink
+  uint64_t rows_unmatched = 0;                     // of tables outside the patterns
   std::map<TableName, uint64_t> unmatched_tables;  // the same by table; of the first 1,000
   uint64_t tables_unpublished = 0;                 // asked for, and known not to come: each was told once
-  uint64_t unrepresentable = 0;  // values without an Arrow form
+  uint64_t unrepresentable = 0;                    // values without an Arrow form
   uint64_t reconnects = 0;
   uint64_t delivered_lsn = 0;  // last safe position handed to the sink
   uint64_t durable_lsn = 0;    // last acknowledged

@@ -136,7 +136,7 @@ struct ReaderSetStats {
   uint64_t server_lsn = 0;
   uint64_t received_bytes = 0;
   uint64_t reconnects = 0;
-  uint64_t rows_unmatched = 0;  // of tables outside the patterns
+  uint64_t rows_unmatched = 0;                     // of tables outside the patterns
   std::map<TableName, uint64_t> unmatched_tables;  // the same by table; of the first 1,000
   uint64_t tables_unpublished = 0;                 // asked for, and known not to come
 };

@@ -45,20 +45,21 @@ struct SourceNotice {
 
 // What a publication lists does not come any more, or never did, although it was asked for.
 enum class OnUnpublished {
-  kGoOn,  // it is said and counted; a new sink ends when it has what the slot holds, where nothing comes at all
+  kGoOn,  // it is said and counted; a new sink ends when it has what the slot holds, where nothing comes at
+          // all
   kStop,  // the stream ends when it has delivered what the slot holds
 };
 
 // What the publications send of what was asked for, as the catalog has it now.
 struct PublishedState {
   std::vector<std::string> publications;
-  bool lists_tables = true;             // false: one is for all tables, or for those of a schema
-  bool any = false;                     // something is published
-  bool any_pattern = false;             // tables were asked for by pattern
-  std::vector<TableName> coming;        // names that rows come under, of those that were asked for
-  std::vector<TableName> not_coming;    // exist, were asked for, could be captured, and are not published
-  std::vector<TableName> passed_over;   // names that rows come under and nobody asked for
-  std::vector<SourceNotice> notices;    // what else of the patterns has no effect, or less than they say
+  bool lists_tables = true;            // false: one is for all tables, or for those of a schema
+  bool any = false;                    // something is published
+  bool any_pattern = false;            // tables were asked for by pattern
+  std::vector<TableName> coming;       // names that rows come under, of those that were asked for
+  std::vector<TableName> not_coming;   // exist, were asked for, could be captured, and are not published
+  std::vector<TableName> passed_over;  // names that rows come under and nobody asked for
+  std::vector<SourceNotice> notices;   // what else of the patterns has no effect, or less than they say
 };
 
 // What the server says before streaming.

@@ -25,7 +25,7 @@ class TablePatterns {
   // Why a table is in or out, for people.
   struct Match {
     bool matches = false;
-    std::string reason;      // the pattern that decided, or "no pattern matches"
+    std::string reason;     // the pattern that decided, or "no pattern matches"
     bool excluded = false;  // by a pattern that begins with !
   };
   Match Explain(const TableName& name) const;

@@ -91,17 +91,17 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
     Tell(true, text + kLost, ObjectOf(state), true);
     unpublished_.insert(ObjectOf(state));
     if ((first && is_new) || before.has_value() || may_stop)
-      EndAt(before.has_value() ? before->position : info.current_flush, text + ": what the slot held was delivered", ObjectOf(state));
+      EndAt(before.has_value() ? before->position : info.current_flush,
+            text + ": what the slot held was delivered", ObjectOf(state));
     return arrow::Status::OK();
   }
   if (state.any_pattern && state.coming.empty()) {
     // A misspelt pattern must not acknowledge anything; whoever got rows by these patterns spelt them right.
-    const bool misspelt =
-        is_new || (!KnowsOneThatMatches() && (!known_.empty() || state.not_coming.empty()));
+    const bool misspelt = is_new || (!KnowsOneThatMatches() && (!known_.empty() || state.not_coming.empty()));
     if (first && misspelt) {
-      return MakeError(ErrorKind::kPublicationMissing, "no published table matches the patterns",
-                       "option --tables",
-                       "look at 'arrowcdc tables' with the same patterns; nothing was streamed or acknowledged");
+      return MakeError(
+          ErrorKind::kPublicationMissing, "no published table matches the patterns", "option --tables",
+          "look at 'arrowcdc tables' with the same patterns; nothing was streamed or acknowledged");
     }
     const std::string text = "no published table matches the patterns any more";
     Tell(true, text + kLost, ObjectOf(state), true);
@@ -130,7 +130,8 @@ void PublicationWatch::JudgeTables(const SourceInfo& info) {
          "tables " + NamesOf(gone), true);
   if (!never.empty())
     Tell(false,
-         "tables match and are not streamed, as they are not published: 'arrowcdc setup' publishes them, 'arrowcdc "
+         "tables match and are not streamed, as they are not published: 'arrowcdc setup' publishes them, "
+         "'arrowcdc "
          "tables' says what hinders",
          "tables " + NamesOf(never), false);
   gone.insert(gone.end(), never.begin(), never.end());
@@ -165,7 +166,8 @@ arrow::Status PublicationWatch::Noticed(const NoticeEvent& event) {
           ", which no pattern matches: they would be passed over; the stream ended before the first of them",
       ObjectOf(*asked),
       "add " + ToString(event.published_as) +
-          " to the patterns: these changes come under no other name; for later ones, ALTER PUBLICATION ... SET "
+          " to the patterns: these changes come under no other name; for later ones, ALTER PUBLICATION ... "
+          "SET "
           "(publish_via_partition_root = " +
           (own_name ? "true)" : "false)"));
 }
@@ -204,7 +206,8 @@ void PublicationWatch::PassedOver(const TableName& table, uint64_t rows) {
   }
   if (unmatched_.size() < kUnmatchedMax) unmatched_.emplace(table, rows);
   if (!Match(table).excluded)
-    Tell(false, "its changes come and no pattern matches it: the slot passes over them", ObjectOf(table), false);
+    Tell(false, "its changes come and no pattern matches it: the slot passes over them", ObjectOf(table),
+         false);
 }
 
 std::vector<SourceNotice> PublicationWatch::TakeNotices() { return std::exchange(notices_, {}); }

@@ -27,8 +27,8 @@ class PublicationWatch {
   void Knows(const TableName& table) { known_.insert(table); }
 
   // Before a stream starts, the first of the process or a later one. is_new: it begins with what the slot
-  // holds, for a sink or readers that have nothing yet. Errors: kPublicationMissing where tables are published
-  // and none of them was asked for, nor ever was by this sink; nothing may be acknowledged then.
+  // holds, for a sink or readers that have nothing yet. Errors: kPublicationMissing where tables are
+  // published and none of them was asked for, nor ever was by this sink; nothing may be acknowledged then.
   arrow::Status Connected(const SourceInfo& info, bool first, bool is_new);
 
   // In front of the rows that it is about. Errors: kPublicationMismatch where they come under a name that no
