@@ -338,7 +338,9 @@ TEST_F(PublishedTest, OneOfTwoPublicationsThatIsGoneIsMissing) {
     for (const bool resumed : {false, true}) {
       set_up();
       const std::string sink = gone + (resumed ? "_resumed" : "");
-      if (resumed) ASSERT_EQ(Drain(patterns, sink).code, 0);
+      if (resumed) {
+        ASSERT_EQ(Drain(patterns, sink).code, 0);
+      }
       Sql("DROP PUBLICATION " + gone);
       const uint64_t before = Confirmed();
       const Outcome missing = Drain(patterns, sink);
