@@ -351,7 +351,7 @@ TEST_F(PublishedTest, OneOfTwoPublicationsThatIsGoneIsMissing) {
       // Setup once more does not make it good.
       (void)RunCommand(*server_, "setup", {"--insert-only", "--tables", "public.users"});
       EXPECT_EQ(Drain(patterns, sink).code, 5);
-      const Outcome without = Drain(patterns, sink, {"--publication", left});
+      const Outcome without = Drain(patterns, sink, {"--accept-tables", "--publication", left});
       EXPECT_EQ(without.code, 0) << without.error;
       EXPECT_GT(Confirmed(), before);
       Sql("SELECT pg_drop_replication_slot('arrowcdc'); DROP PUBLICATION IF EXISTS arrowcdc, "
