@@ -22,6 +22,10 @@ RE2::Options MatchOptions() {
   return options;
 }
 
+// The plugin puts U+FFFD before a name that has no UTF-8 form, see docs/types.md. Such names are matched by
+// no pattern, here as in the server's catalog, where RE2 does not match what is not UTF-8.
+bool IsEscaped(const std::string& name) { return name.starts_with("\xef\xbf\xbd"); }
+
 struct CompiledPattern {
   std::string text;
   bool exclude = false;
@@ -29,6 +33,7 @@ struct CompiledPattern {
   std::unique_ptr<RE2> table;
 
   bool Matches(const TableName& name) const {
+    if (IsEscaped(name.schema) || IsEscaped(name.table)) return false;
     return RE2::FullMatch(name.schema, *schema) && RE2::FullMatch(name.table, *table);
   }
 };

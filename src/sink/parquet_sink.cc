@@ -42,6 +42,7 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
     ARROW_RETURN_NOT_OK(MakeDirectories(*files_, directory_));
     ARROW_RETURN_NOT_OK(LoadOrMakeManifest(stream));
     ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
+    directories_.insert(names.begin(), names.end());
     for (const auto& name : names) {
       if (!IsTableDirectory(name)) continue;
       ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, name)));
@@ -189,11 +190,27 @@ arrow::Status ParquetSink::CheckDirectory() {
                    directory_, "bring it back as it was, then start again; nothing was acknowledged since");
 }
 
+// Where upper and lower case are the same to the file system, what is there may be another table's.
+arrow::Status ParquetSink::CheckNewDirectory(const TableName& name, const std::string& encoded) {
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, encoded)));
+  if (kind == PathKind::kAbsent) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
+  if (std::binary_search(names.begin(), names.end(), encoded)) return arrow::Status::OK();
+  return MakeError(ErrorKind::kSink,
+                   "the file system of " + directory_ + " takes the directory of table " + ToString(name) +
+                       " for that of a table whose name differs in upper and lower case only",
+                   ToString(name),
+                   "leave one of the two tables out with a pattern, or use a directory on a file system that "
+                   "tells upper from lower case; nothing was stored in the wrong place");
+}
+
 arrow::Result<std::string> ParquetSink::TableDirectory(const TableName& name) {
   ARROW_RETURN_NOT_OK(CheckDirectory());
   ARROW_ASSIGN_OR_RAISE(const std::string encoded, TableDirectoryName(name));
   std::string path = JoinPath(directory_, encoded);
+  if (!directories_.contains(encoded)) ARROW_RETURN_NOT_OK(CheckNewDirectory(name, encoded));
   ARROW_RETURN_NOT_OK(MakeDirectories(*files_, path));
+  directories_.insert(encoded);
   return path;
 }
 

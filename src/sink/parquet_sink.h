@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "arrowcdc/sink.h"
@@ -29,6 +30,7 @@ class ParquetSink : public Sink {
               SteadyClock clock = std::chrono::steady_clock::now, const ParquetLimits& limits = {});
 
   bool keeps_data() const override { return true; }
+  std::string location() const override { return AbsolutePath(directory_); }
   arrow::Result<SinkState> Open(const StreamIdentity& stream) override;
   arrow::Status Write(const ChangeBatch& batch) override;
   arrow::Status Advance(const Position& position) override;
@@ -52,6 +54,7 @@ class ParquetSink : public Sink {
   arrow::Status WriteRows(const ChangeBatch& batch);
   arrow::Result<OpenFile*> FileFor(const ChangeBatch& batch);
   arrow::Status CheckDirectory();
+  arrow::Status CheckNewDirectory(const TableName& name, const std::string& encoded);
   arrow::Result<std::string> TableDirectory(const TableName& name);
   arrow::Result<bool> WriteRowGroup(OpenFiles::iterator open);
   arrow::Status RollIfFull(OpenFiles::iterator open);
@@ -72,6 +75,7 @@ class ParquetSink : public Sink {
   Manifest manifest_;                                     // as stored
   std::optional<Position> advanced_;                      // last Advance, or the stored position
   std::chrono::steady_clock::time_point advanced_since_;  // when it first went beyond the stored one
+  std::set<std::string> directories_;                     // names in directory_, as they are spelt there
   OpenFiles open_;
   int64_t buffered_bytes_ = 0;  // over open_
   std::map<TableName, RowPosition> last_rows_;

@@ -1,6 +1,8 @@
 // The Parquet sink's promises one by one, on a file system in memory.
 #include "src/sink/parquet_sink.h"
 
+#include <strings.h>
+
 #include <algorithm>
 
 #include <gtest/gtest.h>
@@ -461,6 +463,54 @@ TEST_F(ParquetSinkTest, MemoryIsBoundedOverAllTables) {
   size_t rows = 0;
   for (int i = 0; i < 8; ++i) rows += StoredIds("/d/public.t" + std::to_string(i)).size();
   EXPECT_EQ(rows, static_cast<size_t>(id));
+}
+
+// As vfat, or a share that another system serves.
+class CaseFoldingFileSystem : public MemoryFileSystem {
+ public:
+  arrow::Result<PathKind> Kind(const std::string& path) override {
+    ARROW_ASSIGN_OR_RAISE(const PathKind kind, MemoryFileSystem::Kind(path));
+    const std::string parent = ParentDirectory(path);
+    if (kind != PathKind::kAbsent || MemoryFileSystem::Kind(parent).ValueOr(kind) != PathKind::kDirectory)
+      return kind;
+    ARROW_ASSIGN_OR_RAISE(const auto names, List(parent));
+    for (const auto& name : names) {
+      const std::string there = JoinPath(parent, name);
+      if (strcasecmp(there.c_str(), path.c_str()) == 0) return MemoryFileSystem::Kind(there);
+    }
+    return PathKind::kAbsent;
+  }
+};
+
+TEST(ParquetSinkCaseTest, TwoTablesNeverShareADirectory) {
+  const auto lower = MakeTable({"public", "orders"}, {arrow::field("id", arrow::int64())});
+  const auto upper = MakeTable({"public", "Orders"}, {arrow::field("id", arrow::int64())});
+  const auto row = [](const auto& table, uint64_t place) {
+    return MakeBatch(table, {{{place, place, 0}, 0, {}}}, {Ids({1})});
+  };
+  for (const bool fresh_start : {false, true}) {
+    CaseFoldingFileSystem files;
+    auto sink = std::make_unique<ParquetSink>("/d", SinkOptions{}, &files);
+    ASSERT_TRUE(sink->Open(TestStream()).ok());
+    ASSERT_ARROW_OK(sink->Write(row(lower, 100)));
+    ASSERT_ARROW_OK(sink->Flush());
+    ASSERT_ARROW_OK(sink->Write(row(lower, 200)));
+    if (fresh_start) {
+      ASSERT_ARROW_OK(sink->Close());
+      sink = std::make_unique<ParquetSink>("/d", SinkOptions{}, &files);
+      ASSERT_TRUE(sink->Open(TestStream()).ok());
+    }
+    const auto status = sink->Write(row(upper, 300));
+    EXPECT_EQ(KindOf(status), ErrorKind::kSink);
+    EXPECT_NE(status.message().find("public.\"Orders\""), std::string::npos) << status.message();
+  }
+  MemoryFileSystem files;  // where they differ, both are stored
+  ParquetSink sink("/d", SinkOptions{}, &files);
+  ASSERT_TRUE(sink.Open(TestStream()).ok());
+  ASSERT_ARROW_OK(sink.Write(row(lower, 100)));
+  ASSERT_ARROW_OK(sink.Write(row(upper, 200)));
+  ASSERT_ARROW_OK(sink.Close());
+  EXPECT_EQ(files.Files("/d/public.Orders").size() + files.Files("/d/public.orders").size(), 2u);
 }
 
 }  // namespace
