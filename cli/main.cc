@@ -102,8 +102,11 @@ int ReportUsage(const arrow::Status& status) {
 
 void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
   AddSourceOptions(app, command.source);
-  app.add_option("--sink", command.sink,
-                 "parquet:DIR, ipc:FILE, ipc:- (standard output), console, console:ndjson or console:table")
+  app.add_option(
+         "--sink", command.sink,
+         "parquet:DIR, ipc:FILE, ipc:- (standard output), console, console:ndjson or console:table; DIR "
+         "and FILE are local paths (or file:///PATH), and ./ in front makes a path of what looks like a "
+         "URL")
       ->required();
   app.add_option("--until", texts.until,
                  "stop when everything up to here is delivered: 'now' or an LSN as in 16/B374D848");

@@ -181,6 +181,7 @@ ExitCode RunStream(const StreamCommand& command) {
   if (!source.ok()) return fail(source.status());
   const auto patterns = TablePatterns::Parse(command.source.tables);
   if (!patterns.ok()) return fail(patterns.status());
+  if (const std::string path = (*sink)->location(); !path.empty()) Log(info, "writing to", {{"path", path}});
   if (!(*sink)->keeps_data() && !command.pipeline.ack_on_write) {
     Log(info,
         "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");

@@ -39,6 +39,9 @@ class Sink {
   // False: the sink keeps nothing (console, pipes); its rows are never durable by themselves.
   virtual bool keeps_data() const = 0;
 
+  // Absolute path of the directory or file; empty: standard output.
+  virtual std::string location() const { return {}; }
+
   // Reads the storage, removes what a crash left half-written. kPositionGap when the storage belongs to
   // another source or slot.
   virtual arrow::Result<SinkState> Open(const StreamIdentity& stream) = 0;
@@ -74,7 +77,9 @@ struct SinkOptions {
 };
 
 // "parquet:DIR", "ipc:FILE", "ipc:-", "console", "console:ndjson", "console:table".
-// Errors: kInvalidOption with the list of forms. Does not touch the storage before Open.
+// DIR and FILE are local paths or file:///PATH; other URLs and a leading '~' are refused.
+// Errors: kInvalidOption with the list of forms, never with what follows the scheme: that may be secret. Does
+// not touch the storage before Open.
 arrow::Result<std::unique_ptr<Sink>> MakeSink(std::string_view uri, const SinkOptions& options);
 
 }  // namespace arrowcdc

@@ -70,6 +70,8 @@ using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
 std::string JoinPath(std::string_view directory, std::string_view name);
 // "a/b" -> "a", "a" -> ".", "/a" -> "/".
 std::string ParentDirectory(std::string_view path);
+// From the root, without "." and "..".
+std::string AbsolutePath(const std::string& path);
 
 // Makes the directory and what is missing above it, each entry stable.
 arrow::Status MakeDirectories(FileSystem& files, const std::string& path);

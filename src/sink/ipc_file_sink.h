@@ -23,6 +23,7 @@ class IpcFileSink : public Sink {
   ~IpcFileSink() override;
 
   bool keeps_data() const override { return true; }
+  std::string location() const override { return AbsolutePath(path_); }
   arrow::Result<SinkState> Open(const StreamIdentity& stream) override;
   arrow::Status Write(const ChangeBatch& batch) override;
   arrow::Status Advance(const Position& position) override;
