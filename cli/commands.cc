@@ -1,4 +1,4 @@
-// setup, teardown, status, tables: what they print is their result, on standard output.
+// setup, teardown, status, tables, sql: what they print is their result, on standard output.
 #include "cli/commands.h"
 
 #include <unistd.h>
@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "arrowcdc/current_state.h"
 #include "arrowcdc/error.h"
 #include "cli/duration.h"
 #include "cli/logging.h"
@@ -201,6 +202,13 @@ ExitCode RunTables(const SourceOptions& source) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   for (const auto& row : rows) PrintRow(row, widths);
+  return kOk;
+}
+
+ExitCode RunSql(const std::string& directory, const std::string& table) {
+  const auto query = CurrentStateQuery(directory, table);
+  if (!query.ok()) return Fail("sql", query.status());
+  std::fputs(query->c_str(), stdout);
   return kOk;
 }
 

@@ -38,6 +38,9 @@ struct StreamCommand {
 };
 ExitCode RunStream(const StreamCommand& command);
 
+// Prints the query for the current rows of a table of a parquet:DIR sink.
+ExitCode RunSql(const std::string& directory, const std::string& table);
+
 // The options that name the source, as they were given but without what may be secret: "--slot s" for a
 // message that suggests a command.
 std::string SuggestedOptions(const SourceOptions& source);

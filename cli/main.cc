@@ -200,12 +200,26 @@ int Main(int argc, char** argv) {
   teardown_app->add_flag("--yes,-y", teardown.yes, "do not ask");
   teardown_app->add_flag("--print-sql", teardown.print_sql, "print the exact SQL and change nothing");
 
+  std::string sql_directory;
+  std::string sql_table;
+  CLI::App* sql_app = app.add_subcommand(
+      "sql", "print a DuckDB query for the current rows of a table of --sink parquet:DIR");
+  sql_app->add_option("DIR", sql_directory, "the directory of the sink")->required();
+  sql_app
+      ->add_option("TABLE", sql_table,
+                   "schema.table; where a name holds a dot, in double quotes: 'public.\"Order.Items\"'")
+      ->required();
+  sql_app->footer(
+      "Example: arrowcdc sql changes public.orders | duckdb\n"
+      "The query honours changed keys, deletes, TRUNCATE, values that updates left alone, and columns that were "
+      "added, dropped, renamed or given another type. docs/sinks.md says what else there is to know.");
+
   const auto subcommands = app.get_subcommands([](const CLI::App*) { return true; });
   if (argc > 1 && argv[1][0] != '-' &&
       std::none_of(subcommands.begin(), subcommands.end(),
                    [&](const CLI::App* known) { return known->check_name(argv[1]); })) {
     std::fprintf(stderr,
-                 "arrowcdc: there is no subcommand \"%s\": use setup, stream, status, tables or teardown\n",
+                 "arrowcdc: there is no subcommand \"%s\": use setup, stream, status, tables, sql or teardown\n",
                  argv[1]);
     return kUsage;
   }
@@ -227,6 +241,7 @@ int Main(int argc, char** argv) {
   }
   if (status_app->parsed()) return RunStatus(status);
   if (tables_app->parsed()) return RunTables(tables);
+  if (sql_app->parsed()) return RunSql(sql_directory, sql_table);
   return RunTeardown(teardown);
 }
 

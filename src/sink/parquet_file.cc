@@ -20,6 +20,8 @@ namespace {
 
 constexpr char kSchemaKey[] = "arrowcdc:schema";
 constexpr char kTableKey[] = "arrowcdc:table";
+constexpr char kOidKey[] = "arrowcdc:oid";
+constexpr char kReplicaIdentityKey[] = "arrowcdc:replica_identity";
 constexpr char kFirstRowKey[] = "arrowcdc:first_row";
 constexpr char kLastRowKey[] = "arrowcdc:last_row";
 
@@ -66,6 +68,12 @@ arrow::Result<ParquetFooter> FooterFrom(const arrow::KeyValueMetadata& metadata)
   ParquetFooter footer;
   ARROW_ASSIGN_OR_RAISE(footer.table.schema, metadata.Get(kSchemaKey));
   ARROW_ASSIGN_OR_RAISE(footer.table.table, metadata.Get(kTableKey));
+  ARROW_ASSIGN_OR_RAISE(const std::string oid, metadata.Get(kOidKey));
+  const auto [end, error] = std::from_chars(oid.data(), oid.data() + oid.size(), footer.relation_oid);
+  if (error != std::errc() || end != oid.data() + oid.size()) return arrow::Status::Invalid("not an OID");
+  ARROW_ASSIGN_OR_RAISE(const std::string identity, metadata.Get(kReplicaIdentityKey));
+  if (identity.size() != 1) return arrow::Status::Invalid("not a replica identity");
+  footer.replica_identity = identity[0];
   ARROW_ASSIGN_OR_RAISE(const std::string first, metadata.Get(kFirstRowKey));
   ARROW_ASSIGN_OR_RAISE(const std::string last, metadata.Get(kLastRowKey));
   ARROW_ASSIGN_OR_RAISE(footer.first_row, ParseRowPosition(first));
@@ -160,7 +168,8 @@ arrow::Status ParquetFile::Fail(const arrow::Status& status) const {
 std::shared_ptr<const arrow::KeyValueMetadata> ParquetFile::FooterMetadata() const {
   return arrow::key_value_metadata({{kSchemaKey, table_->name.schema},
                                     {kTableKey, table_->name.table},
-                                    {"arrowcdc:oid", std::to_string(table_->relation_oid)},
+                                    {kOidKey, std::to_string(table_->relation_oid)},
+                                    {kReplicaIdentityKey, std::string(1, table_->replica_identity)},
                                     {"arrowcdc:fingerprint", Hex(table_->fingerprint)},
                                     {"arrowcdc:source", source_},
                                     {kFirstRowKey, FormatRowPosition(first_row_)},

@@ -10,16 +10,10 @@
 namespace arrowcdc {
 namespace {
 
-// No '.' in the lock's name and a leading '_' in both: no table's directory is called so.
-constexpr std::string_view kManifestName = "_arrowcdc_manifest.json";
+// No '.' in the lock's name and a leading '_' in it and the manifest's: no table's directory is called so.
 constexpr std::string_view kLockName = "_arrowcdc_lock";
 
 bool IsOurs(std::string_view name) { return name.starts_with("_arrowcdc_"); }
-
-// As TableDirectoryName makes them. Other directories in DIR are none of our business.
-bool IsTableDirectory(std::string_view name) {
-  return name.starts_with('~') || (!name.starts_with('.') && name.find('.') != std::string_view::npos);
-}
 
 }  // namespace
 
@@ -60,7 +54,7 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
 }
 
 arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
-  const std::string path = JoinPath(directory_, kManifestName);
+  const std::string path = JoinPath(directory_, kParquetManifestName);
   ARROW_ASSIGN_OR_RAISE(PathKind kind, files_->Kind(path));
   if (kind == PathKind::kAbsent) {
     // Before the lock, which leaves a file.
@@ -183,7 +177,7 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
 // A directory that was removed, or whose file system was unmounted, must not be made anew somewhere else
 // without the rows that were acknowledged.
 arrow::Status ParquetSink::CheckDirectory() {
-  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, kManifestName)));
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, kParquetManifestName)));
   if (kind != PathKind::kAbsent) return arrow::Status::OK();
   return MakeError(ErrorKind::kSink,
                    directory_ + " was removed, replaced or unmounted while rows were written to it",
@@ -282,7 +276,7 @@ arrow::Status ParquetSink::StorePosition() {
   Manifest next = manifest_;
   next.position = floor;
   ARROW_RETURN_NOT_OK(CheckDirectory());
-  ARROW_RETURN_NOT_OK(StoreManifest(*files_, JoinPath(directory_, kManifestName), next));
+  ARROW_RETURN_NOT_OK(StoreManifest(*files_, JoinPath(directory_, kParquetManifestName), next));
   manifest_ = std::move(next);
   advanced_since_ = clock_();
   return arrow::Status::OK();

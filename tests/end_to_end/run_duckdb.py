@@ -1,0 +1,20 @@
+"""Runs the query on standard input in DuckDB and prints its rows, sorted, one a line: values as PostgreSQL's text, NULL as ~, with | between."""
+
+import sys
+
+import duckdb
+
+
+def text(value):
+    if value is None:
+        return "~"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "{" + ",".join("NULL" if item is None else text(item) for item in value) + "}"
+    return str(value)
+
+
+result = duckdb.connect().execute(sys.stdin.read())
+print("|".join(column[0] for column in result.description))
+print("\n".join(sorted("|".join(map(text, row)) for row in result.fetchall())))
