@@ -101,10 +101,8 @@ bool AppendUntrustedText(Session* session, Column* column, const char* text, siz
 
 char* NameToUtf8(Session* session, const char* name) {
   const size_t size = strlen(name);
-  if (session->text_mode == TextMode::kUtf8 || IsAscii(reinterpret_cast<const uint8_t*>(name), size)) {
-    return pstrdup(name);
-  }
-  PrepareConversion(session);
+  if (IsAscii(reinterpret_cast<const uint8_t*>(name), size)) return pstrdup(name);
+  if (session->text_mode != TextMode::kUtf8) PrepareConversion(session);
   if (session->text_mode == TextMode::kConvert) {
     Buffer converted{nullptr, 0, 0};
     if (Convert(session, CurrentMemoryContext, &converted, name, size)) {
