@@ -300,24 +300,15 @@ class Types : public PluginTest {
       const size_t place = static_cast<size_t>(row % period);
       const string value = place < expected.values.size() ? expected.values[place].json : "null";
       json += (row ? ", " : "") + (value == kNoForm ? "null" : value);
-      EXPECT_EQ(MarkedUnrepresentable(batch, row, index), value == kNoForm) << "row " << row;
+      EXPECT_EQ(ListsColumn(*batch.table, *batch.rows, MetadataColumn::kUnrepresentable, row, index),
+                value == kNoForm)
+          << "row " << row;
     }
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto wanted,
                                   arrow::json::ArrayFromJSONString(expected.type, json + "]"));
     const auto options = arrow::EqualOptions::Defaults().nans_equal(true).signed_zeros_equal(false);
     EXPECT_TRUE(wanted->Equals(*column, options))
         << "wanted " << wanted->ToString() << "\ngot " << column->ToString();
-  }
-
-  static bool MarkedUnrepresentable(const ChangeBatch& batch, int64_t row, int index) {
-    const auto& lists = static_cast<const arrow::ListArray&>(
-        *batch.rows->column(batch.table->column_count + static_cast<int>(MetadataColumn::kUnrepresentable)));
-    if (lists.IsNull(row)) return false;
-    const auto& fields = static_cast<const arrow::Int16Array&>(*lists.values());
-    for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
-      if (fields.Value(i) == index) return true;
-    }
-    return false;
   }
 };
 

@@ -44,8 +44,8 @@ enum class MetadataColumn : int {
   kOrd,        // uint16, place among the rows of that record
   kXid,        // uint32
   kCommitTs,   // timestamp[us, UTC]
-  kUnchanged,  // list<int16>: field indexes whose value the change did not carry
-  kUnrepresentable,  // list<int16>: field indexes whose value has no Arrow form
+  kUnchanged,  // list<utf8>: names of the table's columns whose value the change did not carry
+  kUnrepresentable,  // list<utf8>: names of the table's columns whose value has no Arrow form
 };
 inline constexpr int kMetadataColumnCount = 8;
 // "_op", "_commit_lsn", ...; a table column of that name gets the metadata column further "_" in front.
@@ -96,5 +96,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> TruncateRow(const TruncateEve
 
 // (_commit_lsn, _lsn, _ord) of one row of a batch whose schema is table.schema.
 RowPosition RowPositionAt(const TableSchema& table, const arrow::RecordBatch& rows, int64_t row);
+
+// Whether `list`, kUnchanged or kUnrepresentable, names the table's column `column` in that row.
+bool ListsColumn(const TableSchema& table, const arrow::RecordBatch& rows, MetadataColumn list, int64_t row,
+                 int column);
 
 }  // namespace arrowcdc

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <arrow/result.h>
 
@@ -16,18 +17,23 @@
 
 namespace arrowcdc {
 
-// What a sink found in its storage when it was opened.
-struct SinkState {
-  std::optional<Position> position;            // everything up to here is durable; none: the storage is new
-  std::map<TableName, RowPosition> last_rows;  // last durable row per table; may be beyond `position`
-};
-
-// The stream a sink is opened for; stored with the data and compared at the next open.
+// The stream a sink is opened for, stored with the data. Source and slot are its identity: a sink refuses
+// another one, and an earlier timeline. The rest is memory, for people and for warnings.
 struct StreamIdentity {
   SourceId source;
   uint32_t timeline = 0;
-  std::string database;
+  std::string database;  // as it is called now
   std::string slot;
+  std::vector<std::string> publications;
+  std::vector<std::string> patterns;  // of tables; empty: all
+};
+
+// What a sink found in its storage when it was opened.
+struct SinkState {
+  std::optional<Position> position;             // everything up to here is durable; none: the storage is new
+  std::map<TableName, RowPosition> last_rows;   // last durable row per table; may be beyond `position`
+  std::optional<StreamIdentity> stream;         // as it was stored; none: the storage is new
+  std::map<TableName, uint32_t> relation_oids;  // of the tables that it has rows of, as far as it knows
 };
 
 // One sink. Threads: all calls come from one thread. Blocking: calls may block on storage; the source slows
@@ -43,7 +49,7 @@ class Sink {
   virtual std::string location() const { return {}; }
 
   // Reads the storage, removes what a crash left half-written. kPositionGap when the storage belongs to
-  // another source or slot.
+  // another source or slot, kSink when it is not of a version of the format that this build knows.
   virtual arrow::Result<SinkState> Open(const StreamIdentity& stream) = 0;
 
   // Accepts rows. The caller has already left out rows at or before SinkState::last_rows.

@@ -226,25 +226,19 @@ def _joined(batches: list[pyarrow.RecordBatch]) -> pyarrow.Table:
     """One table: the columns in the order in which they came, then the metadata columns."""
     if all(batch.schema.equals(batches[0].schema) for batch in batches):
         return pyarrow.Table.from_batches(batches)
-    place: dict[str, int] = {}
+    own: dict[str, None] = {}  # the table's columns in order
     for batch in batches:
-        for name in batch.schema.names[:-_METADATA_COLUMNS]:
-            place.setdefault(name, len(place))
+        own.update(dict.fromkeys(batch.schema.names[:-_METADATA_COLUMNS]))
     metadata = []
     for name in batches[0].schema.names[-_METADATA_COLUMNS:]:
-        while name in place:  # a column of the table that came later
+        while name in own:  # a column of the table that came later
             name = "_" + name
         metadata.append(name)
     tables = []
     for batch in batches:
         columns = batch.schema.names[:-_METADATA_COLUMNS]
-        table = pyarrow.Table.from_batches([batch]).rename_columns([*columns, *metadata])
-        places = [place[name] for name in columns]
-        for index in (table.num_columns - 2, table.num_columns - 1):  # _unchanged, _unrepresentable: indexes of columns
-            lists = [None if row is None else [places[i] for i in row] for row in table.column(index).to_pylist()]
-            table = table.set_column(index, table.field(index), pyarrow.array(lists, table.field(index).type))
-        tables.append(table)
-    return pyarrow.concat_tables(tables, promote_options="default").select([*place, *metadata])
+        tables.append(pyarrow.Table.from_batches([batch]).rename_columns([*columns, *metadata]))
+    return pyarrow.concat_tables(tables, promote_options="default").select([*own, *metadata])
 
 
 class Readers(dict[str, "Reader"]):
@@ -469,10 +463,7 @@ class Reader:
         return self._stream("now").__arrow_c_stream__(requested_schema)
 
     def read_all(self, until: str | int = "now") -> pyarrow.Table:
-        """The changes up to `until` as a pyarrow.Table; columns that came or went in between are null where they are missing.
-
-        The indexes in `_unchanged` and `_unrepresentable` count the columns of this table.
-        """
+        """The changes up to `until` as a pyarrow.Table; columns that came or went in between are null where they are missing."""
         up_to = _lsn(self._source, until)
         raw: list[_core.Batch] = []
         batches: list[pyarrow.RecordBatch] = []

@@ -77,7 +77,7 @@ const char* MetadataColumnRole(MetadataColumn column) { return MetadataColumnNam
 const std::shared_ptr<arrow::DataType>& MetadataColumnType(MetadataColumn column) {
   static const auto op = arrow::dictionary(arrow::int8(), arrow::utf8());
   static const auto commit_ts = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
-  static const auto fields = arrow::list(arrow::field("item", arrow::int16()));
+  static const auto names = arrow::list(arrow::field("item", arrow::utf8()));
   switch (column) {
     case MetadataColumn::kOp:
       return op;
@@ -89,7 +89,7 @@ const std::shared_ptr<arrow::DataType>& MetadataColumnType(MetadataColumn column
       return commit_ts;
     case MetadataColumn::kUnchanged:
     case MetadataColumn::kUnrepresentable:
-      return fields;
+      return names;
     case MetadataColumn::kCommitLsn:
     case MetadataColumn::kLsn:
       break;

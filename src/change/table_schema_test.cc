@@ -30,8 +30,8 @@ TEST(ChangeSchema, ColumnsThenMetadataColumns) {
       arrow::field("_ord", arrow::uint16()),
       arrow::field("_xid", arrow::uint32()),
       arrow::field("_commit_ts", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
-      arrow::field("_unchanged", arrow::list(arrow::int16())),
-      arrow::field("_unrepresentable", arrow::list(arrow::int16())),
+      arrow::field("_unchanged", arrow::list(arrow::utf8())),
+      arrow::field("_unrepresentable", arrow::list(arrow::utf8())),
   });
   EXPECT_TRUE(schema->Equals(*expected, /*check_metadata=*/false)) << schema->ToString();
   EXPECT_EQ(*schema->metadata()->Get("k"), "v");

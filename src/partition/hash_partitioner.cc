@@ -46,15 +46,7 @@ class ChangeColumns {
   bool AnyUnchanged() const { return Column(MetadataColumn::kUnchanged).GetNullCount() < rows_.num_rows(); }
 
   bool IsUnchanged(int64_t row, int field) const {
-    if (ops_[row] != update_after_) return false;
-    const auto& lists = checked_cast<const arrow::ListArray&>(
-        *rows_.column(table_.column_count + static_cast<int>(MetadataColumn::kUnchanged)));
-    if (lists.IsNull(row)) return false;
-    const auto& fields = checked_cast<const arrow::Int16Array&>(*lists.values());
-    for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
-      if (fields.Value(i) == field) return true;
-    }
-    return false;
+    return ops_[row] == update_after_ && ListsColumn(table_, rows_, MetadataColumn::kUnchanged, row, field);
   }
 
   // Whether the row in front is the update_before of the update_after `row`.

@@ -37,13 +37,13 @@ PartitionOptions ByKey(int partitions, std::vector<std::string> columns = {}) {
 
 enum Op : int8_t { kInsert, kUpdateBefore, kUpdateAfter, kDelete, kSnapshot, kTruncate };
 
-// One row of Users(): a null id is nullopt; unchanged lists fields.
+// One row of Users(): a null id is nullopt; unchanged names columns.
 struct Row {
   Op op;
   std::optional<int64_t> id;
   uint64_t lsn = 0;
   uint16_t ord = 0;
-  std::vector<int16_t> unchanged;
+  std::vector<std::string> unchanged;
 };
 
 Batch Rows(const TableSchema& table, const std::vector<Row>& rows) {
@@ -52,8 +52,8 @@ Batch Rows(const TableSchema& table, const std::vector<Row>& rows) {
   arrow::Int8Builder op;
   arrow::UInt64Builder lsn;
   arrow::UInt16Builder ord;
-  auto fields = std::make_shared<arrow::Int16Builder>();
-  arrow::ListBuilder unchanged(arrow::default_memory_pool(), fields);
+  auto names = std::make_shared<arrow::StringBuilder>();
+  arrow::ListBuilder unchanged(arrow::default_memory_pool(), names);
   for (const Row& row : rows) {
     ARROWCDC_EXPECT_OK(row.id ? id.Append(*row.id) : id.AppendNull());
     ARROWCDC_EXPECT_OK(name.Append("n" + std::to_string(row.id.value_or(-1))));
@@ -61,7 +61,7 @@ Batch Rows(const TableSchema& table, const std::vector<Row>& rows) {
     ARROWCDC_EXPECT_OK(lsn.Append(row.lsn));
     ARROWCDC_EXPECT_OK(ord.Append(row.ord));
     ARROWCDC_EXPECT_OK(row.unchanged.empty() ? unchanged.AppendNull() : unchanged.Append());
-    ARROWCDC_EXPECT_OK(fields->AppendValues(row.unchanged));
+    ARROWCDC_EXPECT_OK(names->AppendValues(row.unchanged));
   }
   const auto n = static_cast<int64_t>(rows.size());
   auto constant = [&](MetadataColumn which) {
@@ -167,13 +167,13 @@ TEST(HashPartitioner, AnUnchangedKeyIsThatOfTheOldRow) {
   const uint32_t moved = PartitionOf(other);
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
   auto rows = Rows(*table, {{kUpdateBefore, other, 7, 0},
-                            {kUpdateAfter, std::nullopt, 7, 1, {0}},  // its old row is in front
-                            {kUpdateAfter, std::nullopt, 8, 1, {0}},  // there is no old row
-                            {kUpdateAfter, other, 9, 1, {1}},         // another column is unchanged
+                            {kUpdateAfter, std::nullopt, 7, 1, {"id"}},  // its old row is in front
+                            {kUpdateAfter, std::nullopt, 8, 1, {"id"}},  // there is no old row
+                            {kUpdateAfter, other, 9, 1, {"name"}},       // another column is unchanged
                             {kUpdateBefore, other, 10, 0},
-                            {kUpdateAfter, std::nullopt, 11, 1, {0}},  // the old row is another record's
+                            {kUpdateAfter, std::nullopt, 11, 1, {"id"}},  // the old row is another record's
                             {kUpdateBefore, other, 12, 4},
-                            {kUpdateAfter, std::nullopt, 12, 5, {1, 0}}});
+                            {kUpdateAfter, std::nullopt, 12, 5, {"name", "id"}}});
   const std::vector<uint32_t> expected = {moved, moved, 0, moved, moved, 0, moved, moved};
   EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), expected);
   EXPECT_EQ(partitioner.PartitionsOf(*rows->Slice(4)).ValueOrDie(),

@@ -12,6 +12,7 @@
 #include "arrowcdc/error.h"
 #include "src/pipeline/backoff.h"
 #include "src/pipeline/row_filter.h"
+#include "src/pipeline/sink_memory.h"
 #include "src/pipeline/start_position.h"
 
 namespace arrowcdc {
@@ -102,6 +103,7 @@ class Pipeline {
       stats_.delivered_lsn = start_lsn_;
       resumed_ = state.position.has_value();
       filter_.Restore(std::move(state.last_rows));
+      for (const Warning& warning : memory_.Restore(std::move(state), info.stream)) Warn(warning);
       stream_ = info.stream;
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
       if (options_.until_now) until_ = info.current_flush;
@@ -147,6 +149,7 @@ class Pipeline {
     if (rows != nullptr) {
       stats_.rows += static_cast<uint64_t>(rows->num_rows());
       batch.rows = std::move(rows);
+      if (const auto warning = memory_.Check(batch.table)) Warn(*warning);
       CountUnrepresentable(batch);
       ARROW_RETURN_NOT_OK(sink_.Write(batch));
     }
@@ -255,16 +258,18 @@ class Pipeline {
     return arrow::Status::OK();
   }
 
+  void Warn(const Warning& warning) { observer_.OnWarning(warning.text, warning.object); }
+
   void CountUnrepresentable(const ChangeBatch& batch) {
     const int index = batch.table->column_count + static_cast<int>(MetadataColumn::kUnrepresentable);
     const auto& lists = static_cast<const arrow::ListArray&>(*batch.rows->column(index));
     if (lists.null_count() == lists.length()) return;
-    const auto& fields = static_cast<const arrow::Int16Array&>(*lists.values());
+    const auto& names = static_cast<const arrow::StringArray&>(*lists.values());
     for (int64_t row = 0; row < lists.length(); ++row) {
       if (lists.IsNull(row)) continue;
       for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
         ++stats_.unrepresentable;
-        const std::string& column = batch.table->schema->field(fields.Value(i))->name();
+        const std::string column = names.GetString(i);
         if (reported_columns_.emplace(batch.table->name, column).second) {
           observer_.OnUnrepresentable(batch.table->name, column);
         }
@@ -286,6 +291,7 @@ class Pipeline {
   PipelineObserver& observer_;
   const std::atomic<bool>& stop_;
   RowFilter filter_;
+  SinkMemory memory_;
   const Clock::time_point started_;
 
   bool sink_opened_ = false;

@@ -152,6 +152,8 @@ class PostgresSource : public Source {
     ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadStreamPublications(*connection_, options_));
     publications_.clear();
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
+    info.stream.publications = publications_;
+    info.stream.patterns = options_.tables;
     info.confirmed_flush = slot->confirmed_flush;
     const std::optional<uint64_t> began = NotedStart(*slot, publications);
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it

@@ -21,6 +21,7 @@ struct ParquetFooter {
   TableName table;
   uint32_t relation_oid = 0;
   char replica_identity = 'd';
+  int64_t version = 0;  // of the sink's format
   RowPosition first_row;
   RowPosition last_row;
 };

@@ -34,7 +34,7 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
   SinkState state;
   auto open = [&]() -> arrow::Status {
     ARROW_RETURN_NOT_OK(MakeDirectories(*files_, directory_));
-    ARROW_RETURN_NOT_OK(LoadOrMakeManifest(stream));
+    ARROW_RETURN_NOT_OK(LoadOrMakeManifest(stream, &state));
     ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
     directories_.insert(names.begin(), names.end());
     for (const auto& name : names) {
@@ -47,13 +47,14 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
   };
   ARROW_RETURN_NOT_OK(Remember(open()));
   state.position = manifest_.position;
+  state.relation_oids = manifest_.relation_oids;
   advanced_ = manifest_.position;
   last_rows_ = state.last_rows;
   opened_ = true;
   return state;
 }
 
-arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
+arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream, SinkState* state) {
   const std::string path = JoinPath(directory_, kParquetManifestName);
   ARROW_ASSIGN_OR_RAISE(PathKind kind, files_->Kind(path));
   if (kind == PathKind::kAbsent) {
@@ -73,7 +74,7 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
     manifest_ = {"parquet", stream};
     return StoreManifest(*files_, path, manifest_);
   }
-  ARROW_ASSIGN_OR_RAISE(manifest_, LoadManifest(*files_, path));
+  ARROW_ASSIGN_OR_RAISE(manifest_, LoadManifest(*files_, path, directory_));
   if (manifest_.sink != "parquet") {
     return MakeError(ErrorKind::kSink, path + " belongs to a sink of kind " + manifest_.sink, directory_,
                      "give a new or empty directory");
@@ -86,7 +87,7 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
       return StoreManifest(*files_, path, manifest_);
     }
   }
-  ARROW_RETURN_NOT_OK(CheckSameStream(manifest_, stream, directory_));
+  ARROW_ASSIGN_OR_RAISE(state->stream, CheckSameStream(manifest_, stream, directory_));
   manifest_.stream = stream;
   return arrow::Status::OK();
 }
@@ -95,6 +96,7 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
 arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState* state) {
   const std::string directory = JoinPath(directory_, name);
   ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory));
+  std::optional<RowPosition> first;
   std::optional<RowPosition> last;
   for (const auto& file : names) {
     const std::string path = JoinPath(directory, file);
@@ -106,6 +108,7 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
         return MakeError(ErrorKind::kSink, path + " was not written by arrowcdc: its name holds no position",
                          path, "move it out of the directory");
       }
+      if (!first) first = last;
     }
   }
   ARROW_RETURN_NOT_OK(files_->SyncDirectory(directory));
@@ -113,6 +116,13 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
   // Names sort as positions do, so the last one read is the largest.
   const std::string path = JoinPath(directory, DataFileName(*last));
   ARROW_ASSIGN_OR_RAISE(const ParquetFooter footer, ReadParquetFooter(*files_, path));
+  ARROW_RETURN_NOT_OK(CheckStorageVersion(footer.version, directory_));
+  if (*first != *last) {
+    // Older files may have been brought from elsewhere.
+    const std::string oldest_path = JoinPath(directory, DataFileName(*first));
+    ARROW_ASSIGN_OR_RAISE(const ParquetFooter oldest, ReadParquetFooter(*files_, oldest_path));
+    ARROW_RETURN_NOT_OK(CheckStorageVersion(oldest.version, directory_));
+  }
   ARROW_ASSIGN_OR_RAISE(const std::string expected, TableDirectoryName(footer.table));
   if (expected != name || footer.last_row != *last) {
     return MakeError(ErrorKind::kSink,
@@ -121,6 +131,9 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
                      path, "move it back to its place and name");
   }
   state->last_rows[footer.table] = *last;
+  // The manifest may be older than the file.
+  if (!manifest_.position || last->commit_lsn >= manifest_.position->order)
+    manifest_.relation_oids.insert_or_assign(footer.table, footer.relation_oid);
   return arrow::Status::OK();
 }
 
@@ -171,6 +184,7 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
   ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(name));
   OpenFile file{std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream),
                 advanced_, clock_()};
+  manifest_.relation_oids.insert_or_assign(name, batch.table->relation_oid);
   return &open_.emplace(name, std::move(file)).first->second;
 }
 

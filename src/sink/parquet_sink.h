@@ -49,7 +49,7 @@ class ParquetSink : public Sink {
   };
   using OpenFiles = std::map<TableName, OpenFile>;
 
-  arrow::Status LoadOrMakeManifest(const StreamIdentity& stream);
+  arrow::Status LoadOrMakeManifest(const StreamIdentity& stream, SinkState* state);
   arrow::Status ReadTableDirectory(const std::string& name, SinkState* state);
   arrow::Status WriteRows(const ChangeBatch& batch);
   arrow::Result<OpenFile*> FileFor(const ChangeBatch& batch);
@@ -72,7 +72,7 @@ class ParquetSink : public Sink {
   const SteadyClock clock_;
 
   std::unique_ptr<FileLock> lock_;
-  Manifest manifest_;                                     // as stored
+  Manifest manifest_;                                     // as stored, or to be stored with the next position
   std::optional<Position> advanced_;                      // last Advance, or the stored position
   std::chrono::steady_clock::time_point advanced_since_;  // when it first went beyond the stored one
   std::set<std::string> directories_;                     // names in directory_, as they are spelt there

@@ -140,7 +140,7 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
   const std::string manifest_path = JoinPath(root, kParquetManifestName);
   ARROW_ASSIGN_OR_RAISE(const PathKind manifest_kind, files.Kind(manifest_path));
   if (manifest_kind != PathKind::kAbsent) {
-    ARROW_ASSIGN_OR_RAISE(const Manifest manifest, LoadManifest(files, manifest_path));
+    ARROW_ASSIGN_OR_RAISE(const Manifest manifest, LoadManifest(files, manifest_path, root));
     if (manifest.position) stored.order = manifest.position->order;
   }
   ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(files, root));
@@ -151,6 +151,7 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
     for (const auto& path : directory.paths) {
       ARROW_ASSIGN_OR_RAISE(const ParquetFooter footer, ReadParquetFooter(files, path));
       if (footer.relation_oid != newest.relation_oid) continue;
+      ARROW_RETURN_NOT_OK(CheckStorageVersion(footer.version, root));
       ARROW_ASSIGN_OR_RAISE(auto schema, ReadSchema(files, path));
       stored.files.push_back({AbsolutePath(path), footer.table, footer.replica_identity, footer.last_row,
                               std::move(schema)});
