@@ -202,8 +202,8 @@ int Main(int argc, char** argv) {
 
   std::string sql_directory;
   std::string sql_table;
-  CLI::App* sql_app = app.add_subcommand(
-      "sql", "print a DuckDB query for the current rows of a table of --sink parquet:DIR");
+  CLI::App* sql_app =
+      app.add_subcommand("sql", "print a DuckDB query for the current rows of a table of --sink parquet:DIR");
   sql_app->add_option("DIR", sql_directory, "the directory of the sink")->required();
   sql_app
       ->add_option("TABLE", sql_table,
@@ -211,16 +211,18 @@ int Main(int argc, char** argv) {
       ->required();
   sql_app->footer(
       "Example: arrowcdc sql changes public.orders | duckdb\n"
-      "The query honours changed keys, deletes, TRUNCATE, values that updates left alone, and columns that were "
+      "The query honours changed keys, deletes, TRUNCATE, values that updates left alone, and columns that "
+      "were "
       "added, dropped, renamed or given another type. docs/sinks.md says what else there is to know.");
 
   const auto subcommands = app.get_subcommands([](const CLI::App*) { return true; });
   if (argc > 1 && argv[1][0] != '-' &&
       std::none_of(subcommands.begin(), subcommands.end(),
                    [&](const CLI::App* known) { return known->check_name(argv[1]); })) {
-    std::fprintf(stderr,
-                 "arrowcdc: there is no subcommand \"%s\": use setup, stream, status, tables, sql or teardown\n",
-                 argv[1]);
+    std::fprintf(
+        stderr,
+        "arrowcdc: there is no subcommand \"%s\": use setup, stream, status, tables, sql or teardown\n",
+        argv[1]);
     return kUsage;
   }
   try {

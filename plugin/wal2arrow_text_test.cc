@@ -130,7 +130,8 @@ TEST_F(Text, OldAndNewRowsAndKeys) {
                      "update_before f(1, é)", "update_after f(1, !)", "delete f(1, !)"}));
 }
 
-// As in a SQL_ASCII database: each byte that is no ASCII becomes \xNN, in the whole name.
+// As in a SQL_ASCII database: U+FFFD in front, and each byte that is no ASCII becomes \xNN, in the whole
+// name.
 TEST_F(Text, NamesOfSchemasTablesColumnsAndTypes) {
   PrepareText(
       "CREATE SCHEMA s; CREATE DOMAIN d AS int; CREATE TABLE s.t (id int, col int, good d, \"é\" int)");
@@ -144,10 +145,12 @@ TEST_F(Text, NamesOfSchemasTablesColumnsAndTypes) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto events, Peek());
   ASSERT_EQ(events.size(), 1u);
   const auto& batch = std::get<ChangeBatch>(events[0]);
-  EXPECT_EQ(batch.table->name, (TableName{"s\\xe9", "\\xe9t"}));
+  const string kMark = "\xef\xbf\xbd";
+  EXPECT_EQ(batch.table->name, (TableName{kMark + "s\\xe9", kMark + "\\xe9t"}));
   EXPECT_EQ(batch.table->schema->field(0)->name(), "id");
-  EXPECT_EQ(batch.table->schema->field(1)->name(), "\\xc3\\xa9\\xe9");
-  EXPECT_EQ(batch.table->schema->field(2)->metadata()->Get("ADBC:postgresql:typname").ValueOr(""), "d\\xe9");
+  EXPECT_EQ(batch.table->schema->field(1)->name(), kMark + "\\xc3\\xa9\\xe9");
+  EXPECT_EQ(batch.table->schema->field(2)->metadata()->Get("ADBC:postgresql:typname").ValueOr(""),
+            kMark + "d\\xe9");
   EXPECT_EQ(batch.table->schema->field(3)->name(), "é");
 }
 

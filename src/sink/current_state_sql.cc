@@ -1,6 +1,7 @@
-// See current_state_sql.h. The query has one branch a schema that the table had, over the files that have it, which
-// brings columns to the newest names and types; then
-//   with a key: each change gets the number of the row that it belongs to, which the row keeps through changes
+// See current_state_sql.h. The query has one branch a schema that the table had, over the files that have it,
+// which brings columns to the newest names and types; then
+//   with a key: each change gets the number of the row that it belongs to, which the row keeps through
+//   changes
 //     of its key; the last change of a row says whether it is there, and its values;
 //   with REPLICA IDENTITY FULL and no key: equal rows are counted;
 //   without either: inserts are all there is.
@@ -205,7 +206,8 @@ arrow::Status Query::CheckCounting() const {
       if (cast && cast->exact) continue;
       return MakeError(ErrorKind::kUnsupported,
                        "the table has REPLICA IDENTITY FULL and no key that the files know, and column " +
-                           QuoteIdentifier(column.name) + (old == nullptr ? " was added" : " changed its type") +
+                           QuoteIdentifier(column.name) +
+                           (old == nullptr ? " was added" : " changed its type") +
                            " later: rows of before cannot be recognised",
                        "table " + ToString(name_),
                        "capture the table into a new directory from here on, with a key as replica identity");
@@ -255,12 +257,15 @@ arrow::Result<Query> Query::Make(const StoredTable& table) {
                            : std::string(" after all changes")) +
              ", from " + std::to_string(table.files.size()) + " file(s).");
   query.Note("Made by arrowcdc sql for these files; make it again when there are more. Rows from before the");
-  query.Note("capture are not among them until they change. NULL also stands for what the files do not hold: see");
+  query.Note(
+      "capture are not among them until they change. NULL also stands for what the files do not hold: see");
   query.Note("\"Current rows\" in docs/sinks.md.");
-  if (!query.order_) query.Note("No position is stored with the files: the last transaction may be there in part.");
+  if (!query.order_)
+    query.Note("No position is stored with the files: the last transaction may be there in part.");
   std::vector<TableName> others;
   for (const StoredFile& file : table.files) {
-    if (file.name == query.name_ || std::find(others.begin(), others.end(), file.name) != others.end()) continue;
+    if (file.name == query.name_ || std::find(others.begin(), others.end(), file.name) != others.end())
+      continue;
     others.push_back(file.name);
     query.Note("the table was called " + ToString(file.name) + " before");
   }
@@ -293,8 +298,9 @@ std::string Query::Unchanged(const Version& version) const {
   for (const Output& output : outputs_) {
     const Column* const column = version.Find(output.column.field_id);
     if (column == nullptr) continue;
-    names += (names.empty() ? "" : ", ") + ("CASE WHEN list_contains(unchanged, " + QuoteLiteral(column->name)) +
-             ") THEN " + QuoteLiteral(output.column.name) + " END";
+    names += (names.empty() ? "" : ", ") +
+             ("CASE WHEN list_contains(unchanged, " + QuoteLiteral(column->name)) + ") THEN " +
+             QuoteLiteral(output.column.name) + " END";
   }
   return "CASE WHEN unchanged IS NOT NULL THEN [" + names + "] END";
 }
@@ -302,8 +308,8 @@ std::string Query::Unchanged(const Version& version) const {
 std::string Query::Branch(const Version& version) const {
   std::string inner = Join(version.columns, ", ", [](const Column& column) { return column.inner_name(); });
   for (const std::string& role : version.roles) inner += (inner.empty() ? "" : ", ") + role;
-  std::string sql = "  SELECT CAST(op AS VARCHAR) AS op, commit_lsn, lsn, ord, " + Unchanged(version) +
-                    " AS unchanged";
+  std::string sql =
+      "  SELECT CAST(op AS VARCHAR) AS op, commit_lsn, lsn, ord, " + Unchanged(version) + " AS unchanged";
   for (const Output& output : outputs_) {
     sql += ",\n    " + Value(version, output) + " AS " + output.column.inner_name();
   }
@@ -321,12 +327,7 @@ std::string Query::Changes() const {
          "  SELECT *, row_number() OVER (ORDER BY commit_lsn, lsn, ord) AS n FROM changes\n"
          "), valid AS MATERIALIZED (\n"
          "  SELECT * FROM numbered\n"
-         "  WHERE n > coalesce((SELECT max(n) FROM numbered WHERE op = 'truncate'), 0)" +
-         (keys_.empty() ? ""
-                        : "\n    AND CASE WHEN " + Keys(" OR ", "", " IS NULL") +
-                              "\n      THEN error('a value of the key has no Arrow form in change ' || n || ': "
-                              "its row cannot be found') ELSE true END") +
-         "\n)";
+         "  WHERE n > coalesce((SELECT max(n) FROM numbered WHERE op = 'truncate'), 0)\n)";
 }
 
 std::string Query::KeyedRows() const {
@@ -339,34 +340,47 @@ std::string Query::KeyedRows() const {
   };
   std::string sql =
       // An update that changes the key is update_before with the old key and, behind it, update_after.
-      ", neighbours AS (\n  SELECT n, op, " + keys + ", lag(op) OVER place AS op_before, lead(op) OVER place AS op_behind,\n    " +
+      ", neighbours AS (\n  SELECT n, op, " + keys +
+      ", lag(op) OVER place AS op_before, lead(op) OVER place AS op_behind,\n    " +
       Join(keys_, ", ",
            [](const std::string& key) {
-             return "lag(" + key + ") OVER place AS " + key + "_before, lead(" + key + ") OVER place AS " + key +
-                    "_behind";
+             return "lag(" + key + ") OVER place AS " + key + "_before, lead(" + key + ") OVER place AS " +
+                    key + "_behind";
            }) +
-      "\n  FROM valid WINDOW place AS (ORDER BY n)\n"
+      "\n  FROM valid\n  WHERE CASE WHEN " + Keys(" OR ", "", " IS NULL") +
+      "\n    THEN error('a value of the key has no Arrow form in change ' || n || ': its row cannot be "
+      "found') "
+      "ELSE true END\n  WINDOW place AS (ORDER BY n)\n"
       "), steps AS (\n"
-      "  SELECT n, op, " + keys + ",\n"
-      "    op = 'update_after' AND coalesce(op_before = 'update_before', false) AND " + differ("_before") + " AS moved\n"
+      "  SELECT n, op, " +
+      keys +
+      ",\n"
+      "    op = 'update_after' AND coalesce(op_before = 'update_before', false) AND " +
+      differ("_before") +
+      " AS moved\n"
       "  FROM neighbours\n"
-      "  WHERE NOT (op = 'update_before' AND coalesce(op_behind = 'update_after', false) AND NOT " + differ("_behind") + ")\n"
+      "  WHERE NOT (op = 'update_before' AND coalesce(op_behind = 'update_after', false) AND NOT " +
+      differ("_behind") +
+      ")\n"
       // A row's life under one key is called by the number of the change that began it.
       "), lives AS MATERIALIZED (\n"
       "  SELECT n, op, moved,\n"
-      "    coalesce(max(CASE WHEN moved OR op IN ('insert', 'snapshot') THEN n END) OVER key, first_value(n) OVER key) AS life\n"
-      "  FROM steps" ;
+      "    coalesce(max(CASE WHEN moved OR op IN ('insert', 'snapshot') THEN n END) OVER key, first_value(n) "
+      "OVER key) AS life\n"
+      "  FROM steps";
   sql += " WINDOW key AS (PARTITION BY " + keys + " ORDER BY n)\n";
   if (key_may_repeat_) {
-    sql +=
-        "  QUALIFY CASE WHEN (moved OR op = 'insert') AND coalesce(lag(op) OVER key IN " + std::string(kAlive) +
-        ", false)\n"
-        "    THEN error('two rows have the same key at change ' || n || ': the table has lost its primary key, "
-        "so their changes cannot be told apart') ELSE true END\n";
+    sql += "  QUALIFY CASE WHEN (moved OR op = 'insert') AND coalesce(lag(op) OVER key IN " +
+           std::string(kAlive) +
+           ", false)\n"
+           "    THEN error('two rows have the same key at change ' || n || ': the table has lost its primary "
+           "key, "
+           "so their changes cannot be told apart') ELSE true END\n";
   }
   sql +=
       "), moves AS MATERIALIZED (\n"
-      "  SELECT new.life, old.life AS origin FROM lives new JOIN lives old ON old.n = new.n - 1 WHERE new.moved\n"
+      "  SELECT new.life, old.life AS origin FROM lives new JOIN lives old ON old.n = new.n - 1 WHERE "
+      "new.moved\n"
       // Back to the row's first life: each turn doubles the way.
       "), origins AS (\n"
       "  SELECT life, origin, 0 AS turn FROM moves\n"
@@ -376,10 +390,13 @@ std::string Query::KeyedRows() const {
       "  WHERE near.turn < (SELECT ceil(log2(count(*) + 1)) FROM moves)\n"
       "), members AS MATERIALIZED (\n"
       "  SELECT n, op, coalesce(origin, life) AS row_id\n"
-      "  FROM lives LEFT JOIN (SELECT life, origin FROM origins WHERE turn = (SELECT max(turn) FROM origins)) USING (life)\n"
+      "  FROM lives LEFT JOIN (SELECT life, origin FROM origins WHERE turn = (SELECT max(turn) FROM "
+      "origins)) USING (life)\n"
       "), latest AS MATERIALIZED (\n"
       "  SELECT row_id, valid.*\n"
-      "  FROM (SELECT row_id, max(n) AS n FROM members GROUP BY row_id HAVING arg_max(op, n) IN " + std::string(kAlive) + ")\n"
+      "  FROM (SELECT row_id, max(n) AS n FROM members GROUP BY row_id HAVING arg_max(op, n) IN " +
+      std::string(kAlive) +
+      ")\n"
       "  JOIN valid USING (n)\n"
       // What the last change of a row did not carry is in an earlier one.
       "), carried AS (\n"
@@ -392,7 +409,8 @@ std::string Query::KeyedRows() const {
   }
   sql +=
       "\n  FROM members JOIN valid USING (n)\n"
-      "  WHERE members.op IN " + std::string(kAlive) +
+      "  WHERE members.op IN " +
+      std::string(kAlive) +
       " AND row_id IN (SELECT row_id FROM latest WHERE unchanged IS NOT NULL)\n"
       "  GROUP BY row_id\n)\nSELECT ";
   sql += Join(outputs_, ",\n  ", [&](const Output& output) {
@@ -406,15 +424,16 @@ std::string Query::KeyedRows() const {
   return sql + "\nFROM latest LEFT JOIN carried USING (row_id)\n";
 }
 
-// Rows from before the capture are not known: their going must not be taken for that of an equal row that came
-// later, so the count is how far it stands above its lowest.
+// Rows from before the capture are not known: their going must not be taken for that of an equal row that
+// came later, so the count is how far it stands above its lowest.
 std::string Query::CountedRows() const {
   const std::string columns =
       Join(outputs_, ", ", [](const Output& output) { return output.column.inner_name(); });
   return ", counted AS (\n  SELECT n, " + columns + ",\n    sum(CASE WHEN op IN " + kAlive +
          " THEN 1 ELSE -1 END) OVER (PARTITION BY " + columns +
          " ORDER BY n) AS copies\n  FROM valid\n), repeated AS (\n  SELECT " + columns +
-         ",\n    unnest(range(CAST(arg_max(copies, n) - least(min(copies), 0) AS BIGINT)))\n  FROM counted GROUP "
+         ",\n    unnest(range(CAST(arg_max(copies, n) - least(min(copies), 0) AS BIGINT)))\n  FROM counted "
+         "GROUP "
          "BY " +
          columns + "\n)\nSELECT " +
          Join(outputs_, ",\n  ",

@@ -14,9 +14,7 @@ std::string ExtensionName(const DataType& type) {
   return type.id() == Type::EXTENSION ? static_cast<const arrow::ExtensionType&>(type).extension_name() : "";
 }
 
-bool IsText(const DataType& type) {
-  return type.id() == Type::STRING || ExtensionName(type) == "arrow.json";
-}
+bool IsText(const DataType& type) { return type.id() == Type::STRING || ExtensionName(type) == "arrow.json"; }
 bool IsUuid(const DataType& type) { return ExtensionName(type) == "arrow.uuid"; }
 bool IsFloat(const DataType& type) { return type.id() == Type::FLOAT || type.id() == Type::DOUBLE; }
 bool IsNumber(const DataType& type) {
@@ -96,8 +94,8 @@ std::string DuckdbType(const DataType& type) {
     case Type::STRUCT: {
       std::string members;
       for (const auto& field : type.fields()) {
-        members += (members.empty() ? "" : ", ") + QuoteIdentifier(field->name()) + " " +
-                   DuckdbType(*field->type());
+        members +=
+            (members.empty() ? "" : ", ") + QuoteIdentifier(field->name()) + " " + DuckdbType(*field->type());
       }
       return "STRUCT(" + members + ")";
     }

@@ -92,7 +92,8 @@ arrow::Status NotThere(const std::string& root, const std::string& table,
   }
   std::sort(names.begin(), names.end());
   std::string list;
-  for (size_t i = 0; i < std::min(names.size(), kNamesShown); ++i) list += (i == 0 ? "" : ", ") + names[i].second;
+  for (size_t i = 0; i < std::min(names.size(), kNamesShown); ++i)
+    list += (i == 0 ? "" : ", ") + names[i].second;
   if (names.size() > kNamesShown) list += " and " + std::to_string(names.size() - kNamesShown) + " more";
   const std::string there = names.empty() ? "no table has complete files yet" : "the nearest first: " + list;
   return MakeError(ErrorKind::kInvalidOption, root + " holds no files of this table; " + there,
@@ -153,8 +154,8 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
       if (footer.relation_oid != newest.relation_oid) continue;
       ARROW_RETURN_NOT_OK(CheckStorageVersion(footer.version, root));
       ARROW_ASSIGN_OR_RAISE(auto schema, ReadSchema(files, path));
-      stored.files.push_back({AbsolutePath(path), footer.table, footer.replica_identity, footer.last_row,
-                              std::move(schema)});
+      stored.files.push_back(
+          {AbsolutePath(path), footer.table, footer.replica_identity, footer.last_row, std::move(schema)});
     }
   }
   std::sort(stored.files.begin(), stored.files.end(),

@@ -23,8 +23,8 @@ struct StoredFile {
 };
 
 struct StoredTable {
-  std::vector<StoredFile> files;    // of one relation, whatever it was called; in the order of their rows
-  std::optional<uint64_t> order;    // transactions that commit before it are whole; none: not known
+  std::vector<StoredFile> files;  // of one relation, whatever it was called; in the order of their rows
+  std::optional<uint64_t> order;  // transactions that commit before it are whole; none: not known
 };
 
 // `table` as CurrentStateQuery takes it: the relation that the newest file under that name belongs to.

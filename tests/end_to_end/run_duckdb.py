@@ -1,4 +1,7 @@
-"""Runs the query on standard input in DuckDB and prints its rows, sorted, one a line: values as PostgreSQL's text, NULL as ~, with | between."""
+"""Runs the query on standard input in DuckDB and prints its rows, sorted, one a line.
+
+Values as PostgreSQL's text with | between, NULL as ~, of long ones the beginning and the length.
+"""
 
 import sys
 
@@ -12,7 +15,8 @@ def text(value):
         return "true" if value else "false"
     if isinstance(value, list):
         return "{" + ",".join("NULL" if item is None else text(item) for item in value) + "}"
-    return str(value)
+    text_of = str(value)
+    return text_of if len(text_of) <= 100 else f"{text_of[:8]}..{len(text_of)}"
 
 
 result = duckdb.connect().execute(sys.stdin.read())
