@@ -88,13 +88,14 @@ def only_key(number):
 
 
 NEVER = "['never']"  # infinity has no Arrow form
+BIG = "['big']"
 
 ITEM_CHANGES = [
     f"SELECT {item('i')}, {meta('insert', 1000, '100 + i', 0, 700, unrepresentable=NEVER)} FROM range(1, {ROWS + 1}) r(i)",
     # Updates that do not carry `big`; the second one changes the key as well.
-    f"SELECT {item(10, price='7.00', at='NULL', big='NULL')}, {meta('update_after', 90010, 90001, 0, 701, "['big']", NEVER)}",
+    f"SELECT {item(10, price='7.00', at='NULL', big='NULL')}, {meta('update_after', 90010, 90001, 0, 701, BIG, NEVER)}",
     f"SELECT {only_key(11)}, {meta('update_before', 90020, 90011, 0, 702)}",
-    f"SELECT {item(11, id='100011', big='NULL')}, {meta('update_after', 90020, 90011, 1, 702, "['big']", NEVER)}",
+    f"SELECT {item(11, id='100011', big='NULL')}, {meta('update_after', 90020, 90011, 1, 702, BIG, NEVER)}",
     f"SELECT {item(12, n=repr('NaN'), f='-0.0::DOUBLE')}, {meta('update_after', 90030, 90021, 0, 703, unrepresentable=NEVER)}",
     f"SELECT {only_key(13)}, {meta('delete', 90040, 90031, 0, 704)}",
     f"SELECT {only_key(14)}, {meta('delete', 90040, 90032, 0, 704)}",
