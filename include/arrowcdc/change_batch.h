@@ -34,6 +34,11 @@ struct TableSchema {
   std::shared_ptr<arrow::Schema> schema;
   int column_count = 0;         // the table's own columns
   std::vector<int> key_fields;  // indexes of the replica identity's columns in key order; empty: none or FULL
+  // Where old rows of a partition carry less than the table's own identity, the two above say what all carry,
+  // and these what is the table's own; else they are the same.
+  char own_replica_identity = 'd';
+  std::vector<int> own_key_fields;
+  std::string weakened_by;  // that partition, "schema.table"; empty: none
 };
 
 // The metadata columns stand behind the table's columns, in this order: index = column_count + value.
