@@ -96,6 +96,10 @@ class ProgressReporter : public PipelineObserver {
         {{"table", ToString(table)}, {"column", column}});
   }
 
+  void OnWarning(const std::string& text, const std::string& object) override {
+    Log(warn, text, {{"object", object}});
+  }
+
  private:
   const StreamCommand& command_;
   bool connected_once_ = false;

@@ -22,9 +22,10 @@ string KeyOf(const TableSchema& table, char identity, const std::vector<int>& fi
 // "d a b": the replica identity and its key. Where a partition carries less: "i a, own f, by s.leaf".
 string IdentityOf(const TableSchema& table) {
   string text = KeyOf(table, table.replica_identity, table.key_fields);
-  if (table.weakened_by.empty()) return text;
-  return text + ", own " + KeyOf(table, table.own_replica_identity, table.own_key_fields) + ", by " +
-         table.weakened_by;
+  if (!table.weakened.has_value()) return text;
+  const WeakenedIdentity& weakened = *table.weakened;
+  return text + ", own " + KeyOf(table, weakened.own_replica_identity, weakened.own_key_fields) + ", by " +
+         weakened.partition;
 }
 
 class Partitions : public PluginTest {

@@ -48,6 +48,8 @@ struct PipelineObserver {
   virtual void OnProgress(const PipelineStats&) {}  // about once a second
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column
+  // It goes on, and somebody should know.
+  virtual void OnWarning(const std::string& /*text*/, const std::string& /*object*/) {}
 };
 
 // Runs until an end condition, `stop` becoming true, or an error that a retry cannot mend. Stops cleanly:

@@ -45,19 +45,18 @@ arrow::Result<std::vector<int>> KeyFields(const TableName& name, char replica_id
   return fields;
 }
 
-arrow::Status ReadOwnIdentity(const arrow::FieldVector& columns, const arrow::KeyValueMetadata* metadata,
-                              TableSchema* table) {
-  table->own_replica_identity = table->replica_identity;
-  table->own_key_fields = table->key_fields;
+arrow::Status ReadWeakened(const arrow::FieldVector& columns, const arrow::KeyValueMetadata* metadata,
+                           TableSchema* table) {
   if (metadata == nullptr || !metadata->Contains(kWeakenedKey)) return arrow::Status::OK();
-  table->weakened_by = metadata->Get(kWeakenedKey).ValueOr("");
+  WeakenedIdentity& weakened = table->weakened.emplace();
+  weakened.partition = metadata->Get(kWeakenedKey).ValueOr("");
   const std::string own = metadata->Get(kOwnIdentityKey).ValueOr("");
   if (own.size() != 1 || std::string_view("dfin").find(own[0]) == std::string_view::npos) {
     return MakeError(ErrorKind::kProtocol, "the table's own replica identity is unknown",
                      "table " + ToString(table->name), "");
   }
-  table->own_replica_identity = own[0];
-  ARROW_ASSIGN_OR_RAISE(table->own_key_fields, KeyFields(table->name, own[0], kOwnKeyKey, columns));
+  weakened.own_replica_identity = own[0];
+  ARROW_ASSIGN_OR_RAISE(weakened.own_key_fields, KeyFields(table->name, own[0], kOwnKeyKey, columns));
   return arrow::Status::OK();
 }
 
@@ -69,6 +68,17 @@ std::shared_ptr<arrow::Array> BuildOpDictionary() {
 }
 
 }  // namespace
+
+std::string WeakenedIdentityText(const WeakenedIdentity& weakened) {
+  return "old rows of the partition " + weakened.partition +
+         " carry less than the replica identity of the table, and no more than they do is said of the table "
+         "from here on: deletes and updates may not tell by the table's key which row they were of";
+}
+
+std::string WeakenedIdentityRemedy(const WeakenedIdentity& weakened) {
+  return "give " + weakened.partition +
+         " the replica identity of the table (ALTER TABLE ... REPLICA IDENTITY)";
+}
 
 const char* MetadataColumnName(MetadataColumn column) {
   switch (column) {
@@ -151,7 +161,7 @@ arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(
   table->relation_oid = relation_oid;
   table->fingerprint = fingerprint;
   table->replica_identity = replica_identity;
-  ARROW_RETURN_NOT_OK(ReadOwnIdentity(columns, metadata.get(), table.get()));
+  ARROW_RETURN_NOT_OK(ReadWeakened(columns, metadata.get(), table.get()));
   table->schema = MakeChangeSchema(columns, metadata);
   table->column_count = static_cast<int>(columns.size());
   return table;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <arrow/array.h>
 #include <arrow/result.h>
@@ -32,6 +33,10 @@ std::shared_ptr<arrow::Schema> MakeChangeSchema(
 arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(
     TableName name, uint32_t relation_oid, uint64_t fingerprint, char replica_identity,
     const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata);
+
+// For people: what a consumer of the table should know, and what can be done.
+std::string WeakenedIdentityText(const WeakenedIdentity& weakened);
+std::string WeakenedIdentityRemedy(const WeakenedIdentity& weakened);
 
 // The column's role: its name without the "_" in front. It stays when the name has to give way.
 const char* MetadataColumnRole(MetadataColumn column);
