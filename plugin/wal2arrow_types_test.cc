@@ -223,7 +223,12 @@ std::vector<TypeCase> TextCases() {
       {"tstzrange", arrow::utf8(), {{"'[2020-01-01 02:00+02,)'", "\"[\\\"2020-01-01 00:00:00+00\\\",)\""}}},
       {"int4multirange", arrow::utf8(), {{"'{}'", "\"{}\""}}},
       {"mood", arrow::utf8(), {{"'ok'", "\"ok\""}}},
-      {"mood[]", arrow::utf8(), {{"'{sad,NULL}'", "\"{sad,NULL}\""}}},
+      {"mood[]",
+       arrow::list(arrow::utf8()),
+       {{R"('{sad,NULL,"a\"b"}')", "[\"sad\", null, \"a\\\"b\"]"}, {"'{}'", "[]"}, {"'{{sad}}'", kNoForm}}},
+      {"moods", arrow::list(arrow::utf8()), {{"'{ok}'", "[\"ok\"]"}}},
+      {"good_mood[]", arrow::list(arrow::utf8()), {{"'{ok,NULL}'", "[\"ok\", null]"}}},
+      {"pair[]", arrow::utf8(), {{"'{}'", "\"{}\""}}},
       {"pair",
        arrow::utf8(),
        {{"ROW(1, 'sad', '2020-01-01 02:00+02')", "\"(1,sad,\\\"2020-01-01 00:00:00+00\\\")\""}}},
@@ -340,9 +345,11 @@ TEST_F(Types, Arrays) { Check(ArrayCases()); }
 
 TEST_F(Types, TextOfOtherTypesDomainsEnumsComposites) {
   Check(TextCases(),
-        "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, b mood, c timestamptz);"
+        "CREATE TYPE mood AS ENUM ('sad', 'ok', 'a\"b'); CREATE TYPE pair AS (a int, b mood, c timestamptz);"
         "CREATE DOMAIN price AS numeric(8,3); CREATE DOMAIN low_price AS price CHECK (value < 10);"
-        "CREATE DOMAIN numbers AS int[];"
+        "CREATE DOMAIN numbers AS int[]; CREATE DOMAIN moods AS mood[]; CREATE DOMAIN good_mood AS mood "
+        "CHECK (value = "
+        "'ok');"
         // As citext is made: another type whose functions are text's.
         "CREATE TYPE words;"
         "CREATE FUNCTION words_in(cstring) RETURNS words LANGUAGE internal STRICT IMMUTABLE AS 'textin';"

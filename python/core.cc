@@ -258,6 +258,7 @@ std::optional<std::tuple<std::string, std::optional<std::shared_ptr<Reader>>, st
   if (!event.has_value()) return std::nullopt;
   const char* kind = event->kind == ReaderEvent::Kind::kReaderAdded   ? "reader_added"
                      : event->kind == ReaderEvent::Kind::kReaderEnded ? "reader_ended"
+                     : event->kind == ReaderEvent::Kind::kWarning     ? "warning"
                                                                       : "reconnecting";
   std::optional<std::shared_ptr<Reader>> reader;
   if (event->reader != nullptr) reader = event->reader;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,6 +24,14 @@ struct TableName {
 // "schema.table" with double quotes where PostgreSQL needs them. For people, not for keys.
 std::string ToString(const TableName& name);
 
+// Old rows of a partition carry less than the identity of the table whose name they go by: the table's schema
+// then says what all of them carry, and this what the table's own identity is.
+struct WeakenedIdentity {
+  std::string partition;  // "schema.table"
+  char own_replica_identity = 'd';
+  std::vector<int> own_key_fields;
+};
+
 // One version of one table. Immutable; shared by the batches that use it.
 struct TableSchema {
   TableName name;
@@ -34,6 +43,7 @@ struct TableSchema {
   std::shared_ptr<arrow::Schema> schema;
   int column_count = 0;         // the table's own columns
   std::vector<int> key_fields;  // indexes of the replica identity's columns in key order; empty: none or FULL
+  std::optional<WeakenedIdentity> weakened;
 };
 
 // The metadata columns stand behind the table's columns, in this order: index = column_count + value.

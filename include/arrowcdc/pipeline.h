@@ -48,7 +48,7 @@ struct PipelineObserver {
   virtual void OnProgress(const PipelineStats&) {}  // about once a second
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column
-  // Something is other than it was when the sink was written: it goes on, and somebody should know.
+  // It goes on, and somebody should know.
   virtual void OnWarning(const std::string& /*text*/, const std::string& /*object*/) {}
 };
 

@@ -119,6 +119,7 @@ struct ReaderEvent {
     kReaderAdded,   // a table without a reader had its first change
     kReaderEnded,   // `status` says why; its rows stay in the slot until Close
     kReconnecting,  // `status` says why
+    kWarning,       // `status` says what should be known of the reader's table; it goes on
   };
   Kind kind = Kind::kReaderAdded;
   std::shared_ptr<Reader> reader;

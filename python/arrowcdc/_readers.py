@@ -270,8 +270,8 @@ class Readers(dict[str, "Reader"]):
     def events(self, timeout: float = 0.0) -> list[tuple[str, "Reader | None", str]]:
         """What happened since the last look: (kind, reader or None, message). Readers of new tables are added to the mapping.
 
-        Kinds: reader_added, reader_ended (it was full and nobody read it; close() it or open again), reconnecting. It does not
-        wait once the stream has ended.
+        Kinds: reader_added, reader_ended (it was full and nobody read it; close() it or open again), reconnecting, warning
+        (something that should be known of the reader's table; it goes on). It does not wait once the stream has ended.
         """
         _check_process(self._process, "readers")
         found = []

@@ -184,6 +184,75 @@ TEST(HashPartitioner, AnUnchangedKeyIsThatOfTheOldRow) {
   EXPECT_EQ(partitioner.stats().rows, 8u);
 }
 
+// Users(), one of whose partitions carries less than the table's own identity: `announced` is what all carry.
+std::shared_ptr<const TableSchema> WeakenedUsers(char own, const std::vector<int>& own_key, char announced,
+                                                 const std::vector<int>& announced_key) {
+  auto table = std::make_shared<TableSchema>(*Users());
+  table->weakened = WeakenedIdentity{"public.leaf", own, own_key};
+  table->replica_identity = announced;
+  table->key_fields = announced_key;
+  return table;
+}
+
+TEST(HashPartitioner, OldRowsThatLackTheKeyGoToTheFirstPartition) {
+  const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
+  ASSERT_NE(PartitionOf(other), 0u);
+  const auto table = WeakenedUsers('d', {0}, 'n', {});
+  auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
+  const auto rows = Rows(*table, {{kInsert, other, 1},
+                                  {kDelete, other, 2},
+                                  {kDelete, std::nullopt, 3},
+                                  {kUpdateBefore, std::nullopt, 4, 0},
+                                  {kUpdateAfter, other, 4, 1},
+                                  {kUpdateBefore, std::nullopt, 5, 0},
+                                  {kUpdateAfter, std::nullopt, 5, 1, {0}},
+                                  {kUpdateBefore, other, 6, 0},
+                                  {kUpdateAfter, std::nullopt, 6, 1, {0}}});
+  const uint32_t p = PartitionOf(other);
+  EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), (std::vector<uint32_t>{p, p, 0, 0, p, 0, 0, p, p}));
+  ASSERT_TRUE(partitioner.Split(rows).ok());
+  EXPECT_EQ(partitioner.stats().unroutable_rows, 4u);
+}
+
+TEST(HashPartitioner, ANullThatIsThereIsNoMissingKey) {
+  // FULL, split by id and name: what is null in an old row was null.
+  const auto place_of = [](const std::shared_ptr<const TableSchema>& table, Op op, uint64_t* unroutable) {
+    auto partitioner = HashPartitioner::Make(table, ByKey(4, {"id", "name"})).ValueOrDie();
+    const auto rows = Rows(*table, {{op, std::nullopt}});
+    const auto places = partitioner.PartitionsOf(*rows).ValueOrDie();
+    EXPECT_TRUE(partitioner.Split(rows).ok());
+    *unroutable = partitioner.stats().unroutable_rows;
+    return places[0];
+  };
+  const auto full = Table('f', {Column("id", arrow::int64()), Column("name", arrow::utf8())});
+  uint64_t unroutable = 1;
+  const uint32_t inserted = place_of(full, kInsert, &unroutable);
+  EXPECT_EQ(unroutable, 0u);
+  ASSERT_NE(inserted, 0u);  // else this shows nothing
+  EXPECT_EQ(place_of(full, kDelete, &unroutable), inserted);
+  EXPECT_EQ(unroutable, 0u);
+  // Weakened, but id is carried by all.
+  EXPECT_EQ(place_of(WeakenedUsers('f', {}, 'i', {0}), kDelete, &unroutable), inserted);
+  EXPECT_EQ(unroutable, 0u);
+  // Nobody knows.
+  EXPECT_EQ(place_of(WeakenedUsers('f', {}, 'i', {1}), kDelete, &unroutable), 0u);
+  EXPECT_EQ(unroutable, 1u);
+  EXPECT_EQ(place_of(WeakenedUsers('f', {}, 'n', {}), kInsert, &unroutable), inserted);
+  EXPECT_EQ(unroutable, 0u);
+}
+
+TEST(HashPartitioner, AWeakenedTableIsSplitByItsOwnIdentity) {
+  EXPECT_TRUE(HashPartitioner::Make(WeakenedUsers('f', {}, 'n', {}), ByKey(4, {"name"})).ok());
+  EXPECT_TRUE(HashPartitioner::Make(WeakenedUsers('d', {0}, 'n', {}), ByKey(4)).ok());
+  // What could never be split stays refused.
+  for (const auto& [own, own_key, columns] :
+       {std::tuple<char, std::vector<int>, std::vector<std::string>>{'f', {}, {}}, {'d', {0}, {"name"}}}) {
+    const auto refused = HashPartitioner::Make(WeakenedUsers(own, own_key, 'n', {}), ByKey(4, columns));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(GetErrorDetail(refused.status())->kind(), ErrorKind::kReplicaIdentity);
+  }
+}
+
 TEST(HashPartitioner, TruncateGoesToEveryPartitionInItsPlace) {
   auto table = Users();
   const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);

@@ -31,6 +31,13 @@ void Backoff::Reset() {
   failing_since_.reset();
 }
 
+bool IsWorthAnotherSession(const ErrorDetail* error, bool delivered) {
+  if (error == nullptr) return false;
+  const bool at_a_place =
+      error->kind() == ErrorKind::kUnsupported || error->kind() == ErrorKind::kPublicationMissing;
+  return error->retryable() || (at_a_place && delivered);
+}
+
 void WaitForStop(const std::atomic<bool>& stop, milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
   while (!stop.load(std::memory_order_relaxed)) {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <random>
 
+#include "arrowcdc/error.h"
+
 namespace arrowcdc {
 
 class Backoff {
@@ -26,6 +28,12 @@ class Backoff {
   std::optional<std::chrono::steady_clock::time_point> failing_since_;
   std::minstd_rand random_;
 };
+
+// Whether to connect again after an error, null where it says nothing of itself. Some errors end every
+// session at the same place of the WAL, and what the server held back in front of it has not come: it does in
+// the next session, which begins with single transactions, as long as sessions deliver something
+// (`delivered`).
+bool IsWorthAnotherSession(const ErrorDetail* error, bool delivered);
 
 // Returns when `stop` is true or `timeout` has passed. A signal handler may set `stop`, so it is looked at,
 // not waited for.

@@ -10,6 +10,7 @@
 #include <arrow/array.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
 #include "src/pipeline/backoff.h"
 #include "src/pipeline/row_filter.h"
 #include "src/pipeline/sink_memory.h"
@@ -67,6 +68,7 @@ class Pipeline {
         MakeError(ErrorKind::kConnection, "stopped before the stream began", "stream", "start it again");
     while (!Finished()) {
       status = ConnectAndStart();
+      const uint64_t began_at = stats_.delivered_lsn;
       if (status.ok()) {
         streamed_ = true;
         status = Pump(backoff);
@@ -74,7 +76,7 @@ class Pipeline {
       }
       stats_.connected = false;
       const ErrorDetail* detail = GetErrorDetail(status);
-      if (detail == nullptr || !detail->retryable()) return status;
+      if (!IsWorthAnotherSession(detail, stats_.delivered_lsn > began_at)) return status;
       const auto wait = NextWait(backoff, detail->kind());
       if (!wait.has_value()) return status;
       observer_.OnRetry(status, *wait);
@@ -151,6 +153,7 @@ class Pipeline {
       batch.rows = std::move(rows);
       if (const auto warning = memory_.Check(batch.table)) Warn(*warning);
       CountUnrepresentable(batch);
+      WarnOfWeakenedIdentity(*batch.table);
       ARROW_RETURN_NOT_OK(sink_.Write(batch));
     }
     return Group(batch.group);
@@ -277,6 +280,13 @@ class Pipeline {
     }
   }
 
+  void WarnOfWeakenedIdentity(const TableSchema& table) {
+    if (!table.weakened.has_value() || !weakened_tables_.insert(table.name).second) return;
+    observer_.OnWarning(
+        WeakenedIdentityText(*table.weakened) + " (" + WeakenedIdentityRemedy(*table.weakened) + ")",
+        "table " + ToString(table.name));
+  }
+
   void UpdateStats() {
     const SourceStats source = source_.stats();
     stats_.server_lsn = std::max(stats_.server_lsn, source.server_lsn);
@@ -306,6 +316,7 @@ class Pipeline {
   Clock::time_point last_progress_{};
   Clock::time_point last_idle_store_{};
   std::set<std::pair<TableName, std::string>> reported_columns_;
+  std::set<TableName> weakened_tables_;  // of which somebody was warned
   PipelineStats stats_;
 };
 

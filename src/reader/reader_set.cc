@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
 #include "src/pipeline/backoff.h"
 #include "src/pipeline/row_filter.h"
 #include "src/pipeline/start_position.h"
@@ -91,6 +92,8 @@ class ReaderSet::Pump {
     std::vector<std::shared_ptr<Reader>> readers;
     std::shared_ptr<const TableSchema> version;
     std::optional<HashPartitioner> partitioner;
+    bool weakened_said = false;
+    bool unroutable_said = false;
   };
 
   arrow::Status CheckOptions() const {
@@ -132,10 +135,11 @@ class ReaderSet::Pump {
 
   arrow::Status Stream() {
     Backoff backoff(options_.retry_max);
+    uint64_t began_at = delivered_;
     arrow::Status status = Receive(backoff);
     while (!status.ok()) {
       const ErrorDetail* detail = GetErrorDetail(status);
-      if (stop_ || detail == nullptr || !detail->retryable()) return status;
+      if (stop_ || !IsWorthAnotherSession(detail, delivered_ > began_at)) return status;
       const auto wait = backoff.Next();
       if (!wait.has_value()) return status;
       {
@@ -146,6 +150,7 @@ class ReaderSet::Pump {
       WaitForStop(stop_, *wait);
       if (stop_) return status;
       status = ConnectAndStart();
+      began_at = delivered_;
       if (status.ok()) status = Receive(backoff);
     }
     return status;
@@ -273,6 +278,9 @@ class ReaderSet::Pump {
     }
     if (rows == nullptr) return arrow::Status::OK();
     Route& route = RouteOf(table->name);
+    if (table->weakened.has_value() && !std::exchange(route.weakened_said, true)) {
+      Warn(route, WeakenedIdentityText(*table->weakened), WeakenedIdentityRemedy(*table->weakened));
+    }
     if (options_.partitions == 1) {
       Give(*route.readers[0], table, std::move(rows));
       return arrow::Status::OK();
@@ -286,10 +294,23 @@ class ReaderSet::Pump {
       }
       return arrow::Status::OK();
     }
+    if (route.partitioner->stats().unroutable_rows > 0 && !std::exchange(route.unroutable_said, true)) {
+      Warn(route, "some rows do not carry the columns that the table is split by: they are in partition 0",
+           "read partition 0 with this in mind, or give the table and all its partitions one replica "
+           "identity");
+    }
     for (size_t i = 0; i < parts->size(); ++i) {
       if ((*parts)[i] != nullptr) Give(*route.readers[i], table, std::move((*parts)[i]));
     }
     return arrow::Status::OK();
+  }
+
+  void Warn(const Route& route, std::string text, std::string remedy) {
+    const std::shared_ptr<Reader>& reader = route.readers[0];
+    const arrow::Status status = MakeError(ErrorKind::kReplicaIdentity, std::move(text),
+                                           "table " + ToString(reader->table()), std::move(remedy));
+    const std::lock_guard lock(stream_->mutex);
+    stream_->PushEvent({ReaderEvent::Kind::kWarning, reader, status});
   }
 
   arrow::Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Split(
