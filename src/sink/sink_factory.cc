@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 #include "arrowcdc/sink.h"
 #include "src/sink/console_format.h"
 #include "src/sink/console_sink.h"
@@ -17,15 +18,16 @@ namespace arrowcdc {
 namespace {
 
 arrow::Status BadUri(std::string_view uri, const std::string& why) {
-  return MakeError(ErrorKind::kInvalidOption, "sink \"" + std::string(uri) + "\": " + why, "--sink",
+  return MakeError(ErrorKind::kInvalidOption, "sink " + Shown(uri) + ": " + why, "--sink",
                    "use one of parquet:DIR, ipc:FILE, ipc:-, console, console:ndjson, console:table");
 }
 
-arrow::Result<std::unique_ptr<Sink>> MakeConsole(std::string_view uri, std::string_view form) {
+arrow::Result<std::unique_ptr<Sink>> MakeConsole(std::string_view uri, std::string_view form,
+                                                 const SinkOptions& options) {
   const bool people_read = form.empty() && isatty(STDOUT_FILENO) == 1;
-  if (form == "table" || people_read) return std::make_unique<ConsoleSink>(AppendTable, StandardOutput());
-  if (form == "ndjson" || form.empty()) return std::make_unique<ConsoleSink>(AppendNdjson, StandardOutput());
-  return BadUri(uri, "the console writes ndjson or table, not \"" + std::string(form) + "\"");
+  if (form == "table" || people_read) return std::make_unique<ConsoleSink>(AppendTable, StandardOutput(options.stop));
+  if (form == "ndjson" || form.empty()) return std::make_unique<ConsoleSink>(AppendNdjson, StandardOutput(options.stop));
+  return BadUri(uri, "the console writes ndjson or table, not " + Shown(form));
 }
 
 arrow::Status CheckOptions(const SinkOptions& options) {
@@ -50,15 +52,15 @@ arrow::Result<std::unique_ptr<Sink>> MakeSink(std::string_view uri, const SinkOp
   }
   if (kind == "ipc") {
     if (where.empty()) return BadUri(uri, "the file is missing");
-    if (where == "-") return std::make_unique<IpcPipeSink>(StandardOutput());
+    if (where == "-") return std::make_unique<IpcPipeSink>(StandardOutput(options.stop));
     return std::make_unique<IpcFileSink>(where, options);
   }
   if (kind == "console") {
     if (has_colon && where.empty()) return BadUri(uri, "the form is missing after ':'");
-    return MakeConsole(uri, where);
+    return MakeConsole(uri, where, options);
   }
   if (uri.empty()) return BadUri(uri, "no sink was given");
-  return BadUri(uri, "there is no sink of kind \"" + std::string(kind) + "\"");
+  return BadUri(uri, "there is no sink of this kind");
 }
 
 }  // namespace arrowcdc
