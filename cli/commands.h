@@ -36,8 +36,8 @@ struct StreamCommand {
   std::string sink;
   SinkOptions sink_options;
   PipelineOptions pipeline;
-  std::optional<std::chrono::milliseconds> duration;  // stop after this time
-  std::chrono::milliseconds stop_timeout{20'000};     // to complete what the sink has, after a stop
+  std::optional<std::chrono::milliseconds> duration;    // stop after this time
+  std::chrono::milliseconds stop_timeout{20'000};       // to complete what the sink has, after a stop
   std::chrono::milliseconds progress_interval{10'000};  // of log lines; a terminal's line moves every second
 };
 // source.stop must be set.

@@ -142,9 +142,10 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
                  "give up when the server is away, or the slot in use, for so long (default: at the start "
                  "60s, or 10s for a slot "
                  "in use; after the first connection never); 0s: at once");
-  app.add_option("--stop-timeout", texts.stop_timeout,
-                 "after Ctrl-C, SIGTERM, SIGHUP or --for: time to complete files; what is not complete then is "
-                 "dropped and comes again")
+  app.add_option(
+         "--stop-timeout", texts.stop_timeout,
+         "after Ctrl-C, SIGTERM, SIGHUP or --for: time to complete files; what is not complete then is "
+         "dropped and comes again")
       ->capture_default_str();
   app.footer(
       "A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does "

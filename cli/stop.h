@@ -10,8 +10,8 @@
 
 namespace arrowcdc::cli {
 
-// A token that SIGINT, SIGTERM and SIGHUP stop; SIGHUP not where it was ignored at the start (nohup). A second
-// SIGINT or SIGTERM ends the process at once. Call it once.
+// A token that SIGINT, SIGTERM and SIGHUP stop; SIGHUP not where it was ignored at the start (nohup). A
+// second SIGINT or SIGTERM ends the process at once. Call it once.
 std::shared_ptr<StopToken> StopOnSignals();
 
 // While it lives: the process ends with kInterrupted, after saying `message`, when it is still busy so long

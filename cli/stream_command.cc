@@ -45,7 +45,9 @@ class ProgressReporter : public PipelineObserver {
 
   void OnEnd(const WalEnd& end) override {
     if (!end.flushed) {
-      Log(warn, "transactions in progress have written WAL behind the end of what is flushed: the stream ends there",
+      Log(warn,
+          "transactions in progress have written WAL behind the end of what is flushed: the stream ends "
+          "there",
           {{"until_lsn", FormatLsn(end.lsn)}});
     }
   }
@@ -93,14 +95,18 @@ class ProgressReporter : public PipelineObserver {
   // The server ranks a standby once it has heard of something durable.
   void WarnWhereCommitsWait() {
     const std::string state = sync_state_.Look(command_.source);
-    if ((state != "sync" && state != "quorum" && state != "potential") || std::exchange(warned_of_sync_, true)) return;
+    if ((state != "sync" && state != "quorum" && state != "potential") ||
+        std::exchange(warned_of_sync_, true))
+      return;
     Log(warn,
-        "the server takes this stream for a synchronous standby: with synchronous_commit on, commits wait until "
+        "the server takes this stream for a synchronous standby: with synchronous_commit on, commits wait "
+        "until "
         "their changes are in complete files here",
         {{"sync_state", state},
          {"setting", "synchronous_standby_names"},
-         {"remedy", "name the standbys that are meant in synchronous_standby_names: '*' and this stream's "
-                    "application_name count it among them"}});
+         {"remedy",
+          "name the standbys that are meant in synchronous_standby_names: '*' and this stream's "
+          "application_name count it among them"}});
   }
 
   const StreamCommand& command_;
@@ -211,15 +217,16 @@ ExitCode RunStream(const StreamCommand& command) {
   // Where the server is away, the stream itself waits for it.
   const arrow::Status tables = CheckTables(command.source);
   const ErrorDetail* detail = GetErrorDetail(tables);
-  const bool goes_on = detail != nullptr && (detail->retryable() || detail->kind() == ErrorKind::kInterrupted);
+  const bool goes_on =
+      detail != nullptr && (detail->retryable() || detail->kind() == ErrorKind::kInterrupted);
   if (!tables.ok() && !goes_on) return fail(tables);
-  const StopLimit limit(command.source.stop, command.stop_timeout,
-                        "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
-                        "them was acknowledged and it comes again with the next start");
+  const StopLimit limit(
+      command.source.stop, command.stop_timeout,
+      "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
+      "them was acknowledged and it comes again with the next start");
   ProgressReporter reporter(command);
-  const auto streamed =
-      RunPipeline(**source, **sink, command.pipeline, command.source.tables.empty() ? nullptr : &*patterns,
-                  reporter, stop);
+  const auto streamed = RunPipeline(**source, **sink, command.pipeline,
+                                    command.source.tables.empty() ? nullptr : &*patterns, reporter, stop);
   EndProgressLine();
   if (!streamed.ok()) return fail(streamed.status());
   SayGoodbye(command, *streamed);

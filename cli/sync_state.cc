@@ -16,7 +16,8 @@ SyncState::~SyncState() {
 
 std::string SyncState::Look(const SourceOptions& source) {
   constexpr std::chrono::seconds kPatience(5);
-  if (answer_.valid() && answer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) return answer_.get();
+  if (answer_.valid() && answer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+    return answer_.get();
   if (!std::exchange(asked_, true)) {
     SourceOptions own = source;
     own.stop = stop_ = std::make_shared<StopToken>();

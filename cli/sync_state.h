@@ -1,5 +1,5 @@
-// Whether the server makes commits wait for this stream: asked on a connection of its own, which must not hold
-// the stream up.
+// Whether the server makes commits wait for this stream: asked on a connection of its own, which must not
+// hold the stream up.
 #pragma once
 
 #include <future>

@@ -85,10 +85,12 @@ std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>&
       continue;
     }
     if (value.starts_with("--source=")) continue;
-    if (value.starts_with("--") && value.find('=') != std::string_view::npos) value.remove_prefix(value.find('=') + 1);
+    if (value.starts_with("--") && value.find('=') != std::string_view::npos)
+      value.remove_prefix(value.find('=') + 1);
     if (IsSink(value) || !LooksLikeConninfo(value)) continue;
-    return Position(i) + " looks like a connection string, or a part of one, in a place that takes none: write --source "
-                         "\"...\", in quotes";
+    return Position(i) +
+           " looks like a connection string, or a part of one, in a place that takes none: write --source "
+           "\"...\", in quotes";
   }
   return std::nullopt;
 }

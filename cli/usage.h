@@ -10,8 +10,8 @@
 
 namespace arrowcdc::cli {
 
-// What is wrong where an argument other than the value of --source looks like a connection string or a part of
-// one: it was not quoted, or follows the wrong option. arguments: without the program's name.
+// What is wrong where an argument other than the value of --source looks like a connection string or a part
+// of one: it was not quoted, or follows the wrong option. arguments: without the program's name.
 std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>& arguments);
 
 std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,

@@ -6,7 +6,9 @@ namespace arrowcdc::cli {
 namespace {
 
 TEST(FindMisplacedConninfo, OnlyTheValueOfSourceMayBeOne) {
-  const auto found = [](const std::vector<std::string>& arguments) { return FindMisplacedConninfo(arguments).value_or(""); };
+  const auto found = [](const std::vector<std::string>& arguments) {
+    return FindMisplacedConninfo(arguments).value_or("");
+  };
   EXPECT_EQ(found({"stream", "--source", "host=h password=s", "--sink", "parquet:a@b"}), "");
   EXPECT_EQ(found({"stream", "--source=postgresql://a:s@h", "--sink", "parquet:x"}), "");
   EXPECT_TRUE(found({"stream", "--source", "host=h", "password=s"}).starts_with("argument 4 "));

@@ -111,9 +111,9 @@ auto WithSignals(int64_t timeout_ms, F once) -> decltype(once(milliseconds(0))) 
   }
 }
 
-// For work that waits for the server: it has a thread of its own and gets the options with a token. Ctrl-C stops
-// the token; then it is given the time to cancel its query, and nobody waits for it any more. It must own what
-// it uses.
+// For work that waits for the server: it has a thread of its own and gets the options with a token. Ctrl-C
+// stops the token; then it is given the time to cancel its query, and nobody waits for it any more. It must
+// own what it uses.
 template <typename F>
 auto OnOtherThread(const Source& source, F work) -> decltype(work(source.options)) {
   constexpr milliseconds kPatience{1000};
@@ -196,8 +196,8 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
   options.slow_limit = milliseconds(slow_limit_ms);
   if (retry_max_ms.has_value()) options.retry_max = milliseconds(*retry_max_ms);
   options.until_lsn = until_lsn;
-  return std::make_unique<Set>(
-      Check(OnOtherThread(source, [options](const SourceOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
+  return std::make_unique<Set>(Check(OnOtherThread(
+      source, [options](const SourceOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
         ReaderSetOptions own = options;
         own.stop = from.stop;
@@ -231,7 +231,8 @@ struct PublishedTables {
 };
 
 PublishedTables Published(const Source& source) {
-  const auto tables = Check(OnOtherThread(source, [](const SourceOptions& from) { return ListTables(from); }));
+  const auto tables =
+      Check(OnOtherThread(source, [](const SourceOptions& from) { return ListTables(from); }));
   PublishedTables result;
   for (const TableStatus& table : tables) {
     if (table.passed_over) result.passed_over.push_back(ToString(table.name));
@@ -319,9 +320,9 @@ NB_MODULE(_core, module) {
             for (const auto* texts : {&publications, &tables}) {
               for (const std::string& text : *texts) {
                 if (!LooksLikeConninfo(text)) continue;
-                Check(MakeError(ErrorKind::kInvalidOption, "a connection string stands where a name or pattern does",
-                                texts == &tables ? "argument tables" : "argument publications",
-                                "give it as `source`"));
+                Check(MakeError(
+                    ErrorKind::kInvalidOption, "a connection string stands where a name or pattern does",
+                    texts == &tables ? "argument tables" : "argument publications", "give it as `source`"));
               }
             }
             const WireCompression wanted = Check(ParseWireCompression(compression));

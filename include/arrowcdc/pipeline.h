@@ -18,10 +18,10 @@
 namespace arrowcdc {
 
 struct PipelineOptions {
-  std::optional<uint64_t> until_lsn;        // stop when everything up to here is delivered
-  bool until_now = false;                   // until_lsn = the end of the server's WAL at start
-  bool accept_gap = false;                 // start although the sink lacks changes that the slot has passed
-  bool ack_on_write = false;               // sinks that keep nothing: acknowledge what was handed on
+  std::optional<uint64_t> until_lsn;  // stop when everything up to here is delivered
+  bool until_now = false;             // until_lsn = the end of the server's WAL at start
+  bool accept_gap = false;            // start although the sink lacks changes that the slot has passed
+  bool ack_on_write = false;          // sinks that keep nothing: acknowledge what was handed on
   // Give up after failing for so long; 0: at once. None: before anything was streamed after 60 s (10 s for an
   // active slot), later never.
   std::optional<std::chrono::milliseconds> retry_max;
@@ -45,7 +45,7 @@ struct PipelineObserver {
   virtual ~PipelineObserver() = default;
   // resumed: the sink goes on where it stood, else it is new.
   virtual void OnConnected(const SourceInfo&, uint64_t /*start_lsn*/, bool /*resumed*/) {}
-  virtual void OnEnd(const WalEnd&) {}      // where until_now stops
+  virtual void OnEnd(const WalEnd&) {}              // where until_now stops
   virtual void OnProgress(const PipelineStats&) {}  // about once a second
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column

@@ -1,5 +1,5 @@
-// What must not be repeated: a value that the user gave may be a connection string in the wrong place, or a part
-// of one that was not quoted, with a password in it.
+// What must not be repeated: a value that the user gave may be a connection string in the wrong place, or a
+// part of one that was not quoted, with a password in it.
 #pragma once
 
 #include <string>

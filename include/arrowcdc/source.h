@@ -35,8 +35,8 @@ struct SourceOptions {
   bool batching =
       true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
   bool drain = true;  // the plugin decodes many WAL records a turn of the walsender's loop
-  // Ends what waits for the server: a connection attempt with its name resolution, a query (which is cancelled
-  // there). Its error is kInterrupted. Null: nothing does.
+  // Ends what waits for the server: a connection attempt with its name resolution, a query (which is
+  // cancelled there). Its error is kInterrupted. Null: nothing does.
   std::shared_ptr<StopToken> stop;
 };
 
@@ -78,8 +78,8 @@ struct SourceStats {
   int64_t buffered_bytes = 0;
 };
 
-// Threads: Next, Connect and Start from one thread; Acknowledge, RequestKeepalive and stats from any. The socket has a
-// thread of its own, which answers the server while the reader is slow and stops reading when
+// Threads: Next, Connect and Start from one thread; Acknowledge, RequestKeepalive and stats from any. The
+// socket has a thread of its own, which answers the server while the reader is slow and stops reading when
 // buffer_bytes_max is reached. Errors: MakeError with SQLSTATE, object and remedy; retryable ones can be
 // followed by Connect and Start again.
 class Source {

@@ -37,7 +37,8 @@ class StopToken {
 
 enum class Wake { kReady, kStopped, kTimeout };
 
-// Until `fd` (-1: none) is ready for `events` of poll(), or is broken, which is ready, too. `stop` may be null.
+// Until `fd` (-1: none) is ready for `events` of poll(), or is broken, which is ready, too. `stop` may be
+// null.
 Wake WaitFor(int fd, short events, const StopToken* stop, std::chrono::steady_clock::time_point deadline);
 
 }  // namespace arrowcdc

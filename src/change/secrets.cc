@@ -8,11 +8,24 @@ namespace arrowcdc {
 namespace {
 
 // Keywords of connection strings, and how groups of them begin.
-constexpr std::array<std::string_view, 18> kKeywords = {
-    "host",       "hostaddr", "port",         "dbname",  "user",    "password",
-    "passfile",   "options",  "service",      "replication", "sslpassword", "client_encoding",
-    "application_name", "fallback_application_name", "connect_timeout", "channel_binding", "require_auth",
-    "target_session_attrs"};
+constexpr std::array<std::string_view, 18> kKeywords = {"host",
+                                                        "hostaddr",
+                                                        "port",
+                                                        "dbname",
+                                                        "user",
+                                                        "password",
+                                                        "passfile",
+                                                        "options",
+                                                        "service",
+                                                        "replication",
+                                                        "sslpassword",
+                                                        "client_encoding",
+                                                        "application_name",
+                                                        "fallback_application_name",
+                                                        "connect_timeout",
+                                                        "channel_binding",
+                                                        "require_auth",
+                                                        "target_session_attrs"};
 constexpr std::array<std::string_view, 5> kKeywordGroups = {"ssl", "gss", "krb", "keepalives", "tcp_"};
 
 bool IsKeyword(std::string_view word) {
@@ -27,9 +40,11 @@ bool HasKeyword(std::string_view text) {
     const size_t end = text.find_last_not_of(" \t\n", at == 0 ? 0 : at - 1);
     if (at == 0 || end == std::string_view::npos) continue;
     size_t begin = end + 1;
-    while (begin > 0 && (std::isalpha(static_cast<unsigned char>(text[begin - 1])) != 0 || text[begin - 1] == '_'))
+    while (begin > 0 &&
+           (std::isalpha(static_cast<unsigned char>(text[begin - 1])) != 0 || text[begin - 1] == '_'))
       --begin;
-    const bool apart = begin == 0 || std::string_view(" \t\n'\"?&").find(text[begin - 1]) != std::string_view::npos;
+    const bool apart =
+        begin == 0 || std::string_view(" \t\n'\"?&").find(text[begin - 1]) != std::string_view::npos;
     if (apart && IsKeyword(text.substr(begin, end + 1 - begin))) return true;
   }
   return false;

@@ -7,15 +7,15 @@ namespace {
 
 TEST(LooksLikeConninfo, KnowsUrisKeywordsAndUsersWithPasswords) {
   for (const char* text :
-       {"postgresql://ann:secret@h/db", "postgres://h", "mysql://h", "password=secret", "host = h", "x user=u",
-        "'sslmode=require'", "ann:secret@h", "ann:se@cret@h/db", "keepalives_idle=3"}) {
+       {"postgresql://ann:secret@h/db", "postgres://h", "mysql://h", "password=secret", "host = h",
+        "x user=u", "'sslmode=require'", "ann:secret@h", "ann:se@cret@h/db", "keepalives_idle=3"}) {
     EXPECT_TRUE(LooksLikeConninfo(text)) << text;
   }
 }
 
 TEST(LooksLikeConninfo, LeavesNamesAndPatternsAlone) {
-  for (const char* text : {"public.*", "public.user_[0-9]+", "!public.audit_*", "\"a=b\".\"c d\"", "cdc", "16/B374D848",
-                           "20s", "public.a@b", "", "=", "public.\"x user\"", "a.b{2,3}"}) {
+  for (const char* text : {"public.*", "public.user_[0-9]+", "!public.audit_*", "\"a=b\".\"c d\"", "cdc",
+                           "16/B374D848", "20s", "public.a@b", "", "=", "public.\"x user\"", "a.b{2,3}"}) {
     EXPECT_FALSE(LooksLikeConninfo(text)) << text;
   }
 }

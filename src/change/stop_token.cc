@@ -35,7 +35,8 @@ void ReadableAt(int fd, int64_t nanoseconds) {
 
 }  // namespace
 
-StopToken::StopToken() : fd_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)), deadline_ns_(kNever) {}
+StopToken::StopToken()
+    : fd_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)), deadline_ns_(kNever) {}
 
 StopToken::~StopToken() {
   if (fd_ >= 0) close(fd_);

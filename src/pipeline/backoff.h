@@ -15,8 +15,8 @@ class Backoff {
   explicit Backoff(std::optional<std::chrono::milliseconds> retry_max)
       : retry_max_(retry_max), random_(std::random_device{}()) {}
 
-  // How long to wait after a failure of this kind before the next try, the last of which is made when the time
-  // is over; nullopt when the failures since the last Reset have lasted too long.
+  // How long to wait after a failure of this kind before the next try, the last of which is made when the
+  // time is over; nullopt when the failures since the last Reset have lasted too long.
   std::optional<std::chrono::milliseconds> Next(ErrorKind kind);
 
   // A stream was started once: a server that goes away now is an outage and no mistake in the command.

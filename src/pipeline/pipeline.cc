@@ -233,9 +233,7 @@ class Pipeline {
     return arrow::Status::OK();
   }
 
-  bool Finished() const {
-    return stop_.stopped() || Reached();
-  }
+  bool Finished() const { return stop_.stopped() || Reached(); }
 
   bool Reached() const {
     return until_.has_value() && sink_opened_ && !group_open_ && stats_.delivered_lsn >= *until_;

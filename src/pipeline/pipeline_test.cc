@@ -203,8 +203,7 @@ TEST(Pipeline, RowsOutOfOrderAreAnErrorAndNotTakenForRepeatedOnes) {
   } source(world.server, random(), 0);
   FakeSink sink(world, random, false);
   PipelineObserver observer;
-  const auto stats =
-      RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, StopToken());
+  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, StopToken());
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kProtocol);
 }

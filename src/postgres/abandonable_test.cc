@@ -43,10 +43,11 @@ TEST(RunAbandonable, StoppedBeforehand) {
   StopToken token;
   token.Stop();
   const auto answered = std::make_shared<std::latch>(1);
-  EXPECT_EQ(RunAbandonable(&token, [answered] {
-              answered->wait();
-              return 1;
-            }),
+  EXPECT_EQ(RunAbandonable(&token,
+                           [answered] {
+                             answered->wait();
+                             return 1;
+                           }),
             std::nullopt);
   answered->count_down();
 }

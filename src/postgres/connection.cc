@@ -1,5 +1,6 @@
 // Connecting goes through PQconnectPoll, because only so the verbosity can be set that makes libpq tell the
-// SQLSTATE of a refusal. libpq resolves names within it, which nothing can end: so it has a thread of its own.
+// SQLSTATE of a refusal. libpq resolves names within it, which nothing can end: so it has a thread of its
+// own.
 #include "src/postgres/connection.h"
 
 #include <poll.h>
@@ -185,8 +186,8 @@ bool Connection::Cancel() {
 }
 
 arrow::Status Connection::Interrupted() const {
-  return MakeError(ErrorKind::kInterrupted, "stopped while waiting for the server", "server " + options_.server,
-                   "");
+  return MakeError(ErrorKind::kInterrupted, "stopped while waiting for the server",
+                   "server " + options_.server, "");
 }
 
 bool Connection::is_local() const {

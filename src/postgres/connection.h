@@ -82,8 +82,8 @@ class Connection {
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
 
-// With TLS or GSS libpq may hold bytes that poll() does not see: a record of up to 16 KiB, read in pieces of 8.
-// So many reads after each wait find them all.
+// With TLS or GSS libpq may hold bytes that poll() does not see: a record of up to 16 KiB, read in pieces
+// of 8. So many reads after each wait find them all.
 int ReadsAfterWait(PGconn* connection);
 
 }  // namespace arrowcdc::postgres

@@ -87,8 +87,8 @@ bool IsPortList(const std::string& ports) {
   return true;
 }
 
-// A password that is not escaped in a URI, or not a URI at all, ends up as a piece of the host or the database,
-// which errors name.
+// A password that is not escaped in a URI, or not a URI at all, ends up as a piece of the host or the
+// database, which errors name.
 arrow::Status CheckNoSecretElsewhere(const std::string& conninfo,
                                      std::map<std::string, std::string>& effective) {
   const size_t scheme = conninfo.find("://");

@@ -387,7 +387,8 @@ arrow::Status ClassifyConnectionError(const std::string& text, bool needs_passwo
                      "give the password in PGPASSWORD or ~/.pgpass (mode 0600)");
   }
   if (const size_t value = text.find(" value: \""); value != std::string::npos) {
-    const std::string reason = std::string(ActionText(context.action)) + ": " + OneLine(text.substr(0, value)) + " value";
+    const std::string reason =
+        std::string(ActionText(context.action)) + ": " + OneLine(text.substr(0, value)) + " value";
     return MakeError(ErrorKind::kInvalidOption, reason, "connection string",
                      "correct this option of the connection string");
   }

@@ -38,7 +38,8 @@ class PostgresSource : public Source {
 
   arrow::Result<SourceInfo> Connect() override {
     ARROW_RETURN_NOT_OK(Stop());
-    ARROW_ASSIGN_OR_RAISE(connection_, Connection::Open(options_.conninfo, ConnectionMode::kReplication, options_.stop));
+    ARROW_ASSIGN_OR_RAISE(connection_,
+                          Connection::Open(options_.conninfo, ConnectionMode::kReplication, options_.stop));
     arrow::Result<SourceInfo> info = Inspect();
     if (!info.ok()) connection_.reset();
     return info;
@@ -224,8 +225,8 @@ arrow::Result<WireCompression> ParseWireCompression(const std::string& text) {
   if (text == "none") return WireCompression::kNone;
   if (text == "lz4") return WireCompression::kLz4;
   if (text == "zstd") return WireCompression::kZstd;
-  return MakeError(ErrorKind::kInvalidOption, Shown(text) + " is no compression",
-                   "option compression", "use auto, none, lz4 or zstd");
+  return MakeError(ErrorKind::kInvalidOption, Shown(text) + " is no compression", "option compression",
+                   "use auto, none, lz4 or zstd");
 }
 
 arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options) {

@@ -51,8 +51,8 @@ class ReplicationStream {
   // Asks the server for a keepalive.
   void RequestKeepalive();
 
-  // Last status, CopyDone, at most kStopLimit for the server's end and kStopSilence without a byte of it, then
-  // the connection is closed. Idempotent.
+  // Last status, CopyDone, at most kStopLimit for the server's end and kStopSilence without a byte of it,
+  // then the connection is closed. Idempotent.
   void Stop();
   static constexpr std::chrono::milliseconds kStopLimit{2000};
   static constexpr std::chrono::milliseconds kStopSilence{500};

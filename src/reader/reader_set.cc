@@ -20,7 +20,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kPollInterval{100};
-constexpr milliseconds kAskInterval{200};        // for the server's position, while somebody waits for one
+constexpr milliseconds kAskInterval{200};  // for the server's position, while somebody waits for one
 
 }  // namespace
 
@@ -214,7 +214,9 @@ class ReaderSet::Pump {
     return arrow::Status::OK();
   }
 
-  bool Finished() const { return stop_->stopped() || (until_.has_value() && !group_open_ && delivered_ >= *until_); }
+  bool Finished() const {
+    return stop_->stopped() || (until_.has_value() && !group_open_ && delivered_ >= *until_);
+  }
 
   // An idle server tells its position only when it is asked.
   void AskForPosition() {

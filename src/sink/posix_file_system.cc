@@ -325,7 +325,8 @@ std::unique_ptr<WritableFile> StandardOutput(std::shared_ptr<StopToken> stop) {
   const bool pipe_or_terminal = known && (S_ISFIFO(info.st_mode) || isatty(STDOUT_FILENO) == 1);
   // O_NONBLOCK belongs to the open file, which others may share: so it is opened anew where that is possible.
   if (pipe_or_terminal) {
-    const int fd = OpenRetrying("/proc/self/fd/" + std::to_string(STDOUT_FILENO), O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    const int fd =
+        OpenRetrying("/proc/self/fd/" + std::to_string(STDOUT_FILENO), O_WRONLY | O_NONBLOCK | O_NOCTTY);
     if (fd >= 0) return std::make_unique<PosixWritablePipe>("standard output", fd, true, std::move(stop));
   }
   // A descriptor of its own, so that closing this one leaves the process its standard output.

@@ -25,8 +25,10 @@ arrow::Status BadUri(std::string_view uri, const std::string& why) {
 arrow::Result<std::unique_ptr<Sink>> MakeConsole(std::string_view uri, std::string_view form,
                                                  const SinkOptions& options) {
   const bool people_read = form.empty() && isatty(STDOUT_FILENO) == 1;
-  if (form == "table" || people_read) return std::make_unique<ConsoleSink>(AppendTable, StandardOutput(options.stop));
-  if (form == "ndjson" || form.empty()) return std::make_unique<ConsoleSink>(AppendNdjson, StandardOutput(options.stop));
+  if (form == "table" || people_read)
+    return std::make_unique<ConsoleSink>(AppendTable, StandardOutput(options.stop));
+  if (form == "ndjson" || form.empty())
+    return std::make_unique<ConsoleSink>(AppendNdjson, StandardOutput(options.stop));
   return BadUri(uri, "the console writes ndjson or table, not " + Shown(form));
 }
 

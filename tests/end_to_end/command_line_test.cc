@@ -1,5 +1,5 @@
-// The command as a program among others: descriptors that are closed or full, and what it says of a command line
-// that holds a password in the wrong place.
+// The command as a program among others: descriptors that are closed or full, and what it says of a command
+// line that holds a password in the wrong place.
 #include <algorithm>
 #include <fstream>
 #include <random>
@@ -80,10 +80,10 @@ class Descriptors : public ::testing::Test {
 TEST_F(Descriptors, AFileIsNotWrittenIntoByLogs) {
   const auto stream = [&](const std::string& slot, const std::string& redirections) {
     const std::string path = files_.path() / (slot + ".arrows");
-    const Outcome outcome = Run(Shell(
-        Command(*server_, "stream",
-                {"--slot", slot, "--publication", "a", "--tables", "public.users", "--until", "now", "--sink", "ipc:" + path}),
-        redirections));
+    const Outcome outcome = Run(Shell(Command(*server_, "stream",
+                                              {"--slot", slot, "--publication", "a", "--tables",
+                                               "public.users", "--until", "now", "--sink", "ipc:" + path}),
+                                      redirections));
     EXPECT_EQ(outcome.code, 0) << redirections << outcome.error;
     return Content(path);
   };
@@ -100,8 +100,8 @@ TEST_F(Descriptors, TheSocketIsNotWrittenIntoByLogs) {
   for (int i = 0; i < 3; ++i) {
     const std::string directory = files_.path() / slots[i];
     const Outcome outcome = Run(Shell(Command(*server_, "stream",
-                                              {"--slot", slots[i], "--tables", "public.users", "--until", "now", "--sink",
-                                               "parquet:" + directory, "--verbose"}),
+                                              {"--slot", slots[i], "--tables", "public.users", "--until",
+                                               "now", "--sink", "parquet:" + directory, "--verbose"}),
                                       closed[i]));
     EXPECT_EQ(outcome.code, 0) << closed[i];
   }
@@ -113,13 +113,16 @@ TEST_F(Descriptors, OtherCommandsDiscardWhatNobodyWants) {
       EXPECT_EQ(Run(Shell(Command(*server_, name, {}), closed)).code, 0) << name << closed;
     }
   }
-  EXPECT_EQ(Run(Shell(Command(*server_, "setup", {"--slot", "closed", "--tables", "public.users"}), "<&- >&- 2>&-")).code, 0);
+  EXPECT_EQ(
+      Run(Shell(Command(*server_, "setup", {"--slot", "closed", "--tables", "public.users"}), "<&- >&- 2>&-"))
+          .code,
+      0);
 }
 
 TEST_F(Descriptors, ASinkOnAClosedStandardOutputIsRefused) {
   for (const char* sink : {"console", "console:table", "ipc:-"}) {
-    const Outcome outcome = Run(Shell(
-        Command(*server_, "stream", {"--sink", sink, "--until", "now", "--ack=on-write"}), ">&-"));
+    const Outcome outcome =
+        Run(Shell(Command(*server_, "stream", {"--sink", sink, "--until", "now", "--ack=on-write"}), ">&-"));
     EXPECT_EQ(outcome.code, 2) << sink;
     EXPECT_NE(outcome.error.find("standard output is closed"), std::string::npos) << outcome.error;
   }
@@ -127,19 +130,24 @@ TEST_F(Descriptors, ASinkOnAClosedStandardOutputIsRefused) {
 
 TEST_F(Descriptors, AnOutputThatIsFullIsAnError) {
   const std::vector<std::vector<std::string>> commands = {
-      {"status"}, {"tables"}, {"setup", "--print-sql", "--slot", "full", "--tables", "public.*"},
-      {"setup", "--slot", "full", "--tables", "public.*"}, {"teardown", "--print-sql", "--slot", "a"},
+      {"status"},
+      {"tables"},
+      {"setup", "--print-sql", "--slot", "full", "--tables", "public.*"},
+      {"setup", "--slot", "full", "--tables", "public.*"},
+      {"teardown", "--print-sql", "--slot", "a"},
       {"teardown", "--slot", "a", "--yes"}};
   for (const auto& words : commands) {
-    const Outcome outcome = Run(Shell(
-        Command(*server_, words[0], {words.begin() + 1, words.end()}), "> /dev/full"));
+    const Outcome outcome =
+        Run(Shell(Command(*server_, words[0], {words.begin() + 1, words.end()}), "> /dev/full"));
     EXPECT_EQ(outcome.code, 1) << words[0];
-    EXPECT_NE(outcome.error.find("cannot write standard output: No space left"), std::string::npos) << outcome.error;
+    EXPECT_NE(outcome.error.find("cannot write standard output: No space left"), std::string::npos)
+        << outcome.error;
   }
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto sql, server_->Connect());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(
       const std::string slots,
-      sql->Scalar("SELECT string_agg(slot_name, ',') FROM pg_replication_slots WHERE slot_name IN ('a', 'full')"));
+      sql->Scalar(
+          "SELECT string_agg(slot_name, ',') FROM pg_replication_slots WHERE slot_name IN ('a', 'full')"));
   EXPECT_EQ(slots, "a") << "nothing is changed that could not be shown";
   for (const char* option : {"--help", "--version"}) {
     SubprocessOptions options;
@@ -173,7 +181,8 @@ void ExpectRefusedWithoutSecret(const std::vector<std::string>& arguments) {
   EXPECT_NE(outcome.code, 0) << Joined(arguments);
   EXPECT_FALSE(outcome.error.empty()) << Joined(arguments);
   EXPECT_EQ((outcome.output + outcome.error).find(kSecret), std::string::npos)
-      << Joined(arguments) << "\n" << outcome.output << outcome.error;
+      << Joined(arguments) << "\n"
+      << outcome.output << outcome.error;
 }
 
 TEST(Secrets, KnownMistakes) {
@@ -223,22 +232,32 @@ TEST(Secrets, KnownMistakes) {
 TEST(Secrets, RandomCommandLines) {
   std::mt19937_64 random(Seed());
   const auto one_of = [&](const std::vector<std::string>& words) { return words[random() % words.size()]; };
-  const std::vector<std::string> options = {"--source", "--slot",  "--tables", "--publication", "--sink",
-                                            "--until",  "--for",   "--ack",    "--roll-bytes",  "--roll-rows",
-                                            "--log",    "--buffer", "--retry-for", "--stop-timeout", "--progress",
-                                            "--sorce",  "-x",      "--compression", "--verbose",   "--accept-gap", "--yes"};
-  const std::vector<std::string> secrets = {
-      "postgresql://ann:gehe1m@h/db",   "postgres://ann:p@gehe1m@h/db", "postgresql://ann:a/gehe1m@h/db",
-      "host=/nowhere password=gehe1m",  "password=gehe1m",              "password='x gehe1m'",
-      "ann:gehe1m@h/db",                "mysql://ann:gehe1m@h",         "user=ann password = gehe1m",
-      "postgresql:///db?password=gehe1m&x=1", "sslpassword=gehe1m host=/nowhere", "postgresql://ann:gehe1m@/db?host=/nowhere"};
+  const std::vector<std::string> options = {
+      "--source",    "--slot",         "--tables",     "--publication", "--sink", "--until",
+      "--for",       "--ack",          "--roll-bytes", "--roll-rows",   "--log",  "--buffer",
+      "--retry-for", "--stop-timeout", "--progress",   "--sorce",       "-x",     "--compression",
+      "--verbose",   "--accept-gap",   "--yes"};
+  const std::vector<std::string> secrets = {"postgresql://ann:gehe1m@h/db",
+                                            "postgres://ann:p@gehe1m@h/db",
+                                            "postgresql://ann:a/gehe1m@h/db",
+                                            "host=/nowhere password=gehe1m",
+                                            "password=gehe1m",
+                                            "password='x gehe1m'",
+                                            "ann:gehe1m@h/db",
+                                            "mysql://ann:gehe1m@h",
+                                            "user=ann password = gehe1m",
+                                            "postgresql:///db?password=gehe1m&x=1",
+                                            "sslpassword=gehe1m host=/nowhere",
+                                            "postgresql://ann:gehe1m@/db?host=/nowhere"};
   for (int round = 0; round < 150; ++round) {
-    std::vector<std::string> arguments = {one_of({"stream", "status", "tables", "setup", "teardown", "strem"})};
+    std::vector<std::string> arguments = {
+        one_of({"stream", "status", "tables", "setup", "teardown", "strem"})};
     const size_t place = random() % 4;
     for (size_t i = 0; i < 4; ++i) {
       if (random() % 4 != 0) arguments.push_back(one_of(options));
       if (i != place) {
-        if (random() % 2 == 0) arguments.push_back(one_of({"public.*", "console", "5s", "64MiB", "cdc", "now", "auto"}));
+        if (random() % 2 == 0)
+          arguments.push_back(one_of({"public.*", "console", "5s", "64MiB", "cdc", "now", "auto"}));
         continue;
       }
       std::string secret = one_of(secrets);
@@ -253,7 +272,8 @@ TEST(Secrets, RandomCommandLines) {
     }
     const Outcome outcome = RunArguments(arguments);
     ASSERT_EQ((outcome.output + outcome.error).find(kSecret), std::string::npos)
-        << Joined(arguments) << "\n" << outcome.output << outcome.error;
+        << Joined(arguments) << "\n"
+        << outcome.output << outcome.error;
     ASSERT_NE(outcome.code, 0) << Joined(arguments);
   }
 }

@@ -1,4 +1,5 @@
-// What ends the command from outside: signals and --for end whatever waits, and the sink completes what it has.
+// What ends the command from outside: signals and --for end whatever waits, and the sink completes what it
+// has.
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,8 +76,8 @@ class ConnectingTest : public ::testing::TestWithParam<int> {};
 TEST_P(ConnectingTest, ASignalEndsAConnectionAttempt) {
   const SilentServer server;
   for (const char* more : {"connect_timeout=600", "connect_timeout=600 sslmode=require"}) {
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(
-        auto child, Subprocess::Start(Stream(server.conninfo(more), {"--sink", "console"})));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child,
+                                  Subprocess::Start(Stream(server.conninfo(more), {"--sink", "console"})));
     const int connection = server.Accept();
     const auto since = Clock::now();
     ARROWCDC_ASSERT_OK(child->Signal(GetParam()));
@@ -112,7 +113,8 @@ TEST(Connecting, ASignalEndsTheOtherCommands) {
 TEST(Connecting, RetryForZeroIsNoRetry) {
   const auto since = Clock::now();
   ARROWCDC_ASSERT_OK_AND_ASSIGN(
-      auto child, Subprocess::Start(Stream("host=127.0.0.1 port=1 user=u", {"--sink", "console", "--retry-for", "0s"})));
+      auto child,
+      Subprocess::Start(Stream("host=127.0.0.1 port=1 user=u", {"--sink", "console", "--retry-for", "0s"})));
   EXPECT_EQ(EndsInTime(*child, since), 3);
   EXPECT_EQ(child->error().find("connecting again"), std::string::npos) << child->error();
 }
@@ -155,7 +157,8 @@ TEST_F(StopTest, EachSignalCompletesTheFiles) {
   int id = 0;
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(
-        auto child, Subprocess::Start(Command(*server_, "stream", {"--sink", Parquet("c"), "--roll-age", "1h"})));
+        auto child,
+        Subprocess::Start(Command(*server_, "stream", {"--sink", Parquet("c"), "--roll-age", "1h"})));
     ARROWCDC_ASSERT_OK(child->WaitForError("\"from_lsn\"", kLimit));
     ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (" + std::to_string(++id) + ", 'x')"));
     ARROWCDC_ASSERT_OK(WaitFor([&] { return Files("c", ".inprogress") == 1; }, kLimit, "a file in progress"));
@@ -169,7 +172,8 @@ TEST_F(StopTest, EachSignalCompletesTheFiles) {
 
 TEST_F(StopTest, AFrozenServerDoesNotHoldAStopUp) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child, Subprocess::Start(Command(*server_, "stream", {"--sink", Parquet("f")})));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child,
+                                Subprocess::Start(Command(*server_, "stream", {"--sink", Parquet("f")})));
   const pid_t walsender = Walsender();
   const pid_t postmaster = server_->postmaster_pid();
   kill(walsender, SIGSTOP);
@@ -184,8 +188,8 @@ TEST_F(StopTest, AFrozenServerDoesNotHoldAStopUp) {
 TEST_F(StopTest, AFrozenQueryEndsAndIsCancelled) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto other, server_->Connect());
   ARROWCDC_ASSERT_OK(other->Exec("BEGIN; SELECT pg_current_xact_id()"));  // a new slot waits for its end
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(
-      auto child, Subprocess::Start(Command(*server_, "setup", {"--tables", "public.*"})));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child,
+                                Subprocess::Start(Command(*server_, "setup", {"--tables", "public.*"})));
   const auto waits = [&] {
     const auto found = sql_->Scalar(
         "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = 'arrowcdc' AND active");
@@ -195,14 +199,16 @@ TEST_F(StopTest, AFrozenQueryEndsAndIsCancelled) {
   const auto since = Clock::now();
   ARROWCDC_ASSERT_OK(child->Signal(SIGINT));
   EXPECT_EQ(EndsInTime(*child, since), 130) << child->error();
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string slots, sql_->Scalar("SELECT count(*)::text FROM pg_replication_slots"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string slots,
+                                sql_->Scalar("SELECT count(*)::text FROM pg_replication_slots"));
   EXPECT_EQ(slots, "0");
 }
 
 TEST_F(StopTest, AQueryThatTheServerNeverAnswersEnds) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK(sql_->Exec("BEGIN; LOCK pg_publication IN ACCESS EXCLUSIVE MODE"));
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child, Subprocess::Start(Command(*server_, "stream", {"--sink", "console"})));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child,
+                                Subprocess::Start(Command(*server_, "stream", {"--sink", "console"})));
   const auto waits = [&] {
     const auto found = sql_->Scalar("SELECT coalesce(max(pid), 0)::text FROM pg_locks WHERE NOT granted");
     if (!found.ok() || *found == "0") return false;
@@ -234,7 +240,8 @@ TEST_F(StopTest, AFullPipeEnds) {
         since = Clock::now();
         ARROWCDC_ASSERT_OK(child->Signal(SIGTERM));
       }
-      EXPECT_EQ(EndsInTime(*child, since, by_signal ? kStopMax : seconds(2) + kStopMax), 130) << child->error();
+      EXPECT_EQ(EndsInTime(*child, since, by_signal ? kStopMax : seconds(2) + kStopMax), 130)
+          << child->error();
       ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t after, ConfirmedFlush(*sql_));
       EXPECT_EQ(after, before) << "nothing that was not read is acknowledged";
     }
@@ -243,7 +250,8 @@ TEST_F(StopTest, AFullPipeEnds) {
 
 TEST_F(StopTest, AReaderThatReadsGetsEverythingAfterAStop) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
-  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users SELECT i, repeat('x', 1000) FROM generate_series(1, 500) AS i"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO users SELECT i, repeat('x', 1000) FROM generate_series(1, 500) AS i"));
   SubprocessOptions options = Command(*server_, "stream", {"--sink", "console:ndjson", "--until", "now"});
   options.output_pipe = true;
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child, Subprocess::Start(std::move(options)));
@@ -258,8 +266,8 @@ TEST_F(StopTest, AReaderThatReadsGetsEverythingAfterAStop) {
 
 TEST_F(StopTest, AStandardErrorThatNobodyReadsHoldsNothingUp) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
-  SubprocessOptions options = Command(*server_, "stream", {"--sink", Parquet("e"), "--roll-age", "200ms", "--progress",
-                                                           "1ms", "--verbose"});
+  SubprocessOptions options = Command(
+      *server_, "stream", {"--sink", Parquet("e"), "--roll-age", "200ms", "--progress", "1ms", "--verbose"});
   std::string line;
   for (const std::string& word : options.argv) line += "'" + word + "' ";
   options.argv = {"sh", "-c", "head -c 65536 /dev/zero; exec " + line + " 2>&1"};
@@ -283,7 +291,8 @@ TEST_F(StopTest, NohupIsHonoured) {
   (void)Walsender();
   ARROWCDC_ASSERT_OK(child->Signal(SIGHUP));
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'x')"));
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return Files("n", ".inprogress") == 1; }, kLimit, "a row after the SIGHUP"));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return Files("n", ".inprogress") == 1; }, kLimit, "a row after the SIGHUP"));
   ARROWCDC_ASSERT_OK(child->Signal(SIGTERM));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, child->Wait(kLimit));
   EXPECT_EQ(ended.code, 0) << child->error();

@@ -27,8 +27,9 @@ class UntilTest : public ::testing::Test {
   // The number of rows; the stream must end soon.
   int64_t Rows(std::string* log = nullptr) {
     const auto began = Clock::now();
-    auto child = Subprocess::Start(
-        Command(*server_, "stream", {"--sink", "console:ndjson", "--until", "now"})).ValueOrDie();
+    auto child =
+        Subprocess::Start(Command(*server_, "stream", {"--sink", "console:ndjson", "--until", "now"}))
+            .ValueOrDie();
     const auto ended = child->Wait(seconds(60));
     EXPECT_TRUE(ended.ok()) << ended.status();
     EXPECT_TRUE(ended.ok() && ended->ok()) << child->error();
@@ -57,7 +58,8 @@ class SlowWalWriter : public UntilTest {
 
 TEST_F(SlowWalWriter, AsynchronousCommitsAreNotLeftOut) {
   for (int round = 1; round <= 3; ++round) {
-    ARROWCDC_ASSERT_OK(sql_->Exec("SET synchronous_commit = off; INSERT INTO users VALUES (" + std::to_string(round) + ")"));
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("SET synchronous_commit = off; INSERT INTO users VALUES (" + std::to_string(round) + ")"));
     std::string log;
     const int64_t rows = Rows(&log);
     // With this writer nothing flushes them within the second that the command waits: it says so.
@@ -69,7 +71,8 @@ TEST_F(SlowWalWriter, AsynchronousCommitsAreNotLeftOut) {
 
 TEST_F(UntilTest, AsynchronousCommitsAreNotLeftOut) {
   for (int round = 1; round <= 5; ++round) {
-    ARROWCDC_ASSERT_OK(sql_->Exec("SET synchronous_commit = off; INSERT INTO users VALUES (" + std::to_string(round) + ")"));
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("SET synchronous_commit = off; INSERT INTO users VALUES (" + std::to_string(round) + ")"));
     EXPECT_EQ(Rows(), round);
   }
 }
