@@ -14,6 +14,7 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
+#include "arrowcdc/stop_token.h"
 
 namespace arrowcdc {
 
@@ -80,6 +81,8 @@ struct SinkOptions {
   int64_t roll_bytes = 128 << 20;  // of a file, as written
   int64_t roll_rows = 10'000'000;
   std::chrono::milliseconds roll_age{30'000};  // of the oldest row that is not durable
+  // Ends the wait for a reader of standard output that does not read: kInterrupted. Null: nothing does.
+  std::shared_ptr<StopToken> stop;
 };
 
 // "parquet:DIR", "ipc:FILE", "ipc:-", "console", "console:ndjson", "console:table".

@@ -5,8 +5,9 @@ import dataclasses
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Literal, Self, TypedDict, Unpack
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Literal, Self, TypedDict, TypeVar, Unpack
 
 import pyarrow
 
@@ -16,6 +17,11 @@ from ._errors import ConnectionFailedError, OptionError, ServerError, make
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
 _METADATA_COLUMNS = 8
+_FIRST_CONNECT_MAX = 60.0  # seconds, as the library has them
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 10.0
+
+T = TypeVar("T")
 
 
 def _ms(seconds: float | None) -> int:
@@ -76,7 +82,7 @@ class Options(TypedDict, total=False):
     compression: Compression
     unread_limit: float
     slow_limit: float
-    retry_max: float
+    retry_max: float | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,7 +106,8 @@ class ArrowCDCReaderConfig:
     compression: of batches on their way: 'none', 'lz4', 'zstd', or 'auto': LZ4 unless the server is on this machine.
     unread_limit: seconds until a full reader that was never read is ended, while another waits for rows.
     slow_limit: the same for one that was read before; 0: never.
-    retry_max: seconds to try for when the connection is lost; 0: for ever.
+    retry_max: seconds to try for when there is no connection; 0: not at all, math.inf: for ever. None: before anything was read 60 s
+        (10 s for a slot in use), later for ever.
     """
 
     host: str | None = None
@@ -124,13 +131,13 @@ class ArrowCDCReaderConfig:
     compression: Compression = "auto"  # of batches on their way
     unread_limit: float = 5.0
     slow_limit: float = 600.0
-    retry_max: float = 0.0
+    retry_max: float | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (("plugin", ("wal2arrow",)), ("snapshot", ("none",)), ("commit", ("on-next", "by-hand"))):
             if getattr(self, name) not in allowed:
                 raise OptionError(
-                    f"{getattr(self, name)!r} is not supported",
+                    "this value is not supported",
                     kind="invalid_option",
                     object=f"argument {name}",
                     remedy="use " + " or ".join(repr(value) for value in allowed),
@@ -155,8 +162,7 @@ class ArrowCDCReaderConfig:
     def open(self) -> "Readers":
         """The readers. With `setup` it first does what `arrowcdc setup` does."""
         source = self._source()
-        tables = self._tables(source)
-        until_now = self.until == "now"
+        tables, until = self._connecting(lambda: (self._tables(source), _lsn(source, self.until)))
         opened = _core.open(
             source,
             tables,
@@ -164,11 +170,25 @@ class ArrowCDCReaderConfig:
             self.partitions,
             _ms(self.unread_limit),
             _ms(self.slow_limit),
-            _ms(self.retry_max),
-            None if until_now else _lsn(source, self.until),
-            until_now,
+            None if self.retry_max is None else _ms(self.retry_max),
+            until,
         )
         return Readers(opened, source, self.commit == "on-next", self.partitions)
+
+    def _connecting(self, work: Callable[[], T]) -> T:
+        """Tries anew where the server is away, as the stream itself does before it was connected once."""
+        deadline = time.monotonic() + (_FIRST_CONNECT_MAX if self.retry_max is None else self.retry_max)
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                return work()
+            except ConnectionFailedError as error:
+                left = deadline - time.monotonic()
+                if not error.retryable or left <= 0:
+                    raise
+                wait = min(wait * 2, _LONGEST_WAIT, left)
+                _log.warning("connecting again in %.1f s: %s", wait, error)
+                time.sleep(wait)
 
     def _tables(self, source: _core.Source) -> list[tuple[str, str]]:
         """What to read, after setup where that is wanted.
@@ -219,7 +239,12 @@ def _lsn(source: _core.Source, until: str | int | None) -> int | None:
     """An LSN as a number; "now" is the end of the server's WAL."""
     if until is None or isinstance(until, int):
         return until
-    return _core.current_lsn(source) if until == "now" else _core.parse_lsn(until)
+    if until != "now":
+        return _core.parse_lsn(until)
+    lsn, flushed = _core.current_end(source)
+    if not flushed:
+        _log.warning("transactions in progress have written WAL behind the end of what is flushed: 'now' is there")
+    return lsn
 
 
 def _joined(batches: list[pyarrow.RecordBatch]) -> pyarrow.Table:

@@ -6,6 +6,7 @@
 #include <re2/re2.h>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 #include "src/config/pattern_grammar.h"
 
 namespace arrowcdc {
@@ -49,8 +50,8 @@ arrow::Result<CompiledPattern> Compile(const std::string& pattern) {
     if (regex->ok()) continue;
     // The grammar lets nothing malformed through: what is left is size.
     return MakeError(ErrorKind::kInvalidOption,
-                     "table pattern '" + pattern + "', offset 0: expected a smaller pattern",
-                     "pattern " + pattern, "use fewer or smaller repetitions {n,m}");
+                     "table pattern " + Shown(pattern) + ", offset 0: expected a smaller pattern",
+                     "pattern " + Shown(pattern), "use fewer or smaller repetitions {n,m}");
   }
   return compiled;
 }

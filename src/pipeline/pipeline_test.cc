@@ -112,7 +112,7 @@ void ExpectEveryRowOnce(const World& world) {
 TEST(Pipeline, EveryRowExactlyOnceOverCrashesAndReconnects) {
   std::mt19937_64 random(test::Seed());
   PipelineObserver observer;
-  const std::atomic<bool> stop{false};
+  const StopToken stop;
   uint64_t reconnects = 0;
   for (int round = 0; round < 60; ++round) {
     World world(random, 40);
@@ -226,7 +226,7 @@ TEST(Pipeline, AServerThatGoesAwayBeforeTheFirstStartIsTriedAgain) {
   PipelineOptions options;
   options.until_lsn = world.server.wal_end;
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
   EXPECT_EQ(source.starts, 2);
   ExpectEveryRowOnce(world);
@@ -242,7 +242,7 @@ TEST(Pipeline, AGapThatWasAcceptedIsStored) {
   options.until_lsn = world.server.wal_end;
   options.accept_gap = true;
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
   EXPECT_EQ(world.stored_position, world.server.confirmed);
 }
@@ -258,7 +258,7 @@ TEST(Pipeline, ASinkThatClaimsTooMuchIsStoppedBeforeTheAcknowledgement) {
   PipelineOptions options;
   options.until_lsn = world.server.wal_end;
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kInternal);
   EXPECT_EQ(world.server.confirmed, 100u);
@@ -278,8 +278,7 @@ TEST(Pipeline, RowsOutOfOrderAreAnErrorAndNotTakenForRepeatedOnes) {
   } source(world.server, random(), 0);
   FakeSink sink(world, random, false);
   PipelineObserver observer;
-  const auto stats =
-      RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, StopToken());
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kProtocol);
 }
@@ -290,7 +289,9 @@ TEST(Pipeline, StoppedBeforeItEverStreamedIsNotSuccess) {
   FakeSource source(world.server, random(), 0);
   FakeSink sink(world, random, false);
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, std::atomic<bool>{true});
+  StopToken stop;
+  stop.Stop();
+  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, stop);
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kConnection);
 }
@@ -303,7 +304,7 @@ TEST(Pipeline, GivesUpWhenTheServerIsAwayTooLong) {
   PipelineOptions options;
   options.retry_max = milliseconds(200);
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kConnection);
 }
@@ -319,7 +320,7 @@ TEST(Pipeline, LeavesOutTablesThatDoNotMatch) {
   PipelineObserver observer;
   auto patterns = TablePatterns::Parse({"public.t0"});
   ASSERT_TRUE(patterns.ok());
-  const auto stats = RunPipeline(source, sink, options, &*patterns, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, &*patterns, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
   std::multiset<int64_t> expected;
   for (const FakeTransaction& txn : world.server.wal) {

@@ -391,8 +391,10 @@ arrow::Status ClassifyConnectionError(const std::string& text, bool needs_passwo
     return MakeError(ErrorKind::kAuthentication, message, Named("role", context.user),
                      "give the password in PGPASSWORD or ~/.pgpass (mode 0600)");
   }
-  if (Contains(text, " value: \"")) {
-    return MakeError(ErrorKind::kInvalidOption, message, "connection string",
+  if (const size_t value = text.find(" value: \""); value != std::string::npos) {
+    const std::string reason =
+        std::string(ActionText(context.action)) + ": " + OneLine(text.substr(0, value)) + " value";
+    return MakeError(ErrorKind::kInvalidOption, reason, "connection string",
                      "correct this option of the connection string");
   }
   const bool cut = ContainsAny(

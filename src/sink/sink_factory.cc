@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 #include "arrowcdc/sink.h"
 #include "src/sink/console_format.h"
 #include "src/sink/console_sink.h"
@@ -101,10 +102,12 @@ arrow::Result<std::string> LocalPath(std::string_view kind, std::string_view whe
   return path;
 }
 
-arrow::Result<std::unique_ptr<Sink>> MakeConsole(std::string_view form) {
+arrow::Result<std::unique_ptr<Sink>> MakeConsole(std::string_view form, const SinkOptions& options) {
   const bool people_read = form.empty() && isatty(STDOUT_FILENO) == 1;
-  if (form == "table" || people_read) return std::make_unique<ConsoleSink>(AppendTable, StandardOutput());
-  if (form == "ndjson" || form.empty()) return std::make_unique<ConsoleSink>(AppendNdjson, StandardOutput());
+  if (form == "table" || people_read)
+    return std::make_unique<ConsoleSink>(AppendTable, StandardOutput(options.stop));
+  if (form == "ndjson" || form.empty())
+    return std::make_unique<ConsoleSink>(AppendNdjson, StandardOutput(options.stop));
   return BadUri("the console writes ndjson or table");
 }
 
@@ -130,17 +133,17 @@ arrow::Result<std::unique_ptr<Sink>> MakeSink(std::string_view uri, const SinkOp
   }
   if (kind == "ipc") {
     if (where.empty()) return BadUri("the file is missing");
-    if (where == "-") return std::make_unique<IpcPipeSink>(StandardOutput());
+    if (where == "-") return std::make_unique<IpcPipeSink>(StandardOutput(options.stop));
     ARROW_ASSIGN_OR_RAISE(const std::string path, LocalPath(kind, where));
     return std::make_unique<IpcFileSink>(path, options);
   }
   if (kind == "console") {
     if (has_colon && where.empty()) return BadUri("the form is missing after ':'");
-    return MakeConsole(where);
+    return MakeConsole(where, options);
   }
   if (uri.empty()) return BadUri("no sink was given");
   const bool is_scheme = SchemeLength(uri) > 0 && SchemeLength(uri) == kind.size();
-  return BadUri("there is no sink of " + (is_scheme ? "kind \"" + std::string(kind) + "\"" : "this kind"));
+  return BadUri("there is no sink of " + (is_scheme ? "kind " + Shown(kind) : "this kind"));
 }
 
 }  // namespace arrowcdc

@@ -106,6 +106,11 @@ arrow::Result<uint64_t> FakeSource::TimelineEnd(uint32_t) {
 
 arrow::Result<std::vector<SourceTable>> FakeSource::Tables() { return server_.catalog; }
 
+arrow::Result<WalEnd> FakeSource::CurrentEnd() {
+  const std::lock_guard lock(server_.mutex);
+  return WalEnd{server_.wal_end, true};
+}
+
 arrow::Status FakeSource::Start(uint64_t start) {
   const std::lock_guard lock(server_.mutex);
   if (scripted_) return arrow::Status::OK();
