@@ -123,6 +123,8 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
       ->check(CLI::IsMember({"on-durable", "on-write"}).description(""))
       ->type_name("on-durable|on-write")
       ->capture_default_str();
+  app.add_flag("--accept-tables", command.pipeline.accept_tables,
+               "begin although the slot was set up for other tables: nobody else reads it");
   app.add_flag("--accept-gap", command.pipeline.accept_gap,
                "start although the slot has passed changes that the sink never got: they stay lost");
   app.add_option("--roll-bytes", texts.roll_bytes, "close a file at this size")->capture_default_str();

@@ -187,7 +187,8 @@ void SetNotifyFd(Reader& reader, int fd) {
 
 std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables, int64_t reader_bytes_max,
                           int partitions, int64_t unread_limit_ms, int64_t slow_limit_ms,
-                          std::optional<int64_t> retry_max_ms, std::optional<uint64_t> until_lsn) {
+                          std::optional<int64_t> retry_max_ms, std::optional<uint64_t> until_lsn,
+                          bool accept_tables) {
   ReaderSetOptions options;
   for (const Name& name : tables) options.tables.push_back({name.first, name.second});
   options.reader_bytes_max = reader_bytes_max;
@@ -196,6 +197,7 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
   options.slow_limit = milliseconds(slow_limit_ms);
   if (retry_max_ms.has_value()) options.retry_max = milliseconds(*retry_max_ms);
   options.until_lsn = until_lsn;
+  options.accept_tables = accept_tables;
   return std::make_unique<Set>(Check(OnOtherThread(
       source, [options](const SourceOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
@@ -210,10 +212,12 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
 }
 
 // What setup has done, in words, and the tables it covers.
-std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only) {
+std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only,
+                                                             bool accept_tables) {
+  const SetupOptions options{.insert_only = insert_only, .accept_tables = accept_tables};
   const SetupPlan plan =
-      Check(OnOtherThread(source, [insert_only](const SourceOptions& from) -> arrow::Result<SetupPlan> {
-        ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, {.insert_only = insert_only}));
+      Check(OnOtherThread(source, [options](const SourceOptions& from) -> arrow::Result<SetupPlan> {
+        ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, options));
         ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
         return planned;
       }));
@@ -384,8 +388,9 @@ NB_MODULE(_core, module) {
       });
 
   module.def("open", &Open, "source"_a, "tables"_a, "reader_bytes_max"_a, "partitions"_a, "unread_limit_ms"_a,
-             "slow_limit_ms"_a, "retry_max_ms"_a = nb::none(), "until_lsn"_a = nb::none());
-  module.def("setup", &Setup, "source"_a, "insert_only"_a);
+             "slow_limit_ms"_a, "retry_max_ms"_a = nb::none(), "until_lsn"_a = nb::none(),
+             "accept_tables"_a = false);
+  module.def("setup", &Setup, "source"_a, "insert_only"_a, "accept_tables"_a);
   nb::class_<PublishedTables>(module, "PublishedTables")
       .def_ro("matching", &PublishedTables::matching)
       .def_ro("left_out", &PublishedTables::left_out)

@@ -20,6 +20,7 @@ namespace arrowcdc {
 struct PipelineOptions {
   std::optional<uint64_t> until_lsn;  // stop when everything up to here is delivered
   bool until_now = false;             // until_lsn = the end of the server's WAL at start
+  bool accept_tables = false;         // begin with a slot that was set up for other tables
   bool accept_gap = false;            // start although the sink lacks changes that the slot has passed
   bool ack_on_write = false;          // sinks that keep nothing: acknowledge what was handed on
   // Give up after failing for so long; 0: at once. None: before anything was streamed after 60 s (10 s for an

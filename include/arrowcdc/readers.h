@@ -47,6 +47,7 @@ struct ReaderSetOptions {
   std::chrono::milliseconds unread_limit{5'000};
   std::chrono::milliseconds slow_limit{600'000};
   std::optional<uint64_t> until_lsn;  // the stream ends when everything up to here is delivered
+  bool accept_tables = false;         // read a slot that was set up for other tables
   std::optional<std::chrono::milliseconds> retry_max;  // as PipelineOptions::retry_max
   // The source's own, so that Stop ends an attempt to connect, too. Null: the set has one of its own.
   std::shared_ptr<StopToken> stop;

@@ -76,6 +76,7 @@ class Options(TypedDict, total=False):
     partitions: int
     insert_only: bool
     setup: bool
+    accept_tables: bool
     until: str | int | None
     reader_bytes_max: int
     buffer_bytes_max: int
@@ -100,6 +101,7 @@ class ArrowCDCReaderConfig:
     partitions: readers for each table; rows go to them by the hash of their key.
     insert_only: publish only inserts and truncates of tables without a usable replica identity.
     setup: False changes nothing on the server and reads what is published.
+    accept_tables: read a slot that was set up for other tables; otherwise that is an error, before anything is changed.
     until: the stream ends there: an LSN, or 'now', the end of the server's WAL when it is opened.
     reader_bytes_max: bytes that wait in one reader before the stream waits for it.
     buffer_bytes_max: bytes that wait between the socket and the readers.
@@ -125,6 +127,7 @@ class ArrowCDCReaderConfig:
     partitions: int = 1
     insert_only: bool = False
     setup: bool = True
+    accept_tables: bool = False
     until: str | int | None = None
     reader_bytes_max: int = 32 << 20
     buffer_bytes_max: int = 64 << 20
@@ -172,6 +175,7 @@ class ArrowCDCReaderConfig:
             _ms(self.slow_limit),
             None if self.retry_max is None else _ms(self.retry_max),
             until,
+            self.accept_tables,
         )
         return Readers(opened, source, self.commit == "on-next", self.partitions)
 
@@ -199,7 +203,7 @@ class ArrowCDCReaderConfig:
         refused = None
         if self.setup:
             try:
-                set_up, steps = _core.setup(source, self.insert_only)
+                set_up, steps = _core.setup(source, self.insert_only, self.accept_tables)
                 for step in steps:
                     _log.info("setup: %s", step)
             except ServerError as error:

@@ -7,6 +7,7 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/secrets.h"
+#include "src/change/utf8_text.h"
 #include "src/config/pattern_grammar.h"
 
 namespace arrowcdc {
@@ -79,6 +80,8 @@ arrow::Result<TablePatterns> TablePatterns::Parse(const std::vector<std::string>
 }
 
 TablePatterns::Match TablePatterns::Explain(const TableName& name) const {
+  if (!IsUtf8(name.schema) || !IsUtf8(name.table))
+    return {false, "its name is not valid UTF-8: no pattern matches it"};
   const CompiledPattern* included_by = nullptr;
   for (const CompiledPattern& pattern : compiled_->patterns) {
     if (!pattern.exclude && included_by != nullptr) continue;

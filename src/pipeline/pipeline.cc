@@ -89,6 +89,9 @@ class Pipeline {
     if (!sink_opened_) {
       ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
       sink_opened_ = true;
+      // Whoever moves the slot on and has not read it before.
+      const bool begins = !state.position.has_value() && (sink_.keeps_data() || options_.ack_on_write);
+      if (begins && !options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
       ARROW_ASSIGN_OR_RAISE(
           start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
       // Before Start, which may fail and be tried again as a reconnect.

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "arrowcdc/error.h"
+#include "src/postgres/plugin_permission.h"
 #include "src/postgres/quoting.h"
 
 namespace arrowcdc::postgres {
@@ -109,9 +110,14 @@ Finding Authentication(const ServerError& error, const ErrorContext& context) {
 }
 
 Finding PluginNotAllowed(const ErrorContext& context) {
+  // What the role may load besides is not known here.
+  const std::string sql =
+      AllowPluginSql({std::vector<std::string>{"pgoutput"}, false}, context.user, context.database)
+          .ValueOr("ALTER ROLE ... SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
   return {ErrorKind::kPluginNotAllowed, "plugin wal2arrow",
-          "a superuser must allow it, then connect anew: " + AllowPluginSql(context.user) +
-              "  (or add wal2arrow to output_plugin_libraries in postgresql.conf and reload)"};
+          "a superuser must allow it, then connect anew: " + sql +
+              "  (with a literal more for each other plugin that the role uses; 'arrowcdc setup --print-sql' "
+              "prints it with these)"};
 }
 
 Finding Permission(const ServerError& error, const ErrorContext& context) {
@@ -227,6 +233,13 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
                 (pid.empty() ? "" : " (server process " + pid + ", see pg_stat_activity)") +
                 ": stop that one, or use a slot of your own",
             true};
+  }
+  const bool changing = context.action == Action::kCreateSlot || context.action == Action::kDropSlot ||
+                        context.action == Action::kPublication;
+  if (changing && (state == "42710" || state == "23505" ||
+                   (state == "XX000" && Contains(error.message, "concurrently")))) {
+    return {ErrorKind::kBusy, ServerObject(context),
+            "somebody else changes the same slot or publication at this moment: run it again", true};
   }
   if (state == "53300") {
     return {ErrorKind::kServerSetting, ServerObject(context),
@@ -350,11 +363,6 @@ Finding FindTls(const std::string& text, const ErrorContext& context) {
 }
 
 }  // namespace
-
-std::string AllowPluginSql(const std::string& role) {
-  // Each name its own literal: one literal would be one (unknown) library.
-  return "ALTER ROLE " + RoleIdentifier(role) + " SET output_plugin_libraries = 'pgoutput', 'wal2arrow'";
-}
 
 arrow::Status ClassifyServerError(const ServerError& error, const ErrorContext& context) {
   const Finding finding = Find(error, context);

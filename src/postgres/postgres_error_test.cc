@@ -349,10 +349,5 @@ TEST(PostgresError, LinesOfTheClientLibraryBecomeSentences) {
             std::string::npos);
 }
 
-TEST(PostgresError, EachPluginNameIsItsOwnLiteral) {
-  EXPECT_EQ(AllowPluginSql("a\"b"),
-            "ALTER ROLE \"a\"\"b\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
-}
-
 }  // namespace
 }  // namespace arrowcdc::postgres

@@ -13,6 +13,7 @@
 #include "src/postgres/quoting.h"
 #include "src/postgres/replication_stream.h"
 #include "src/postgres/slot.h"
+#include "src/postgres/slot_note.h"
 #include "src/postgres/timeline_history.h"
 #include "src/postgres/wal_end.h"
 
@@ -26,6 +27,7 @@ using postgres::PublicationInfo;
 using postgres::QueryResult;
 using postgres::ReplicationStream;
 using postgres::SlotInfo;
+using postgres::SlotNote;
 using std::chrono::milliseconds;
 
 constexpr int kServerVersionMin = 150000;
@@ -163,7 +165,9 @@ class PostgresSource : public Source {
     info.stream.publications = publications_;
     info.stream.patterns = options_.tables;
     info.confirmed_flush = slot->confirmed_flush;
-    const std::optional<uint64_t> began = NotedStart(*slot, publications);
+    const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
+    const std::optional<uint64_t> began = note.has_value() ? note->begins : std::nullopt;
+    if (note.has_value()) info.other_tables = CheckTablesOf(*note);
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
     // was acknowledged, and a crash of the server empties them.
     info.slot_start_known = began.has_value();
@@ -186,14 +190,22 @@ class PostgresSource : public Source {
     return arrow::Status::OK();
   }
 
-  // Where setup noted that the slot began.
-  static std::optional<uint64_t> NotedStart(const SlotInfo& slot,
-                                            const std::vector<PublicationInfo>& publications) {
+  static std::optional<SlotNote> FindNoteIn(const std::vector<PublicationInfo>& publications,
+                                            const SlotInfo& slot, const std::string& system) {
     for (const PublicationInfo& publication : publications) {
-      const auto began = postgres::NotedSlotStart(publication, slot.name);
-      if (began.has_value()) return began;
+      auto note = postgres::FindNote(postgres::ParseNotes(publication.comment), slot.name, system,
+                                     slot.confirmed_flush);
+      if (note.has_value()) return note;
     }
     return std::nullopt;
+  }
+
+  // Whoever reads all that is published passes nothing over.
+  arrow::Status CheckTablesOf(const SlotNote& note) const {
+    const auto now = postgres::NormalPatterns(options_.tables);
+    if (!note.tables.has_value() || now.empty() || now == postgres::NormalPatterns(*note.tables))
+      return arrow::Status::OK();
+    return postgres::OtherTables(options_.slot, *note.tables, now);
   }
 
   arrow::Result<std::string> StartCommand(uint64_t start) const {

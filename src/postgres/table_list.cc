@@ -20,11 +20,15 @@ std::string Reason(const Inspection& inspected, const TablePatterns& patterns, c
                    const TableStatus& status) {
   std::string decided = patterns.Explain(table.name).reason;
   const std::string obstacle = CaptureObstacle(table);
-  if (!obstacle.empty())
+  const TableInfo* ancestor = MatchedAncestor(inspected.catalog, table, patterns);
+  if (!obstacle.empty()) {
+    if (ancestor != nullptr)
+      return decided + "; a partition of " + ToString(ancestor->name) +
+             ", but no changes can be captured of " + obstacle;
     return decided + (status.matches ? "; but no changes can be captured of " : "; ") + obstacle;
+  }
   const bool via_root = std::any_of(inspected.publications.begin(), inspected.publications.end(),
                                     [](const auto& p) { return p.via_root; });
-  const TableInfo* ancestor = MatchedAncestor(inspected.catalog, table, patterns);
   if (ancestor != nullptr && (via_root || inspected.publications.empty())) {
     return decided + "; a partition: its changes come as those of " + ToString(ancestor->name);
   }
@@ -39,26 +43,42 @@ std::string Reason(const Inspection& inspected, const TablePatterns& patterns, c
   return decided + (problem.empty() ? "" : "; " + problem);
 }
 
+// What setup and stream say of it, too.
+std::string Limits(const Inspection& inspected, const TableInfo& table, bool published) {
+  const bool via_root = std::all_of(inspected.publications.begin(), inspected.publications.end(),
+                                    [](const auto& publication) { return publication.via_root; });
+  std::string limits;
+  if (!CaptureObstacle(table).empty()) return limits;
+  for (const std::string& limit : TableLimits(inspected.catalog, table, inspected.publications, via_root)) {
+    limits += (limits.empty() ? "" : "; ") + limit;
+  }
+  const std::string missing =
+      published ? MissingOperations(inspected.catalog, table, inspected.publications) : "";
+  if (!missing.empty()) limits += (limits.empty() ? "" : "; ") + std::string("not published: ") + missing;
+  return limits;
+}
+
 }  // namespace
 
 std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns) {
   std::vector<TableStatus> list;
-  for (const TableInfo& table : inspected.catalog.tables) {
+  for (const TableInfo& table : inspected.catalog.tables()) {
     TableStatus status;
     status.name = table.name;
     status.matches = patterns.Matches(table.name);
-    // What cannot be captured is worth a line only where somebody asked for it.
-    if (!status.matches && !CaptureObstacle(table).empty()) continue;
+    const TableInfo* ancestor = MatchedAncestor(inspected.catalog, table, patterns);
+    // What cannot be captured is worth a line only where somebody asked for it, or for what it is a part of.
+    if (!status.matches && ancestor == nullptr && !CaptureObstacle(table).empty()) continue;
     status.published = std::any_of(inspected.publications.begin(), inspected.publications.end(),
                                    [&](const PublicationInfo& publication) {
                                      return inspected.catalog.IsPublished(table, publication);
                                    });
-    status.passed_over =
-        status.published && !status.matches && MatchedAncestor(inspected.catalog, table, patterns) == nullptr;
+    status.passed_over = status.published && !status.matches && ancestor == nullptr;
     status.replica_identity = table.replica_identity;
     status.usable_identity =
         CaptureObstacle(table).empty() && inspected.catalog.IdentityProblem(table).empty();
     status.reason = Reason(inspected, patterns, table, status);
+    if (status.matches || ancestor != nullptr) status.limits = Limits(inspected, table, status.published);
     list.push_back(std::move(status));
   }
   return list;

@@ -161,7 +161,8 @@ class ReaderSet::Pump {
     const auto timeline_ends = [this](uint32_t timeline) { return source_->TimelineEnd(timeline); };
     uint64_t start = 0;
     if (!connected_once_) {
-      // Readers keep nothing: the slot alone says where to begin.
+      // Readers keep nothing: the slot alone says where to begin, and every start is a first one.
+      if (!options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
       ARROW_ASSIGN_OR_RAISE(start, ChooseStart(info, SinkState{}, false, false, timeline_ends));
       until_ = options_.until_lsn;
       info_ = info;
