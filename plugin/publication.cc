@@ -2,6 +2,7 @@
 #include "plugin/publication.h"
 
 #include "plugin/cache_invalidation.h"
+#include "plugin/notice.h"
 #include "plugin/replica_identity.h"
 
 namespace arrowcdc::plugin {
@@ -33,6 +34,7 @@ void LoadPublications(Session* session) {
     session->publications = lappend(session->publications, publication);
   }
   MemoryContextSwitchTo(previous);
+  NotePublications(session);
 }
 
 // The topmost ancestor through which this publication publishes a partition, or InvalidOid.
@@ -167,6 +169,7 @@ Membership FindMembership(Session* session, Relation relation) {
 
   Membership membership{};
   membership.publish_as = relid;
+  membership.ancestors = ancestors;
   int membership_level = 0;
   foreach (cell, session->publications) {
     Publication* const publication = static_cast<Publication*>(lfirst(cell));

@@ -102,8 +102,7 @@ arrow::Result<std::string> GetSyncState(const SourceOptions& source);
 struct TableStatus {
   TableName name;
   bool matches = false;
-  bool published = false;
-  bool passed_over = false;  // published, but neither it nor a table it is a partition of matches
+  bool published = false;  // its changes come, under its name or, where the reason says so, another
   char replica_identity = 'd';
   bool usable_identity = false;
   std::string reason;  // the pattern that decided, and what hinders

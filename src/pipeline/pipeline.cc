@@ -12,6 +12,7 @@
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "src/pipeline/backoff.h"
+#include "src/pipeline/publication_watch.h"
 #include "src/pipeline/row_filter.h"
 #include "src/pipeline/sink_memory.h"
 #include "src/pipeline/start_position.h"
@@ -37,7 +38,8 @@ class Pipeline {
         options_(options),
         observer_(observer),
         stop_(stop),
-        filter_(patterns) {}
+        filter_(patterns),
+        watch_(patterns, options.on_unpublished) {}
 
   arrow::Result<PipelineStats> Run() {
     const arrow::Status streamed = Stream();
@@ -97,8 +99,10 @@ class Pipeline {
       // Before Start, which may fail and be tried again as a reconnect.
       stats_.delivered_lsn = start_lsn_;
       resumed_ = state.position.has_value();
+      for (const auto& [table, row] : state.last_rows) watch_.Knows(table);
       filter_.Restore(std::move(state.last_rows));
-      for (const Warning& warning : memory_.Restore(std::move(state), info.stream)) Warn(warning);
+      for (const SourceNotice& notice : memory_.Restore(std::move(state), info.stream))
+        observer_.OnNotice(notice);
       stream_ = info.stream;
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
       if (options_.until_now) {
@@ -117,6 +121,9 @@ class Pipeline {
       // case.
       start_lsn_ = std::max(start_lsn_, stats_.delivered_lsn);
     }
+    const arrow::Status published = watch_.Connected(info, !streamed_, !resumed_);
+    Tell();
+    ARROW_RETURN_NOT_OK(published);
     ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
     filter_.BeginSession();
     group_open_ = false;
@@ -137,7 +144,9 @@ class Pipeline {
   }
 
   arrow::Status Pump(Backoff& backoff) {
-    while (!Finished()) {
+    while (true) {
+      ARROW_RETURN_NOT_OK(CheckEnd());
+      if (Finished()) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_.Next(kPollInterval));
       if (event.has_value()) {
         backoff.Reset();
@@ -145,15 +154,36 @@ class Pipeline {
       }
       ARROW_RETURN_NOT_OK(Housekeeping());
     }
-    return arrow::Status::OK();
+  }
+
+  // Run closes the sink then, and acknowledges what it has.
+  arrow::Status CheckEnd() const {
+    if (!watch_.end().has_value()) return arrow::Status::OK();
+    const bool delivered = !group_open_ && stats_.delivered_lsn >= watch_.end()->position;
+    return delivered || Reached() ? watch_.end()->why : arrow::Status::OK();
+  }
+
+  void Tell() {
+    for (const SourceNotice& notice : watch_.TakeNotices()) observer_.OnNotice(notice);
+  }
+
+  arrow::Status Handle(const NoticeEvent& event) {
+    const arrow::Status fits = watch_.Noticed(event);
+    Tell();
+    return fits;
   }
 
   arrow::Status Handle(ChangeBatch& batch) {
+    if (!filter_.Matches(batch.table->name)) {
+      watch_.PassedOver(batch.table->name, static_cast<uint64_t>(batch.rows->num_rows()));
+      Tell();
+    }
     ARROW_ASSIGN_OR_RAISE(auto rows, filter_.Filter(*batch.table, std::move(batch.rows)));
     if (rows != nullptr) {
+      watch_.Knows(batch.table->name);
       stats_.rows += static_cast<uint64_t>(rows->num_rows());
       batch.rows = std::move(rows);
-      if (const auto warning = memory_.Check(batch.table)) Warn(*warning);
+      if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
       CountUnrepresentable(batch);
       WarnOfWeakenedIdentity(*batch.table);
       ARROW_RETURN_NOT_OK(sink_.Write(batch));
@@ -209,7 +239,7 @@ class Pipeline {
       UpdateStats();
       observer_.OnProgress(stats_);
       // An idle server tells its position only when it is asked.
-      if (until_.has_value()) source_.RequestKeepalive();
+      if (until_.has_value() || watch_.end().has_value()) source_.RequestKeepalive();
     }
     return arrow::Status::OK();
   }
@@ -258,8 +288,6 @@ class Pipeline {
     return arrow::Status::OK();
   }
 
-  void Warn(const Warning& warning) { observer_.OnWarning(warning.text, warning.object); }
-
   void CountUnrepresentable(const ChangeBatch& batch) {
     const int index = batch.table->column_count + static_cast<int>(MetadataColumn::kUnrepresentable);
     const auto& lists = static_cast<const arrow::ListArray&>(*batch.rows->column(index));
@@ -279,9 +307,9 @@ class Pipeline {
 
   void WarnOfWeakenedIdentity(const TableSchema& table) {
     if (!table.weakened.has_value() || !weakened_tables_.insert(table.name).second) return;
-    observer_.OnWarning(
-        WeakenedIdentityText(*table.weakened) + " (" + WeakenedIdentityRemedy(*table.weakened) + ")",
-        "table " + ToString(table.name));
+    observer_.OnNotice(
+        {false, WeakenedIdentityText(*table.weakened) + " (" + WeakenedIdentityRemedy(*table.weakened) + ")",
+         "table " + ToString(table.name)});
   }
 
   void UpdateStats() {
@@ -290,6 +318,8 @@ class Pipeline {
     stats_.received_bytes = source.received_bytes;
     stats_.rows_skipped = filter_.rows_skipped();
     stats_.rows_unmatched = filter_.rows_unmatched();
+    stats_.unmatched_tables = watch_.unmatched();
+    stats_.tables_unpublished = watch_.tables_unpublished();
   }
 
   Source& source_;
@@ -299,6 +329,7 @@ class Pipeline {
   const StopToken& stop_;
   RowFilter filter_;
   SinkMemory memory_;
+  PublicationWatch watch_;
 
   bool sink_opened_ = false;
   bool streamed_ = false;  // a stream was started once

@@ -196,9 +196,10 @@ TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
         test::FakeBatch(schema, {{table, id, {lsn, lsn, 0}}}, {lsn + 1, /*group_end=*/true, false, false}));
   };
   struct Observer : PipelineObserver {
-    void OnWarning(const std::string& text, const std::string& object) override {
-      EXPECT_NE(text.find("public.leaf"), std::string::npos) << text;
-      objects.push_back(object);
+    void OnNotice(const SourceNotice& notice) override {
+      EXPECT_FALSE(notice.error);
+      EXPECT_NE(notice.text.find("public.leaf"), std::string::npos) << notice.text;
+      objects.push_back(notice.object);
     }
     std::vector<std::string> objects;
   } observer;

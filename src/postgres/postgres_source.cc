@@ -9,6 +9,7 @@
 #include "src/decode/wal2arrow_decoder.h"
 #include "src/postgres/connection.h"
 #include "src/postgres/publication.h"
+#include "src/postgres/published_check.h"
 #include "src/postgres/published_tables.h"
 #include "src/postgres/quoting.h"
 #include "src/postgres/replication_stream.h"
@@ -164,6 +165,8 @@ class PostgresSource : public Source {
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
     info.stream.publications = publications_;
     info.stream.patterns = options_.tables;
+    ARROW_ASSIGN_OR_RAISE(info.published,
+                          postgres::CheckPublished(*connection_, publications, options_.tables));
     info.confirmed_flush = slot->confirmed_flush;
     const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
     const std::optional<uint64_t> began = note.has_value() ? note->begins : std::nullopt;
