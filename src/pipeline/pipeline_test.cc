@@ -169,6 +169,7 @@ TEST(Pipeline, WhatLiesBeforeAnErrorOfOnePlaceIsDelivered) {
   const std::atomic<bool> stop{false};
   const auto run = [&](ErrorKind kind) {
     World world;
+    world.server.wal_end = 1000;
     std::mt19937_64 random(1);
     PoisonedSource source(world.server, kind, {101, 105, 105});
     FakeSink sink(world, random, false);

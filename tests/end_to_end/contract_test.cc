@@ -209,6 +209,8 @@ TEST_F(ContractTest, TheWayOutOfARowFilterThatAppearsInMidStream) {
             std::string::npos)
       << ended.error;
   EXPECT_EQ(ended.error.find("same version of both"), std::string::npos) << ended.error;
+  // As long as it delivered something.
+  EXPECT_NE(ended.error.find("connecting again"), std::string::npos) << ended.error;
   ARROWCDC_ASSERT_OK(sql_->Query(AdvanceStatement(ended.error)));
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (501, 'after'); INSERT INTO orders VALUES (2)"));
   EXPECT_EQ(Run(Stream(Parquet("files"), {"--until", "now"})).code, 6);
