@@ -60,7 +60,7 @@ std::string Content(const std::filesystem::path& path) {
 class Descriptors : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    server_ = PrivateServer::Create({}).ValueOrDie().release();
+    server_ = PrivateServer::Create({.settings = {{"max_replication_slots", "20"}}}).ValueOrDie().release();
     auto sql = server_->Connect().ValueOrDie();
     ARROWCDC_ASSERT_OK(sql->Exec("CREATE TABLE users (id bigint PRIMARY KEY, name text)"));
     ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
