@@ -337,6 +337,18 @@ ServerError ParseVerbose(const std::string& text) {
   return error;
 }
 
+// What libpq says of an option that it cannot use, without the option's value; else empty.
+std::string BadOption(const std::string& text) {
+  for (const std::string_view sign : {" value: \"", "integer value \""}) {
+    const size_t at = text.find(sign);
+    if (at == std::string::npos) continue;
+    const size_t name = text.rfind(" for connection option \"");
+    const size_t kept = text.find(" value", at) + std::string_view(" value").size();
+    return OneLine(text.substr(0, kept) + (name == std::string::npos ? "" : text.substr(name)));
+  }
+  return "";
+}
+
 Finding FindTls(const std::string& text, const ErrorContext& context) {
   Finding finding{ErrorKind::kTls, ServerObject(context), "", false};
   if (Contains(text, "root certificate file") || Contains(text, "root.crt")) {
@@ -399,11 +411,9 @@ arrow::Status ClassifyConnectionError(const std::string& text, bool needs_passwo
     return MakeError(ErrorKind::kAuthentication, message, Named("role", context.user),
                      "give the password in PGPASSWORD or ~/.pgpass (mode 0600)");
   }
-  if (const size_t value = text.find(" value: \""); value != std::string::npos) {
-    const std::string reason =
-        std::string(ActionText(context.action)) + ": " + OneLine(text.substr(0, value)) + " value";
-    return MakeError(ErrorKind::kInvalidOption, reason, "connection string",
-                     "correct this option of the connection string");
+  if (const std::string reason = BadOption(text); !reason.empty()) {
+    return MakeError(ErrorKind::kInvalidOption, std::string(ActionText(context.action)) + ": " + reason,
+                     "connection string", "correct this option of the connection string");
   }
   const bool cut = ContainsAny(
       text, {"SSL SYSCALL", "closed the connection", "closed unexpectedly", "Connection refused"});

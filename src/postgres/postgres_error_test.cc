@@ -313,6 +313,8 @@ TEST(PostgresError, ConnectionTexts) {
       {"SSL SYSCALL error: EOF detected\n", ErrorKind::kConnection, true, "", ""},
       {"server closed the connection unexpectedly\n", ErrorKind::kConnection, true, "", ""},
       {"invalid sslmode value: \"bogus\"\n", ErrorKind::kInvalidOption, false, "", "connection string"},
+      {"invalid integer value \"bogus\" for connection option \"connect_timeout\"\n",
+       ErrorKind::kInvalidOption, false, "", "connection string"},
       {"", ErrorKind::kConnection, true, "", ""},
   };
   for (const auto& c : cases) {
@@ -325,6 +327,7 @@ TEST(PostgresError, ConnectionTexts) {
     EXPECT_EQ(detail->sqlstate(), c.sqlstate);
     EXPECT_NE(detail->remedy().find(c.remedy_part), std::string::npos) << detail->remedy();
     EXPECT_EQ(status.message().find("LOCATION"), std::string::npos);
+    EXPECT_EQ(status.message().find("bogus"), std::string::npos) << status;
   }
   EXPECT_EQ(GetErrorDetail(ClassifyConnectionError("fe_sendauth: no password supplied\n", true,
                                                    Context(Action::kConnect)))
