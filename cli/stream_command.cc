@@ -125,11 +125,28 @@ void SayWhatTheSlotKeeps(const SourceOptions& source) {
                 " of WAL on the server; to remove it: arrowcdc teardown " + SuggestedOptions(source));
 }
 
+// Column lists, operations that are not published, generated columns, partitions: what a reader of the data
+// would look for in vain.
+void SayLimits(const std::vector<TableStatus>& tables) {
+  constexpr size_t kLinesMax = 10;
+  size_t count = 0;
+  for (const TableStatus& table : tables) {
+    if (!table.published || table.limits.empty() || ++count > kLinesMax) continue;
+    Log(info, "not everything of a table comes", {{"table", ToString(table.name)}, {"why", table.limits}});
+  }
+  if (count > kLinesMax) {
+    Log(info, "and so it is with other tables: 'arrowcdc tables' shows all of them",
+        {{"tables", static_cast<uint64_t>(count - kLinesMax)}});
+  }
+}
+
 // What the patterns select now, said before anything is acknowledged: rows of other tables are passed over,
 // and the slot moves past them.
 arrow::Status CheckTables(const SourceOptions& source) {
+  const auto listed = ListTables(source);
+  if (listed.ok()) SayLimits(*listed);
   if (source.tables.empty()) return arrow::Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const auto tables, ListTables(source));
+  ARROW_ASSIGN_OR_RAISE(const auto tables, listed);
   // Without any published table the publication itself is missing: connecting says so, after looking at the
   // slot.
   if (std::none_of(tables.begin(), tables.end(), [](const TableStatus& table) { return table.published; }))
