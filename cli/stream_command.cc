@@ -127,10 +127,12 @@ void SayWhatTheSlotKeeps(const SourceOptions& source) {
 
 // Column lists, operations that are not published, generated columns, partitions: what a reader of the data
 // would look for in vain.
-void SayLimits(const std::vector<TableStatus>& tables) {
+void SayLimits(const SourceOptions& source) {
+  const auto tables = ListTables(source);
+  if (!tables.ok()) return;  // the stream meets it, too, and says so
   constexpr size_t kLinesMax = 10;
   size_t count = 0;
-  for (const TableStatus& table : tables) {
+  for (const TableStatus& table : *tables) {
     if (!table.published || table.limits.empty() || ++count > kLinesMax) continue;
     Log(info, "not everything of a table comes", {{"table", ToString(table.name)}, {"why", table.limits}});
   }
@@ -143,10 +145,8 @@ void SayLimits(const std::vector<TableStatus>& tables) {
 // What the patterns select now, said before anything is acknowledged: rows of other tables are passed over,
 // and the slot moves past them.
 arrow::Status CheckTables(const SourceOptions& source) {
-  const auto listed = ListTables(source);
-  if (listed.ok()) SayLimits(*listed);
   if (source.tables.empty()) return arrow::Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const auto tables, listed);
+  ARROW_ASSIGN_OR_RAISE(const auto tables, ListTables(source));
   // Without any published table the publication itself is missing: connecting says so, after looking at the
   // slot.
   if (std::none_of(tables.begin(), tables.end(), [](const TableStatus& table) { return table.published; }))
@@ -211,6 +211,7 @@ ExitCode RunStream(const StreamCommand& command) {
   const arrow::Status tables = CheckTables(command.source);
   const ErrorDetail* detail = GetErrorDetail(tables);
   if (!tables.ok() && (detail == nullptr || !detail->retryable())) return fail(tables);
+  SayLimits(command.source);
   ProgressReporter reporter(command);
   const auto streamed =
       RunPipeline(**source, **sink, command.pipeline, command.source.tables.empty() ? nullptr : &*patterns,
