@@ -4,6 +4,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <variant>
@@ -773,7 +774,13 @@ TEST(AdminLacking, NameThatIsNotUtf8StopsNothing) {
   ARROWCDC_ASSERT_OK(ApplySetup(source, plan, nullptr));
   // Published by somebody, it is seen, and no pattern matches it.
   ARROWCDC_ASSERT_OK(odd.sql->Exec("ALTER PUBLICATION cdc ADD TABLE \"caf\xe9\""));
-  ARROWCDC_ASSERT_OK(ListTables(source).status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto listed, ListTables(source));
+  const auto odd_one = std::find_if(listed.begin(), listed.end(),
+                                    [](const TableStatus& table) { return table.name.table == "caf\xe9"; });
+  ASSERT_NE(odd_one, listed.end());
+  EXPECT_FALSE(odd_one->matches);
+  EXPECT_EQ(ToString(odd_one->name), "public.\"caf\\xe9\"");
+  EXPECT_NE(odd_one->reason.find("not valid UTF-8"), std::string::npos) << odd_one->reason;
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, MakePostgresSource(source));
   ARROWCDC_ASSERT_OK(stream->Connect().status());
   ARROWCDC_ASSERT_OK(stream->Tables().status());

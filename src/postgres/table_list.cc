@@ -1,6 +1,7 @@
 // The answer of `arrowcdc tables`: every table with the pattern that decided and what hinders.
 #include <algorithm>
 
+#include "src/change/utf8_text.h"
 #include "src/postgres/setup_plan.h"
 
 namespace arrowcdc::postgres {
@@ -67,8 +68,10 @@ std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TableP
     status.name = table.name;
     status.matches = patterns.Matches(table.name);
     const TableInfo* ancestor = MatchedAncestor(inspected.catalog, table, patterns);
-    // What cannot be captured is worth a line only where somebody asked for it, or for what it is a part of.
-    if (!status.matches && ancestor == nullptr && !CaptureObstacle(table).empty()) continue;
+    // What cannot be captured is worth a line only where somebody asked for it, or for what it is a part of;
+    // nobody can ask for what no pattern matches.
+    const bool utf8 = IsUtf8(table.name.schema) && IsUtf8(table.name.table);
+    if (!status.matches && ancestor == nullptr && !CaptureObstacle(table).empty() && utf8) continue;
     status.published = std::any_of(inspected.publications.begin(), inspected.publications.end(),
                                    [&](const PublicationInfo& publication) {
                                      return inspected.catalog.IsPublished(table, publication);

@@ -242,10 +242,10 @@ TEST_F(ContractTest, SetupNamesAllObstaclesAndPrintsOneBlockOfSql) {
 TEST_F(ContractTest, WhatAPublicationKeepsBackIsSaidAtSetupAndAtTheStart) {
   ARROWCDC_ASSERT_OK(
       sql_->Exec("CREATE TABLE people (id int PRIMARY KEY, name text, secret text, upper text "
-                 "GENERATED ALWAYS AS (upper(name)) STORED); CREATE PUBLICATION some FOR TABLE people "
+                 "GENERATED ALWAYS AS (upper(name)) STORED); CREATE PUBLICATION part FOR TABLE people "
                  "(id, name) WITH (publish = 'insert, update')"));
-  const std::vector<std::string> arguments = {"--slot", "some",     "--publication",
-                                              "some",   "--tables", "public.people"};
+  const std::vector<std::string> arguments = {"--slot", "part",     "--publication",
+                                              "part",   "--tables", "public.people"};
   const Outcome setup = Run(Command(*server_, "setup", arguments));
   EXPECT_EQ(setup.code, 0) << setup.error;
   std::vector<std::string> stream = arguments;
