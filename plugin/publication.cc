@@ -27,9 +27,10 @@ void LoadPublications(Session* session) {
            errdetail(
                "Decoding has reached a change that was made before the publication was created, or after it "
                "was dropped."),
-           errhint("A publication must be committed before the slot is created. Create the publication, then "
-                   "drop "
-                   "the slot and create it anew.")));
+           errhint(
+               "Name a publication that has been there all the time, if one covers the tables. Otherwise the "
+               "changes up to where the publication exists can only be passed over, with "
+               "pg_replication_slot_advance().")));
     }
     session->publications = lappend(session->publications, publication);
   }

@@ -98,7 +98,9 @@ class CurrentState:
 
 def main(host: str, database: str, user: str) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
-    with configure(host=host, database=database, user=user, tables="public.users", commit="by-hand") as readers:
+    with configure(
+        host=host, database=database, user=user, tables="public.users", slot="current_state_polars", commit="by-hand"
+    ) as readers:
         users = readers["public.users"]
         state = CurrentState()
         for batch in users.batches(until="now"):

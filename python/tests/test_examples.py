@@ -31,10 +31,25 @@ def run(example, shop, *arguments):
         return child.rest()
 
 
+# Each has a slot of its own: what one of them reads is there for the others.
+_TABLES = {"several_tables": "public.*", "live_duckdb": "public.orders", "current_state_polars": "public.users",
+           "changes_pandas": "public.users", "delta_merge": "public.users", "iceberg_append": "public.users"}
+
+
 @pytest.fixture
-def written(server, shop):
-    """Slot and publication are there, then rows are written."""
-    arrowcdc.ArrowCDCReaderConfig(**shop).open().close()
+def slots(shop):
+    """The slots of all examples, which go with the test."""
+    slots = [arrowcdc.ArrowCDCReaderConfig(**{**shop, "slot": slot, "tables": tables}) for slot, tables in _TABLES.items()]
+    yield slots
+    for slot in slots:
+        slot.teardown()
+
+
+@pytest.fixture
+def written(server, shop, slots):
+    """Slots and publications are there, then rows are written."""
+    for slot in slots:
+        slot.open().close()
     server.sql("INSERT INTO users SELECT g, 'user ' || g FROM generate_series(1, 5) g", "shop")
     server.sql("UPDATE users SET name = 'renamed' WHERE id = 2; DELETE FROM users WHERE id = 5", "shop")
     server.sql("INSERT INTO orders SELECT g, g * 1.5 FROM generate_series(1, 4) g", "shop")
@@ -45,6 +60,13 @@ def test_several_tables(written):
     lines = run("several_tables.py", written, "now")
     last = dict(line.split(": ") for line in lines)
     assert last == {"public.orders": "4 changes", "public.users": "7 changes"}
+
+
+def test_no_example_eats_the_changes_of_another(server, written, tmp_path):
+    assert run("several_tables.py", written, "now")[-1] == "public.users: 7 changes"
+    assert any(line.split() == ["insert", "5"] for line in run("changes_pandas.py", written))
+    assert run("delta_merge.py", written, tmp_path / "users") == ["7 changes merged"]
+    assert run("changes_pandas.py", written) == ["no changes"]  # its own were committed
 
 
 def test_several_tables_until_interrupted(written):
@@ -69,7 +91,7 @@ def test_without_arguments_an_example_says_how_it_is_called(example, more):
     assert err == f"usage: python {example} HOST DATABASE USER{more}\n"
 
 
-def test_before_the_first_change(server, shop, tmp_path):
+def test_before_the_first_change(server, shop, slots, tmp_path):
     assert run("changes_pandas.py", shop) == ["no changes"]
     assert run("current_state_polars.py", shop) == ["no changes"]
     assert run("delta_merge.py", shop, tmp_path / "delta") == ["0 changes merged"]

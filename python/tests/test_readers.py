@@ -87,7 +87,7 @@ def test_a_table_that_cannot_be_published_ends_the_first_start_only(server, shop
 def test_published_tables_that_nobody_reads_are_told(server, shop, caplog):
     CONFIGURE(**shop).close()
     assert "passes over" not in caplog.text
-    with CONFIGURE(**{**shop, "tables": "public.users"}) as readers:
+    with CONFIGURE(**{**shop, "tables": "public.users"}, accept_tables=True) as readers:
         assert caplog.text.count("passes over") == 1 and "tables public.orders: " in caplog.text
         server.sql("INSERT INTO orders VALUES (1, 1), (2, 1); INSERT INTO users VALUES (1, 'a')", "shop")
         assert ids(readers["public.users"].batches(until="now")) == [1]
@@ -124,6 +124,22 @@ def test_an_empty_publication_ends_the_readers_with_what_the_slot_holds(server, 
             reader.read(timeout=30)
         assert caught.value.kind == "publication_missing"
         wait_for(lambda: slot_passed(server, end))
+
+
+def test_a_slot_is_for_the_tables_that_it_was_set_up_for(server, shop):
+    CONFIGURE(**{**shop, "tables": "public.users"}).close()
+    server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+    others = {**shop, "tables": "public.orders"}
+    for options in (others, {**shop, "tables": ["public.users", "public.more"], "setup": False}):
+        with pytest.raises(arrowcdc.SlotError, match="set up for public.users, not for public") as caught:
+            CONFIGURE(**options)
+        assert caught.value.kind == "position_gap" and "accept_tables=True" in caught.value.remedy
+    assert server.sql("SELECT count(*) FROM pg_publication_tables", "shop") == "1", "nothing was changed"
+    with CONFIGURE(**{**shop, "tables": "public.users"}) as readers:
+        assert ids(readers["public.users"].batches(until="now")) == [1], "and nothing was eaten"
+    CONFIGURE(**others, accept_tables=True).close()
+    assert server.sql("SELECT count(*) FROM pg_publication_tables", "shop") == "2"
+    CONFIGURE(**others).close()  # it is for these now
 
 
 def test_the_next_read_commits(server, shop):

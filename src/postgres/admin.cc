@@ -11,6 +11,7 @@
 #include "src/postgres/catalog.h"
 #include "src/postgres/connection.h"
 #include "src/postgres/publication.h"
+#include "src/postgres/publication_gap.h"
 #include "src/postgres/quoting.h"
 #include "src/postgres/setup_plan.h"
 #include "src/postgres/slot.h"
@@ -77,6 +78,36 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, S
   return arrow::Status::OK();
 }
 
+// Of a slot that nobody reads at the moment: does it come past everything that it holds?
+arrow::Status CheckPublicationAge(Connection& connection, const Inspection& inspected,
+                                  const SourceOptions& source, SetupPlan* plan) {
+  const auto& slot = inspected.slot;
+  if (!slot.has_value() || slot->active || !postgres::CheckSlotFits(*slot, inspected.server.database).ok() ||
+      plan->tables.empty()) {
+    return arrow::Status::OK();
+  }
+  const std::string main = postgres::PublicationName(source);
+  std::vector<std::string> names;
+  for (const auto& publication : inspected.publications) names.push_back(publication.name);
+  if (std::find(names.begin(), names.end(), main) == names.end()) {
+    ARROW_ASSIGN_OR_RAISE(const auto survivors,
+                          postgres::FindSurvivors(connection, inspected, names, plan->tables,
+                                                  plan->options.via_partition_root));
+    for (const std::string& survivor : survivors) {
+      plan->warnings.push_back(
+          "publication \"" + survivor +
+          "\" has been there all the time and publishes all of these tables: stream with "
+          "--publication " +
+          survivor + " and nothing of what the slot holds is lost");
+    }
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto gap,
+                        postgres::FindPublicationGap(connection, inspected, names, plan->tables));
+  if (gap.has_value()) plan->obstacles.push_back({postgres::GapError(*gap, main, source.slot)});
+  return arrow::Status::OK();
+}
+
 ErrorContext::Action ActionOf(SetupStepKind kind) {
   switch (kind) {
     case SetupStepKind::kCreateSlot:
@@ -139,6 +170,7 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
   ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
   ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, source, options, patterns));
   ARROW_RETURN_NOT_OK(CheckPlugin(*connection, inspected, &plan));
+  ARROW_RETURN_NOT_OK(CheckPublicationAge(*connection, inspected, source, &plan));
   return plan;
 }
 

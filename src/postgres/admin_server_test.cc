@@ -1,10 +1,13 @@
 // Setup, teardown, status and tables on real servers with the real plugin.
 #include "arrowcdc/admin.h"
 
+#include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
+#include <variant>
 
 #include "src/postgres/connection.h"
 #include "src/postgres/server_fixture.h"
@@ -483,6 +486,96 @@ TEST_F(AdminServer, HalfMadeSlotIsBusyAndAStoppedSetupLeavesNone) {
   ARROWCDC_ASSERT_OK(SetUpAll());
 }
 
+// Ids of the rows that the stream delivers until it ends or has nothing more.
+std::vector<std::string> StreamedIds(const SourceOptions& options, arrow::Status* ended) {
+  std::vector<std::string> ids;
+  const auto source = MakePostgresSource(options).ValueOrDie();
+  const auto stream = [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source->Connect());
+    ARROW_RETURN_NOT_OK(source->Start(info.confirmed_flush));
+    while (true) {
+      ARROW_ASSIGN_OR_RAISE(const auto event, source->Next(std::chrono::seconds(20)));
+      if (!event.has_value()) return arrow::Status::IOError("the stream does not come to the end of the WAL");
+      if (const auto* keepalive = std::get_if<KeepaliveEvent>(&*event)) {
+        if (keepalive->order >= info.current_flush) return arrow::Status::OK();
+        source->RequestKeepalive();
+        continue;
+      }
+      const auto* batch = std::get_if<ChangeBatch>(&*event);
+      if (batch == nullptr) continue;
+      for (int64_t row = 0; row < batch->rows->num_rows(); ++row)
+        ids.push_back(batch->rows->column(0)->GetScalar(row).ValueOrDie()->ToString());
+    }
+  };
+  *ended = stream();
+  ARROWCDC_EXPECT_OK(source->Stop());
+  return ids;
+}
+
+// The remedy is done word for word, and loses what it said and no more.
+TEST_F(AdminServer, PublicationThatWasDroppedAndMadeAgain) {
+  source_.tables = {"public.orders"};
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (1)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP PUBLICATION " + name_));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (2)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (3)"));
+  // The way on while it is missing: the SQL of the remedy.
+  const std::string missing = DetailOf(SetupStatus(source_)).remedy();
+  const size_t create = missing.find("CREATE PUBLICATION");
+  ASSERT_NE(create, std::string::npos) << missing;
+  ARROWCDC_ASSERT_OK(sql_->Exec(missing.substr(create)));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (4)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (5)"));
+
+  const arrow::Status gap = SetupStatus(source_);
+  EXPECT_EQ(KindOf(gap), ErrorKind::kPublicationMissing) << gap.ToString();
+  const std::string remedy = DetailOf(gap).remedy();
+  EXPECT_EQ(remedy.find("stream once more"), 0u) << remedy;
+  arrow::Status ended;
+  EXPECT_EQ(StreamedIds(source_, &ended), std::vector<std::string>{"1"});
+  EXPECT_EQ(KindOf(ended), ErrorKind::kPublicationMissing) << ended.ToString();
+  EXPECT_NE(DetailOf(ended).remedy().find("'arrowcdc setup'"), std::string::npos);
+  const size_t begin = remedy.find("SELECT pg_replication_slot_advance");
+  ASSERT_NE(begin, std::string::npos) << remedy;
+  ARROWCDC_ASSERT_OK(sql_->Query(remedy.substr(begin, remedy.find(')', begin) + 1 - begin)));
+  EXPECT_EQ(StreamedIds(source_, &ended), (std::vector<std::string>{"4", "5"}));
+  ARROWCDC_EXPECT_OK(ended);
+  ARROWCDC_EXPECT_OK(SetupStatus(source_));
+}
+
+TEST_F(AdminServer, PublicationThatSurvivesComesFirst) {
+  source_.tables = {"public.orders"};
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE PUBLICATION survivor FOR TABLE orders WITH (publish_via_partition_root)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE PUBLICATION of_another_table FOR TABLE users"));
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP PUBLICATION " + name_));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (1)"));
+  const SetupPlan missing = PlanSetup(source_, {}).ValueOrDie();
+  ASSERT_EQ(missing.warnings.size(), 1u);
+  EXPECT_EQ(missing.warnings[0].find("publication \"survivor\" has been there all the time"), 0u)
+      << missing.warnings[0];
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE PUBLICATION " + name_ + " FOR TABLE orders WITH (publish_via_partition_root)"));
+  const std::string remedy = DetailOf(SetupStatus(source_)).remedy();
+  EXPECT_EQ(remedy.find("publication \"survivor\" has been there all the time"), 0u) << remedy;
+  EXPECT_EQ(remedy.find("of_another_table"), std::string::npos) << remedy;
+  EXPECT_NE(remedy.find("and nothing else"), std::string::npos) << remedy;
+  source_.publications = {"survivor"};
+  arrow::Status ended;
+  EXPECT_EQ(StreamedIds(source_, &ended), std::vector<std::string>{"1"});
+  ARROWCDC_EXPECT_OK(ended);
+}
+
+TEST_F(AdminServer, AlteredPublicationIsNoGap) {
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (1)"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("ALTER PUBLICATION " + name_ + " SET (publish = 'insert, update, delete, truncate')"));
+  ARROWCDC_EXPECT_OK(SetupStatus(source_));
+}
+
 TEST_F(AdminServer, PublicationsOfOthersStayAsTheyAre) {
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE PUBLICATION theirs FOR TABLE users"));
   source_.publications = {"theirs"};
@@ -680,7 +773,13 @@ TEST(AdminLacking, NameThatIsNotUtf8StopsNothing) {
   ARROWCDC_ASSERT_OK(ApplySetup(source, plan, nullptr));
   // Published by somebody, it is seen, and no pattern matches it.
   ARROWCDC_ASSERT_OK(odd.sql->Exec("ALTER PUBLICATION cdc ADD TABLE \"caf\xe9\""));
-  ARROWCDC_ASSERT_OK(ListTables(source).status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto listed, ListTables(source));
+  const auto odd_one = std::find_if(listed.begin(), listed.end(),
+                                    [](const TableStatus& table) { return table.name.table == "caf\xe9"; });
+  ASSERT_NE(odd_one, listed.end());
+  EXPECT_FALSE(odd_one->matches);
+  EXPECT_EQ(ToString(odd_one->name), "public.\"caf\\xe9\"");
+  EXPECT_NE(odd_one->reason.find("not valid UTF-8"), std::string::npos) << odd_one->reason;
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, MakePostgresSource(source));
   ARROWCDC_ASSERT_OK(stream->Connect().status());
   ARROWCDC_ASSERT_OK(stream->Tables().status());

@@ -101,6 +101,13 @@ Finding Authentication(const ServerError& error, const ErrorContext& context) {
       finding.remedy +=
           "; or the server takes encrypted connections only: use sslmode=verify-full (or require)";
     }
+  } else if (ContainsAny(error.message, {"Peer authentication", "Ident authentication"})) {
+    finding.remedy =
+        "over its unix socket the server lets a role in only for the operating system's user of the same "
+        "name "
+        "(peer or ident in pg_hba.conf): connect over TCP with a password (host=localhost), or as that user "
+        "(sudo -u "
+        "USER), or let an administrator map the names in pg_ident.conf";
   } else if (error.sqlstate == "28P01") {
     finding.remedy = "check role and password: in the connection string, PGPASSWORD or ~/.pgpass (mode 0600)";
   } else {
@@ -152,10 +159,12 @@ Finding UndefinedObject(const ServerError& error, const ErrorContext& context) {
   if (ContainsAny(error.message, {"ublication"}) || Contains(error.function, "ublication") ||
       context.action == Action::kStream) {
     const std::string fallback = context.publications.empty() ? "" : context.publications.front();
-    return {ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
-            "a publication must exist before the slot is made, and as long as the slot needs it: if it was "
-            "dropped, run 'arrowcdc "
-            "teardown' and 'arrowcdc setup'"};
+    return {
+        ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
+        "the slot has come to a change that was made while there was no such publication; what came before "
+        "it was "
+        "delivered. Run 'arrowcdc setup' with the same options: it tells which publication still covers the "
+        "tables, or from where on the slot can be read again and what is lost"};
   }
   return {ErrorKind::kInternal, ServerObject(context), ""};
 }
@@ -276,9 +285,12 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
     return {ErrorKind::kUnsupported, "plugin wal2arrow",
             "plugin and client do not fit together: install the same version of both"};
   }
-  if (context.action == Action::kConnect && Contains(error.message, "startup parameter")) {
-    return {ErrorKind::kUnsupported, ServerObject(context),
-            "connect to the server itself, not through a pooler"};
+  // A pooler that swallows `replication` gives an ordinary session, which does not know the command.
+  if ((state == "42601" && Contains(error.message, "IDENTIFY_SYSTEM")) ||
+      (context.action == Action::kConnect && Contains(error.message, "startup parameter"))) {
+    return {
+        ErrorKind::kUnsupported, ServerObject(context),
+        "what answers does not pass replication connections on (a pooler?): connect to the server itself"};
   }
   return OfClass(error, context);
 }

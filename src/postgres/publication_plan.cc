@@ -214,16 +214,6 @@ arrow::Result<std::string> TableList(const Tables& tables) {
 
 arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, const Tables& tables,
                          const std::string& options, const std::string& kind, SetupPlan* plan) {
-  if (inspected.slot.has_value()) {
-    plan->obstacles.push_back({MakeError(
-        ErrorKind::kPublicationMissing,
-        "the slot " + Quoted(inspected.slot->name) + " is older than the publication that " +
-            CountOf(tables.size()) + " would need: decoding would fail at the changes before it",
-        "publication " + Quoted(name),
-        "set up a slot of their own for these tables (--slot NAME); or, if what the slot holds is not "
-        "needed, run 'arrowcdc teardown', then 'arrowcdc setup': publication first, slot second")});
-    return arrow::Status::OK();
-  }
   if (name.size() > 63) {
     return MakeError(ErrorKind::kInvalidOption, "the name has more than 63 bytes",
                      "publication " + Quoted(name),
@@ -232,11 +222,23 @@ arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, c
   ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(name));
   ARROW_ASSIGN_OR_RAISE(const std::string list, TableList(tables));
   ARROW_ASSIGN_OR_RAISE(const std::string comment, QuoteLiteral(kMadeBySetup));
-  plan->steps.push_back({SetupStepKind::kCreatePublication,
-                         "create publication " + Quoted(name) + " for " + CountOf(tables.size()) + kind +
-                             ": " + NamesOf(tables),
-                         "CREATE PUBLICATION " + identifier + " FOR TABLE " + list + " WITH (" + options +
-                             "); COMMENT ON PUBLICATION " + identifier + " IS " + comment});
+  const std::string sql = "CREATE PUBLICATION " + identifier + " FOR TABLE " + list + " WITH (" + options +
+                          "); COMMENT ON PUBLICATION " + identifier + " IS " + comment;
+  if (!inspected.slot.has_value()) {
+    plan->steps.push_back({SetupStepKind::kCreatePublication,
+                           "create publication " + Quoted(name) + " for " + CountOf(tables.size()) + kind +
+                               ": " + NamesOf(tables),
+                           sql});
+    return arrow::Status::OK();
+  }
+  plan->obstacles.push_back({MakeError(
+      ErrorKind::kPublicationMissing,
+      "the slot " + Quoted(inspected.slot->name) + " is older than the publication that " +
+          CountOf(tables.size()) + " would need: decoding would fail at the changes before it",
+      "publication " + Quoted(name),
+      "set up a slot of their own for these tables (--slot NAME). If the publication was dropped, make it "
+      "again and run setup once more, which then finds out what the slot can still deliver: " +
+          sql)});
   return arrow::Status::OK();
 }
 

@@ -1,6 +1,7 @@
 // The answer of `arrowcdc tables`: every table with the pattern that decided and what hinders.
 #include <algorithm>
 
+#include "src/change/utf8_text.h"
 #include "src/postgres/published_check.h"
 #include "src/postgres/setup_plan.h"
 
@@ -81,8 +82,10 @@ arrow::Result<std::vector<TableStatus>> MakeTableList(const Inspection& inspecte
     status.name = table.name;
     status.matches = standing.match.matches;
     const TableInfo* ancestor = MatchedAncestor(inspected.catalog, table, patterns);
-    // What cannot be captured is worth a line only where somebody asked for it, or for what it is a part of.
-    if (!status.matches && ancestor == nullptr && !CaptureObstacle(table).empty()) continue;
+    // What cannot be captured is worth a line only where somebody asked for it, or for what it is a part of;
+    // nobody can ask for what no pattern matches.
+    const bool utf8 = IsUtf8(table.name.schema) && IsUtf8(table.name.table);
+    if (!status.matches && ancestor == nullptr && !CaptureObstacle(table).empty() && utf8) continue;
     // What matches and comes under a name that does not is as good as not published.
     status.published = standing.published && (standing.comes || !standing.asked || standing.match.excluded);
     status.replica_identity = table.replica_identity;
