@@ -344,9 +344,9 @@ TEST(FrameKind, Names) {
   EXPECT_STREQ(FrameKindName(3), "batch");
   EXPECT_STREQ(FrameKindName(14), "rollback prepared");
   EXPECT_EQ(FrameKindName(0), nullptr);
-  EXPECT_EQ(FrameKindName(15), nullptr);
+  EXPECT_EQ(FrameKindName(16), nullptr);
   EXPECT_STREQ(SectionTagName(9), "truncate");
-  EXPECT_EQ(SectionTagName(10), nullptr);
+  EXPECT_EQ(SectionTagName(12), nullptr);
 }
 
 // The published test vectors of FNV-1a, 64 bit.

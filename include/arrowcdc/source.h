@@ -81,10 +81,10 @@ struct SourceInfo {
   bool slot_start_known =
       true;                // false: slot_used is what can be guessed without knowing where the slot began
   bool slot_used = false;  // changes of this slot were acknowledged before, as far as the server can tell
+  PublishedState published;
   // kPositionGap where setup noted that the slot is for other tables than SourceOptions::tables: of interest
   // to whoever begins with it, and remembers nothing of it.
   arrow::Status other_tables;
-  PublishedState published;
 };
 
 // A table that the stream carries, as the catalog has it now. What its rows really look like comes with the

@@ -91,6 +91,9 @@ class Pipeline {
     if (!sink_opened_) {
       ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
       sink_opened_ = true;
+      resumed_ = state.position.has_value();
+      for (const auto& [table, row] : state.last_rows) watch_.Knows(table);
+      ARROW_RETURN_NOT_OK(CheckPublished(info));
       // Whoever moves the slot on and has not read it before.
       const bool begins = !state.position.has_value() && (sink_.keeps_data() || options_.ack_on_write);
       if (begins && !options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
@@ -98,32 +101,29 @@ class Pipeline {
           start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
       // Before Start, which may fail and be tried again as a reconnect.
       stats_.delivered_lsn = start_lsn_;
-      resumed_ = state.position.has_value();
-      for (const auto& [table, row] : state.last_rows) watch_.Knows(table);
       filter_.Restore(std::move(state.last_rows));
       for (const SourceNotice& notice : memory_.Restore(std::move(state), info.stream))
         observer_.OnNotice(notice);
       stream_ = info.stream;
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
-      if (options_.until_now) {
-        ARROW_ASSIGN_OR_RAISE(const WalEnd end, source_.CurrentEnd());
-        until_ = end.lsn;
-        observer_.OnEnd(end);
-      }
       // A gap that was accepted once is not asked about again.
       if (state.position.has_value() && state.position->order < start_lsn_)
         ARROW_RETURN_NOT_OK(Advance(start_lsn_));
     } else {
       ++stats_.reconnects;
       ARROW_RETURN_NOT_OK(CheckReconnect(stream_, info, stats_.delivered_lsn, TimelineEnds()));
+      ARROW_RETURN_NOT_OK(CheckPublished(info));
       stream_ = info.stream;
       // What was handed to the sink in this process need not come again: rows are skipped one by one in any
       // case.
       start_lsn_ = std::max(start_lsn_, stats_.delivered_lsn);
     }
-    const arrow::Status published = watch_.Connected(info, !streamed_, !resumed_);
-    Tell();
-    ARROW_RETURN_NOT_OK(published);
+    // The connection may break here: whoever connects again asks again.
+    if (options_.until_now && !until_.has_value()) {
+      ARROW_ASSIGN_OR_RAISE(const WalEnd end, source_.CurrentEnd());
+      until_ = end.lsn;
+      observer_.OnEnd(end);
+    }
     ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
     filter_.BeginSession();
     group_open_ = false;
@@ -137,6 +137,12 @@ class Pipeline {
   bool IsInterrupted(const arrow::Status& status) const {
     const ErrorDetail* detail = GetErrorDetail(status);
     return stop_.stopped() && detail != nullptr && detail->kind() == ErrorKind::kInterrupted;
+  }
+
+  arrow::Status CheckPublished(const SourceInfo& info) {
+    const arrow::Status published = watch_.Connected(info, !streamed_, !resumed_);
+    Tell();
+    return published;
   }
 
   TimelineEnd TimelineEnds() {

@@ -1,6 +1,7 @@
 // PostgreSQL as a Source: checks first, then the stream's messages as events. Knows the plugin and its
 // options.
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "arrowcdc/error.h"
@@ -171,6 +172,7 @@ class PostgresSource : public Source {
     const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
     const std::optional<uint64_t> began = note.has_value() ? note->begins : std::nullopt;
     if (note.has_value()) info.other_tables = CheckTablesOf(*note);
+    ARROW_RETURN_NOT_OK(CheckNoneIsGone(note));
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
     // was acknowledged, and a crash of the server empties them.
     info.slot_start_known = began.has_value();
@@ -203,6 +205,26 @@ class PostgresSource : public Source {
     return std::nullopt;
   }
 
+  // Of the publications by their default names one is enough, unless the slot had both: what was written while
+  // the other one was there would be passed over.
+  arrow::Status CheckNoneIsGone(const std::optional<SlotNote>& note) {
+    if (!options_.publications.empty()) return arrow::Status::OK();
+    const std::set<std::string> here(publications_.begin(), publications_.end());
+    if (note.has_value()) known_publications_.insert(note->publications.begin(), note->publications.end());
+    for (const std::string& name : known_publications_) {
+      if (here.contains(name)) continue;
+      std::string left;
+      for (const std::string& other : publications_) left += " " + other;
+      return MakeError(ErrorKind::kPublicationMissing,
+                       "the slot was read with this publication, which is gone: changes made while it was there "
+                       "would be passed over; nothing was streamed or acknowledged",
+                       "publication \"" + name + "\"",
+                       "to go on without it name what is left: --publication" + left);
+    }
+    known_publications_ = here;
+    return arrow::Status::OK();
+  }
+
   // Whoever reads all that is published passes nothing over.
   arrow::Status CheckTablesOf(const SlotNote& note) const {
     const auto now = postgres::NormalPatterns(options_.tables);
@@ -226,6 +248,7 @@ class PostgresSource : public Source {
   std::unique_ptr<Connection> connection_;  // between Connect and Start
   std::unique_ptr<Wal2arrowDecoder> decoder_;
   std::vector<std::string> publications_;
+  std::set<std::string> known_publications_;  // of the connections before
   uint32_t timeline_ = 0;
   milliseconds wal_sender_timeout_{0};
 

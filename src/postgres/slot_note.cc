@@ -41,6 +41,12 @@ std::string TextOf(const json& entry, const char* name) {
 std::optional<SlotNote> ParseEntry(const json& entry) {
   if (!entry.is_object()) return std::nullopt;
   SlotNote note{TextOf(entry, "slot"), TextOf(entry, "system"), std::nullopt, std::nullopt};
+  const auto publications = entry.find("publications");
+  if (publications != entry.end() && publications->is_array()) {
+    for (const json& name : *publications) {
+      if (name.is_string()) note.publications.push_back(name.get<std::string>());
+    }
+  }
   if (note.slot.empty() || note.system.empty()) return std::nullopt;
   const auto lsn = ParseLsn(TextOf(entry, "lsn"));
   if (lsn.ok()) note.begins = *lsn;
@@ -48,7 +54,7 @@ std::optional<SlotNote> ParseEntry(const json& entry) {
   if (tables == entry.end() || !tables->is_array()) return note;
   note.tables.emplace();
   for (const json& pattern : *tables) {
-    if (!pattern.is_string()) return SlotNote{note.slot, note.system, note.begins, std::nullopt};
+    if (!pattern.is_string()) return SlotNote{note.slot, note.system, note.begins, std::nullopt, note.publications};
     note.tables->push_back(pattern.get<std::string>());
   }
   return note;
@@ -62,20 +68,26 @@ std::string Listed(const std::vector<std::string>& patterns) {
 
 // The entry of this slot as SQL makes it from pg_replication_slots; no row, no entry.
 arrow::Result<std::string> EntrySql(const std::string& slot, NoteChange change,
-                                    const std::vector<std::string>& tables) {
+                                    const std::vector<std::string>& tables,
+                                    const std::vector<std::string>& publications) {
+  const std::string names = json(publications).dump(-1, ' ', false, json::error_handler_t::replace);
+  ARROW_ASSIGN_OR_RAISE(const std::string names_literal, QuoteLiteral(names));
   const json patterns = NormalPatterns(tables);
   std::string text = patterns.dump(-1, ' ', false, json::error_handler_t::replace);
   if (text.size() > kPatternBytesMax) text = "null";
   ARROW_ASSIGN_OR_RAISE(const std::string tables_literal, QuoteLiteral(text));
   ARROW_ASSIGN_OR_RAISE(const std::string slot_literal, QuoteLiteral(slot));
-  const std::string begins =
-      change == NoteChange::kSlotMade
-          ? "confirmed_flush_lsn::text"
-          : "(SELECT e ->> 'lsn' FROM pg_catalog.jsonb_array_elements(notes) AS e WHERE e ->> 'slot' = "
-            "slot_name AND e ->> 'system' = here LIMIT 1)";
+  const auto before = [](const std::string& field) {
+    return "(SELECT e " + field + " FROM pg_catalog.jsonb_array_elements(notes) AS e WHERE e ->> 'slot' = "
+           "slot_name AND e ->> 'system' = here LIMIT 1)";
+  };
+  const bool made = change == NoteChange::kSlotMade;
+  const std::string begins = made ? "confirmed_flush_lsn::text" : before("->> 'lsn'");
+  const std::string read = made ? names_literal + "::jsonb"
+                                : "coalesce(" + before("-> 'publications'") + ", " + names_literal + "::jsonb)";
   return "SELECT pg_catalog.jsonb_build_object('slot', slot_name, 'system', here, 'lsn', " + begins +
          ", 'tables', " + tables_literal +
-         "::jsonb) FROM pg_catalog.pg_replication_slots WHERE slot_name = " + slot_literal +
+         "::jsonb, 'publications', " + read + ") FROM pg_catalog.pg_replication_slots WHERE slot_name = " + slot_literal +
          " AND confirmed_flush_lsn IS NOT NULL";
 }
 
@@ -108,10 +120,11 @@ std::optional<SlotNote> FindNote(const std::vector<SlotNote>& notes, const std::
 }
 
 arrow::Result<std::string> NoteSql(const std::string& publication, const std::string& slot, NoteChange change,
-                                   const std::vector<std::string>& tables) {
+                                   const std::vector<std::string>& tables,
+                                   const std::vector<std::string>& publications) {
   ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteLiteral(publication));
   ARROW_ASSIGN_OR_RAISE(const std::string made, QuoteLiteral(kMadeBySetup));
-  ARROW_ASSIGN_OR_RAISE(const std::string entry, EntrySql(slot, change, tables));
+  ARROW_ASSIGN_OR_RAISE(const std::string entry, EntrySql(slot, change, tables, publications));
   ARROW_ASSIGN_OR_RAISE(const std::string slot_literal, QuoteLiteral(slot));
   const std::string length = std::to_string(std::string_view(kMadeBySetup).size());
   const std::string body =

@@ -13,7 +13,8 @@
 namespace arrowcdc::postgres {
 
 // First words of COMMENT ON PUBLICATION. Teardown drops only publications that carry them; a note follows
-// them as a JSON object, {"slots": [{"slot": ..., "system": ..., "lsn": ..., "tables": [...]}]}.
+// them as a JSON object, {"slots": [{"slot": ..., "system": ..., "lsn": ..., "tables": [...],
+// "publications": [...]}]}.
 inline constexpr char kMadeBySetup[] = "made by arrowcdc setup";
 
 struct SlotNote {
@@ -21,6 +22,7 @@ struct SlotNote {
   std::string system;              // system identifier of the server that has the slot
   std::optional<uint64_t> begins;  // the slot's first position; none where somebody else made the slot
   std::optional<std::vector<std::string>> tables;  // patterns that it was set up for; none: not known
+  std::vector<std::string> publications{};         // of setup, that the slot was made with; empty: not known
 };
 
 // The notes of a comment, good or bad: none where it holds no note, or one in a form that is not known.
@@ -43,8 +45,10 @@ enum class NoteChange {
 // others who write there, and does nothing where the publication is not the role's, or setup did not write
 // the comment: then the slot is usable all the same. The longest patterns are left out: 4000 bytes of them
 // are noted.
+// publications: those that the slot reads; of a slot that has a note, the ones noted first stay.
 arrow::Result<std::string> NoteSql(const std::string& publication, const std::string& slot, NoteChange change,
-                                   const std::vector<std::string>& tables);
+                                   const std::vector<std::string>& tables,
+                                   const std::vector<std::string>& publications = {});
 
 // Patterns as a set, in one order: trimmed, "*.*" alone is none at all.
 std::vector<std::string> NormalPatterns(const std::vector<std::string>& patterns);

@@ -8,16 +8,6 @@
 namespace arrowcdc::postgres {
 namespace {
 
-// The topmost ancestor that a pattern matches: its name is what setup lets the changes come under.
-const TableInfo* MatchedAncestor(const TableCatalog& catalog, const TableInfo& table,
-                                 const TablePatterns& patterns) {
-  const auto ancestors = catalog.Ancestors(table);
-  const auto found = std::find_if(ancestors.rbegin(), ancestors.rend(), [&](const TableInfo* ancestor) {
-    return patterns.Matches(ancestor->name);
-  });
-  return found == ancestors.rend() ? nullptr : *found;
-}
-
 // Where its rows come under another name than its own.
 std::string ComesAs(const TableInfo& table, const TableStanding& standing) {
   const TableInfo* const as = standing.published_as;
@@ -30,17 +20,15 @@ std::string ComesAs(const TableInfo& table, const TableStanding& standing) {
 }
 
 std::string Reason(const Inspection& inspected, const TableInfo& table, const TableStanding& standing,
-                   const TableInfo* ancestor, const TableStatus& status) {
+                   const TableStatus& status) {
   std::string decided = standing.match.reason;
   const std::string obstacle = CaptureObstacle(table);
   if (!obstacle.empty()) {
-    if (ancestor != nullptr)
-      return decided + "; a partition of " + ToString(ancestor->name) +
+    if (standing.asked && table.is_partition)
+      return decided + "; a partition of " + ToString(inspected.catalog.Ancestors(table).back()->name) +
              ", but no changes can be captured of " + obstacle;
     return decided + (status.matches ? "; but no changes can be captured of " : "; ") + obstacle;
   }
-  if (ancestor != nullptr && inspected.publications.empty())
-    return decided + "; a partition: its changes come as those of " + ToString(ancestor->name);
   if (const std::string as = ComesAs(table, standing); !as.empty()) return decided + as;
   if (!status.matches) return decided;
   const std::string problem = inspected.catalog.IdentityProblem(table);
@@ -81,18 +69,17 @@ arrow::Result<std::vector<TableStatus>> MakeTableList(const Inspection& inspecte
     TableStatus status;
     status.name = table.name;
     status.matches = standing.match.matches;
-    const TableInfo* ancestor = MatchedAncestor(inspected.catalog, table, patterns);
     // What cannot be captured is worth a line only where somebody asked for it, or for what it is a part of;
     // nobody can ask for what no pattern matches.
     const bool utf8 = IsUtf8(table.name.schema) && IsUtf8(table.name.table);
-    if (!status.matches && ancestor == nullptr && !CaptureObstacle(table).empty() && utf8) continue;
+    if (!standing.asked && !CaptureObstacle(table).empty() && utf8) continue;
     // What matches and comes under a name that does not is as good as not published.
     status.published = standing.published && (standing.comes || !standing.asked || standing.match.excluded);
     status.replica_identity = table.replica_identity;
     status.usable_identity =
         CaptureObstacle(table).empty() && inspected.catalog.IdentityProblem(table).empty();
-    status.reason = Reason(inspected, table, standing, ancestor, status);
-    if (status.matches || ancestor != nullptr) status.limits = Limits(inspected, table, status.published);
+    status.reason = Reason(inspected, table, standing, status);
+    if (standing.asked) status.limits = Limits(inspected, table, status.published);
     list.push_back(std::move(status));
   }
   return list;

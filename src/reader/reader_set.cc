@@ -161,6 +161,10 @@ class ReaderSet::Pump {
   arrow::Status ConnectAndStart() {
     ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source_->Connect());
     const auto timeline_ends = [this](uint32_t timeline) { return source_->TimelineEnd(timeline); };
+    // Readers keep nothing: every start is one of something new.
+    const arrow::Status published = watch_.Connected(info, !connected_once_, true);
+    Tell();
+    ARROW_RETURN_NOT_OK(published);
     uint64_t start = 0;
     if (!connected_once_) {
       // Readers keep nothing: the slot alone says where to begin, and every start is a first one.
@@ -174,10 +178,6 @@ class ReaderSet::Pump {
       start = delivered_;
     }
     identity_ = info.stream;
-    // Readers keep nothing: every start is one of something new.
-    const arrow::Status published = watch_.Connected(info, !connected_once_, true);
-    Tell();
-    ARROW_RETURN_NOT_OK(published);
     if (!connected_once_ && options_.published_tables) {
       for (const TableName& table : info.published.coming) RouteOf(table);
     }
