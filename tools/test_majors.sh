@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 python=$PWD/.venv/bin/python
 majors=("$@")
 [[ $# -gt 0 ]] || majors=(15 16 17 18)
-read -ra targets <<<"${TARGETS:-wal2arrow_test wal2arrow_fault_injection_test batching_test walsender_test standby_test contract_test fault_test}"
+read -ra targets <<<"${TARGETS:-wal2arrow_test wal2arrow_fault_injection_test batching_test walsender_test standby_test contract_test stored_values_test fault_test}"
 start_run
 
 configure() { # configure DIRECTORY PG_CONFIG

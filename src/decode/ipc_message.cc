@@ -270,7 +270,7 @@ arrow::Status RepairColumn(int index, int64_t rows, ReadBatch* read, arrow::Memo
   for (const int64_t row : repaired->rows) {
     read->repaired.push_back({static_cast<uint32_t>(row), static_cast<uint16_t>(index), 0});
   }
-  return read->rows->SetColumn(index, read->rows->schema()->field(index), std::move(repaired->column))
+  return read->rows->SetColumn(index, read->rows->schema()->field(index), repaired->column)
       .Value(&read->rows);
 }
 

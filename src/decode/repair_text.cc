@@ -45,7 +45,7 @@ std::shared_ptr<DataType> BytesType(const DataType& type) {
       arrow::FieldVector fields;
       for (const auto& field : type.fields())
         fields.push_back(arrow::field(field->name(), BytesType(*field->type())));
-      return arrow::struct_(std::move(fields));
+      return arrow::struct_(fields);
     }
     default:
       return type.GetSharedPtr();

@@ -131,6 +131,12 @@ TEST_F(SourceServer, InfoThenRowsThenAcknowledgement) {
   EXPECT_EQ(info.stream.timeline, 1u);
   EXPECT_EQ(info.stream.database, "postgres");
   EXPECT_EQ(info.stream.slot, "source_test");
+  EXPECT_EQ(info.stream.publications, std::vector<std::string>{"source_test"});
+  EXPECT_TRUE(info.stream.patterns.empty());
+  SourceOptions some = options_;
+  some.tables = {"public.*", "!public.log"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo patterned, MakePostgresSource(some).ValueOrDie()->Connect());
+  EXPECT_EQ(patterned.stream.patterns, some.tables);
   EXPECT_EQ(info.confirmed_flush, ConfirmedFlush());
   EXPECT_GE(info.current_flush, info.confirmed_flush);
   EXPECT_FALSE(info.slot_used);
