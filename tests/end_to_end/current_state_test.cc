@@ -205,6 +205,17 @@ TEST_F(CurrentStateTest, AnotherKeyIsRefused) {
   EXPECT_NE(QueryError("public.t").find("the key of the table has changed: column \"code\""), string::npos);
 }
 
+TEST_F(CurrentStateTest, AKeyWithoutAnArrowFormEndsTheQuery) {
+  Begin("CREATE TABLE t (day date PRIMARY KEY)");
+  Sql("INSERT INTO t VALUES ('2026-01-02'), ('infinity')");
+  Stream();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string query, Query("public.t"));
+  EXPECT_NE(Lines(query).status().ToString().find("change 2 does not carry its key"), string::npos);
+  Sql("TRUNCATE t; INSERT INTO t VALUES ('2026-01-03')");
+  Stream();
+  Expect("public.t", {"day", "2026-01-03"});
+}
+
 TEST_F(CurrentStateTest, DroppedMadeAgainAndRenamed) {
   Begin("CREATE TABLE t (id int PRIMARY KEY, v text)");
   Sql("INSERT INTO t VALUES (1, 'of the first'); DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text)");
