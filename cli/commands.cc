@@ -258,7 +258,9 @@ ExitCode RunTables(const SourceOptions& source) {
 ExitCode RunSql(const std::string& directory, const std::string& table) {
   const auto query = CurrentStateQuery(directory, table);
   if (!query.ok()) return Fail("sql", query.status());
-  std::fputs(query->c_str(), stdout);
+  if (std::fputs(query->c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    return Fail("sql", MakeError(ErrorKind::kSink, "the query could not be written", "standard output", ""));
+  }
   return kOk;
 }
 

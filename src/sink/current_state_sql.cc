@@ -348,9 +348,9 @@ std::string Query::KeyedRows() const {
                     key + "_behind";
            }) +
       "\n  FROM valid\n  WHERE CASE WHEN " + Keys(" OR ", "", " IS NULL") +
-      "\n    THEN error('a value of the key has no Arrow form in change ' || n || ': its row cannot be "
-      "found') "
-      "ELSE true END\n  WINDOW place AS (ORDER BY n)\n"
+      "\n    THEN error('change ' || n || ' does not carry its key, or a value of it has no Arrow form: its "
+      "row "
+      "cannot be found') ELSE true END\n  WINDOW place AS (ORDER BY n)\n"
       "), steps AS (\n"
       "  SELECT n, op, " +
       keys +

@@ -72,6 +72,28 @@ class ContractTest : public ::testing::Test {
   std::unique_ptr<SqlConnection> sql_;
 };
 
+TEST_F(ContractTest, FilesGoWhereTheUserMeans) {
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  const uint64_t before = Confirmed();
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
+  for (const char* sink : {"parquet:s3://bucket/x", "parquet:~/x", "parquet://x", "ipc:gs://bucket/x"}) {
+    auto options = Stream(sink, {"--until", "now"});
+    options.cwd = files_.path();
+    const Outcome outcome = Run(std::move(options));
+    EXPECT_EQ(outcome.code, 2) << sink << outcome.error;
+    EXPECT_NE(outcome.error.find("remedy"), std::string::npos) << sink << outcome.error;
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(files_.path()));
+  EXPECT_EQ(Confirmed(), before);
+  auto options = Stream("parquet:changes", {"--until", "now"});
+  options.cwd = files_.path();
+  const Outcome outcome = Run(std::move(options));
+  EXPECT_EQ(outcome.code, 0) << outcome.error;
+  const std::string path = (std::filesystem::canonical(files_.path()) / "changes").string();
+  EXPECT_NE(outcome.error.find("\"writing to\",\"path\":\"" + path + "\""), std::string::npos)
+      << outcome.error;
+}
+
 TEST_F(ContractTest, ConsoleShowsRowsAndDoesNotMoveTheSlot) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
   const uint64_t before = Confirmed();

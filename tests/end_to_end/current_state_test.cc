@@ -205,6 +205,17 @@ TEST_F(CurrentStateTest, AnotherKeyIsRefused) {
   EXPECT_NE(QueryError("public.t").find("the key of the table has changed: column \"code\""), string::npos);
 }
 
+TEST_F(CurrentStateTest, AKeyWithoutAnArrowFormEndsTheQuery) {
+  Begin("CREATE TABLE t (day date PRIMARY KEY)");
+  Sql("INSERT INTO t VALUES ('2026-01-02'), ('infinity')");
+  Stream();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string query, Query("public.t"));
+  EXPECT_NE(Lines(query).status().ToString().find("change 2 does not carry its key"), string::npos);
+  Sql("TRUNCATE t; INSERT INTO t VALUES ('2026-01-03')");
+  Stream();
+  Expect("public.t", {"day", "2026-01-03"});
+}
+
 TEST_F(CurrentStateTest, DroppedMadeAgainAndRenamed) {
   Begin("CREATE TABLE t (id int PRIMARY KEY, v text)");
   Sql("INSERT INTO t VALUES (1, 'of the first'); DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text)");
@@ -251,8 +262,73 @@ TEST_F(CurrentStateTest, WhatIsNotThereIsSaid) {
   EXPECT_NE(QueryError("orders").find("the nearest first: public.orders, public.users"), string::npos);
 }
 
-// --- random
-// ------------------------------------------------------------------------------------------------------
+TEST_F(CurrentStateTest, EveryTypeAndAKeyOfSeveral) {
+  const std::vector<std::pair<string, string>> types = {{"bool", "true"},
+                                                        {"int2", "1"},
+                                                        {"int4", "1"},
+                                                        {"int8", "1"},
+                                                        {"float4", "1.5"},
+                                                        {"float8", "1.5"},
+                                                        {"oid", "1"},
+                                                        {"xid8", "1"},
+                                                        {"\"char\"", "a"},
+                                                        {"numeric(10,2)", "1.50"},
+                                                        {"numeric(5,-2)", "1200"},
+                                                        {"numeric(2,4)", "0.0012"},
+                                                        {"numeric(60,2)", "1.50"},
+                                                        {"numeric", "1.50"},
+                                                        {"money", "1.50"},
+                                                        {"text", "x"},
+                                                        {"char(3)", "x"},
+                                                        {"xml", "<a/>"},
+                                                        {"bytea", "x"},
+                                                        {"date", "2026-01-02"},
+                                                        {"time", "01:02:03"},
+                                                        {"timetz", "01:02:03+02"},
+                                                        {"timestamp", "2026-01-02 03:04:05"},
+                                                        {"timestamptz", "2026-01-02 03:04:05+00"},
+                                                        {"interval", "1 mon 2 days"},
+                                                        {"uuid", "00000000-0000-0000-0000-000000000001"},
+                                                        {"json", "{}"},
+                                                        {"jsonb", "{}"},
+                                                        {"inet", "1.2.3.4"},
+                                                        {"int4range", "[1,2)"},
+                                                        {"point", "(1,2)"},
+                                                        {"tsvector", "a"},
+                                                        {"pair", "(1,x)"},
+                                                        {"mood", "good"}};
+  string columns;
+  string added;
+  for (size_t i = 0; i < types.size(); ++i) {
+    const string n = std::to_string(i);
+    const auto& [type, value] = types[i];
+    columns += ", a" + n + " " + type + ", l" + n + " " + type + "[]";
+    added += string(i == 0 ? "" : ", ") + "ADD b" + n + " " + type + " DEFAULT '" + value + "', ADD m" + n +
+             " " + type + "[] DEFAULT ARRAY['" + value + "'::" + type + ", NULL]";
+  }
+  Begin(
+      "CREATE TYPE pair AS (a int, b text); CREATE TYPE mood AS ENUM ('good'); CREATE TABLE t (k1 uuid, "
+      "k2 text, k3 timestamptz" +
+      columns + ", PRIMARY KEY (k3, k1, k2))");
+  const string key = "'00000000-0000-0000-0000-00000000000";
+  Sql("INSERT INTO t VALUES (" + key + "1', 'a', '2026-01-01Z'), (" + key + "1', 'b', '2026-01-01Z'), (" +
+      key + "2', 'a', 'epoch')");
+  Sql("ALTER TABLE t " + added + "; INSERT INTO t (k1, k2, k3) VALUES (" + key + "1', 'c', '2026-01-01Z')");
+  Sql("UPDATE t SET k2 = 'd' WHERE k2 = 'b'; DELETE FROM t WHERE k2 = 'a' AND k3 = 'epoch'");
+  Stream();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string query, Query("public.t"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Strings rows,
+                                Lines("SELECT k1, k2, CAST(COLUMNS('^[bm]') AS VARCHAR) FROM (" + query +
+                                      ") WHERE k3 = TIMESTAMPTZ '2026-01-01 00:00:00+00'"));
+  ASSERT_EQ(rows.size(), 4u) << query;
+  string nulls;
+  for (size_t i = 0; i < 2 * types.size(); ++i) nulls += "|~";
+  EXPECT_EQ(rows[1], "00000000-0000-0000-0000-000000000001|a" + nulls);
+  EXPECT_EQ(rows[2].substr(0, 56), "00000000-0000-0000-0000-000000000001|c|true|[true, NULL]");
+  EXPECT_EQ(std::count(rows[2].begin(), rows[2].end(), '~'), 0) << rows[2];
+  // The row was written after the columns came, so its key change carries them.
+  EXPECT_EQ(rows[3].substr(0, 56), "00000000-0000-0000-0000-000000000001|d|true|[true, NULL]");
+}
 
 class Workload {
  public:
