@@ -65,6 +65,8 @@ bool IsStored(const Form_pg_attribute attribute) {
 // Generated columns that are part of the key. Their values are in the WAL, and in what an old row carries:
 // without them nobody could tell which row was changed.
 Bitmapset* GeneratedKeyColumns(Relation relation) {
+  const TupleConstr* const constraints = RelationGetDescr(relation)->constr;
+  if (constraints == nullptr || !constraints->has_generated_stored) return nullptr;
   const ReplicaIdentity identity = GetReplicaIdentity(relation);
   Bitmapset* columns = nullptr;
   for (int i = 0; i < identity.key_count; ++i) {

@@ -77,7 +77,8 @@ TEST_F(Faults, RowFilterIsRefusedByName) {
   Sql("INSERT INTO u VALUES (1)");
   EXPECT_EQ(Lines(), Strings{"insert u(1)"});
   Sql("INSERT INTO t VALUES (7)");
-  ExpectError({}, {"publication \"p\" has a row filter on table \"public.t\" at this point of the WAL"});
+  ExpectError({}, {"publication \"p\" has a row filter on table \"public.t\" at this point of the WAL",
+                   "remove it from the publication", "pg_replication_slot_advance('" + slot() + "', "});
   ExpectError({{"publication_names", "q,p"}}, {"publication \"p\" has a row filter"});
   EXPECT_EQ(Lines({{"publication_names", "q"}}), Strings{"insert t(7)"});
 }
@@ -87,7 +88,9 @@ TEST_F(Faults, DifferentColumnListsAreRefusedByName) {
       "CREATE TABLE t (a int, b int); CREATE PUBLICATION p FOR TABLE t (a); CREATE PUBLICATION q FOR TABLE "
       "t");
   Sql("INSERT INTO t VALUES (1, 2)");
-  ExpectError({{"publication_names", "p,q"}}, {"\"p\"", "\"q\"", "different columns", "public.t"});
+  ExpectError({{"publication_names", "p,q"}},
+              {"\"p\"", "\"q\"", "different columns", "public.t", "make them equal",
+               "pg_replication_slot_advance('" + slot() + "', "});
 }
 
 // Types of users: an output function that fails for some values, one that always fails, one that gives bytes

@@ -280,6 +280,35 @@ TEST_F(ReadersServer, RowsThatDoNotCarryTheKeyGoToPartitionZero) {
   EXPECT_FALSE(set_->ended());
 }
 
+// FULL, split by a column of its own choice: what the next partition's key does not have goes to partition 0,
+// a null that is there to where nulls go.
+TEST_F(ReadersServer, ColumnsOfAFullTableAreKeptWhenAPartitionCarriesLess) {
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE s.t (id bigint, a bigint, p int) PARTITION BY LIST (p); ALTER TABLE s.t REPLICA IDENTITY "
+      "FULL;"
+      "CREATE TABLE s.t1 PARTITION OF s.t FOR VALUES IN (1); ALTER TABLE s.t1 REPLICA IDENTITY FULL"));
+  PrepareSource();
+  ReaderSetOptions options;
+  options.partitions = 4;
+  options.partition_columns[{"s", "t"}] = {"a"};
+  Open(options);
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.t VALUES (1, 34, 1), (2, NULL, 1); DELETE FROM s.t"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE s.t2 (id bigint PRIMARY KEY, a bigint, p int);"
+                 "ALTER TABLE s.t ATTACH PARTITION s.t2 FOR VALUES IN (2)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.t VALUES (3, 34, 2), (4, 34, 1); DELETE FROM s.t"));
+  const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+  std::map<int, std::vector<std::string>> rows;
+  for (int p = 0; p < 4; ++p) rows[p] = RowsOf(*set_->reader({"s", "t"}, p), end);
+  const std::map<int, std::vector<std::string>> expected = {
+      {0, {"insert 2", "delete 2", "delete 3"}},
+      {1, {}},
+      {2, {}},
+      {3, {"insert 1", "delete 1", "insert 3", "insert 4", "delete 4"}}};
+  EXPECT_EQ(rows, expected);
+  EXPECT_FALSE(set_->ended());
+}
+
 TEST_F(ReadersServer, ATableThatComesLaterGetsAReader) {
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.first (id int PRIMARY KEY)"));
   PrepareSource();

@@ -244,6 +244,29 @@ TEST_F(ContractTest, TheWayOutOfARowFilterThatAppearsInMidStream) {
   ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path() / "files", {"public.users", "public.orders"}));
 }
 
+TEST_F(ContractTest, APartitionThatCarriesLessIsSaidOnceAndCutsOneFile) {
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE parted (id int, v int) PARTITION BY LIST (v); ALTER TABLE parted REPLICA IDENTITY FULL;"
+      "CREATE TABLE whole PARTITION OF parted FOR VALUES IN (0); ALTER TABLE whole REPLICA IDENTITY FULL;"
+      "CREATE TABLE keyed PARTITION OF parted FOR VALUES IN (1); ALTER TABLE keyed ADD PRIMARY KEY (id)"));
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO parted VALUES (0, 0);"
+                 "INSERT INTO parted SELECT i, i % 2 FROM generate_series(1, 100000) i"));
+  const Outcome outcome = Run(Stream(Parquet("files"), {"--until", "now"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  const std::string text = "old rows of the partition public.keyed carry less";
+  const size_t said = outcome.error.find(text);
+  ASSERT_NE(said, std::string::npos) << outcome.error;
+  EXPECT_EQ(outcome.error.find(text, said + 1), std::string::npos) << outcome.error;
+  int files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(files_.path() / "files" / "public.parted")) {
+    files += file.path().extension() == ".parquet" ? 1 : 0;
+  }
+  EXPECT_EQ(files, 2);
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path() / "files", {"public.parted"}));
+}
+
 TEST_F(ContractTest, AnotherPublicationPassesARowFilter) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE PUBLICATION spare FOR ALL TABLES"));
