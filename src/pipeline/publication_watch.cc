@@ -46,7 +46,7 @@ bool Any(const NoticeEvent::Operations& published) {
 }  // namespace
 
 TablePatterns::Match PublicationWatch::Match(const TableName& table) const {
-  return patterns_ == nullptr ? TablePatterns::Match{true, false, ""} : patterns_->Explain(table);
+  return patterns_ == nullptr ? TablePatterns::Match{true, ""} : patterns_->Explain(table);
 }
 
 bool PublicationWatch::KnowsOneThatMatches() const {

@@ -44,7 +44,7 @@ class Judge {
     }
   }
 
-  arrow::Result<PublishedJudgement> Run(const std::vector<std::string>& texts) {
+  PublishedJudgement Run(const std::vector<std::string>& texts) {
     judgement_.tables.resize(tables_.size());
     has_partitions_.assign(tables_.size(), false);
     for (size_t i = 0; i < tables_.size(); ++i)
@@ -61,7 +61,7 @@ class Judge {
     for (size_t i = 0; i < tables_.size(); ++i) {
       if (tables_[i].kind == 'p' && !has_partitions_[i]) JudgeEmpty(i);
     }
-    ARROW_RETURN_NOT_OK(FillState(texts));
+    FillState(texts);
     judgement_.fits = Fits();
     return std::move(judgement_);
   }
@@ -147,7 +147,7 @@ class Judge {
            CaptureObstacle(tables_[table]).empty();
   }
 
-  arrow::Status FillState(const std::vector<std::string>& texts) {
+  void FillState(const std::vector<std::string>& texts) {
     PublishedState& state = judgement_.state;
     state.any_pattern = !texts.empty();
     for (const Members& members : members_) {
@@ -169,22 +169,22 @@ class Judge {
           {false, "no changes can be captured of views, foreign, unlogged and temporary tables that match",
            "tables " + NamesOf(no_rows)});
     }
-    return AddIdlePatterns(texts);
+    AddIdlePatterns(texts);
   }
 
   // A pattern that matches nothing is most likely misspelt.
-  arrow::Status AddIdlePatterns(const std::vector<std::string>& texts) {
+  void AddIdlePatterns(const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
       if (text.starts_with('!')) continue;
-      ARROW_ASSIGN_OR_RAISE(const TablePatterns pattern, TablePatterns::Parse({text}));
-      const bool idle = std::none_of(tables_.begin(), tables_.end(),
-                                     [&](const TableInfo& table) { return pattern.Matches(table.name); });
+      const auto pattern = TablePatterns::Parse({text});
+      const bool idle = pattern.ok() && std::none_of(tables_.begin(), tables_.end(), [&](const TableInfo& table) {
+                          return pattern->Matches(table.name);
+                        });
       if (idle) {
         judgement_.state.notices.push_back(
             {false, "a pattern matches no table of the database", "pattern " + text});
       }
     }
-    return arrow::Status::OK();
   }
 
   // Names of the publications of which one is the reason that rows of `table` come as `published_as`.
@@ -257,11 +257,10 @@ class Judge {
 
 }  // namespace
 
-arrow::Result<PublishedJudgement> JudgePublished(const TableCatalog& catalog,
-                                                 const std::vector<PublicationInfo>& publications,
-                                                 const TablePatterns& patterns,
-                                                 const std::vector<std::string>& texts) {
-  ARROW_ASSIGN_OR_RAISE(PublishedJudgement judgement, Judge(catalog, publications, patterns).Run(texts));
+PublishedJudgement JudgePublished(const TableCatalog& catalog,
+                                  const std::vector<PublicationInfo>& publications,
+                                  const TablePatterns& patterns, const std::vector<std::string>& texts) {
+  PublishedJudgement judgement = Judge(catalog, publications, patterns).Run(texts);
   for (const PublicationInfo& publication : publications)
     judgement.state.publications.push_back(publication.name);
   return judgement;
@@ -272,7 +271,7 @@ arrow::Result<PublishedState> CheckPublished(Connection& connection,
                                              const std::vector<std::string>& texts) {
   ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(texts));
   ARROW_ASSIGN_OR_RAISE(const TableCatalog catalog, ReadTables(connection));
-  ARROW_ASSIGN_OR_RAISE(PublishedJudgement judgement, JudgePublished(catalog, publications, patterns, texts));
+  PublishedJudgement judgement = JudgePublished(catalog, publications, patterns, texts);
   ARROW_RETURN_NOT_OK(judgement.fits);
   return std::move(judgement.state);
 }

@@ -34,10 +34,9 @@ struct PublishedJudgement {
 };
 
 // Pure; linear in the number of tables. texts: what the patterns were made of.
-arrow::Result<PublishedJudgement> JudgePublished(const TableCatalog& catalog,
-                                                 const std::vector<PublicationInfo>& publications,
-                                                 const TablePatterns& patterns,
-                                                 const std::vector<std::string>& texts);
+PublishedJudgement JudgePublished(const TableCatalog& catalog,
+                                  const std::vector<PublicationInfo>& publications,
+                                  const TablePatterns& patterns, const std::vector<std::string>& texts);
 
 // Reads the catalog over the connection (a replication connection will do) and judges it. Errors: that of
 // the judgement, and the connection's.

@@ -49,7 +49,7 @@ PublicationInfo InSchema(bool via_root) {
 
 PublishedJudgement Judge(const std::vector<PublicationInfo>& publications,
                          const std::vector<std::string>& patterns, const TableCatalog& catalog) {
-  return JudgePublished(catalog, publications, TablePatterns::Parse(patterns).ValueOrDie(), patterns).ValueOrDie();
+  return JudgePublished(catalog, publications, TablePatterns::Parse(patterns).ValueOrDie(), patterns);
 }
 
 std::string Names(const std::vector<TableName>& names) {

@@ -60,8 +60,7 @@ std::string MissingOperations(const TableCatalog& catalog, const TableInfo& tabl
                               const std::vector<PublicationInfo>& publications);
 
 // All tables, with the reason of each.
-arrow::Result<std::vector<TableStatus>> MakeTableList(const Inspection& inspected,
-                                                      const TablePatterns& patterns);
+std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns);
 
 // SQL of the step that makes the slot; ApplySetup treats it with a timeout.
 arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_version);

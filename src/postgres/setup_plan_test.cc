@@ -677,7 +677,7 @@ TEST(TableList, Reasons) {
   Add(&inspected, Table(5, "view", 'v'));
   Add(&inspected, Table(6, "hidden", 'v'));
   const auto patterns = TablePatterns::Parse({"public.*", "!public.orders", "!public.hidden"}).ValueOrDie();
-  const auto list = MakeTableList(inspected, patterns).ValueOrDie();
+  const auto list = MakeTableList(inspected, patterns);
   ASSERT_EQ(list.size(), 5u);
   EXPECT_TRUE(list[0].matches && list[0].published && list[0].usable_identity);
   EXPECT_EQ(list[0].reason, "matched by public.*");
@@ -721,7 +721,7 @@ std::clock_t TimeToPlan(uint32_t roots) {
   for (int run = 0; run < 5; ++run) {
     const auto start = std::clock();
     EXPECT_TRUE(Sql(MakeSetupPlan(inspected, Source(), {}, patterns)).empty());
-    EXPECT_EQ(MakeTableList(inspected, patterns)->size(), size_t{21} * roots);
+    EXPECT_EQ(MakeTableList(inspected, patterns).size(), size_t{21} * roots);
     least = std::min(least, std::clock() - start);
   }
   return least;

@@ -58,10 +58,8 @@ std::string Limits(const Inspection& inspected, const TableInfo& table, bool pub
 
 }  // namespace
 
-arrow::Result<std::vector<TableStatus>> MakeTableList(const Inspection& inspected,
-                                                      const TablePatterns& patterns) {
-  ARROW_ASSIGN_OR_RAISE(const PublishedJudgement judged,
-                        JudgePublished(inspected.catalog, inspected.publications, patterns, {}));
+std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns) {
+  const PublishedJudgement judged = JudgePublished(inspected.catalog, inspected.publications, patterns, {});
   std::vector<TableStatus> list;
   for (size_t i = 0; i < inspected.catalog.tables().size(); ++i) {
     const TableInfo& table = inspected.catalog.tables()[i];
