@@ -166,7 +166,7 @@ class PoisonedSource : public FakeSource {
 };
 
 TEST(Pipeline, WhatLiesBeforeAnErrorOfOnePlaceIsDelivered) {
-  const std::atomic<bool> stop{false};
+  const StopToken stop;
   const auto run = [&](ErrorKind kind) {
     World world;
     world.server.wal_end = 1000;
@@ -186,7 +186,7 @@ TEST(Pipeline, WhatLiesBeforeAnErrorOfOnePlaceIsDelivered) {
 }
 
 TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
-  const std::atomic<bool> stop{false};
+  const StopToken stop;
   World world;
   std::mt19937_64 random(1);
   const auto batch = [&](int table, int64_t id, bool weakened) {

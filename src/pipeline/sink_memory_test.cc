@@ -50,7 +50,7 @@ TEST(SinkMemory, OtherPublicationsPatternsAndDatabaseNames) {
   EXPECT_NE(warnings[2].text.find("tables public.*, !public.log, and the stream is now of tables (all)"),
             std::string::npos)
       << warnings[2].text;
-  for (const Warning& warning : warnings) EXPECT_EQ(warning.object, "slot \"cdc\"");
+  for (const SourceNotice& warning : warnings) EXPECT_EQ(warning.object, "slot \"cdc\"");
 }
 
 TEST(SinkMemory, ANameThatComesBackAsAnotherTableIsSaidOnce) {
