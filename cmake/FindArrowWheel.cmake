@@ -1,6 +1,7 @@
-# Arrow C++ as targets Arrow::arrow, Arrow::compute and Arrow::parquet. For the Python package: that of the interpreter's pyarrow (headers and libraries
-# lie inside the wheel), since there is one libarrow in a process. Else the system's where find_package knows it, or the pinned pyarrow
-# in the project's virtual environment.
+# Arrow C++ as targets Arrow::arrow, Arrow::compute and Arrow::parquet. For the Python package: that of the
+# interpreter's pyarrow (headers and libraries lie inside the wheel), since there is one libarrow in a
+# process. Else the system's where find_package knows it, or the pinned pyarrow in the project's virtual
+# environment.
 if(ARROWCDC_PYTHON)
   find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module)
   execute_process(COMMAND "${Python_EXECUTABLE}" -c "import os, pyarrow; print(os.path.dirname(pyarrow.__file__))"

@@ -23,7 +23,8 @@ if ldd "$library" | grep -E 'stdc\+\+|libgcc|libarrow|libpq'; then
   exit 1
 fi
 
-# Of the server it uses what the lists name, so that it loads into older minors and the fault build knows what can fail.
+# Of the server it uses what the lists name, so that it loads into older minors and the fault build knows what
+# can fail.
 imported=$(nm -D --undefined-only "$library" | awk '$1 == "U" && $2 !~ /@|^LZ4F_|^ZSTD_/ {print $2}' | LC_ALL=C sort -u)
 known=$({ grep -v '^#' "$here/imports.txt"; sed -nE 's/^[A-Z]+\((.*)\)$/\1/p' "$here/fault_points.inc"; } | LC_ALL=C sort -u)
 unknown=$(LC_ALL=C comm -23 <(echo "$imported") <(echo "$known") | xargs)

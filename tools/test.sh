@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make test`: the release build, to see that it builds, and the build with ASan and UBSan, whose tests are run. Tests that run the
-# command as a whole run the sanitized one, unless ARROWCDC_COMMAND names another.
+# `make test`: the release build, to see that it builds, and the build with ASan and UBSan, whose tests are
+# run. Tests that run the command as a whole run the sanitized one, unless ARROWCDC_COMMAND names another.
 #   tools/test.sh [ctest arguments]      tools/test.sh -R support
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `make test-majors`: builds the plugin for each major version of PostgreSQL and runs its tests, and those of the command with a
-# server, against a server of that version. A server that cannot be fetched is skipped, and said to be.
+# `make test-majors`: builds the plugin for each major version of PostgreSQL and runs its tests, and those of
+# the command with a server, against a server of that version. A server that cannot be fetched is skipped, and
+# said to be.
 #   tools/test_majors.sh [15|16|17|18 ...]      TARGETS="wal2arrow_test" tools/test_majors.sh 17
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# `make valgrind`: the plugin's tests against a server that runs under valgrind's memcheck, with the fault build of the plugin, in
-# whose memory contexts every piece is a malloc of its own. Fails at whatever memcheck reports and valgrind.supp does not name.
-#   tools/valgrind_plugin.sh                      all tests of the plugin, and errors at some of the fault points
-#   tools/valgrind_plugin.sh BUILD [GTEST_FILTER] of a build directory that is built: those of wal2arrow_test that the filter names
+# `make valgrind`: the plugin's tests against a server that runs under valgrind's memcheck, with the fault
+# build of the plugin, in whose memory contexts every piece is a malloc of its own. Fails at whatever memcheck
+# reports and valgrind.supp does not name.
+#   tools/valgrind_plugin.sh                      all tests of the plugin, and errors at some of the fault
+# points
+#   tools/valgrind_plugin.sh BUILD [GTEST_FILTER] of a build directory that is built: those of wal2arrow_test
+# that the filter names
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/common.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `make wheel`: the Python package as dist/arrowcdc-*.whl. It links the libarrow of pyarrow and bundles none. The wheel is then installed, with the
-# pyarrow that it asks for, into a virtual environment of its own, and used against a private server.
+# `make wheel`: the Python package as dist/arrowcdc-*.whl. It links the libarrow of pyarrow and bundles none.
+# The wheel is then installed, with the pyarrow that it asks for, into a virtual environment of its own, and
+# used against a private server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/common.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts read_frames.mjs and the apache-arrow that package-lock.json names into a directory. Quick when they are there.
+# Puts read_frames.mjs and the apache-arrow that package-lock.json names into a directory. Quick when they are
+# there.
 #   install.sh DIRECTORY
 set -euo pipefail
 source=$(cd "$(dirname "$0")" && pwd)
