@@ -2,9 +2,10 @@
 
     tools/tidy.py [ROOT]
 
-- Includes: the table of modules in ARCHITECTURE.md says which folders a file may include with "..." besides its own.
-- Headers: somebody includes each.
-- Lines: at most 110 columns. Exempt: tables, fenced blocks, lines with a URL, raw strings.
+- Includes: the table "Where things are" of ARCHITECTURE.md says what the files of a folder may include besides
+  their own: folders in backticks, libraries in words. Product files include no helper of a test.
+- No dead files: each header is included, each source is built by a CMakeLists.txt.
+- Lines: at most 110 columns. Exempt: tables, fenced blocks, raw strings, addresses.
 - Files: at most 800 lines; a header begins with what it is for.
 - Tests wait for conditions and do not sleep.
 """
@@ -16,114 +17,176 @@ import sys
 
 COLUMNS_MAX = 110
 LINES_MAX = 800
-CODE = (".cc", ".h", ".c")
-OTHER = (".py", ".sh", ".md", ".sql", ".mjs", ".cmake", ".txt", ".yml")
-INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
-SLEEP = re.compile(r"\b(sleep|usleep|sleep_for|sleep_until|nanosleep)\(")
-# Names of files that are tests, or serve them alone.
-TEST = re.compile(r"(_test|_fuzz|_benchmark)\.(cc|h)$|/test_[^/]*$|/fake_[^/]*$|/testing/|^tests/|^bench/|^fuzz/")
-# Where code waits for a condition by looking again after a while, once for all tests.
-WAITS = ("tests/support/wait.cc",)
-# What is written by other programs, or quoted from them.
-FOREIGN = ("tests/apache_arrow_js/package-lock.json", "plugin/imports.txt", "LICENSE")
+CPP = (".cc", ".h", ".c")
+PROSE = ".md"
+TEXT = CPP + (".py", ".sh", ".md", ".sql", ".mjs", ".cmake", ".txt", ".yml", ".toml", ".inc", "Makefile", ".ci/run")
+# Not ours to format: what other programs write, and addresses that cannot be broken.
+FOREIGN = ("LICENSE",)
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+# How the table calls a library, and how its headers begin. "server headers" are PostgreSQL's: the only ones in
+# quotes that are no files of the tree.
+LIBRARIES = {
+    "Arrow C++": ("arrow/",),
+    "Parquet": ("parquet/",),
+    "libpq": ("libpq-fe.h",),
+    "liblz4": ("lz4",),
+    "libzstd": ("zstd",),
+    "RE2": ("re2/",),
+    "CLI11": ("CLI/",),
+    "spdlog": ("spdlog/", "fmt/"),
+    "nanobind": ("nanobind/", "Python.h"),
+    "nlohmann-json": ("nlohmann/",),
+    "simdjson": ("simdjson",),
+    "GoogleTest": ("gtest/", "gmock/"),
+    "RapidCheck": ("rapidcheck",),
+}
+SERVER_HEADERS = "server headers"
+
+# Tests and what serves them alone, by name; the row of the table for those that stand beside their sources.
+TEST = re.compile(
+    r"_(test|fuzz|benchmark)\.cc$|/(test|fake)_[a-z0-9_]+\.(cc|h)$|_test_support\.(cc|h)$|/testing/|^(tests|bench|fuzz)/"
+    r"|^plugin/(fault_injection\.cc|walsender_stream\.(cc|h))$|^src/postgres/server_fixture\.h$"
+    r"|^src/sink/memory_file_system\.(cc|h)$")
+TEST_ROW = "tests beside their sources"
+SLEEP = {
+    ".py": re.compile(r"\btime\.sleep\(|\basyncio\.sleep\((?!0\))"),
+    ".cc": re.compile(r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until)\("),
+    ".h": re.compile(r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until)\("),
+}
+# Where a test waits for a condition by looking again after a while, once for all tests of its language.
+WAITS = ("tests/support/wait.cc", "python/tests/helpers.py")
+
+RAW_STRING = re.compile(r'R"([^()\\\s"]{0,16})\(.*?\)\1"', re.DOTALL)
+ADDRESS = re.compile(r"https?://[^\s)>\"']+")
+
+
+def without_raw_strings(text: str) -> str:
+    """The text with every raw string emptied, its line ends kept."""
+    return RAW_STRING.sub(lambda found: 'R"()"' + "\n" * found[0].count("\n"), text)
+
+
+class Module:
+    """A row of the table: what the files of a folder may include besides their own."""
+
+    def __init__(self, may_include: str):
+        self.everything = may_include == "everything"
+        self.folders = set(re.findall(r"`([a-z_/]+?)/?`", may_include))
+        words = re.sub(r"`[^`]*`", "", may_include)
+        self.libraries = {name for name in (*LIBRARIES, SERVER_HEADERS) if name in words}
 
 
 class Tidy:
     def __init__(self, root: pathlib.Path, files: list[str]):
-        self.root = root
-        self.files = files
+        self.files = set(files)
+        self.text = {
+            name: (root / name).read_text(encoding="utf-8")
+            for name in files if name.endswith(TEXT) and name not in FOREIGN
+        }
+        self.cpp = {name: text for name, text in self.text.items() if name.endswith(CPP)}
         self.faults: list[str] = []
-        self.text = {name: (root / name).read_text(encoding="utf-8") for name in files if self.is_text(name)}
-
-    @staticmethod
-    def is_text(name: str) -> bool:
-        return name.endswith(CODE + OTHER) and name not in FOREIGN
+        self.modules: dict[str, Module] = {}
+        self.beside = Module("")
 
     def fault(self, where: str, what: str) -> None:
         self.faults.append(f"{where}: {what}")
 
     # --- includes --------------------------------------------------------------------------------------------
 
-    def modules(self) -> dict[str, set[str]]:
-        """Folder -> folders that it may include, of the rows | `folder/` | what | `folder` ... | of ARCHITECTURE.md."""
-        modules: dict[str, set[str]] = {}
-        for line in self.text["ARCHITECTURE.md"].splitlines():
+    def read_table(self) -> None:
+        """Rows | `folder/` | what | may include | below the heading "Where things are"."""
+        table = re.search(r"^## Where things are\n(.*?)(?=^## |\Z)", self.text.get("ARCHITECTURE.md", ""),
+                          re.MULTILINE | re.DOTALL)
+        for line in table[1].splitlines() if table else ():
             cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-            folder = re.fullmatch(r"`([a-z_/]+)/`", cells[0])
-            if not line.startswith("| `") or folder is None or len(cells) < 3:
+            if not line.startswith("|") or len(cells) != 3:
                 continue
-            modules[folder[1]] = {name.rstrip("/") for name in re.findall(r"`([a-z_/]+)`", cells[2])}
-        return modules
+            if cells[0] == TEST_ROW:
+                self.beside = Module(cells[2])
+            elif folder := re.fullmatch(r"`([a-z_/]+)/`", cells[0]):
+                self.modules[folder[1]] = Module(cells[2])
 
-    def check_includes(self) -> None:
-        modules = self.modules()
-        if len(modules) < 10:
-            self.fault("ARCHITECTURE.md", "its table of modules cannot be read")
-            return
-        for folder, allowed in modules.items():
+    def check_table(self) -> None:
+        self.read_table()
+        if not self.modules:
+            self.fault("ARCHITECTURE.md", 'no table of folders below "## Where things are"')
+        for folder, module in self.modules.items():
             if not any(name.startswith(folder + "/") for name in self.files):
                 self.fault("ARCHITECTURE.md", f"there is no folder {folder}/")
-            for name in sorted(allowed - modules.keys()):
-                self.fault("ARCHITECTURE.md", f"{folder}/ may use `{name}`, which is no folder of the table")
-        for name, text in self.text.items():
-            if name.endswith(CODE):
-                self.check_includes_of(name, text, modules)
+            for name in sorted((module.folders | self.beside.folders) - self.modules.keys()):
+                self.fault("ARCHITECTURE.md", f"`{name}` is no folder of the table")
 
-    def check_includes_of(self, name: str, text: str, modules: dict[str, set[str]]) -> None:
-        own = self.module_of(name, modules)
-        if own is None:
-            self.fault(name, "its folder is not in the table of ARCHITECTURE.md")
-            return
-        allowed = {own} | modules[own]
-        if TEST.search(name):
-            allowed |= {"tests"} | modules["tests"]
-        for included in INCLUDE.findall(text):
-            other = self.module_of(self.path_of(included), modules)
-            if other is not None and other not in allowed:
-                self.fault(name, f'includes "{included}", which ARCHITECTURE.md does not allow to {own}/')
+    def check_includes(self) -> None:
+        for name, text in self.cpp.items():
+            folder = self.folder_of(name)
+            if folder is None:
+                if self.modules:
+                    self.fault(name, "its folder is not in the table of ARCHITECTURE.md")
+                continue
+            for quote, included in INCLUDE.findall(without_raw_strings(text)):
+                if complaint := self.complaint(name, folder, quote, included):
+                    self.fault(name, f"includes {included}, {complaint}")
 
-    @staticmethod
-    def path_of(included: str) -> str:
+    def complaint(self, name: str, folder: str, quote: str, included: str) -> str | None:
+        """Why the file may not include this; None where it may."""
+        may = [self.modules[folder]] + ([self.beside] if TEST.search(name) else [])
+        path = self.path_of(included)
+        if path in self.files:
+            other = self.folder_of(path)
+            if TEST.search(path) and not TEST.search(name):
+                return "which is for tests"
+            if other != folder and not any(one.everything or other in one.folders for one in may):
+                return f"which ARCHITECTURE.md does not allow to {folder}/"
+            return None
+        library = next((one for one, headers in LIBRARIES.items() if included.startswith(headers)), None)
+        if library is None and quote == '"':
+            if any(SERVER_HEADERS in one.libraries for one in may):
+                return None
+            return "which is not there; a path begins at the root of the tree"
+        if library is not None and not any(one.everything or library in one.libraries for one in may):
+            return f"but ARCHITECTURE.md does not allow {library} to {folder}/"
+        return None
+
+    def path_of(self, included: str) -> str:
         """Public headers are included without the folder that they lie in."""
         return "include/" + included if included.startswith("arrowcdc/") else included
 
-    @staticmethod
-    def module_of(name: str, modules: dict[str, set[str]]) -> str | None:
+    def folder_of(self, name: str) -> str | None:
         """The longest folder of the table that the file lies in."""
-        found = [folder for folder in modules if name.startswith(folder + "/")]
-        return max(found, key=len) if found else None
+        return max((folder for folder in self.modules if name.startswith(folder + "/")), key=len, default=None)
 
-    def check_headers(self) -> None:
-        included = {self.path_of(one) for text in self.text.values() for one in INCLUDE.findall(text)}
-        for name in self.files:
+    def check_dead_files(self) -> None:
+        included = {self.path_of(one) for text in self.cpp.values() for _, one in INCLUDE.findall(text)}
+        builds = "\n".join(text for name, text in self.text.items() if name.endswith("CMakeLists.txt"))
+        words = set(re.findall(r"[A-Za-z0-9_]+", re.sub(r"#.*", "", builds)))
+        for name in self.cpp:
             if name.endswith(".h") and name not in included:
                 self.fault(name, "nobody includes it")
+            stem = pathlib.PurePath(name).stem
+            if not name.endswith(".h") and not words & {stem, stem.removesuffix("_test")}:
+                self.fault(name, "no CMakeLists.txt builds it")
 
     # --- text ------------------------------------------------------------------------------------------------
 
     def check_lines(self) -> None:
         for name, text in self.text.items():
-            raw = fence = False
+            if name in self.cpp:
+                text = without_raw_strings(text)
+            fence = ""
             for number, line in enumerate(text.splitlines(), 1):
-                if name.endswith(".md") and line.lstrip().startswith("```"):
-                    fence = not fence
-                exempt = raw or fence or (name.endswith(".md") and line.startswith("|"))
-                raw = self.in_raw_string(line, raw) if name.endswith(CODE) else False
-                if len(line) > COLUMNS_MAX and not exempt and not raw and not re.search(r"https?://", line):
-                    self.fault(f"{name}:{number}", f"{len(line)} columns")
-
-    @staticmethod
-    def in_raw_string(line: str, inside: bool) -> bool:
-        if not inside:
-            begin = re.search(r'R"([a-z]*)\(', line)
-            return begin is not None and f"){begin[1]}\"" not in line[begin.end():]
-        return re.search(r'\)[a-z]*"', line) is None
+                if name.endswith(PROSE):
+                    mark = re.match(r"\s*(```|~~~)", line)
+                    if mark and fence in ("", mark[1]):
+                        fence = "" if fence else mark[1]
+                    if fence or mark or line.lstrip().startswith("|"):
+                        continue
+                columns = len(ADDRESS.sub("", line))
+                if columns > COLUMNS_MAX:
+                    self.fault(f"{name}:{number}", f"{columns} columns ({COLUMNS_MAX})")
 
     def check_files(self) -> None:
         for name, text in self.text.items():
-            if not name.endswith(CODE):
-                continue
-            lines = text.count("\n")
+            lines = len(text.splitlines())
             if lines > LINES_MAX:
                 self.fault(name, f"{lines} lines; a file is read in one sitting ({LINES_MAX})")
             if name.endswith(".h") and not text.startswith("//"):
@@ -131,15 +194,17 @@ class Tidy:
 
     def check_sleeps(self) -> None:
         for name, text in self.text.items():
-            if not (name.endswith("_test.cc") or name.startswith("tests/")) or name in WAITS:
+            if not re.search(r"_test\.cc$|^tests/|^python/tests/", name) or name in WAITS:
                 continue
+            sleep = SLEEP.get(pathlib.PurePath(name).suffix)
             for number, line in enumerate(text.splitlines(), 1):
-                if name.endswith(CODE) and SLEEP.search(line):
-                    self.fault(f"{name}:{number}", "a test sleeps; wait for a condition (tests/support/wait.h)")
+                if sleep is not None and sleep.search(line):
+                    self.fault(f"{name}:{number}", "a test sleeps; wait for a condition")
 
     def run(self) -> list[str]:
+        self.check_table()
         self.check_includes()
-        self.check_headers()
+        self.check_dead_files()
         self.check_lines()
         self.check_files()
         self.check_sleeps()
@@ -147,23 +212,25 @@ class Tidy:
 
 
 def tracked(root: pathlib.Path) -> list[str]:
-    """What git has or would take; a tree without git: all files outside build folders."""
+    """What git has or would take; in a tree without git, all files outside the folders that builds make."""
     command = ["git", "-c", "safe.directory=*", "-C", str(root), "ls-files", "-co", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, capture_output=True, check=False)
-    if listed.returncode == 0:
-        names = [name for name in listed.stdout.decode().split("\0") if name]
-    else:
-        names = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
-        names = [name for name in names if not re.match(r"(build|\.|dist/|bench/results/)|.*node_modules/", name)]
+    try:
+        listed = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+        names = [name for name in listed.split("\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        made = re.compile(r"(build|build-[^/]*|dist|bench/results|\.(?!ci)[^/]*)/|.*(node_modules|__pycache__)/")
+        names = [path.relative_to(root).as_posix() for path in root.rglob("*")]
+        names = [name for name in names if not made.match(name)]
     return sorted(name for name in set(names) if (root / name).is_file())
 
 
 def main() -> int:
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-    faults = Tidy(root, tracked(root)).run()
+    files = tracked(root)
+    faults = Tidy(root, files).run()
     for fault in faults:
         print(fault)
-    print(f"tidy: {len(faults)} faults" if faults else "tidy: OK")
+    print(f"tidy: {len(faults)} faults" if faults else f"tidy: OK, {len(files)} files")
     return 1 if faults else 0
 
 
