@@ -1,9 +1,9 @@
-"""The house rules that a program can check. `make test` runs it; it prints every fault and fails when there is one.
+"""The house rules that a program can check; prints every fault, and fails when there is one.
 
     tools/tidy.py [ROOT]
 
-- Includes: the table "Where things are" of ARCHITECTURE.md says what the files of a folder may include besides
-  their own: folders in backticks, libraries in words. Product files include no helper of a test.
+- Includes: the table "Where things are" of ARCHITECTURE.md says what the files of a folder may include
+  besides their own: folders in backticks, libraries in words. Product files include no helper of a test.
 - No dead files: each header is included, each source is built by a CMakeLists.txt.
 - Lines: at most 110 columns. Exempt: tables, fenced blocks, raw strings, addresses.
 - Files: at most 800 lines; a header begins with what it is for.
@@ -19,13 +19,11 @@ COLUMNS_MAX = 110
 LINES_MAX = 800
 CPP = (".cc", ".h", ".c")
 PROSE = ".md"
-TEXT = CPP + (".py", ".sh", ".md", ".sql", ".mjs", ".cmake", ".txt", ".yml", ".toml", ".inc", "Makefile", ".ci/run")
-# Not ours to format: what other programs write, and addresses that cannot be broken.
-FOREIGN = ("LICENSE",)
+TEXT = CPP + (".py", ".sh", ".md", ".sql", ".mjs", ".cmake", ".txt", ".toml", ".inc", "Makefile", ".ci/run")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
-# How the table calls a library, and how its headers begin. "server headers" are PostgreSQL's: the only ones in
-# quotes that are no files of the tree.
+# How the table calls a library, and how its headers begin. "server headers" are PostgreSQL's: the only ones
+# in quotes that are no files of the tree.
 LIBRARIES = {
     "Arrow C++": ("arrow/",),
     "Parquet": ("parquet/",),
@@ -45,9 +43,9 @@ SERVER_HEADERS = "server headers"
 
 # Tests and what serves them alone, by name; the row of the table for those that stand beside their sources.
 TEST = re.compile(
-    r"_(test|fuzz|benchmark)\.cc$|/(test|fake)_[a-z0-9_]+\.(cc|h)$|_test_support\.(cc|h)$|/testing/|^(tests|bench|fuzz)/"
-    r"|^plugin/(fault_injection\.cc|walsender_stream\.(cc|h))$|^src/postgres/server_fixture\.h$"
-    r"|^src/sink/memory_file_system\.(cc|h)$")
+    r"_(test|fuzz|benchmark)\.cc$|/(test|fake)_[a-z0-9_]+\.(cc|h)$|_test_support\.(cc|h)$|/testing/"
+    r"|^(tests|bench|fuzz)/|^plugin/(fault_injection\.cc|walsender_stream\.(cc|h))$"
+    r"|^src/postgres/server_fixture\.h$|^src/sink/memory_file_system\.(cc|h)$")
 TEST_ROW = "tests beside their sources"
 SLEEP = {
     ".py": re.compile(r"\btime\.sleep\(|\basyncio\.sleep\((?!0\))"),
@@ -81,7 +79,7 @@ class Tidy:
         self.files = set(files)
         self.text = {
             name: (root / name).read_text(encoding="utf-8")
-            for name in files if name.endswith(TEXT) and name not in FOREIGN
+            for name in files if name.endswith(TEXT)
         }
         self.cpp = {name: text for name, text in self.text.items() if name.endswith(CPP)}
         self.faults: list[str] = []
@@ -91,7 +89,7 @@ class Tidy:
     def fault(self, where: str, what: str) -> None:
         self.faults.append(f"{where}: {what}")
 
-    # --- includes --------------------------------------------------------------------------------------------
+    # --- includes ------------------------------------------------------------------------------------------
 
     def read_table(self) -> None:
         """Rows | `folder/` | what | may include | below the heading "Where things are"."""
@@ -153,7 +151,8 @@ class Tidy:
 
     def folder_of(self, name: str) -> str | None:
         """The longest folder of the table that the file lies in."""
-        return max((folder for folder in self.modules if name.startswith(folder + "/")), key=len, default=None)
+        folders = [folder for folder in self.modules if name.startswith(folder + "/")]
+        return max(folders, key=len, default=None)
 
     def check_dead_files(self) -> None:
         included = {self.path_of(one) for text in self.cpp.values() for _, one in INCLUDE.findall(text)}
@@ -166,7 +165,7 @@ class Tidy:
             if not name.endswith(".h") and not words & {stem, stem.removesuffix("_test")}:
                 self.fault(name, "no CMakeLists.txt builds it")
 
-    # --- text ------------------------------------------------------------------------------------------------
+    # --- text ----------------------------------------------------------------------------------------------
 
     def check_lines(self) -> None:
         for name, text in self.text.items():
@@ -213,12 +212,13 @@ class Tidy:
 
 def tracked(root: pathlib.Path) -> list[str]:
     """What git has or would take; in a tree without git, all files outside the folders that builds make."""
-    command = ["git", "-c", "safe.directory=*", "-C", str(root), "ls-files", "-co", "--exclude-standard", "-z"]
+    git = ["git", "-c", "safe.directory=*", "-C", str(root)]
     try:
-        listed = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+        listed = subprocess.run([*git, "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True,
+                                check=True).stdout.decode()
         names = [name for name in listed.split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
-        made = re.compile(r"(build|build-[^/]*|dist|bench/results|\.(?!ci)[^/]*)/|.*(node_modules|__pycache__)/")
+        made = re.compile(r"(build[^/]*|dist|bench/results|\.(?!ci/)[^/]*)/|.*(node_modules|__pycache__)/")
         names = [path.relative_to(root).as_posix() for path in root.rglob("*")]
         names = [name for name in names if not made.match(name)]
     return sorted(name for name in set(names) if (root / name).is_file())
