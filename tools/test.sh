@@ -7,17 +7,13 @@ cd "$(dirname "$0")/.."
 . tools/common.sh
 
 jobs=$(nproc)
-pg_config=${PG_CONFIG:-pg_config}
 started=$SECONDS
 start_run
 
 echo "test: building the release (build) and the sanitized tests (build-asan)"
-run cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DARROWCDC_PYTHON=ON \
-  -DPython_EXECUTABLE="$PWD/.venv/bin/python" -DPG_CONFIG="$pg_config" >"$run_directory/configure.log" ||
-  { cat "$run_directory/configure.log"; exit 1; }
+configure build "${release_build[@]}" "${python_build[@]}"
 run cmake --build build -j "$jobs"
-run cmake -S . -B build-asan -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DARROWCDC_SANITIZE=ON -DPG_CONFIG="$pg_config" \
-  >"$run_directory/configure.log" || { cat "$run_directory/configure.log"; exit 1; }
+configure build-asan "${sanitized_build[@]}"
 run cmake --build build-asan -j "$jobs"
 built=$SECONDS
 

@@ -8,7 +8,7 @@ target=$1
 
 for program in node npm; do
   command -v "$program" >/dev/null || {
-    echo "$program is missing: the tests that read frames with npm's apache-arrow need it; run 'make setup'" >&2
+    echo "$program is missing: the tests with npm's apache-arrow need it; run 'make setup'" >&2
     exit 1
   }
 done
