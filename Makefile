@@ -3,10 +3,11 @@ SHELL := /bin/bash
 PG_CONFIG ?= pg_config
 export PG_CONFIG
 BUILD := build
+PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test faults valgrind test-majors wheel tour bench fuzz install-plugin format \
-  lint clean
+.PHONY: help setup build demo test faults valgrind test-majors wheel tour bench fuzz install install-plugin \
+  format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -46,6 +47,9 @@ fuzz:            ## libFuzzer on the decoder for a minute (needs clang with its 
 
 bench:           ## against the other plugins, to bench/results/latest.json; QUICK=1: four minutes; PEERS=all
 	@tools/bench.sh
+
+install: build   ## headers, library, command and plugin below PREFIX (/usr/local)
+	@cmake --install $(BUILD) --prefix "$(PREFIX)"
 
 install-plugin: build ## install wal2arrow.so for the server of PG_CONFIG
 	install -D -m 755 $(BUILD)/wal2arrow.so "$(DESTDIR)$$($(PG_CONFIG) --pkglibdir)/wal2arrow.so"
