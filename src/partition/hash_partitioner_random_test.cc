@@ -24,8 +24,7 @@ using TypePtr = std::shared_ptr<arrow::DataType>;
 
 uint64_t Below(Random& random, uint64_t limit) { return random() % limit; }
 
-// --- The definition, once more
-// ---------------------------------------------------------------------------------------
+// --- The definition, once more -------------------------------------------------------------------
 
 uint32_t Rotate(uint32_t value, int by) { return value << by | value >> (32 - by); }
 
@@ -210,8 +209,7 @@ uint32_t ExpectedPartition(const arrow::RecordBatch& batch, const std::vector<in
   return static_cast<uint32_t>((static_cast<int32_t>(hash) & INT32_MAX) % options.partitions);
 }
 
-// --- Random arrays
-// ---------------------------------------------------------------------------------------------------
+// --- Random arrays -------------------------------------------------------------------------------
 
 // Validity bits, or none.
 std::shared_ptr<arrow::Buffer> RandomValidity(int64_t length, Random& random) {
@@ -444,8 +442,7 @@ const std::vector<TypePtr>& OtherTypes() {
   return types;
 }
 
-// --- The property
-// ----------------------------------------------------------------------------------------------------
+// --- The property --------------------------------------------------------------------------------
 
 void CheckSplit(const std::shared_ptr<arrow::RecordBatch>& batch, const std::vector<int>& key,
                 const PartitionOptions& options) {
