@@ -107,6 +107,7 @@ int64_t Micros(int64_t value, arrow::TimeUnit::type unit) {
 }
 
 // What is hashed for a value; nullopt for null.
+// NOLINTNEXTLINE(readability-function-size): a case a type
 std::optional<std::string> Bytes(const arrow::Scalar& value, bool kafka) {
   if (!value.is_valid) return std::nullopt;
   auto integer = [&](const auto& number, int width) {

@@ -212,6 +212,7 @@ void HashBools(const arrow::ArrayData& column, uint32_t* hashes) {
 
 // Numbers, times, bytes. `type` is the column's or its storage's.
 template <typename Hash>
+// NOLINTNEXTLINE(readability-function-size): a case a type
 arrow::Status HashPlain(const arrow::ArrayData& column, const arrow::DataType& type, bool is_uuid,
                         uint32_t* hashes) {
   switch (type.id()) {
