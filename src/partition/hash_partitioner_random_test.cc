@@ -527,32 +527,6 @@ TEST(HashPartitionerRandom, RandomSchemas) {
   }
 }
 
-// Schema and table name hash as a key of two texts.
-TEST(HashPartitionerRandom, ByTable) {
-  Random random(test::Seed());
-  for (int round = 0; round < 50; ++round) {
-    auto table = std::make_shared<TableSchema>();
-    for (std::string* name : {&table->name.schema, &table->name.table}) {
-      for (uint64_t i = Below(random, 12); i > 0; --i) name->push_back(static_cast<char>(random()));
-    }
-    table->schema = arrow::schema({arrow::field("x", arrow::int64())});
-    PartitionOptions options;
-    options.partitions = 1 + static_cast<int>(Below(random, 1000));
-    options.by = PartitionBy::kTable;
-    auto batch = RandomBatch(3, {arrow::int64()}, random);
-    batch = arrow::RecordBatch::Make(table->schema, 3, batch->columns());
-    std::string bytes;
-    for (const std::string& name : {table->name.schema, table->name.table}) {
-      const std::string big = BigEndian(ScalarMurmur3(name), 4);
-      bytes.append(big.rbegin(), big.rend());
-    }
-    const uint32_t expected = (ScalarMurmur3(bytes) & INT32_MAX) % static_cast<uint32_t>(options.partitions);
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto partitioner, HashPartitioner::Make(table, options));
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto split, partitioner.Split(batch));
-    for (uint32_t p = 0; p < split.size(); ++p) EXPECT_EQ(split[p], p == expected ? batch : nullptr);
-  }
-}
-
 // More rows than a block, and partitions enough for longer blocks.
 TEST(HashPartitionerRandom, SeveralBlocks) {
   Random random(test::Seed());

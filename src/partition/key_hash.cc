@@ -357,11 +357,6 @@ arrow::Status HashColumn(const arrow::ArrayData& column, PartitionHash hash, uin
   return arrow::Status::OK();
 }
 
-uint32_t HashString(std::string_view value, PartitionHash hash) {
-  const auto* data = reinterpret_cast<const uint8_t*>(value.data());
-  return hash == PartitionHash::kMurmur3 ? Murmur3(data, value.size()) : Murmur2(data, value.size());
-}
-
 std::vector<uint32_t> CombineHashes(std::vector<std::vector<uint32_t>> columns, PartitionHash hash) {
   if (columns.size() == 1) return std::move(columns[0]);
   const auto bytes = static_cast<uint32_t>(4 * columns.size());
