@@ -46,7 +46,8 @@ def test_connecting_lets_other_threads_run(silent_server):
 
 
 def test_ctrl_c_ends_connecting(silent_server):
-    conninfo = f"host=127.0.0.1 port={silent_server.getsockname()[1]} dbname=shop user=postgres connect_timeout=600"
+    port = silent_server.getsockname()[1]
+    conninfo = f"host=127.0.0.1 port={port} dbname=shop user=postgres connect_timeout=600"
     program = f"""
 import arrowcdc
 try:
@@ -64,7 +65,8 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize(
     "wait, function",
-    [("readers['public.users'].read()", "_look"), ("list(readers['public.users'])", "_look"), ("readers.events(timeout=600)", "events")],
+    [("readers['public.users'].read()", "_look"), ("list(readers['public.users'])", "_look"),
+     ("readers.events(timeout=600)", "events")],
 )
 def test_ctrl_c_ends_a_blocking_wait(server, shop, wait, function):
     program = f"""
@@ -179,14 +181,17 @@ def test_an_interrupt_on_the_way_loses_no_row(server, shop, monkeypatch, read, a
 def test_read_all_is_all_or_nothing(server, shop):
     with CONFIGURE(**shop) as readers:
         users = readers["public.users"]
-        server.sql("INSERT INTO users VALUES (1, 'a'); ALTER TABLE users ALTER name TYPE bytea USING name::bytea", "shop")
+        server.sql("INSERT INTO users VALUES (1, 'a');"
+                   "ALTER TABLE users ALTER name TYPE bytea USING name::bytea", "shop")
         server.sql("INSERT INTO users VALUES (2, 'b')", "shop")
         with pytest.raises(pyarrow.ArrowTypeError):
             users.read_all()
         assert ids(users.batches(until="now")) == [1, 2]
 
 
-@pytest.mark.parametrize("wait, function", [("readers['public.users'].read", "_look"), ("functools.partial(readers.events, 600)", "events")])
+@pytest.mark.parametrize(
+    "wait, function",
+    [("readers['public.users'].read", "_look"), ("functools.partial(readers.events, 600)", "events")])
 def test_the_interpreter_ends_while_a_daemon_thread_waits(server, shop, wait, function):
     program = f"""
 import functools, threading, time, helpers
