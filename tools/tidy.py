@@ -4,13 +4,15 @@
 
 - Includes: the table "Where things are" of ARCHITECTURE.md says what the files of a folder may include
   besides their own: folders in backticks, libraries in words. Product files include no helper of a test.
-- No dead files: each header is included, each source is built by a CMakeLists.txt.
+- No dead files: each header is included by others than its own source, and not by tests alone; each source is
+  built by a CMakeLists.txt.
 - Lines: at most 110 columns. Exempt: tables, fenced blocks, raw strings, addresses.
 - Files: at most 800 lines; a header begins with what it is for.
 - Tests wait for conditions and do not sleep.
 """
 
 import pathlib
+import posixpath
 import re
 import subprocess
 import sys
@@ -40,6 +42,7 @@ LIBRARIES = {
     "RapidCheck": ("rapidcheck",),
 }
 SERVER_HEADERS = "server headers"
+FROM_ROOT = "which is not there; a path begins at the root of the tree"
 
 # Tests and what serves them alone, by name; the row of the table for those that stand beside their sources.
 TEST = re.compile(
@@ -129,6 +132,8 @@ class Tidy:
         """Why the file may not include this; None where it may."""
         may = [self.modules[folder]] + ([self.beside] if TEST.search(name) else [])
         path = self.path_of(included)
+        if ".." in included.split("/"):
+            return FROM_ROOT
         if path in self.files:
             other = self.folder_of(path)
             if TEST.search(path) and not TEST.search(name):
@@ -140,14 +145,15 @@ class Tidy:
         if library is None and quote == '"':
             if any(SERVER_HEADERS in one.libraries for one in may):
                 return None
-            return "which is not there; a path begins at the root of the tree"
+            return FROM_ROOT
         if library is not None and not any(one.everything or library in one.libraries for one in may):
             return f"but ARCHITECTURE.md does not allow {library} to {folder}/"
         return None
 
     def path_of(self, included: str) -> str:
-        """Public headers are included without the folder that they lie in."""
-        return "include/" + included if included.startswith("arrowcdc/") else included
+        """The path from the root: public headers are included without the folder that they lie in."""
+        path = posixpath.normpath(included)
+        return "include/" + path if path.startswith("arrowcdc/") else path
 
     def folder_of(self, name: str) -> str | None:
         """The longest folder of the table that the file lies in."""
@@ -155,12 +161,18 @@ class Tidy:
         return max(folders, key=len, default=None)
 
     def check_dead_files(self) -> None:
-        included = {self.path_of(one) for text in self.cpp.values() for _, one in INCLUDE.findall(text)}
+        users: dict[str, set[str]] = {}
+        for name, text in self.cpp.items():
+            for _, included in INCLUDE.findall(text):
+                users.setdefault(self.path_of(included), set()).add(name)
         builds = "\n".join(text for name, text in self.text.items() if name.endswith("CMakeLists.txt"))
         words = set(re.findall(r"[A-Za-z0-9_]+", re.sub(r"#.*", "", builds)))
         for name in self.cpp:
-            if name.endswith(".h") and name not in included:
+            others = users.get(name, set()) - {name, name.removesuffix(".h") + ".cc"}
+            if name.endswith(".h") and not others:
                 self.fault(name, "nobody includes it")
+            elif name.endswith(".h") and not TEST.search(name) and all(map(TEST.search, others)):
+                self.fault(name, "nobody but tests includes it")
             stem = pathlib.PurePath(name).stem
             if not name.endswith(".h") and not words & {stem, stem.removesuffix("_test")}:
                 self.fault(name, "no CMakeLists.txt builds it")

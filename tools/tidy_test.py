@@ -40,7 +40,7 @@ CLEAN = {
 
 | `src/later/` | not built yet | `src/sink` |
 """,
-    "CMakeLists.txt": "add_library(all position.cc files.cc plugin.cc main.cc wait.cc)\n"
+    "CMakeLists.txt": "add_library(all position.cc files.cc factory.cc plugin.cc main.cc wait.cc)\n"
                       "foreach(name position end_to_end files_test)\n",
     "include/arrowcdc/position.h": "// Positions.\n#include <arrow/api.h>\n",
     "src/change/position.cc": '#include "arrowcdc/position.h"\n#include <vector>\n',
@@ -50,6 +50,7 @@ CLEAN = {
     "src/sink/files.cc": '#include "src/sink/files.h"\n'
                          f'auto* sql = R"sql({LONG}\n#include "cli/secret.h"\n{LONG})sql";\n'
                          f'auto* line = R"({LONG})";  // short\n',
+    "src/sink/factory.cc": '#include "src/sink/files.h"\n',
     "src/sink/files_test.cc": '#include "src/sink/files.h"\n',
     "plugin/plugin.cc": '#include "postgres.h"\n#include "utils/rel.h"\n',
     "cli/main.cc": '#include <arrowcdc/position.h>\n',
@@ -121,16 +122,20 @@ class TidyTest(unittest.TestCase):
         self.expect("src/sink/files.cc: includes src/sink/fake_files.h, which is for tests")
 
     def test_an_include_by_a_path_of_its_own(self):
-        self.add("src/sink/files.cc", '#include "../change/position.h"\n#include "files.h"\n')
-        self.expect(
-            "src/sink/files.cc: includes ../change/position.h, which is not there; a path begins at the root"
-            " of the tree",
-            "src/sink/files.cc: includes files.h, which is not there; a path begins at the root of the tree")
+        own = ("../change/position.h", "files.h", "arrowcdc/../../cli/secret.h")
+        for path in own:
+            self.add("src/sink/files.cc", f'#include "{path}"\n')
+            self.expect(f"src/sink/files.cc: includes {path}, {tidy.FROM_ROOT}")
+        self.add("src/sink/files.cc", "#include <arrowcdc/../../src/change/position.h>\n")
+        self.expect(f"src/sink/files.cc: includes arrowcdc/../../src/change/position.h, {tidy.FROM_ROOT}")
+        self.add("src/change/position.cc", "#include <./src/sink/files.h>\n")
+        self.write("src/sink/files.cc", CLEAN["src/sink/files.cc"])
+        self.expect("src/change/position.cc: includes ./src/sink/files.h, which ARCHITECTURE.md does not allow"
+                    " to src/change/")
 
     def test_server_headers_outside_the_plugin(self):
         self.add("src/sink/files.cc", '#include "postgres.h"\n')
-        self.expect("src/sink/files.cc: includes postgres.h, which is not there; a path begins at the root of"
-                    " the tree")
+        self.expect(f"src/sink/files.cc: includes postgres.h, {tidy.FROM_ROOT}")
 
     def test_a_folder_without_a_row(self):
         self.add("src/config/patterns.cc", "")
@@ -150,9 +155,12 @@ class TidyTest(unittest.TestCase):
 
     def test_files_that_nobody_includes_or_builds(self):
         self.add("src/sink/old.h", "// Once.\n")
-        self.add("src/sink/old.cc", '#include "src/sink/files.h"\n')
+        self.add("src/sink/old.cc", '#include "src/sink/old.h"\n')
+        self.add("src/sink/tried.h", "// By a test.\n")
+        self.add("src/sink/files_test.cc", '#include "src/sink/tried.h"\n')
         self.add("CMakeLists.txt", "# old.cc\n")
-        self.expect("src/sink/old.cc: no CMakeLists.txt builds it", "src/sink/old.h: nobody includes it")
+        self.expect("src/sink/old.cc: no CMakeLists.txt builds it", "src/sink/old.h: nobody includes it",
+                    "src/sink/tried.h: nobody but tests includes it")
 
     def test_long_lines(self):
         self.add("src/sink/files.cc", f"// {LONG}\n")
