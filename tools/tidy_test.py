@@ -60,7 +60,7 @@ CLEAN = {
     "tests/end_to_end_test.cc": '#include "src/sink/files.h"\n',
     "tools/run.sh": "true\n",
     "python/tests/test_it.py": "async def turn():\n    await asyncio.sleep(0)\n",
-    "README.md": f"A line.\n\n```\n{LONG}\n```\n\n  | a | {LONG} |\n[1](https://example.org/{LONG})\n",
+    "docs/notes.md": f"A line.\n\n```\n{LONG}\n```\n\n  | a | {LONG} |\n[1](https://example.org/{LONG})\n",
     "picture.png": LONG,
 }
 
@@ -164,10 +164,10 @@ class TidyTest(unittest.TestCase):
 
     def test_long_lines(self):
         self.add("src/sink/files.cc", f"// {LONG}\n")
-        self.add("README.md", f"\n{LONG} https://example.org/\n")
+        self.add("docs/notes.md", f"\n{LONG} https://example.org/\n")
         self.add("Makefile", f"all:\n\t{LONG}\n")
         self.add("tools/run.sh", "x" * 110 + "\n")
-        self.expect("Makefile:2: 112 columns (110)", "README.md:10: 112 columns (110)",
+        self.expect("Makefile:2: 112 columns (110)", "docs/notes.md:10: 112 columns (110)",
                     "src/sink/files.cc:6: 114 columns (110)")
 
     def test_a_long_line_beside_a_raw_string(self):
@@ -175,8 +175,8 @@ class TidyTest(unittest.TestCase):
         self.expect("src/sink/files.cc:6: 135 columns (110)")
 
     def test_a_fence_that_is_closed_exempts_no_longer(self):
-        self.add("README.md", f"~~~\n```\n{LONG}\n~~~\n{LONG}\n")
-        self.expect("README.md:13: 111 columns (110)")
+        self.add("docs/notes.md", f"~~~\n```\n{LONG}\n~~~\n{LONG}\n")
+        self.expect("docs/notes.md:13: 111 columns (110)")
 
     def test_a_long_file(self):
         self.add("tools/much.py", "1\n" * 801)
@@ -215,8 +215,8 @@ class TidyTest(unittest.TestCase):
                 return tidy.main(), out.getvalue()
 
         self.assertEqual(main(), (0, f"tidy: OK, {len(CLEAN)} files\n"))
-        self.add("README.md", f"{LONG}\n")
-        self.assertEqual(main(), (1, "README.md:9: 111 columns (110)\ntidy: 1 faults\n"))
+        self.add("docs/notes.md", f"{LONG}\n")
+        self.assertEqual(main(), (1, "docs/notes.md:9: 111 columns (110)\ntidy: 1 faults\n"))
 
 
 if __name__ == "__main__":
