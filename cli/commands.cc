@@ -1,12 +1,15 @@
-// setup, teardown, status, tables: what they print is their result, on standard output.
+// setup, teardown, status, tables, sql: what they print is their result, on standard output.
 #include "cli/commands.h"
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 
+#include "arrowcdc/current_state.h"
 #include "arrowcdc/error.h"
 #include "cli/duration.h"
 #include "cli/logging.h"
@@ -19,6 +22,16 @@ using spdlog::level::err;
 ExitCode Fail(const std::string& what, const arrow::Status& status) {
   LogError(err, what, status);
   return ExitCodeOf(status);
+}
+
+// Errors: what was printed is not complete.
+arrow::Status FlushOutput() {
+  errno = 0;
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  if (written) return arrow::Status::OK();
+  const std::string reason = errno == 0 ? "what was printed is not complete" : std::strerror(errno);
+  return arrow::Status::IOError("cannot write standard output: ", reason);
 }
 
 bool HasTerminal() { return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1; }
@@ -45,6 +58,8 @@ void PrintSql(const SetupPlan& plan) {
 }
 
 ExitCode Apply(const SourceOptions& source, const SetupPlan& plan, const char* what) {
+  // Nothing is changed that could not be shown.
+  if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
   const arrow::Status applied = ApplySetup(source, plan, [](const SetupStep& step) {
     std::printf("  ...   %s\n", step.what.c_str());
     std::fflush(stdout);
@@ -82,6 +97,12 @@ std::string IdentityText(const TableStatus& table) {
 }
 
 }  // namespace
+
+ExitCode FinishOutput(ExitCode code) {
+  const arrow::Status written = FlushOutput();
+  if (written.ok() || code != kOk) return code;
+  return Fail("arrowcdc", written);
+}
 
 std::string SuggestedOptions(const SourceOptions& source) {
   std::string text = "--slot " + source.slot;
@@ -201,6 +222,13 @@ ExitCode RunTables(const SourceOptions& source) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   for (const auto& row : rows) PrintRow(row, widths);
+  return kOk;
+}
+
+ExitCode RunSql(const std::string& directory, const std::string& table) {
+  const auto query = CurrentStateQuery(directory, table);
+  if (!query.ok()) return Fail("sql", query.status());
+  std::fputs(query->c_str(), stdout);
   return kOk;
 }
 

@@ -1,16 +1,17 @@
 // stream: runs the pipeline until told to stop, and says on standard error how it goes.
-#include <csignal>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
+#include <csignal>
 #include <cstdio>
+#include <memory>
 #include <utility>
 
 #include "arrowcdc/error.h"
 #include "cli/commands.h"
+#include "cli/descriptors.h"
 #include "cli/duration.h"
 #include "cli/logging.h"
+#include "cli/stop.h"
+#include "cli/sync_state.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -20,29 +21,13 @@ using spdlog::level::err;
 using spdlog::level::info;
 using spdlog::level::warn;
 
-std::atomic<bool> stop_requested{false};
-
-// Async-signal-safe: the first signal asks for a clean stop, the second does not wait.
-void OnSignal(int) {
-  if (stop_requested.exchange(true)) _exit(kInterrupted);
-}
-
-void HandleSignals() {
-  struct sigaction action = {};
-  action.sa_handler = OnSignal;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  // A reader of our standard output that goes away is an error of the sink, not a silent death.
-  std::signal(SIGPIPE, SIG_IGN);
-}
-
 class ProgressReporter : public PipelineObserver {
  public:
   explicit ProgressReporter(const StreamCommand& command) : command_(command), last_log_(Clock::now()) {}
 
   void OnConnected(const SourceInfo& source, uint64_t start_lsn, bool resumed) override {
     const std::string lsn = FormatLsn(start_lsn);
+    sync_state_.Reset();
     if (std::exchange(connected_once_, true)) {
       Log(info, "connected again", {{"from_lsn", lsn}});
       return;
@@ -58,8 +43,18 @@ class ProgressReporter : public PipelineObserver {
     first_lsn_ = start_lsn;
   }
 
+  void OnEnd(const WalEnd& end) override {
+    if (!end.flushed) {
+      Log(warn,
+          "transactions in progress have written WAL behind the end of what is flushed: the stream ends "
+          "there",
+          {{"until_lsn", FormatLsn(end.lsn)}});
+    }
+  }
+
   void OnProgress(const PipelineStats& stats) override {
     if (!connected_once_) return;
+    if (stats.connected && stats.durable_lsn > 0) WarnWhereCommitsWait();
     const auto now = Clock::now();
     const double seconds = std::max(std::chrono::duration<double>(now - last_progress_).count(), 1e-3);
     rows_per_s_ = static_cast<double>(stats.rows - last_rows_) / seconds;
@@ -96,8 +91,31 @@ class ProgressReporter : public PipelineObserver {
         {{"table", ToString(table)}, {"column", column}});
   }
 
+  void OnWarning(const std::string& text, const std::string& object) override {
+    Log(warn, text, {{"object", object}});
+  }
+
  private:
+  // The server ranks a standby once it has heard of something durable.
+  void WarnWhereCommitsWait() {
+    const std::string state = sync_state_.Look(command_.source);
+    if ((state != "sync" && state != "quorum" && state != "potential") ||
+        std::exchange(warned_of_sync_, true))
+      return;
+    Log(warn,
+        "the server takes this stream for a synchronous standby: with synchronous_commit on, commits wait "
+        "until "
+        "their changes are in complete files here",
+        {{"sync_state", state},
+         {"setting", "synchronous_standby_names"},
+         {"remedy",
+          "name the standbys that are meant in synchronous_standby_names: '*' and this stream's "
+          "application_name count it among them"}});
+  }
+
   const StreamCommand& command_;
+  SyncState sync_state_;
+  bool warned_of_sync_ = false;
   bool connected_once_ = false;
   uint64_t first_lsn_ = 0;
   uint64_t last_rows_ = 0;
@@ -118,7 +136,10 @@ void SayGoodbye(const StreamCommand& command, const PipelineStats& stats) {
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
-void SayWhatTheSlotKeeps(const SourceOptions& source) {
+void SayWhatTheSlotKeeps(SourceOptions source) {
+  constexpr std::chrono::milliseconds kPatience{500};
+  source.stop = std::make_shared<StopToken>();
+  source.stop->StopAfter(kPatience);
   const auto status = GetSlotStatus(source);
   if (!status.ok() || !status->exists) return;
   Log(info, "the slot stays and keeps " + FormatSize(status->retained_bytes) +
@@ -170,7 +191,10 @@ arrow::Status CheckTables(const SourceOptions& source) {
 }  // namespace
 
 ExitCode RunStream(const StreamCommand& command) {
-  HandleSignals();
+  // A reader of our standard output that goes away is an error of the sink, not a silent death.
+  std::signal(SIGPIPE, SIG_IGN);
+  StopToken& stop = *command.source.stop;
+  if (command.duration.has_value()) stop.StopAfter(*command.duration);
   const auto fail = [](const arrow::Status& status) {
     LogError(err, "stream", status);
     return ExitCodeOf(status);
@@ -179,8 +203,13 @@ ExitCode RunStream(const StreamCommand& command) {
   if (!sink.ok()) return fail(sink.status());
   auto source = MakePostgresSource(command.source);
   if (!source.ok()) return fail(source.status());
+  if (StandardOutputWasClosed() && (command.sink == "ipc:-" || command.sink.starts_with("console"))) {
+    return fail(MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the sink writes there",
+                          "option --sink", "give it a standard output, or choose another sink"));
+  }
   const auto patterns = TablePatterns::Parse(command.source.tables);
   if (!patterns.ok()) return fail(patterns.status());
+  if (const std::string path = (*sink)->location(); !path.empty()) Log(info, "writing to", {{"path", path}});
   if (!(*sink)->keeps_data() && !command.pipeline.ack_on_write) {
     Log(info,
         "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");
@@ -193,11 +222,16 @@ ExitCode RunStream(const StreamCommand& command) {
   // Where the server is away, the stream itself waits for it.
   const arrow::Status tables = CheckTables(command.source);
   const ErrorDetail* detail = GetErrorDetail(tables);
-  if (!tables.ok() && (detail == nullptr || !detail->retryable())) return fail(tables);
+  const bool goes_on =
+      detail != nullptr && (detail->retryable() || detail->kind() == ErrorKind::kInterrupted);
+  if (!tables.ok() && !goes_on) return fail(tables);
+  const StopLimit limit(
+      command.source.stop, command.stop_timeout,
+      "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
+      "them was acknowledged and it comes again with the next start");
   ProgressReporter reporter(command);
-  const auto streamed =
-      RunPipeline(**source, **sink, command.pipeline, command.source.tables.empty() ? nullptr : &*patterns,
-                  reporter, stop_requested);
+  const auto streamed = RunPipeline(**source, **sink, command.pipeline,
+                                    command.source.tables.empty() ? nullptr : &*patterns, reporter, stop);
   EndProgressLine();
   if (!streamed.ok()) return fail(streamed.status());
   SayGoodbye(command, *streamed);

@@ -101,7 +101,7 @@ copy_events() {
   done
 }
 
-say "$seconds s of orders, payments, renamed customers, batches of events; the client streams to $out/changes"
+say "$seconds s of orders, payments, renamed customers, a dropped column, batches of events; the client streams"
 sql -f examples/shop/start.sql
 start_client
 pgbench -n -c 4 -j 2 -T "$seconds" --random-seed="${DEMO_SEED:-rand}" --max-tries=1000 \
@@ -127,6 +127,8 @@ kill -KILL "$client"
 wait "$client" 2>/dev/null || true
 say "killed the client (kill -9); starting it again"
 start_client
+say "a column is dropped under load (examples/shop/drop_column.sql)"
+sql -f examples/shop/drop_column.sql
 
 wait "$pgbench_pid" || { cat "$run_directory/pgbench.log" >&2; exit 1; }
 kill "${load[1]}" 2>/dev/null || true
@@ -149,11 +151,17 @@ verdict=$(sed -nE 's/^total (rows=[1-9][0-9]* lost=0 duplicated=0) wrong=0$/\1/p
   "$run_directory/compare.log")
 [[ -n $verdict ]]
 
-say "the orders as they are now, from the files alone (examples/shop/current_state.sql)"
-query='import duckdb; print(duckdb.sql(open("examples/shop/current_state.sql").read()))'
+say "the same once more as a user would: what 'arrowcdc sql' prints, run by DuckDB, against the tables"
+.venv/bin/python tools/compare_state.py build/arrowcdc "$out/changes" "$source" shop.customers shop.orders shop.events |
+  tee "$run_directory/state.log"
+[[ $(tail -n 1 "$run_directory/state.log") == 'state OK' ]]
+
+say "some customers as they are now, from the files alone"
+build/arrowcdc sql "$out/changes" shop.customers >"$out/customers.sql"
+query="import duckdb; print(duckdb.sql('SELECT number, handle, email, balance FROM (' + open('$out/customers.sql').read() + ') ORDER BY number LIMIT 8'))"
 .venv/bin/python -c "$query"
-echo "The files are in $out/changes. To look again:"
-echo "  .venv/bin/python -c '$query'"
+echo "The files are in $out/changes, the query is in $out/customers.sql. To look again:"
+echo "  .venv/bin/python -c \"$query\""
 
 say "arrowcdc teardown"
 build/arrowcdc teardown --source "$source" --slot demo --yes

@@ -223,7 +223,7 @@ def text():
     payload += bytes(-len(payload) % 8)
     batch_dump, message = batch(fnv1a(payload))
     check(message)
-    rows = [("1", "hi", "insert", f"0/{LSN_INSERT:X}", "null"), ("2", "null", "update_after", f"0/{LSN_UPDATE:X}", "[1]")]
+    rows = [("1", "hi", "insert", f"0/{LSN_INSERT:X}", "null"), ("2", "null", "update_after", f"0/{LSN_UPDATE:X}", "[note]")]
     out = [
         "`CREATE TABLE items (id int4 PRIMARY KEY, note text)`; one transaction inserts row 1 and updates row 2, whose long `note` "
         "it leaves as it is.",

@@ -34,10 +34,10 @@ def with_unchanged(state: pl.DataFrame, changes: pl.DataFrame, keys: list[str]) 
     stored = stored[row_of_change]
     changes = changes.with_columns(pl.Series("_row", row_of_change)).with_row_index("_place")
     only_key = pl.col("_op").is_in(["update_before", "delete"])
-    for index, name in enumerate(columns):
+    for name in columns:
         if name in keys:
             continue
-        left_out = only_key | pl.col("_unchanged").list.contains(index).fill_null(False)
+        left_out = only_key | pl.col("_unchanged").list.contains(name).fill_null(False)
         place = pl.when(left_out).then(None).otherwise(pl.col("_place")).forward_fill().over("_row")
         changes = changes.with_columns(pl.when(place.is_null()).then(stored[name]).otherwise(pl.col(name).gather(place)).alias(name))
     return changes.drop("_row", "_place")

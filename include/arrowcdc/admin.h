@@ -59,6 +59,13 @@ struct SlotStatus {
 };
 arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source);
 
+// The end of the server's WAL now, as Source::CurrentEnd.
+arrow::Result<WalEnd> GetWalEnd(const SourceOptions& source);
+
+// Of the client that streams the slot, as pg_stat_replication tells it: async, potential, sync or quorum;
+// empty where nobody does or the role may not see it.
+arrow::Result<std::string> GetSyncState(const SourceOptions& source);
+
 struct TableStatus {
   TableName name;
   bool matches = false;

@@ -57,12 +57,15 @@ inline constexpr int kPartitionsMax = 1 << 16;
 
 struct PartitionStats {
   uint64_t rows = 0;
-  // update_after rows whose key is not known: a key column is in _unchanged and no update_before stands in
-  // front of the row. They go to partition 0 with null in that column, which _unchanged still tells.
+  // Rows whose key is not known; they go to partition 0. update_after rows of which a key column is in
+  // _unchanged while no update_before with its value stands in front; deletes and update_before rows from a
+  // partition that carries less than the table's own identity (TableSchema::weakened): null in a column that
+  // its key lacks. Under a weakened FULL that may as well be a null that was there.
   uint64_t unroutable_rows = 0;
 };
 
-// Splits the batches of one version of one table.
+// Splits the batches of one version of one table. A table whose identity is weakened is split as it would be
+// by its own identity.
 //
 // Each row is hashed on its own. When a key change moves a row, its update_before, which bears the old key,
 // goes to the old partition and its update_after to the new one. Where a key column of an update_after is in
@@ -111,6 +114,7 @@ class HashPartitioner {
   PartitionOptions options_;
   arrow::MemoryPool* pool_ = nullptr;
   std::vector<int> key_fields_;
+  std::vector<int> uncertain_fields_;  // those of them that some old rows do not carry
   PartitionStats stats_;
 };
 

@@ -1,5 +1,6 @@
 """A private PostgreSQL: own directory, own socket, unprivileged user. Gone with who started it."""
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -61,7 +62,11 @@ dynamic_library_path = '{self.directory}/lib:$libdir'
             settings += "output_plugin_libraries = 'pgoutput, test_decoding, wal2arrow'\n"
         with open(data / "postgresql.conf", "a") as file:
             file.write(settings)
-        self._run("pg_ctl", "start", "-D", data, "-l", data / "server.log", "-w", "-s")
+        self.pg_ctl("start")
+
+    def pg_ctl(self, *arguments):
+        data = self.directory / "data"
+        self._run("pg_ctl", *arguments, "-D", data, "-l", data / "server.log", "-w", "-s")
 
     def _run(self, program, *arguments):
         done = subprocess.run(
@@ -80,6 +85,17 @@ dynamic_library_path = '{self.directory}/lib:$libdir'
             timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    @contextlib.contextmanager
+    def transaction(self, statement):
+        """One that stays open, and has run the statement."""
+        with subprocess.Popen([self.bin / "psql", "-XAtq", "-h", self.directory, "-U", "postgres"],
+                              text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as session:
+            session.stdin.write(f"BEGIN; {statement};\n")
+            session.stdin.flush()
+            session.stdout.readline()
+            yield
+            session.stdin.close()
 
     def stop(self):
         self._guard.stdin.close()

@@ -118,7 +118,7 @@ def test_read_all_across_columns_that_come_and_go(server, shop):
         assert table["name"].to_pylist() == ["a", "b", None]
         assert table["mail"].to_pylist() == [None, None, "b@x"]
         assert table["large"].to_pylist() == ["x" * 5000, None, None]
-        assert table["_unchanged"].to_pylist() == [None, [2], [2]]
+        assert table["_unchanged"].to_pylist() == [None, ["large"], ["large"]]
 
 
 def test_read_all_keeps_a_new_column_apart_from_the_metadata_column_of_its_name(server, shop):

@@ -20,7 +20,7 @@ _PACKAGE = pathlib.Path(arrowcdc.__file__).parent
 
 def test_errors_are_a_tree_and_show_no_password(server, shop):
     with pytest.raises(arrowcdc.ConnectionFailedError) as caught:
-        CONFIGURE(**{**shop, "host": "/nowhere", "password": "hunter2"})
+        CONFIGURE(**{**shop, "host": "/nowhere", "password": "hunter2"}, retry_max=0)
     assert caught.value.kind == "connection" and "hunter2" not in str(caught.value)
     assert issubclass(arrowcdc.ConnectionFailedError, ConnectionError)
     with pytest.raises(arrowcdc.ArrowCDCError) as caught:
@@ -30,10 +30,36 @@ def test_errors_are_a_tree_and_show_no_password(server, shop):
     with pytest.raises(arrowcdc.OptionError, match="snapshot"):
         CONFIGURE(**shop, snapshot="initial")
     with CONFIGURE(**shop) as readers, pytest.raises(arrowcdc.SlotError) as caught:
-        CONFIGURE(**shop)
+        CONFIGURE(**shop, retry_max=0)
     assert caught.value.kind == "slot_active" and caught.value.retryable
     with pytest.raises(arrowcdc.OptionError):
         readers["public.users"].read(timeout=0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"source": "postgresql://ann:p@hunter2@h/db"},
+        {"source": "postgresql://ann:12/hunter2@h/db"},
+        {"source": "ann:hunter2@h/db"},
+        {"source": "host=h password=a hunter2"},
+        {"tables": "postgresql://ann:hunter2@h/db"},
+        {"tables": ["public.*", "password=hunter2"]},
+        {"tables": "hunter2@h"},
+        {"publications": ["ann:hunter2@h/db"]},
+        {"slot": "postgresql://ann:hunter2@h/db"},
+        {"slot": "hunter2@h"},
+        {"compression": "password=hunter2"},
+        {"until": "ann:hunter2@h"},
+        {"plugin": "password=hunter2"},
+        {"commit": "postgresql://ann:hunter2@h"},
+    ],
+)
+def test_a_password_in_the_wrong_place_is_not_repeated(server, caplog, arguments):
+    given = {"source": f"host={server.directory} dbname=shop user=postgres", "retry_max": 0, "setup": False}
+    with pytest.raises(arrowcdc.OptionError) as caught:
+        CONFIGURE(**{**given, **arguments})
+    assert "hunter2" not in str(caught.value) + repr(caught.value) + caplog.text
 
 
 def test_every_kind_of_error_has_its_exception():
@@ -41,7 +67,7 @@ def test_every_kind_of_error_has_its_exception():
     names = re.findall(r"^  k(\w+),", header, re.MULTILINE)
     kinds = {re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in names}
     assert len(kinds) > 20
-    assert kinds - set(_errors._KINDS) == {"protocol", "sink", "internal"}
+    assert kinds - set(_errors._KINDS) == {"protocol", "sink", "internal", "interrupted"}
     assert set(_errors._KINDS) <= kinds
 
 

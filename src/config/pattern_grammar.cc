@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 
 namespace arrowcdc {
 namespace {
@@ -56,8 +57,8 @@ class Parser {
   arrow::Status Fail(size_t offset, const std::string& expectation, const std::string& remedy = "") const {
     return MakeError(
         ErrorKind::kInvalidOption,
-        "table pattern '" + std::string(text_) + "', offset " + std::to_string(offset) + ": " + expectation,
-        "pattern " + std::string(text_),
+        "table pattern " + Shown(text_) + ", offset " + std::to_string(offset) + ": " + expectation,
+        "pattern " + Shown(text_),
         remedy.empty() ? "see docs/patterns.md; a name in double quotes stands for itself" : remedy);
   }
 

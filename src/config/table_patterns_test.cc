@@ -413,5 +413,24 @@ TEST(TablePatternsProperty, AnyBytesParseOrFailTyped) {
   }));
 }
 
+// As the plugin writes names that have no UTF-8 form, and as they are in the catalog.
+TEST(TablePatterns, NamesWithoutUtf8AreMatchedByNone) {
+  for (const char* pattern : {"*.*", "public.*", "public.\"\xef\xbf\xbd\"*"}) {
+    const auto patterns = TablePatterns::Parse({pattern}).ValueOrDie();
+    EXPECT_FALSE(patterns.Matches({"public", "caf\xe9"})) << pattern;
+    EXPECT_FALSE(patterns.Matches({"public",
+                                   "\xef\xbf\xbd"
+                                   "caf\\xe9"}))
+        << pattern;
+  }
+  EXPECT_TRUE(TablePatterns::Parse({"public.*"}).ValueOrDie().Matches({"public", "caf\\xe9"}));
+  const auto exclude = TablePatterns::Parse({"!*.*"}).ValueOrDie();
+  EXPECT_TRUE(exclude.Matches({"public", "caf\xe9"}));
+  EXPECT_TRUE(
+      exclude.Matches({"\xef\xbf\xbd"
+                       "s\\xe9",
+                       "t"}));
+}
+
 }  // namespace
 }  // namespace arrowcdc

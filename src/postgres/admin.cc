@@ -13,6 +13,7 @@
 #include "src/postgres/quoting.h"
 #include "src/postgres/setup_plan.h"
 #include "src/postgres/slot.h"
+#include "src/postgres/wal_end.h"
 
 namespace arrowcdc {
 namespace {
@@ -87,7 +88,7 @@ arrow::Status RunStep(Connection& connection, const SourceOptions& source, const
 }
 
 arrow::Result<std::unique_ptr<Connection>> Open(const SourceOptions& source) {
-  return Connection::Open(source.conninfo, ConnectionMode::kSql);
+  return Connection::Open(source.conninfo, ConnectionMode::kSql, source.stop);
 }
 
 }  // namespace
@@ -153,6 +154,23 @@ arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source) {
   status.safe_wal_bytes = slot->safe_wal_bytes;
   status.wal_status = slot->wal_status;
   return status;
+}
+
+arrow::Result<WalEnd> GetWalEnd(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  return postgres::ReadWalEnd(*connection);
+}
+
+arrow::Result<std::string> GetSyncState(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteLiteral(source.slot));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection->Query(
+          "SELECT r.sync_state FROM pg_catalog.pg_replication_slots AS s "
+          "JOIN pg_catalog.pg_stat_replication AS r ON r.pid = s.active_pid WHERE s.slot_name = " +
+          slot));
+  return rows.rows() == 0 ? std::string() : rows.Text(0, 0);
 }
 
 arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source) {

@@ -68,6 +68,27 @@ std::string QuotedIn(const std::string& message, const std::string& fallback) {
   return close == std::string::npos ? fallback : message.substr(open + 1, close - open - 1);
 }
 
+// Where a line ends after a word and the next one begins with a capital, a sentence has ended.
+std::string OneLine(const std::string& text) {
+  std::string line;
+  std::string gap;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isspace(byte) != 0) {
+      gap += c;
+      continue;
+    }
+    if (!gap.empty() && !line.empty()) {
+      const bool sentence = Contains(gap, "\n") && std::isupper(byte) != 0 &&
+                            std::isalnum(static_cast<unsigned char>(line.back())) != 0;
+      line += sentence ? ". " : " ";
+    }
+    gap.clear();
+    line += c;
+  }
+  return line;
+}
+
 Finding Authentication(const ServerError& error, const ErrorContext& context) {
   Finding finding{ErrorKind::kAuthentication, Named("role", context.user), "", false};
   if (Contains(error.message, "pg_hba")) {
@@ -225,6 +246,11 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
     return {ErrorKind::kBusy, ServerObject(context),
             "another session holds a lock or a transaction open: try again", true};
   }
+  if (context.action == Action::kStream && state == "0A000" &&
+      Contains(error.message, "at this point of the WAL")) {
+    // The plugin's own words, which are never translated: it knows what was met, and the way out.
+    return {ErrorKind::kUnsupported, Named("publication", QuotedIn(error.message, "")), OneLine(error.hint)};
+  }
   if (state == "25006" || (state == "0A000" && Contains(error.message, "recovery"))) {
     return {ErrorKind::kUnsupported, ServerObject(context), "this is a standby: connect to the primary"};
   }
@@ -298,27 +324,6 @@ ServerError ParseVerbose(const std::string& text) {
   return error;
 }
 
-// Where a line ends after a word and the next one begins with a capital, a sentence has ended.
-std::string OneLine(const std::string& text) {
-  std::string line;
-  std::string gap;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isspace(byte) != 0) {
-      gap += c;
-      continue;
-    }
-    if (!gap.empty() && !line.empty()) {
-      const bool sentence = Contains(gap, "\n") && std::isupper(byte) != 0 &&
-                            std::isalnum(static_cast<unsigned char>(line.back())) != 0;
-      line += sentence ? ". " : " ";
-    }
-    gap.clear();
-    line += c;
-  }
-  return line;
-}
-
 Finding FindTls(const std::string& text, const ErrorContext& context) {
   Finding finding{ErrorKind::kTls, ServerObject(context), "", false};
   if (Contains(text, "root certificate file") || Contains(text, "root.crt")) {
@@ -386,8 +391,10 @@ arrow::Status ClassifyConnectionError(const std::string& text, bool needs_passwo
     return MakeError(ErrorKind::kAuthentication, message, Named("role", context.user),
                      "give the password in PGPASSWORD or ~/.pgpass (mode 0600)");
   }
-  if (Contains(text, " value: \"")) {
-    return MakeError(ErrorKind::kInvalidOption, message, "connection string",
+  if (const size_t value = text.find(" value: \""); value != std::string::npos) {
+    const std::string reason =
+        std::string(ActionText(context.action)) + ": " + OneLine(text.substr(0, value)) + " value";
+    return MakeError(ErrorKind::kInvalidOption, reason, "connection string",
                      "correct this option of the connection string");
   }
   const bool cut = ContainsAny(

@@ -228,6 +228,16 @@ const Case kCases[] = {
      "server db.example:5432",
      "lock",
      true},
+    {"row filter",
+     Action::kStream,
+     {"0A000",
+      "publication \"p\" has a row filter on table \"public.recovery\" at this point of the WAL, which "
+      "wal2arrow "
+      "does not support",
+      "", "Run SELECT pg_replication_slot_advance('s', pg_current_wal_lsn()).", "RefuseRowFilter"},
+     ErrorKind::kUnsupported,
+     "publication \"p\"",
+     "Run SELECT pg_replication_slot_advance('s', pg_current_wal_lsn())."},
     {"plugin option",
      Action::kStream,
      {"22023", "unrecognized option", "", "", "x"},

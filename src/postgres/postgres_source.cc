@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 #include "arrowcdc/source.h"
 #include "src/decode/wal2arrow_decoder.h"
 #include "src/postgres/connection.h"
@@ -13,6 +14,7 @@
 #include "src/postgres/replication_stream.h"
 #include "src/postgres/slot.h"
 #include "src/postgres/timeline_history.h"
+#include "src/postgres/wal_end.h"
 
 namespace arrowcdc {
 namespace {
@@ -36,7 +38,8 @@ class PostgresSource : public Source {
 
   arrow::Result<SourceInfo> Connect() override {
     ARROW_RETURN_NOT_OK(Stop());
-    ARROW_ASSIGN_OR_RAISE(connection_, Connection::Open(options_.conninfo, ConnectionMode::kReplication));
+    ARROW_ASSIGN_OR_RAISE(connection_,
+                          Connection::Open(options_.conninfo, ConnectionMode::kReplication, options_.stop));
     arrow::Result<SourceInfo> info = Inspect();
     if (!info.ok()) connection_.reset();
     return info;
@@ -50,6 +53,11 @@ class PostgresSource : public Source {
   arrow::Result<std::vector<SourceTable>> Tables() override {
     ARROW_RETURN_NOT_OK(CheckConnected());
     return postgres::ReadPublishedTables(*connection_, publications_);
+  }
+
+  arrow::Result<WalEnd> CurrentEnd() override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    return postgres::ReadWalEnd(*connection_);
   }
 
   arrow::Status Start(uint64_t start) override {
@@ -152,6 +160,8 @@ class PostgresSource : public Source {
     ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadStreamPublications(*connection_, options_));
     publications_.clear();
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
+    info.stream.publications = publications_;
+    info.stream.patterns = options_.tables;
     info.confirmed_flush = slot->confirmed_flush;
     const std::optional<uint64_t> began = NotedStart(*slot, publications);
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
@@ -217,8 +227,8 @@ arrow::Result<WireCompression> ParseWireCompression(const std::string& text) {
   if (text == "none") return WireCompression::kNone;
   if (text == "lz4") return WireCompression::kLz4;
   if (text == "zstd") return WireCompression::kZstd;
-  return MakeError(ErrorKind::kInvalidOption, "\"" + text.substr(0, 40) + "\" is no compression",
-                   "option compression", "use auto, none, lz4 or zstd");
+  return MakeError(ErrorKind::kInvalidOption, Shown(text) + " is no compression", "option compression",
+                   "use auto, none, lz4 or zstd");
 }
 
 arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options) {

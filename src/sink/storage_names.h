@@ -18,6 +18,12 @@ namespace arrowcdc {
 // are).
 arrow::Result<std::string> TableDirectoryName(const TableName& name);
 
+// As TableDirectoryName makes them. Other directories are none of the sink's business.
+bool IsTableDirectory(std::string_view name);
+
+// Beside the tables' directories.
+inline constexpr std::string_view kParquetManifestName = "_arrowcdc_manifest.json";
+
 // Name of a complete file, by the position of its last row: 16 hex digits, 16 hex digits, 5 decimal digits.
 // Sorts as the rows do.
 std::string DataFileName(const RowPosition& last_row);

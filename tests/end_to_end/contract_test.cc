@@ -177,6 +177,61 @@ TEST_F(ContractTest, PublishedTablesThatNoPatternMatchesAreNamed) {
       << named.error;
 }
 
+// The statement and the flag that the remedy of `error` names.
+std::string AdvanceStatement(const std::string& error) {
+  const size_t begin = error.find("SELECT pg_replication_slot_advance(");
+  const size_t end = error.find("pg_current_wal_lsn())", begin);
+  EXPECT_NE(begin, std::string::npos) << error;
+  EXPECT_NE(end, std::string::npos) << error;
+  return begin == std::string::npos ? "" : error.substr(begin, end + 21 - begin);
+}
+
+// Word for word what the error says: nothing before the filter is lost, nothing after it, and of what lies
+// between no more than is said.
+TEST_F(ContractTest, TheWayOutOfARowFilterThatAppearsInMidStream) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE orders (id int PRIMARY KEY)"));
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  ASSERT_EQ(Run(Stream(Parquet("files"), {"--until", "now"})).code, 0);
+  // Many small transactions in front of it, which the server batches.
+  for (int i = 0; i < 300; ++i) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (" + std::to_string(i) + ", 'before')"));
+  }
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION arrowcdc SET TABLE orders, users WHERE (id < 1000)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (500, 'between'); INSERT INTO orders VALUES (1)"));
+
+  const Outcome filtered = Run(Stream(Parquet("files"), {"--until", "now"}));
+  EXPECT_NE(filtered.code, 0);
+  EXPECT_NE(filtered.error.find("remove it"), std::string::npos) << filtered.error;
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION arrowcdc SET TABLE orders, users"));
+  const Outcome ended = Run(Stream(Parquet("files"), {"--until", "now"}));
+  EXPECT_NE(ended.code, 0);
+  EXPECT_NE(ended.error.find("publication \\\"arrowcdc\\\" has a row filter on table \\\"public.users\\\""),
+            std::string::npos)
+      << ended.error;
+  EXPECT_EQ(ended.error.find("same version of both"), std::string::npos) << ended.error;
+  ARROWCDC_ASSERT_OK(sql_->Query(AdvanceStatement(ended.error)));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (501, 'after'); INSERT INTO orders VALUES (2)"));
+  EXPECT_EQ(Run(Stream(Parquet("files"), {"--until", "now"})).code, 6);
+  const Outcome gone_on = Run(Stream(Parquet("files"), {"--until", "now", "--accept-gap"}));
+  ASSERT_EQ(gone_on.code, 0) << gone_on.error;
+  ASSERT_EQ(Run(Stream(Parquet("files"), {"--until", "now"})).code, 0);
+  // The tables without what was written between.
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM users WHERE id = 500; DELETE FROM orders WHERE id = 1"));
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path() / "files", {"public.users", "public.orders"}));
+}
+
+TEST_F(ContractTest, AnotherPublicationPassesARowFilter) {
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE PUBLICATION spare FOR ALL TABLES"));
+  ASSERT_EQ(Run(Stream(Parquet("files"), {"--until", "now"})).code, 0);
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION arrowcdc SET TABLE users WHERE (id > 10)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'one'), (11, 'eleven')"));
+  EXPECT_NE(Run(Stream(Parquet("files"), {"--until", "now"})).code, 0);
+  const Outcome passed = Run(Stream(Parquet("files"), {"--until", "now", "--publication", "spare"}));
+  ASSERT_EQ(passed.code, 0) << passed.error;
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path() / "files", {"public.users"}));
+}
+
 TEST_F(ContractTest, AnIdleSlotAdvancesWhileOtherTablesAndDatabasesWrite) {
   ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE DATABASE elsewhere"));

@@ -1,0 +1,35 @@
+// What the sink remembers of the stream and the tables that its rows came from, against what comes now. It
+// only warns: nothing of it makes the rows wrong.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/sink.h"
+
+namespace arrowcdc {
+
+struct Warning {
+  std::string text;
+  std::string object;
+};
+
+class SinkMemory {
+ public:
+  // What is other in `now` than in what the sink stored.
+  std::vector<Warning> Restore(SinkState state, const StreamIdentity& now);
+
+  // For each batch: says once when a table's name has come to another relation.
+  std::optional<Warning> Check(const std::shared_ptr<const TableSchema>& table);
+
+ private:
+  std::map<TableName, uint32_t> relation_oids_;
+  std::shared_ptr<const TableSchema> last_;  // looked at
+};
+
+}  // namespace arrowcdc
