@@ -101,7 +101,7 @@ copy_events() {
   done
 }
 
-say "$seconds s of orders, payments, renamed customers, a dropped column, batches of events; the client streams"
+say "$seconds s of orders, payments, renamed customers, a dropped column, batches of events, all streamed"
 sql -f examples/shop/start.sql
 start_client
 pgbench -n -c 4 -j 2 -T "$seconds" --random-seed="${DEMO_SEED:-rand}" --max-tries=1000 \
@@ -152,13 +152,14 @@ verdict=$(sed -nE 's/^total (rows=[1-9][0-9]* lost=0 duplicated=0) wrong=0$/\1/p
 [[ -n $verdict ]]
 
 say "the same once more as a user would: what 'arrowcdc sql' prints, run by DuckDB, against the tables"
-.venv/bin/python tools/compare_state.py build/arrowcdc "$out/changes" "$source" shop.customers shop.orders shop.events |
-  tee "$run_directory/state.log"
+.venv/bin/python tools/compare_state.py build/arrowcdc "$out/changes" "$source" \
+  shop.customers shop.orders shop.events | tee "$run_directory/state.log"
 [[ $(tail -n 1 "$run_directory/state.log") == 'state OK' ]]
 
 say "some customers as they are now, from the files alone"
 build/arrowcdc sql "$out/changes" shop.customers >"$out/customers.sql"
-query="import duckdb; print(duckdb.sql('SELECT number, handle, email, balance FROM (' + open('$out/customers.sql').read() + ') ORDER BY number LIMIT 8'))"
+query="import duckdb; state = open('$out/customers.sql').read(); print(duckdb.sql(
+  'SELECT number, handle, email, balance FROM (' + state + ') ORDER BY number LIMIT 8'))"
 .venv/bin/python -c "$query"
 echo "The files are in $out/changes, the query is in $out/customers.sql. To look again:"
 echo "  .venv/bin/python -c \"$query\""

@@ -43,7 +43,8 @@ def test_connecting_lets_other_threads_run(silent_server):
     thread = threading.Thread(target=answer)
     thread.start()
     with pytest.raises(arrowcdc.ConnectionFailedError):
-        CONFIGURE(host="127.0.0.1", port=silent_server.getsockname()[1], database="shop", user="postgres", retry_max=0)
+        CONFIGURE(host="127.0.0.1", port=silent_server.getsockname()[1], database="shop", user="postgres",
+                  retry_max=0)
     thread.join()
 
 
@@ -97,7 +98,8 @@ def test_close_ends_an_attempt_to_connect_again(server, shop):
 
 def test_a_first_connection_is_tried_again(server, shop, caplog):
     server.pg_ctl("stop", "-m", "fast")
-    started = threading.Thread(target=lambda: (wait_for(lambda: "connecting again" in caplog.text), server.pg_ctl("start")))
+    started = threading.Thread(
+        target=lambda: (wait_for(lambda: "connecting again" in caplog.text), server.pg_ctl("start")))
     started.start()
     with CONFIGURE(**shop) as readers:
         assert set(readers) == {"public.users", "public.orders"}
