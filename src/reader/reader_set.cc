@@ -50,7 +50,7 @@ class ReaderSet::Pump {
     while (true) {
       arrow::Status status = ConnectAndStart();
       if (status.ok()) break;
-      const auto wait = WaitAfter(status);
+      const auto wait = WaitAfter(status, false);
       if (!wait.has_value() || stop_->Wait(*wait)) return status;
     }
     backoff_.NoteStarted();
