@@ -43,18 +43,38 @@ bool Confirmed(const char* question) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
+std::string RemedyOf(const arrow::Status& status) {
+  const ErrorDetail* detail = GetErrorDetail(status);
+  return detail == nullptr || detail->remedy().empty() ? "" : "\n          " + detail->remedy();
+}
+
 void PrintPlan(const SetupPlan& plan) {
   for (const std::string& check : plan.checks) std::printf("  ok    %s\n", check.c_str());
   for (const std::string& warning : plan.warnings) std::printf("  note  %s\n", warning.c_str());
+  for (const SetupObstacle& obstacle : plan.obstacles)
+    std::printf("  no    %s%s\n", obstacle.status.message().c_str(), RemedyOf(obstacle.status).c_str());
   for (const SetupStep& step : plan.steps) std::printf("  do    %s\n", step.what.c_str());
 }
 
-// One statement a paragraph, each ended by a semicolon, so that psql can run it as it is.
-void PrintSql(const SetupPlan& plan) {
-  for (const SetupStep& step : plan.steps) {
-    if (step.sql.empty()) continue;
-    std::printf("-- %s\n%s;\n\n", step.what.c_str(), step.sql.c_str());
-  }
+// What is in the way, and the SQL that helps.
+ExitCode Refuse(const SetupPlan& plan, const char* what) {
+  const std::string sql = AdministratorSql(plan);
+  if (!sql.empty())
+    std::printf("\nFor an administrator (arrowcdc %s --print-sql prints this alone):\n\n%s", what,
+                sql.c_str());
+  std::fflush(stdout);
+  return Fail(what, CheckObstacles(plan));
+}
+
+// Also with obstacles in the way, where SQL removes them.
+ExitCode PrintSql(const SetupPlan& plan, const char* what) {
+  std::printf("%s", AdministratorSql(plan).c_str());
+  std::fflush(stdout);
+  SetupPlan left = plan;
+  std::erase_if(left.obstacles, [](const SetupObstacle& obstacle) {
+    return obstacle.by_administrator || !obstacle.sql.empty();
+  });
+  return left.obstacles.empty() ? kOk : Fail(what, CheckObstacles(left));
 }
 
 ExitCode Apply(const SourceOptions& source, const SetupPlan& plan, const char* what) {
@@ -96,6 +116,22 @@ std::string IdentityText(const TableStatus& table) {
                                        : std::string(IdentityName(table.replica_identity)) + " (unusable)";
 }
 
+// Behind the list of tables: what a setup of these would meet.
+ExitCode SayWhatIsInTheWay(const SourceOptions& source) {
+  const auto planned = PlanSetup(source, {});
+  if (!planned.ok()) {
+    std::printf("\nsetup would be refused: %s\n", planned.status().message().c_str());
+    return kOk;
+  }
+  if (planned->obstacles.empty()) return kOk;
+  std::printf("\nIn the way of setup:\n");
+  for (const SetupObstacle& obstacle : planned->obstacles)
+    std::printf("  no    %s%s\n", obstacle.status.message().c_str(), RemedyOf(obstacle.status).c_str());
+  const std::string sql = AdministratorSql(*planned);
+  if (!sql.empty()) std::printf("\nFor an administrator:\n\n%s", sql.c_str());
+  return kOk;
+}
+
 }  // namespace
 
 ExitCode FinishOutput(ExitCode code) {
@@ -117,16 +153,13 @@ ExitCode RunSetup(const SetupCommand& command) {
   const auto planned = PlanSetup(command.source, command.setup);
   if (!planned.ok()) return Fail("setup", planned.status());
   const SetupPlan& plan = *planned;
-  if (command.print_sql) {
-    PrintSql(plan);
-    return kOk;
-  }
+  if (command.print_sql) return PrintSql(plan, "setup");
   PrintPlan(plan);
+  if (!plan.obstacles.empty()) return Refuse(plan, "setup");
   if (plan.steps.empty()) {
     std::printf("Nothing to do: everything is set up.\n");
     return kOk;
   }
-  if (!plan.blocked.ok()) return Fail("setup", plan.blocked);
   // Where there is no terminal nobody can answer, and the command line is the consent: nothing is lost by it.
   if (!command.yes && HasTerminal() && !Confirmed("Apply these steps?")) {
     std::printf("Nothing was changed.\n");
@@ -145,16 +178,13 @@ ExitCode RunTeardown(const TeardownCommand& command) {
   const auto planned = PlanTeardown(command.source);
   if (!planned.ok()) return Fail("teardown", planned.status());
   const SetupPlan& plan = *planned;
-  if (command.print_sql) {
-    PrintSql(plan);
-    return kOk;
-  }
+  if (command.print_sql) return PrintSql(plan, "teardown");
   PrintPlan(plan);
+  if (!plan.obstacles.empty()) return Refuse(plan, "teardown");
   if (plan.steps.empty()) {
-    std::printf("Nothing to do: slot and publication are not there.\n");
+    std::printf("Nothing to do: there is nothing here that setup made for this slot.\n");
     return kOk;
   }
-  if (!plan.blocked.ok()) return Fail("teardown", plan.blocked);
   if (!command.yes && !HasTerminal()) {
     return Fail("teardown", MakeError(ErrorKind::kInvalidOption,
                                       "nobody can be asked here, and changes that were not streamed yet "
@@ -215,14 +245,14 @@ ExitCode RunTables(const SourceOptions& source) {
   std::vector<std::vector<std::string>> rows = {{"table", "matches", "published", "replica identity", "why"}};
   for (const TableStatus& table : *listed) {
     rows.push_back({ToString(table.name), table.matches ? "yes" : "no", table.published ? "yes" : "no",
-                    IdentityText(table), table.reason});
+                    IdentityText(table), table.reason + (table.limits.empty() ? "" : "; " + table.limits)});
   }
   std::vector<size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   for (const auto& row : rows) PrintRow(row, widths);
-  return kOk;
+  return SayWhatIsInTheWay(source);
 }
 
 ExitCode RunSql(const std::string& directory, const std::string& table) {

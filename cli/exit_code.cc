@@ -28,6 +28,7 @@ ExitCode ExitCodeOf(const arrow::Status& status) {
     case ErrorKind::kSlotInvalidated:
     case ErrorKind::kSlotMismatch:
     case ErrorKind::kPublicationMissing:
+    case ErrorKind::kPublicationMismatch:
       return kSlotOrPublication;
     case ErrorKind::kPositionGap:
       return kPositionMismatch;

@@ -33,6 +33,7 @@ struct Texts {
   std::string duration;
   std::string stop_timeout = "20s";
   std::string ack = "on-durable";
+  std::string on_unpublished = "go-on";
   std::string roll_bytes = "128MiB";
   std::string roll_age = "30s";
   std::string buffer = "64MiB";
@@ -84,6 +85,8 @@ arrow::Status ReadStreamTexts(const Texts& texts, StreamCommand& command) {
   ARROW_ASSIGN_OR_RAISE(command.source.compression,
                         Named("--compression", ParseWireCompression(texts.compression)));
   command.pipeline.ack_on_write = texts.ack == "on-write";
+  command.pipeline.on_unpublished =
+      texts.on_unpublished == "stop" ? OnUnpublished::kStop : OnUnpublished::kGoOn;
   if (texts.until == "now") {
     command.pipeline.until_now = true;
   } else if (!texts.until.empty()) {
@@ -123,8 +126,17 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
       ->check(CLI::IsMember({"on-durable", "on-write"}).description(""))
       ->type_name("on-durable|on-write")
       ->capture_default_str();
+  app.add_flag("--accept-tables", command.pipeline.accept_tables,
+               "begin although the slot was set up for other tables: nobody else reads it");
   app.add_flag("--accept-gap", command.pipeline.accept_gap,
                "start although the slot has passed changes that the sink never got: they stay lost");
+  app.add_option(
+         "--on-unpublished", texts.on_unpublished,
+         "where tables that --tables asks for are not published any more: go-on says and counts it, stop "
+         "ends with exit code 5 once everything that the slot holds is delivered")
+      ->check(CLI::IsMember({"go-on", "stop"}).description(""))
+      ->type_name("go-on|stop")
+      ->capture_default_str();
   app.add_option("--roll-bytes", texts.roll_bytes, "close a file at this size")->capture_default_str();
   app.add_option("--roll-rows", command.sink_options.roll_rows, "close a file at this many rows")
       ->check(CLI::PositiveNumber)

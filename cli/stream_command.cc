@@ -21,6 +21,23 @@ using spdlog::level::err;
 using spdlog::level::info;
 using spdlog::level::warn;
 
+// Those that no pattern matches, the ones with most rows first: "public.b 12, public.a 3".
+std::string OtherTables(const PipelineStats& stats) {
+  constexpr size_t kTablesMax = 10;
+  std::vector<std::pair<uint64_t, TableName>> tables;
+  for (const auto& [table, rows] : stats.unmatched_tables) {
+    if (rows > 0) tables.emplace_back(rows, table);
+  }
+  std::sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  });
+  std::string text;
+  for (size_t i = 0; i < std::min(tables.size(), kTablesMax); ++i)
+    text += (i == 0 ? "" : ", ") + ToString(tables[i].second) + " " + std::to_string(tables[i].first);
+  if (tables.size() > kTablesMax) text += " and " + std::to_string(tables.size() - kTablesMax) + " more";
+  return text;
+}
+
 class ProgressReporter : public PipelineObserver {
  public:
   explicit ProgressReporter(const StreamCommand& command) : command_(command), last_log_(Clock::now()) {}
@@ -79,20 +96,22 @@ class ProgressReporter : public PipelineObserver {
          {"durable_lsn", FormatLsn(stats.durable_lsn)},
          {"server_lsn", FormatLsn(stats.server_lsn)},
          {"lag_bytes", lag},
-         {"received_bytes", stats.received_bytes}});
+         {"received_bytes", stats.received_bytes},
+         {"rows_of_other_tables", stats.rows_unmatched},
+         {"tables_not_published", stats.tables_unpublished}});
   }
 
   void OnRetry(const arrow::Status& status, std::chrono::milliseconds wait) override {
     LogError(warn, "connecting again in " + std::to_string(wait.count()) + " ms", status);
   }
 
+  void OnNotice(const SourceNotice& notice) override {
+    Log(notice.error ? err : warn, notice.text, {{"object", notice.object}});
+  }
+
   void OnUnrepresentable(const TableName& table, const std::string& column) override {
     Log(warn, "a value has no Arrow form: the column is null there and listed in _unrepresentable",
         {{"table", ToString(table)}, {"column", column}});
-  }
-
-  void OnWarning(const std::string& text, const std::string& object) override {
-    Log(warn, text, {{"object", object}});
   }
 
  private:
@@ -129,6 +148,8 @@ void SayGoodbye(const StreamCommand& command, const PipelineStats& stats) {
       {{"rows", stats.rows},
        {"rows_skipped", stats.rows_skipped},
        {"rows_of_other_tables", stats.rows_unmatched},
+       {"other_tables", OtherTables(stats)},
+       {"tables_not_published", stats.tables_unpublished},
        {"unrepresentable_values", stats.unrepresentable},
        {"reconnects", stats.reconnects},
        {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
@@ -146,46 +167,21 @@ void SayWhatTheSlotKeeps(SourceOptions source) {
                 " of WAL on the server; to remove it: arrowcdc teardown " + SuggestedOptions(source));
 }
 
-// What the patterns select now, said before anything is acknowledged: rows of other tables are passed over,
-// and the slot moves past them.
-arrow::Status CheckTables(const SourceOptions& source) {
-  if (source.tables.empty()) return arrow::Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const auto tables, ListTables(source));
-  // Without any published table the publication itself is missing: connecting says so, after looking at the
-  // slot.
-  if (std::none_of(tables.begin(), tables.end(), [](const TableStatus& table) { return table.published; }))
-    return arrow::Status::OK();
-  bool any = false;
-  constexpr size_t kNamesMax = 5;
-  size_t passed_over_count = 0;
-  std::string passed_over;
-  for (const TableStatus& table : tables) {
-    if (table.passed_over) passed_over += ++passed_over_count <= kNamesMax ? " " + ToString(table.name) : "";
-    if (!table.matches) continue;
-    any = any || table.published;
-    if (!table.published)
-      Log(warn, "a table that matches is not streamed",
-          {{"table", ToString(table.name)}, {"why", table.reason}});
+// Column lists, operations that are not published, generated columns, partitions: what a reader of the data
+// would look for in vain.
+void SayLimits(const SourceOptions& source) {
+  const auto tables = ListTables(source);
+  if (!tables.ok()) return;  // the stream meets it, too, and says so
+  constexpr size_t kLinesMax = 10;
+  size_t count = 0;
+  for (const TableStatus& table : *tables) {
+    if (!table.published || table.limits.empty() || ++count > kLinesMax) continue;
+    Log(info, "not everything of a table comes", {{"table", ToString(table.name)}, {"why", table.limits}});
   }
-  if (passed_over_count > kNamesMax)
-    passed_over += " and " + std::to_string(passed_over_count - kNamesMax) + " more";
-  if (passed_over_count > 0) {
-    Log(warn, "tables are published and do not match: the slot passes over their changes",
-        {{"tables", passed_over.substr(1)}});
+  if (count > kLinesMax) {
+    Log(info, "and so it is with other tables: 'arrowcdc tables' shows all of them",
+        {{"tables", static_cast<uint64_t>(count - kLinesMax)}});
   }
-  if (!any) {
-    return MakeError(
-        ErrorKind::kPublicationMissing, "no published table matches the patterns", "option --tables",
-        "look at 'arrowcdc tables' with the same patterns; nothing was streamed or acknowledged");
-  }
-  for (const std::string& text : source.tables) {
-    if (text.rfind('!', 0) == 0) continue;
-    ARROW_ASSIGN_OR_RAISE(const TablePatterns pattern, TablePatterns::Parse({text}));
-    const bool idle = std::none_of(tables.begin(), tables.end(),
-                                   [&](const TableStatus& table) { return pattern.Matches(table.name); });
-    if (idle) Log(warn, "a pattern matches no table of the database", {{"pattern", text}});
-  }
-  return arrow::Status::OK();
 }
 
 }  // namespace
@@ -219,16 +215,11 @@ ExitCode RunStream(const StreamCommand& command) {
                           "this sink keeps its rows: they are acknowledged when they are durable",
                           "option --ack", "leave --ack=on-write to console and ipc:-"));
   }
-  // Where the server is away, the stream itself waits for it.
-  const arrow::Status tables = CheckTables(command.source);
-  const ErrorDetail* detail = GetErrorDetail(tables);
-  const bool goes_on =
-      detail != nullptr && (detail->retryable() || detail->kind() == ErrorKind::kInterrupted);
-  if (!tables.ok() && !goes_on) return fail(tables);
   const StopLimit limit(
       command.source.stop, command.stop_timeout,
       "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
       "them was acknowledged and it comes again with the next start");
+  SayLimits(command.source);
   ProgressReporter reporter(command);
   const auto streamed = RunPipeline(**source, **sink, command.pipeline,
                                     command.source.tables.empty() ? nullptr : &*patterns, reporter, stop);

@@ -36,6 +36,7 @@ enum class FrameKind : uint8_t {
   kPrepare = 12,
   kCommitPrepared = 13,
   kRollbackPrepared = 14,
+  kNotice = 15,
 };
 
 enum FrameFlags : uint16_t {
@@ -73,6 +74,8 @@ enum class SectionTag : uint16_t {
   kUnchanged = 7,
   kUnrepresentable = 8,
   kTruncate = 9,
+  kNotice = 10,
+  kNames = 11,
 };
 enum SectionFlags : uint16_t {
   kSectionRequired = 1 << 0,  // a reader that does not know the tag must refuse the frame
@@ -144,6 +147,38 @@ struct TruncateEntry {
   uint16_t reserved;
 };
 static_assert(sizeof(TruncateEntry) == 16);
+
+enum class NoticeWhat : uint8_t {
+  kPassedOver = 1,   // a row of the relation is not sent
+  kMembership = 2,   // the relation's rows come as `published_as` says from here on
+  kPublication = 3,  // a publication was changed, or dropped and made again
+};
+enum Operations : uint8_t {
+  kOperationInsert = 1 << 0,
+  kOperationUpdate = 1 << 1,
+  kOperationDelete = 1 << 2,
+  kOperationTruncate = 1 << 3,
+};
+struct NoticeSection {
+  uint64_t commit_lsn;    // start of the commit record of the transaction that is being decoded
+  uint32_t relation_oid;  // 0 where the notice is about a publication
+  uint8_t what;           // NoticeWhat
+  uint8_t operation;      // of kPassedOver: the operation, one of Operations
+  uint8_t published;      // Operations that are sent
+  uint8_t reserved;
+  uint32_t published_as;  // oid of the relation whose name the rows come under; 0: none are sent
+  uint32_t reserved2;
+};
+static_assert(sizeof(NoticeSection) == 24);
+
+// Entries of the names section: the relation's (or the publication's, without a schema), then those of its
+// ancestors from the parent to the root. Each is followed by both names, UTF-8, and the next entry at once.
+struct NameEntry {
+  uint32_t oid;
+  uint16_t schema_name_bytes;
+  uint16_t table_name_bytes;
+};
+static_assert(sizeof(NameEntry) == 8);
 
 // Codes of the _op column.
 enum class Op : int8_t {

@@ -26,6 +26,7 @@ bool IsKnownKind(uint8_t kind) {
     case FrameKind::kTruncate:
     case FrameKind::kProgress:
     case FrameKind::kContinuation:
+    case FrameKind::kNotice:
       return true;
     default:  // unknown, or reserved by this protocol
       return false;
@@ -97,13 +98,14 @@ const char* FrameKindName(uint8_t kind) {
   constexpr const char* kNames[] = {"hello",           "schema",           "batch",         "truncate",
                                     "message",         "progress",         "continuation",  "stream start",
                                     "stream stop",     "stream abort",     "stream commit", "prepare",
-                                    "commit prepared", "rollback prepared"};
+                                    "commit prepared", "rollback prepared", "notice"};
   return kind >= 1 && kind <= sizeof(kNames) / sizeof(kNames[0]) ? kNames[kind - 1] : nullptr;
 }
 
 const char* SectionTagName(uint16_t tag) {
   constexpr const char* kNames[] = {"hello",        "options",   "plugin version",  "table",   "batch",
-                                    "transactions", "unchanged", "unrepresentable", "truncate"};
+                                    "transactions", "unchanged", "unrepresentable", "truncate",
+                                    "notice",       "names"};
   return tag >= 1 && tag <= sizeof(kNames) / sizeof(kNames[0]) ? kNames[tag - 1] : nullptr;
 }
 
@@ -143,6 +145,26 @@ bool ReadTruncate(const Frame& frame, TruncateSection* truncate, FrameError* err
     return Fail(error, "more tables than the section holds",
                 section.offset + offsetof(TruncateSection, tables), truncate->tables);
   }
+  return true;
+}
+
+bool ReadNotice(const Frame& frame, NoticeSection* notice, FrameError* error) {
+  return ReadFixed(frame, SectionTag::kNotice, "no notice section", notice, error);
+}
+
+bool ReadName(const Frame& frame, uint32_t* at, NameEntry* entry, const char** names, FrameError* error) {
+  const SectionData& section = frame.section(SectionTag::kNames);
+  if (section.data == nullptr || *at > section.bytes || section.bytes - *at < sizeof(NameEntry)) {
+    return Fail(error, "no whole name", section.offset, *at);
+  }
+  *entry = Load<NameEntry>(section.data + *at);
+  const uint32_t names_bytes = uint32_t{entry->schema_name_bytes} + entry->table_name_bytes;
+  const uint32_t left = section.bytes - *at - static_cast<uint32_t>(sizeof(NameEntry));
+  if (left < names_bytes) {
+    return Fail(error, "names longer than their section", section.offset + uint64_t{*at}, names_bytes);
+  }
+  *names = reinterpret_cast<const char*>(section.data) + *at + sizeof(NameEntry);
+  *at += static_cast<uint32_t>(sizeof(NameEntry)) + names_bytes;
   return true;
 }
 

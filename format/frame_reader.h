@@ -15,7 +15,7 @@ struct SectionData {
   uint32_t offset;  // of the data, from the frame's first byte
 };
 
-inline constexpr int kSectionTagCount = static_cast<int>(SectionTag::kTruncate) + 1;
+inline constexpr int kSectionTagCount = static_cast<int>(SectionTag::kNames) + 1;
 
 struct Frame {
   FrameHeader header;
@@ -51,6 +51,11 @@ bool ReadBatch(const Frame& frame, BatchSection* batch, FrameError* error);
 // names: schema_name_bytes and then table_name_bytes of them.
 bool ReadTable(const Frame& frame, TableSection* table, const char** names, FrameError* error);
 bool ReadTruncate(const Frame& frame, TruncateSection* truncate, FrameError* error);
+bool ReadNotice(const Frame& frame, NoticeSection* notice, FrameError* error);
+
+// Goes through the names section: reads the entry at *at (0 at first, below the section's length) and moves
+// *at behind it. names: both, one after the other.
+bool ReadName(const Frame& frame, uint32_t* at, NameEntry* entry, const char** names, FrameError* error);
 
 // Number of entries of a section that is nothing but entries; a missing section has none.
 bool CountEntries(const Frame& frame, SectionTag tag, uint32_t entry_bytes, uint32_t* count,

@@ -72,6 +72,37 @@ TEST(FrameReader, HelloLaidByHand) {
   EXPECT_EQ(frame.payload_bytes, 0u);
 }
 
+TEST(FrameReader, NoticeLaidByHand) {
+  Bytes b;
+  b.Text("WA").Int(1, 1).Int(15, 1).Int(1, 2).Int(32, 2).Int(112, 4).Int(3, 4).Int(0, 8).Int(0, 8);
+  b.Int(10, 2).Int(0, 2).Int(24, 4);
+  b.Int(0x1500100, 8).Int(16386, 4).Int(2, 1).Int(0, 1).Int(5, 1).Int(0, 1).Int(16384, 4).Int(0, 4);
+  b.Int(11, 2).Int(0, 2).Int(33, 4);
+  b.Int(16386, 4).Int(6, 2).Int(3, 2).Text("publico_1").Int(16384, 4).Int(6, 2).Int(2, 2).Text("publicoo");
+  b.Zeros(7);
+  Frame frame;
+  FrameError error;
+  ASSERT_TRUE(Read(b.text, &frame, &error)) << error.what << error.offset;
+  EXPECT_STREQ(FrameKindName(frame.header.kind), "notice");
+  NoticeSection notice;
+  ASSERT_TRUE(ReadNotice(frame, &notice, &error));
+  EXPECT_EQ(notice.commit_lsn, 0x1500100u);
+  EXPECT_EQ(notice.relation_oid, 16386u);
+  EXPECT_EQ(notice.what, 2);
+  EXPECT_EQ(notice.published, 5);
+  EXPECT_EQ(notice.published_as, 16384u);
+  uint32_t at = 0;
+  NameEntry entry;
+  const char* names = nullptr;
+  ASSERT_TRUE(ReadName(frame, &at, &entry, &names, &error));
+  EXPECT_EQ(std::string(names, 9), "publico_1");
+  ASSERT_TRUE(ReadName(frame, &at, &entry, &names, &error));
+  EXPECT_EQ(entry.oid, 16384u);
+  EXPECT_EQ(std::string(names + entry.schema_name_bytes, entry.table_name_bytes), "oo");
+  EXPECT_EQ(at, 33u);
+  EXPECT_FALSE(ReadName(frame, &at, &entry, &names, &error));
+}
+
 TEST(FrameWriter, HelloAsLaidByHand) {
   TestBuffer out;
   FrameWriter writer(out.get(), FrameKind::kHello, 0, 0, 0x1122334455667788);
@@ -313,9 +344,9 @@ TEST(FrameKind, Names) {
   EXPECT_STREQ(FrameKindName(3), "batch");
   EXPECT_STREQ(FrameKindName(14), "rollback prepared");
   EXPECT_EQ(FrameKindName(0), nullptr);
-  EXPECT_EQ(FrameKindName(15), nullptr);
+  EXPECT_EQ(FrameKindName(16), nullptr);
   EXPECT_STREQ(SectionTagName(9), "truncate");
-  EXPECT_EQ(SectionTagName(10), nullptr);
+  EXPECT_EQ(SectionTagName(12), nullptr);
 }
 
 // The published test vectors of FNV-1a, 64 bit.

@@ -299,6 +299,15 @@ bool WriteDirtyMark(Session* session) {
   return true;
 }
 
+void SendNotice(Session* session, const format::NoticeSection& notice, const format::ByteBuffer& names) {
+  if (!session->hello_sent) SendHello(session);
+  FrameWriter frame = BeginFrame(session, FrameKind::kNotice, format::kFlagOptional);
+  frame.AddSection(SectionTag::kNotice, &notice, sizeof(notice));
+  frame.AddSection(SectionTag::kNames, names.data, names.size);
+  frame.Finish(0, 0);
+  SendFrame(session, nullptr, 0);
+}
+
 void WriteTruncate(Session* session, PublishedTable* const* tables, uint32_t count, uint64_t lsn,
                    bool cascade, bool restart_identity) {
   session->transaction.touched = true;

@@ -33,6 +33,10 @@ void SendGroup(Session* session);
 // Never between the frames of a group.
 bool WriteDirtyMark(Session* session);
 
+// A notice frame, at once and in front of what is open: it belongs to no group. names: format::NameEntry and
+// what follows each.
+void SendNotice(Session* session, const format::NoticeSection& notice, const format::ByteBuffer& names);
+
 // A truncate frame, after everything that is open. `tables` have places in the list in this order.
 void WriteTruncate(Session* session, PublishedTable* const* tables, uint32_t count, uint64_t lsn,
                    bool cascade, bool restart_identity);

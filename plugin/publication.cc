@@ -2,6 +2,7 @@
 #include "plugin/publication.h"
 
 #include "plugin/cache_invalidation.h"
+#include "plugin/notice.h"
 #include "plugin/replica_identity.h"
 
 namespace arrowcdc::plugin {
@@ -26,13 +27,15 @@ void LoadPublications(Session* session) {
            errdetail(
                "Decoding has reached a change that was made before the publication was created, or after it "
                "was dropped."),
-           errhint("A publication must be committed before the slot is created. Create the publication, then "
-                   "drop "
-                   "the slot and create it anew.")));
+           errhint(
+               "Name a publication that has been there all the time, if one covers the tables. Otherwise the "
+               "changes up to where the publication exists can only be passed over, with "
+               "pg_replication_slot_advance().")));
     }
     session->publications = lappend(session->publications, publication);
   }
   MemoryContextSwitchTo(previous);
+  NotePublications(session);
 }
 
 // The topmost ancestor through which this publication publishes a partition, or InvalidOid.
@@ -167,6 +170,7 @@ Membership FindMembership(Session* session, Relation relation) {
 
   Membership membership{};
   membership.publish_as = relid;
+  membership.ancestors = ancestors;
   int membership_level = 0;
   foreach (cell, session->publications) {
     Publication* const publication = static_cast<Publication*>(lfirst(cell));

@@ -9,6 +9,7 @@ struct Membership {
   PublicationActions actions;
   Oid publish_as;      // the relation itself, or the ancestor its rows are published as
   List* publications;  // of Publication*: those that publish it as publish_as
+  List* ancestors;     // of a partition: oids from its parent to the root
 };
 
 // Memory of the result: the current context. Errors: a publication that does not exist at this point of the

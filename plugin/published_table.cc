@@ -88,8 +88,7 @@ void AddColumnMetadata(Session* session, const Form_pg_attribute attribute, cons
   field->metadata_count = count;
 }
 
-// The name of a metadata column: as many further underscores as make it differ from every column of the
-// table.
+// `name` with as many further underscores as make it differ from those of all fields.
 char* FreeName(const char* name, const Field* fields, int32_t count) {
   char* candidate = pstrdup(name);
   for (int32_t i = 0; i < count; ++i) {
@@ -153,6 +152,13 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
     table->attnums[place] = attribute->attnum;
     table->column_names[place] = MemoryContextStrdup(table->context, NameStr(attribute->attname));
     ++place;
+  }
+  // A name that had to be escaped may have become another column's.
+  for (int32_t i = 0; i < count; ++i) {
+    const char* const name = fields[i].name;
+    if (strcmp(name, table->column_names[i]) == 0) continue;
+    fields[i].name = "";
+    fields[i].name = FreeName(name, fields, count);
   }
   for (int32_t i = 0; i < kMetadataColumns; ++i) {
     Column* const column = &table->columns[count + i];

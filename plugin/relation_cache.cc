@@ -3,6 +3,7 @@
 
 #include "plugin/batch_writer.h"
 #include "plugin/cache_invalidation.h"
+#include "plugin/notice.h"
 #include "plugin/publication.h"
 #include "plugin/replica_identity.h"
 
@@ -104,8 +105,10 @@ void BuildEntry(Session* session, RelationEntry* entry, Relation relation) {
     MemoryContextDelete(entry->context);
   }
   const Oid relid = entry->relid;
+  const RelationTold told = entry->told;
   *entry = RelationEntry{};
   entry->relid = relid;
+  entry->told = told;
   // Fresh from here on: a change that arrives while the catalog is read makes it stale again.
   entry->fresh = true;
   entry->epoch = session->epoch;
@@ -120,6 +123,7 @@ void BuildEntry(Session* session, RelationEntry* entry, Relation relation) {
     BuildPublished(session, entry, relation, membership);
     session->cache_bytes += MemoryContextMemAllocated(entry->context, false);
   }
+  TellMembership(session, entry, relation, membership);
   MemoryContextSwitchTo(previous);
 }
 

@@ -15,6 +15,14 @@ struct PublishedRelation {
   PublishedTable* open;  // the version of it that has an open batch, or null
 };
 
+// What a client was told of a relation last.
+struct RelationTold {
+  uint64_t names;       // fingerprint of the relation's and its ancestors' names; 0: nothing yet
+  Oid published_as;     // invalid: nothing is sent
+  uint8_t published;    // format::Operations
+  uint8_t passed_over;  // operations, of which a row was not sent
+};
+
 struct RelationEntry {
   Oid relid;
   bool fresh;
@@ -30,6 +38,7 @@ struct RelationEntry {
   bool in_order;         // fields come in the order of the attributes
   Bitmapset* absent;     // fields that the relation has no attribute for
   MemoryContext context;
+  RelationTold told;  // outlives a rebuild of the rest
 };
 
 void InitRelationCache(Session* session);

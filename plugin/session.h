@@ -13,6 +13,7 @@ namespace arrowcdc::plugin {
 struct Compressor;
 struct RelationEntry;
 struct PublishedTable;
+struct PublicationTold;
 
 enum class TextMode : uint8_t {
   kUtf8,     // the database is UTF8: values are valid as they are
@@ -57,6 +58,7 @@ struct Session {
   // Publications and caches, see publication.h and relation_cache.h.
   List* publications;
   bool publications_valid;
+  PublicationTold* publications_told;  // in the order of options.publication_names; null before the first time
   HTAB* entries;     // RelationEntry by relation
   HTAB* published;   // PublishedRelation by the relation rows are published as
   HTAB* tables;      // PublishedTable by fingerprint

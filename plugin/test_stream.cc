@@ -100,6 +100,8 @@ void AppendTruncate(const TruncateEvent& truncate, std::vector<std::string>* lin
   lines->push_back(line);
 }
 
+bool IsNotice(const Event& event) { return std::holds_alternative<NoticeEvent>(event); }
+
 }  // namespace
 
 void AppendLines(const Event& event, bool ord, std::vector<std::string>* lines) {
@@ -207,6 +209,7 @@ arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
   Wal2arrowDecoder decoder(arrow::default_memory_pool());
   std::vector<Event> events;
   for (const auto& frame : frames) ARROW_RETURN_NOT_OK(Decode(&decoder, frame, &events));
+  if (!with_notices_) std::erase_if(events, IsNotice);
   return events;
 }
 
@@ -214,6 +217,7 @@ arrow::Result<std::vector<Event>> PluginTest::Stream(PluginOptions options) {
   options.emplace("publication_names", "p");
   auto events = ReadStream(options);
   ARROW_RETURN_NOT_OK(AwaitFreeSlot());
+  if (events.ok() && !with_notices_) std::erase_if(*events, IsNotice);
   return events;
 }
 

@@ -54,6 +54,9 @@ class PluginTest : public ::testing::Test {
   // A walsender tells of its error, or misses its client, before it lets go of the slot.
   arrow::Status AwaitFreeSlot();
 
+  // Peek and Stream leave notices out, unless a test is about them.
+  bool with_notices_ = false;
+
   const std::string& slot() const { return name_; }
   const std::string& database() const { return name_; }
 

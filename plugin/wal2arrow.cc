@@ -4,6 +4,7 @@
 #include "plugin/cache_invalidation.h"
 #include "plugin/compression.h"
 #include "plugin/group.h"
+#include "plugin/notice.h"
 #include "plugin/pg.h"
 #include "plugin/relation_cache.h"
 #include "plugin/replica_identity.h"
@@ -82,6 +83,19 @@ bool IsPublished(const RelationEntry* entry, ReorderBufferChangeType action) {
   }
 }
 
+uint8_t OperationOf(ReorderBufferChangeType action) {
+  switch (action) {
+    case REORDER_BUFFER_CHANGE_INSERT:
+      return format::kOperationInsert;
+    case REORDER_BUFFER_CHANGE_UPDATE:
+      return format::kOperationUpdate;
+    case REORDER_BUFFER_CHANGE_DELETE:
+      return format::kOperationDelete;
+    default:
+      return 0;
+  }
+}
+
 void LogCounters(const Session* session) {
   const Counters& counters = session->counters;
   if (!session->in_walsender) return;
@@ -152,6 +166,8 @@ void OnChange(LogicalDecodingContext* decoding, ReorderBufferTXN*, Relation rela
     const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
     WriteChange(session, entry, change, ord);
     MemoryContextSwitchTo(previous);
+  } else {
+    TellPassedOver(session, entry, relation, OperationOf(change->action));
   }
   MemoryContextReset(session->change_cxt);
 }
@@ -166,11 +182,15 @@ void OnTruncate(LogicalDecodingContext* decoding, ReorderBufferTXN*, int count, 
       static_cast<PublishedTable**>(palloc(sizeof(PublishedTable*) * static_cast<size_t>(Max(count, 1))));
   uint32_t published = 0;
   for (int i = 0; i < count; ++i) {
-    const RelationEntry* const entry = GetRelationEntry(session, relations[i]);
+    RelationEntry* const entry = GetRelationEntry(session, relations[i]);
     // Partitions that go by their ancestor's name are left out: the ancestor is in the list where it was
     // truncated.
-    if (entry->published && entry->actions.pubtruncate && !entry->via_ancestor)
+    if (entry->published && entry->actions.pubtruncate && !entry->via_ancestor) {
       tables[published++] = entry->table;
+    } else if (!(entry->published && entry->actions.pubtruncate) &&
+               relations[i]->rd_rel->relkind != RELKIND_PARTITIONED_TABLE) {
+      TellPassedOver(session, entry, relations[i], format::kOperationTruncate);
+    }
   }
   if (published > 0) {
     WriteTruncate(session, tables, published, change->lsn, change->data.truncate.cascade,

@@ -223,7 +223,7 @@ TEST_F(Changes, WhatPublicationsSend) {
                      "delete inserts(2)"}));
 }
 
-// (version, rows, key) of each table, as the client is told.
+// "table identity: key" of each table, as the client is told.
 Strings KeysOf(const std::vector<Event>& events) {
   std::set<string> keys;
   for (const Event& event : events) {
@@ -235,20 +235,28 @@ Strings KeysOf(const std::vector<Event>& events) {
   return {keys.begin(), keys.end()};
 }
 
+int ServerVersion() {
+  const auto connection = SharedServer().Connect();
+  EXPECT_TRUE(connection.ok());
+  return connection.ok() ? std::stoi((*connection)->Scalar("SHOW server_version_num").ValueOr("0")) : 0;
+}
+
 TEST_F(Changes, GeneratedColumnsOfTheKey) {
+  // 18 refuses updates and deletes where the publication leaves them out.
+  const bool from_18 = ServerVersion() >= 180000;
+  const string with = string(" WITH (publish_via_partition_root") +
+                      (from_18 ? ", publish_generated_columns = stored); " : "); ");
   Prepare(
-      "CREATE TABLE users (tenant int, mail text, lmail text GENERATED ALWAYS AS (lower(mail)) STORED, size "
-      "int "
-      "GENERATED ALWAYS AS (length(mail)) STORED, PRIMARY KEY (tenant, lmail));"
+      "CREATE TABLE users (tenant int, mail text, lmail text GENERATED ALWAYS AS (lower(mail)) STORED" +
+      string(from_18 ? "" : ", size int GENERATED ALWAYS AS (length(mail)) STORED") +
+      ", PRIMARY KEY (tenant, lmail));"
       "CREATE TABLE first (g int GENERATED ALWAYS AS (a * 2) STORED NOT NULL, a int NOT NULL);"
       "CREATE UNIQUE INDEX first_i ON first (g, a); ALTER TABLE first REPLICA IDENTITY USING INDEX first_i;"
       "CREATE TABLE alone (a int, g int GENERATED ALWAYS AS (a + 1) STORED PRIMARY KEY);"
       "CREATE TABLE root (a int, b int, g int GENERATED ALWAYS AS (b * 3) STORED, PRIMARY KEY (a, g)) "
-      "PARTITION BY "
-      "RANGE (a); CREATE TABLE leaf PARTITION OF root FOR VALUES FROM (0) TO (10);"
-      "CREATE PUBLICATION p FOR TABLE users, first, alone; CREATE PUBLICATION q FOR TABLE users;"
-      "CREATE PUBLICATION everything FOR ALL TABLES WITH (publish_via_partition_root);"
-      "CREATE PUBLICATION r FOR TABLE root WITH (publish_via_partition_root)");
+      "PARTITION BY RANGE (a); CREATE TABLE leaf PARTITION OF root FOR VALUES FROM (0) TO (10);"
+      "CREATE PUBLICATION p FOR TABLE users, first, alone" +
+      with + "CREATE PUBLICATION q FOR TABLE users" + with + "CREATE PUBLICATION r FOR TABLE root" + with);
   Sql("INSERT INTO users VALUES (1, 'Ann'), (2, 'Bob'); UPDATE users SET mail = 'ANN' WHERE tenant = 1;"
       "UPDATE users SET mail = 'Anna' WHERE tenant = 1; DELETE FROM users WHERE tenant = 2");
   Sql("INSERT INTO first VALUES (DEFAULT, 1); UPDATE first SET a = 2; DELETE FROM first");
@@ -303,9 +311,7 @@ TEST_F(Changes, ColumnListsThatLeaveOutColumnsOfTheKey) {
 }
 
 TEST_F(Changes, GeneratedColumnsFrom18On) {
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect());
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto version, connection->Scalar("SHOW server_version_num"));
-  if (std::stoi(version) < 180000) GTEST_SKIP() << "publish_generated_columns came with 18";
+  if (ServerVersion() < 180000) GTEST_SKIP() << "publish_generated_columns came with 18";
   Prepare(
       "CREATE TABLE t (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id * 2) STORED,"
       " v int GENERATED ALWAYS AS (id * 3) VIRTUAL);"

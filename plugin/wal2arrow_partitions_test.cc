@@ -137,6 +137,9 @@ TEST_F(Partitions, SchemasThatAreRenamedAddedAndDropped) {
       {"ALTER PUBLICATION p ADD TABLES IN SCHEMA hidden; " + InsertInto("seen.leaf", 4), {"insert leaf(4)"}},
       {"ALTER PUBLICATION p SET TABLES IN SCHEMA public; " + InsertInto("seen.leaf", 5), {}},
       {"ALTER TABLE hidden.root SET SCHEMA public; " + InsertInto("seen.leaf", 6), {"insert leaf(6)"}},
+      {"ALTER PUBLICATION p SET (publish_via_partition_root = true); " + InsertInto("seen.leaf", 7),
+       {"insert root(7)"}},
+      {"ALTER PUBLICATION p SET TABLE seen.mid; " + InsertInto("seen.leaf", 8), {"insert mid(8)"}},
   });
 }
 

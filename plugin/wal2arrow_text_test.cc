@@ -134,14 +134,16 @@ TEST_F(Text, OldAndNewRowsAndKeys) {
 // name.
 TEST_F(Text, NamesOfSchemasTablesColumnsAndTypes) {
   PrepareText(
-      "CREATE SCHEMA s; CREATE DOMAIN d AS int; CREATE TABLE s.t (id int, col int, good d, \"é\" int)");
+      "CREATE SCHEMA s; CREATE DOMAIN d AS int;"
+      "CREATE TABLE s.t (id int, col int, good d, \"é\" int, twin int, \"\\xe9\" int)");
   Sql("UPDATE pg_namespace SET nspname = raw('73e9')::name WHERE nspname = 's';"
       "UPDATE pg_class SET relname = raw('e974')::name WHERE relname = 't' AND relkind = 'r';"
+      "UPDATE pg_attribute SET attname = raw('e9')::name WHERE attname = 'twin';"
       "UPDATE pg_attribute SET attname = raw('c3a9e9')::name WHERE attname = 'col';"
       "UPDATE pg_type SET typname = raw('64e9')::name WHERE typname = 'd' AND typtype = 'd'");
   Sql("DO $$ BEGIN EXECUTE 'INSERT INTO ' || (SELECT oid::regclass FROM pg_class WHERE relname = "
       "raw('e974')::name) "
-      "|| ' VALUES (1, 2, 3, 4)'; END $$");
+      "|| ' VALUES (1, 2, 3, 4, 5, 6)'; END $$");
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto events, Peek());
   ASSERT_EQ(events.size(), 1u);
   const auto& batch = std::get<ChangeBatch>(events[0]);
@@ -152,6 +154,8 @@ TEST_F(Text, NamesOfSchemasTablesColumnsAndTypes) {
   EXPECT_EQ(batch.table->schema->field(2)->metadata()->Get("ADBC:postgresql:typname").ValueOr(""),
             kMark + "d\\xe9");
   EXPECT_EQ(batch.table->schema->field(3)->name(), "é");
+  EXPECT_EQ(batch.table->schema->field(4)->name(), "_\\xe9");
+  EXPECT_EQ(batch.table->schema->field(5)->name(), "\\xe9");
 }
 
 }  // namespace

@@ -187,15 +187,19 @@ void SetNotifyFd(Reader& reader, int fd) {
 
 std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables, int64_t reader_bytes_max,
                           int partitions, int64_t unread_limit_ms, int64_t slow_limit_ms,
-                          std::optional<int64_t> retry_max_ms, std::optional<uint64_t> until_lsn) {
+                          std::optional<int64_t> retry_max_ms, bool stop_on_unpublished,
+                          std::optional<uint64_t> until_lsn, bool accept_tables) {
   ReaderSetOptions options;
   for (const Name& name : tables) options.tables.push_back({name.first, name.second});
+  options.published_tables = true;
+  options.on_unpublished = stop_on_unpublished ? OnUnpublished::kStop : OnUnpublished::kGoOn;
   options.reader_bytes_max = reader_bytes_max;
   options.partitions = partitions;
   options.unread_limit = milliseconds(unread_limit_ms);
   options.slow_limit = milliseconds(slow_limit_ms);
   if (retry_max_ms.has_value()) options.retry_max = milliseconds(*retry_max_ms);
   options.until_lsn = until_lsn;
+  options.accept_tables = accept_tables;
   return std::make_unique<Set>(Check(OnOtherThread(
       source, [options](const SourceOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
@@ -210,39 +214,18 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
 }
 
 // What setup has done, in words, and the tables it covers.
-std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only) {
+std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only,
+                                                             bool accept_tables) {
+  const SetupOptions options{.insert_only = insert_only, .accept_tables = accept_tables};
   const SetupPlan plan =
-      Check(OnOtherThread(source, [insert_only](const SourceOptions& from) -> arrow::Result<SetupPlan> {
-        ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, {.insert_only = insert_only}));
+      Check(OnOtherThread(source, [options](const SourceOptions& from) -> arrow::Result<SetupPlan> {
+        ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, options));
         ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
         return planned;
       }));
   std::pair<std::vector<Name>, std::vector<std::string>> result;
   for (const TableName& table : plan.tables) result.first.emplace_back(table.schema, table.table);
   for (const SetupStep& step : plan.steps) result.second.push_back(step.what);
-  return result;
-}
-
-struct PublishedTables {
-  std::vector<Name> matching;
-  std::vector<std::pair<std::string, std::string>>
-      left_out;                          // match and are not published, each with the reason
-  std::vector<std::string> passed_over;  // are published and do not match
-};
-
-PublishedTables Published(const Source& source) {
-  const auto tables =
-      Check(OnOtherThread(source, [](const SourceOptions& from) { return ListTables(from); }));
-  PublishedTables result;
-  for (const TableStatus& table : tables) {
-    if (table.passed_over) result.passed_over.push_back(ToString(table.name));
-    if (!table.matches) continue;
-    if (table.published) {
-      result.matching.emplace_back(table.name.schema, table.name.table);
-    } else {
-      result.left_out.emplace_back(ToString(table.name), table.reason);
-    }
-  }
   return result;
 }
 
@@ -275,14 +258,34 @@ std::optional<std::tuple<std::string, std::optional<std::shared_ptr<Reader>>, st
   if (!event.has_value()) return std::nullopt;
   const char* kind = event->kind == ReaderEvent::Kind::kReaderAdded   ? "reader_added"
                      : event->kind == ReaderEvent::Kind::kReaderEnded ? "reader_ended"
-                     : event->kind == ReaderEvent::Kind::kWarning     ? "warning"
+                     : event->kind == ReaderEvent::Kind::kNotice      ? "notice"
                                                                       : "reconnecting";
   std::optional<std::shared_ptr<Reader>> reader;
   if (event->reader != nullptr) reader = event->reader;
-  return std::tuple(kind, std::move(reader), event->status.message());
+  const SourceNotice& notice = event->notice;
+  std::string message = event->kind == ReaderEvent::Kind::kNotice ? notice.object + ": " + notice.text
+                                                                  : event->status.message();
+  return std::tuple(kind, std::move(reader), std::move(message));
 }
 
 using Counts = nb::typed<nb::dict, std::string, uint64_t>;
+
+// (is it an error, message) of what was not taken yet, for the log.
+std::vector<std::pair<bool, std::string>> TakeNotices(Set& set) {
+  std::vector<std::pair<bool, std::string>> told;
+  for (const SourceNotice& notice : set.readers->TakeNotices())
+    told.emplace_back(notice.error, notice.object + ": " + notice.text);
+  return told;
+}
+
+// Rows that came and that no pattern matches, by table.
+Counts UnmatchedTables(const Set& set) {
+  nb::dict dict;
+  for (const auto& [table, rows] : set.readers->stats().unmatched_tables) {
+    if (rows > 0) dict[ToString(table).c_str()] = rows;
+  }
+  return dict;
+}
 
 Counts Stats(const Set& set) {
   const ReaderSetStats stats = set.readers->stats();
@@ -292,6 +295,8 @@ Counts Stats(const Set& set) {
   dict["server_lsn"] = stats.server_lsn;
   dict["received_bytes"] = stats.received_bytes;
   dict["reconnects"] = stats.reconnects;
+  dict["rows_unmatched"] = stats.rows_unmatched;
+  dict["tables_unpublished"] = stats.tables_unpublished;
   return dict;
 }
 
@@ -374,6 +379,8 @@ NB_MODULE(_core, module) {
   nb::class_<Set>(module, "ReaderSet")
       .def("readers", [](const Set& set) { return set.readers->readers(); })
       .def("next_event", &NextEvent, "timeout_ms"_a)
+      .def("take_notices", &TakeNotices)
+      .def("unmatched_tables", &UnmatchedTables)
       .def("stats", &Stats)
       .def("stop", [](Set& set) {
         arrow::Status status;
@@ -385,13 +392,9 @@ NB_MODULE(_core, module) {
       });
 
   module.def("open", &Open, "source"_a, "tables"_a, "reader_bytes_max"_a, "partitions"_a, "unread_limit_ms"_a,
-             "slow_limit_ms"_a, "retry_max_ms"_a = nb::none(), "until_lsn"_a = nb::none());
-  module.def("setup", &Setup, "source"_a, "insert_only"_a);
-  nb::class_<PublishedTables>(module, "PublishedTables")
-      .def_ro("matching", &PublishedTables::matching)
-      .def_ro("left_out", &PublishedTables::left_out)
-      .def_ro("passed_over", &PublishedTables::passed_over);
-  module.def("published", &Published, "source"_a);
+             "slow_limit_ms"_a, "retry_max_ms"_a = nb::none(), "stop_on_unpublished"_a = false,
+             "until_lsn"_a = nb::none(), "accept_tables"_a = false);
+  module.def("setup", &Setup, "source"_a, "insert_only"_a, "accept_tables"_a);
   module.def("has_slot", &HasSlot, "source"_a);
   module.def("teardown", &Teardown, "source"_a);
   module.def("current_end", &CurrentEnd, "source"_a);

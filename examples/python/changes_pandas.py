@@ -12,7 +12,9 @@ from arrowcdc import ArrowCDCReaderConfig
 
 def main(host: str, database: str, user: str) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
-    with configure(host=host, database=database, user=user, tables="public.users", commit="by-hand") as readers:
+    with configure(
+        host=host, database=database, user=user, tables="public.users", slot="changes_pandas", commit="by-hand"
+    ) as readers:
         users = readers["public.users"]
         frame = pandas.DataFrame.from_arrow(users)
         # Before the first change of all the columns are not known.

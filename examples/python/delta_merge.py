@@ -69,7 +69,9 @@ def merge(reader: Reader, path: str) -> int:
 
 def main(host: str, database: str, user: str, path: str) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
-    with configure(host=host, database=database, user=user, tables="public.users", commit="by-hand") as readers:
+    with configure(
+        host=host, database=database, user=user, tables="public.users", slot="delta_merge", commit="by-hand"
+    ) as readers:
         users = readers["public.users"]
         print(f"{merge(users, path)} changes merged")
         users.commit()

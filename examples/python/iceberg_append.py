@@ -68,7 +68,9 @@ def main(host: str, database: str, user: str, directory: str) -> None:
     catalog = SqlCatalog("changes", uri=f"sqlite:///{directory}/catalog.db", warehouse=f"file://{directory}")
     catalog.create_namespace_if_not_exists("public")
     configure = ArrowCDCReaderConfig.auto_configure
-    with configure(host=host, database=database, user=user, tables="public.users", commit="by-hand") as readers:
+    with configure(
+        host=host, database=database, user=user, tables="public.users", slot="iceberg_append", commit="by-hand"
+    ) as readers:
         users = readers["public.users"]
         print(f"{append(users, catalog, 'public.users')} changes appended")
         users.commit()

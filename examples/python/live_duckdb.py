@@ -16,7 +16,9 @@ def main(host: str, database: str, user: str) -> None:
     connection = duckdb.connect()
     known = False
     configure = ArrowCDCReaderConfig.auto_configure
-    with configure(host=host, database=database, user=user, tables="public.orders", commit="by-hand") as readers:
+    with configure(
+        host=host, database=database, user=user, tables="public.orders", slot="live_duckdb", commit="by-hand"
+    ) as readers:
         try:
             for batch in readers["public.orders"]:  # DuckDB finds it by its name
                 connection.execute(f"{'INSERT INTO changes BY NAME' if known else 'CREATE TABLE changes AS'} SELECT * FROM batch")

@@ -17,30 +17,63 @@ namespace arrowcdc {
 struct SetupOptions {
   bool insert_only = false;  // tables without a usable replica identity: publish inserts and truncates only
   bool via_partition_root = true;
+  // A slot that was set up for other patterns is set up for these from now on; false: that is an obstacle.
+  bool accept_tables = true;
+};
+
+enum class SetupStepKind {
+  kAllowPlugin,
+  kCreatePublication,
+  kAlterPublication,
+  kCreateSlot,
+  kNote,
+  kDropSlot,
+  kDropPublication,
 };
 
 struct SetupStep {
+  SetupStepKind kind = SetupStepKind::kNote;
   std::string what;  // for people: create publication "arrowcdc" for 3 tables
-  std::string sql;   // exact; empty where there is nothing to run
+  std::string sql;   // exact
 };
 
-// What setup found and would do. Steps are in the order in which they must be committed, one by one.
+// Something that must change before the steps can be run.
+struct SetupObstacle {
+  arrow::Status status{};         // typed, with object and remedy
+  std::string sql{};              // what a superuser runs against it; empty: SQL alone does not help
+  bool restart = false;           // of the server, before that is in force
+  bool by_administrator = false;  // the steps are right, and this role may not run them
+};
+
+// What setup or teardown found and would do. Steps are in the order in which they must be committed, one by
+// one.
 struct SetupPlan {
   std::vector<std::string> checks;  // what was inspected and found right, for people
-  std::vector<SetupStep> steps;     // empty: nothing to do
-  std::vector<TableName> tables;    // matched and capturable
   std::vector<std::string> warnings;
-  arrow::Status blocked;  // why this role cannot run the steps; whoever may can run their SQL
+  std::vector<SetupObstacle> obstacles;  // all of them; while there is one nothing is changed
+  std::vector<SetupStep> steps;          // empty: nothing to do
+  std::vector<TableName> tables;         // matched and capturable
+  SetupOptions options;
+  bool teardown = false;
 };
 
-// Inspects only. Errors: typed, each with its remedy.
+// OK, or an error of the first obstacle's kind that names all of them.
+arrow::Status CheckObstacles(const SetupPlan& plan);
+// One block of SQL for an administrator, that psql can run as it is: what removes the obstacles, then the
+// steps as far as they can be run without a restart. Empty: there is nothing to run, or SQL alone does not
+// help.
+std::string AdministratorSql(const SetupPlan& plan);
+
+// Inspects only. Errors: no connection, a pattern or name that cannot be, a server that cannot; everything
+// else is an obstacle in the plan.
 arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options);
-// Runs the steps in order; on_step is called before each. A plan that is blocked changes nothing: its error
-// comes back.
+// Runs the steps in order; on_step is called before each. With an obstacle it changes nothing. Where somebody
+// else was quicker it plans once more. Of a slot whose making was stopped (SourceOptions::stop) nothing
+// stays. Errors: CheckObstacles; of the step that failed; kBusy where others change the same (retryable).
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
                          const std::function<void(const SetupStep&)>& on_step);
 
-// Drops the slot and the publications that setup made.
+// Drops the slot, and the publications that setup made and no other slot reads.
 arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source);
 
 struct SlotStatus {
@@ -69,11 +102,11 @@ arrow::Result<std::string> GetSyncState(const SourceOptions& source);
 struct TableStatus {
   TableName name;
   bool matches = false;
-  bool published = false;
-  bool passed_over = false;  // published, but neither it nor a table it is a partition of matches
+  bool published = false;  // its changes come, under its name or, where the reason says so, another
   char replica_identity = 'd';
   bool usable_identity = false;
   std::string reason;  // the pattern that decided, and what hinders
+  std::string limits;  // what of its changes will not come as one would expect, for people; empty: all comes
 };
 // All tables of the database that could be captured, matching or not.
 arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source);

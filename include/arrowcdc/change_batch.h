@@ -99,7 +99,31 @@ struct KeepaliveEvent {
   bool reply_requested = false;
 };
 
-using Event = std::variant<ChangeBatch, TruncateEvent, ProgressEvent, KeepaliveEvent>;
+// What the server says of a relation or a publication while it streams. It belongs to no group and stands in
+// front of the rows that it is about.
+struct NoticeEvent {
+  enum class What {
+    kPassedOver,   // a row of the relation is not sent: `published` has not the operation
+    kMembership,   // from here on its rows come as `published_as`, as far as `published` goes
+    kPublication,  // the publication `table.table` was changed, or dropped and made again
+  };
+  struct Operations {
+    bool insert = false;
+    bool update = false;
+    bool remove = false;
+    bool truncate = false;
+  };
+  What what = What::kPassedOver;
+  Operations operation;  // of kPassedOver: the one
+  Operations published;  // of the relation, of all publications together
+  uint32_t relation_oid = 0;
+  TableName table;
+  TableName published_as;            // its own name, or an ancestor's; empty where nothing is published
+  std::vector<TableName> ancestors;  // of a partition: from its parent to the root
+  uint64_t commit_lsn = 0;           // of the transaction that was being decoded, start of its commit record
+};
+
+using Event = std::variant<ChangeBatch, TruncateEvent, ProgressEvent, KeepaliveEvent, NoticeEvent>;
 
 // The truncate event as one row for tables[index]: _op is truncate, the table's columns are null.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> TruncateRow(const TruncateEvent& event, int index);

@@ -21,8 +21,9 @@ enum class ErrorKind {
   kSlotMissing,
   kSlotActive,  // retryable; the message names the pid
   kSlotInvalidated,
-  kSlotMismatch,  // other plugin, other database, physical
-  kPublicationMissing,
+  kSlotMismatch,         // other plugin, other database, physical
+  kPublicationMissing,   // it is not there, or nothing of what was asked for is published
+  kPublicationMismatch,  // rows come under other names than those that were asked for
   kReplicaIdentity,
   kUnsupported,   // row filters, server version
   kProtocol,      // bytes that do not follow docs/wire.md

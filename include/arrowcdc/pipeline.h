@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -20,18 +21,22 @@ namespace arrowcdc {
 struct PipelineOptions {
   std::optional<uint64_t> until_lsn;  // stop when everything up to here is delivered
   bool until_now = false;             // until_lsn = the end of the server's WAL at start
+  bool accept_tables = false;         // begin with a slot that was set up for other tables
   bool accept_gap = false;            // start although the sink lacks changes that the slot has passed
-  bool ack_on_write = false;          // sinks that keep nothing: acknowledge what was handed on
+  OnUnpublished on_unpublished = OnUnpublished::kGoOn;
+  bool ack_on_write = false;  // sinks that keep nothing: acknowledge what was handed on
   // Give up after failing for so long; 0: at once. None: before anything was streamed after 60 s (10 s for an
   // active slot), later never.
   std::optional<std::chrono::milliseconds> retry_max;
 };
 
 struct PipelineStats {
-  uint64_t rows = 0;             // handed to the sink
-  uint64_t rows_skipped = 0;     // already durable in the sink
-  uint64_t rows_unmatched = 0;   // of tables outside the patterns
-  uint64_t unrepresentable = 0;  // values without an Arrow form
+  uint64_t rows = 0;                               // handed to the sink
+  uint64_t rows_skipped = 0;                       // already durable in the sink
+  uint64_t rows_unmatched = 0;                     // of tables outside the patterns
+  std::map<TableName, uint64_t> unmatched_tables;  // the same by table; of the first 1,000
+  uint64_t tables_unpublished = 0;                 // asked for, and known not to come: each was told once
+  uint64_t unrepresentable = 0;                    // values without an Arrow form
   uint64_t reconnects = 0;
   uint64_t delivered_lsn = 0;  // last safe position handed to the sink
   uint64_t durable_lsn = 0;    // last acknowledged
@@ -46,11 +51,10 @@ struct PipelineObserver {
   // resumed: the sink goes on where it stood, else it is new.
   virtual void OnConnected(const SourceInfo&, uint64_t /*start_lsn*/, bool /*resumed*/) {}
   virtual void OnEnd(const WalEnd&) {}              // where until_now stops
+  virtual void OnNotice(const SourceNotice&) {}     // once each; what makes rows stay away at every connect
   virtual void OnProgress(const PipelineStats&) {}  // about once a second
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column
-  // It goes on, and somebody should know.
-  virtual void OnWarning(const std::string& /*text*/, const std::string& /*object*/) {}
 };
 
 // Runs until an end condition, `stop` being stopped, or an error that a retry cannot mend. Stops cleanly:

@@ -28,6 +28,7 @@ enum class CommitMode {
 struct ReaderSetOptions {
   std::vector<TableName>
       tables;  // have readers from the start; any other table gets its own with its first change
+  bool published_tables = false;  // so have those that are published and match
   CommitMode commit = CommitMode::kByHand;
   // Bytes of batches that wait in one reader, and in all of them together (at least reader_bytes_max); when
   // they are reached the server waits. A reader that was asked and had nothing gets its next batch in any
@@ -46,7 +47,9 @@ struct ReaderSetOptions {
   // are full, this meets the one that holds most.
   std::chrono::milliseconds unread_limit{5'000};
   std::chrono::milliseconds slow_limit{600'000};
+  OnUnpublished on_unpublished = OnUnpublished::kGoOn;  // an end comes when all is committed, too
   std::optional<uint64_t> until_lsn;  // the stream ends when everything up to here is delivered
+  bool accept_tables = false;         // read a slot that was set up for other tables
   std::optional<std::chrono::milliseconds> retry_max;  // as PipelineOptions::retry_max
   // The source's own, so that Stop ends an attempt to connect, too. Null: the set has one of its own.
   std::shared_ptr<StopToken> stop;
@@ -120,11 +123,12 @@ struct ReaderEvent {
     kReaderAdded,   // a table without a reader had its first change
     kReaderEnded,   // `status` says why; its rows stay in the slot until Close
     kReconnecting,  // `status` says why
-    kWarning,       // `status` says what should be known of the reader's table; it goes on
+    kNotice,        // `notice`, of `reader` where it is of its table; it goes on
   };
   Kind kind = Kind::kReaderAdded;
   std::shared_ptr<Reader> reader;
   arrow::Status status;
+  SourceNotice notice;
 };
 
 struct ReaderSetStats {
@@ -133,7 +137,9 @@ struct ReaderSetStats {
   uint64_t server_lsn = 0;
   uint64_t received_bytes = 0;
   uint64_t reconnects = 0;
-  uint64_t rows_unmatched = 0;  // of tables outside the patterns
+  uint64_t rows_unmatched = 0;                     // of tables outside the patterns
+  std::map<TableName, uint64_t> unmatched_tables;  // the same by table; of the first 1,000
+  uint64_t tables_unpublished = 0;                 // asked for, and known not to come
 };
 
 // The stream and its readers. What is acknowledged to the server is the least position that a reader with
@@ -160,6 +166,8 @@ class ReaderSet {
   // The oldest event that was not taken yet; nullopt when there is none after `timeout`, or at once when the
   // stream has ended. Events are kept up to a bound.
   std::optional<ReaderEvent> NextEvent(std::chrono::milliseconds timeout);
+  // What was told and not taken here yet, for a log; kNotice events tell the same. Kept up to a bound.
+  std::vector<SourceNotice> TakeNotices();
   // Nothing more comes: the stream has ended, in order or with an error.
   bool ended() const;
 

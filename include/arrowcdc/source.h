@@ -46,6 +46,32 @@ struct WalEnd {
   bool flushed = true;  // false: WAL of transactions in progress lies behind it, which nothing has flushed
 };
 
+// What is worth telling of tables and publications: nothing ends by it.
+struct SourceNotice {
+  bool error = false;  // rows that were asked for do not come; else a warning
+  std::string text;    // what happened, and what to do
+  std::string object;  // to what: table public.users, pattern public.*, publication "arrowcdc"
+};
+
+// What a publication lists does not come any more, or never did, although it was asked for.
+enum class OnUnpublished {
+  kGoOn,  // it is said and counted; a new sink ends when it has what the slot holds, where nothing comes at
+          // all
+  kStop,  // the stream ends when it has delivered what the slot holds
+};
+
+// What the publications send of what was asked for, as the catalog has it now.
+struct PublishedState {
+  std::vector<std::string> publications;
+  bool lists_tables = true;            // false: one is for all tables, or for those of a schema
+  bool any = false;                    // something is published
+  bool any_pattern = false;            // tables were asked for by pattern
+  std::vector<TableName> coming;       // names that rows come under, of those that were asked for
+  std::vector<TableName> not_coming;   // exist, were asked for, could be captured, and are not published
+  std::vector<TableName> passed_over;  // names that rows come under and nobody asked for
+  std::vector<SourceNotice> notices;   // what else of the patterns has no effect, or less than they say
+};
+
 // What the server says before streaming.
 struct SourceInfo {
   StreamIdentity stream;
@@ -55,6 +81,10 @@ struct SourceInfo {
   bool slot_start_known =
       true;                // false: slot_used is what can be guessed without knowing where the slot began
   bool slot_used = false;  // changes of this slot were acknowledged before, as far as the server can tell
+  PublishedState published;
+  // kPositionGap where setup noted that the slot is for other tables than SourceOptions::tables: of interest
+  // to whoever begins with it, and remembers nothing of it.
+  arrow::Status other_tables;
 };
 
 // A table that the stream carries, as the catalog has it now. What its rows really look like comes with the
@@ -86,8 +116,9 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // Connects, checks slot, plugin, publication and settings; starts nothing. Again after an error: a new
-  // connection.
+  // Connects, checks slot, plugin, publications, tables and settings; starts nothing. Again after an error: a
+  // new connection. Errors: kPublicationMismatch where rows of a table that was asked for come under a name
+  // that was not.
   virtual arrow::Result<SourceInfo> Connect() = 0;
 
   // Where the server's history left `timeline` for the next one. Between Connect and Start only.

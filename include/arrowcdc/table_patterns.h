@@ -25,7 +25,8 @@ class TablePatterns {
   // Why a table is in or out, for people.
   struct Match {
     bool matches = false;
-    std::string reason;  // the pattern that decided, or "no pattern matches"
+    bool excluded = false;  // by a pattern that begins with !
+    std::string reason;     // the pattern that decided, or "no pattern matches"
   };
   Match Explain(const TableName& name) const;
   bool Matches(const TableName& name) const { return Explain(name).matches; }

@@ -67,6 +67,7 @@ _KINDS: dict[str, type[ArrowCDCError]] = {
     "slot_invalidated": SlotError,
     "slot_mismatch": SlotError,
     "publication_missing": SlotError,
+    "publication_mismatch": SlotError,
     "position_gap": SlotError,
     "reader_unread": ReaderUnreadError,
 }

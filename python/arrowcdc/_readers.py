@@ -12,7 +12,7 @@ from typing import Literal, Self, TypedDict, TypeVar, Unpack
 import pyarrow
 
 from . import _core
-from ._errors import ConnectionFailedError, OptionError, ServerError, make
+from ._errors import ConnectionFailedError, OptionError, ServerError, SlotError, make
 
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
@@ -76,6 +76,7 @@ class Options(TypedDict, total=False):
     partitions: int
     insert_only: bool
     setup: bool
+    accept_tables: bool
     until: str | int | None
     reader_bytes_max: int
     buffer_bytes_max: int
@@ -83,6 +84,7 @@ class Options(TypedDict, total=False):
     unread_limit: float
     slow_limit: float
     retry_max: float | None
+    on_unpublished: Literal["go-on", "stop"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,7 @@ class ArrowCDCReaderConfig:
     partitions: readers for each table; rows go to them by the hash of their key.
     insert_only: publish only inserts and truncates of tables without a usable replica identity.
     setup: False changes nothing on the server and reads what is published.
+    accept_tables: read a slot that was set up for other tables; otherwise that is an error, before anything is changed.
     until: the stream ends there: an LSN, or 'now', the end of the server's WAL when it is opened.
     reader_bytes_max: bytes that wait in one reader before the stream waits for it.
     buffer_bytes_max: bytes that wait between the socket and the readers.
@@ -108,6 +111,8 @@ class ArrowCDCReaderConfig:
     slow_limit: the same for one that was read before; 0: never.
     retry_max: seconds to try for when there is no connection; 0: not at all, math.inf: for ever. None: before anything was read 60 s
         (10 s for a slot in use), later for ever.
+    on_unpublished: 'go-on': tables that are not published any more are logged and counted; 'stop': they end the stream, once
+        everything that the slot holds was read and committed.
     """
 
     host: str | None = None
@@ -125,6 +130,7 @@ class ArrowCDCReaderConfig:
     partitions: int = 1
     insert_only: bool = False
     setup: bool = True
+    accept_tables: bool = False
     until: str | int | None = None
     reader_bytes_max: int = 32 << 20
     buffer_bytes_max: int = 64 << 20
@@ -132,9 +138,11 @@ class ArrowCDCReaderConfig:
     unread_limit: float = 5.0
     slow_limit: float = 600.0
     retry_max: float | None = None
+    on_unpublished: Literal["go-on", "stop"] = "go-on"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("plugin", ("wal2arrow",)), ("snapshot", ("none",)), ("commit", ("on-next", "by-hand"))):
+        for name, allowed in (("plugin", ("wal2arrow",)), ("snapshot", ("none",)), ("commit", ("on-next", "by-hand")),
+                              ("on_unpublished", ("go-on", "stop"))):
             if getattr(self, name) not in allowed:
                 raise OptionError(
                     "this value is not supported",
@@ -162,8 +170,23 @@ class ArrowCDCReaderConfig:
     def open(self) -> "Readers":
         """The readers. With `setup` it first does what `arrowcdc setup` does."""
         source = self._source()
-        tables, until = self._connecting(lambda: (self._tables(source), _lsn(source, self.until)))
-        opened = _core.open(
+        (tables, refused), until = self._connecting(lambda: (self._set_up(source), _lsn(source, self.until)))
+        try:
+            opened = self._open(source, tables, until)
+        except SlotError as error:
+            if refused is None or error.kind != "publication_missing":
+                raise
+            raise refused from error
+        if refused is not None:
+            if not opened.readers():
+                opened.stop()
+                raise refused
+            _log.warning("setup changed nothing: %s", refused)
+        _log_notices(opened)
+        return Readers(opened, source, self.commit == "on-next", self.partitions)
+
+    def _open(self, source: _core.Source, tables: list[tuple[str, str]], until: int | None) -> _core.ReaderSet:
+        return _core.open(
             source,
             tables,
             self.reader_bytes_max,
@@ -171,9 +194,10 @@ class ArrowCDCReaderConfig:
             _ms(self.unread_limit),
             _ms(self.slow_limit),
             None if self.retry_max is None else _ms(self.retry_max),
+            self.on_unpublished == "stop",
             until,
+            self.accept_tables,
         )
-        return Readers(opened, source, self.commit == "on-next", self.partitions)
 
     def _connecting(self, work: Callable[[], T]) -> T:
         """Tries anew where the server is away, as the stream itself does before it was connected once."""
@@ -190,49 +214,31 @@ class ArrowCDCReaderConfig:
                 _log.warning("connecting again in %.1f s: %s", wait, error)
                 time.sleep(wait)
 
-    def _tables(self, source: _core.Source) -> list[tuple[str, str]]:
-        """What to read, after setup where that is wanted.
+    def _set_up(self, source: _core.Source) -> tuple[list[tuple[str, str]], ServerError | None]:
+        """Does what `arrowcdc setup` does, where that is wanted: the tables that it covers, and why it was refused.
 
         A table that cannot be published ends the first start only: later ones go on with those that are.
         """
-        set_up = None
-        refused = None
-        if self.setup:
-            try:
-                set_up, steps = _core.setup(source, self.insert_only)
-                for step in steps:
-                    _log.info("setup: %s", step)
-            except ServerError as error:
-                if error.kind not in ("replica_identity", "permission") or not _core.has_slot(source):
-                    raise
-                refused = error
-        published = _core.published(source)
-        if published.passed_over:
-            _log.warning(
-                "published, and not in `tables`: their changes count as read, use a slot for them alone if somebody wants them: %s",
-                _names(published.passed_over),
-            )
-        if set_up is not None:
-            return set_up
-        if refused is not None:
-            if not published.matching:
-                raise refused
-            _log.warning("setup changed nothing: %s", refused)
-        for name, reason in published.left_out:
-            _log.warning("%s is not read: %s", name, reason)
-        # Where nothing is published the publication itself is missing: connecting says so, after looking at the slot.
-        if published.passed_over and not published.matching:
-            raise make("publication_missing", "no published table matches the patterns", "argument tables",
-                       "let setup publish them, or choose among those that are published", "", False)
-        return published.matching
+        if not self.setup:
+            return [], None
+        try:
+            tables, steps = _core.setup(source, self.insert_only, self.accept_tables)
+        except ServerError as error:
+            if error.kind not in ("replica_identity", "permission") or not _core.has_slot(source):
+                raise
+            return [], error
+        for step in steps:
+            _log.info("setup: %s", step)
+        return tables, None
 
     def teardown(self) -> None:
         """Drops the slot and the publications that setup made."""
         _core.teardown(self._source())
 
 
-def _names(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _log_notices(opened: _core.ReaderSet) -> None:
+    for is_error, message in opened.take_notices():
+        _log.log(logging.ERROR if is_error else logging.WARNING, "%s", message)
 
 
 def _lsn(source: _core.Source, until: str | int | None) -> int | None:
@@ -295,8 +301,8 @@ class Readers(dict[str, "Reader"]):
     def events(self, timeout: float = 0.0) -> list[tuple[str, "Reader | None", str]]:
         """What happened since the last look: (kind, reader or None, message). Readers of new tables are added to the mapping.
 
-        Kinds: reader_added, reader_ended (it was full and nobody read it; close() it or open again), reconnecting, warning
-        (something that should be known of the reader's table; it goes on). It does not wait once the stream has ended.
+        Kinds: reader_added, reader_ended (it was full and nobody read it; close() it or open again), reconnecting, notice (of
+        tables and publications; it is logged in any case). It does not wait once the stream has ended.
         """
         _check_process(self._process, "readers")
         found = []
@@ -304,9 +310,10 @@ class Readers(dict[str, "Reader"]):
         while (event := self._set.next_event(wait_ms)) is not None:
             kind, reader, message = event
             wait_ms = 0
-            if kind != "reader_added":
+            if kind not in ("reader_added", "notice"):
                 _log.warning("%s: %s", self._name(reader) if reader is not None else kind, message)
             found.append((kind, None if reader is None else self._add(reader), message))
+        _log_notices(self._set)
         if any(kind == "reader_added" for kind, _, _ in found):
             for reader in self._set.readers():  # where there were more events than are kept
                 self._add(reader)
@@ -315,6 +322,10 @@ class Readers(dict[str, "Reader"]):
     def stats(self) -> dict[str, int]:
         """Positions and counts of the whole stream."""
         return self._set.stats()
+
+    def unmatched_tables(self) -> dict[str, int]:
+        """Rows by table that are published and that no pattern of `tables` matches: the slot passes over them."""
+        return self._set.unmatched_tables()
 
     def commit(self) -> None:
         """Commits every reader."""
@@ -377,6 +388,7 @@ class Reader:
         _check_process(self._process, self.name)
         if not self._kept:
             state = self._reader.next(timeout_ms, until, self._kept)
+            _log_notices(self._set)
             if not self._kept:
                 return state, None
         raw = self._kept[0]

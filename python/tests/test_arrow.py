@@ -121,6 +121,18 @@ def test_read_all_across_columns_that_come_and_go(server, shop):
         assert table["_unchanged"].to_pylist() == [None, ["large"], ["large"]]
 
 
+def test_text_that_is_not_utf8_is_null_and_named(server, shop):
+    with CONFIGURE(**shop) as readers:
+        server.sql("CREATE CAST (bytea AS text) WITHOUT FUNCTION", "shop")
+        server.sql("INSERT INTO users VALUES (1, 'a'), (2, '\\x436166e9'::bytea::text), (3, 'é')", "shop")
+        server.sql("DROP CAST (bytea AS text)", "shop")
+        table = readers["public.users"].read_all()
+        table.validate(full=True)
+        assert table["name"].to_pylist() == ["a", None, "é"]
+        assert table["_unrepresentable"].to_pylist() == [None, ["name"], None]
+        assert polars.DataFrame(table)["_unrepresentable"].to_list() == [None, ["name"], None]
+
+
 def test_read_all_keeps_a_new_column_apart_from_the_metadata_column_of_its_name(server, shop):
     with CONFIGURE(**shop) as readers:
         server.sql("INSERT INTO users VALUES (1, 'a'); ALTER TABLE users ADD _xid oid;"

@@ -63,7 +63,7 @@ def test_without_setup_what_is_published_is_read(server, shop, caplog):
         server.sql("INSERT INTO users VALUES (1, 'a'); INSERT INTO later VALUES (2);"
                    "INSERT INTO other VALUES (3)", "shop")
         assert ids(readers["public.users"].batches(until="now")) == [1]
-    assert "public.later is not read" in caplog.text and "public.other is not read" in caplog.text
+    assert "tables public.later public.other: tables match and are not streamed" in caplog.text
     assert server.sql("SELECT count(*) FROM pg_publication_tables", "shop") == "2"
     with pytest.raises(arrowcdc.SlotError) as caught:
         CONFIGURE(**{**shop, "tables": "public.other"}, setup=False)
@@ -81,7 +81,7 @@ def test_a_table_that_cannot_be_published_ends_the_first_start_only(server, shop
         assert set(readers) == {"public.users", "public.orders"}
         server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
         assert ids(readers["public.users"].batches(until="now")) == [1]
-    assert "setup changed nothing: " in caplog.text and "public.later is not read" in caplog.text
+    assert "setup changed nothing: " in caplog.text and "tables public.later: tables match and are not streamed" in caplog.text
     server.sql("DROP PUBLICATION arrowcdc", "shop")
     with pytest.raises(arrowcdc.ServerError, match="public.later"):  # nothing is left to go on with
         CONFIGURE(**shop)
@@ -89,9 +89,60 @@ def test_a_table_that_cannot_be_published_ends_the_first_start_only(server, shop
 
 def test_published_tables_that_nobody_reads_are_told(server, shop, caplog):
     CONFIGURE(**shop).close()
-    assert "count as read" not in caplog.text
+    assert "passes over" not in caplog.text
+    with CONFIGURE(**{**shop, "tables": "public.users"}, accept_tables=True) as readers:
+        assert caplog.text.count("passes over") == 1 and "tables public.orders: " in caplog.text
+        server.sql("INSERT INTO orders VALUES (1, 1), (2, 1); INSERT INTO users VALUES (1, 'a')", "shop")
+        assert ids(readers["public.users"].batches(until="now")) == [1]
+        assert readers.unmatched_tables() == {"public.orders": 2}
+
+
+def test_partitions_under_names_that_nobody_asked_for_are_refused(server, shop):
+    server.sql("CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+               "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100)", "shop")
+    config = {**shop, "tables": "public.parts", "commit": "by-hand"}
+    with CONFIGURE(**config) as readers:
+        server.sql("INSERT INTO parts VALUES (1)", "shop")
+        assert ids(readers["public.parts"].batches(until="now")) == [1]
+        readers.commit()
+        server.sql("ALTER PUBLICATION arrowcdc SET (publish_via_partition_root = false); INSERT INTO parts VALUES (2)", "shop")
+        with pytest.raises(arrowcdc.SlotError, match="parts_1") as caught:
+            readers["public.parts"].read(timeout=30)
+        assert caught.value.kind == "publication_mismatch"
+    with pytest.raises(arrowcdc.SlotError, match="parts_1") as caught:
+        CONFIGURE(**config, setup=False)
+    assert caught.value.kind == "publication_mismatch"
+
+
+def test_an_empty_publication_ends_the_readers_with_what_the_slot_holds(server, shop, caplog):
+    CONFIGURE(**shop).close()
+    server.sql("INSERT INTO users VALUES (1, 'a'); ALTER PUBLICATION arrowcdc DROP TABLE users, orders", "shop")
+    end = end_of_wal(server)
+    with CONFIGURE(**shop, setup=False) as readers:
+        assert "no table is published any more" in caplog.text and readers.stats()["tables_unpublished"] == 1
+        wait_for(lambda: readers.events() and "public.users" in readers)
+        reader = readers["public.users"]
+        assert reader.read(timeout=30) is not None
+        with pytest.raises(arrowcdc.SlotError) as caught:  # it commits first
+            reader.read(timeout=30)
+        assert caught.value.kind == "publication_missing"
+        wait_for(lambda: slot_passed(server, end))
+
+
+def test_a_slot_is_for_the_tables_that_it_was_set_up_for(server, shop):
     CONFIGURE(**{**shop, "tables": "public.users"}).close()
-    assert caplog.text.count("count as read") == 1 and "public.orders" in caplog.text
+    server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+    others = {**shop, "tables": "public.orders"}
+    for options in (others, {**shop, "tables": ["public.users", "public.more"], "setup": False}):
+        with pytest.raises(arrowcdc.SlotError, match="set up for public.users, not for public") as caught:
+            CONFIGURE(**options)
+        assert caught.value.kind == "position_gap" and "accept_tables=True" in caught.value.remedy
+    assert server.sql("SELECT count(*) FROM pg_publication_tables", "shop") == "1", "nothing was changed"
+    with CONFIGURE(**{**shop, "tables": "public.users"}) as readers:
+        assert ids(readers["public.users"].batches(until="now")) == [1], "and nothing was eaten"
+    CONFIGURE(**others, accept_tables=True).close()
+    assert server.sql("SELECT count(*) FROM pg_publication_tables", "shop") == "2"
+    CONFIGURE(**others).close()  # it is for these now
 
 
 def test_the_next_read_commits(server, shop):

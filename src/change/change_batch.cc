@@ -11,6 +11,7 @@
 #include <arrow/scalar.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/utf8_text.h"
 #include "format/frame.h"
 #include "src/change/table_schema.h"
 
@@ -42,7 +43,7 @@ bool IsPlainIdentifier(std::string_view name) {
 
 std::string Quote(std::string_view name) {
   std::string quoted = "\"";
-  for (char c : name) {
+  for (const char c : EscapeInvalidUtf8(name)) {
     if (c == '"') quoted += '"';
     quoted += c;
   }

@@ -20,6 +20,7 @@ arrow::StatusCode CodeOf(ErrorKind kind) {
     case ErrorKind::kReplicaIdentity:
     case ErrorKind::kPositionGap:
     case ErrorKind::kReaderUnread:
+    case ErrorKind::kPublicationMismatch:
       return arrow::StatusCode::Invalid;
     case ErrorKind::kConnection:
     case ErrorKind::kAuthentication:
@@ -77,6 +78,8 @@ const char* ErrorKindName(ErrorKind kind) {
       return "slot_mismatch";
     case ErrorKind::kPublicationMissing:
       return "publication_missing";
+    case ErrorKind::kPublicationMismatch:
+      return "publication_mismatch";
     case ErrorKind::kReplicaIdentity:
       return "replica_identity";
     case ErrorKind::kUnsupported:

@@ -7,6 +7,7 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/secrets.h"
+#include "src/change/utf8_text.h"
 #include "src/config/pattern_grammar.h"
 
 namespace arrowcdc {
@@ -79,17 +80,19 @@ arrow::Result<TablePatterns> TablePatterns::Parse(const std::vector<std::string>
 }
 
 TablePatterns::Match TablePatterns::Explain(const TableName& name) const {
+  if (!IsUtf8(name.schema) || !IsUtf8(name.table))
+    return {false, false, "its name is not valid UTF-8: no pattern matches it"};
   const CompiledPattern* included_by = nullptr;
   for (const CompiledPattern& pattern : compiled_->patterns) {
     if (!pattern.exclude && included_by != nullptr) continue;
     if (!pattern.Matches(name)) continue;
-    if (pattern.exclude) return {false, "excluded by " + pattern.text};
+    if (pattern.exclude) return {false, true, "excluded by " + pattern.text};
     included_by = &pattern;
   }
-  if (included_by != nullptr) return {true, "matched by " + included_by->text};
-  if (compiled_->patterns.empty()) return {true, "no patterns given: every table"};
-  if (compiled_->only_exclusions) return {true, "no pattern excludes it"};
-  return {false, "no pattern matches"};
+  if (included_by != nullptr) return {true, false, "matched by " + included_by->text};
+  if (compiled_->patterns.empty()) return {true, false, "no patterns given: every table"};
+  if (compiled_->only_exclusions) return {true, false, "no pattern excludes it"};
+  return {false, false, "no pattern matches"};
 }
 
 }  // namespace arrowcdc

@@ -38,6 +38,17 @@ TEST(TablePatterns, Wildcards) {
   EXPECT_TRUE(Matches({"public.a*b*c"}, "public", "abc"));
 }
 
+TEST(TablePatterns, NamesThatAreNotUtf8AreMatchedByNone) {
+  for (const std::vector<std::string>& patterns :
+       std::vector<std::vector<std::string>>{{}, {"*.*"}, {"!public.x"}, {"public.caf?"}}) {
+    const auto parsed = TablePatterns::Parse(patterns).ValueOrDie();
+    EXPECT_FALSE(parsed.Matches({"public", "caf\xe9"}));
+    EXPECT_FALSE(parsed.Matches({"caf\xe9", "users"}));
+    EXPECT_TRUE(parsed.Matches({"public", "caf\xc3\xa9"}));
+    EXPECT_NE(parsed.Explain({"public", "caf\xe9"}).reason.find("not valid UTF-8"), std::string::npos);
+  }
+}
+
 TEST(TablePatterns, ClassesAndGroups) {
   EXPECT_TRUE(Matches({"public.user_[0-9]+"}, "public", "user_2024"));
   EXPECT_FALSE(Matches({"public.user_[0-9]+"}, "public", "user_"));

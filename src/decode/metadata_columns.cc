@@ -141,15 +141,19 @@ arrow::Result<std::shared_ptr<arrow::Array>> MakeCellColumn(const Cells& cells, 
   if (cells.empty()) return nulls->Get(rows, pool);
   ARROW_ASSIGN_OR_RAISE(auto bitmap, arrow::AllocateEmptyBitmap(rows, pool));
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> offsets, arrow::AllocateBuffer((rows + 1) * 4, pool));
+  int64_t name_bytes = 0;
+  for (const CellEntry& cell : cells)
+    name_bytes += static_cast<int64_t>(schema.field(cell.field)->name().size());
   arrow::StringBuilder names(pool);
   ARROW_RETURN_NOT_OK(names.Reserve(static_cast<int64_t>(cells.size())));
+  ARROW_RETURN_NOT_OK(names.ReserveData(name_bytes));
   auto* offset = offsets->mutable_data_as<int32_t>();
   int64_t null_count = rows;
   size_t next = 0;
   for (int64_t row = 0; row < rows; ++row) {
     offset[row] = static_cast<int32_t>(next);
     for (; next < cells.size() && cells[next].row == row; ++next) {
-      ARROW_RETURN_NOT_OK(names.Append(schema.field(cells[next].field)->name()));
+      names.UnsafeAppend(schema.field(cells[next].field)->name());
     }
     if (static_cast<size_t>(offset[row]) == next) continue;
     arrow::bit_util::SetBit(bitmap->mutable_data(), row);

@@ -136,6 +136,25 @@ class FrameFactory {
     });
   }
 
+  struct NoticeName {
+    uint32_t oid;
+    std::string schema;
+    std::string table;
+  };
+  std::string Notice(const format::NoticeSection& section, const std::vector<NoticeName>& names) {
+    return Frame(format::FrameKind::kNotice, "", [&](format::FrameWriter& frame) {
+      frame.AddSection(format::SectionTag::kNotice, &section, sizeof(section));
+      frame.BeginSection(format::SectionTag::kNames);
+      for (const NoticeName& name : names) {
+        const std::string both = name.schema + name.table;
+        format::AppendValue(buffer_, format::NameEntry{name.oid, static_cast<uint16_t>(name.schema.size()),
+                                                       static_cast<uint16_t>(name.table.size())});
+        format::Append(buffer_, both.data(), both.size());
+      }
+      frame.EndSection();
+    });
+  }
+
   std::string Bare(format::FrameKind kind, const std::string& payload = "") {
     return Frame(kind, payload, [](format::FrameWriter&) {});
   }

@@ -38,6 +38,26 @@ std::optional<Event> StateAlone(const FrameHeader& header) {
   return ProgressEvent{group};
 }
 
+NoticeEvent::Operations OperationsOf(uint8_t bits) {
+  return {(bits & format::kOperationInsert) != 0, (bits & format::kOperationUpdate) != 0,
+          (bits & format::kOperationDelete) != 0, (bits & format::kOperationTruncate) != 0};
+}
+
+// Oid and name of the next entry of the names section.
+arrow::Result<std::pair<uint32_t, TableName>> NextName(const Frame& frame, uint32_t* at) {
+  format::NameEntry entry;
+  const char* names = nullptr;
+  FrameError error;
+  if (!ReadName(frame, at, &entry, &names, &error)) return FrameFault(frame.header, error);
+  TableName name{std::string(names, entry.schema_name_bytes),
+                 std::string(names + entry.schema_name_bytes, entry.table_name_bytes)};
+  arrow::util::InitializeUTF8();
+  if (name.table.empty() || !arrow::util::ValidateUTF8(name.schema) || !arrow::util::ValidateUTF8(name.table))
+    return FrameFault(frame.header, "a name that is empty or not UTF-8",
+                      frame.section(SectionTag::kNames).offset);
+  return std::pair(entry.oid, std::move(name));
+}
+
 arrow::Result<std::string> TextOf(const Frame& frame, SectionTag tag) {
   const auto& section = frame.section(tag);
   if (section.data == nullptr) return "";
@@ -62,6 +82,7 @@ struct Wal2arrowDecoder::Impl {
   MaybeEvent Schema(const Frame& frame, const std::shared_ptr<arrow::Buffer>& payload);
   MaybeEvent Batch(const Frame& frame, const std::shared_ptr<arrow::Buffer>& payload);
   MaybeEvent Truncate(const Frame& frame);
+  MaybeEvent Notice(const Frame& frame);
 
   // The announced table, or a fault at `offset`.
   arrow::Result<const WireTable*> Find(const FrameHeader& header, uint64_t fingerprint, uint32_t relation_oid,
@@ -132,7 +153,7 @@ MaybeEvent Wal2arrowDecoder::Impl::Dispatch(const Frame& frame,
   auto kind = static_cast<FrameKind>(frame.header.kind);
   bool has_payload = kind == FrameKind::kSchema || kind == FrameKind::kBatch;
   bool known = has_payload || kind == FrameKind::kHello || kind == FrameKind::kTruncate ||
-               kind == FrameKind::kProgress;
+               kind == FrameKind::kProgress || kind == FrameKind::kNotice;
   if (!known) {
     if (frame.header.flags & format::kFlagOptional) return StateAlone(frame.header);
     return FrameFault(frame.header, {"kind of frame this client does not know", offsetof(FrameHeader, kind),
@@ -150,6 +171,8 @@ MaybeEvent Wal2arrowDecoder::Impl::Dispatch(const Frame& frame,
       return Batch(frame, payload);
     case FrameKind::kTruncate:
       return Truncate(frame);
+    case FrameKind::kNotice:
+      return Notice(frame);
     default:
       return ProgressEvent{GroupStateOf(frame.header)};
   }
@@ -220,6 +243,42 @@ MaybeEvent Wal2arrowDecoder::Impl::Truncate(const Frame& frame) {
     ARROW_ASSIGN_OR_RAISE(auto table, Find(frame.header, entry.fingerprint, entry.relation_oid, entry_at));
     if (entry.ord != i) return FrameFault(frame.header, {"table out of place", entry_at, entry.ord});
     event.tables.push_back(table->table);
+  }
+  return event;
+}
+
+MaybeEvent Wal2arrowDecoder::Impl::Notice(const Frame& frame) {
+  format::NoticeSection section;
+  FrameError error;
+  if (!ReadNotice(frame, &section, &error)) return FrameFault(frame.header, error);
+  if (frame.header.flags & format::kFlagGroupEnd)
+    return FrameFault(frame.header, "notice that ends a group", offsetof(FrameHeader, flags));
+  if (section.what < static_cast<uint8_t>(format::NoticeWhat::kPassedOver) ||
+      section.what > static_cast<uint8_t>(format::NoticeWhat::kPublication))
+    return std::nullopt;  // of a later version
+  NoticeEvent event;
+  event.what = static_cast<NoticeEvent::What>(section.what - 1);
+  event.operation = OperationsOf(section.operation);
+  event.published = OperationsOf(section.published);
+  event.relation_oid = section.relation_oid;
+  event.commit_lsn = section.commit_lsn;
+  bool found = section.published_as == 0;
+  uint32_t at = 0;
+  do {
+    ARROW_ASSIGN_OR_RAISE(const auto name, NextName(frame, &at));
+    if (name.first == section.published_as && section.published_as != 0) {
+      event.published_as = name.second;
+      found = true;
+    }
+    if (event.table.table.empty()) {
+      event.table = name.second;
+    } else {
+      event.ancestors.push_back(name.second);
+    }
+  } while (at < frame.section(SectionTag::kNames).bytes);
+  if (!found) {
+    return FrameFault(frame.header, {"rows come as a relation that is not named",
+                                     frame.section(SectionTag::kNotice).offset, section.published_as});
   }
   return event;
 }

@@ -268,6 +268,96 @@ TEST(Decoder, ProgressAndStateOfFramesWithoutAnEvent) {
   EXPECT_FALSE(event->has_value());
 }
 
+TEST(Decoder, Notices) {
+  FrameFactory make;
+  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  ASSERT_TRUE(DecodeAll({make.Hello()}, &decoder).ok());
+  make.flags = format::kFlagOptional;
+  const auto decode = [&](const format::NoticeSection& section,
+                          const std::vector<FrameFactory::NoticeName>& names) {
+    const auto event = DecodeAll({make.Notice(section, names)}, &decoder);
+    EXPECT_TRUE(event.ok() && event->has_value()) << event.status();
+    return event.ok() && event->has_value() ? std::get<NoticeEvent>(**event) : NoticeEvent();
+  };
+  NoticeEvent event = decode({900, 16386, 2, 0, 1 | 4, 0, 16384, 0},
+                             {{16386, "public", "o_1"}, {16385, "s", "\xc3\xa4"}, {16384, "public", "o"}});
+  EXPECT_EQ(event.what, NoticeEvent::What::kMembership);
+  EXPECT_EQ(event.commit_lsn, 900u);
+  EXPECT_EQ(event.relation_oid, 16386u);
+  EXPECT_TRUE(event.published.insert && event.published.remove);
+  EXPECT_FALSE(event.published.update || event.published.truncate);
+  EXPECT_EQ(event.table, (TableName{"public", "o_1"}));
+  EXPECT_EQ(event.published_as, (TableName{"public", "o"}));
+  EXPECT_EQ(event.ancestors, (std::vector<TableName>{{"s", "\xc3\xa4"}, {"public", "o"}}));
+  event = decode({900, 16390, 1, 2, 0, 0, 0, 0}, {{16390, "public", "t"}});
+  EXPECT_EQ(event.what, NoticeEvent::What::kPassedOver);
+  EXPECT_TRUE(event.operation.update);
+  EXPECT_EQ(event.published_as, TableName());
+  EXPECT_TRUE(event.ancestors.empty());
+  event = decode({900, 0, 3, 0, 15, 0, 0, 0}, {{77, "", "p"}});
+  EXPECT_EQ(event.what, NoticeEvent::What::kPublication);
+  EXPECT_EQ(event.table, (TableName{"", "p"}));
+  // Of a later version.
+  const auto later = DecodeAll({make.Notice({900, 1, 4, 0, 0, 0, 0, 0}, {})}, &decoder);
+  ASSERT_TRUE(later.ok()) << later.status();
+  EXPECT_FALSE(later->has_value());
+}
+
+TEST(Decoder, NoticesOutsideTheProtocol) {
+  const auto is_refused = [](const std::vector<std::string>& frames) {
+    const arrow::Status status = DecodeAll(frames).status();
+    const ErrorDetail* detail = GetErrorDetail(status);
+    return detail != nullptr && detail->kind() == ErrorKind::kProtocol;
+  };
+  const auto refused = [&](uint16_t flags, const format::NoticeSection& section,
+                          const std::vector<FrameFactory::NoticeName>& names) {
+    FrameFactory make;
+    std::vector<std::string> frames = {make.Hello()};
+    make.flags = flags;
+    frames.push_back(make.Notice(section, names));
+    return is_refused(frames);
+  };
+  const format::NoticeSection good = {900, 5, 2, 0, 1, 0, 5, 0};
+  EXPECT_FALSE(refused(format::kFlagOptional, good, {{5, "public", "t"}}));
+  EXPECT_TRUE(refused(format::kFlagOptional | format::kFlagGroupEnd, good, {{5, "public", "t"}}));
+  EXPECT_TRUE(refused(format::kFlagOptional, good, {}));
+  EXPECT_TRUE(refused(format::kFlagOptional, good, {{5, "public", ""}}));
+  EXPECT_TRUE(refused(format::kFlagOptional, good, {{5, "public", "\xff"}}));
+  EXPECT_TRUE(refused(format::kFlagOptional, good, {{6, "public", "t"}}));
+  FrameFactory make;
+  std::vector<std::string> frames = {make.Hello(), make.Notice(good, {{5, "public", "t"}})};
+  // The table's name reaches beyond its section: fixed part, section of 24 bytes, header of the next, oid, schema.
+  const size_t at = 32 + 8 + 24 + 8 + 4 + 2;
+  ASSERT_EQ(frames[1][at], 1);
+  frames[1][at] = 9;
+  EXPECT_TRUE(is_refused(frames));
+}
+
+// What a client does that knows nothing of notices: a frame of a kind it does not know, wherever it comes, is
+// as if it were not there.
+TEST(Decoder, OptionalFramesChangeNothing) {
+  FrameFactory make;
+  const TestTable table = Items();
+  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  ASSERT_TRUE(DecodeAll({make.Hello(), make.Schema(table)}, &decoder).ok());
+  const auto batch = [&](uint16_t flags, uint64_t safe_lsn) {
+    make.flags = flags;
+    make.safe_lsn = safe_lsn;
+    const auto event =
+        DecodeAll({make.Batch(table, 4, BatchPayload(*ItemRows(table)), kTwoTransactions)}, &decoder);
+    EXPECT_TRUE(event.ok()) << event.status();
+    return std::get<ChangeBatch>(**event).group;
+  };
+  EXPECT_FALSE(batch(format::kFlagTxnIncomplete, 10).group_end);
+  make.flags = format::kFlagOptional;
+  const auto skipped = DecodeAll({make.Bare(static_cast<FrameKind>(200), "whatever")}, &decoder);
+  ASSERT_TRUE(skipped.ok()) << skipped.status();
+  EXPECT_FALSE(skipped->has_value());
+  const GroupState group = batch(format::kFlagGroupEnd, 20);
+  EXPECT_TRUE(group.group_end);
+  EXPECT_EQ(group.safe, 20u);
+}
+
 TEST(Decoder, PayloadInParts) {
   for (size_t part_bytes : {1, 7, 8, 100, 500}) {
     SCOPED_TRACE(part_bytes);

@@ -12,6 +12,7 @@
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "src/pipeline/backoff.h"
+#include "src/pipeline/publication_watch.h"
 #include "src/pipeline/row_filter.h"
 #include "src/pipeline/sink_memory.h"
 #include "src/pipeline/start_position.h"
@@ -37,7 +38,8 @@ class Pipeline {
         options_(options),
         observer_(observer),
         stop_(stop),
-        filter_(patterns) {}
+        filter_(patterns),
+        watch_(patterns, options.on_unpublished) {}
 
   arrow::Result<PipelineStats> Run() {
     const arrow::Status streamed = Stream();
@@ -89,30 +91,38 @@ class Pipeline {
     if (!sink_opened_) {
       ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
       sink_opened_ = true;
+      resumed_ = state.position.has_value();
+      for (const auto& [table, row] : state.last_rows) watch_.Knows(table);
+      ARROW_RETURN_NOT_OK(CheckPublished(info));
+      // Whoever moves the slot on and has not read it before.
+      const bool begins = !state.position.has_value() && (sink_.keeps_data() || options_.ack_on_write);
+      if (begins && !options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
       ARROW_ASSIGN_OR_RAISE(
           start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
       // Before Start, which may fail and be tried again as a reconnect.
       stats_.delivered_lsn = start_lsn_;
-      resumed_ = state.position.has_value();
       filter_.Restore(std::move(state.last_rows));
-      for (const Warning& warning : memory_.Restore(std::move(state), info.stream)) Warn(warning);
+      for (const SourceNotice& notice : memory_.Restore(std::move(state), info.stream))
+        observer_.OnNotice(notice);
       stream_ = info.stream;
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
-      if (options_.until_now) {
-        ARROW_ASSIGN_OR_RAISE(const WalEnd end, source_.CurrentEnd());
-        until_ = end.lsn;
-        observer_.OnEnd(end);
-      }
       // A gap that was accepted once is not asked about again.
       if (state.position.has_value() && state.position->order < start_lsn_)
         ARROW_RETURN_NOT_OK(Advance(start_lsn_));
     } else {
       ++stats_.reconnects;
       ARROW_RETURN_NOT_OK(CheckReconnect(stream_, info, stats_.delivered_lsn, TimelineEnds()));
+      ARROW_RETURN_NOT_OK(CheckPublished(info));
       stream_ = info.stream;
       // What was handed to the sink in this process need not come again: rows are skipped one by one in any
       // case.
       start_lsn_ = std::max(start_lsn_, stats_.delivered_lsn);
+    }
+    // The connection may break here: whoever connects again asks again.
+    if (options_.until_now && !until_.has_value()) {
+      ARROW_ASSIGN_OR_RAISE(const WalEnd end, source_.CurrentEnd());
+      until_ = end.lsn;
+      observer_.OnEnd(end);
     }
     ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
     filter_.BeginSession();
@@ -129,12 +139,20 @@ class Pipeline {
     return stop_.stopped() && detail != nullptr && detail->kind() == ErrorKind::kInterrupted;
   }
 
+  arrow::Status CheckPublished(const SourceInfo& info) {
+    const arrow::Status published = watch_.Connected(info, !streamed_, !resumed_);
+    Tell();
+    return published;
+  }
+
   TimelineEnd TimelineEnds() {
     return [this](uint32_t timeline) { return source_.TimelineEnd(timeline); };
   }
 
   arrow::Status Pump(Backoff& backoff) {
-    while (!Finished()) {
+    while (true) {
+      ARROW_RETURN_NOT_OK(CheckEnd());
+      if (Finished()) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_.Next(kPollInterval));
       if (event.has_value()) {
         backoff.Reset();
@@ -142,15 +160,36 @@ class Pipeline {
       }
       ARROW_RETURN_NOT_OK(Housekeeping());
     }
-    return arrow::Status::OK();
+  }
+
+  // Run closes the sink then, and acknowledges what it has.
+  arrow::Status CheckEnd() const {
+    if (!watch_.end().has_value()) return arrow::Status::OK();
+    const bool delivered = !group_open_ && stats_.delivered_lsn >= watch_.end()->position;
+    return delivered || Reached() ? watch_.end()->why : arrow::Status::OK();
+  }
+
+  void Tell() {
+    for (const SourceNotice& notice : watch_.TakeNotices()) observer_.OnNotice(notice);
+  }
+
+  arrow::Status Handle(const NoticeEvent& event) {
+    const arrow::Status fits = watch_.Noticed(event);
+    Tell();
+    return fits;
   }
 
   arrow::Status Handle(ChangeBatch& batch) {
+    if (!filter_.Matches(batch.table->name)) {
+      watch_.PassedOver(batch.table->name, static_cast<uint64_t>(batch.rows->num_rows()));
+      Tell();
+    }
     ARROW_ASSIGN_OR_RAISE(auto rows, filter_.Filter(*batch.table, std::move(batch.rows)));
     if (rows != nullptr) {
+      watch_.Knows(batch.table->name);
       stats_.rows += static_cast<uint64_t>(rows->num_rows());
       batch.rows = std::move(rows);
-      if (const auto warning = memory_.Check(batch.table)) Warn(*warning);
+      if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
       CountUnrepresentable(batch);
       WarnOfWeakenedIdentity(*batch.table);
       ARROW_RETURN_NOT_OK(sink_.Write(batch));
@@ -206,7 +245,7 @@ class Pipeline {
       UpdateStats();
       observer_.OnProgress(stats_);
       // An idle server tells its position only when it is asked.
-      if (until_.has_value()) source_.RequestKeepalive();
+      if (until_.has_value() || watch_.end().has_value()) source_.RequestKeepalive();
     }
     return arrow::Status::OK();
   }
@@ -255,8 +294,6 @@ class Pipeline {
     return arrow::Status::OK();
   }
 
-  void Warn(const Warning& warning) { observer_.OnWarning(warning.text, warning.object); }
-
   void CountUnrepresentable(const ChangeBatch& batch) {
     const int index = batch.table->column_count + static_cast<int>(MetadataColumn::kUnrepresentable);
     const auto& lists = static_cast<const arrow::ListArray&>(*batch.rows->column(index));
@@ -276,9 +313,9 @@ class Pipeline {
 
   void WarnOfWeakenedIdentity(const TableSchema& table) {
     if (!table.weakened.has_value() || !weakened_tables_.insert(table.name).second) return;
-    observer_.OnWarning(
-        WeakenedIdentityText(*table.weakened) + " (" + WeakenedIdentityRemedy(*table.weakened) + ")",
-        "table " + ToString(table.name));
+    observer_.OnNotice(
+        {false, WeakenedIdentityText(*table.weakened) + " (" + WeakenedIdentityRemedy(*table.weakened) + ")",
+         "table " + ToString(table.name)});
   }
 
   void UpdateStats() {
@@ -287,6 +324,8 @@ class Pipeline {
     stats_.received_bytes = source.received_bytes;
     stats_.rows_skipped = filter_.rows_skipped();
     stats_.rows_unmatched = filter_.rows_unmatched();
+    stats_.unmatched_tables = watch_.unmatched();
+    stats_.tables_unpublished = watch_.tables_unpublished();
   }
 
   Source& source_;
@@ -296,6 +335,7 @@ class Pipeline {
   const StopToken& stop_;
   RowFilter filter_;
   SinkMemory memory_;
+  PublicationWatch watch_;
 
   bool sink_opened_ = false;
   bool streamed_ = false;  // a stream was started once

@@ -169,6 +169,7 @@ TEST(Pipeline, WhatLiesBeforeAnErrorOfOnePlaceIsDelivered) {
   const std::atomic<bool> stop{false};
   const auto run = [&](ErrorKind kind) {
     World world;
+    world.server.wal_end = 1000;
     std::mt19937_64 random(1);
     PoisonedSource source(world.server, kind, {101, 105, 105});
     FakeSink sink(world, random, false);
@@ -196,9 +197,10 @@ TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
         test::FakeBatch(schema, {{table, id, {lsn, lsn, 0}}}, {lsn + 1, /*group_end=*/true, false, false}));
   };
   struct Observer : PipelineObserver {
-    void OnWarning(const std::string& text, const std::string& object) override {
-      EXPECT_NE(text.find("public.leaf"), std::string::npos) << text;
-      objects.push_back(object);
+    void OnNotice(const SourceNotice& notice) override {
+      EXPECT_FALSE(notice.error);
+      EXPECT_NE(notice.text.find("public.leaf"), std::string::npos) << notice.text;
+      objects.push_back(notice.object);
     }
     std::vector<std::string> objects;
   } observer;

@@ -20,14 +20,15 @@ std::string Joined(const std::vector<std::string>& names, const std::string& non
 
 }  // namespace
 
-std::vector<Warning> SinkMemory::Restore(SinkState state, const StreamIdentity& now) {
+std::vector<SourceNotice> SinkMemory::Restore(SinkState state, const StreamIdentity& now) {
   relation_oids_ = std::move(state.relation_oids);
-  std::vector<Warning> warnings;
+  std::vector<SourceNotice> warnings;
   if (!state.stream.has_value()) return warnings;
   const StreamIdentity& stored = *state.stream;
   const std::string object = "slot \"" + now.slot + "\"";
   const auto warn = [&](const std::string& what, const std::string& before, const std::string& after) {
-    warnings.push_back({"the sink's rows came from " + what + " " + before + ", and the stream is now of " +
+    warnings.push_back({false,
+                        "the sink's rows came from " + what + " " + before + ", and the stream is now of " +
                             what + " " + after,
                         object});
   };
@@ -43,15 +44,17 @@ std::vector<Warning> SinkMemory::Restore(SinkState state, const StreamIdentity& 
   return warnings;
 }
 
-std::optional<Warning> SinkMemory::Check(const std::shared_ptr<const TableSchema>& table) {
+std::optional<SourceNotice> SinkMemory::Check(const std::shared_ptr<const TableSchema>& table) {
   if (table == last_) return std::nullopt;
   last_ = table;
   const auto [found, is_new] = relation_oids_.try_emplace(table->name, table->relation_oid);
   if (is_new || found->second == table->relation_oid) return std::nullopt;
   const uint32_t before = std::exchange(found->second, table->relation_oid);
-  return Warning{"the name belongs to another table than before: rows of relation " + std::to_string(before) +
-                     " came first, and those of relation " + std::to_string(table->relation_oid) + " follow",
-                 "table " + ToString(table->name)};
+  return SourceNotice{false,
+                      "the name belongs to another table than before: rows of relation " +
+                          std::to_string(before) + " came first, and those of relation " +
+                          std::to_string(table->relation_oid) + " follow",
+                      "table " + ToString(table->name)};
 }
 
 }  // namespace arrowcdc

@@ -11,21 +11,17 @@
 
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/sink.h"
+#include "arrowcdc/source.h"
 
 namespace arrowcdc {
-
-struct Warning {
-  std::string text;
-  std::string object;
-};
 
 class SinkMemory {
  public:
   // What is other in `now` than in what the sink stored.
-  std::vector<Warning> Restore(SinkState state, const StreamIdentity& now);
+  std::vector<SourceNotice> Restore(SinkState state, const StreamIdentity& now);
 
   // For each batch: says once when a table's name has come to another relation.
-  std::optional<Warning> Check(const std::shared_ptr<const TableSchema>& table);
+  std::optional<SourceNotice> Check(const std::shared_ptr<const TableSchema>& table);
 
  private:
   std::map<TableName, uint32_t> relation_oids_;

@@ -2,6 +2,7 @@
 #include "arrowcdc/admin.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "arrowcdc/error.h"
@@ -10,6 +11,7 @@
 #include "src/postgres/catalog.h"
 #include "src/postgres/connection.h"
 #include "src/postgres/publication.h"
+#include "src/postgres/publication_gap.h"
 #include "src/postgres/quoting.h"
 #include "src/postgres/setup_plan.h"
 #include "src/postgres/slot.h"
@@ -26,6 +28,14 @@ using postgres::QueryResult;
 
 constexpr std::chrono::seconds kSlotTimeout(30);
 
+// Settings, role and plugin: without them making a slot fails for another reason than the plugin.
+bool OfServer(const SetupObstacle& obstacle) {
+  const ErrorDetail* detail = GetErrorDetail(obstacle.status);
+  if (detail == nullptr) return true;
+  return detail->kind() == ErrorKind::kServerSetting || detail->kind() == ErrorKind::kPermission ||
+         detail->kind() == ErrorKind::kPluginNotAllowed;
+}
+
 arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& source) {
   ARROW_RETURN_NOT_OK(postgres::CheckSlotName(source.slot));
   Inspection inspected;
@@ -39,56 +49,117 @@ arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& s
   return inspected;
 }
 
-// Before anything is changed: is the library there, does it fit the server, is it allowed?
+// Before anything is changed: is the library there, does it fit the server, is it allowed? Only where it can
+// be tried: not before the rest is in order.
 arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, SetupPlan* plan) {
+  const bool server_in_order = std::all_of(
+      plan->obstacles.begin(), plan->obstacles.end(),
+      [](const SetupObstacle& obstacle) { return obstacle.by_administrator || !OfServer(obstacle); });
+  arrow::Status loaded;
   if (inspected.server.role.superuser) {
-    ARROW_RETURN_NOT_OK(
-        connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot)));
-  } else if (!inspected.slot.has_value()) {
-    ARROW_RETURN_NOT_OK(postgres::TryPlugin(connection));
+    loaded = connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot))
+                 .status();
+  } else if (!inspected.slot.has_value() && server_in_order) {
+    loaded = postgres::TryPlugin(connection);
   } else {
     return arrow::Status::OK();
   }
-  plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
-  return arrow::Status::OK();
-}
-
-// A pattern that matches nothing is most likely misspelt.
-arrow::Status WarnOfIdlePatterns(const Inspection& inspected, const SourceOptions& source, SetupPlan* plan) {
-  for (const std::string& text : source.tables) {
-    if (text.starts_with('!')) continue;
-    ARROW_ASSIGN_OR_RAISE(const TablePatterns pattern, TablePatterns::Parse({text}));
-    const auto& tables = inspected.catalog.tables;
-    if (std::none_of(tables.begin(), tables.end(),
-                     [&](const auto& table) { return pattern.Matches(table.name); })) {
-      plan->warnings.push_back("pattern " + text + " matches no table");
-    }
+  if (loaded.ok()) {
+    plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
+    return arrow::Status::OK();
   }
+  const ErrorDetail* detail = GetErrorDetail(loaded);
+  if (detail == nullptr || detail->kind() == ErrorKind::kConnection) return loaded;
+  SetupObstacle obstacle{loaded};
+  if (detail->kind() == ErrorKind::kPluginNotAllowed) {
+    ARROW_ASSIGN_OR_RAISE(obstacle, postgres::PluginNotAllowed(inspected.server));
+  }
+  plan->obstacles.push_back(std::move(obstacle));
   return arrow::Status::OK();
 }
 
-bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
+// Of a slot that nobody reads at the moment: does it come past everything that it holds?
+arrow::Status CheckPublicationAge(Connection& connection, const Inspection& inspected,
+                                  const SourceOptions& source, SetupPlan* plan) {
+  const auto& slot = inspected.slot;
+  if (!slot.has_value() || slot->active || !postgres::CheckSlotFits(*slot, inspected.server.database).ok() ||
+      plan->tables.empty()) {
+    return arrow::Status::OK();
+  }
+  const std::string main = postgres::PublicationName(source);
+  std::vector<std::string> names;
+  for (const auto& publication : inspected.publications) names.push_back(publication.name);
+  if (std::find(names.begin(), names.end(), main) == names.end()) {
+    ARROW_ASSIGN_OR_RAISE(const auto survivors,
+                          postgres::FindSurvivors(connection, inspected, names, plan->tables,
+                                                  plan->options.via_partition_root));
+    for (const std::string& survivor : survivors) {
+      plan->warnings.push_back(
+          "publication \"" + survivor +
+          "\" has been there all the time and publishes all of these tables: stream with "
+          "--publication " +
+          survivor + " and nothing of what the slot holds is lost");
+    }
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto gap,
+                        postgres::FindPublicationGap(connection, inspected, names, plan->tables));
+  if (gap.has_value()) plan->obstacles.push_back({postgres::GapError(*gap, main, source.slot)});
+  return arrow::Status::OK();
+}
 
-ErrorContext::Action ActionOf(const std::string& sql) {
-  if (sql.find("pg_create_logical_replication_slot") != std::string::npos)
-    return ErrorContext::Action::kCreateSlot;
-  if (sql.find("pg_drop_replication_slot") != std::string::npos) return ErrorContext::Action::kDropSlot;
-  if (sql.find(" PUBLICATION ") != std::string::npos) return ErrorContext::Action::kPublication;
+ErrorContext::Action ActionOf(SetupStepKind kind) {
+  switch (kind) {
+    case SetupStepKind::kCreateSlot:
+      return ErrorContext::Action::kCreateSlot;
+    case SetupStepKind::kDropSlot:
+      return ErrorContext::Action::kDropSlot;
+    case SetupStepKind::kCreatePublication:
+    case SetupStepKind::kAlterPublication:
+    case SetupStepKind::kDropPublication:
+    case SetupStepKind::kNote:
+      return ErrorContext::Action::kPublication;
+    case SetupStepKind::kAllowPlugin:
+      break;
+  }
   return ErrorContext::Action::kQuery;
 }
 
 arrow::Status RunStep(Connection& connection, const SourceOptions& source, const SetupStep& step) {
-  ErrorContext context = connection.MakeContext(ActionOf(step.sql));
+  ErrorContext context = connection.MakeContext(ActionOf(step.kind));
   context.slot = source.slot;
   context.publications = {postgres::PublicationName(source)};
-  if (context.action == ErrorContext::Action::kCreateSlot && StartsWith(step.sql, "SELECT")) {
+  if (step.kind == SetupStepKind::kCreateSlot)
     return postgres::CreateSlot(connection, step.sql, context, kSlotTimeout);
-  }
   return connection.Query(step.sql, context).status();
 }
 
 arrow::Result<std::unique_ptr<Connection>> Open(const SourceOptions& source) {
   return Connection::Open(source.conninfo, ConnectionMode::kSql, source.stop);
+}
+
+arrow::Status RunSteps(const SourceOptions& source, const SetupPlan& plan,
+                       const std::function<void(const SetupStep&)>& on_step) {
+  ARROW_RETURN_NOT_OK(CheckObstacles(plan));
+  std::unique_ptr<Connection> connection;
+  for (const SetupStep& step : plan.steps) {
+    if (on_step) on_step(step);
+    if (connection == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(connection, Open(source));
+    }
+    ARROW_RETURN_NOT_OK(RunStep(*connection, source, step));
+    // A role's setting is in force from the next session on.
+    if (step.kind == SetupStepKind::kAllowPlugin) connection.reset();
+  }
+  return arrow::Status::OK();
+}
+
+// An object that the plan did not know is there, or one that it knew is gone or in use.
+bool ChangedByOthers(const arrow::Status& status) {
+  const ErrorDetail* detail = GetErrorDetail(status);
+  if (detail == nullptr) return false;
+  static const std::set<std::string> kStates = {"42710", "23505", "42704", "55006", "XX000"};
+  return kStates.contains(detail->sqlstate());
 }
 
 }  // namespace
@@ -99,25 +170,18 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
   ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
   ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, source, options, patterns));
   ARROW_RETURN_NOT_OK(CheckPlugin(*connection, inspected, &plan));
-  ARROW_RETURN_NOT_OK(WarnOfIdlePatterns(inspected, source, &plan));
+  ARROW_RETURN_NOT_OK(CheckPublicationAge(*connection, inspected, source, &plan));
   return plan;
 }
 
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
                          const std::function<void(const SetupStep&)>& on_step) {
-  ARROW_RETURN_NOT_OK(plan.blocked);
-  std::unique_ptr<Connection> connection;
-  for (const SetupStep& step : plan.steps) {
-    if (on_step) on_step(step);
-    if (step.sql.empty()) continue;
-    if (connection == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(connection, Open(source));
-    }
-    ARROW_RETURN_NOT_OK(RunStep(*connection, source, step));
-    // A role's setting is in force from the next session on.
-    if (StartsWith(step.sql, "ALTER ROLE")) connection.reset();
-  }
-  return arrow::Status::OK();
+  arrow::Status applied = RunSteps(source, plan, on_step);
+  if (!ChangedByOthers(applied)) return applied;
+  // Somebody else was quicker with some of it: what is left, once.
+  ARROW_ASSIGN_OR_RAISE(const SetupPlan rest,
+                        plan.teardown ? PlanTeardown(source) : PlanSetup(source, plan.options));
+  return RunSteps(source, rest, on_step);
 }
 
 arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source) {

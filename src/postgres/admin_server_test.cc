@@ -1,18 +1,32 @@
 // Setup, teardown, status and tables on real servers with the real plugin.
 #include "arrowcdc/admin.h"
 
+#include <arrow/api.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <variant>
 
 #include "src/postgres/connection.h"
 #include "src/postgres/server_fixture.h"
 #include "src/postgres/slot.h"
+#include "src/postgres/slot_note.h"
 #include "tests/support/assert_ok.h"
+#include "tests/support/wait.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
 using test::PrivateServer;
 using test::PrivateServerOptions;
+
+// Why nothing would be changed.
+arrow::Status SetupStatus(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const SetupPlan plan, PlanSetup(source, {}));
+  return CheckObstacles(plan);
+}
 
 // A database of its own in a server that the tests here share.
 class AdminServer : public testing::Test {
@@ -100,7 +114,12 @@ TEST_F(AdminServer, WhatIsPrintedIsWhatRuns) {
   const std::string log = server_->Log().substr(before);
   std::vector<std::string> run;
   for (size_t at = log.find("statement: "); at != std::string::npos; at = log.find("statement: ", at + 1)) {
-    const std::string statement = log.substr(at + 11, log.find('\n', at) - at - 11);
+    // Further lines of a statement begin with a tab.
+    size_t end = log.find('\n', at);
+    while (log.compare(end, 2, "\n\t") == 0) end = log.find('\n', end + 1);
+    std::string statement = log.substr(at + 11, end - at - 11);
+    for (size_t tab = statement.find("\n\t"); tab != std::string::npos; tab = statement.find("\n\t", tab))
+      statement.erase(tab + 1, 1);
     // Settings of our own session.
     if (statement.rfind("SET statement_timeout", 0) == 0 || statement.rfind("SET lock_timeout", 0) == 0)
       continue;
@@ -174,13 +193,13 @@ TEST_F(AdminServer, AdministratorMakesThePublicationAndTheRoleTheSlot) {
 TEST_F(AdminServer, RoleWithoutReplication) {
   UseOrdinaryRole();
   ARROWCDC_ASSERT_OK(sql_->Exec("ALTER ROLE role_" + name_ + " NOREPLICATION"));
-  EXPECT_EQ(KindOf(PlanSetup(source_, {}).status()), ErrorKind::kPermission);
+  EXPECT_EQ(KindOf(SetupStatus(source_)), ErrorKind::kPermission);
 }
 
 TEST_F(AdminServer, RefusedIdentityLeavesTheTableAlone) {
   ARROWCDC_ASSERT_OK(
       sql_->Exec("CREATE TABLE log (line text); CREATE TABLE later (id int PRIMARY KEY DEFERRABLE)"));
-  const arrow::Status status = PlanSetup(source_, {}).status();
+  const arrow::Status status = SetupStatus(source_);
   EXPECT_EQ(KindOf(status), ErrorKind::kReplicaIdentity);
   EXPECT_NE(status.message().find("public.log (it has no primary key)"), std::string::npos);
   EXPECT_NE(status.message().find("public.later (its primary key is deferrable)"), std::string::npos);
@@ -204,7 +223,7 @@ TEST_F(AdminServer, EveryAcceptedIdentityIsAcceptedByTheServer) {
                                   " SET a = 2; DELETE FROM " + name));
   }
   ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE by_index DROP CONSTRAINT by_index_a_key"));
-  EXPECT_EQ(KindOf(PlanSetup(source_, {}).status()), ErrorKind::kReplicaIdentity);
+  EXPECT_EQ(KindOf(SetupStatus(source_)), ErrorKind::kReplicaIdentity);
   EXPECT_NE(Reason("by_index").find("index of its replica identity was dropped"), std::string::npos);
 }
 
@@ -275,7 +294,7 @@ TEST_F(AdminServer, TeardownKeepsOthersPublications) {
 TEST_F(AdminServer, OthersSlotIsNotTouched) {
   ARROWCDC_ASSERT_OK(
       sql_->Query("SELECT pg_create_logical_replication_slot('" + name_ + "', 'test_decoding')"));
-  EXPECT_EQ(KindOf(PlanSetup(source_, {}).status()), ErrorKind::kSlotMismatch);
+  EXPECT_EQ(KindOf(SetupStatus(source_)), ErrorKind::kSlotMismatch);
   EXPECT_EQ(KindOf(PlanTeardown(source_).status()), ErrorKind::kSlotMismatch);
 }
 
@@ -304,10 +323,310 @@ TEST_F(AdminServer, NewSlotSaysWhomItWaitsFor) {
   ARROWCDC_ASSERT_OK(preparer->Exec("ROLLBACK PREPARED 'gone home'"));
 }
 
+// The comment of the database's only publication.
+std::string CommentIn(test::SqlConnection& sql) {
+  return sql.Scalar("SELECT obj_description(oid, 'pg_publication') FROM pg_publication").ValueOrDie();
+}
+
+std::vector<SlotNote> NotesIn(test::SqlConnection& sql) { return ParseNotes(CommentIn(sql)); }
+
+TEST_F(AdminServer, NoteTellsSlotServerBeginningAndTables) {
+  source_.tables = {"public.users", "public.ord\"ers's\""};
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  const auto notes = NotesIn(*sql_);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes[0].slot, name_);
+  EXPECT_EQ(notes[0].system, sql_->Scalar("SELECT system_identifier FROM pg_control_system()").ValueOrDie());
+  EXPECT_EQ(notes[0].begins, GetSlotStatus(source_)->confirmed_flush);
+  EXPECT_EQ(notes[0].tables, (std::vector<std::string>{"public.ord\"ers's\"", "public.users"}));
+  // Set up for other tables: said, and noted; where the slot began is kept.
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1)"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Query("SELECT pg_replication_slot_advance('" + name_ + "', pg_current_wal_lsn())"));
+  source_.tables = {"public.*"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan refused, PlanSetup(source_, {.accept_tables = false}));
+  EXPECT_EQ(KindOf(CheckObstacles(refused)), ErrorKind::kPositionGap);
+  EXPECT_EQ(KindOf(ApplySetup(source_, refused, nullptr)), ErrorKind::kPositionGap);
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication_tables").ValueOrDie(), "1");
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication_tables").ValueOrDie(), "2");
+  const auto later = NotesIn(*sql_);
+  ASSERT_EQ(later.size(), 1u);
+  EXPECT_EQ(later[0].begins, notes[0].begins);
+  EXPECT_EQ(later[0].tables, std::vector<std::string>{"public.*"});
+  EXPECT_TRUE(PlanSetup(source_, {})->steps.empty());
+}
+
+TEST_F(AdminServer, SourceSaysThatTheSlotIsForOtherTables) {
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  const auto other_tables = [this](const std::vector<std::string>& tables) {
+    source_.tables = tables;
+    const auto source = MakePostgresSource(source_).ValueOrDie();
+    const auto info = source->Connect();
+    EXPECT_TRUE(info.ok()) << info.status();
+    ARROWCDC_EXPECT_OK(source->Stop());
+    return info.ok() ? info->other_tables : info.status();
+  };
+  ARROWCDC_EXPECT_OK(other_tables({"public.*"}));
+  ARROWCDC_EXPECT_OK(other_tables({}));  // everything that is published passes nothing over
+  EXPECT_EQ(KindOf(other_tables({"public.users"})), ErrorKind::kPositionGap);
+  // A note that came with a copy of another cluster says nothing.
+  ARROWCDC_ASSERT_OK(sql_->Exec("COMMENT ON PUBLICATION " + name_ +
+                                " IS 'made by arrowcdc setup {\"slots\": "
+                                "[{\"slot\": \"" +
+                                name_ +
+                                "\", \"system\": \"1\", \"lsn\": \"0/1\", \"tables\": "
+                                "[\"a.b\"]}]}'"));
+  ARROWCDC_EXPECT_OK(other_tables({"public.users"}));
+}
+
+TEST_F(AdminServer, NotesOfTwoSlotsAndTeardownOfOne) {
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  SourceOptions second = source_;
+  second.slot = name_ + "_b";
+  second.publications = {name_};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(second, {}));
+  ARROWCDC_ASSERT_OK(ApplySetup(second, plan, nullptr));
+  EXPECT_EQ(NotesIn(*sql_).size(), 2u);
+  // The publication feeds the other slot as well.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan first_down, PlanTeardown(source_));
+  EXPECT_EQ(first_down.warnings.size(), 1u);
+  ARROWCDC_ASSERT_OK(ApplySetup(source_, first_down, nullptr));
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication_tables").ValueOrDie(), "2");
+  ASSERT_EQ(NotesIn(*sql_).size(), 1u);
+  EXPECT_EQ(NotesIn(*sql_)[0].slot, second.slot);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan second_down, PlanTeardown(second));
+  ARROWCDC_ASSERT_OK(ApplySetup(second, second_down, nullptr));
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOrDie(), "0");
+}
+
+TEST_F(AdminServer, NoteIsWrittenNowhereElse) {
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  const std::string note = NoteSql(name_, name_, NoteChange::kTables, {"a.b"}).ValueOrDie();
+  for (const char* comment : {"mine", "made by arrowcdc setup; slot s begins at 0/1",
+                              "made by arrowcdc setup {\"slots\": 1}", "made by arrowcdc setup {"}) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("COMMENT ON PUBLICATION " + name_ + " IS '" + comment + "'"));
+    ARROWCDC_ASSERT_OK(sql_->Exec(note));
+    EXPECT_EQ(CommentIn(*sql_), comment);
+  }
+  EXPECT_EQ(PlanSetup(source_, {})->warnings.size(), 1u);  // a note that cannot be read is said
+}
+
+TEST_F(AdminServer, NotesWrittenAtTheSameTimeAreBothKept) {
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  const std::string other = name_ + "_b";
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_logical_replication_slot('" + other + "', 'wal2arrow')"));
+  const auto first = server_->Connect(name_).ValueOrDie();
+  ARROWCDC_ASSERT_OK(first->Exec("BEGIN"));
+  ARROWCDC_ASSERT_OK(first->Exec(NoteSql(name_, name_, NoteChange::kTables, {"a.b"}).ValueOrDie()));
+  arrow::Status written;
+  std::thread second([&] {
+    const auto sql = server_->Connect(name_).ValueOrDie();
+    written = sql->Exec(NoteSql(name_, other, NoteChange::kSlotMade, {"c.d"}).ValueOrDie());
+  });
+  const auto waits = [&] {
+    return sql_->Scalar("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")
+               .ValueOrDie() == "1";
+  };
+  ARROWCDC_EXPECT_OK(test::WaitFor(waits, std::chrono::seconds(20), "the second writer waits"));
+  ARROWCDC_EXPECT_OK(first->Exec("COMMIT"));
+  second.join();
+  ARROWCDC_ASSERT_OK(written);
+  const auto notes = NotesIn(*sql_);
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_EQ(notes[0].tables, std::vector<std::string>{"a.b"});
+  EXPECT_EQ(notes[1].tables, std::vector<std::string>{"c.d"});
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_drop_replication_slot('" + other + "')"));
+}
+
+TEST_F(AdminServer, SetupsAtTheSameTimeBothSucceed) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan first, PlanSetup(source_, {}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan second, PlanSetup(source_, {}));
+  ARROWCDC_ASSERT_OK(ApplySetup(source_, first, nullptr));
+  ARROWCDC_EXPECT_OK(ApplySetup(source_, second, nullptr));
+  EXPECT_TRUE(PlanSetup(source_, {})->steps.empty());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan down, PlanTeardown(source_));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan down_again, PlanTeardown(source_));
+  ARROWCDC_ASSERT_OK(ApplySetup(source_, down, nullptr));
+  ARROWCDC_EXPECT_OK(ApplySetup(source_, down_again, nullptr));
+}
+
+TEST_F(AdminServer, HalfMadeSlotIsBusyAndAStoppedSetupLeavesNone) {
+  auto holder = server_->Connect(name_).ValueOrDie();
+  ARROWCDC_ASSERT_OK(
+      holder->Exec("SET application_name = 'the blocker'; BEGIN; INSERT INTO users VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source_, {}));
+  SourceOptions stoppable = source_;
+  stoppable.stop = std::make_shared<StopToken>();
+  arrow::Status applied;
+  std::thread setup([&] { applied = ApplySetup(stoppable, plan, nullptr); });
+  const auto half_made = [&] {
+    return sql_->Scalar("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '" + name_ +
+                        "' AND active")
+               .ValueOrDie() == "1";
+  };
+  ARROWCDC_EXPECT_OK(test::WaitFor(half_made, std::chrono::seconds(20), "a half-made slot"));
+  const std::string pid =
+      sql_->Scalar("SELECT active_pid FROM pg_replication_slots WHERE slot_name = '" + name_ + "'")
+          .ValueOrDie();
+  // Whoever looks now is told so: setup, teardown, stream.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakePostgresSource(source_));
+  for (const arrow::Status& status :
+       {SetupStatus(source_), PlanTeardown(source_).status(), source->Connect().status()}) {
+    EXPECT_EQ(KindOf(status), ErrorKind::kBusy) << status.ToString();
+    EXPECT_TRUE(DetailOf(status).retryable());
+    EXPECT_NE(status.message().find("server process " + pid), std::string::npos) << status.message();
+    EXPECT_NE(status.message().find("(the blocker)"), std::string::npos) << status.message();
+  }
+  stoppable.stop->Stop();
+  setup.join();
+  EXPECT_EQ(KindOf(applied), ErrorKind::kInterrupted) << applied.ToString();
+  EXPECT_FALSE(GetSlotStatus(source_)->exists);
+  ARROWCDC_ASSERT_OK(holder->Exec("COMMIT"));
+  ARROWCDC_ASSERT_OK(SetUpAll());
+}
+
+// Ids of the rows that the stream delivers until it ends or has nothing more.
+std::vector<std::string> StreamedIds(const SourceOptions& options, arrow::Status* ended) {
+  std::vector<std::string> ids;
+  const auto source = MakePostgresSource(options).ValueOrDie();
+  const auto stream = [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source->Connect());
+    ARROW_RETURN_NOT_OK(source->Start(info.confirmed_flush));
+    while (true) {
+      ARROW_ASSIGN_OR_RAISE(const auto event, source->Next(std::chrono::seconds(20)));
+      if (!event.has_value()) return arrow::Status::IOError("the stream does not come to the end of the WAL");
+      if (const auto* keepalive = std::get_if<KeepaliveEvent>(&*event)) {
+        if (keepalive->order >= info.current_flush) return arrow::Status::OK();
+        source->RequestKeepalive();
+        continue;
+      }
+      const auto* batch = std::get_if<ChangeBatch>(&*event);
+      if (batch == nullptr) continue;
+      for (int64_t row = 0; row < batch->rows->num_rows(); ++row)
+        ids.push_back(batch->rows->column(0)->GetScalar(row).ValueOrDie()->ToString());
+    }
+  };
+  *ended = stream();
+  ARROWCDC_EXPECT_OK(source->Stop());
+  return ids;
+}
+
+// The remedy is done word for word, and loses what it said and no more.
+TEST_F(AdminServer, PublicationThatWasDroppedAndMadeAgain) {
+  source_.tables = {"public.orders"};
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (1)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP PUBLICATION " + name_));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (2)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (3)"));
+  // The way on while it is missing: the SQL of the remedy.
+  const std::string missing = DetailOf(SetupStatus(source_)).remedy();
+  const size_t create = missing.find("CREATE PUBLICATION");
+  ASSERT_NE(create, std::string::npos) << missing;
+  ARROWCDC_ASSERT_OK(sql_->Exec(missing.substr(create)));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (4)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (5)"));
+
+  const arrow::Status gap = SetupStatus(source_);
+  EXPECT_EQ(KindOf(gap), ErrorKind::kPublicationMissing) << gap.ToString();
+  const std::string remedy = DetailOf(gap).remedy();
+  EXPECT_EQ(remedy.find("stream once more"), 0u) << remedy;
+  arrow::Status ended;
+  EXPECT_EQ(StreamedIds(source_, &ended), std::vector<std::string>{"1"});
+  EXPECT_EQ(KindOf(ended), ErrorKind::kPublicationMissing) << ended.ToString();
+  EXPECT_NE(DetailOf(ended).remedy().find("'arrowcdc setup'"), std::string::npos);
+  const size_t begin = remedy.find("SELECT pg_replication_slot_advance");
+  ASSERT_NE(begin, std::string::npos) << remedy;
+  ARROWCDC_ASSERT_OK(sql_->Query(remedy.substr(begin, remedy.find(')', begin) + 1 - begin)));
+  EXPECT_EQ(StreamedIds(source_, &ended), (std::vector<std::string>{"4", "5"}));
+  ARROWCDC_EXPECT_OK(ended);
+  ARROWCDC_EXPECT_OK(SetupStatus(source_));
+}
+
+TEST_F(AdminServer, PublicationThatSurvivesComesFirst) {
+  source_.tables = {"public.orders"};
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE PUBLICATION survivor FOR TABLE orders WITH (publish_via_partition_root)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE PUBLICATION of_another_table FOR TABLE users"));
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP PUBLICATION " + name_));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (1)"));
+  const SetupPlan missing = PlanSetup(source_, {}).ValueOrDie();
+  ASSERT_EQ(missing.warnings.size(), 1u);
+  EXPECT_EQ(missing.warnings[0].find("publication \"survivor\" has been there all the time"), 0u)
+      << missing.warnings[0];
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE PUBLICATION " + name_ + " FOR TABLE orders WITH (publish_via_partition_root)"));
+  const std::string remedy = DetailOf(SetupStatus(source_)).remedy();
+  EXPECT_EQ(remedy.find("publication \"survivor\" has been there all the time"), 0u) << remedy;
+  EXPECT_EQ(remedy.find("of_another_table"), std::string::npos) << remedy;
+  EXPECT_NE(remedy.find("and nothing else"), std::string::npos) << remedy;
+  source_.publications = {"survivor"};
+  arrow::Status ended;
+  EXPECT_EQ(StreamedIds(source_, &ended), std::vector<std::string>{"1"});
+  ARROWCDC_EXPECT_OK(ended);
+}
+
+TEST_F(AdminServer, AlteredPublicationIsNoGap) {
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO orders VALUES (1)"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("ALTER PUBLICATION " + name_ + " SET (publish = 'insert, update, delete, truncate')"));
+  ARROWCDC_EXPECT_OK(SetupStatus(source_));
+}
+
+TEST_F(AdminServer, PublicationsOfOthersStayAsTheyAre) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE PUBLICATION theirs FOR TABLE users"));
+  source_.publications = {"theirs"};
+  const arrow::Status lacking = SetupStatus(source_);
+  EXPECT_EQ(KindOf(lacking), ErrorKind::kPublicationMissing) << lacking.ToString();
+  const std::string add = "ALTER PUBLICATION \"theirs\" ADD TABLE ONLY \"public\".\"orders\"";
+  EXPECT_NE(DetailOf(lacking).remedy().find(add), std::string::npos) << DetailOf(lacking).remedy();
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication_tables").ValueOrDie(), "1");
+  // The remedy, word for word.
+  ARROWCDC_ASSERT_OK(sql_->Exec(add));
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE p (a int PRIMARY KEY) PARTITION BY RANGE (a); CREATE TABLE p1 "
+                 "PARTITION OF p DEFAULT; ALTER PUBLICATION theirs ADD TABLE p"));
+  EXPECT_NE(SetupStatus(source_).message().find("publishes partitions under their own names"),
+            std::string::npos);
+  EXPECT_EQ(sql_->Scalar("SELECT pubviaroot FROM pg_publication").ValueOrDie(), "f");
+}
+
+TEST_F(AdminServer, PartitionsOfEveryKindAreSaid) {
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE p (a int, b text, c text GENERATED ALWAYS AS (upper(b)) STORED, PRIMARY KEY (a)) "
+      "PARTITION BY "
+      "LIST (a); ALTER TABLE p REPLICA IDENTITY FULL; CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); "
+      "CREATE UNLOGGED TABLE p2 PARTITION OF p FOR VALUES IN (2)"));
+  source_.tables = {"public.p"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source_, {}));
+  ARROWCDC_ASSERT_OK(CheckObstacles(plan));
+  // Two partitions that no pattern names come first.
+  ASSERT_EQ(plan.warnings.size(), 5u);
+  EXPECT_EQ(plan.warnings[2], "public.p: its generated columns are not sent: c");
+  EXPECT_EQ(plan.warnings[3], "public.p: no changes come of its partitions public.p2 (an unlogged table)");
+  EXPECT_EQ(
+      plan.warnings[4].find("public.p: old rows are identified by the whole row, but in public.p1 by (a): "),
+      0u)
+      << plan.warnings[4];
+}
+
+TEST_F(AdminServer, NothingIsAskedThatIsAnErrorInTheLog) {
+  UseOrdinaryRole();
+  const size_t before = server_->Log().size();
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(ListTables(source_).status());
+  ARROWCDC_ASSERT_OK(GetSlotStatus(source_).status());
+  EXPECT_EQ(server_->Log().substr(before).find("ERROR"), std::string::npos) << server_->Log().substr(before);
+}
+
 TEST_F(AdminServer, BadPatternsNeedNoServer) {
   source_.conninfo = "host=/nonexistent";
   source_.tables = {"users"};
-  EXPECT_EQ(KindOf(PlanSetup(source_, {}).status()), ErrorKind::kInvalidOption);
+  EXPECT_EQ(KindOf(SetupStatus(source_)), ErrorKind::kInvalidOption);
   EXPECT_EQ(KindOf(ListTables(source_).status()), ErrorKind::kInvalidOption);
 }
 
@@ -340,7 +659,7 @@ TEST(AdminLacking, Plugin) {
   options.settings = {{"dynamic_library_path", kNoLibraries}};
   const Lacking lacking(options);
   for (const SourceOptions& source : {lacking.source, lacking.AsRole()}) {
-    const arrow::Status status = PlanSetup(source, {}).status();
+    const arrow::Status status = SetupStatus(source);
     EXPECT_EQ(KindOf(status), ErrorKind::kPluginMissing) << status.ToString();
     EXPECT_NE(DetailOf(status).remedy().find("managed services"), std::string::npos);
   }
@@ -352,9 +671,11 @@ TEST(AdminLacking, PluginAllowance) {
   const Lacking lacking(options);
   if (lacking.sql->Query("SHOW output_plugin_libraries").status().ok() == false)
     GTEST_SKIP() << "this server allows every plugin";
-  const arrow::Status refused = PlanSetup(lacking.AsRole(), {}).status();
+  const arrow::Status refused = SetupStatus(lacking.AsRole());
   EXPECT_EQ(KindOf(refused), ErrorKind::kPluginNotAllowed) << refused.ToString();
-  EXPECT_NE(DetailOf(refused).remedy().find(AllowPluginSql("cdc")), std::string::npos);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan lacks, PlanSetup(lacking.AsRole(), {}));
+  ASSERT_EQ(lacks.obstacles.size(), 1u);
+  EXPECT_NE(DetailOf(refused).remedy().find(lacks.obstacles[0].sql), std::string::npos);
   // A superuser gets the step, and the slot is made in a new session, in which it is in force.
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(lacking.source, {}));
   EXPECT_EQ(plan.steps[0].sql,
@@ -362,7 +683,7 @@ TEST(AdminLacking, PluginAllowance) {
   ARROWCDC_ASSERT_OK(ApplySetup(lacking.source, plan, nullptr));
   EXPECT_TRUE(PlanSetup(lacking.source, {})->steps.empty());
   // The remedy helps the other role as it stands.
-  ARROWCDC_ASSERT_OK(lacking.sql->Exec(AllowPluginSql("cdc")));
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec(lacks.obstacles[0].sql));
   SourceOptions role = lacking.AsRole();
   role.slot = "cdc2";
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan printed, PlanSetup(role, {}));
@@ -374,15 +695,108 @@ TEST(AdminLacking, PluginAllowance) {
   EXPECT_TRUE(PlanSetup(role, {})->steps.empty());
 }
 
+// What a role may load is set in four places; what is added to is the one in force.
+TEST(AdminLacking, PluginAllowanceKeepsWhatTheRoleHad) {
+  PrivateServerOptions options;
+  options.allow_plugin = false;
+  const Lacking lacking(options);
+  if (!lacking.sql->Query("SHOW output_plugin_libraries").ok())
+    GTEST_SKIP() << "this server allows every plugin";
+  const auto sql_for = [&] { return PlanSetup(lacking.AsRole(), {}).ValueOrDie().obstacles.at(0).sql; };
+  const std::string all = "ALTER DATABASE postgres SET output_plugin_libraries = 'pgoutput', 'decoderbufs'";
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec(all));
+  EXPECT_EQ(sql_for(),
+            "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'decoderbufs', 'wal2arrow'");
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec("ALTER ROLE cdc SET output_plugin_libraries = 'pgoutput, wal2arrow'"));
+  EXPECT_NE(SetupStatus(lacking.AsRole()).message().find("as one name"), std::string::npos);
+  EXPECT_EQ(sql_for(), "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
+  ARROWCDC_ASSERT_OK(
+      lacking.sql->Exec("ALTER ROLE cdc IN DATABASE postgres SET output_plugin_libraries = 'test_decoding'"));
+  EXPECT_EQ(sql_for(),
+            "ALTER ROLE \"cdc\" IN DATABASE \"postgres\" SET output_plugin_libraries = "
+            "'test_decoding', 'wal2arrow'");
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec(sql_for()));
+  ARROWCDC_EXPECT_OK(SetupStatus(lacking.AsRole()));
+  // Where nothing is set for it the server's own list is kept, which the role may not see.
+  ARROWCDC_ASSERT_OK(
+      lacking.sql->Exec("ALTER ROLE cdc IN DATABASE postgres RESET ALL; ALTER ROLE cdc RESET ALL; "
+                        "ALTER DATABASE postgres RESET ALL"));
+  ARROWCDC_ASSERT_OK(lacking.server->Connect().ValueOrDie()->Exec(sql_for()));
+  EXPECT_EQ(
+      lacking.sql->Scalar("SELECT setconfig::text FROM pg_db_role_setting WHERE setrole = 'cdc'::regrole")
+          .ValueOrDie(),
+      "{\"output_plugin_libraries=pgoutput, test_decoding, wal2arrow\"}");
+  ARROWCDC_EXPECT_OK(SetupStatus(lacking.AsRole()));
+}
+
+TEST(AdminLacking, EverythingAtOnce) {
+  PrivateServerOptions options;
+  options.settings = {{"wal_level", "replica"}};
+  const Lacking low(options);
+  ARROWCDC_ASSERT_OK(
+      low.sql->Exec("ALTER ROLE cdc NOREPLICATION; REVOKE CREATE ON DATABASE postgres FROM cdc; "
+                    "CREATE TABLE log (line text); ALTER TABLE log OWNER TO cdc"));
+  const std::string message = SetupStatus(low.AsRole()).message();
+  for (const char* part : {"wal_level is replica", "may not use replication",
+                           "public.log (it has no primary key)", "may not create publications"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << part << "\n" << message;
+  }
+  // The block for the administrator, a restart, and it is set up.
+  ARROWCDC_ASSERT_OK(low.sql->Exec("DROP TABLE log; GRANT CREATE ON DATABASE postgres TO cdc"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(low.AsRole(), {}));
+  for (const SetupObstacle& obstacle : plan.obstacles) ARROWCDC_ASSERT_OK(low.sql->Exec(obstacle.sql));
+  ARROWCDC_ASSERT_OK(low.server->Restart());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan rest, PlanSetup(low.AsRole(), {}));
+  ARROWCDC_ASSERT_OK(ApplySetup(low.AsRole(), rest, nullptr));
+}
+
+TEST(AdminLacking, NameThatIsNotUtf8StopsNothing) {
+  PrivateServerOptions options;
+  options.encoding = "SQL_ASCII";
+  const Lacking odd(options);
+  ARROWCDC_ASSERT_OK(odd.sql->Exec("SET client_encoding = 'SQL_ASCII'"));
+  ARROWCDC_ASSERT_OK(
+      odd.sql->Exec("CREATE TABLE \"caf\xe9\" (id int PRIMARY KEY); CREATE SCHEMA \"sch\xe9ma\"; CREATE "
+                    "TABLE \"sch\xe9ma\".x (id int PRIMARY KEY); CREATE TABLE \"caf\xc3\xa9\" (id int "
+                    "PRIMARY KEY, \"c\xe9\" int GENERATED ALWAYS AS (1) STORED)"));
+  SourceOptions source = odd.source;
+  for (const std::vector<std::string>& tables :
+       std::vector<std::vector<std::string>>{{}, {"*.*"}, {"!public.y"}}) {
+    source.tables = tables;
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source, {}));
+    ARROWCDC_ASSERT_OK(CheckObstacles(plan));
+    EXPECT_EQ(plan.tables, (std::vector<TableName>{{"public", "caf\xc3\xa9"}, {"public", "t"}}));
+    EXPECT_EQ(plan.warnings.size(), 1u);
+    EXPECT_NE(plan.warnings.at(0).find("c\\xe9"), std::string::npos) << plan.warnings.at(0);
+  }
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source, {}));
+  ARROWCDC_ASSERT_OK(ApplySetup(source, plan, nullptr));
+  // Published by somebody, it is seen, and no pattern matches it.
+  ARROWCDC_ASSERT_OK(odd.sql->Exec("ALTER PUBLICATION cdc ADD TABLE \"caf\xe9\""));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto listed, ListTables(source));
+  const auto odd_one = std::find_if(listed.begin(), listed.end(),
+                                    [](const TableStatus& table) { return table.name.table == "caf\xe9"; });
+  ASSERT_NE(odd_one, listed.end());
+  EXPECT_FALSE(odd_one->matches);
+  EXPECT_EQ(ToString(odd_one->name), "public.\"caf\\xe9\"");
+  EXPECT_NE(odd_one->reason.find("not valid UTF-8"), std::string::npos) << odd_one->reason;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, MakePostgresSource(source));
+  ARROWCDC_ASSERT_OK(stream->Connect().status());
+  ARROWCDC_ASSERT_OK(stream->Tables().status());
+  ARROWCDC_ASSERT_OK(stream->Stop());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan down, PlanTeardown(source));
+  ARROWCDC_ASSERT_OK(ApplySetup(source, down, nullptr));
+}
+
 TEST(AdminLacking, WalLevelAndSlots) {
   PrivateServerOptions options;
   options.settings = {{"wal_level", "replica"}};
   const Lacking low(options);
-  EXPECT_EQ(KindOf(PlanSetup(low.source, {}).status()), ErrorKind::kServerSetting);
+  EXPECT_EQ(KindOf(SetupStatus(low.source)), ErrorKind::kServerSetting);
   options.settings = {{"max_replication_slots", "1"}};
   const Lacking few(options);
   ARROWCDC_ASSERT_OK(few.sql->Query("SELECT pg_create_physical_replication_slot('taken')"));
-  EXPECT_EQ(KindOf(PlanSetup(few.source, {}).status()), ErrorKind::kServerSetting);
+  EXPECT_EQ(KindOf(SetupStatus(few.source)), ErrorKind::kServerSetting);
 }
 
 }  // namespace

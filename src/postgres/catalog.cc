@@ -2,10 +2,10 @@
 #include "src/postgres/catalog.h"
 
 #include <algorithm>
-#include <cctype>
-#include <set>
+#include <utility>
 
 #include "arrowcdc/error.h"
+#include "src/change/utf8_text.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -19,11 +19,24 @@ constexpr char kTableQuery[] =
     "i.indimmediate AND NOT i.indisexclusion), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND "
-    "i.indimmediate) "
+    "i.indimmediate), h.inhparent "
     "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "LEFT JOIN pg_inherits AS h ON h.inhrelid = c.oid AND c.relispartition "
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', "
     "'pg_toast') "
     "AND n.nspname NOT LIKE 'pg\\_toast\\_temp\\_%' ORDER BY n.nspname, c.relname";
+
+// Generated columns, and those of the identities of partitions and their parents.
+constexpr char kColumnQuery[] =
+    "SELECT x.attrelid, x.attname, x.in_identity, x.attgenerated <> '' FROM ("
+    "SELECT a.attrelid, a.attname, a.attgenerated, c.relispartition OR c.relkind = 'p' AS of_partition, "
+    "coalesce(a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]), false) AS in_identity "
+    "FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid "
+    "LEFT JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND "
+    "((c.relreplident = 'd' AND i.indisprimary AND NOT i.indisexclusion) OR (c.relreplident = 'i' AND "
+    "i.indisreplident)) "
+    "WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND c.oid >= 16384) AS x "
+    "WHERE x.attgenerated <> '' OR (x.of_partition AND x.in_identity) ORDER BY x.attrelid, x.attname";
 
 constexpr char kServerQuery[] =
     "SELECT current_setting('server_version'), current_database(), pg_is_in_recovery(), "
@@ -31,28 +44,65 @@ constexpr char kServerQuery[] =
     "current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots), "
     "current_setting('max_wal_senders'), "
     "(SELECT count(*) FROM pg_stat_get_wal_senders()), r.rolname, r.rolsuper, r.rolreplication, "
-    "has_database_privilege(current_database(), 'CREATE') FROM pg_roles AS r WHERE r.rolname = current_user";
+    "has_database_privilege(current_database(), 'CREATE'), s.system_identifier FROM pg_roles AS r, "
+    "pg_control_system() AS s WHERE r.rolname = current_user";
+
+// pg_settings has no row where the server lacks the setting or the role may not see it: to ask for its value
+// would be an error in the server's log. What ALTER ROLE and ALTER DATABASE have set everybody may see; the
+// first row is in force.
+constexpr char kPermissionQuery[] =
+    "SELECT 0 AS place, setting, false AS in_database FROM pg_settings WHERE name = "
+    "'output_plugin_libraries' "
+    "UNION ALL SELECT CASE WHEN d.setrole <> 0 THEN 1 ELSE 3 END + CASE WHEN d.setdatabase <> 0 THEN 0 ELSE "
+    "1 "
+    "END, substr(o.setting, length('output_plugin_libraries=') + 1), d.setrole <> 0 AND d.setdatabase <> 0 "
+    "FROM pg_db_role_setting AS d CROSS JOIN LATERAL unnest(d.setconfig) AS o(setting) "
+    "WHERE o.setting LIKE 'output\\_plugin\\_libraries=%' "
+    "AND d.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user)) "
+    "AND d.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) ORDER BY 1";
 
 char CharAt(const QueryResult& rows, int row, int column) {
   const std::string text = rows.Text(row, column);
   return text.empty() ? '\0' : text[0];
 }
 
-arrow::Result<std::optional<std::vector<std::string>>> ReadAllowedPlugins(Connection& connection) {
-  const auto rows = connection.Query("SELECT current_setting('output_plugin_libraries', true)");
-  if (!rows.ok()) {
-    const ErrorDetail* detail = GetErrorDetail(rows.status());
-    // Only superusers and pg_read_all_settings may look.
-    if (detail != nullptr && detail->sqlstate() == "42501") return std::nullopt;
-    return rows.status();
+arrow::Result<PluginPermission> ReadPluginPermission(Connection& connection) {
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(kPermissionQuery));
+  PluginPermission permission;
+  if (rows.rows() > 0) permission.allowed = ParseListSetting(rows.Text(0, 1));
+  for (int row = 0; row < rows.rows(); ++row) permission.in_database |= rows.Bool(row, 2);
+  return permission;
+}
+
+arrow::Result<std::set<std::string>> ReadSlotNames(Connection& connection) {
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
+                        connection.Query("SELECT slot_name FROM pg_replication_slots"));
+  std::set<std::string> names;
+  for (int row = 0; row < rows.rows(); ++row) names.insert(rows.Text(row, 0));
+  return names;
+}
+
+// Into the tables, which `places` finds by oid.
+arrow::Status ReadColumns(Connection& connection, const std::unordered_map<uint32_t, size_t>& places,
+                          std::vector<TableInfo>* tables) {
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(kColumnQuery));
+  for (int row = 0; row < rows.rows(); ++row) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t oid, rows.Int(row, 0));
+    const auto found = places.find(static_cast<uint32_t>(oid));
+    if (found == places.end()) continue;
+    TableInfo& table = (*tables)[found->second];
+    const bool in_identity = rows.Bool(row, 2);
+    if (in_identity && (table.is_partition || table.kind == 'p'))
+      table.identity_columns.insert(rows.Text(row, 1));
+    if (!in_identity && rows.Bool(row, 3)) table.generated.push_back(rows.Text(row, 1));
   }
-  if (rows->IsNull(0, 0)) return std::nullopt;
-  return ParseListSetting(rows->Text(0, 0));
+  return arrow::Status::OK();
 }
 
 }  // namespace
 
 std::string CaptureObstacle(const TableInfo& table) {
+  if (!IsUtf8(table.name.schema) || !IsUtf8(table.name.table)) return "a table whose name is not valid UTF-8";
   switch (table.kind) {
     case 'v':
       return "a view";
@@ -68,18 +118,26 @@ std::string CaptureObstacle(const TableInfo& table) {
   return "";
 }
 
+TableCatalog::TableCatalog(std::vector<TableInfo> tables) : tables_(std::move(tables)) {
+  places_.reserve(tables_.size());
+  for (size_t i = 0; i < tables_.size(); ++i) {
+    places_[tables_[i].oid] = i;
+    if (tables_[i].parent != 0) partitions_[tables_[i].parent].push_back(i);
+  }
+}
+
 const TableInfo* TableCatalog::Find(uint32_t oid) const {
-  const auto found =
-      std::find_if(tables.begin(), tables.end(), [oid](const TableInfo& table) { return table.oid == oid; });
-  return found == tables.end() ? nullptr : &*found;
+  const auto found = places_.find(oid);
+  return found == places_.end() ? nullptr : &tables_[found->second];
 }
 
 std::vector<const TableInfo*> TableCatalog::Ancestors(const TableInfo& table) const {
   std::vector<const TableInfo*> ancestors;
-  for (auto at = parents.find(table.oid); at != parents.end(); at = parents.find(at->second)) {
-    const TableInfo* parent = Find(at->second);
-    if (parent == nullptr) break;
+  const TableInfo* parent = Find(table.parent);
+  // The catalog is read without a lock: a circle cannot be, and would not end.
+  while (parent != nullptr && ancestors.size() < tables_.size()) {
     ancestors.push_back(parent);
+    parent = Find(parent->parent);
   }
   return ancestors;
 }
@@ -87,10 +145,14 @@ std::vector<const TableInfo*> TableCatalog::Ancestors(const TableInfo& table) co
 std::vector<const TableInfo*> TableCatalog::Leaves(const TableInfo& table) const {
   if (table.kind != 'p') return {&table};
   std::vector<const TableInfo*> leaves;
-  for (const TableInfo& other : tables) {
-    if (other.kind == 'p') continue;
-    const auto ancestors = Ancestors(other);
-    if (std::find(ancestors.begin(), ancestors.end(), &table) != ancestors.end()) leaves.push_back(&other);
+  std::vector<const TableInfo*> partitioned = {&table};
+  for (size_t i = 0; i < partitioned.size() && i < tables_.size(); ++i) {
+    const auto found = partitions_.find(partitioned[i]->oid);
+    if (found == partitions_.end()) continue;
+    for (const size_t place : found->second) {
+      const TableInfo& partition = tables_[place];
+      (partition.kind == 'p' ? partitioned : leaves).push_back(&partition);
+    }
   }
   return leaves;
 }
@@ -99,7 +161,8 @@ std::string TableCatalog::IdentityProblem(const TableInfo& table) const {
   if (table.kind == 'p') {
     // The server looks at the partition that holds the row.
     for (const TableInfo* leaf : Leaves(table)) {
-      const std::string problem = leaf->kind == 'f' ? "" : IdentityProblem(*leaf);
+      // What is not captured is not asked for an identity.
+      const std::string problem = CaptureObstacle(*leaf).empty() ? IdentityProblem(*leaf) : "";
       if (!problem.empty()) return "its partition " + ToString(leaf->name) + ": " + problem;
     }
     return "";
@@ -117,12 +180,31 @@ std::string TableCatalog::IdentityProblem(const TableInfo& table) const {
   }
 }
 
+std::vector<const TableInfo*> TableCatalog::WeakerLeaves(const TableInfo& table) const {
+  std::vector<const TableInfo*> weaker;
+  if (table.kind != 'p' || table.replica_identity == 'n') return weaker;
+  for (const TableInfo* leaf : Leaves(table)) {
+    if (!CaptureObstacle(*leaf).empty() || leaf->replica_identity == 'f') continue;
+    const auto& has = leaf->identity_columns;
+    const auto& wanted = table.identity_columns;
+    if (table.replica_identity == 'f' || !std::includes(has.begin(), has.end(), wanted.begin(), wanted.end()))
+      weaker.push_back(leaf);
+  }
+  return weaker;
+}
+
+std::vector<const TableInfo*> TableCatalog::SilentLeaves(const TableInfo& table) const {
+  std::vector<const TableInfo*> silent;
+  if (table.kind != 'p') return silent;
+  for (const TableInfo* leaf : Leaves(table)) {
+    if (!CaptureObstacle(*leaf).empty()) silent.push_back(leaf);
+  }
+  return silent;
+}
+
 bool TableCatalog::IsPublished(const TableInfo& table, const PublicationInfo& publication) const {
   const auto listed = [&publication](const TableInfo& one) {
-    const auto& names = publication.tables;
-    const auto& schemas = publication.schemas;
-    return std::find(names.begin(), names.end(), one.name) != names.end() ||
-           std::find(schemas.begin(), schemas.end(), one.name.schema) != schemas.end();
+    return publication.tables.contains(one.name) || publication.schemas.contains(one.name.schema);
   };
   if (!CaptureObstacle(table).empty()) return false;
   if (publication.all_tables || listed(table)) return true;
@@ -133,9 +215,10 @@ bool TableCatalog::IsPublished(const TableInfo& table, const PublicationInfo& pu
 
 arrow::Result<TableCatalog> ReadTables(Connection& connection) {
   ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(kTableQuery));
-  TableCatalog catalog;
+  std::vector<TableInfo> tables;
+  tables.reserve(static_cast<size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) {
-    TableInfo& table = catalog.tables.emplace_back();
+    TableInfo& table = tables.emplace_back();
     ARROW_ASSIGN_OR_RAISE(const int64_t oid, rows.Int(row, 0));
     table.oid = static_cast<uint32_t>(oid);
     table.name = {rows.Text(row, 1), rows.Text(row, 2)};
@@ -147,18 +230,15 @@ arrow::Result<TableCatalog> ReadTables(Connection& connection) {
     table.primary_key = rows.Bool(row, 8);
     table.deferrable_key = rows.Bool(row, 9);
     table.identity_index = rows.Bool(row, 10);
+    if (!rows.IsNull(row, 11)) {
+      ARROW_ASSIGN_OR_RAISE(const int64_t parent, rows.Int(row, 11));
+      table.parent = static_cast<uint32_t>(parent);
+    }
   }
-  ARROW_ASSIGN_OR_RAISE(
-      const QueryResult links,
-      connection.Query(
-          "SELECT i.inhrelid, i.inhparent FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid "
-          "WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f')"));
-  for (int row = 0; row < links.rows(); ++row) {
-    ARROW_ASSIGN_OR_RAISE(const int64_t child, links.Int(row, 0));
-    ARROW_ASSIGN_OR_RAISE(const int64_t parent, links.Int(row, 1));
-    catalog.parents[static_cast<uint32_t>(child)] = static_cast<uint32_t>(parent);
-  }
-  return catalog;
+  std::unordered_map<uint32_t, size_t> places;
+  for (size_t i = 0; i < tables.size(); ++i) places[tables[i].oid] = i;
+  ARROW_RETURN_NOT_OK(ReadColumns(connection, places, &tables));
+  return TableCatalog(std::move(tables));
 }
 
 arrow::Result<ServerInfo> ReadServer(Connection& connection) {
@@ -179,33 +259,10 @@ arrow::Result<ServerInfo> ReadServer(Connection& connection) {
   server.role.superuser = rows.Bool(0, 9);
   server.role.replication = rows.Bool(0, 10);
   server.role.create_in_database = rows.Bool(0, 11);
-  ARROW_ASSIGN_OR_RAISE(server.allowed_plugins, ReadAllowedPlugins(connection));
+  server.system = rows.Text(0, 12);
+  ARROW_ASSIGN_OR_RAISE(server.slots, ReadSlotNames(connection));
+  ARROW_ASSIGN_OR_RAISE(server.plugins, ReadPluginPermission(connection));
   return server;
-}
-
-std::vector<std::string> ParseListSetting(const std::string& text) {
-  std::vector<std::string> names;
-  std::string name;
-  bool quoted = false;
-  const auto finish = [&] {
-    while (!name.empty() && std::isspace(static_cast<unsigned char>(name.back()))) name.pop_back();
-    if (!name.empty()) names.push_back(name);
-    name.clear();
-  };
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '"' && quoted && i + 1 < text.size() && text[i + 1] == '"') {
-      name += text[++i];
-    } else if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      finish();
-    } else if (quoted || !name.empty() || !std::isspace(static_cast<unsigned char>(c))) {
-      name += c;
-    }
-  }
-  finish();
-  return names;
 }
 
 }  // namespace arrowcdc::postgres

@@ -2,15 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
 #include "src/postgres/connection.h"
+#include "src/postgres/plugin_permission.h"
 #include "src/postgres/publication.h"
 
 namespace arrowcdc::postgres {
@@ -21,29 +23,48 @@ struct TableInfo {
   char kind = 'r';         // pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign
   char persistence = 'p';  // p permanent, u unlogged, t temporary
   bool is_partition = false;
+  uint32_t parent = 0;  // the partitioned table that it is a partition of
   char replica_identity = 'd';
   bool owned = true;         // the role may do what the owner may
   bool primary_key = false;  // valid and not deferrable
   bool deferrable_key = false;
   bool identity_index = false;  // of REPLICA IDENTITY USING INDEX, still there
+  // Columns of the index of its replica identity; filled for partitions and partitioned tables.
+  std::set<std::string> identity_columns;
+  std::vector<std::string> generated;  // generated columns outside of that index, stored or virtual
 };
 
 // Why no changes of it can be captured, for people ("a view"); empty: they can.
 std::string CaptureObstacle(const TableInfo& table);
 
-struct TableCatalog {
-  std::vector<TableInfo> tables;         // by schema and name
-  std::map<uint32_t, uint32_t> parents;  // partition -> partitioned table
+// Indexed by oid: what is asked of it costs no more than what it answers.
+class TableCatalog {
+ public:
+  TableCatalog() = default;
+  // By schema and name.
+  explicit TableCatalog(std::vector<TableInfo> tables);
 
+  const std::vector<TableInfo>& tables() const { return tables_; }
+  // Null: there is none.
   const TableInfo* Find(uint32_t oid) const;
   // From the nearest to the topmost.
   std::vector<const TableInfo*> Ancestors(const TableInfo& table) const;
-  // Partitions that hold rows; the table itself where it is not partitioned.
+  // Partitions that hold rows, at any depth; the table itself where it is not partitioned.
   std::vector<const TableInfo*> Leaves(const TableInfo& table) const;
   // Why UPDATE and DELETE of it would be refused once it is published, for people; empty: they would not.
   std::string IdentityProblem(const TableInfo& table) const;
+  // Partitions whose changes identify their rows by less than the table itself would: those that differ from
+  // it by a replica identity of their own.
+  std::vector<const TableInfo*> WeakerLeaves(const TableInfo& table) const;
+  // Partitions of which no changes can come: unlogged, foreign and temporary ones.
+  std::vector<const TableInfo*> SilentLeaves(const TableInfo& table) const;
   // True when the publication publishes it: by name, by schema, as one of all, or through an ancestor.
   bool IsPublished(const TableInfo& table, const PublicationInfo& publication) const;
+
+ private:
+  std::vector<TableInfo> tables_;
+  std::unordered_map<uint32_t, size_t> places_;                   // oid -> place in tables_
+  std::unordered_map<uint32_t, std::vector<size_t>> partitions_;  // oid of a partitioned table -> places
 };
 
 // Tables, views and foreign tables outside the system's schemas.
@@ -66,14 +87,12 @@ struct ServerInfo {
   int64_t slots_used = 0;
   int64_t senders_max = 0;
   int64_t senders_used = 0;
-  // output_plugin_libraries; nullopt: the server has no such setting, or the role may not read it.
-  std::optional<std::vector<std::string>> allowed_plugins;
+  std::string system;           // its identifier
+  std::set<std::string> slots;  // names of all slots
+  PluginPermission plugins;
   RoleInfo role;
 };
 
 arrow::Result<ServerInfo> ReadServer(Connection& connection);
-
-// Names of a list setting as SHOW prints it: pgoutput, "my plugin". Pure.
-std::vector<std::string> ParseListSetting(const std::string& text);
 
 }  // namespace arrowcdc::postgres

@@ -112,6 +112,11 @@ arrow::Status Connection::Connect() {
     return ErrorFromConnection(connection_.get(), MakeContext(ErrorContext::Action::kConnect));
   }
   PQsetErrorVerbosity(connection_.get(), PQERRORS_DEFAULT);
+  // There the bytes of a name have no meaning, and one that is not UTF-8 would fail the query that reads it.
+  if (TextOf(PQparameterStatus(connection_.get(), "server_encoding")) == "SQL_ASCII" &&
+      PQsetClientEncoding(connection_.get(), "SQL_ASCII") != 0) {
+    return ErrorFromConnection(connection_.get(), MakeContext(ErrorContext::Action::kConnect));
+  }
   return arrow::Status::OK();
 }
 

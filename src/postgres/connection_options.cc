@@ -110,9 +110,12 @@ arrow::Status CheckNoSecretElsewhere(const std::string& conninfo,
       return BadConninfo(": the host holds an '@': in a password of a URI write %40");
     }
   }
-  for (const char* keyword : {"host", "hostaddr", "dbname", "user", "service"}) {
-    if (effective[keyword].find("://") != std::string::npos)
-      return BadConninfo(std::string(": ") + keyword + " holds a URI");
+  for (const auto& [keyword, value] : effective) {
+    if (keyword == "options") continue;
+    if (value.find("://") != std::string::npos) return BadConninfo(": " + keyword + " holds a URI");
+    const size_t word = value.find("password");
+    if (word != std::string::npos && value.find('=', word) != std::string::npos)
+      return BadConninfo(": " + keyword + " holds the word password, a space is missing before it");
   }
   return arrow::Status::OK();
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "arrowcdc/error.h"
+#include "src/postgres/plugin_permission.h"
 #include "src/postgres/quoting.h"
 
 namespace arrowcdc::postgres {
@@ -100,6 +101,13 @@ Finding Authentication(const ServerError& error, const ErrorContext& context) {
       finding.remedy +=
           "; or the server takes encrypted connections only: use sslmode=verify-full (or require)";
     }
+  } else if (ContainsAny(error.message, {"Peer authentication", "Ident authentication"})) {
+    finding.remedy =
+        "over its unix socket the server lets a role in only for the operating system's user of the same "
+        "name "
+        "(peer or ident in pg_hba.conf): connect over TCP with a password (host=localhost), or as that user "
+        "(sudo -u "
+        "USER), or let an administrator map the names in pg_ident.conf";
   } else if (error.sqlstate == "28P01") {
     finding.remedy = "check role and password: in the connection string, PGPASSWORD or ~/.pgpass (mode 0600)";
   } else {
@@ -109,9 +117,14 @@ Finding Authentication(const ServerError& error, const ErrorContext& context) {
 }
 
 Finding PluginNotAllowed(const ErrorContext& context) {
+  // What the role may load besides is not known here.
+  const std::string sql =
+      AllowPluginSql({std::vector<std::string>{"pgoutput"}, false}, context.user, context.database)
+          .ValueOr("ALTER ROLE ... SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
   return {ErrorKind::kPluginNotAllowed, "plugin wal2arrow",
-          "a superuser must allow it, then connect anew: " + AllowPluginSql(context.user) +
-              "  (or add wal2arrow to output_plugin_libraries in postgresql.conf and reload)"};
+          "a superuser must allow it, then connect anew: " + sql +
+              "  (with a literal more for each other plugin that the role uses; 'arrowcdc setup --print-sql' "
+              "prints it with these)"};
 }
 
 Finding Permission(const ServerError& error, const ErrorContext& context) {
@@ -146,10 +159,12 @@ Finding UndefinedObject(const ServerError& error, const ErrorContext& context) {
   if (ContainsAny(error.message, {"ublication"}) || Contains(error.function, "ublication") ||
       context.action == Action::kStream) {
     const std::string fallback = context.publications.empty() ? "" : context.publications.front();
-    return {ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
-            "a publication must exist before the slot is made, and as long as the slot needs it: if it was "
-            "dropped, run 'arrowcdc "
-            "teardown' and 'arrowcdc setup'"};
+    return {
+        ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
+        "the slot has come to a change that was made while there was no such publication; what came before "
+        "it was "
+        "delivered. Run 'arrowcdc setup' with the same options: it tells which publication still covers the "
+        "tables, or from where on the slot can be read again and what is lost"};
   }
   return {ErrorKind::kInternal, ServerObject(context), ""};
 }
@@ -228,6 +243,13 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
                 ": stop that one, or use a slot of your own",
             true};
   }
+  const bool changing = context.action == Action::kCreateSlot || context.action == Action::kDropSlot ||
+                        context.action == Action::kPublication;
+  if (changing && (state == "42710" || state == "23505" ||
+                   (state == "XX000" && Contains(error.message, "concurrently")))) {
+    return {ErrorKind::kBusy, ServerObject(context),
+            "somebody else changes the same slot or publication at this moment: run it again", true};
+  }
   if (state == "53300") {
     return {ErrorKind::kServerSetting, ServerObject(context),
             "all connections or WAL senders are taken: end some, or raise max_connections or max_wal_senders",
@@ -263,9 +285,12 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
     return {ErrorKind::kUnsupported, "plugin wal2arrow",
             "plugin and client do not fit together: install the same version of both"};
   }
-  if (context.action == Action::kConnect && Contains(error.message, "startup parameter")) {
-    return {ErrorKind::kUnsupported, ServerObject(context),
-            "connect to the server itself, not through a pooler"};
+  // A pooler that swallows `replication` gives an ordinary session, which does not know the command.
+  if ((state == "42601" && Contains(error.message, "IDENTIFY_SYSTEM")) ||
+      (context.action == Action::kConnect && Contains(error.message, "startup parameter"))) {
+    return {
+        ErrorKind::kUnsupported, ServerObject(context),
+        "what answers does not pass replication connections on (a pooler?): connect to the server itself"};
   }
   return OfClass(error, context);
 }
@@ -324,6 +349,18 @@ ServerError ParseVerbose(const std::string& text) {
   return error;
 }
 
+// What libpq says of an option that it cannot use, without the option's value; else empty.
+std::string BadOption(const std::string& text) {
+  for (const std::string_view sign : {" value: \"", "integer value \""}) {
+    const size_t at = text.find(sign);
+    if (at == std::string::npos) continue;
+    const size_t name = text.rfind(" for connection option \"");
+    const size_t kept = text.find(" value", at) + std::string_view(" value").size();
+    return OneLine(text.substr(0, kept) + (name == std::string::npos ? "" : text.substr(name)));
+  }
+  return "";
+}
+
 Finding FindTls(const std::string& text, const ErrorContext& context) {
   Finding finding{ErrorKind::kTls, ServerObject(context), "", false};
   if (Contains(text, "root certificate file") || Contains(text, "root.crt")) {
@@ -350,11 +387,6 @@ Finding FindTls(const std::string& text, const ErrorContext& context) {
 }
 
 }  // namespace
-
-std::string AllowPluginSql(const std::string& role) {
-  // Each name its own literal: one literal would be one (unknown) library.
-  return "ALTER ROLE " + RoleIdentifier(role) + " SET output_plugin_libraries = 'pgoutput', 'wal2arrow'";
-}
 
 arrow::Status ClassifyServerError(const ServerError& error, const ErrorContext& context) {
   const Finding finding = Find(error, context);
@@ -391,11 +423,9 @@ arrow::Status ClassifyConnectionError(const std::string& text, bool needs_passwo
     return MakeError(ErrorKind::kAuthentication, message, Named("role", context.user),
                      "give the password in PGPASSWORD or ~/.pgpass (mode 0600)");
   }
-  if (const size_t value = text.find(" value: \""); value != std::string::npos) {
-    const std::string reason =
-        std::string(ActionText(context.action)) + ": " + OneLine(text.substr(0, value)) + " value";
-    return MakeError(ErrorKind::kInvalidOption, reason, "connection string",
-                     "correct this option of the connection string");
+  if (const std::string reason = BadOption(text); !reason.empty()) {
+    return MakeError(ErrorKind::kInvalidOption, std::string(ActionText(context.action)) + ": " + reason,
+                     "connection string", "correct this option of the connection string");
   }
   const bool cut = ContainsAny(
       text, {"SSL SYSCALL", "closed the connection", "closed unexpectedly", "Connection refused"});

@@ -42,7 +42,4 @@ arrow::Status ErrorFromConnection(PGconn* connection, const ErrorContext& contex
 arrow::Status ClassifyConnectionError(const std::string& text, bool needs_password,
                                       const ErrorContext& context);
 
-// SQL that lets `role` use the plugin, one literal a name.
-std::string AllowPluginSql(const std::string& role);
-
 }  // namespace arrowcdc::postgres

@@ -1,6 +1,7 @@
 // PostgreSQL as a Source: checks first, then the stream's messages as events. Knows the plugin and its
 // options.
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "arrowcdc/error.h"
@@ -9,10 +10,12 @@
 #include "src/decode/wal2arrow_decoder.h"
 #include "src/postgres/connection.h"
 #include "src/postgres/publication.h"
+#include "src/postgres/published_check.h"
 #include "src/postgres/published_tables.h"
 #include "src/postgres/quoting.h"
 #include "src/postgres/replication_stream.h"
 #include "src/postgres/slot.h"
+#include "src/postgres/slot_note.h"
 #include "src/postgres/timeline_history.h"
 #include "src/postgres/wal_end.h"
 
@@ -26,6 +29,7 @@ using postgres::PublicationInfo;
 using postgres::QueryResult;
 using postgres::ReplicationStream;
 using postgres::SlotInfo;
+using postgres::SlotNote;
 using std::chrono::milliseconds;
 
 constexpr int kServerVersionMin = 150000;
@@ -162,8 +166,13 @@ class PostgresSource : public Source {
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
     info.stream.publications = publications_;
     info.stream.patterns = options_.tables;
+    ARROW_ASSIGN_OR_RAISE(info.published,
+                          postgres::CheckPublished(*connection_, publications, options_.tables));
     info.confirmed_flush = slot->confirmed_flush;
-    const std::optional<uint64_t> began = NotedStart(*slot, publications);
+    const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
+    const std::optional<uint64_t> began = note.has_value() ? note->begins : std::nullopt;
+    if (note.has_value()) info.other_tables = CheckTablesOf(*note);
+    ARROW_RETURN_NOT_OK(CheckNoneIsGone(note));
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
     // was acknowledged, and a crash of the server empties them.
     info.slot_start_known = began.has_value();
@@ -186,14 +195,42 @@ class PostgresSource : public Source {
     return arrow::Status::OK();
   }
 
-  // Where setup noted that the slot began.
-  static std::optional<uint64_t> NotedStart(const SlotInfo& slot,
-                                            const std::vector<PublicationInfo>& publications) {
+  static std::optional<SlotNote> FindNoteIn(const std::vector<PublicationInfo>& publications,
+                                            const SlotInfo& slot, const std::string& system) {
     for (const PublicationInfo& publication : publications) {
-      const auto began = postgres::NotedSlotStart(publication, slot.name);
-      if (began.has_value()) return began;
+      auto note = postgres::FindNote(postgres::ParseNotes(publication.comment), slot.name, system,
+                                     slot.confirmed_flush);
+      if (note.has_value()) return note;
     }
     return std::nullopt;
+  }
+
+  // Of the publications by their default names one is enough, unless the slot had both: what was written while
+  // the other one was there would be passed over.
+  arrow::Status CheckNoneIsGone(const std::optional<SlotNote>& note) {
+    if (!options_.publications.empty()) return arrow::Status::OK();
+    const std::set<std::string> here(publications_.begin(), publications_.end());
+    if (note.has_value()) known_publications_.insert(note->publications.begin(), note->publications.end());
+    for (const std::string& name : known_publications_) {
+      if (here.contains(name)) continue;
+      std::string left;
+      for (const std::string& other : publications_) left += " " + other;
+      return MakeError(ErrorKind::kPublicationMissing,
+                       "the slot was read with this publication, which is gone: changes made while it was there "
+                       "would be passed over; nothing was streamed or acknowledged",
+                       "publication \"" + name + "\"",
+                       "to go on without it name what is left: --publication" + left);
+    }
+    known_publications_ = here;
+    return arrow::Status::OK();
+  }
+
+  // Whoever reads all that is published passes nothing over.
+  arrow::Status CheckTablesOf(const SlotNote& note) const {
+    const auto now = postgres::NormalPatterns(options_.tables);
+    if (!note.tables.has_value() || now.empty() || now == postgres::NormalPatterns(*note.tables))
+      return arrow::Status::OK();
+    return postgres::OtherTables(options_.slot, *note.tables, now);
   }
 
   arrow::Result<std::string> StartCommand(uint64_t start) const {
@@ -211,6 +248,7 @@ class PostgresSource : public Source {
   std::unique_ptr<Connection> connection_;  // between Connect and Start
   std::unique_ptr<Wal2arrowDecoder> decoder_;
   std::vector<std::string> publications_;
+  std::set<std::string> known_publications_;  // of the connections before
   uint32_t timeline_ = 0;
   milliseconds wal_sender_timeout_{0};
 

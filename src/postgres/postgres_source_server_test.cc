@@ -239,7 +239,7 @@ TEST_F(SourceServer, InvalidatedSlot) {
   };
   ARROWCDC_ASSERT_OK(WaitFor(lost, kLimit, "the invalidation"));
   EXPECT_EQ(KindOf(source_->Connect().status()), ErrorKind::kSlotInvalidated);
-  EXPECT_EQ(KindOf(PlanSetup(options_, {}).status()), ErrorKind::kSlotInvalidated);
+  EXPECT_EQ(KindOf(CheckObstacles(PlanSetup(options_, {}).ValueOrDie())), ErrorKind::kSlotInvalidated);
   EXPECT_EQ(PlanTeardown(options_)->steps.size(), 2u);
   ARROWCDC_ASSERT_OK(server_->Set("max_slot_wal_keep_size", "-1"));
   ARROWCDC_ASSERT_OK(server_->Reload());

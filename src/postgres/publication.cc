@@ -4,15 +4,11 @@
 #include <algorithm>
 
 #include "arrowcdc/error.h"
-#include "arrowcdc/position.h"
 #include "src/postgres/quoting.h"
+#include "src/postgres/slot_note.h"
 
 namespace arrowcdc::postgres {
 namespace {
-
-std::string NotePrefix(const std::string& slot) {
-  return std::string(kMadeBySetup) + "; slot " + slot + " begins at ";
-}
 
 PublicationInfo* FindByName(std::vector<PublicationInfo>* publications, const std::string& name) {
   const auto found =
@@ -26,15 +22,20 @@ arrow::Status ReadMembers(Connection& connection, const std::string& list,
   ARROW_ASSIGN_OR_RAISE(
       const QueryResult rows,
       connection.Query(
-          "SELECT p.pubname, n.nspname, c.relname, r.prqual IS NOT NULL FROM pg_publication_rel AS r "
+          "SELECT p.pubname, n.nspname, c.relname, r.prqual IS NOT NULL, CASE WHEN r.prattrs IS NOT NULL "
+          "THEN "
+          "(SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a WHERE "
+          "a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) END FROM pg_publication_rel AS r "
           "JOIN pg_publication AS p ON p.oid = r.prpubid JOIN pg_class AS c ON c.oid = r.prrelid "
           "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE p.pubname IN (" +
           list + ") ORDER BY 1, 2, 3"));
   for (int row = 0; row < rows.rows(); ++row) {
     PublicationInfo* publication = FindByName(publications, rows.Text(row, 0));
     if (publication == nullptr) continue;
-    publication->tables.push_back({rows.Text(row, 1), rows.Text(row, 2)});
-    if (rows.Bool(row, 3)) publication->row_filtered.push_back(publication->tables.back());
+    const TableName table{rows.Text(row, 1), rows.Text(row, 2)};
+    publication->tables.insert(table);
+    if (rows.Bool(row, 3)) publication->row_filtered.push_back(table);
+    if (!rows.IsNull(row, 4)) publication->column_lists[table] = rows.Text(row, 4);
   }
   ARROW_ASSIGN_OR_RAISE(
       const QueryResult schemas,
@@ -44,7 +45,7 @@ arrow::Status ReadMembers(Connection& connection, const std::string& list,
           list + ")"));
   for (int row = 0; row < schemas.rows(); ++row) {
     PublicationInfo* publication = FindByName(publications, schemas.Text(row, 0));
-    if (publication != nullptr) publication->schemas.push_back(schemas.Text(row, 1));
+    if (publication != nullptr) publication->schemas.insert(schemas.Text(row, 1));
   }
   return arrow::Status::OK();
 }
@@ -67,32 +68,6 @@ bool IsMadeBySetup(const PublicationInfo& publication) {
   return publication.comment.rfind(kMadeBySetup, 0) == 0;
 }
 
-arrow::Result<std::string> NoteSlotStartSql(const std::string& publication, const std::string& slot) {
-  ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication));
-  ARROW_ASSIGN_OR_RAISE(const std::string name_literal, QuoteLiteral(publication));
-  ARROW_ASSIGN_OR_RAISE(const std::string identifier_literal, QuoteLiteral(identifier));
-  ARROW_ASSIGN_OR_RAISE(const std::string prefix, QuoteLiteral(NotePrefix(slot)));
-  ARROW_ASSIGN_OR_RAISE(const std::string slot_literal, QuoteLiteral(slot));
-  // Run as a script, the slot may be missing here: the comment is kept then.
-  ARROW_ASSIGN_OR_RAISE(const std::string made, QuoteLiteral(kMadeBySetup));
-  const std::string body =
-      "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = " + name_literal +
-      " AND pg_catalog.pg_has_role(pubowner, 'USAGE')) THEN EXECUTE format('COMMENT ON PUBLICATION %s IS "
-      "%L', " +
-      identifier_literal + ", coalesce((SELECT " + prefix +
-      " || confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = " + slot_literal +
-      "), " + made + ")); END IF; END";
-  ARROW_ASSIGN_OR_RAISE(const std::string quoted_body, QuoteLiteral(body));
-  return "DO " + quoted_body;
-}
-
-std::optional<uint64_t> NotedSlotStart(const PublicationInfo& publication, const std::string& slot) {
-  const std::string prefix = NotePrefix(slot);
-  if (publication.comment.rfind(prefix, 0) != 0) return std::nullopt;
-  const auto lsn = ParseLsn(publication.comment.substr(prefix.size()));
-  return lsn.ok() ? std::optional<uint64_t>(*lsn) : std::nullopt;
-}
-
 std::string PublicationName(const SourceOptions& options) {
   return options.publications.empty() ? options.slot : options.publications[0];
 }
@@ -105,13 +80,14 @@ std::string InsertOnlyPublicationName(const SourceOptions& options) {
 arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection,
                                                              const std::vector<std::string>& names) {
   ARROW_ASSIGN_OR_RAISE(const std::string list, QuoteLiterals(names));
-  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
-                        connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, "
-                                         "p.pubinsert, p.pubupdate, p.pubdelete, "
-                                         "p.pubtruncate, p.pubviaroot, obj_description(p.oid, "
-                                         "'pg_publication'), pg_has_role(p.pubowner, 'USAGE') FROM "
-                                         "pg_publication AS p WHERE p.pubname IN (" +
-                                         list + ")"));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, "
+                       "p.pubinsert, p.pubupdate, p.pubdelete, "
+                       "p.pubtruncate, p.pubviaroot, obj_description(p.oid, "
+                       "'pg_publication'), pg_has_role(p.pubowner, 'USAGE'), "
+                       "to_jsonb(p) ->> 'pubgencols' FROM pg_publication AS p WHERE p.pubname IN (" +
+                       list + ")"));
   std::vector<PublicationInfo> publications;
   for (const std::string& name : names) {
     for (int row = 0; row < rows.rows(); ++row) {
@@ -127,6 +103,7 @@ arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connect
       publication.via_root = rows.Bool(row, 7);
       publication.comment = rows.Text(row, 8);
       publication.owned = rows.Bool(row, 9);
+      publication.generated_columns = rows.Text(row, 10) == "s";
     }
   }
   ARROW_RETURN_NOT_OK(ReadMembers(connection, list, &publications));

@@ -1,8 +1,9 @@
-// Publications: which ones a stream uses, and the note that setup leaves on those it made.
+// Publications: which ones a stream uses, and what they publish.
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,20 +25,16 @@ struct PublicationInfo {
   bool remove = true;
   bool truncate = true;
   bool via_root = false;
-  std::vector<std::string> schemas;  // FOR TABLES IN SCHEMA
+  std::set<std::string> schemas;  // FOR TABLES IN SCHEMA
   std::string comment;
-  std::vector<TableName> tables;        // listed one by one
-  std::vector<TableName> row_filtered;  // of these, those with a WHERE
+  std::set<TableName> tables;                     // listed one by one
+  std::vector<TableName> row_filtered;            // of these, those with a WHERE
+  std::map<TableName, std::string> column_lists;  // of these, those with a column list: its columns
+  bool generated_columns = false;                 // publishes stored generated columns (18 and later)
 };
 
-// What setup writes into COMMENT ON PUBLICATION. Teardown drops only publications that carry it.
-inline constexpr char kMadeBySetup[] = "made by arrowcdc setup";
+// Setup made it, by the first words of its comment.
 bool IsMadeBySetup(const PublicationInfo& publication);
-// SQL that notes where a new slot begins, so that a later start can tell whether the slot has been used. Run
-// by a role that does not own the publication it does nothing: the slot is usable all the same.
-arrow::Result<std::string> NoteSlotStartSql(const std::string& publication, const std::string& slot);
-// The LSN so noted; nullopt where there is no note on this slot.
-std::optional<uint64_t> NotedSlotStart(const PublicationInfo& publication, const std::string& slot);
 
 // The name, and the name of the publication for tables without a usable replica identity.
 std::string PublicationName(const SourceOptions& options);

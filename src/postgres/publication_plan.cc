@@ -1,9 +1,10 @@
-// Which tables go into which publication. A table without a usable replica identity would lose UPDATE and
-// DELETE for the application once it is published with them: it is refused by name, or published for inserts
-// only.
+// Which tables go into which publication. What somebody else made is used as it is and never changed. A table
+// without a usable replica identity would lose UPDATE and DELETE for the application once it is published
+// with them: it is refused by name, or published for inserts only.
 #include <algorithm>
 
 #include "arrowcdc/error.h"
+#include "src/config/nearest_name.h"
 #include "src/postgres/quoting.h"
 #include "src/postgres/setup_plan.h"
 
@@ -43,7 +44,7 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
                     SetupPlan* plan) {
   Tables selected;
   Tables obstructed;
-  for (const TableInfo& table : catalog.tables) {
+  for (const TableInfo& table : catalog.tables()) {
     const TablePatterns::Match match = patterns.Explain(table.name);
     const Tables ancestors = catalog.Ancestors(table);
     const auto matched_root =
@@ -75,13 +76,58 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
   return selected;
 }
 
-arrow::Status NoTableMatches() {
-  return MakeError(ErrorKind::kInvalidOption, "no table that can be captured matches the patterns",
+// Names of tables that changes could come of.
+std::vector<std::string> CapturableNames(const TableCatalog& catalog) {
+  std::vector<std::string> names;
+  for (const TableInfo& table : catalog.tables()) {
+    if (CaptureObstacle(table).empty()) names.push_back(ToString(table.name));
+  }
+  return names;
+}
+
+arrow::Status NoTableMatches(const TableCatalog& catalog, const TablePatterns& patterns,
+                             const std::vector<std::string>& texts) {
+  const std::vector<std::string> names = CapturableNames(catalog);
+  std::string nearest;
+  for (const std::string& text : texts) {
+    const std::string name = text.starts_with('!') ? "" : NearestName(text, names);
+    if (!name.empty() && nearest.find(name) == std::string::npos)
+      nearest += (nearest.empty() ? "" : ", ") + name;
+  }
+  std::string obstructed;
+  for (const TableInfo& table : catalog.tables()) {
+    if (CaptureObstacle(table).empty() || !patterns.Matches(table.name)) continue;
+    obstructed +=
+        (obstructed.empty() ? "" : ", ") + ToString(table.name) + " (" + CaptureObstacle(table) + ")";
+  }
+  return MakeError(ErrorKind::kInvalidOption,
+                   "0 of " + CountOf(names.size()) + " match" +
+                       (obstructed.empty() ? "" : "; no changes can be captured of " + obstructed) +
+                       (nearest.empty() ? "" : "; nearest: " + nearest),
                    "option --tables",
                    "'arrowcdc tables --tables ...' shows every table and why it is in or out");
 }
 
-arrow::Status RefuseIdentities(const TableCatalog& catalog, const Tables& tables, bool already_published) {
+// A pattern that matches nothing is most likely misspelt.
+arrow::Status WarnOfIdlePatterns(const TableCatalog& catalog, const std::vector<std::string>& texts,
+                                 SetupPlan* plan) {
+  for (const std::string& text : texts) {
+    if (text.starts_with('!')) continue;
+    ARROW_ASSIGN_OR_RAISE(const TablePatterns pattern, TablePatterns::Parse({text}));
+    const auto& tables = catalog.tables();
+    if (std::any_of(tables.begin(), tables.end(),
+                    [&](const TableInfo& table) { return pattern.Matches(table.name); })) {
+      continue;
+    }
+    const std::string nearest = NearestName(text, CapturableNames(catalog));
+    plan->warnings.push_back("pattern " + text + " matches no table" +
+                             (nearest.empty() ? "" : "; nearest: " + nearest));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<SetupObstacle> RefuseIdentities(const TableCatalog& catalog, const Tables& tables,
+                                              bool already_published) {
   std::string list;
   for (size_t i = 0; i < std::min(tables.size(), kNamesMax); ++i) {
     list +=
@@ -91,7 +137,7 @@ arrow::Status RefuseIdentities(const TableCatalog& catalog, const Tables& tables
   ARROW_ASSIGN_OR_RAISE(const std::string first,
                         QuoteQualified(tables[0]->name.schema, tables[0]->name.table));
   const std::string object = tables.size() == 1 ? "table " + first : CountOf(tables.size());
-  return MakeError(
+  return SetupObstacle{MakeError(
       ErrorKind::kReplicaIdentity,
       std::string(already_published ? "the server refuses" : "once published, the server would refuse") +
           " UPDATE and DELETE on tables without a usable replica identity: " + list,
@@ -102,7 +148,7 @@ arrow::Status RefuseIdentities(const TableCatalog& catalog, const Tables& tables
           "it out with a pattern '!schema.table'" +
           (already_published ? ""
                              : "; or capture only its inserts and truncates with --insert-only "
-                               "(insert_only=True in Python)"));
+                               "(insert_only=True in Python)"))};
 }
 
 // Where the matched tables go.
@@ -114,7 +160,7 @@ struct Assignment {
 };
 
 arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& selected,
-                                 const SetupOptions& options, const std::optional<PublicationInfo>& main,
+                                 const std::optional<PublicationInfo>& main,
                                  const std::optional<PublicationInfo>& insert_only, SetupPlan* plan) {
   const TableCatalog& catalog = inspected.catalog;
   const bool main_needs_identity = !main.has_value() || main->update || main->remove;
@@ -132,14 +178,20 @@ arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& sele
       if (usable) insert_only_without_need.push_back(table);
     } else if (usable) {
       assignment.to_main.push_back(table);
-    } else if (options.insert_only) {
+    } else if (plan->options.insert_only) {
       assignment.to_insert_only.push_back(table);
     } else {
       refused.push_back(table);
     }
   }
-  if (!refused_now.empty()) return RefuseIdentities(catalog, refused_now, true);
-  if (!refused.empty()) return RefuseIdentities(catalog, refused, false);
+  if (!refused_now.empty()) {
+    ARROW_ASSIGN_OR_RAISE(SetupObstacle obstacle, RefuseIdentities(catalog, refused_now, true));
+    plan->obstacles.push_back(std::move(obstacle));
+  }
+  if (!refused.empty()) {
+    ARROW_ASSIGN_OR_RAISE(SetupObstacle obstacle, RefuseIdentities(catalog, refused, false));
+    plan->obstacles.push_back(std::move(obstacle));
+  }
   if (!insert_only_without_need.empty()) {
     plan->warnings.push_back(
         "only inserts and truncates are published of " + NamesOf(insert_only_without_need) +
@@ -162,13 +214,6 @@ arrow::Result<std::string> TableList(const Tables& tables) {
 
 arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, const Tables& tables,
                          const std::string& options, const std::string& kind, SetupPlan* plan) {
-  if (inspected.slot.has_value()) {
-    return MakeError(ErrorKind::kPublicationMissing,
-                     "the slot " + Quoted(inspected.slot->name) + " is older than the publication that " +
-                         CountOf(tables.size()) + " would need: decoding would fail at the changes before it",
-                     "publication " + Quoted(name),
-                     "run 'arrowcdc teardown', then 'arrowcdc setup': publication first, slot second");
-  }
   if (name.size() > 63) {
     return MakeError(ErrorKind::kInvalidOption, "the name has more than 63 bytes",
                      "publication " + Quoted(name),
@@ -177,41 +222,79 @@ arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, c
   ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(name));
   ARROW_ASSIGN_OR_RAISE(const std::string list, TableList(tables));
   ARROW_ASSIGN_OR_RAISE(const std::string comment, QuoteLiteral(kMadeBySetup));
-  plan->steps.push_back({"create publication " + Quoted(name) + " for " + CountOf(tables.size()) + kind +
-                             ": " + NamesOf(tables),
-                         "CREATE PUBLICATION " + identifier + " FOR TABLE " + list + " WITH (" + options +
-                             "); COMMENT ON PUBLICATION " + identifier + " IS " + comment});
+  const std::string sql = "CREATE PUBLICATION " + identifier + " FOR TABLE " + list + " WITH (" + options +
+                          "); COMMENT ON PUBLICATION " + identifier + " IS " + comment;
+  if (!inspected.slot.has_value()) {
+    plan->steps.push_back({SetupStepKind::kCreatePublication,
+                           "create publication " + Quoted(name) + " for " + CountOf(tables.size()) + kind +
+                               ": " + NamesOf(tables),
+                           sql});
+    return arrow::Status::OK();
+  }
+  plan->obstacles.push_back({MakeError(
+      ErrorKind::kPublicationMissing,
+      "the slot " + Quoted(inspected.slot->name) + " is older than the publication that " +
+          CountOf(tables.size()) + " would need: decoding would fail at the changes before it",
+      "publication " + Quoted(name),
+      "set up a slot of their own for these tables (--slot NAME). If the publication was dropped, make it "
+      "again and run setup once more, which then finds out what the slot can still deliver: " +
+          sql)});
   return arrow::Status::OK();
 }
 
-arrow::Status PlanAdd(const Inspection& inspected, const PublicationInfo& publication, const Tables& tables,
-                      SetupPlan* plan) {
-  ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication.name));
-  ARROW_ASSIGN_OR_RAISE(const std::string list, TableList(tables));
-  plan->steps.push_back({"add " + CountOf(tables.size()) + " to publication " + Quoted(publication.name) +
-                             ": " + NamesOf(tables),
-                         "ALTER PUBLICATION " + identifier + " ADD TABLE " + list});
-  if (inspected.slot.has_value()) {
-    plan->warnings.push_back("changes made to " + NamesOf(tables) + " before this setup are not included");
+// A change of a publication: a step where setup made it, an obstacle where somebody else did.
+void PlanAlter(const Inspection& inspected, const PublicationInfo& publication, const std::string& slot,
+               const std::string& lacks, SetupStep step, SetupPlan* plan) {
+  if (!IsMadeBySetup(publication)) {
+    plan->obstacles.push_back({MakeError(
+        ErrorKind::kPublicationMissing,
+        "setup did not make the publication, so it does not change it, and it " + lacks,
+        "publication " + Quoted(publication.name),
+        "give another --slot, or leave out --publication, and setup makes one of its own; or let the "
+        "publication's owner run: " +
+            step.sql)});
+    return;
   }
-  return arrow::Status::OK();
+  const auto readers = OtherReaders(inspected, publication, slot);
+  std::string names;
+  for (const std::string& reader : readers) names += (names.empty() ? "" : ", ") + Quoted(reader);
+  if (!readers.empty()) {
+    plan->warnings.push_back("publication " + Quoted(publication.name) + " is read through " +
+                             (readers.size() == 1 ? "slot " : "slots ") + names +
+                             " as well: this changes what comes there. With another --slot setup makes a "
+                             "publication for that one alone");
+  }
+  plan->steps.push_back(std::move(step));
 }
 
 arrow::Status PlanExisting(const Inspection& inspected, const PublicationInfo& publication,
-                           const Tables& missing, bool via_root, bool partitions, SetupPlan* plan) {
+                           const std::string& slot, const Tables& missing, bool partitions, SetupPlan* plan) {
+  ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication.name));
   if (!missing.empty()) {
-    ARROW_RETURN_NOT_OK(PlanAdd(inspected, publication, missing, plan));
+    ARROW_ASSIGN_OR_RAISE(const std::string list, TableList(missing));
+    PlanAlter(inspected, publication, slot, "does not publish " + NamesOf(missing),
+              {SetupStepKind::kAlterPublication,
+               "add " + CountOf(missing.size()) + " to publication " + Quoted(publication.name) + ": " +
+                   NamesOf(missing),
+               "ALTER PUBLICATION " + identifier + " ADD TABLE " + list},
+              plan);
+    if (inspected.slot.has_value())
+      plan->warnings.push_back("changes made to " + NamesOf(missing) + " before this setup are not included");
   } else {
     plan->checks.push_back("publication " + Quoted(publication.name) +
                            " exists and publishes what it should");
   }
-  if (partitions && publication.via_root != via_root) {
-    ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication.name));
-    const std::string value = via_root ? "true" : "false";
-    plan->steps.push_back(
-        {"set publish_via_partition_root = " + value + " for publication " + Quoted(publication.name),
-         "ALTER PUBLICATION " + identifier + " SET (publish_via_partition_root = " + value + ")"});
-  }
+  const bool via_root = plan->options.via_partition_root;
+  if (!partitions || publication.via_root == via_root) return arrow::Status::OK();
+  const std::string value = std::string("publish_via_partition_root = ") + (via_root ? "true" : "false");
+  PlanAlter(
+      inspected, publication, slot,
+      via_root ? "publishes partitions under their own names (" + value +
+                     " is wanted; --partitions-as-tables takes them as they are)"
+               : "publishes partitions under the name of their root (" + value + " is wanted)",
+      {SetupStepKind::kAlterPublication, "set " + value + " for publication " + Quoted(publication.name),
+       "ALTER PUBLICATION " + identifier + " SET (" + value + ")"},
+      plan);
   return arrow::Status::OK();
 }
 
@@ -231,10 +314,10 @@ void WarnOfOperations(const PublicationInfo& main, SetupPlan* plan) {
 
 // What the role lacks for the steps on publications, found before any of them runs. Somebody else may run
 // their SQL.
-arrow::Status MissingPermissions(const Inspection& inspected, const Assignment& assignment, bool creates,
-                                 const std::vector<std::string>& altered) {
+void CheckPermissions(const Inspection& inspected, const Assignment& assignment, bool creates,
+                      const std::vector<std::string>& altered, SetupPlan* plan) {
   const ServerInfo& server = inspected.server;
-  if (server.role.superuser) return arrow::Status::OK();
+  if (server.role.superuser) return;
   const std::string role = Quoted(server.role.name);
   std::string missing;
   const auto add = [&missing](const std::string& what) {
@@ -255,29 +338,49 @@ arrow::Status MissingPermissions(const Inspection& inspected, const Assignment& 
       continue;
     add("does not own publication " + Quoted(publication.name) + ", which must change");
   }
-  if (missing.empty()) return arrow::Status::OK();
-  return MakeError(
-      ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
-      "let the owner, or an administrator, run what 'arrowcdc setup --print-sql' with the same options "
-      "prints");
+  if (missing.empty()) return;
+  plan->obstacles.push_back(
+      {MakeError(
+           ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
+           "let the owner, or an administrator, run what 'arrowcdc setup --print-sql' with the same options "
+           "prints"),
+       "", false, true});
+}
+
+// What will not come, table by table, of the publications as they will be.
+void WarnOfLimits(const Inspection& inspected, const Tables& selected, SetupPlan* plan) {
+  size_t count = 0;
+  for (const TableInfo* table : selected) {
+    for (const std::string& limit :
+         TableLimits(inspected.catalog, *table, inspected.publications, plan->options.via_partition_root)) {
+      if (++count <= kNamesMax) plan->warnings.push_back(ToString(table->name) + ": " + limit);
+    }
+  }
+  if (count > kNamesMax)
+    plan->warnings.push_back("and " + std::to_string(count - kNamesMax) +
+                             " more notes of this kind: 'arrowcdc tables' shows all of them");
 }
 
 }  // namespace
 
-arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& inspected,
-                                                           const SourceOptions& source,
-                                                           const SetupOptions& options,
-                                                           const TablePatterns& patterns, SetupPlan* plan) {
-  const bool via_root = options.via_partition_root;
+arrow::Result<std::vector<std::string>> PlanPublications(const Inspection& inspected,
+                                                         const SourceOptions& source,
+                                                         const TablePatterns& patterns, SetupPlan* plan) {
+  const bool via_root = plan->options.via_partition_root;
   const Tables selected = SelectTables(inspected.catalog, patterns, via_root, plan);
-  if (selected.empty()) return NoTableMatches();
-  ARROW_RETURN_NOT_OK(CheckRowFilters(inspected.publications));
+  std::vector<std::string> ours;
+  if (selected.empty()) {
+    plan->obstacles.push_back({NoTableMatches(inspected.catalog, patterns, source.tables)});
+    return ours;
+  }
+  ARROW_RETURN_NOT_OK(WarnOfIdlePatterns(inspected.catalog, source.tables, plan));
+  const arrow::Status filters = CheckRowFilters(inspected.publications);
+  if (!filters.ok()) plan->obstacles.push_back({filters});
   const std::string main_name = PublicationName(source);
   const std::string insert_only_name = InsertOnlyPublicationName(source);
   const auto main = FindPublication(inspected, main_name);
   const auto insert_only = FindPublication(inspected, insert_only_name);
-  ARROW_ASSIGN_OR_RAISE(const Assignment assignment,
-                        Assign(inspected, selected, options, main, insert_only, plan));
+  ARROW_ASSIGN_OR_RAISE(const Assignment assignment, Assign(inspected, selected, main, insert_only, plan));
 
   const bool partitions = std::any_of(selected.begin(), selected.end(), [](const TableInfo* table) {
     return table->kind == 'p' || table->is_partition;
@@ -288,7 +391,7 @@ arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& ins
   // Plans on an existing publication, and remembers it where a step came of it.
   const auto plan_existing = [&](const PublicationInfo& publication, const Tables& missing) {
     const size_t steps = plan->steps.size();
-    ARROW_RETURN_NOT_OK(PlanExisting(inspected, publication, missing, via_root, partitions, plan));
+    ARROW_RETURN_NOT_OK(PlanExisting(inspected, publication, source.slot, missing, partitions, plan));
     if (plan->steps.size() > steps) altered.push_back(publication.name);
     return arrow::Status::OK();
   };
@@ -297,6 +400,7 @@ arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& ins
     WarnOfOperations(*main, plan);
   } else if (!assignment.to_main.empty()) {
     ARROW_RETURN_NOT_OK(PlanCreate(inspected, main_name, assignment.to_main, root_option, "", plan));
+    ours.push_back(main_name);
   }
   if (insert_only.has_value() && assignment.insert_only_wanted) {
     ARROW_RETURN_NOT_OK(plan_existing(*insert_only, assignment.to_insert_only));
@@ -304,16 +408,20 @@ arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& ins
     ARROW_RETURN_NOT_OK(PlanCreate(inspected, insert_only_name, assignment.to_insert_only,
                                    "publish = 'insert, truncate', " + root_option,
                                    " (inserts and truncates only)", plan));
+    ours.push_back(insert_only_name);
   }
-  const bool creates = (!main.has_value() && !assignment.to_main.empty()) ||
-                       (!insert_only.has_value() && !assignment.to_insert_only.empty());
-  plan->blocked = MissingPermissions(inspected, assignment, creates, altered);
+  CheckPermissions(inspected, assignment, !ours.empty(), altered, plan);
+  WarnOfLimits(inspected, selected, plan);
   for (const TableInfo* table : selected) plan->tables.push_back(table->name);
-
-  if (main.has_value() ? IsMadeBySetup(*main) : !assignment.to_main.empty()) return main_name;
-  if (insert_only.has_value() ? IsMadeBySetup(*insert_only) : !assignment.to_insert_only.empty())
-    return insert_only_name;
-  return std::nullopt;
+  for (const PublicationInfo& publication : inspected.publications) {
+    if (!IsMadeBySetup(publication)) continue;
+    ours.push_back(publication.name);
+    if (HasUnknownNote(publication.comment)) {
+      plan->warnings.push_back("the note in the comment of publication " + Quoted(publication.name) +
+                               " cannot be read: it stays as it is, and nothing is noted there");
+    }
+  }
+  return ours;
 }
 
 }  // namespace arrowcdc::postgres

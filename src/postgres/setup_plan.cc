@@ -1,5 +1,5 @@
-// Server, role, plugin and slot; teardown. The publications are in publication_plan.cc, the list of tables in
-// table_list.cc.
+// Server, role, plugin and slot; teardown; what comes of a plan. The publications are in publication_plan.cc,
+// the list of tables in table_list.cc.
 #include "src/postgres/setup_plan.h"
 
 #include <algorithm>
@@ -13,95 +13,100 @@ namespace {
 
 std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 
-arrow::Status CheckSettings(const Inspection& inspected, SetupPlan* plan) {
+void CheckSettings(const Inspection& inspected, SetupPlan* plan) {
   const ServerInfo& server = inspected.server;
-  if (server.version_num < 150000) {
-    return MakeError(ErrorKind::kUnsupported,
-                     "the server is PostgreSQL " + server.version + ", older than 15", "server",
-                     "upgrade it");
+  if (server.wal_level == "logical") {
+    plan->checks.push_back("wal_level is logical");
+  } else {
+    plan->obstacles.push_back(
+        {MakeError(ErrorKind::kServerSetting, "wal_level is " + server.wal_level, "setting wal_level",
+                   "a superuser must run ALTER SYSTEM SET wal_level = 'logical', then restart the server"),
+         "ALTER SYSTEM SET wal_level = 'logical'", true});
   }
-  if (server.in_recovery) {
-    return MakeError(ErrorKind::kUnsupported, "the server is a standby", "server", "connect to the primary");
-  }
-  plan->checks.push_back("PostgreSQL " + server.version + ", database " + Quoted(server.database) +
-                         ", role " + Quoted(server.role.name));
-  if (server.wal_level != "logical") {
-    return MakeError(ErrorKind::kServerSetting, "wal_level is " + server.wal_level, "setting wal_level",
-                     "a superuser must run ALTER SYSTEM SET wal_level = 'logical', then restart the server");
-  }
-  plan->checks.push_back("wal_level is logical");
   if (!inspected.slot.has_value() && server.slots_used >= server.slots_max) {
-    return MakeError(
+    plan->obstacles.push_back({MakeError(
         ErrorKind::kServerSetting, "all " + std::to_string(server.slots_max) + " replication slots are taken",
         "setting max_replication_slots",
-        "drop slots that nobody uses (pg_replication_slots), or raise it and restart the server");
+        "drop slots that nobody uses (pg_replication_slots), or raise it and restart the server")});
+  } else {
+    plan->checks.push_back(std::to_string(server.slots_used) + " of " + std::to_string(server.slots_max) +
+                           " replication slots are taken");
   }
-  plan->checks.push_back(std::to_string(server.slots_used) + " of " + std::to_string(server.slots_max) +
-                         " replication slots are taken");
   if (server.senders_max == 0) {
-    return MakeError(ErrorKind::kServerSetting, "max_wal_senders is 0", "setting max_wal_senders",
-                     "raise it and restart the server");
-  }
-  if (server.senders_used >= server.senders_max && !(inspected.slot.has_value() && inspected.slot->active)) {
+    plan->obstacles.push_back({MakeError(ErrorKind::kServerSetting, "max_wal_senders is 0",
+                                         "setting max_wal_senders", "raise it and restart the server"),
+                               "ALTER SYSTEM SET max_wal_senders = 10", true});
+  } else if (server.senders_used >= server.senders_max &&
+             !(inspected.slot.has_value() && inspected.slot->active)) {
     plan->warnings.push_back("all " + std::to_string(server.senders_max) +
                              " WAL senders are taken now: streaming needs one (max_wal_senders)");
   } else {
     plan->checks.push_back(std::to_string(server.senders_used) + " of " + std::to_string(server.senders_max) +
                            " WAL senders are taken");
   }
-  return arrow::Status::OK();
 }
 
 arrow::Status CheckRole(const ServerInfo& server, SetupPlan* plan) {
-  if (!server.role.superuser && !server.role.replication) {
-    ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(server.role.name));
-    return MakeError(ErrorKind::kPermission, "the role may not use replication",
-                     "role " + Quoted(server.role.name),
-                     "a superuser must run: ALTER ROLE " + role + " REPLICATION");
+  if (server.role.superuser || server.role.replication) {
+    plan->checks.push_back("the role may use replication");
+    return arrow::Status::OK();
   }
-  plan->checks.push_back("the role may use replication");
+  ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(server.role.name));
+  const std::string sql = "ALTER ROLE " + role + " REPLICATION";
+  plan->obstacles.push_back({MakeError(ErrorKind::kPermission, "the role may not use replication",
+                                       "role " + Quoted(server.role.name), "a superuser must run: " + sql),
+                             sql});
   return arrow::Status::OK();
 }
 
 // Least privilege: the role, not the whole server, is allowed the plugin.
-arrow::Status PlanPluginAllowance(const ServerInfo& server, SetupPlan* plan) {
-  if (!server.allowed_plugins.has_value()) return arrow::Status::OK();  // the slot will tell
-  const std::vector<std::string>& allowed = *server.allowed_plugins;
-  if (std::find(allowed.begin(), allowed.end(), kPluginName) != allowed.end()) {
+arrow::Status PlanPlugin(const ServerInfo& server, SetupPlan* plan) {
+  if (!server.plugins.allowed.has_value()) return arrow::Status::OK();  // the slot will tell
+  if (AllowsPlugin(server.plugins)) {
     plan->checks.push_back("output_plugin_libraries allows wal2arrow");
     return arrow::Status::OK();
   }
-  ARROW_ASSIGN_OR_RAISE(std::string sql, QuoteIdentifier(server.role.name));
-  sql = "ALTER ROLE " + sql + " SET output_plugin_libraries = ";
-  for (const std::string& name : allowed) {
-    ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(name));
-    sql += literal + ", ";
-  }
-  sql += "'" + std::string(kPluginName) + "'";
   if (!server.role.superuser) {
-    return MakeError(ErrorKind::kPluginNotAllowed,
-                     "output_plugin_libraries does not allow wal2arrow to this role", "plugin wal2arrow",
-                     "a superuser must run, and the role connect anew: " + sql);
+    ARROW_ASSIGN_OR_RAISE(SetupObstacle obstacle, PluginNotAllowed(server));
+    plan->obstacles.push_back(std::move(obstacle));
+    return arrow::Status::OK();
   }
-  plan->steps.push_back({"allow the plugin wal2arrow to role " + Quoted(server.role.name), sql});
+  ARROW_ASSIGN_OR_RAISE(const std::string sql,
+                        AllowPluginSql(server.plugins, server.role.name, server.database));
+  plan->steps.push_back(
+      {SetupStepKind::kAllowPlugin, "allow the plugin wal2arrow to role " + Quoted(server.role.name), sql});
   return arrow::Status::OK();
 }
 
-arrow::Status CheckExistingSlot(const Inspection& inspected, SetupPlan* plan) {
-  if (!inspected.slot.has_value()) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(CheckSlotFits(*inspected.slot, inspected.server.database));
+void CheckExistingSlot(const Inspection& inspected, SetupPlan* plan) {
+  if (!inspected.slot.has_value()) return;
+  arrow::Status fits = CheckSlotFits(*inspected.slot, inspected.server.database);
+  if (!fits.ok()) {
+    plan->obstacles.push_back({std::move(fits)});
+    return;
+  }
   plan->checks.push_back("slot " + Quoted(inspected.slot->name) + " exists, at " +
                          FormatLsn(inspected.slot->confirmed_flush));
+}
+
+arrow::Status PlanNotes(const std::vector<std::string>& publications, const SourceOptions& source,
+                        NoteChange change, const std::string& what, SetupPlan* plan) {
+  for (const std::string& publication : publications) {
+    ARROW_ASSIGN_OR_RAISE(const std::string sql, NoteSql(publication, source.slot, change, source.tables, publications));
+    plan->steps.push_back(
+        {SetupStepKind::kNote, "note in publication " + Quoted(publication) + " " + what, sql});
+  }
   return arrow::Status::OK();
 }
 
-arrow::Status PlanSlot(const Inspection& inspected, const SourceOptions& source,
-                       const std::optional<std::string>& note_in, SetupPlan* plan) {
-  if (inspected.slot.has_value()) return arrow::Status::OK();
+arrow::Status PlanNewSlot(const Inspection& inspected, const SourceOptions& source,
+                          const std::vector<std::string>& note_in, SetupPlan* plan) {
   ARROW_ASSIGN_OR_RAISE(const std::string sql, CreateSlotSql(source.slot, inspected.server.version_num));
-  plan->steps.push_back({"create slot " + Quoted(source.slot) + " with the plugin wal2arrow", sql});
+  plan->steps.push_back(
+      {SetupStepKind::kCreateSlot, "create slot " + Quoted(source.slot) + " with the plugin wal2arrow", sql});
   for (const PublicationInfo& publication : inspected.publications) {
-    if (note_in != publication.name || publication.owned) continue;
+    if (publication.owned || std::find(note_in.begin(), note_in.end(), publication.name) == note_in.end())
+      continue;
     plan->warnings.push_back("role " + Quoted(inspected.server.role.name) + " does not own publication " +
                              Quoted(publication.name) +
                              ": where the slot begins cannot be noted there, and once changes were decoded "
@@ -109,13 +114,64 @@ arrow::Status PlanSlot(const Inspection& inspected, const SourceOptions& source,
                              "fed another sink from one that did not. An administrator who runs the SQL of "
                              "--print-sql gets the note");
   }
-  if (!note_in.has_value()) return arrow::Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const std::string note, NoteSlotStartSql(*note_in, source.slot));
-  plan->steps.push_back({"note in publication " + Quoted(*note_in) + " where the slot begins", note});
-  return arrow::Status::OK();
+  return PlanNotes(note_in, source, NoteChange::kSlotMade, "where the slot begins", plan);
+}
+
+// A slot that is there was set up for certain tables: somebody may read it for these.
+arrow::Status PlanExistingSlot(const Inspection& inspected, const SourceOptions& source,
+                               const std::vector<std::string>& note_in, SetupPlan* plan) {
+  const auto note = NoteOnSlot(inspected);
+  if (!note.has_value() || !note->tables.has_value()) return arrow::Status::OK();
+  const auto before = NormalPatterns(*note->tables);
+  const auto now = NormalPatterns(source.tables);
+  if (before == now) return arrow::Status::OK();
+  if (!plan->options.accept_tables) {
+    plan->obstacles.push_back({OtherTables(source.slot, before, now)});
+    return arrow::Status::OK();
+  }
+  plan->warnings.push_back(
+      OtherTablesText(before, now) +
+      ": a program that reads it gets other tables than before, and what it passes over is "
+      "gone. Where that is not meant, give another --slot");
+  return PlanNotes(note_in, source, NoteChange::kTables, "which tables the slot is for", plan);
 }
 
 }  // namespace
+
+arrow::Result<SetupObstacle> PluginNotAllowed(const ServerInfo& server) {
+  ARROW_ASSIGN_OR_RAISE(const std::string sql,
+                        AllowPluginSql(server.plugins, server.role.name, server.database));
+  const std::string one_name = NamesInOneLiteral(server.plugins);
+  return SetupObstacle{
+      MakeError(ErrorKind::kPluginNotAllowed,
+                one_name.empty()
+                    ? "output_plugin_libraries does not allow wal2arrow to this role"
+                    : "output_plugin_libraries holds '" + one_name +
+                          "' as one name, so that it allows neither: each needs a literal of its own",
+                "plugin wal2arrow", "a superuser must run, and the role connect anew: " + sql),
+      sql};
+}
+
+std::optional<SlotNote> NoteOnSlot(const Inspection& inspected) {
+  if (!inspected.slot.has_value()) return std::nullopt;
+  for (const PublicationInfo& publication : inspected.publications) {
+    auto note = FindNote(ParseNotes(publication.comment), inspected.slot->name, inspected.server.system,
+                         inspected.slot->confirmed_flush);
+    if (note.has_value()) return note;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> OtherReaders(const Inspection& inspected, const PublicationInfo& publication,
+                                      const std::string& slot) {
+  std::vector<std::string> readers;
+  for (const SlotNote& note : ParseNotes(publication.comment)) {
+    if (note.system == inspected.server.system && note.slot != slot &&
+        inspected.server.slots.contains(note.slot))
+      readers.push_back(note.slot);
+  }
+  return readers;
+}
 
 arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_version) {
   ARROW_RETURN_NOT_OK(CheckSlotName(slot));
@@ -137,23 +193,41 @@ arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_ver
 
 arrow::Status PlanServer(const Inspection& inspected, const SourceOptions& source, SetupPlan* plan) {
   ARROW_RETURN_NOT_OK(CheckSlotName(source.slot));
-  ARROW_RETURN_NOT_OK(CheckSettings(inspected, plan));
-  ARROW_RETURN_NOT_OK(CheckRole(inspected.server, plan));
-  ARROW_RETURN_NOT_OK(PlanPluginAllowance(inspected.server, plan));
-  return CheckExistingSlot(inspected, plan);
+  const ServerInfo& server = inspected.server;
+  if (server.version_num < 150000) {
+    return MakeError(ErrorKind::kUnsupported,
+                     "the server is PostgreSQL " + server.version + ", older than 15", "server",
+                     "upgrade it");
+  }
+  if (server.in_recovery) {
+    return MakeError(ErrorKind::kUnsupported, "the server is a standby", "server", "connect to the primary");
+  }
+  plan->checks.push_back("PostgreSQL " + server.version + ", database " + Quoted(server.database) +
+                         ", role " + Quoted(server.role.name));
+  CheckSettings(inspected, plan);
+  ARROW_RETURN_NOT_OK(CheckRole(server, plan));
+  ARROW_RETURN_NOT_OK(PlanPlugin(server, plan));
+  CheckExistingSlot(inspected, plan);
+  return arrow::Status::OK();
 }
 
 arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const SourceOptions& source,
                                        const SetupOptions& options, const TablePatterns& patterns) {
   SetupPlan plan;
+  plan.options = options;
   ARROW_RETURN_NOT_OK(PlanServer(inspected, source, &plan));
-  ARROW_ASSIGN_OR_RAISE(const auto note_in, PlanPublications(inspected, source, options, patterns, &plan));
-  ARROW_RETURN_NOT_OK(PlanSlot(inspected, source, note_in, &plan));
+  ARROW_ASSIGN_OR_RAISE(const auto note_in, PlanPublications(inspected, source, patterns, &plan));
+  if (inspected.slot.has_value()) {
+    ARROW_RETURN_NOT_OK(PlanExistingSlot(inspected, source, note_in, &plan));
+  } else {
+    ARROW_RETURN_NOT_OK(PlanNewSlot(inspected, source, note_in, &plan));
+  }
   return plan;
 }
 
 arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const SourceOptions& source) {
   SetupPlan plan;
+  plan.teardown = true;
   ARROW_RETURN_NOT_OK(CheckSlotName(source.slot));
   if (inspected.slot.has_value()) {
     SlotInfo slot = *inspected.slot;
@@ -161,8 +235,8 @@ arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const Sou
     ARROW_RETURN_NOT_OK(CheckSlotFits(slot, inspected.server.database));
     ARROW_RETURN_NOT_OK(CheckSlotFree(slot));
     ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(slot.name));
-    plan.steps.push_back(
-        {"drop slot " + Quoted(slot.name), "SELECT pg_catalog.pg_drop_replication_slot(" + literal + ")"});
+    plan.steps.push_back({SetupStepKind::kDropSlot, "drop slot " + Quoted(slot.name),
+                          "SELECT pg_catalog.pg_drop_replication_slot(" + literal + ")"});
   } else {
     plan.checks.push_back("there is no slot " + Quoted(source.slot));
   }
@@ -171,17 +245,85 @@ arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const Sou
       plan.warnings.push_back("publication " + Quoted(publication.name) + " stays: setup did not make it");
       continue;
     }
+    const auto readers = OtherReaders(inspected, publication, source.slot);
+    if (!readers.empty()) {
+      plan.warnings.push_back("publication " + Quoted(publication.name) + " stays: " + "slot " +
+                              Quoted(readers[0]) + (readers.size() > 1 ? " and others read" : " reads") +
+                              " it as well");
+      const auto notes = ParseNotes(publication.comment);
+      if (std::any_of(notes.begin(), notes.end(),
+                      [&](const auto& note) { return note.slot == source.slot; })) {
+        ARROW_RETURN_NOT_OK(
+            PlanNotes({publication.name}, source, NoteChange::kSlotGone, "that the slot is gone", &plan));
+      }
+      continue;
+    }
     ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication.name));
-    plan.steps.push_back({"drop publication " + Quoted(publication.name), "DROP PUBLICATION " + identifier});
-    if (publication.owned || !plan.blocked.ok()) continue;
-    plan.blocked =
-        MakeError(ErrorKind::kPermission,
-                  "the role does not own publication " + Quoted(publication.name) + "; nothing was changed",
-                  "role " + Quoted(inspected.server.role.name),
-                  "let its owner " + Quoted(publication.owner) +
-                      ", or an administrator, run what 'arrowcdc teardown --print-sql' prints");
+    plan.steps.push_back({SetupStepKind::kDropPublication, "drop publication " + Quoted(publication.name),
+                          "DROP PUBLICATION " + identifier});
+    if (publication.owned) continue;
+    plan.obstacles.push_back(
+        {MakeError(ErrorKind::kPermission,
+                   "the role does not own publication " + Quoted(publication.name) + "; nothing was changed",
+                   "role " + Quoted(inspected.server.role.name),
+                   "let its owner " + Quoted(publication.owner) +
+                       ", or an administrator, run what 'arrowcdc teardown --print-sql' prints"),
+         "", false, true});
   }
   return plan;
 }
 
 }  // namespace arrowcdc::postgres
+
+namespace arrowcdc {
+namespace {
+
+// A line of its own, whatever names stand in it: what follows a line break would be run.
+std::string CommentLine(const std::string& text) {
+  std::string line = "-- ";
+  for (const char c : text) line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+  return line + "\n";
+}
+
+}  // namespace
+
+arrow::Status CheckObstacles(const SetupPlan& plan) {
+  if (plan.obstacles.empty()) return arrow::Status::OK();
+  if (plan.obstacles.size() == 1) return plan.obstacles[0].status;
+  std::string message = std::to_string(plan.obstacles.size()) + " things are in the way:";
+  std::string remedy;
+  for (size_t i = 0; i < plan.obstacles.size(); ++i) {
+    const arrow::Status& status = plan.obstacles[i].status;
+    const ErrorDetail* detail = GetErrorDetail(status);
+    const std::string number = " (" + std::to_string(i + 1) + ") ";
+    message += number + (detail == nullptr ? "" : detail->object() + ": ") + status.message();
+    if (detail != nullptr) remedy += number + detail->remedy();
+  }
+  const ErrorDetail* first = GetErrorDetail(plan.obstacles[0].status);
+  return MakeError(first == nullptr ? ErrorKind::kInternal : first->kind(), message, "setup",
+                   remedy.empty() ? "" : remedy.substr(1));
+}
+
+std::string AdministratorSql(const SetupPlan& plan) {
+  std::string sql;
+  bool restart = false;
+  bool steps_help = true;
+  for (const SetupObstacle& obstacle : plan.obstacles) {
+    restart = restart || obstacle.restart;
+    steps_help = steps_help && (obstacle.by_administrator || !obstacle.sql.empty());
+    if (!obstacle.sql.empty()) sql += CommentLine(obstacle.status.message()) + obstacle.sql + ";\n\n";
+  }
+  if (restart)
+    sql +=
+        "-- restart the server, then run 'arrowcdc setup --print-sql' again for what needs that: the "
+        "slot\n\n";
+  if (!steps_help) return sql;
+  for (const SetupStep& step : plan.steps) {
+    const bool later = step.kind == SetupStepKind::kCreateSlot || step.kind == SetupStepKind::kNote;
+    if (restart && later) continue;
+    sql += CommentLine(step.what) + step.sql + ";\n\n";
+  }
+  return sql;
+}
+
+}  // namespace arrowcdc

@@ -13,6 +13,7 @@
 #include "src/postgres/catalog.h"
 #include "src/postgres/publication.h"
 #include "src/postgres/slot.h"
+#include "src/postgres/slot_note.h"
 
 namespace arrowcdc::postgres {
 
@@ -20,31 +21,47 @@ struct Inspection {
   ServerInfo server;
   TableCatalog catalog;
   std::optional<SlotInfo> slot;
-  std::vector<PublicationInfo> publications;  // of the two names that setup uses, those that exist
+  // Of those that are named and the two that setup uses by default, those that exist.
+  std::vector<PublicationInfo> publications;
 };
 
-// Settings, role, plugin and slot: what must be right before a table is looked at. Fills checks, steps and
-// warnings. Errors: kUnsupported, kServerSetting, kPermission, kPluginNotAllowed, kSlotMismatch,
-// kSlotInvalidated.
+// Settings, role, plugin and slot. Fills checks, obstacles, steps and warnings.
+// Errors: kUnsupported: nothing else is worth a look on such a server.
 arrow::Status PlanServer(const Inspection& inspected, const SourceOptions& source, SetupPlan* plan);
 
-// The two publications. Returns the one of ours that can carry the note on the slot's start, or none.
-// Errors: kInvalidOption (no table matches), kReplicaIdentity, kPublicationMissing (the slot is older),
-// kUnsupported (row filters).
-arrow::Result<std::optional<std::string>> PlanPublications(const Inspection& inspected,
-                                                           const SourceOptions& source,
-                                                           const SetupOptions& options,
-                                                           const TablePatterns& patterns, SetupPlan* plan);
+// The publications. Returns those of ours that carry a note on the slot.
+arrow::Result<std::vector<std::string>> PlanPublications(const Inspection& inspected,
+                                                         const SourceOptions& source,
+                                                         const TablePatterns& patterns, SetupPlan* plan);
 
 // Everything, in the order of commitment: role, publications, slot.
 arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const SourceOptions& source,
                                        const SetupOptions& options, const TablePatterns& patterns);
 
-// Errors: kSlotActive, kSlotMismatch: another's slot is not dropped.
+// Errors: kSlotActive, kSlotMismatch, kBusy: another's slot is not dropped.
 arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const SourceOptions& source);
 
+// Other slots of this server that the publication's note names.
+std::vector<std::string> OtherReaders(const Inspection& inspected, const PublicationInfo& publication,
+                                      const std::string& slot);
+
+// The obstacle where the role may not load the plugin, with the SQL that allows it.
+arrow::Result<SetupObstacle> PluginNotAllowed(const ServerInfo& server);
+
+// The note on the slot that counts, from whichever of the publications has it.
+std::optional<SlotNote> NoteOnSlot(const Inspection& inspected);
+
+// What of a table's changes does not come, or comes otherwise than one would think: column lists, generated
+// columns, partitions. `publications`: those that publish it or will.
+std::vector<std::string> TableLimits(const TableCatalog& catalog, const TableInfo& table,
+                                     const std::vector<PublicationInfo>& publications, bool via_root);
+// Operations that none of the publications that publish the table publishes: "update, delete".
+std::string MissingOperations(const TableCatalog& catalog, const TableInfo& table,
+                              const std::vector<PublicationInfo>& publications);
+
 // All tables, with the reason of each.
-std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns);
+arrow::Result<std::vector<TableStatus>> MakeTableList(const Inspection& inspected,
+                                                      const TablePatterns& patterns);
 
 // SQL of the step that makes the slot; ApplySetup treats it with a timeout.
 arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_version);

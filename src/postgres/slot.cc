@@ -91,7 +91,9 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
   if (!rows.IsNull(0, 8)) {
     ARROW_ASSIGN_OR_RAISE(slot.safe_wal_bytes, rows.Int(0, 8));
   }
-  slot.invalidation = rows.Text(0, 9);
+  slot.being_made = !slot.plugin.empty() && slot.active && rows.IsNull(0, 5);
+  if (slot.being_made) slot.waits_for = OpenTransactions(connection);
+  slot.invalidation = slot.being_made ? "" : rows.Text(0, 9);
   slot.synced = rows.Bool(0, 10);
   ARROW_ASSIGN_OR_RAISE(slot.decoded_transactions, rows.Int(0, 11));
   return slot;
@@ -117,6 +119,19 @@ arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database) {
     return MakeError(ErrorKind::kSlotMismatch, "the slot is this standby's copy of the primary's",
                      SlotObject(slot),
                      "connect to the primary; the copy can be used once this server has been promoted");
+  }
+  if (slot.being_made) {
+    const std::string pid = std::to_string(slot.active_pid.value_or(0));
+    return MakeError(ErrorKind::kBusy,
+                     "server process " + pid +
+                         " is still making the slot: it waits for transactions that "
+                         "were open before" +
+                         (slot.waits_for.empty() ? "" : ": " + slot.waits_for),
+                     SlotObject(slot),
+                     "wait for these transactions or end them, then run it again; where nobody waits for the "
+                     "slot any more: SELECT pg_cancel_backend(" +
+                         pid + ")",
+                     "", true);
   }
   if (!slot.invalidation.empty()) {
     return MakeError(ErrorKind::kSlotInvalidated,

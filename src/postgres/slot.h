@@ -21,6 +21,10 @@ struct SlotInfo {
   bool active = false;
   std::optional<int> active_pid;
   std::string active_application;  // of that pid
+  // The session that makes it has not finished: it waits for transactions that were open before, and the slot
+  // goes away with it.
+  bool being_made = false;
+  std::string waits_for;  // of these, for people; empty: not known
   uint64_t confirmed_flush = 0;
   uint64_t restart_lsn = 0;
   std::string wal_status;
@@ -33,13 +37,13 @@ struct SlotInfo {
 // nullopt: there is none of this name. The name must have passed CheckSlotName.
 arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const std::string& name);
 
-// Pure. Errors: kSlotMismatch, kSlotInvalidated.
+// Pure. Errors: kSlotMismatch, kSlotInvalidated; kBusy for one that is being made; retryable.
 arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database);
 // Errors: kSlotActive with pid and application; retryable.
 arrow::Status CheckSlotFree(const SlotInfo& slot);
 // Runs `sql`, which makes the slot `context.slot`, and gives up after `timeout`: a new slot waits for all
-// transactions that are open. Errors: typed; after the timeout kConnection that names the sessions it waited
-// for.
+// transactions that are open. Where the connection is stopped no half-made slot stays. Errors: typed; kBusy
+// after the timeout, with the sessions it waited for.
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
                          std::chrono::milliseconds timeout);
 

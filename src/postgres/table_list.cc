@@ -1,33 +1,35 @@
 // The answer of `arrowcdc tables`: every table with the pattern that decided and what hinders.
 #include <algorithm>
 
+#include "src/change/utf8_text.h"
+#include "src/postgres/published_check.h"
 #include "src/postgres/setup_plan.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
-// The nearest ancestor that a pattern matches: its name is what the changes will come under.
-const TableInfo* MatchedAncestor(const TableCatalog& catalog, const TableInfo& table,
-                                 const TablePatterns& patterns) {
-  const auto ancestors = catalog.Ancestors(table);
-  const auto found = std::find_if(ancestors.rbegin(), ancestors.rend(), [&](const TableInfo* ancestor) {
-    return patterns.Matches(ancestor->name);
-  });
-  return found == ancestors.rend() ? nullptr : *found;
+// Where its rows come under another name than its own.
+std::string ComesAs(const TableInfo& table, const TableStanding& standing) {
+  const TableInfo* const as = standing.published_as;
+  if (as == nullptr || as == &table || (table.kind == 'p' && standing.comes)) return "";
+  if (table.kind != 'p' || !as->is_partition)
+    return "; a partition: its changes come as those of " + ToString(as->name) +
+           (standing.comes || !standing.asked ? "" : ", which no pattern matches");
+  return "; its changes come under the names of its partitions, as in " + ToString(as->name) +
+         (standing.asked ? ", which no pattern matches" : "");
 }
 
-std::string Reason(const Inspection& inspected, const TablePatterns& patterns, const TableInfo& table,
+std::string Reason(const Inspection& inspected, const TableInfo& table, const TableStanding& standing,
                    const TableStatus& status) {
-  std::string decided = patterns.Explain(table.name).reason;
+  std::string decided = standing.match.reason;
   const std::string obstacle = CaptureObstacle(table);
-  if (!obstacle.empty())
+  if (!obstacle.empty()) {
+    if (standing.asked && table.is_partition)
+      return decided + "; a partition of " + ToString(inspected.catalog.Ancestors(table).back()->name) +
+             ", but no changes can be captured of " + obstacle;
     return decided + (status.matches ? "; but no changes can be captured of " : "; ") + obstacle;
-  const bool via_root = std::any_of(inspected.publications.begin(), inspected.publications.end(),
-                                    [](const auto& p) { return p.via_root; });
-  const TableInfo* ancestor = MatchedAncestor(inspected.catalog, table, patterns);
-  if (ancestor != nullptr && (via_root || inspected.publications.empty())) {
-    return decided + "; a partition: its changes come as those of " + ToString(ancestor->name);
   }
+  if (const std::string as = ComesAs(table, standing); !as.empty()) return decided + as;
   if (!status.matches) return decided;
   const std::string problem = inspected.catalog.IdentityProblem(table);
   if (!status.published) {
@@ -39,26 +41,45 @@ std::string Reason(const Inspection& inspected, const TablePatterns& patterns, c
   return decided + (problem.empty() ? "" : "; " + problem);
 }
 
+// What setup and stream say of it, too.
+std::string Limits(const Inspection& inspected, const TableInfo& table, bool published) {
+  const bool via_root = std::all_of(inspected.publications.begin(), inspected.publications.end(),
+                                    [](const auto& publication) { return publication.via_root; });
+  std::string limits;
+  if (!CaptureObstacle(table).empty()) return limits;
+  for (const std::string& limit : TableLimits(inspected.catalog, table, inspected.publications, via_root)) {
+    limits += (limits.empty() ? "" : "; ") + limit;
+  }
+  const std::string missing =
+      published ? MissingOperations(inspected.catalog, table, inspected.publications) : "";
+  if (!missing.empty()) limits += (limits.empty() ? "" : "; ") + std::string("not published: ") + missing;
+  return limits;
+}
+
 }  // namespace
 
-std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns) {
+arrow::Result<std::vector<TableStatus>> MakeTableList(const Inspection& inspected,
+                                                      const TablePatterns& patterns) {
+  ARROW_ASSIGN_OR_RAISE(const PublishedJudgement judged,
+                        JudgePublished(inspected.catalog, inspected.publications, patterns, {}));
   std::vector<TableStatus> list;
-  for (const TableInfo& table : inspected.catalog.tables) {
+  for (size_t i = 0; i < inspected.catalog.tables().size(); ++i) {
+    const TableInfo& table = inspected.catalog.tables()[i];
+    const TableStanding& standing = judged.tables[i];
     TableStatus status;
     status.name = table.name;
-    status.matches = patterns.Matches(table.name);
-    // What cannot be captured is worth a line only where somebody asked for it.
-    if (!status.matches && !CaptureObstacle(table).empty()) continue;
-    status.published = std::any_of(inspected.publications.begin(), inspected.publications.end(),
-                                   [&](const PublicationInfo& publication) {
-                                     return inspected.catalog.IsPublished(table, publication);
-                                   });
-    status.passed_over =
-        status.published && !status.matches && MatchedAncestor(inspected.catalog, table, patterns) == nullptr;
+    status.matches = standing.match.matches;
+    // What cannot be captured is worth a line only where somebody asked for it, or for what it is a part of;
+    // nobody can ask for what no pattern matches.
+    const bool utf8 = IsUtf8(table.name.schema) && IsUtf8(table.name.table);
+    if (!standing.asked && !CaptureObstacle(table).empty() && utf8) continue;
+    // What matches and comes under a name that does not is as good as not published.
+    status.published = standing.published && (standing.comes || !standing.asked || standing.match.excluded);
     status.replica_identity = table.replica_identity;
     status.usable_identity =
         CaptureObstacle(table).empty() && inspected.catalog.IdentityProblem(table).empty();
-    status.reason = Reason(inspected, patterns, table, status);
+    status.reason = Reason(inspected, table, standing, status);
+    if (standing.asked) status.limits = Limits(inspected, table, status.published);
     list.push_back(std::move(status));
   }
   return list;

@@ -269,9 +269,9 @@ TEST_F(ReadersServer, RowsThatDoNotCarryTheKeyGoToPartitionZero) {
   EXPECT_EQ(rows_without_key, (std::map<std::string, int>{{"delete", 22}, {"update_before", 1}}));
   std::vector<std::string> warnings;
   while (const auto event = set_->NextEvent(milliseconds(0))) {
-    ASSERT_EQ(event->kind, ReaderEvent::Kind::kWarning) << event->status;
-    EXPECT_EQ(GetErrorDetail(event->status)->object(), "table s.t");
-    warnings.push_back(event->status.message());
+    ASSERT_EQ(event->kind, ReaderEvent::Kind::kNotice) << event->status;
+    EXPECT_EQ(event->notice.object, "table s.t");
+    warnings.push_back(event->notice.text);
   }
   ASSERT_EQ(warnings.size(), 2u);
   EXPECT_NE(warnings[0].find("partition s.t2"), std::string::npos) << warnings[0];

@@ -8,6 +8,7 @@
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "src/pipeline/backoff.h"
+#include "src/pipeline/publication_watch.h"
 #include "src/pipeline/row_filter.h"
 #include "src/pipeline/start_position.h"
 #include "src/partition/partition_key.h"
@@ -32,6 +33,7 @@ class ReaderSet::Pump {
         patterns_(std::move(patterns)),
         source_(std::move(source)),
         filter_(patterns_.has_value() ? &*patterns_ : nullptr),
+        watch_(patterns_.has_value() ? &*patterns_ : nullptr, options_.on_unpublished),
         stream_(std::make_shared<SharedStream>(options_)),
         stop_(options_.stop != nullptr ? options_.stop : std::make_shared<StopToken>()),
         backoff_(options_.retry_max) {}
@@ -79,8 +81,8 @@ class ReaderSet::Pump {
   ReaderSetStats stats() const {
     const SourceStats source = source_->stats();
     const std::lock_guard lock(stream_->mutex);
-    return {stream_->delivered,    stream_->acknowledged, source.server_lsn,
-            source.received_bytes, reconnects_,           rows_unmatched_};
+    return {stream_->delivered, stream_->acknowledged, source.server_lsn, source.received_bytes,
+            reconnects_,        rows_unmatched_,       unmatched_tables_, tables_unpublished_};
   }
 
  private:
@@ -139,7 +141,7 @@ class ReaderSet::Pump {
       {
         const std::lock_guard lock(stream_->mutex);
         ++reconnects_;
-        stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status});
+        stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status, {}});
       }
       if (stop_->Wait(*wait)) return status;
       status = ConnectAndStart();
@@ -159,9 +161,14 @@ class ReaderSet::Pump {
   arrow::Status ConnectAndStart() {
     ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source_->Connect());
     const auto timeline_ends = [this](uint32_t timeline) { return source_->TimelineEnd(timeline); };
+    // Readers keep nothing: every start is one of something new.
+    const arrow::Status published = watch_.Connected(info, !connected_once_, true);
+    Tell();
+    ARROW_RETURN_NOT_OK(published);
     uint64_t start = 0;
     if (!connected_once_) {
-      // Readers keep nothing: the slot alone says where to begin.
+      // Readers keep nothing: the slot alone says where to begin, and every start is a first one.
+      if (!options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
       ARROW_ASSIGN_OR_RAISE(start, ChooseStart(info, SinkState{}, false, false, timeline_ends));
       until_ = options_.until_lsn;
       info_ = info;
@@ -171,6 +178,9 @@ class ReaderSet::Pump {
       start = delivered_;
     }
     identity_ = info.stream;
+    if (!connected_once_ && options_.published_tables) {
+      for (const TableName& table : info.published.coming) RouteOf(table);
+    }
     ARROW_RETURN_NOT_OK(source_->Start(start));
     connected_once_ = true;
     filter_.BeginSession();
@@ -208,7 +218,9 @@ class ReaderSet::Pump {
   }
 
   arrow::Status Receive() {
-    while (!Finished()) {
+    while (true) {
+      ARROW_RETURN_NOT_OK(CheckEnd());
+      if (Finished()) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_->Next(kPollInterval));
       if (event.has_value()) {
         backoff_.Reset();
@@ -216,7 +228,29 @@ class ReaderSet::Pump {
       }
       AskForPosition();
     }
-    return arrow::Status::OK();
+  }
+
+  // Not before everything is committed: after the end nobody can.
+  arrow::Status CheckEnd() const {
+    if (!watch_.end().has_value() || group_open_ || delivered_ < watch_.end()->position)
+      return arrow::Status::OK();
+    const std::lock_guard lock(stream_->mutex);
+    const Claims& claims = stream_->claims;
+    const bool committed = claims.size() == 0 || claims.floor() >= watch_.end()->position;
+    return committed ? watch_.end()->why : arrow::Status::OK();
+  }
+
+  void Tell() {
+    for (const SourceNotice& notice : watch_.TakeNotices()) Push(notice, nullptr);
+    const std::lock_guard lock(stream_->mutex);
+    tables_unpublished_ = watch_.tables_unpublished();
+  }
+
+  void Push(const SourceNotice& notice, const std::shared_ptr<Reader>& reader) {
+    constexpr size_t kNoticesMax = 1'000;
+    const std::lock_guard lock(stream_->mutex);
+    if (stream_->notices.size() < kNoticesMax) stream_->notices.push_back(notice);
+    stream_->PushEvent({ReaderEvent::Kind::kNotice, reader, arrow::Status::OK(), notice});
   }
 
   bool Finished() const {
@@ -228,7 +262,7 @@ class ReaderSet::Pump {
     const auto now = Clock::now();
     if (now - last_asked_ < kAskInterval) return;
     last_asked_ = now;
-    bool wanted = until_.has_value();
+    bool wanted = until_.has_value() || watch_.end().has_value();
     {
       const std::lock_guard lock(stream_->mutex);
       wanted = wanted || stream_->position_waiters > 0;
@@ -253,6 +287,12 @@ class ReaderSet::Pump {
 
   arrow::Status Handle(const ProgressEvent& event) { return Group(event.group); }
 
+  arrow::Status Handle(const NoticeEvent& event) {
+    const arrow::Status fits = watch_.Noticed(event);
+    Tell();
+    return fits;
+  }
+
   arrow::Status Handle(const KeepaliveEvent& event) {
     return group_open_ || dirty_ ? arrow::Status::OK() : Advance(event.order);
   }
@@ -273,12 +313,18 @@ class ReaderSet::Pump {
 
   arrow::Status Deliver(const std::shared_ptr<const TableSchema>& table,
                         std::shared_ptr<arrow::RecordBatch> rows) {
+    const bool matches = filter_.Matches(table->name);
+    if (!matches) watch_.PassedOver(table->name, static_cast<uint64_t>(rows->num_rows()));
     ARROW_ASSIGN_OR_RAISE(rows, filter_.Filter(*table, std::move(rows)));
-    {
+    if (!matches) {
+      Tell();
       const std::lock_guard lock(stream_->mutex);
       rows_unmatched_ = filter_.rows_unmatched();
+      unmatched_tables_ = watch_.unmatched();
+      return arrow::Status::OK();
     }
     if (rows == nullptr) return arrow::Status::OK();
+    watch_.Knows(table->name);
     Route& route = RouteOf(table->name);
     if (table->weakened.has_value() && !std::exchange(route.weakened_said, true)) {
       Warn(route, WeakenedIdentityText(*table->weakened), WeakenedIdentityRemedy(*table->weakened));
@@ -307,12 +353,9 @@ class ReaderSet::Pump {
     return arrow::Status::OK();
   }
 
-  void Warn(const Route& route, std::string text, std::string remedy) {
+  void Warn(const Route& route, std::string text, const std::string& remedy) {
     const std::shared_ptr<Reader>& reader = route.readers[0];
-    const arrow::Status status = MakeError(ErrorKind::kReplicaIdentity, std::move(text),
-                                           "table " + ToString(reader->table()), std::move(remedy));
-    const std::lock_guard lock(stream_->mutex);
-    stream_->PushEvent({ReaderEvent::Kind::kWarning, reader, status});
+    Push({false, std::move(text) + " (" + remedy + ")", "table " + ToString(reader->table())}, reader);
   }
 
   arrow::Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Split(
@@ -340,7 +383,7 @@ class ReaderSet::Pump {
       route.readers.push_back(std::make_shared<Reader>(stream_, table, partition));
       stream_->readers.push_back(route.readers.back());
       if (connected_once_)
-        stream_->PushEvent({ReaderEvent::Kind::kReaderAdded, route.readers.back(), arrow::Status::OK()});
+        stream_->PushEvent({ReaderEvent::Kind::kReaderAdded, route.readers.back(), arrow::Status::OK(), {}});
     }
     return route;
   }
@@ -408,7 +451,7 @@ class ReaderSet::Pump {
     if (SharedStream::WaitingOf(reader).state != Reader::Waiting::State::kOpen) return;
     stream_->Abandon(reader, why);
     for (const auto& each : stream_->readers) {
-      if (each.get() == &reader) stream_->PushEvent({ReaderEvent::Kind::kReaderEnded, each, why});
+      if (each.get() == &reader) stream_->PushEvent({ReaderEvent::Kind::kReaderEnded, each, why, {}});
     }
   }
 
@@ -416,6 +459,7 @@ class ReaderSet::Pump {
   const std::optional<TablePatterns> patterns_;
   const std::unique_ptr<Source> source_;
   RowFilter filter_;
+  PublicationWatch watch_;
   const std::shared_ptr<SharedStream> stream_;
   const std::shared_ptr<StopToken> stop_;
 
@@ -434,6 +478,8 @@ class ReaderSet::Pump {
   // Guarded by the stream's lock.
   uint64_t reconnects_ = 0;
   uint64_t rows_unmatched_ = 0;
+  std::map<TableName, uint64_t> unmatched_tables_;
+  uint64_t tables_unpublished_ = 0;
 
   std::thread thread_;
 };
@@ -470,6 +516,11 @@ std::optional<ReaderEvent> ReaderSet::NextEvent(milliseconds timeout) {
   ReaderEvent event = std::move(stream.events.front());
   stream.events.pop_front();
   return event;
+}
+
+std::vector<SourceNotice> ReaderSet::TakeNotices() {
+  const std::lock_guard lock(pump_->stream()->mutex);
+  return std::exchange(pump_->stream()->notices, {});
 }
 
 bool ReaderSet::ended() const {

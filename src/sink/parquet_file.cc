@@ -76,9 +76,8 @@ arrow::Result<ParquetFooter> FooterFrom(const arrow::KeyValueMetadata& metadata)
   ARROW_ASSIGN_OR_RAISE(footer.table.table, metadata.Get(kTableKey));
   ARROW_ASSIGN_OR_RAISE(const std::string oid, metadata.Get(kOidKey));
   if (!ParseNumber(oid, &footer.relation_oid)) return arrow::Status::Invalid("its relation OID is no number");
-  ARROW_ASSIGN_OR_RAISE(const std::string identity, metadata.Get(kReplicaIdentityKey));
-  if (identity.size() != 1) return arrow::Status::Invalid("not a replica identity");
-  footer.replica_identity = identity[0];
+  const std::string identity = metadata.Get(kReplicaIdentityKey).ValueOr("");
+  if (identity.size() == 1) footer.replica_identity = identity[0];
   ARROW_ASSIGN_OR_RAISE(const std::string version, metadata.Get(kVersionKey));
   // Version 1 has the version of the program here.
   if (!ParseNumber(version, &footer.version)) footer.version = 1;

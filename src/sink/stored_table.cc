@@ -153,6 +153,10 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
       ARROW_ASSIGN_OR_RAISE(const ParquetFooter footer, ReadParquetFooter(files, path));
       if (footer.relation_oid != newest.relation_oid) continue;
       ARROW_RETURN_NOT_OK(CheckStorageVersion(footer.version, root));
+      if (footer.replica_identity == '?') {
+        return MakeError(ErrorKind::kSink, path + " does not say what the table's replica identity was", path,
+                         "restore the file as the sink wrote it");
+      }
       ARROW_ASSIGN_OR_RAISE(auto schema, ReadSchema(files, path));
       stored.files.push_back(
           {AbsolutePath(path), footer.table, footer.replica_identity, footer.last_row, std::move(schema)});

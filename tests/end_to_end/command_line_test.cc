@@ -24,7 +24,7 @@ struct Outcome {
   std::string error;
 };
 
-Outcome Run(SubprocessOptions options) {
+Outcome Finish(SubprocessOptions options) {
   Outcome outcome;
   auto child = Subprocess::Start(std::move(options));
   EXPECT_TRUE(child.ok()) << child.status();
@@ -60,7 +60,7 @@ std::string Content(const std::filesystem::path& path) {
 class Descriptors : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    server_ = PrivateServer::Create({}).ValueOrDie().release();
+    server_ = PrivateServer::Create({.settings = {{"max_replication_slots", "20"}}}).ValueOrDie().release();
     auto sql = server_->Connect().ValueOrDie();
     ARROWCDC_ASSERT_OK(sql->Exec("CREATE TABLE users (id bigint PRIMARY KEY, name text)"));
     ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
@@ -80,10 +80,10 @@ class Descriptors : public ::testing::Test {
 TEST_F(Descriptors, AFileIsNotWrittenIntoByLogs) {
   const auto stream = [&](const std::string& slot, const std::string& redirections) {
     const std::string path = files_.path() / (slot + ".arrows");
-    const Outcome outcome = Run(Shell(Command(*server_, "stream",
-                                              {"--slot", slot, "--publication", "a", "--tables",
-                                               "public.users", "--until", "now", "--sink", "ipc:" + path}),
-                                      redirections));
+    const Outcome outcome = Finish(Shell(Command(*server_, "stream",
+                                                 {"--slot", slot, "--publication", "a", "--tables",
+                                                  "public.users", "--until", "now", "--sink", "ipc:" + path}),
+                                         redirections));
     EXPECT_EQ(outcome.code, 0) << redirections << outcome.error;
     return Content(path);
   };
@@ -99,10 +99,10 @@ TEST_F(Descriptors, TheSocketIsNotWrittenIntoByLogs) {
   const char* closed[] = {"2>&-", "<&- >&- 2>&-", ">&- 2>&-"};
   for (int i = 0; i < 3; ++i) {
     const std::string directory = files_.path() / slots[i];
-    const Outcome outcome = Run(Shell(Command(*server_, "stream",
-                                              {"--slot", slots[i], "--tables", "public.users", "--until",
-                                               "now", "--sink", "parquet:" + directory, "--verbose"}),
-                                      closed[i]));
+    const Outcome outcome = Finish(Shell(Command(*server_, "stream",
+                                                 {"--slot", slots[i], "--tables", "public.users", "--until",
+                                                  "now", "--sink", "parquet:" + directory, "--verbose"}),
+                                         closed[i]));
     EXPECT_EQ(outcome.code, 0) << closed[i];
   }
 }
@@ -110,19 +110,19 @@ TEST_F(Descriptors, TheSocketIsNotWrittenIntoByLogs) {
 TEST_F(Descriptors, OtherCommandsDiscardWhatNobodyWants) {
   for (const char* name : {"status", "tables"}) {
     for (const char* closed : {">&-", "2>&-", "<&- >&- 2>&-"}) {
-      EXPECT_EQ(Run(Shell(Command(*server_, name, {}), closed)).code, 0) << name << closed;
+      EXPECT_EQ(Finish(Shell(Command(*server_, name, {}), closed)).code, 0) << name << closed;
     }
   }
-  EXPECT_EQ(
-      Run(Shell(Command(*server_, "setup", {"--slot", "closed", "--tables", "public.users"}), "<&- >&- 2>&-"))
-          .code,
-      0);
+  EXPECT_EQ(Finish(Shell(Command(*server_, "setup", {"--slot", "closed", "--tables", "public.users"}),
+                         "<&- >&- 2>&-"))
+                .code,
+            0);
 }
 
 TEST_F(Descriptors, ASinkOnAClosedStandardOutputIsRefused) {
   for (const char* sink : {"console", "console:table", "ipc:-"}) {
-    const Outcome outcome =
-        Run(Shell(Command(*server_, "stream", {"--sink", sink, "--until", "now", "--ack=on-write"}), ">&-"));
+    const Outcome outcome = Finish(
+        Shell(Command(*server_, "stream", {"--sink", sink, "--until", "now", "--ack=on-write"}), ">&-"));
     EXPECT_EQ(outcome.code, 2) << sink;
     EXPECT_NE(outcome.error.find("standard output is closed"), std::string::npos) << outcome.error;
   }
@@ -138,7 +138,7 @@ TEST_F(Descriptors, AnOutputThatIsFullIsAnError) {
       {"teardown", "--slot", "a", "--yes"}};
   for (const auto& words : commands) {
     const Outcome outcome =
-        Run(Shell(Command(*server_, words[0], {words.begin() + 1, words.end()}), "> /dev/full"));
+        Finish(Shell(Command(*server_, words[0], {words.begin() + 1, words.end()}), "> /dev/full"));
     EXPECT_EQ(outcome.code, 1) << words[0];
     EXPECT_NE(outcome.error.find("cannot write standard output: No space left"), std::string::npos)
         << outcome.error;
@@ -152,7 +152,7 @@ TEST_F(Descriptors, AnOutputThatIsFullIsAnError) {
   for (const char* option : {"--help", "--version"}) {
     SubprocessOptions options;
     options.argv = {CommandPath(), option};
-    const Outcome outcome = Run(Shell(options, "> /dev/full"));
+    const Outcome outcome = Finish(Shell(options, "> /dev/full"));
     EXPECT_EQ(outcome.code, 1) << option;
     EXPECT_NE(outcome.error.find("standard output"), std::string::npos);
   }
@@ -167,7 +167,7 @@ Outcome RunArguments(std::vector<std::string> arguments) {
   options.argv = std::move(arguments);
   options.argv.insert(options.argv.begin(), CommandPath());
   options.env["PGHOST"] = "/nowhere";
-  return Run(std::move(options));
+  return Finish(std::move(options));
 }
 
 std::string Joined(const std::vector<std::string>& arguments) {
@@ -219,6 +219,10 @@ TEST(Secrets, KnownMistakes) {
            {"status", "--source", "mysql://ann:gehe1m@h/db"},
            {"status", "--source", "host=h password=a gehe1m"},
            {"status", "--source", "host=/nowhere sslmode=gehe1m"},
+           {"status", "--source", "host=/nowhere connect_timeout=gehe1m"},
+           {"status", "--source", "host=/nowhere keepalives_idle=gehe1m"},
+           {"status", "--source", "user=u host=hpassword=gehe1m"},
+           {"status", "--source", "host=/nowhere user=upassword=gehe1m"},
            {"tables", "--tables", "ann:gehe1m@h/db"},
            {"setup", "--tables", "x", "gehe1m@h/db"},
            {"gehe1m"},

@@ -1,6 +1,7 @@
 // What ends the command from outside: signals and --for end whatever waits, and the sink completes what it
 // has.
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "arrowcdc/position.h"
 #include "tests/end_to_end/client.h"
 #include "tests/support/assert_ok.h"
 #include "tests/support/wait.h"
@@ -158,10 +160,11 @@ TEST_F(StopTest, EachSignalCompletesTheFiles) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(
         auto child,
-        Subprocess::Start(Command(*server_, "stream", {"--sink", Parquet("c"), "--roll-age", "1h"})));
+        Subprocess::Start(
+            Command(*server_, "stream", {"--sink", Parquet("c"), "--roll-age", "1h", "--progress", "1ms"})));
     ARROWCDC_ASSERT_OK(child->WaitForError("\"from_lsn\"", kLimit));
     ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (" + std::to_string(++id) + ", 'x')"));
-    ARROWCDC_ASSERT_OK(WaitFor([&] { return Files("c", ".inprogress") == 1; }, kLimit, "a file in progress"));
+    ARROWCDC_ASSERT_OK(child->WaitForError("\"rows\":1,", kLimit));
     const auto since = Clock::now();
     ARROWCDC_ASSERT_OK(child->Signal(signal));
     EXPECT_EQ(EndsInTime(*child, since, seconds(5)), 0) << child->error();
@@ -174,6 +177,7 @@ TEST_F(StopTest, AFrozenServerDoesNotHoldAStopUp) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child,
                                 Subprocess::Start(Command(*server_, "stream", {"--sink", Parquet("f")})));
+  ARROWCDC_ASSERT_OK(child->WaitForError("\"from_lsn\"", kLimit));
   const pid_t walsender = Walsender();
   const pid_t postmaster = server_->postmaster_pid();
   kill(walsender, SIGSTOP);
@@ -227,15 +231,20 @@ TEST_F(StopTest, AFullPipeEnds) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK(
       sql_->Exec("INSERT INTO users SELECT i, repeat('x', 1000) FROM generate_series(1, 3000) AS i"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string text, sql_->Scalar("SELECT pg_current_wal_insert_lsn()"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end, ParseLsn(text));
   for (const char* sink : {"console:ndjson", "console:table", "ipc:-"}) {
     for (const bool by_signal : {true, false}) {
       SubprocessOptions options = Command(*server_, "stream", {"--sink", sink, "--ack=on-write"});
       if (!by_signal) options.argv.insert(options.argv.end(), {"--for", "2s"});
       options.output_pipe = true;
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t before, ConfirmedFlush(*sql_));
       auto since = Clock::now();
       ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child, Subprocess::Start(std::move(options)));
-      ARROWCDC_ASSERT_OK(child->WaitForError("\"from_lsn\"", kLimit));
+      const auto full = [&] {
+        int waiting = 0;
+        return ioctl(child->output_fd(), FIONREAD, &waiting) == 0 && waiting > 60'000;
+      };
+      ARROWCDC_ASSERT_OK(WaitFor(full, kLimit, "a full pipe"));
       if (by_signal) {
         since = Clock::now();
         ARROWCDC_ASSERT_OK(child->Signal(SIGTERM));
@@ -243,7 +252,7 @@ TEST_F(StopTest, AFullPipeEnds) {
       EXPECT_EQ(EndsInTime(*child, since, by_signal ? kStopMax : seconds(2) + kStopMax), 130)
           << child->error();
       ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t after, ConfirmedFlush(*sql_));
-      EXPECT_EQ(after, before) << "nothing that was not read is acknowledged";
+      EXPECT_LT(after, end) << "nothing that was not read is acknowledged";
     }
   }
 }
@@ -285,14 +294,13 @@ TEST_F(StopTest, AStandardErrorThatNobodyReadsHoldsNothingUp) {
 
 TEST_F(StopTest, NohupIsHonoured) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
-  SubprocessOptions options = Command(*server_, "stream", {"--sink", Parquet("n")});
+  SubprocessOptions options = Command(*server_, "stream", {"--sink", Parquet("n"), "--progress", "1ms"});
   options.argv.insert(options.argv.begin(), {"nohup"});
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto child, Subprocess::Start(std::move(options)));
-  (void)Walsender();
+  ARROWCDC_ASSERT_OK(child->WaitForError("\"from_lsn\"", kLimit));
   ARROWCDC_ASSERT_OK(child->Signal(SIGHUP));
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'x')"));
-  ARROWCDC_ASSERT_OK(
-      WaitFor([&] { return Files("n", ".inprogress") == 1; }, kLimit, "a row after the SIGHUP"));
+  ARROWCDC_ASSERT_OK(child->WaitForError("\"rows\":1,", kLimit));
   ARROWCDC_ASSERT_OK(child->Signal(SIGTERM));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, child->Wait(kLimit));
   EXPECT_EQ(ended.code, 0) << child->error();

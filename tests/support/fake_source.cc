@@ -97,6 +97,8 @@ arrow::Result<SourceInfo> FakeSource::Connect() {
   info.stream = {{"fake", "1"}, 1, "db", "slot"};
   info.confirmed_flush = server_.confirmed;
   info.current_flush = server_.wal_end;
+  info.published.any = true;
+  for (const auto& table : server_.tables) info.published.coming.push_back(table->name);
   return info;
 }
 

@@ -1,0 +1,26 @@
+// Which of several names is proposed for one that is not there.
+#include "src/config/nearest_name.h"
+
+#include <gtest/gtest.h>
+
+namespace arrowcdc {
+namespace {
+
+TEST(NearestName, TheFewestChanges) {
+  const std::vector<std::string> tables = {"public.orders", "public.users", "audit.users"};
+  EXPECT_EQ(NearestName("public.user", tables), "public.users");
+  EXPECT_EQ(NearestName("publik.orders", tables), "public.orders");
+  EXPECT_EQ(NearestName("public.Users", tables), "public.users");
+  EXPECT_EQ(NearestName("Users", {"users", "Uzers"}), "users");  // another case is less than another letter
+  EXPECT_EQ(NearestName("public.suers", tables), "public.users");
+}
+
+TEST(NearestName, NoneWhereNoneResemblesIt) {
+  EXPECT_EQ(NearestName("public.users", {}), "");
+  EXPECT_EQ(NearestName("x", {"something.else"}), "");
+  EXPECT_EQ(NearestName("", {"a"}), "");
+  EXPECT_EQ(NearestName(std::string(5000, 'x'), {std::string(5000, 'x')}), std::string(5000, 'x'));
+}
+
+}  // namespace
+}  // namespace arrowcdc

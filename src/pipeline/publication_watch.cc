@@ -1,0 +1,215 @@
+#include "src/pipeline/publication_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc {
+namespace {
+
+constexpr size_t kToldMax = 1'000;       // texts that are remembered, so that each is told once
+constexpr size_t kUnmatchedMax = 1'000;  // tables that are counted by name
+constexpr size_t kNamesMax = 5;          // in one message
+
+constexpr char kLost[] =
+    "; what is written there meanwhile never comes, and 'arrowcdc setup' with the same patterns publishes it "
+    "from then on";
+
+std::string ObjectOf(const TableName& table) { return "table " + ToString(table); }
+
+std::string NamesOf(const std::vector<TableName>& names) {
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kNamesMax); ++i)
+    text += (i == 0 ? "" : " ") + ToString(names[i]);
+  if (names.size() > kNamesMax) text += " and " + std::to_string(names.size() - kNamesMax) + " more";
+  return text;
+}
+
+std::string ObjectOf(const PublishedState& state) {
+  std::string text = state.publications.size() == 1 ? "publication" : "publications";
+  for (const std::string& name : state.publications) text += " \"" + name + "\"";
+  return text;
+}
+
+std::string NameOf(const NoticeEvent::Operations& operation) {
+  if (operation.insert) return "INSERT";
+  if (operation.update) return "UPDATE";
+  if (operation.remove) return "DELETE";
+  return "TRUNCATE";
+}
+
+bool Any(const NoticeEvent::Operations& published) {
+  return published.insert || published.update || published.remove || published.truncate;
+}
+
+}  // namespace
+
+TablePatterns::Match PublicationWatch::Match(const TableName& table) const {
+  return patterns_ == nullptr ? TablePatterns::Match{true, false, ""} : patterns_->Explain(table);
+}
+
+bool PublicationWatch::KnowsOneThatMatches() const {
+  return std::any_of(known_.begin(), known_.end(),
+                     [this](const TableName& table) { return Match(table).matches; });
+}
+
+// Each is told once; again: at every connect.
+void PublicationWatch::Tell(bool error, const std::string& text, const std::string& object, bool again) {
+  const bool is_new = told_.size() < kToldMax && told_.insert(object + text).second;
+  if (is_new || again) notices_.push_back({error, text, object});
+}
+
+void PublicationWatch::EndAt(uint64_t position, const std::string& text, const std::string& object) {
+  if (end_.has_value() && end_->position <= position) return;
+  end_ = End{position, MakeError(ErrorKind::kPublicationMissing, text, object,
+                                 std::string("run 'arrowcdc setup' with the same patterns to publish it from "
+                                             "now on; ") +
+                                     (on_unpublished_ == OnUnpublished::kStop
+                                          ? "without --on-unpublished=stop a start goes on without it"
+                                          : "started again, the stream goes on without it"))};
+}
+
+arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bool is_new) {
+  const PublishedState& state = info.published;
+  const bool may_stop = on_unpublished_ == OnUnpublished::kStop && state.lists_tables;
+  lists_tables_ = state.lists_tables;
+  // A start that is to end goes on to do so after a reconnect.
+  const std::optional<End> before = std::exchange(end_, std::nullopt);
+  for (const SourceNotice& notice : state.notices) Tell(notice.error, notice.text, notice.object, false);
+  if (!state.passed_over.empty())
+    Tell(false, "tables are published and do not match: the slot passes over their changes",
+         "tables " + NamesOf(state.passed_over), false);
+  // Said as a whole.
+  for (const TableName& table : state.passed_over) {
+    if (unmatched_.size() < kUnmatchedMax) unmatched_.emplace(table, 0);
+  }
+  if (!state.any) {
+    if (!state.lists_tables) return arrow::Status::OK();
+    const std::string text = "no table is published any more" +
+                             (state.not_coming.empty() ? "" : ", not " + NamesOf(state.not_coming));
+    Tell(true, text + kLost, ObjectOf(state), true);
+    unpublished_.insert(ObjectOf(state));
+    if ((first && is_new) || before.has_value() || may_stop)
+      EndAt(before.has_value() ? before->position : info.current_flush,
+            text + ": what the slot held was delivered", ObjectOf(state));
+    return arrow::Status::OK();
+  }
+  if (state.any_pattern && state.coming.empty()) {
+    // A misspelt pattern must not acknowledge anything; whoever got rows by these patterns spelt them right.
+    const bool misspelt = is_new || (!KnowsOneThatMatches() && (!known_.empty() || state.not_coming.empty()));
+    if (first && misspelt) {
+      return MakeError(
+          ErrorKind::kPublicationMissing, "no published table matches the patterns", "option --tables",
+          "look at 'arrowcdc tables' with the same patterns; nothing was streamed or acknowledged");
+    }
+    const std::string text = "no published table matches the patterns any more";
+    Tell(true, text + kLost, ObjectOf(state), true);
+    if (state.not_coming.empty()) unpublished_.insert(ObjectOf(state));
+    if (may_stop) EndAt(info.current_flush, text + ": what the slot held was delivered", ObjectOf(state));
+  }
+  JudgeTables(info);
+  return arrow::Status::OK();
+}
+
+// Tables that exist, were asked for and are not published.
+void PublicationWatch::JudgeTables(const SourceInfo& info) {
+  const PublishedState& state = info.published;
+  std::vector<TableName> gone;
+  std::vector<TableName> never;
+  for (const TableName& table : state.not_coming) {
+    if (known_.contains(table)) {
+      gone.push_back(table);
+      unpublished_.insert(ObjectOf(table));
+    } else if (state.any_pattern) {
+      never.push_back(table);
+    }
+  }
+  if (!gone.empty())
+    Tell(true, std::string("tables whose changes came before are not published any more") + kLost,
+         "tables " + NamesOf(gone), true);
+  if (!never.empty())
+    Tell(false,
+         "tables match and are not streamed, as they are not published: 'arrowcdc setup' publishes them, "
+         "'arrowcdc "
+         "tables' says what hinders",
+         "tables " + NamesOf(never), false);
+  gone.insert(gone.end(), never.begin(), never.end());
+  if (!gone.empty() && on_unpublished_ == OnUnpublished::kStop && state.lists_tables) {
+    EndAt(info.current_flush,
+          "tables that were asked for are not published: what the slot held of them was delivered",
+          "tables " + NamesOf(gone));
+  }
+}
+
+arrow::Status PublicationWatch::Noticed(const NoticeEvent& event) {
+  if (event.what == NoticeEvent::What::kPublication) {
+    Tell(false, "the publication was changed: what it publishes may be more or less from here on",
+         "publication \"" + event.table.table + "\"", true);
+    return arrow::Status::OK();
+  }
+  if (!Any(event.published) || event.what == NoticeEvent::What::kPassedOver) {
+    JudgeMissingRows(event);
+    return arrow::Status::OK();
+  }
+  const TablePatterns::Match comes_as = Match(event.published_as);
+  if (comes_as.matches || comes_as.excluded) return arrow::Status::OK();
+  const TableName* asked = Match(event.table).matches ? &event.table : nullptr;
+  for (const TableName& ancestor : event.ancestors) {
+    if (Match(ancestor).matches) asked = &ancestor;
+  }
+  if (asked == nullptr) return arrow::Status::OK();
+  const bool own_name = event.published_as == event.table;
+  return MakeError(
+      ErrorKind::kPublicationMismatch,
+      "changes of it come as those of " + ToString(event.published_as) +
+          ", which no pattern matches: they would be passed over; the stream ended before the first of them",
+      ObjectOf(*asked),
+      "add " + ToString(event.published_as) +
+          " to the patterns: these changes come under no other name; for later ones, ALTER PUBLICATION ... "
+          "SET "
+          "(publish_via_partition_root = " +
+          (own_name ? "true)" : "false)"));
+}
+
+// A row that does not come, or a table of which none come from here on.
+void PublicationWatch::JudgeMissingRows(const NoticeEvent& event) {
+  if (Match(event.table).excluded) return;
+  std::vector<TableName> names = event.ancestors;
+  names.push_back(event.table);
+  bool asked = false;  // by a pattern: without any, what is not published was not asked for
+  bool known = false;
+  for (const TableName& name : names) {
+    const bool matches = Match(name).matches;
+    asked = asked || (patterns_ != nullptr && matches);
+    known = known || (matches && known_.contains(name));
+  }
+  if (!asked && !known) return;
+  const std::string object = ObjectOf(event.table);
+  if (Any(event.published)) {
+    // Of a publication that sends some operations and not others that is no fault.
+    Tell(false, NameOf(event.operation) + " is not published of it: such changes do not come", object, false);
+    return;
+  }
+  const std::string text = known ? "it is not published any more" : "it matches and is not published";
+  Tell(true, text + kLost, object, false);
+  unpublished_.insert(object);
+  if (on_unpublished_ == OnUnpublished::kStop && lists_tables_)
+    EndAt(event.commit_lsn, text + ": everything before its first change was delivered", object);
+}
+
+void PublicationWatch::PassedOver(const TableName& table, uint64_t rows) {
+  const auto found = unmatched_.find(table);
+  if (found != unmatched_.end()) {
+    found->second += rows;
+    return;
+  }
+  if (unmatched_.size() < kUnmatchedMax) unmatched_.emplace(table, rows);
+  if (!Match(table).excluded)
+    Tell(false, "its changes come and no pattern matches it: the slot passes over them", ObjectOf(table),
+         false);
+}
+
+std::vector<SourceNotice> PublicationWatch::TakeNotices() { return std::exchange(notices_, {}); }
+
+}  // namespace arrowcdc
