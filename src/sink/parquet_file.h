@@ -21,7 +21,7 @@ struct ParquetFooter {
   TableName table;
   uint32_t relation_oid = 0;
   char replica_identity = '?';  // of the table when the file was written; '?': it does not say
-  int64_t version = 0;  // of the sink's format
+  int64_t version = 0;          // of the sink's format
   RowPosition first_row;
   RowPosition last_row;
 };
