@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <thread>
 #include <variant>
 
@@ -73,13 +72,11 @@ class AdminServer : public testing::Test {
     return "not listed";
   }
 
-  static std::unique_ptr<PrivateServer> server_;
+  static inline std::unique_ptr<PrivateServer> server_;
   std::string name_;
   std::unique_ptr<test::SqlConnection> sql_;
   SourceOptions source_;
 };
-
-std::unique_ptr<PrivateServer> AdminServer::server_;
 
 TEST_F(AdminServer, TwiceIsOnceAndTeardownLeavesNothing) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan first, SetUpAll());
