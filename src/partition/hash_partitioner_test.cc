@@ -185,9 +185,9 @@ TEST(HashPartitioner, OldRowsThatLackTheKeyGoToTheFirstPartition) {
                                   {kUpdateBefore, std::nullopt, 4, 0},
                                   {kUpdateAfter, other, 4, 1},
                                   {kUpdateBefore, std::nullopt, 5, 0},
-                                  {kUpdateAfter, std::nullopt, 5, 1, {0}},
+                                  {kUpdateAfter, std::nullopt, 5, 1, {"id"}},
                                   {kUpdateBefore, other, 6, 0},
-                                  {kUpdateAfter, std::nullopt, 6, 1, {0}}});
+                                  {kUpdateAfter, std::nullopt, 6, 1, {"id"}}});
   const uint32_t p = PartitionOf(other);
   EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), (std::vector<uint32_t>{p, p, 0, 0, p, 0, 0, p, p}));
   ASSERT_TRUE(partitioner.Split(rows).ok());
