@@ -185,6 +185,7 @@ void AddLogOptions(CLI::App& app, LogOptions& log) {
 // setup, teardown, status and tables have nothing to complete.
 constexpr std::chrono::milliseconds kStopTimeout{1000};
 
+// NOLINTNEXTLINE(readability-function-size): a list of options
 ExitCode Main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   HidePasswords(argc, argv);

@@ -95,17 +95,17 @@ bool ReadFixed(const Frame& frame, SectionTag tag, const char* missing, T* out, 
 }  // namespace
 
 const char* FrameKindName(uint8_t kind) {
-  constexpr const char* kNames[] = {"hello",           "schema",           "batch",         "truncate",
-                                    "message",         "progress",         "continuation",  "stream start",
-                                    "stream stop",     "stream abort",     "stream commit", "prepare",
-                                    "commit prepared", "rollback prepared", "notice"};
+  constexpr const char* kNames[] = {
+      "hello",         "schema",       "batch",           "truncate",          "message",
+      "progress",      "continuation", "stream start",    "stream stop",       "stream abort",
+      "stream commit", "prepare",      "commit prepared", "rollback prepared", "notice"};
   return kind >= 1 && kind <= sizeof(kNames) / sizeof(kNames[0]) ? kNames[kind - 1] : nullptr;
 }
 
 const char* SectionTagName(uint16_t tag) {
-  constexpr const char* kNames[] = {"hello",        "options",   "plugin version",  "table",   "batch",
-                                    "transactions", "unchanged", "unrepresentable", "truncate",
-                                    "notice",       "names"};
+  constexpr const char* kNames[] = {"hello",    "options",      "plugin version", "table",
+                                    "batch",    "transactions", "unchanged",      "unrepresentable",
+                                    "truncate", "notice",       "names"};
   return tag >= 1 && tag <= sizeof(kNames) / sizeof(kNames[0]) ? kNames[tag - 1] : nullptr;
 }
 

@@ -13,7 +13,8 @@ namespace {
 using format::NoticeSection;
 using format::NoticeWhat;
 
-void AppendName(Session* session, format::ByteBuffer* names, Oid relid, const char* schema, const char* table) {
+void AppendName(Session* session, format::ByteBuffer* names, Oid relid, const char* schema,
+                const char* table) {
   const char* const schema_utf8 = NameToUtf8(session, schema == nullptr ? "" : schema);
   const char* const table_utf8 = NameToUtf8(session, table);
   const format::NameEntry entry{relid, static_cast<uint16_t>(strlen(schema_utf8)),
@@ -71,8 +72,8 @@ void NotePublications(Session* session) {
   const int count = list_length(session->publications);
   const bool first = session->publications_told == nullptr;
   if (first) {
-    session->publications_told = static_cast<PublicationTold*>(
-        MemoryContextAllocZero(session->context, sizeof(PublicationTold) * static_cast<size_t>(Max(count, 1))));
+    session->publications_told = static_cast<PublicationTold*>(MemoryContextAllocZero(
+        session->context, sizeof(PublicationTold) * static_cast<size_t>(Max(count, 1))));
   }
   for (int i = 0; i < count; ++i) {
     const auto* const now = static_cast<const Publication*>(list_nth(session->publications, i));

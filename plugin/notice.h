@@ -26,7 +26,8 @@ void TellMembership(Session* session, RelationEntry* entry, Relation relation, c
 // A change is not sent although its relation could be published. Cheap where it was told before.
 void TellPassedOverSlow(Session* session, RelationEntry* entry, Relation relation, uint8_t operation);
 inline void TellPassedOver(Session* session, RelationEntry* entry, Relation relation, uint8_t operation) {
-  if ((entry->told.passed_over & operation) != operation) TellPassedOverSlow(session, entry, relation, operation);
+  if ((entry->told.passed_over & operation) != operation)
+    TellPassedOverSlow(session, entry, relation, operation);
 }
 
 uint8_t OperationsOf(const PublicationActions& actions);

@@ -58,13 +58,14 @@ struct Session {
   // Publications and caches, see publication.h and relation_cache.h.
   List* publications;
   bool publications_valid;
-  PublicationTold* publications_told;  // in the order of options.publication_names; null before the first time
-  HTAB* entries;     // RelationEntry by relation
-  HTAB* published;   // PublishedRelation by the relation rows are published as
-  HTAB* tables;      // PublishedTable by fingerprint
-  HTAB* weakened;    // see replica_identity.h; kept when the others start anew
-  uint64_t epoch;    // entries built in an earlier one are stale
-  uint8_t* watched;  // bits of the catalog rows (types, schemas, ancestors) that entries depend on
+  PublicationTold*
+      publications_told;  // in the order of options.publication_names; null before the first time
+  HTAB* entries;          // RelationEntry by relation
+  HTAB* published;        // PublishedRelation by the relation rows are published as
+  HTAB* tables;           // PublishedTable by fingerprint
+  HTAB* weakened;         // see replica_identity.h; kept when the others start anew
+  uint64_t epoch;         // entries built in an earlier one are stale
+  uint8_t* watched;       // bits of the catalog rows (types, schemas, ancestors) that entries depend on
   RelationEntry* last_entry;
   bool cache_full;       // it starts anew before the next change
   uint64_t cache_bytes;  // memory of entries and tables, without their batches

@@ -36,6 +36,7 @@ std::shared_ptr<DataType> TimeTz() {
 }
 
 // 1970-01-01 is day 2440588 of the Julian calendar's count; PostgreSQL's first date is day 0.
+// NOLINTNEXTLINE(readability-function-size): a table
 std::vector<TypeCase> ScalarCases() {
   const string nines38(38, '9');
   const string nines76(76, '9');

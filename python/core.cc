@@ -312,6 +312,7 @@ Counts ReaderStatsOf(const Reader& reader) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): a list of names
 NB_MODULE(_core, module) {
   // What a daemon thread holds lives on: no defect to warn of at the interpreter's end.
   nb::set_leak_warnings(false);

@@ -82,8 +82,8 @@ def test_several_tables_until_interrupted(written):
 
 
 @pytest.mark.parametrize("example, more", [
-    ("several_tables.py", " [now]"), ("live_duckdb.py", ""), ("current_state_polars.py", ""), ("changes_pandas.py", ""),
-    ("delta_merge.py", " DIRECTORY"), ("iceberg_append.py", " DIRECTORY")])
+    ("several_tables.py", " [now]"), ("live_duckdb.py", ""), ("current_state_polars.py", ""),
+    ("changes_pandas.py", ""), ("delta_merge.py", " DIRECTORY"), ("iceberg_append.py", " DIRECTORY")])
 def test_without_arguments_an_example_says_how_it_is_called(example, more):
     with Child([_EXAMPLES / example]) as child:
         _, err = child.process.communicate(timeout=60)
@@ -141,7 +141,8 @@ def test_iceberg(server, written, tmp_path, capsys):
     server.sql("DELETE FROM users WHERE id = 1", "shop")
     assert call(iceberg_append, written, capsys, tmp_path) == ["1 changes appended"]
     catalog = SqlCatalog("changes", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}")
-    found = catalog.load_table("public.users").scan().to_arrow().sort_by([(name, "ascending") for name in iceberg_append.POSITION])
+    found = catalog.load_table("public.users").scan().to_arrow()
+    found = found.sort_by([(name, "ascending") for name in iceberg_append.POSITION])
     assert list(zip(found["_op"].to_pylist(), found["id"].to_pylist())) == [
         *(("insert", i) for i in range(1, 6)), ("update_after", 2), ("delete", 5), ("delete", 1)]
 
@@ -172,7 +173,8 @@ class Documents:
         return chosen
 
     def _statement(self):
-        kind = self.random.choices(["insert", "name", "large", "key", "delete", "truncate"], [5, 6, 2, 3, 2, 0.1])[0]
+        kinds = ["insert", "name", "large", "key", "delete", "truncate"]
+        kind = self.random.choices(kinds, [5, 6, 2, 3, 2, 0.1])[0]
         if kind == "truncate":
             self.ids.clear()
             return "TRUNCATE documents"

@@ -43,12 +43,14 @@ def test_connecting_lets_other_threads_run(silent_server):
     thread = threading.Thread(target=answer)
     thread.start()
     with pytest.raises(arrowcdc.ConnectionFailedError):
-        CONFIGURE(host="127.0.0.1", port=silent_server.getsockname()[1], database="shop", user="postgres", retry_max=0)
+        CONFIGURE(host="127.0.0.1", port=silent_server.getsockname()[1], database="shop", user="postgres",
+                  retry_max=0)
     thread.join()
 
 
 def test_ctrl_c_ends_connecting(silent_server):
-    conninfo = f"host=127.0.0.1 port={silent_server.getsockname()[1]} dbname=shop user=postgres connect_timeout=600"
+    port = silent_server.getsockname()[1]
+    conninfo = f"host=127.0.0.1 port={port} dbname=shop user=postgres connect_timeout=600"
     program = f"""
 import arrowcdc
 try:
@@ -96,7 +98,8 @@ def test_close_ends_an_attempt_to_connect_again(server, shop):
 
 def test_a_first_connection_is_tried_again(server, shop, caplog):
     server.pg_ctl("stop", "-m", "fast")
-    started = threading.Thread(target=lambda: (wait_for(lambda: "connecting again" in caplog.text), server.pg_ctl("start")))
+    started = threading.Thread(
+        target=lambda: (wait_for(lambda: "connecting again" in caplog.text), server.pg_ctl("start")))
     started.start()
     with CONFIGURE(**shop) as readers:
         assert set(readers) == {"public.users", "public.orders"}
@@ -141,7 +144,8 @@ def test_until_now_ends_after_a_segment_switch(server, shop):
 
 @pytest.mark.parametrize(
     "wait, function",
-    [("readers['public.users'].read()", "_look"), ("list(readers['public.users'])", "_look"), ("readers.events(timeout=600)", "events")],
+    [("readers['public.users'].read()", "_look"), ("list(readers['public.users'])", "_look"),
+     ("readers.events(timeout=600)", "events")],
 )
 def test_ctrl_c_ends_a_blocking_wait(server, shop, wait, function):
     program = f"""
@@ -256,14 +260,17 @@ def test_an_interrupt_on_the_way_loses_no_row(server, shop, monkeypatch, read, a
 def test_read_all_is_all_or_nothing(server, shop):
     with CONFIGURE(**shop) as readers:
         users = readers["public.users"]
-        server.sql("INSERT INTO users VALUES (1, 'a'); ALTER TABLE users ALTER name TYPE bytea USING name::bytea", "shop")
+        server.sql("INSERT INTO users VALUES (1, 'a');"
+                   "ALTER TABLE users ALTER name TYPE bytea USING name::bytea", "shop")
         server.sql("INSERT INTO users VALUES (2, 'b')", "shop")
         with pytest.raises(pyarrow.ArrowTypeError):
             users.read_all()
         assert ids(users.batches(until="now")) == [1, 2]
 
 
-@pytest.mark.parametrize("wait, function", [("readers['public.users'].read", "_look"), ("functools.partial(readers.events, 600)", "events")])
+@pytest.mark.parametrize(
+    "wait, function",
+    [("readers['public.users'].read", "_look"), ("functools.partial(readers.events, 600)", "events")])
 def test_the_interpreter_ends_while_a_daemon_thread_waits(server, shop, wait, function):
     program = f"""
 import functools, threading, time, helpers

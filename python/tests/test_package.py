@@ -87,9 +87,11 @@ def test_the_pyarrow_that_is_required_is_the_one_that_is_linked():
 
 @pytest.mark.parametrize("found", ["none", "another"])
 def test_without_its_pyarrow_the_import_says_what_to_install(tmp_path, found):
-    (tmp_path / "pyarrow.py").write_text("raise ImportError('no pyarrow')" if found == "none" else "__version__ = '25.0.0'")
+    (tmp_path / "pyarrow.py").write_text(
+        "raise ImportError('no pyarrow')" if found == "none" else "__version__ = '25.0.0'")
     path = os.pathsep.join([str(tmp_path), str(_PACKAGE.parent)])
-    done = subprocess.run([sys.executable, "-c", "import arrowcdc"], text=True, capture_output=True, env={**os.environ, "PYTHONPATH": path})
+    done = subprocess.run([sys.executable, "-c", "import arrowcdc"], text=True, capture_output=True,
+                          env={**os.environ, "PYTHONPATH": path})
     assert done.returncode != 0
     assert "ImportError: arrowcdc " in done.stderr and "pip install 'pyarrow>=26,<27'" in done.stderr
 
@@ -98,12 +100,14 @@ def test_options_are_the_arguments_of_the_configuration():
     fields = get_type_hints(ArrowCDCReaderConfig)
     assert get_type_hints(_readers.Options) == fields
     in_order = list(fields)
-    assert in_order[:9] == ["host", "port", "database", "user", "password", "tables", "plugin", "slot", "snapshot"]
+    assert in_order[:9] == ["host", "port", "database", "user", "password", "tables", "plugin", "slot",
+                            "snapshot"]
 
 
 def test_every_option_is_explained():
     explained = re.findall(r"^    ([a-z_, ]+):", ArrowCDCReaderConfig.__doc__, re.MULTILINE)
-    assert {name for names in explained for name in names.split(", ")} == set(get_type_hints(ArrowCDCReaderConfig))
+    described = {name for names in explained for name in names.split(", ")}
+    assert described == set(get_type_hints(ArrowCDCReaderConfig))
 
 
 def test_source_or_single_parameters():
@@ -127,7 +131,8 @@ def test_types(tmp_path):
         "readers['public.users'].read(timeout='1')\n"
         "reveal_type(readers['public.users'])\n"
     )
-    mypy = [sys.executable, "-m", "mypy", "--config-file", _ROOT / "python" / "pyproject.toml", "--cache-dir", _ROOT / "build" / "mypy"]
+    mypy = [sys.executable, "-m", "mypy", "--config-file", _ROOT / "python" / "pyproject.toml",
+            "--cache-dir", _ROOT / "build" / "mypy"]
     environment = {**os.environ, "MYPYPATH": str(_PACKAGE.parent)}
     examples = sorted((_ROOT / "examples" / "python").glob("*.py"))
     done = subprocess.run([*mypy, "-p", "arrowcdc"], text=True, capture_output=True, env=environment)

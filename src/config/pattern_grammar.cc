@@ -267,13 +267,4 @@ class Parser {
 
 arrow::Result<ParsedPattern> ParseTablePattern(std::string_view pattern) { return Parser(pattern).Parse(); }
 
-std::string QuotePatternPart(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
-
 }  // namespace arrowcdc

@@ -18,7 +18,4 @@ struct ParsedPattern {
 // Errors: kInvalidOption that names the pattern, the offset in bytes and what was expected there.
 arrow::Result<ParsedPattern> ParseTablePattern(std::string_view pattern);
 
-// The name written so that it matches itself only: in double quotes, quotes doubled.
-std::string QuotePatternPart(std::string_view name);
-
 }  // namespace arrowcdc

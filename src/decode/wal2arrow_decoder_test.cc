@@ -310,7 +310,7 @@ TEST(Decoder, NoticesOutsideTheProtocol) {
     return detail != nullptr && detail->kind() == ErrorKind::kProtocol;
   };
   const auto refused = [&](uint16_t flags, const format::NoticeSection& section,
-                          const std::vector<FrameFactory::NoticeName>& names) {
+                           const std::vector<FrameFactory::NoticeName>& names) {
     FrameFactory make;
     std::vector<std::string> frames = {make.Hello()};
     make.flags = flags;
@@ -326,7 +326,8 @@ TEST(Decoder, NoticesOutsideTheProtocol) {
   EXPECT_TRUE(refused(format::kFlagOptional, good, {{6, "public", "t"}}));
   FrameFactory make;
   std::vector<std::string> frames = {make.Hello(), make.Notice(good, {{5, "public", "t"}})};
-  // The table's name reaches beyond its section: fixed part, section of 24 bytes, header of the next, oid, schema.
+  // The table's name reaches beyond its section: fixed part, section of 24 bytes, header of the next, oid,
+  // schema.
   const size_t at = 32 + 8 + 24 + 8 + 4 + 2;
   ASSERT_EQ(frames[1][at], 1);
   frames[1][at] = 9;

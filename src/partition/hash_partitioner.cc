@@ -104,14 +104,11 @@ std::vector<int64_t> FillUnchangedKeys(const ChangeColumns& changes, const std::
   return unroutable;
 }
 
-arrow::Status InvalidOption(std::string message, std::string object, std::string remedy) {
-  return MakeError(ErrorKind::kInvalidOption, std::move(message), std::move(object), std::move(remedy));
-}
-
 arrow::Status CheckPartitions(int partitions) {
   if (partitions >= 1 && partitions <= kPartitionsMax) return arrow::Status::OK();
-  return InvalidOption("a number of partitions out of range: " + std::to_string(partitions),
-                       "option partitions", "choose 1 to " + std::to_string(kPartitionsMax));
+  return MakeError(ErrorKind::kInvalidOption,
+                   "a number of partitions out of range: " + std::to_string(partitions), "option partitions",
+                   "choose 1 to " + std::to_string(kPartitionsMax));
 }
 
 // The batch of each partition of the plan.
@@ -162,20 +159,7 @@ arrow::Result<HashPartitioner> HashPartitioner::Make(std::shared_ptr<const Table
   partitioner.schema_ = partitioner.table_->schema;
   partitioner.options_ = std::move(options);
   partitioner.pool_ = pool;
-  const PartitionOptions& chosen = partitioner.options_;
-  if (chosen.by == PartitionBy::kKey) {
-    ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
-    return partitioner;
-  }
-  if (!chosen.columns.empty()) {
-    return InvalidOption("partition columns are given, but partitions are by table", partitioner.ObjectName(),
-                         "leave them out, or partition by key");
-  }
-  const TableName& name = partitioner.table_->name;
-  auto hash = CombineHashes({{HashString(name.schema, chosen.hash)}, {HashString(name.table, chosen.hash)}},
-                            chosen.hash);
-  HashesToPartitions(hash, static_cast<uint32_t>(chosen.partitions));
-  partitioner.table_partition_ = hash[0];
+  ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
   return partitioner;
 }
 
@@ -183,9 +167,6 @@ arrow::Result<HashPartitioner> HashPartitioner::MakeForSchema(std::shared_ptr<ar
                                                               PartitionOptions options,
                                                               arrow::MemoryPool* pool) {
   ARROW_RETURN_NOT_OK(CheckPartitions(options.partitions));
-  if (options.by != PartitionBy::kKey) {
-    return InvalidOption("a plain schema has no table to partition by", "schema", "partition by key");
-  }
   HashPartitioner partitioner;
   partitioner.schema_ = std::move(schema);
   partitioner.options_ = std::move(options);
@@ -203,7 +184,6 @@ arrow::Status HashPartitioner::CheckSchema(const arrow::RecordBatch& rows) const
 arrow::Result<std::vector<uint32_t>> HashPartitioner::Route(const arrow::RecordBatch& rows,
                                                             uint64_t* unroutable_rows) const {
   const auto row_count = static_cast<size_t>(rows.num_rows());
-  if (options_.by == PartitionBy::kTable) return std::vector<uint32_t>(row_count, table_partition_);
   Hashes hashes;
   for (int field : key_fields_) {
     hashes.emplace_back(row_count);
@@ -243,8 +223,6 @@ arrow::Result<std::vector<Batch>> HashPartitioner::Split(const Batch& rows) {
     batches[0] = rows;
   } else if (rows->num_rows() == 0) {
     return batches;
-  } else if (options_.by == PartitionBy::kTable) {
-    batches[table_partition_] = rows;
   } else {
     ARROW_ASSIGN_OR_RAISE(auto partition_of_row, Route(*rows, &unroutable_rows));
     const uint32_t first = partition_of_row[0];

@@ -129,26 +129,6 @@ TEST(HashPartitioner, RowsOfOnePartitionAreTheBatchItself) {
   EXPECT_EQ(partitioner.Split(rows->Slice(0, 0)).ValueOrDie(), std::vector<Batch>(4));
 }
 
-TEST(HashPartitioner, ByTableAllRowsTogether) {
-  auto table = Users();
-  PartitionOptions options;
-  options.partitions = 1000;
-  options.by = PartitionBy::kTable;
-  auto partitioner = HashPartitioner::Make(table, options).ValueOrDie();
-  auto rows = Rows(*table, {{kInsert, 1}, {kInsert, 2}, {kTruncate, std::nullopt}});
-  // The composite of the utf8 values "public" and "users", taken from a partitioner of a plain schema.
-  auto names = arrow::schema({arrow::field("s", arrow::utf8()), arrow::field("t", arrow::utf8())});
-  auto text = [](const char* value) {
-    return arrow::MakeArrayFromScalar(arrow::StringScalar(value), 1).ValueOrDie();
-  };
-  auto name = arrow::RecordBatch::Make(names, 1, arrow::ArrayVector{text("public"), text("users")});
-  auto by_name = HashPartitioner::MakeForSchema(names, ByKey(1000, {"s", "t"})).ValueOrDie();
-  const uint32_t expected = by_name.PartitionsOf(*name).ValueOrDie()[0];
-  auto split = partitioner.Split(rows).ValueOrDie();
-  for (uint32_t p = 0; p < 1000; ++p) EXPECT_EQ(split[p], p == expected ? rows : nullptr);
-  EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), std::vector<uint32_t>(3, expected));
-}
-
 TEST(HashPartitioner, BothSidesOfAKeyChangeReachTheirPartition) {
   auto table = Users();
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
@@ -205,9 +185,9 @@ TEST(HashPartitioner, OldRowsThatLackTheKeyGoToTheFirstPartition) {
                                   {kUpdateBefore, std::nullopt, 4, 0},
                                   {kUpdateAfter, other, 4, 1},
                                   {kUpdateBefore, std::nullopt, 5, 0},
-                                  {kUpdateAfter, std::nullopt, 5, 1, {0}},
+                                  {kUpdateAfter, std::nullopt, 5, 1, {"id"}},
                                   {kUpdateBefore, other, 6, 0},
-                                  {kUpdateAfter, std::nullopt, 6, 1, {0}}});
+                                  {kUpdateAfter, std::nullopt, 6, 1, {"id"}}});
   const uint32_t p = PartitionOf(other);
   EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), (std::vector<uint32_t>{p, p, 0, 0, p, 0, 0, p, p}));
   ASSERT_TRUE(partitioner.Split(rows).ok());
@@ -345,12 +325,8 @@ TEST(HashPartitioner, RefusesWrongOptions) {
   EXPECT_EQ(kind(ByKey(2, {"_xid"})),
             ErrorKind::kInvalidOption);  // a metadata column is no column of the table
   EXPECT_EQ(kind(ByKey(2, {"id", "id"})), ErrorKind::kInvalidOption);
-  auto by_table = ByKey(2, {"id"});
-  by_table.by = PartitionBy::kTable;
-  EXPECT_EQ(kind(by_table), ErrorKind::kInvalidOption);
-  by_table.columns.clear();
   auto plain = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("a", arrow::int64())});
-  for (const auto& options : {by_table, ByKey(2), ByKey(2, {"a"})}) {
+  for (const auto& options : {ByKey(2), ByKey(2, {"a"})}) {
     EXPECT_EQ(DetailOf(HashPartitioner::MakeForSchema(plain, options).status()).kind(),
               ErrorKind::kInvalidOption);
   }

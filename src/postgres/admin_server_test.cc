@@ -4,7 +4,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <algorithm>
 #include <thread>
 #include <variant>
 
@@ -72,13 +72,11 @@ class AdminServer : public testing::Test {
     return "not listed";
   }
 
-  static std::unique_ptr<PrivateServer> server_;
+  static inline std::unique_ptr<PrivateServer> server_;
   std::string name_;
   std::unique_ptr<test::SqlConnection> sql_;
   SourceOptions source_;
 };
-
-std::unique_ptr<PrivateServer> AdminServer::server_;
 
 TEST_F(AdminServer, TwiceIsOnceAndTeardownLeavesNothing) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan first, SetUpAll());

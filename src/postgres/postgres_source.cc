@@ -205,8 +205,8 @@ class PostgresSource : public Source {
     return std::nullopt;
   }
 
-  // Of the publications by their default names one is enough, unless the slot had both: what was written while
-  // the other one was there would be passed over.
+  // Of the publications by their default names one is enough, unless the slot had both: what was written
+  // while the other one was there would be passed over.
   arrow::Status CheckNoneIsGone(const std::optional<SlotNote>& note) {
     if (!options_.publications.empty()) return arrow::Status::OK();
     const std::set<std::string> here(publications_.begin(), publications_.end());
@@ -215,11 +215,11 @@ class PostgresSource : public Source {
       if (here.contains(name)) continue;
       std::string left;
       for (const std::string& other : publications_) left += " " + other;
-      return MakeError(ErrorKind::kPublicationMissing,
-                       "the slot was read with this publication, which is gone: changes made while it was there "
-                       "would be passed over; nothing was streamed or acknowledged",
-                       "publication \"" + name + "\"",
-                       "to go on without it name what is left: --publication" + left);
+      return MakeError(
+          ErrorKind::kPublicationMissing,
+          "the slot was read with this publication, which is gone: changes made while it was there "
+          "would be passed over; nothing was streamed or acknowledged",
+          "publication \"" + name + "\"", "to go on without it name what is left: --publication" + left);
     }
     known_publications_ = here;
     return arrow::Status::OK();

@@ -129,9 +129,8 @@ class Judge {
     TableStanding& standing = judgement_.tables[table];
     const std::vector<size_t> ancestors = AncestorsOf(table);
     for (const Members& members : members_) {
-      const bool lists = members.Lists(table) || std::any_of(ancestors.begin(), ancestors.end(), [&](size_t at) {
-                           return members.Lists(at);
-                         });
+      const bool lists = members.Lists(table) || std::any_of(ancestors.begin(), ancestors.end(),
+                                                             [&](size_t at) { return members.Lists(at); });
       standing.published = standing.published || lists;
     }
     // Under which name, its first row will tell.
@@ -204,7 +203,8 @@ class Judge {
     std::string sql;
     for (const std::string& publication : publications) {
       ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteIdentifier(publication));
-      sql += "ALTER PUBLICATION " + name + " SET (publish_via_partition_root = " + (on ? "true" : "false") + "); ";
+      sql += "ALTER PUBLICATION " + name + " SET (publish_via_partition_root = " + (on ? "true" : "false") +
+             "); ";
     }
     return sql + "which holds for changes that are made after it";
   }
@@ -240,8 +240,9 @@ class Judge {
         "over; " +
             NamesOf(partitions) + refused,
         "table " + ToString(wanted),
-        publications.empty() ? "add its partitions to the patterns, or publish it as a whole: run 'arrowcdc setup'"
-                             : "add its partitions to the patterns, or run " + sql);
+        publications.empty()
+            ? "add its partitions to the patterns, or publish it as a whole: run 'arrowcdc setup'"
+            : "add its partitions to the patterns, or run " + sql);
   }
 
   const std::vector<TableInfo>& tables_;
@@ -250,7 +251,7 @@ class Judge {
   std::vector<Members> members_;
   std::vector<bool> has_partitions_;
   std::set<TableName> coming_;
-  std::set<TableName> passed_over_;                   // names that rows come under and nobody asked for
+  std::set<TableName> passed_over_;                 // names that rows come under and nobody asked for
   std::vector<std::pair<size_t, size_t>> misfits_;  // a table that was asked for, what its rows come as
   PublishedJudgement judgement_;
 };

@@ -23,8 +23,12 @@ TableInfo Table(uint32_t oid, const std::string& name, char kind = 'r', uint32_t
 
 // orders with partitions orders_1 and, below orders_eu, orders_eu_1; lone; empty, without a partition.
 std::vector<TableInfo> Orders() {
-  return {Table(1, "orders", 'p'),         Table(2, "orders_1", 'r', 1), Table(3, "orders_eu", 'p', 1),
-          Table(4, "orders_eu_1", 'r', 3), Table(5, "lone"),             Table(6, "empty", 'p')};
+  return {Table(1, "orders", 'p'),
+          Table(2, "orders_1", 'r', 1),
+          Table(3, "orders_eu", 'p', 1),
+          Table(4, "orders_eu_1", 'r', 3),
+          Table(5, "lone"),
+          Table(6, "empty", 'p')};
 }
 
 PublicationInfo Publication(const std::vector<std::string>& tables, bool via_root) {
@@ -70,41 +74,127 @@ struct Case {
 
 TEST(PublishedCheck, WhatComesAndWhatIsRefused) {
   const std::vector<Case> cases = {
-      {"as setup does", {Publication({"orders", "lone"}, true)}, {"public.orders", "public.lone"},
-       "lone orders", "", "", ""},
-      {"no patterns, leaves", {Publication({"orders", "lone"}, false)}, {},
-       "lone orders_1 orders_eu_1", "empty", "", ""},
-      {"root asked, leaves come", {Publication({"orders"}, false)}, {"public.orders"},
-       "", "", "orders_1 orders_eu_1", "public.orders"},
-      {"root asked, all tables", {AllTables(false)}, {"public.orders", "public.lone"},
-       "lone", "", "orders_1 orders_eu_1", "public.orders"},
-      {"root asked, schema", {InSchema(false)}, {"public.orders"}, "", "", "lone orders_1 orders_eu_1",
+      {"as setup does",
+       {Publication({"orders", "lone"}, true)},
+       {"public.orders", "public.lone"},
+       "lone orders",
+       "",
+       "",
+       ""},
+      {"no patterns, leaves",
+       {Publication({"orders", "lone"}, false)},
+       {},
+       "lone orders_1 orders_eu_1",
+       "empty",
+       "",
+       ""},
+      {"root asked, leaves come",
+       {Publication({"orders"}, false)},
+       {"public.orders"},
+       "",
+       "",
+       "orders_1 orders_eu_1",
+       "public.orders"},
+      {"root asked, all tables",
+       {AllTables(false)},
+       {"public.orders", "public.lone"},
+       "lone",
+       "",
+       "orders_1 orders_eu_1",
+       "public.orders"},
+      {"root asked, schema",
+       {InSchema(false)},
+       {"public.orders"},
+       "",
+       "",
+       "lone orders_1 orders_eu_1",
        "public.orders"},
       {"all tables by the root", {AllTables(true)}, {"public.orders"}, "orders", "", "lone", ""},
       {"schema by the root", {InSchema(true)}, {"public.*"}, "empty lone orders", "", "", ""},
-      {"leaves come and match", {AllTables(false)}, {"public.orders*"}, "orders_1 orders_eu_1", "", "lone", ""},
-      {"one leaf does not match", {AllTables(false)}, {"public.orders", "public.orders_1"},
-       "orders_1", "", "lone orders_eu_1", "public.orders"},
-      {"leaf asked, root comes", {Publication({"orders"}, true)}, {"public.orders_1"},
-       "", "", "orders", "public.orders_1"},
-      {"middle asked, root comes", {Publication({"orders"}, true)}, {"public.orders_eu"},
-       "", "", "orders", "public.orders_eu"},
-      {"middle asked, leaf comes", {Publication({"orders"}, false)}, {"public.orders_eu"},
-       "", "", "orders_1 orders_eu_1", "public.orders_eu"},
-      {"middle published by itself", {Publication({"orders_eu"}, true)}, {"public.orders_eu"},
-       "orders_eu", "", "", ""},
-      {"root asked, middle comes", {Publication({"orders_eu"}, true)}, {"public.orders"},
-       "", "orders_1", "orders_eu", "public.orders"},
-      {"leaves listed one by one", {Publication({"orders_1", "orders_eu_1"}, true)}, {"public.orders"},
-       "", "", "orders_1 orders_eu_1", "public.orders"},
-      {"two that differ: the higher name counts", {Publication({"orders"}, true), Publication({"orders_1", "lone"}, false)},
-       {"public.orders", "public.lone"}, "lone orders", "", "", ""},
-      {"two that differ, leaf asked", {Publication({"orders"}, true), Publication({"orders_1", "lone"}, false)},
-       {"public.orders_1"}, "", "", "lone orders", "public.orders_1"},
-      {"excluded leaf is left to the user", {AllTables(false)}, {"public.orders*", "!public.orders_1"},
-       "orders_eu_1", "", "lone orders_1", ""},
-      {"excluded root is left to the user", {AllTables(true)}, {"public.*", "!public.orders"},
-       "empty lone", "", "orders", ""},
+      {"leaves come and match",
+       {AllTables(false)},
+       {"public.orders*"},
+       "orders_1 orders_eu_1",
+       "",
+       "lone",
+       ""},
+      {"one leaf does not match",
+       {AllTables(false)},
+       {"public.orders", "public.orders_1"},
+       "orders_1",
+       "",
+       "lone orders_eu_1",
+       "public.orders"},
+      {"leaf asked, root comes",
+       {Publication({"orders"}, true)},
+       {"public.orders_1"},
+       "",
+       "",
+       "orders",
+       "public.orders_1"},
+      {"middle asked, root comes",
+       {Publication({"orders"}, true)},
+       {"public.orders_eu"},
+       "",
+       "",
+       "orders",
+       "public.orders_eu"},
+      {"middle asked, leaf comes",
+       {Publication({"orders"}, false)},
+       {"public.orders_eu"},
+       "",
+       "",
+       "orders_1 orders_eu_1",
+       "public.orders_eu"},
+      {"middle published by itself",
+       {Publication({"orders_eu"}, true)},
+       {"public.orders_eu"},
+       "orders_eu",
+       "",
+       "",
+       ""},
+      {"root asked, middle comes",
+       {Publication({"orders_eu"}, true)},
+       {"public.orders"},
+       "",
+       "orders_1",
+       "orders_eu",
+       "public.orders"},
+      {"leaves listed one by one",
+       {Publication({"orders_1", "orders_eu_1"}, true)},
+       {"public.orders"},
+       "",
+       "",
+       "orders_1 orders_eu_1",
+       "public.orders"},
+      {"two that differ: the higher name counts",
+       {Publication({"orders"}, true), Publication({"orders_1", "lone"}, false)},
+       {"public.orders", "public.lone"},
+       "lone orders",
+       "",
+       "",
+       ""},
+      {"two that differ, leaf asked",
+       {Publication({"orders"}, true), Publication({"orders_1", "lone"}, false)},
+       {"public.orders_1"},
+       "",
+       "",
+       "lone orders",
+       "public.orders_1"},
+      {"excluded leaf is left to the user",
+       {AllTables(false)},
+       {"public.orders*", "!public.orders_1"},
+       "orders_eu_1",
+       "",
+       "lone orders_1",
+       ""},
+      {"excluded root is left to the user",
+       {AllTables(true)},
+       {"public.*", "!public.orders"},
+       "empty lone",
+       "",
+       "orders",
+       ""},
       {"misspelt", {Publication({"lone"}, true)}, {"public.loan"}, "", "", "lone", ""},
       {"not published", {Publication({"lone"}, true)}, {"public.*"}, "lone", "orders empty", "", ""},
       {"nothing", {Publication({}, true)}, {"public.lone"}, "", "lone", "", ""},
@@ -132,8 +222,9 @@ TEST(PublishedCheck, RemedyNamesThePublication) {
   PublicationInfo publication = Publication({"orders"}, false);
   publication.name = "Odd\"Name";
   const PublishedJudgement judged = Judge({publication}, {"public.orders"}, catalog);
-  EXPECT_NE(GetErrorDetail(judged.fits)->remedy().find(
-                "ALTER PUBLICATION \"Odd\"\"Name\" SET (publish_via_partition_root = true)"),
+  EXPECT_NE(GetErrorDetail(judged.fits)
+                ->remedy()
+                .find("ALTER PUBLICATION \"Odd\"\"Name\" SET (publish_via_partition_root = true)"),
             std::string::npos)
       << judged.fits;
 }
@@ -156,7 +247,8 @@ TEST(PublishedCheck, WhatHasNoRowsIsNotPublished) {
 
 TEST(PublishedCheck, OnlyListsOfTablesSayThatSomethingIsGone) {
   EXPECT_TRUE(Judge({Publication({}, true)}, {}, TableCatalog(Orders())).state.lists_tables);
-  EXPECT_FALSE(Judge({Publication({}, true), AllTables(true)}, {}, TableCatalog(Orders())).state.lists_tables);
+  EXPECT_FALSE(
+      Judge({Publication({}, true), AllTables(true)}, {}, TableCatalog(Orders())).state.lists_tables);
   EXPECT_FALSE(Judge({InSchema(true)}, {}, TableCatalog(Orders())).state.lists_tables);
 }
 
@@ -166,8 +258,8 @@ TEST(PublishedCheck, IsLinear) {
   for (uint32_t table = 0; table < 600; ++table) {
     tables.push_back(Table(table * 100 + 1, "t" + std::to_string(table), 'p'));
     for (uint32_t part = 1; part <= 20; ++part) {
-      tables.push_back(
-          Table(table * 100 + 1 + part, "t" + std::to_string(table) + "_" + std::to_string(part), 'r', table * 100 + 1));
+      tables.push_back(Table(table * 100 + 1 + part, "t" + std::to_string(table) + "_" + std::to_string(part),
+                             'r', table * 100 + 1));
     }
   }
   const TableCatalog catalog(std::move(tables));

@@ -10,9 +10,9 @@
 namespace arrowcdc::postgres {
 namespace {
 
-// An array becomes a list when its elements have an Arrow type of their own: these, xml, enums, and what
-// is stored as text. Arrays of all others are text as a whole, and so are the two vectors. 18
-// is "char", whose quotes would have to be quoted twice.
+// An array becomes a list when its elements have an Arrow type of their own: these, xml, enums, and what is
+// stored as text. Arrays of all others are text as a whole, and so are the two vectors. 18 is "char", whose
+// quotes would have to be quoted twice.
 constexpr char kPlainColumn[] =
     "t.oid NOT IN ('timetz'::regtype, 'interval'::regtype) AND NOT "
     "(t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc "

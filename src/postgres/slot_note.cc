@@ -54,7 +54,8 @@ std::optional<SlotNote> ParseEntry(const json& entry) {
   if (tables == entry.end() || !tables->is_array()) return note;
   note.tables.emplace();
   for (const json& pattern : *tables) {
-    if (!pattern.is_string()) return SlotNote{note.slot, note.system, note.begins, std::nullopt, note.publications};
+    if (!pattern.is_string())
+      return SlotNote{note.slot, note.system, note.begins, std::nullopt, note.publications};
     note.tables->push_back(pattern.get<std::string>());
   }
   return note;
@@ -78,16 +79,18 @@ arrow::Result<std::string> EntrySql(const std::string& slot, NoteChange change,
   ARROW_ASSIGN_OR_RAISE(const std::string tables_literal, QuoteLiteral(text));
   ARROW_ASSIGN_OR_RAISE(const std::string slot_literal, QuoteLiteral(slot));
   const auto before = [](const std::string& field) {
-    return "(SELECT e " + field + " FROM pg_catalog.jsonb_array_elements(notes) AS e WHERE e ->> 'slot' = "
+    return "(SELECT e " + field +
+           " FROM pg_catalog.jsonb_array_elements(notes) AS e WHERE e ->> 'slot' = "
            "slot_name AND e ->> 'system' = here LIMIT 1)";
   };
   const bool made = change == NoteChange::kSlotMade;
   const std::string begins = made ? "confirmed_flush_lsn::text" : before("->> 'lsn'");
-  const std::string read = made ? names_literal + "::jsonb"
-                                : "coalesce(" + before("-> 'publications'") + ", " + names_literal + "::jsonb)";
+  const std::string read =
+      made ? names_literal + "::jsonb"
+           : "coalesce(" + before("-> 'publications'") + ", " + names_literal + "::jsonb)";
   return "SELECT pg_catalog.jsonb_build_object('slot', slot_name, 'system', here, 'lsn', " + begins +
-         ", 'tables', " + tables_literal +
-         "::jsonb, 'publications', " + read + ") FROM pg_catalog.pg_replication_slots WHERE slot_name = " + slot_literal +
+         ", 'tables', " + tables_literal + "::jsonb, 'publications', " + read +
+         ") FROM pg_catalog.pg_replication_slots WHERE slot_name = " + slot_literal +
          " AND confirmed_flush_lsn IS NOT NULL";
 }
 

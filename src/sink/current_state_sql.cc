@@ -1,8 +1,7 @@
 // See current_state_sql.h. The query has one branch a schema that the table had, over the files that have it,
 // which brings columns to the newest names and types; then
 //   with a key: each change gets the number of the row that it belongs to, which the row keeps through
-//   changes
-//     of its key; the last change of a row says whether it is there, and its values;
+//     changes of its key; the last change of a row says whether it is there, and its values;
 //   with REPLICA IDENTITY FULL and no key: equal rows are counted;
 //   without either: inserts are all there is.
 // Inside, columns are called by their field id, so that their names can be anything.
@@ -330,6 +329,7 @@ std::string Query::Changes() const {
          "  WHERE n > coalesce((SELECT max(n) FROM numbered WHERE op = 'truncate'), 0)\n)";
 }
 
+// NOLINTNEXTLINE(readability-function-size): one query, in the order of its parts
 std::string Query::KeyedRows() const {
   const std::string keys = Keys(", ", "", "");
   const auto differ = [&](const std::string& suffix) {

@@ -1,5 +1,5 @@
-// Tables that were asked for and are not published, or come under another name: what the command refuses, when
-// it ends, what it says, and that no row is acknowledged that somebody wanted.
+// Tables that were asked for and are not published, or come under another name: what the command refuses,
+// when it ends, what it says, and that no row is acknowledged that somebody wanted.
 #include <algorithm>
 #include <csignal>
 
@@ -36,9 +36,9 @@ class PublishedTest : public ::testing::Test {
   }
 
   void Forget() {
-    ARROWCDC_ASSERT_OK(WaitFor(
-        [&] { return sql_->Scalar("SELECT active FROM pg_replication_slots").ValueOr("") != "t"; }, seconds(30),
-        "the slot to be free"));
+    ARROWCDC_ASSERT_OK(
+        WaitFor([&] { return sql_->Scalar("SELECT active FROM pg_replication_slots").ValueOr("") != "t"; },
+                seconds(30), "the slot to be free"));
     Sql("SELECT pg_drop_replication_slot('arrowcdc'); DROP PUBLICATION arrowcdc");
   }
 
@@ -96,7 +96,9 @@ class PublishedTest : public ::testing::Test {
     EXPECT_TRUE(confirmed.ok()) << confirmed.status();
     return confirmed.ok() ? *confirmed : 0;
   }
-  uint64_t WalEnd() { return ParseLsn(sql_->Scalar("SELECT pg_current_wal_flush_lsn()").ValueOr("")).ValueOr(0); }
+  uint64_t WalEnd() {
+    return ParseLsn(sql_->Scalar("SELECT pg_current_wal_flush_lsn()").ValueOr("")).ValueOr(0);
+  }
 
   std::unique_ptr<Subprocess> StartStream(SubprocessOptions options) {
     auto child = Subprocess::Start(std::move(options));
@@ -136,7 +138,8 @@ TEST_F(PublishedTest, ARootWhoseLeavesComeUnderTheirOwnNamesIsRefused) {
     EXPECT_EQ(tables.code, 0) << tables.error;
     EXPECT_NE(tables.output.find("public.orders    yes      no "), std::string::npos) << tables.output;
     // The remedy.
-    const Outcome both = Run(Stream({"public.orders", "public.orders_*"}, "console:ndjson", {"--until", "now"}));
+    const Outcome both =
+        Run(Stream({"public.orders", "public.orders_*"}, "console:ndjson", {"--until", "now"}));
     EXPECT_EQ(both.code, 0) << both.error;
     EXPECT_EQ(std::count(both.output.begin(), both.output.end(), '\n'), 2) << both.output;
     Forget();
@@ -191,10 +194,11 @@ TEST_F(PublishedTest, APartitionMadeOrAttachedLaterEndsTheStream) {
     Sql("DROP TABLE IF EXISTS later; CREATE TABLE later (id int PRIMARY KEY)");
     // No partition that could be named now: only a row tells.
     Sql("DROP TABLE orders; CREATE TABLE orders (id int PRIMARY KEY) PARTITION BY RANGE (id)");
-    auto stream =
-        StartStream(Stream({"public.orders", "public.users"}, Parquet(attached ? "a" : "m"), {"--roll-age", "100ms"}));
+    auto stream = StartStream(
+        Stream({"public.orders", "public.users"}, Parquet(attached ? "a" : "m"), {"--roll-age", "100ms"}));
     Sql("INSERT INTO users VALUES (" + std::to_string(attached) + "); INSERT INTO later VALUES (1000)");
-    ARROWCDC_ASSERT_OK(WaitFor([&] { return FilesOf(attached ? "a" : "m", "users") > 0; }, seconds(30), "rows"));
+    ARROWCDC_ASSERT_OK(
+        WaitFor([&] { return FilesOf(attached ? "a" : "m", "users") > 0; }, seconds(30), "rows"));
     if (attached) {
       Sql("DELETE FROM later; ALTER TABLE orders ATTACH PARTITION later FOR VALUES FROM (500) TO (600)");
     } else {
@@ -254,8 +258,8 @@ TEST_F(PublishedTest, ARunningStreamSaysWhatIsNotPublishedAnyMoreAndGoesOn) {
   ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*", "!public.orders*"}));
   Sql("INSERT INTO users VALUES (1); INSERT INTO aside VALUES (1)");
   ASSERT_EQ(Drain({"public.*", "!public.orders*"}, "d").code, 0);
-  auto stream =
-      StartStream(Stream({"public.*", "!public.orders*"}, Parquet("d"), {"--roll-age", "100ms", "--progress", "1s"}));
+  auto stream = StartStream(
+      Stream({"public.*", "!public.orders*"}, Parquet("d"), {"--roll-age", "100ms", "--progress", "1s"}));
   const auto told = [&](const std::string& table, const std::string& text) {
     return WaitFor(
         [&] {
@@ -273,8 +277,10 @@ TEST_F(PublishedTest, ARunningStreamSaysWhatIsNotPublishedAnyMoreAndGoesOn) {
   ARROWCDC_ASSERT_OK(told("public.aside", "not published any more"));
   Sql("CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)");
   ARROWCDC_ASSERT_OK(told("public.later", "matches and is not published"));
-  Sql("CREATE TABLE users_new (id int PRIMARY KEY); INSERT INTO users_new VALUES (7); BEGIN; ALTER TABLE users "
-      "RENAME TO orders_old; ALTER TABLE users_new RENAME TO users; COMMIT; INSERT INTO users VALUES (8); INSERT "
+  Sql("CREATE TABLE users_new (id int PRIMARY KEY); INSERT INTO users_new VALUES (7); BEGIN; ALTER TABLE "
+      "users "
+      "RENAME TO orders_old; ALTER TABLE users_new RENAME TO users; COMMIT; INSERT INTO users VALUES (8); "
+      "INSERT "
       "INTO orders_old VALUES (9)");
   ARROWCDC_ASSERT_OK(told("public.users_new", "matches and is not published"));
   ARROWCDC_ASSERT_OK(told("public.users", "not published any more"));
@@ -307,7 +313,8 @@ TEST_F(PublishedTest, ARunningStreamStopsWhereThatIsWanted) {
   ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users", "public.aside"}));
   auto stream = StartStream(Stream({"public.users", "public.aside"}, Parquet("d"),
                                    {"--roll-age", "100ms", "--on-unpublished=stop"}));
-  Sql("INSERT INTO aside VALUES (1); ALTER PUBLICATION arrowcdc DROP TABLE aside; INSERT INTO users VALUES (1)");
+  Sql("INSERT INTO aside VALUES (1); ALTER PUBLICATION arrowcdc DROP TABLE aside; INSERT INTO users VALUES "
+      "(1)");
   Sql("INSERT INTO aside VALUES (2)");
   const Outcome ended = End(*stream);
   EXPECT_EQ(ended.code, 5) << ended.error;
@@ -323,19 +330,23 @@ TEST_F(PublishedTest, OneOfTwoPublicationsThatIsGoneIsMissing) {
   for (const std::string gone : {"arrowcdc_insert_only", "arrowcdc"}) {
     const std::string left = gone == "arrowcdc" ? "arrowcdc_insert_only" : "arrowcdc";
     const auto set_up = [&] {
-      ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--insert-only", "--tables", "public.users", "public.keyless"}));
+      ARROWCDC_ASSERT_OK(
+          RunCommand(*server_, "setup", {"--insert-only", "--tables", "public.users", "public.keyless"}));
       Sql("INSERT INTO users VALUES (1); INSERT INTO keyless VALUES (1); DELETE FROM users");
     };
     // At a first start, and at one that goes on.
     for (const bool resumed : {false, true}) {
       set_up();
       const std::string sink = gone + (resumed ? "_resumed" : "");
-      if (resumed) ASSERT_EQ(Drain(patterns, sink).code, 0);
+      if (resumed) {
+        ASSERT_EQ(Drain(patterns, sink).code, 0);
+      }
       Sql("DROP PUBLICATION " + gone);
       const uint64_t before = Confirmed();
       const Outcome missing = Drain(patterns, sink);
       EXPECT_EQ(missing.code, 5) << missing.error;
-      EXPECT_TRUE(missing.Says("publication_missing") && missing.Says("--publication " + left)) << missing.error;
+      EXPECT_TRUE(missing.Says("publication_missing") && missing.Says("--publication " + left))
+          << missing.error;
       EXPECT_EQ(Confirmed(), before);
       // Setup once more does not make it good.
       (void)RunCommand(*server_, "setup", {"--insert-only", "--tables", "public.users"});
@@ -343,16 +354,19 @@ TEST_F(PublishedTest, OneOfTwoPublicationsThatIsGoneIsMissing) {
       const Outcome without = Drain(patterns, sink, {"--publication", left});
       EXPECT_EQ(without.code, 0) << without.error;
       EXPECT_GT(Confirmed(), before);
-      Sql("SELECT pg_drop_replication_slot('arrowcdc'); DROP PUBLICATION IF EXISTS arrowcdc, arrowcdc_insert_only");
+      Sql("SELECT pg_drop_replication_slot('arrowcdc'); DROP PUBLICATION IF EXISTS arrowcdc, "
+          "arrowcdc_insert_only");
     }
     // While the connection was away.
     set_up();
     auto stream = StartStream(Stream(patterns, Parquet(gone + "_running"), {"--roll-age", "100ms"}));
-    ARROWCDC_ASSERT_OK(WaitFor([&] { return FilesOf(gone + "_running", "keyless") > 0; }, seconds(30), "rows"));
+    ARROWCDC_ASSERT_OK(
+        WaitFor([&] { return FilesOf(gone + "_running", "keyless") > 0; }, seconds(30), "rows"));
     Sql("DROP PUBLICATION " + gone + "; SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots");
     const Outcome ended = End(*stream);
     EXPECT_EQ(ended.code, 5) << ended.error;
-    Sql("SELECT pg_drop_replication_slot('arrowcdc'); DROP PUBLICATION IF EXISTS arrowcdc, arrowcdc_insert_only");
+    Sql("SELECT pg_drop_replication_slot('arrowcdc'); DROP PUBLICATION IF EXISTS arrowcdc, "
+        "arrowcdc_insert_only");
   }
   // One that was never there is not missed.
   ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
@@ -399,7 +413,8 @@ TEST_F(PublishedTest, ConnectionsExhaustedAreNoWayAroundTheCheck) {
   Sql("INSERT INTO users VALUES (1)");
   const uint64_t before = Confirmed();
   std::vector<std::unique_ptr<SqlConnection>> others;
-  for (auto next = server_->Connect(); next.ok(); next = server_->Connect()) others.push_back(std::move(*next));
+  for (auto next = server_->Connect(); next.ok(); next = server_->Connect())
+    others.push_back(std::move(*next));
   const Outcome refused = Run(Stream({"public.usres"}, Parquet("d")));
   EXPECT_EQ(refused.code, 5) << refused.error;
   EXPECT_EQ(Confirmed(), before);
