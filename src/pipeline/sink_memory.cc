@@ -49,6 +49,7 @@ std::optional<Warning> SinkMemory::Check(const std::shared_ptr<const TableSchema
   const auto [found, is_new] = relation_oids_.try_emplace(table->name, table->relation_oid);
   if (is_new || found->second == table->relation_oid) return std::nullopt;
   const uint32_t before = std::exchange(found->second, table->relation_oid);
+  if (!said_.emplace(table->name, table->relation_oid).second) return std::nullopt;
   return Warning{"the name belongs to another table than before: rows of relation " + std::to_string(before) +
                      " came first, and those of relation " + std::to_string(table->relation_oid) + " follow",
                  "table " + ToString(table->name)};
