@@ -50,6 +50,7 @@ std::optional<SourceNotice> SinkMemory::Check(const std::shared_ptr<const TableS
   const auto [found, is_new] = relation_oids_.try_emplace(table->name, table->relation_oid);
   if (is_new || found->second == table->relation_oid) return std::nullopt;
   const uint32_t before = std::exchange(found->second, table->relation_oid);
+  if (!said_.emplace(table->name, table->relation_oid).second) return std::nullopt;
   return SourceNotice{false,
                       "the name belongs to another table than before: rows of relation " +
                           std::to_string(before) + " came first, and those of relation " +

@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arrowcdc/change_batch.h"
@@ -20,11 +22,12 @@ class SinkMemory {
   // What is other in `now` than in what the sink stored.
   std::vector<SourceNotice> Restore(SinkState state, const StreamIdentity& now);
 
-  // For each batch: says once when a table's name has come to another relation.
+  // For each batch: says once a relation when a table's name has come to it from another.
   std::optional<SourceNotice> Check(const std::shared_ptr<const TableSchema>& table);
 
  private:
-  std::map<TableName, uint32_t> relation_oids_;
+  std::map<TableName, uint32_t> relation_oids_;  // of the last rows
+  std::set<std::pair<TableName, uint32_t>> said_;
   std::shared_ptr<const TableSchema> last_;  // looked at
 };
 

@@ -65,8 +65,10 @@ TEST(SinkMemory, ANameThatComesBackAsAnotherTableIsSaidOnce) {
   EXPECT_NE(warning->text.find("relation 201"), std::string::npos);
   EXPECT_FALSE(memory.Check(Table("a", 100)));
   EXPECT_FALSE(memory.Check(Table("b", 201)));
-  // In one run as well: dropped and made again.
+  // In one run as well: dropped and made again. Two that take turns are no flood.
   EXPECT_TRUE(memory.Check(Table("new", 301)));
+  EXPECT_TRUE(memory.Check(Table("new", 300)));
+  for (const uint32_t oid : {301, 300, 301}) EXPECT_FALSE(memory.Check(Table("new", oid)));
 }
 
 }  // namespace
