@@ -6,7 +6,6 @@
 #include <re2/re2.h>
 
 #include "arrowcdc/error.h"
-#include "arrowcdc/secrets.h"
 #include "src/change/utf8_text.h"
 #include "src/config/pattern_grammar.h"
 
@@ -51,8 +50,8 @@ arrow::Result<CompiledPattern> Compile(const std::string& pattern) {
     if (regex->ok()) continue;
     // The grammar lets nothing malformed through: what is left is size.
     return MakeError(ErrorKind::kInvalidOption,
-                     "table pattern " + Shown(pattern) + ", offset 0: expected a smaller pattern",
-                     "pattern " + Shown(pattern), "use fewer or smaller repetitions {n,m}");
+                     "table pattern " + PatternForMessage(pattern) + ", offset 0: expected a smaller pattern",
+                     "pattern " + PatternForMessage(pattern), "use fewer or smaller repetitions {n,m}");
   }
   return compiled;
 }
