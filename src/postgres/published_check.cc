@@ -176,9 +176,9 @@ class Judge {
     for (const std::string& text : texts) {
       if (text.starts_with('!')) continue;
       const auto pattern = TablePatterns::Parse({text});
-      const bool idle = pattern.ok() && std::none_of(tables_.begin(), tables_.end(), [&](const TableInfo& table) {
-                          return pattern->Matches(table.name);
-                        });
+      const bool idle =
+          pattern.ok() && std::none_of(tables_.begin(), tables_.end(),
+                                       [&](const TableInfo& table) { return pattern->Matches(table.name); });
       if (idle) {
         judgement_.state.notices.push_back(
             {false, "a pattern matches no table of the database", "pattern " + text});
