@@ -159,6 +159,10 @@ Finding UndefinedObject(const ServerError& error, const ErrorContext& context) {
   if (ContainsAny(error.message, {"ublication"}) || Contains(error.function, "ublication") ||
       context.action == Action::kStream) {
     const std::string fallback = context.publications.empty() ? "" : context.publications.front();
+    if (context.action != Action::kStream) {
+      return {ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
+              "it is gone: run 'arrowcdc setup' to see what is there"};
+    }
     return {
         ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
         "the slot has come to a change that was made while there was no such publication; what came before "
