@@ -170,13 +170,13 @@ class PostgresSource : public Source {
                           postgres::CheckPublished(*connection_, publications, options_.tables));
     info.confirmed_flush = slot->confirmed_flush;
     const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
-    const std::optional<uint64_t> began = note.has_value() ? note->begins : std::nullopt;
     if (note.has_value()) info.other_tables = CheckTablesOf(*note);
     ARROW_RETURN_NOT_OK(CheckNoneIsGone(note));
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
     // was acknowledged, and a crash of the server empties them.
-    info.slot_start_known = began.has_value();
-    info.slot_used = began.has_value() ? slot->confirmed_flush > *began : slot->decoded_transactions > 0;
+    info.slot_start_known = note.has_value() && note->begins.has_value();
+    info.slot_used = info.slot_start_known ? slot->confirmed_flush > note->begins.value_or(0)
+                                           : slot->decoded_transactions > 0;
     return info;
   }
 
