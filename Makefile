@@ -3,9 +3,11 @@ SHELL := /bin/bash
 PG_CONFIG ?= pg_config
 export PG_CONFIG
 BUILD := build
+PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test faults valgrind test-majors wheel tour bench fuzz install-plugin format lint clean
+.PHONY: help setup build demo test faults valgrind test-majors wheel tour bench fuzz install install-plugin \
+  format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -15,7 +17,8 @@ setup:           ## install what is missing: Debian packages, the virtual enviro
 
 build:           ## release build: build/arrowcdc and build/wal2arrow.so
 	@tools/setup.sh build
-	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DPG_CONFIG=$(PG_CONFIG) >/dev/null
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DPG_CONFIG=$(PG_CONFIG) \
+	  >/dev/null
 	@cmake --build $(BUILD)
 
 demo: build      ## live workload, kill -9, comparison with the source; under a minute once built
@@ -42,8 +45,11 @@ tour: setup      ## docs/tour.md: run its code, write what it prints
 fuzz:            ## libFuzzer on the decoder for a minute (needs clang with its runtime library); T=seconds
 	@tools/fuzz.sh $(T)
 
-bench:           ## against the other plugins, figures in bench/results/latest.json; QUICK=1: four minutes; PEERS=all
+bench:           ## against the other plugins, to bench/results/latest.json; QUICK=1: four minutes; PEERS=all
 	@tools/bench.sh
+
+install: build   ## headers, library, command and plugin below PREFIX (/usr/local)
+	@cmake --install $(BUILD) --prefix "$(PREFIX)"
 
 install-plugin: build ## install wal2arrow.so for the server of PG_CONFIG
 	install -D -m 755 $(BUILD)/wal2arrow.so "$(DESTDIR)$$($(PG_CONFIG) --pkglibdir)/wal2arrow.so"

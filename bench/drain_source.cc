@@ -1,6 +1,5 @@
 #include "bench/drain_source.h"
 
-#include <atomic>
 #include <chrono>
 #include <utility>
 
@@ -149,7 +148,7 @@ arrow::Result<DrainResult> DrainPipeline(const DrainTask& task, const Started& s
   PipelineOptions options;
   options.until_lsn = task.end_lsn;
   StartObserver observer(started);
-  const std::atomic<bool> stop{false};
+  const StopToken stop;
   DrainResult result;
   const Stopwatch stopwatch;
   ARROW_ASSIGN_OR_RAISE(const PipelineStats stats,

@@ -1,6 +1,7 @@
 """The null consumer through the Python package: reads a slot, counts rows, drops the batches.
 
-Started by arrowcdc_bench, with the same arguments and the same lines on stdout as its own clients (bench/drain_process.h).
+Started by arrowcdc_bench, with the same arguments and the same lines on stdout as its own clients
+(bench/drain_process.h).
 """
 
 import argparse

@@ -1,15 +1,15 @@
-// setup, teardown, status, tables: what they print is their result, on standard output.
+// setup, teardown, status, tables, sql: what they print is their result, on standard output.
 #include "cli/commands.h"
 
-#include <csignal>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 
+#include "arrowcdc/current_state.h"
 #include "arrowcdc/error.h"
 #include "cli/duration.h"
 #include "cli/logging.h"
@@ -22,6 +22,16 @@ using spdlog::level::err;
 ExitCode Fail(const std::string& what, const arrow::Status& status) {
   LogError(err, what, status);
   return ExitCodeOf(status);
+}
+
+// Errors: what was printed is not complete.
+arrow::Status FlushOutput() {
+  errno = 0;
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  if (written) return arrow::Status::OK();
+  const std::string reason = errno == 0 ? "what was printed is not complete" : std::strerror(errno);
+  return arrow::Status::IOError("cannot write standard output: ", reason);
 }
 
 bool HasTerminal() { return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1; }
@@ -67,42 +77,14 @@ ExitCode PrintSql(const SetupPlan& plan, const char* what) {
   return left.obstacles.empty() ? kOk : Fail(what, CheckObstacles(left));
 }
 
-std::atomic<bool> stop_requested{false};
-
-// While steps run, a signal ends the one that waits; the second does not wait for that.
-class StopOnSignals {
- public:
-  StopOnSignals() {
-    struct sigaction action = {};
-    action.sa_handler = [](int) {
-      if (stop_requested.exchange(true)) _exit(kInterrupted);
-    };
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &before_[i]);
-  }
-  ~StopOnSignals() {
-    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
-  }
-  StopOnSignals(const StopOnSignals&) = delete;
-  StopOnSignals& operator=(const StopOnSignals&) = delete;
-
- private:
-  static constexpr std::array<int, 2> kSignals = {SIGINT, SIGTERM};
-  std::array<struct sigaction, 2> before_;
-};
-
 ExitCode Apply(const SourceOptions& source, const SetupPlan& plan, const char* what) {
-  const StopOnSignals signals;
-  const arrow::Status applied = ApplySetup(
-      source, plan,
-      [](const SetupStep& step) {
-        std::printf("  ...   %s\n", step.what.c_str());
-        std::fflush(stdout);
-      },
-      &stop_requested);
-  if (applied.ok()) return kOk;
-  const ExitCode failed = Fail(what, applied);
-  return stop_requested ? kInterrupted : failed;
+  // Nothing is changed that could not be shown.
+  if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
+  const arrow::Status applied = ApplySetup(source, plan, [](const SetupStep& step) {
+    std::printf("  ...   %s\n", step.what.c_str());
+    std::fflush(stdout);
+  });
+  return applied.ok() ? kOk : Fail(what, applied);
 }
 
 void PrintRow(const std::vector<std::string>& cells, const std::vector<size_t>& widths) {
@@ -151,6 +133,12 @@ ExitCode SayWhatIsInTheWay(const SourceOptions& source) {
 }
 
 }  // namespace
+
+ExitCode FinishOutput(ExitCode code) {
+  const arrow::Status written = FlushOutput();
+  if (written.ok() || code != kOk) return code;
+  return Fail("arrowcdc", written);
+}
 
 std::string SuggestedOptions(const SourceOptions& source) {
   std::string text = "--slot " + source.slot;
@@ -265,6 +253,15 @@ ExitCode RunTables(const SourceOptions& source) {
   }
   for (const auto& row : rows) PrintRow(row, widths);
   return SayWhatIsInTheWay(source);
+}
+
+ExitCode RunSql(const std::string& directory, const std::string& table) {
+  const auto query = CurrentStateQuery(directory, table);
+  if (!query.ok()) return Fail("sql", query.status());
+  if (std::fputs(query->c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    return Fail("sql", MakeError(ErrorKind::kSink, "the query could not be written", "standard output", ""));
+  }
+  return kOk;
 }
 
 }  // namespace arrowcdc::cli

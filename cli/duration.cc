@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -28,8 +29,7 @@ arrow::Result<int64_t> ParseAmount(std::string_view text, const Unit* units, siz
       return number * units[i].factor;
     }
   }
-  return MakeError(ErrorKind::kInvalidOption, "cannot read \"" + std::string(text) + "\"", std::string(text),
-                   expected);
+  return MakeError(ErrorKind::kInvalidOption, "cannot read " + Shown(text), Shown(text), expected);
 }
 
 }  // namespace

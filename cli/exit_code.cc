@@ -34,6 +34,8 @@ ExitCode ExitCodeOf(const arrow::Status& status) {
       return kPositionMismatch;
     case ErrorKind::kSink:
       return kSinkFailed;
+    case ErrorKind::kInterrupted:
+      return kInterrupted;
     case ErrorKind::kReaderUnread:  // the command has no readers
     case ErrorKind::kProtocol:
     case ErrorKind::kInternal:

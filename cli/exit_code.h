@@ -14,7 +14,7 @@ enum ExitCode : int {
   kSlotOrPublication = 5,
   kPositionMismatch = 6,  // sink and slot do not fit together
   kSinkFailed = 7,
-  kInterrupted = 130,  // the second Ctrl-C: stopped without waiting
+  kInterrupted = 130,  // stopped before it was done: the second Ctrl-C, or --stop-timeout is over
 };
 
 inline constexpr const char* kExitCodeHelp =
@@ -22,7 +22,7 @@ inline constexpr const char* kExitCodeHelp =
     "(settings,\n"
     "permissions, plugin, replica identity, locks), 5 slot or publication, 6 sink and slot do not fit "
     "together,\n"
-    "7 sink storage, 130 second Ctrl-C.";
+    "7 sink storage, 130 stopped before all was done.";
 
 ExitCode ExitCodeOf(const arrow::Status& status);
 

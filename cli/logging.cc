@@ -1,12 +1,17 @@
 #include "cli/logging.h"
 
+#include <poll.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <cerrno>
+#include <climits>
 #include <memory>
+#include <mutex>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
 #include "arrowcdc/error.h"
@@ -16,6 +21,42 @@ namespace {
 
 bool json_lines = false;
 bool progress_shown = false;
+
+// How long a terminal or a pipe that nobody reads may hold the stream up.
+constexpr int kPatienceMs = 100;
+
+// Writes to standard error. False: not all of it, because it takes no more.
+bool WriteError(std::string_view text, int patience_ms) {
+  while (!text.empty()) {
+    pollfd entry{STDERR_FILENO, POLLOUT, 0};
+    const int ready = poll(&entry, 1, patience_ms);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return false;
+    // So much has room without waiting once poll() says that there is some.
+    const ssize_t written = write(STDERR_FILENO, text.data(), std::min<size_t>(text.size(), PIPE_BUF));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+// Lines that find no room are dropped: the stream is worth more than its logs.
+class ErrorSink : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    std::string text;
+    if (dropped_) text = "\n";  // behind what may be a part of a line
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    text.append(line.data(), line.size());
+    dropped_ = !WriteError(text, dropped_ ? 0 : kPatienceMs);
+  }
+  void flush_() override {}
+
+ private:
+  bool dropped_ = false;  // the last line was
+};
 
 std::string Text(const LogValue& value) {
   const auto* text = std::get_if<std::string>(&value);
@@ -27,8 +68,7 @@ std::string Text(const LogValue& value) {
 void SetUpLogging(LogFormat format, bool verbose) {
   const bool terminal = isatty(STDERR_FILENO) == 1;
   json_lines = format == LogFormat::kJson || (format == LogFormat::kAuto && !terminal);
-  auto logger =
-      std::make_shared<spdlog::logger>("arrowcdc", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("arrowcdc", std::make_shared<ErrorSink>());
   logger->set_level(verbose ? spdlog::level::debug : spdlog::level::info);
   logger->flush_on(spdlog::level::debug);
   // The message of a JSON line is a whole object already, see Log.
@@ -70,14 +110,13 @@ bool HasProgressLine() { return !json_lines && isatty(STDERR_FILENO) == 1; }
 
 void ShowProgressLine(const std::string& line) {
   if (!HasProgressLine()) return;
-  std::fprintf(stderr, "\r\033[K%s", line.c_str());
-  std::fflush(stderr);
+  (void)WriteError("\r\033[K" + line, 0);
   progress_shown = true;
 }
 
 void EndProgressLine() {
   if (!progress_shown) return;
-  std::fputs("\r\033[K", stderr);
+  (void)WriteError("\r\033[K", 0);
   progress_shown = false;
 }
 

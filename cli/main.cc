@@ -9,9 +9,12 @@
 
 #include "arrowcdc/error.h"
 #include "cli/commands.h"
+#include "cli/descriptors.h"
 #include "cli/duration.h"
 #include "cli/logging.h"
 #include "cli/process_title.h"
+#include "cli/stop.h"
+#include "cli/usage.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -28,6 +31,7 @@ constexpr const char* kDescription =
 struct Texts {
   std::string until;
   std::string duration;
+  std::string stop_timeout = "20s";
   std::string ack = "on-durable";
   std::string on_unpublished = "go-on";
   std::string roll_bytes = "128MiB";
@@ -66,11 +70,12 @@ arrow::Status ReadAmounts(const Texts& texts, StreamCommand& command) {
   ARROW_ASSIGN_OR_RAISE(command.sink_options.roll_age, Named("--roll-age", ParseDuration(texts.roll_age)));
   ARROW_ASSIGN_OR_RAISE(command.source.buffer_bytes_max, Named("--buffer", ParseSize(texts.buffer)));
   ARROW_ASSIGN_OR_RAISE(command.progress_interval, Named("--progress", ParseDuration(texts.progress)));
+  ARROW_ASSIGN_OR_RAISE(command.stop_timeout, Named("--stop-timeout", ParseDuration(texts.stop_timeout)));
   if (!texts.retry_for.empty()) {
     ARROW_ASSIGN_OR_RAISE(command.pipeline.retry_max, Named("--retry-for", ParseDuration(texts.retry_for)));
   }
   if (!texts.duration.empty()) {
-    ARROW_ASSIGN_OR_RAISE(command.pipeline.duration, Named("--for", ParseDuration(texts.duration)));
+    ARROW_ASSIGN_OR_RAISE(command.duration, Named("--for", ParseDuration(texts.duration)));
   }
   return arrow::Status::OK();
 }
@@ -95,18 +100,23 @@ arrow::Status ReadStreamTexts(const Texts& texts, StreamCommand& command) {
   return arrow::Status::OK();
 }
 
-int ReportUsage(const arrow::Status& status) {
+std::string WithRemedy(const arrow::Status& status) {
   const ErrorDetail* detail = GetErrorDetail(status);
-  std::fprintf(stderr, "arrowcdc: %s%s%s\n", status.message().c_str(),
-               detail != nullptr && !detail->remedy().empty() ? ": " : "",
-               detail != nullptr ? detail->remedy().c_str() : "");
+  return status.message() + (detail != nullptr && !detail->remedy().empty() ? ": " + detail->remedy() : "");
+}
+
+ExitCode ReportUsage(const std::string& message) {
+  std::fprintf(stderr, "arrowcdc: %s\nRun with --help for more information.\n", message.c_str());
   return kUsage;
 }
 
 void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
   AddSourceOptions(app, command.source);
-  app.add_option("--sink", command.sink,
-                 "parquet:DIR, ipc:FILE, ipc:- (standard output), console, console:ndjson or console:table")
+  app.add_option(
+         "--sink", command.sink,
+         "parquet:DIR, ipc:FILE, ipc:- (standard output), console, console:ndjson or console:table; DIR "
+         "and FILE are local paths (or file:///PATH), and ./ in front makes a path of what looks like a "
+         "URL")
       ->required();
   app.add_option("--until", texts.until,
                  "stop when everything up to here is delivered: 'now' or an LSN as in 16/B374D848");
@@ -146,7 +156,12 @@ void AddStreamOptions(CLI::App& app, StreamCommand& command, Texts& texts) {
   app.add_option("--retry-for", texts.retry_for,
                  "give up when the server is away, or the slot in use, for so long (default: at the start "
                  "60s, or 10s for a slot "
-                 "in use; after the first connection never)");
+                 "in use; after the first connection never); 0s: at once");
+  app.add_option(
+         "--stop-timeout", texts.stop_timeout,
+         "after Ctrl-C, SIGTERM, SIGHUP or --for: time to complete files; what is not complete then is "
+         "dropped and comes again")
+      ->capture_default_str();
   app.footer(
       "A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does "
       "not wait.");
@@ -167,7 +182,14 @@ void AddLogOptions(CLI::App& app, LogOptions& log) {
   app.add_flag("--verbose", log.verbose, "log more");
 }
 
-int Main(int argc, char** argv) {
+// setup, teardown, status and tables have nothing to complete.
+constexpr std::chrono::milliseconds kStopTimeout{1000};
+
+// NOLINTNEXTLINE(readability-function-size): a list of options
+ExitCode Main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  HidePasswords(argc, argv);
+  SetUpLogging(LogFormat::kAuto, false);
   CLI::App app{kDescription, "arrowcdc"};
   app.set_version_flag("--version", std::string("arrowcdc ") + ARROWCDC_VERSION);
   app.require_subcommand(1);
@@ -209,37 +231,60 @@ int Main(int argc, char** argv) {
   teardown_app->add_flag("--yes,-y", teardown.yes, "do not ask");
   teardown_app->add_flag("--print-sql", teardown.print_sql, "print the exact SQL and change nothing");
 
+  std::string sql_directory;
+  std::string sql_table;
+  CLI::App* sql_app =
+      app.add_subcommand("sql", "print a DuckDB query for the current rows of a table of --sink parquet:DIR");
+  sql_app->add_option("DIR", sql_directory, "the directory of the sink")->required();
+  sql_app
+      ->add_option("TABLE", sql_table,
+                   "schema.table; where a name holds a dot, in double quotes: 'public.\"Order.Items\"'")
+      ->required();
+  sql_app->footer(
+      "Example: arrowcdc sql changes public.orders | duckdb\n"
+      "The query honours changed keys, deletes, TRUNCATE, values that updates left alone, and columns that "
+      "were "
+      "added, dropped, renamed or given another type. docs/sinks.md says what else there is to know.");
+
   const auto subcommands = app.get_subcommands([](const CLI::App*) { return true; });
-  if (argc > 1 && argv[1][0] != '-' &&
+  if (!arguments.empty() && !arguments[0].starts_with('-') &&
       std::none_of(subcommands.begin(), subcommands.end(),
-                   [&](const CLI::App* known) { return known->check_name(argv[1]); })) {
-    std::fprintf(stderr,
-                 "arrowcdc: there is no subcommand \"%s\": use setup, stream, status, tables or teardown\n",
-                 argv[1]);
-    return kUsage;
+                   [&](const CLI::App* known) { return known->check_name(arguments[0]); })) {
+    return ReportUsage("argument 1 is no subcommand: use setup, stream, status, tables, sql or teardown");
   }
+  if (const auto misplaced = FindMisplacedConninfo(arguments)) return ReportUsage(*misplaced);
   try {
-    app.parse(argc, argv);
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
+    if (error.get_exit_code() != 0) return ReportUsage(UsageMessage(app, error, arguments));
+    (void)app.exit(error);  // --help, --version
+    return kOk;
   }
-  HidePasswords(argc, argv);
   SetUpLogging(log.format, log.verbose);
+  const std::shared_ptr<StopToken> stop = StopOnSignals();
+  for (SourceOptions* source : {&setup.source, &stream.source, &status, &tables, &teardown.source})
+    source->stop = stop;
+  stream.sink_options.stop = stop;
+  if (stream_app->parsed()) {
+    const arrow::Status read = ReadStreamTexts(texts, stream);
+    return read.ok() ? RunStream(stream) : ReportUsage(WithRemedy(read));
+  }
+  const StopLimit limit(stop, kStopTimeout, "stopped before it was done");
 
   if (setup_app->parsed()) {
     setup.setup.via_partition_root = !via_leaves;
     return RunSetup(setup);
   }
-  if (stream_app->parsed()) {
-    const arrow::Status read = ReadStreamTexts(texts, stream);
-    return read.ok() ? RunStream(stream) : ReportUsage(read);
-  }
   if (status_app->parsed()) return RunStatus(status);
   if (tables_app->parsed()) return RunTables(tables);
+  if (sql_app->parsed()) return RunSql(sql_directory, sql_table);
   return RunTeardown(teardown);
 }
 
 }  // namespace
 }  // namespace arrowcdc::cli
 
-int main(int argc, char** argv) { return arrowcdc::cli::Main(argc, argv); }
+int main(int argc, char** argv) {
+  arrowcdc::cli::OpenStandardDescriptors();
+  return arrowcdc::cli::FinishOutput(arrowcdc::cli::Main(argc, argv));
+}

@@ -25,6 +25,8 @@ void HideUriPassword(char* authority) {
   for (char* p = authority; p != end; ++p) {
     if (*p == '@') last_at = p;
   }
+  // A password whose '/' or '?' is not escaped.
+  if (last_at == nullptr) last_at = std::strrchr(authority, '@');
   if (last_at == nullptr) return;
   char* colon = static_cast<char*>(std::memchr(authority, ':', static_cast<size_t>(last_at - authority)));
   if (colon != nullptr) std::memset(colon + 1, 'x', static_cast<size_t>(last_at - colon - 1));

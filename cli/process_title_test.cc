@@ -19,6 +19,7 @@ TEST(HidePasswords, InConnectionStrings) {
   EXPECT_EQ(Hidden("--source=password = 'se cr\\'et' user=u"), "--source=password = 'xxxxxxxxx' user=u");
   EXPECT_EQ(Hidden("postgresql://ann:secret@h:5432/db"), "postgresql://ann:xxxxxx@h:5432/db");
   EXPECT_EQ(Hidden("postgres://ann:p@ss@h/db?sslmode=require"), "postgres://ann:xxxx@h/db?sslmode=require");
+  EXPECT_EQ(Hidden("postgresql://ann:se/cr?et@h/db"), "postgresql://ann:xxxxxxxx@h/db");
   EXPECT_EQ(Hidden("postgresql://h/db?user=ann&password=secret&connect_timeout=1"),
             "postgresql://h/db?user=ann&password=xxxxxx&connect_timeout=1");
 }

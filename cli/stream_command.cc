@@ -1,16 +1,17 @@
 // stream: runs the pipeline until told to stop, and says on standard error how it goes.
-#include <csignal>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
+#include <csignal>
 #include <cstdio>
+#include <memory>
 #include <utility>
 
 #include "arrowcdc/error.h"
 #include "cli/commands.h"
+#include "cli/descriptors.h"
 #include "cli/duration.h"
 #include "cli/logging.h"
+#include "cli/stop.h"
+#include "cli/sync_state.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -19,23 +20,6 @@ using Clock = std::chrono::steady_clock;
 using spdlog::level::err;
 using spdlog::level::info;
 using spdlog::level::warn;
-
-std::atomic<bool> stop_requested{false};
-
-// Async-signal-safe: the first signal asks for a clean stop, the second does not wait.
-void OnSignal(int) {
-  if (stop_requested.exchange(true)) _exit(kInterrupted);
-}
-
-void HandleSignals() {
-  struct sigaction action = {};
-  action.sa_handler = OnSignal;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  // A reader of our standard output that goes away is an error of the sink, not a silent death.
-  std::signal(SIGPIPE, SIG_IGN);
-}
 
 // Those that no pattern matches, the ones with most rows first: "public.b 12, public.a 3".
 std::string OtherTables(const PipelineStats& stats) {
@@ -60,6 +44,7 @@ class ProgressReporter : public PipelineObserver {
 
   void OnConnected(const SourceInfo& source, uint64_t start_lsn, bool resumed) override {
     const std::string lsn = FormatLsn(start_lsn);
+    sync_state_.Reset();
     if (std::exchange(connected_once_, true)) {
       Log(info, "connected again", {{"from_lsn", lsn}});
       return;
@@ -75,8 +60,18 @@ class ProgressReporter : public PipelineObserver {
     first_lsn_ = start_lsn;
   }
 
+  void OnEnd(const WalEnd& end) override {
+    if (!end.flushed) {
+      Log(warn,
+          "transactions in progress have written WAL behind the end of what is flushed: the stream ends "
+          "there",
+          {{"until_lsn", FormatLsn(end.lsn)}});
+    }
+  }
+
   void OnProgress(const PipelineStats& stats) override {
     if (!connected_once_) return;
+    if (stats.connected && stats.durable_lsn > 0) WarnWhereCommitsWait();
     const auto now = Clock::now();
     const double seconds = std::max(std::chrono::duration<double>(now - last_progress_).count(), 1e-3);
     rows_per_s_ = static_cast<double>(stats.rows - last_rows_) / seconds;
@@ -120,7 +115,26 @@ class ProgressReporter : public PipelineObserver {
   }
 
  private:
+  // The server ranks a standby once it has heard of something durable.
+  void WarnWhereCommitsWait() {
+    const std::string state = sync_state_.Look(command_.source);
+    if ((state != "sync" && state != "quorum" && state != "potential") ||
+        std::exchange(warned_of_sync_, true))
+      return;
+    Log(warn,
+        "the server takes this stream for a synchronous standby: with synchronous_commit on, commits wait "
+        "until "
+        "their changes are in complete files here",
+        {{"sync_state", state},
+         {"setting", "synchronous_standby_names"},
+         {"remedy",
+          "name the standbys that are meant in synchronous_standby_names: '*' and this stream's "
+          "application_name count it among them"}});
+  }
+
   const StreamCommand& command_;
+  SyncState sync_state_;
+  bool warned_of_sync_ = false;
   bool connected_once_ = false;
   uint64_t first_lsn_ = 0;
   uint64_t last_rows_ = 0;
@@ -143,17 +157,40 @@ void SayGoodbye(const StreamCommand& command, const PipelineStats& stats) {
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
-void SayWhatTheSlotKeeps(const SourceOptions& source) {
+void SayWhatTheSlotKeeps(SourceOptions source) {
+  constexpr std::chrono::milliseconds kPatience{500};
+  source.stop = std::make_shared<StopToken>();
+  source.stop->StopAfter(kPatience);
   const auto status = GetSlotStatus(source);
   if (!status.ok() || !status->exists) return;
   Log(info, "the slot stays and keeps " + FormatSize(status->retained_bytes) +
                 " of WAL on the server; to remove it: arrowcdc teardown " + SuggestedOptions(source));
 }
 
+// Column lists, operations that are not published, generated columns, partitions: what a reader of the data
+// would look for in vain.
+void SayLimits(const SourceOptions& source) {
+  const auto tables = ListTables(source);
+  if (!tables.ok()) return;  // the stream meets it, too, and says so
+  constexpr size_t kLinesMax = 10;
+  size_t count = 0;
+  for (const TableStatus& table : *tables) {
+    if (!table.published || table.limits.empty() || ++count > kLinesMax) continue;
+    Log(info, "not everything of a table comes", {{"table", ToString(table.name)}, {"why", table.limits}});
+  }
+  if (count > kLinesMax) {
+    Log(info, "and so it is with other tables: 'arrowcdc tables' shows all of them",
+        {{"tables", static_cast<uint64_t>(count - kLinesMax)}});
+  }
+}
+
 }  // namespace
 
 ExitCode RunStream(const StreamCommand& command) {
-  HandleSignals();
+  // A reader of our standard output that goes away is an error of the sink, not a silent death.
+  std::signal(SIGPIPE, SIG_IGN);
+  StopToken& stop = *command.source.stop;
+  if (command.duration.has_value()) stop.StopAfter(*command.duration);
   const auto fail = [](const arrow::Status& status) {
     LogError(err, "stream", status);
     return ExitCodeOf(status);
@@ -162,8 +199,13 @@ ExitCode RunStream(const StreamCommand& command) {
   if (!sink.ok()) return fail(sink.status());
   auto source = MakePostgresSource(command.source);
   if (!source.ok()) return fail(source.status());
+  if (StandardOutputWasClosed() && (command.sink == "ipc:-" || command.sink.starts_with("console"))) {
+    return fail(MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the sink writes there",
+                          "option --sink", "give it a standard output, or choose another sink"));
+  }
   const auto patterns = TablePatterns::Parse(command.source.tables);
   if (!patterns.ok()) return fail(patterns.status());
+  if (const std::string path = (*sink)->location(); !path.empty()) Log(info, "writing to", {{"path", path}});
   if (!(*sink)->keeps_data() && !command.pipeline.ack_on_write) {
     Log(info,
         "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");
@@ -173,10 +215,14 @@ ExitCode RunStream(const StreamCommand& command) {
                           "this sink keeps its rows: they are acknowledged when they are durable",
                           "option --ack", "leave --ack=on-write to console and ipc:-"));
   }
+  const StopLimit limit(
+      command.source.stop, command.stop_timeout,
+      "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
+      "them was acknowledged and it comes again with the next start");
+  SayLimits(command.source);
   ProgressReporter reporter(command);
-  const auto streamed =
-      RunPipeline(**source, **sink, command.pipeline, command.source.tables.empty() ? nullptr : &*patterns,
-                  reporter, stop_requested);
+  const auto streamed = RunPipeline(**source, **sink, command.pipeline,
+                                    command.source.tables.empty() ? nullptr : &*patterns, reporter, stop);
   EndProgressLine();
   if (!streamed.ok()) return fail(streamed.status());
   SayGoodbye(command, *streamed);

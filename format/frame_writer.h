@@ -3,8 +3,9 @@
 //
 //   FrameWriter frame(out, FrameKind::kBatch, kFlagGroupEnd, sequence++, safe_lsn);
 //   frame.AddSection(SectionTag::kBatch, &batch, sizeof(batch));
-//   frame.Finish(RecordBatchMetadataBytes(nodes, buffers), RecordBatchMetadataBytes(nodes, buffers) +
-//   body_bytes); WriteRecordBatchMetadata(..., out);  // then the body
+//   const size_t metadata_bytes = RecordBatchMetadataBytes(nodes, buffers);
+//   frame.Finish(metadata_bytes, metadata_bytes + body_bytes);
+//   WriteRecordBatchMetadata(..., out);  // then the body
 #pragma once
 
 #include "format/byte_buffer.h"

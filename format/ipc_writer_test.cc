@@ -182,6 +182,7 @@ void AppendNumber(Random& random, arrow::ArrayBuilder* builder) {
   ASSERT_TRUE(static_cast<Builder*>(builder)->Append(static_cast<Value>(random() % 120)).ok());
 }
 
+// NOLINTNEXTLINE(readability-function-size): a case a type
 void AppendValue(Random& random, arrow::ArrayBuilder* builder, bool nulls) {
   std::shared_ptr<arrow::DataType> type = builder->type();
   switch (type->id()) {

@@ -101,5 +101,6 @@ int main(int argc, char** argv) {
   Write(directory + "all_types_zstd", 0x91, AllTypes(arrow::Compression::ZSTD));
   Write(directory + "truncate", 0x91, TruncateAndProgress());
   Write(directory + "parts", 0x91, InParts());
+  Write(directory + "broken_text", 0x91, BrokenText());
   return 0;
 }

@@ -19,10 +19,22 @@ uint32_t WatchedBit(int cache, uint32 hash) {
   return (hash ^ (static_cast<uint32_t>(cache) * 0x9E3779B9u)) % kWatchedBits;
 }
 
+uint32_t RelationBit(Oid relid) { return WatchedBit(RELOID, relid * 0x85EBCA6Bu); }
+
+void Watch(Session* session, uint32_t bit) {
+  session->watched[bit / 8] = static_cast<uint8_t>(session->watched[bit / 8] | (1u << (bit % 8)));
+}
+
+bool IsWatched(const Session* session, uint32_t bit) {
+  return (session->watched[bit / 8] & (1u << (bit % 8))) != 0;
+}
+
 extern "C" {
 
 void OnRelationChanged(Datum, Oid relation) {
-  if (live_session != nullptr) MarkRelationStale(live_session, relation);
+  if (live_session == nullptr) return;
+  if (IsWatched(live_session, RelationBit(relation))) ++live_session->epoch;
+  MarkRelationStale(live_session, relation);
 }
 
 void OnPublicationChanged(Datum, int, uint32) {
@@ -37,8 +49,7 @@ void OnMembershipChanged(Datum, int, uint32) {
 
 void OnWatchedChanged(Datum, int cache, uint32 hash) {
   if (live_session == nullptr) return;
-  const uint32_t bit = WatchedBit(cache, hash);
-  if (hash == 0 || (live_session->watched[bit / 8] & (1u << (bit % 8))) != 0) ++live_session->epoch;
+  if (hash == 0 || IsWatched(live_session, WatchedBit(cache, hash))) ++live_session->epoch;
 }
 
 void OnDecodingContextReset(void* session) {
@@ -80,9 +91,9 @@ void DetachSession(Session* session) {
 }
 
 void WatchCatalogRow(Session* session, int cache, Oid oid) {
-  const uint32 hash = GetSysCacheHashValue1(cache, ObjectIdGetDatum(oid));
-  const uint32_t bit = WatchedBit(cache, hash);
-  session->watched[bit / 8] = static_cast<uint8_t>(session->watched[bit / 8] | (1u << (bit % 8)));
+  Watch(session, WatchedBit(cache, GetSysCacheHashValue1(cache, ObjectIdGetDatum(oid))));
 }
+
+void WatchRelation(Session* session, Oid relid) { Watch(session, RelationBit(relid)); }
 
 }  // namespace arrowcdc::plugin

@@ -16,4 +16,8 @@ void DetachSession(Session* session);
 // Entries depend on this row of a catalog (TYPEOID or NAMESPACEOID): a change of it makes all of them stale.
 void WatchCatalogRow(Session* session, int cache, Oid oid);
 
+// Entries depend on this relation, which is not their own: an ancestor, whose schema and parent decide what
+// its partitions are published as.
+void WatchRelation(Session* session, Oid relid);
+
 }  // namespace arrowcdc::plugin

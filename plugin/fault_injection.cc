@@ -3,8 +3,8 @@
 // so that the sources stay as they are; wal2arrow.so is built without this file.
 //
 //   wal2arrow_faults.at      which point it is; 0: none
-//   wal2arrow_faults.points  what counts: allocation, call (and allocations), callback (its beginning and its
-//   end) wal2arrow_faults.action  error; cancel or terminate, as a signal that arrives there
+//   wal2arrow_faults.points  what counts: allocation; call (and allocations); callback (beginning and end)
+//   wal2arrow_faults.action  error; cancel or terminate, as a signal that arrives there
 //   wal2arrow_faults.seen    how many points the last session passed
 #include "plugin/pg.h"
 

@@ -17,7 +17,8 @@ namespace {
 using std::string;
 
 // Sessions of the SQL functions, and of the walsender, are tried with each of these.
-const std::vector<PluginOptions> kSqlOptionSets = {{}, {{"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}}};
+const std::vector<PluginOptions> kSqlOptionSets = {
+    {}, {{"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}, {"publication_names", "p,q"}}};
 const std::vector<PluginOptions> kWalsenderOptionSets = {
     {{"batching", "on"}, {"drain", "on"}},
     {{"batching", "off"}, {"drain", "on"}, {"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}},
@@ -51,10 +52,12 @@ constexpr const char* kSetup =
     "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);"
     "CREATE TABLE parted_2 (v text, dropped int, k int, id int); ALTER TABLE parted_2 DROP COLUMN dropped;"
     "ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES IN (2);"
-    "ALTER TABLE parted_1 REPLICA IDENTITY FULL; ALTER TABLE parted_2 REPLICA IDENTITY FULL;"
+    "ALTER TABLE parted REPLICA IDENTITY FULL; ALTER TABLE parted_1 REPLICA IDENTITY FULL;"
+    "ALTER TABLE parted_2 ADD PRIMARY KEY (id);"
+    "CREATE TABLE generated (v int, g int GENERATED ALWAYS AS (v + 1) STORED PRIMARY KEY);"
     "CREATE TABLE changing (id int, v int); CREATE TABLE unpublished (id int);"
-    "CREATE PUBLICATION p FOR TABLE mapped, unmapped, toasted, full_identity, parted, changing"
-    " WITH (publish_via_partition_root = true)";
+    "CREATE PUBLICATION p FOR TABLE mapped, unmapped, toasted, full_identity, parted, changing, generated"
+    " WITH (publish_via_partition_root = true); CREATE PUBLICATION q FOR TABLE generated";
 
 // \xe9 is written by chr(), so that the statements are the same in every encoding.
 constexpr const char* kWorkload[] = {
@@ -88,6 +91,9 @@ constexpr const char* kWorkload[] = {
     " COMMIT",
     "BEGIN; INSERT INTO changing VALUES (6); INSERT INTO mapped(id) VALUES (100); TRUNCATE changing, mapped;"
     " INSERT INTO mapped(id) VALUES (101); COMMIT",
+    "INSERT INTO generated VALUES (1); DELETE FROM generated; INSERT INTO parted VALUES (3, 1, 'again');"
+    "CREATE SCHEMA elsewhere; ALTER TABLE parted SET SCHEMA elsewhere; INSERT INTO elsewhere.parted VALUES "
+    "(4, 2, 'x')",
     "INSERT INTO unpublished SELECT g FROM generate_series(1, 300) g",
     "DROP TABLE unmapped",
     "INSERT INTO changing VALUES (7, 7, 'last')",

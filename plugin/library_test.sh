@@ -23,9 +23,12 @@ if ldd "$library" | grep -E 'stdc\+\+|libgcc|libarrow|libpq'; then
   exit 1
 fi
 
-# Of the server it uses what the lists name, so that it loads into older minors and the fault build knows what can fail.
-imported=$(nm -D --undefined-only "$library" | awk '$1 == "U" && $2 !~ /@|^LZ4F_|^ZSTD_/ {print $2}' | LC_ALL=C sort -u)
-known=$({ grep -v '^#' "$here/imports.txt"; sed -nE 's/^[A-Z]+\((.*)\)$/\1/p' "$here/fault_points.inc"; } | LC_ALL=C sort -u)
+# Of the server it uses what the lists name, so that it loads into older minors and the fault build knows what
+# can fail.
+imported=$(nm -D --undefined-only "$library" |
+  awk '$1 == "U" && $2 !~ /@|^LZ4F_|^ZSTD_/ {print $2}' | LC_ALL=C sort -u)
+known=$({ grep -v '^#' "$here/imports.txt"; sed -nE 's/^[A-Z]+\((.*)\)$/\1/p' "$here/fault_points.inc"; } |
+  LC_ALL=C sort -u)
 unknown=$(LC_ALL=C comm -23 <(echo "$imported") <(echo "$known") | xargs)
 if [[ -z $imported || -n $unknown ]]; then
   echo "uses of the server what neither imports.txt nor fault_points.inc names: $unknown" >&2
@@ -34,8 +37,9 @@ fi
 
 # What makes faults is in the build for tests only.
 traces() { { nm "$1"; strings -a "$1"; } | grep -ciE 'fault_injection|wal2arrow_fault|__wrap_' || true; }
-if [[ $# -gt 1 ]]; then
-  [[ $(traces "$2") -gt 0 ]] || { echo "the fault build shows no trace of faults: the search for them finds nothing" >&2; exit 1; }
+if [[ $# -gt 1 && $(traces "$2") -eq 0 ]]; then
+  echo "the fault build shows no trace of faults: the search for them finds nothing" >&2
+  exit 1
 fi
 if [[ $(traces "$library") -ne 0 ]]; then
   echo "holds traces of the fault build" >&2
@@ -43,7 +47,10 @@ if [[ $(traces "$library") -ne 0 ]]; then
 fi
 
 # No code may run before the server calls: static constructors beyond the compiler's own frame_dummy.
-constructors=$(readelf -W -S "$library" | awk '$2 == ".init_array" || $3 == ".init_array" {for (i = 1; i <= NF; ++i) if ($i == "INIT_ARRAY") print $(i + 3)}')
+constructors=$(readelf -W -S "$library" | awk '
+  $2 == ".init_array" || $3 == ".init_array" {
+    for (i = 1; i <= NF; ++i) if ($i == "INIT_ARRAY") print $(i + 3)
+  }')
 if [[ -n $constructors && $((16#$constructors)) -gt 8 ]]; then
   echo "has static constructors" >&2
   exit 1

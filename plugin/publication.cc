@@ -1,7 +1,9 @@
 // Publication membership, read at the point of the WAL that is being decoded.
 #include "plugin/publication.h"
 
+#include "plugin/cache_invalidation.h"
 #include "plugin/notice.h"
+#include "plugin/replica_identity.h"
 
 namespace arrowcdc::plugin {
 
@@ -52,70 +54,104 @@ void AddActions(PublicationActions* to, const PublicationActions& from) {
   to->pubtruncate |= from.pubtruncate;
 }
 
-// All columns a publication sends of a table for which it has no column list.
-Bitmapset* AllColumns(Relation relation, const Publication* publication) {
+bool IsStored(const Form_pg_attribute attribute) {
+#if PG_VERSION_NUM >= 180000
+  return attribute->attgenerated == ATTRIBUTE_GENERATED_STORED;
+#else
+  return attribute->attgenerated != '\0';  // there are no others
+#endif
+}
+
+// Generated columns that are part of the key. Their values are in the WAL, and in what an old row carries:
+// without them nobody could tell which row was changed.
+Bitmapset* GeneratedKeyColumns(Relation relation) {
+  const TupleConstr* const constraints = RelationGetDescr(relation)->constr;
+  if (constraints == nullptr || !constraints->has_generated_stored) return nullptr;
+  const ReplicaIdentity identity = GetReplicaIdentity(relation);
+  Bitmapset* columns = nullptr;
+  for (int i = 0; i < identity.key_count; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), identity.key[i] - 1);
+    if (IsStored(attribute)) columns = bms_add_member(columns, attribute->attnum);
+  }
+  return columns;
+}
+
+// The columns that a publication sends without a list, or with `listed`.
+Bitmapset* SentColumns(Relation relation, bool stored_ones, const Bitmapset* generated_key,
+                       const Bitmapset* listed) {
   const TupleDesc tupdesc = RelationGetDescr(relation);
   Bitmapset* columns = nullptr;
   for (int i = 0; i < tupdesc->natts; ++i) {
     const Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
-    if (attribute->attisdropped) continue;
-    if (attribute->attgenerated != '\0') {
-#if PG_VERSION_NUM >= 180000
-      if (attribute->attgenerated != ATTRIBUTE_GENERATED_STORED ||
-          publication->pubgencols_type != PUBLISH_GENCOLS_STORED) {
-        continue;
-      }
-#else
-      continue;
-#endif
+    if (attribute->attisdropped || (listed != nullptr && !bms_is_member(attribute->attnum, listed))) continue;
+    const bool in_wal = attribute->attgenerated == '\0' || (stored_ones && IsStored(attribute));
+    if (in_wal || bms_is_member(attribute->attnum, generated_key)) {
+      columns = bms_add_member(columns, attribute->attnum);
     }
-    columns = bms_add_member(columns, attribute->attnum);
   }
-  (void)publication;
   return columns;
 }
 
-// Of a column list: columns that exist and have a value in the WAL.
-Bitmapset* ListedColumns(Relation relation, Bitmapset* listed) {
-  const TupleDesc tupdesc = RelationGetDescr(relation);
-  Bitmapset* columns = nullptr;
-  for (int i = 0; i < tupdesc->natts; ++i) {
-    const Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
-    if (attribute->attisdropped || !bms_is_member(attribute->attnum, listed)) continue;
+// publish_generated_columns came with 18.
+bool SendsStoredColumns(const Publication* publication) {
 #if PG_VERSION_NUM >= 180000
-    if (attribute->attgenerated != '\0' && attribute->attgenerated != ATTRIBUTE_GENERATED_STORED) continue;
+  return publication->pubgencols_type == PUBLISH_GENCOLS_STORED;
 #else
-    if (attribute->attgenerated != '\0') continue;
+  (void)publication;
+  return false;
 #endif
-    columns = bms_add_member(columns, attribute->attnum);
-  }
-  return columns;
 }
 
-void RefuseRowFilter(Relation relation, const Publication* publication) {
+// Nothing that is changed now makes readable what was written before.
+int HintOfWayOut(const Session* session, const char* cause, const char* change) {
+  return errhint(
+      "The changes from here on were written with %s, and stay so. If another publication has had the table "
+      "without all along, stream with that one. Else %s, start the stream again (it ends here again once all "
+      "earlier changes are delivered), run SELECT pg_replication_slot_advance('%s', pg_current_wal_lsn()), "
+      "and go on with arrowcdc stream --accept-gap: changes of all tables between here and that position "
+      "are lost. Or begin with a new slot and an empty sink.",
+      cause, change, NameStr(session->decoding->slot->data.name));
+}
+
+void RefuseRowFilter(const Session* session, Relation relation, const Publication* publication) {
+  const char* const schema = get_namespace_name(RelationGetNamespace(relation));
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("publication \"%s\" has a row filter on table \"%s.%s\" at this point of the WAL, "
+                         "which wal2arrow does not support",
+                         publication->name, schema, RelationGetRelationName(relation)),
+                  HintOfWayOut(session, "this filter", "remove it from the publication")));
+}
+
+void RefuseDifference(const Session* session, Relation relation, const Publication* first,
+                      const Publication* second) {
+  const char* const schema = get_namespace_name(RelationGetNamespace(relation));
   ereport(ERROR,
           (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-           errmsg("publication \"%s\" has a row filter on table \"%s.%s\", which wal2arrow does not support",
-                  publication->name, get_namespace_name(RelationGetNamespace(relation)),
-                  RelationGetRelationName(relation)),
-           errhint("Use a publication without a WHERE clause on this table, committed before the slot is "
-                   "created.")));
+           errmsg("publications \"%s\" and \"%s\" send different columns of table \"%s.%s\" at this point of "
+                  "the WAL",
+                  first->name, second->name, schema, RelationGetRelationName(relation)),
+           HintOfWayOut(session, "these column lists", "make them equal")));
 }
 
-Bitmapset* ColumnsOf(Relation published, const Publication* publication) {
-  if (publication->alltables) return AllColumns(published, publication);
-  const HeapTuple tuple = SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(RelationGetRelid(published)),
-                                          ObjectIdGetDatum(publication->oid));
-  // Without a row the table is published with its schema, which has neither filter nor list.
-  if (!HeapTupleIsValid(tuple)) return AllColumns(published, publication);
+Bitmapset* ColumnsOf(const Session* session, Relation published, const Publication* publication,
+                     const Bitmapset* generated_key) {
+  const bool stored_ones = SendsStoredColumns(publication);
+  // Without a row the table is published with its schema or with all, which have neither filter nor list.
+  const HeapTuple tuple =
+      publication->alltables
+          ? nullptr
+          : SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(RelationGetRelid(published)),
+                            ObjectIdGetDatum(publication->oid));
+  if (!HeapTupleIsValid(tuple)) return SentColumns(published, stored_ones, generated_key, nullptr);
   bool no_filter = true;
   SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prqual, &no_filter);
-  if (!no_filter) RefuseRowFilter(published, publication);
+  if (!no_filter) RefuseRowFilter(session, published, publication);
   bool no_list = true;
   const Datum list = SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prattrs, &no_list);
-  Bitmapset* const columns =
-      no_list ? AllColumns(published, publication)
-              : ListedColumns(published, pub_collist_to_bitmapset(nullptr, list, CurrentMemoryContext));
+  const Bitmapset* const listed =
+      no_list ? nullptr : pub_collist_to_bitmapset(nullptr, list, CurrentMemoryContext);
+  // From 18 on a list may name stored columns; before, no list can, and none is in `listed`.
+  Bitmapset* const columns = SentColumns(published, stored_ones || !no_list, generated_key, listed);
   ReleaseSysCache(tuple);
   return columns;
 }
@@ -131,12 +167,13 @@ Membership FindMembership(Session* session, Relation relation) {
   List* const direct = GetRelationPublications(relid);
   List* const by_schema = GetSchemaPublications(RelationGetNamespace(relation));
   List* const ancestors = is_partition ? get_partition_ancestors(relid) : NIL;
+  ListCell* cell;
+  foreach (cell, ancestors) WatchRelation(session, lfirst_oid(cell));
 
   Membership membership{};
   membership.publish_as = relid;
   membership.ancestors = ancestors;
   int membership_level = 0;
-  ListCell* cell;
   foreach (cell, session->publications) {
     Publication* const publication = static_cast<Publication*>(lfirst(cell));
     bool publish = publication->alltables || list_member_oid(direct, publication->oid) ||
@@ -169,24 +206,24 @@ Membership FindMembership(Session* session, Relation relation) {
   return membership;
 }
 
-Bitmapset* PublishedColumns(Session*, Relation published, List* publications) {
+Bitmapset* PublishedColumns(const Session* session, Relation published, List* publications) {
+  const Bitmapset* const generated_key = GeneratedKeyColumns(published);
   Bitmapset* columns = nullptr;
   const Publication* first = nullptr;
   ListCell* cell;
   foreach (cell, publications) {
     const Publication* const publication = static_cast<const Publication*>(lfirst(cell));
-    Bitmapset* const sent = ColumnsOf(published, publication);
+    Bitmapset* const sent = ColumnsOf(session, published, publication, generated_key);
     if (first == nullptr) {
       first = publication;
       columns = sent;
-    } else if (!bms_equal(columns, sent)) {
-      ereport(ERROR,
-              (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-               errmsg("publications \"%s\" and \"%s\" send different columns of table \"%s.%s\"", first->name,
-                      publication->name, get_namespace_name(RelationGetNamespace(published)),
-                      RelationGetRelationName(published)),
-               errhint("Use one of them, or give both the same column list before the slot is created.")));
+      continue;
     }
+    // Whoever lists all columns up to 17 cannot list generated ones: these make no difference.
+    if (!bms_equal(bms_difference(columns, generated_key), bms_difference(sent, generated_key))) {
+      RefuseDifference(session, published, first, publication);
+    }
+    columns = bms_union(columns, sent);
   }
   return columns;
 }

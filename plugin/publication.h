@@ -16,8 +16,9 @@ struct Membership {
 // WAL.
 Membership FindMembership(Session* session, Relation relation);
 
-// Attribute numbers of `published` that its publications send. Errors: a row filter, and column lists that
-// differ, each with the names of table and publication.
-Bitmapset* PublishedColumns(Session* session, Relation published, List* publications);
+// Attribute numbers of `published` that its publications send: what they list, or all columns with those
+// generated ones that are part of the key. Errors: a row filter, and column lists that differ, each with the
+// names of table and publication and the way out.
+Bitmapset* PublishedColumns(const Session* session, Relation published, List* publications);
 
 }  // namespace arrowcdc::plugin

@@ -3,6 +3,7 @@
 
 #include "plugin/appenders.h"
 #include "plugin/byte_buffer_pg.h"
+#include "plugin/replica_identity.h"
 #include "plugin/text.h"
 #include "plugin/type_map.h"
 
@@ -14,24 +15,14 @@ using format::ArrowTypeId;
 using format::Field;
 using format::KeyValue;
 
-constexpr int32_t kFieldMetadataMax = 7;
+constexpr int32_t kFieldMetadataMax = 8;
 
-// Places of the replica identity's columns, by attribute number - 1; 0: not part of it.
-int16* KeyPlaces(Relation published) {
-  const int natts = RelationGetNumberOfAttributes(published);
-  auto* places = static_cast<int16*>(palloc0(sizeof(int16) * static_cast<size_t>(Max(natts, 1))));
-  const char identity = published->rd_rel->relreplident;
-  if (identity != REPLICA_IDENTITY_DEFAULT && identity != REPLICA_IDENTITY_INDEX) return places;
-  const Oid index_oid = RelationGetReplicaIndex(published);
-  if (!OidIsValid(index_oid)) return places;
-  const Relation index = RelationIdGetRelation(index_oid);
-  if (!RelationIsValid(index)) return places;
-  for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
-    const int attnum = index->rd_index->indkey.values[i];
-    if (attnum >= 1 && attnum <= natts) places[attnum - 1] = static_cast<int16>(i + 1);
+// Place in the key, from 1; 0: not part of it.
+int KeyPlace(const ReplicaIdentity& identity, int16 attnum) {
+  for (int i = 0; i < identity.key_count; ++i) {
+    if (identity.key[i] == attnum) return i + 1;
   }
-  RelationClose(index);
-  return places;
+  return 0;
 }
 
 char* TypeName(Session* session, Oid type) {
@@ -80,21 +71,24 @@ void FillField(const Column* column, const char* name, Field* field) {
   }
 }
 
-void AddColumnMetadata(Session* session, const Form_pg_attribute attribute, int16 key_place, Field* field) {
+void AddColumnMetadata(Session* session, const Form_pg_attribute attribute, const TableIdentity& identity,
+                       Field* field) {
   auto* metadata = static_cast<KeyValue*>(palloc(sizeof(KeyValue) * kFieldMetadataMax));
   int32_t count = 0;
   metadata[count++] = KeyValue{"ADBC:postgresql:typname", TypeName(session, attribute->atttypid)};
   metadata[count++] = KeyValue{"arrowcdc:typoid", psprintf("%u", attribute->atttypid)};
   metadata[count++] = KeyValue{"arrowcdc:typmod", psprintf("%d", attribute->atttypmod)};
   metadata[count++] = KeyValue{"PARQUET:field_id", psprintf("%d", attribute->attnum)};
-  if (key_place > 0) metadata[count++] = KeyValue{"arrowcdc:key", psprintf("%d", key_place)};
+  const int place = KeyPlace(identity.announced, attribute->attnum);
+  if (place > 0) metadata[count++] = KeyValue{"arrowcdc:key", psprintf("%d", place)};
+  const int own_place = identity.weakened_by == nullptr ? 0 : KeyPlace(identity.own, attribute->attnum);
+  if (own_place > 0) metadata[count++] = KeyValue{"arrowcdc:own_key", psprintf("%d", own_place)};
   for (int32_t i = 0; i < field->metadata_count; ++i) metadata[count++] = field->metadata[i];
   field->metadata = metadata;
   field->metadata_count = count;
 }
 
-// The name of a metadata column: as many further underscores as make it differ from every column of the
-// table.
+// `name` with as many further underscores as make it differ from those of all fields.
 char* FreeName(const char* name, const Field* fields, int32_t count) {
   char* candidate = pstrdup(name);
   for (int32_t i = 0; i < count; ++i) {
@@ -134,7 +128,8 @@ uint64_t FixedRowBytes(const Column* column) {
 }
 
 // Columns and their fields. Everything that stays is in table->context, the fields in the current one.
-Field* PlanTable(Session* session, Relation published, const Bitmapset* columns, PublishedTable* table) {
+Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
+                 const TableIdentity& identity, PublishedTable* table) {
   const TupleDesc tupdesc = RelationGetDescr(published);
   const int32_t count = bms_num_members(columns);
   const size_t all = static_cast<size_t>(count + kMetadataColumns);
@@ -143,7 +138,6 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
   table->attnums = static_cast<int16*>(MemoryContextAllocZero(table->context, sizeof(int16) * all));
   table->column_names = static_cast<char**>(MemoryContextAllocZero(table->context, sizeof(char*) * all));
   auto* fields = static_cast<Field*>(palloc0(sizeof(Field) * all));
-  const int16* const key_places = KeyPlaces(published);
 
   int32_t place = 0;
   for (int i = 0; i < tupdesc->natts && place < count; ++i) {
@@ -154,10 +148,17 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
     PlanColumn(session, attribute->atttypid, attribute->atttypmod, table->context, column);
     char* const name = NameToUtf8(session, NameStr(attribute->attname));
     FillField(column, name, &fields[place]);
-    AddColumnMetadata(session, attribute, key_places[i], &fields[place]);
+    AddColumnMetadata(session, attribute, identity, &fields[place]);
     table->attnums[place] = attribute->attnum;
     table->column_names[place] = MemoryContextStrdup(table->context, NameStr(attribute->attname));
     ++place;
+  }
+  // A name that had to be escaped may have become another column's.
+  for (int32_t i = 0; i < count; ++i) {
+    const char* const name = fields[i].name;
+    if (strcmp(name, table->column_names[i]) == 0) continue;
+    fields[i].name = "";
+    fields[i].name = FreeName(name, fields, count);
   }
   for (int32_t i = 0; i < kMetadataColumns; ++i) {
     Column* const column = &table->columns[count + i];
@@ -177,17 +178,18 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
   return fields;
 }
 
-void WriteSchema(PublishedTable* table, const Field* fields) {
-  const char identity[2] = {table->replica_identity, '\0'};
+void WriteSchema(PublishedTable* table, const TableIdentity& identity, const Field* fields) {
+  const char announced[2] = {identity.announced.kind, '\0'};
+  const char own[2] = {identity.own.kind, '\0'};
   const KeyValue metadata[] = {
-      {"arrowcdc:schema", table->schema_name},
-      {"arrowcdc:table", table->table_name},
-      {"arrowcdc:oid", psprintf("%u", table->relid)},
-      {"arrowcdc:replica_identity", identity},
+      {"arrowcdc:schema", table->schema_name},        {"arrowcdc:table", table->table_name},
+      {"arrowcdc:oid", psprintf("%u", table->relid)}, {"arrowcdc:replica_identity", announced},
+      {"arrowcdc:own_replica_identity", own},         {"arrowcdc:identity_weakened", identity.weakened_by},
   };
+  constexpr int32_t kOfWeakened = 2;  // the last ones
+  const int32_t count = lengthof(metadata) - (identity.weakened_by == nullptr ? kOfWeakened : 0);
   format::ByteBuffer message = NewByteBuffer(table->context);
-  format::WriteSchemaMessage(fields, table->column_count + kMetadataColumns, metadata, lengthof(metadata),
-                             &message);
+  format::WriteSchemaMessage(fields, table->column_count + kMetadataColumns, metadata, count, &message);
   table->schema_message = message.data;
   table->schema_bytes = message.size;
   table->fingerprint = format::Fingerprint(message.data, message.size);
@@ -221,7 +223,8 @@ PublishedTable* GetPublishedTable(Session* session, Relation published, const Bi
                                   PublishedRelation* target) {
   PublishedTable planned{};
   planned.relid = RelationGetRelid(published);
-  planned.replica_identity = published->rd_rel->relreplident;
+  const TableIdentity identity = GetTableIdentity(session, published, columns);
+  planned.replica_identity = identity.announced.kind;
   planned.target = target;
   planned.context = AllocSetContextCreate(session->cache_cxt, "wal2arrow table", ALLOCSET_SMALL_SIZES);
   const char* const schema_name = SchemaName(published);
@@ -230,8 +233,8 @@ PublishedTable* GetPublishedTable(Session* session, Relation published, const Bi
   planned.schema_name = MemoryContextStrdup(planned.context, NameToUtf8(session, schema_name));
   planned.table_name =
       MemoryContextStrdup(planned.context, NameToUtf8(session, RelationGetRelationName(published)));
-  const Field* const fields = PlanTable(session, published, columns, &planned);
-  WriteSchema(&planned, fields);
+  const Field* const fields = PlanTable(session, published, columns, identity, &planned);
+  WriteSchema(&planned, identity, fields);
 
   bool found = false;
   auto* table =

@@ -10,7 +10,7 @@ struct PublishedRelation;
 struct PublishedTable {
   uint64_t fingerprint;  // of schema_message; the key
   Oid relid;
-  char replica_identity;
+  char replica_identity;  // as it is announced: replica_identity.h
   bool schema_sent;
   char* schema_name;  // UTF-8
   char* table_name;

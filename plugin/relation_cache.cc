@@ -5,6 +5,7 @@
 #include "plugin/cache_invalidation.h"
 #include "plugin/notice.h"
 #include "plugin/publication.h"
+#include "plugin/replica_identity.h"
 
 namespace arrowcdc::plugin {
 
@@ -80,6 +81,12 @@ void BuildPublished(Session* session, RelationEntry* entry, Relation relation, c
   WatchCatalogRow(session, NAMESPACEOID, RelationGetNamespace(published));
 
   Bitmapset* const columns = PublishedColumns(session, published, membership.publications);
+  const bool has_old_rows = membership.actions.pubupdate || membership.actions.pubdelete;
+  if (entry->via_ancestor && has_old_rows && WeakenIdentity(session, published, columns, relation)) {
+    // The entries of the other partitions have a version of the table that says too much.
+    ++entry->target->generation;
+    ++entry->generation;
+  }
   entry->table = GetPublishedTable(session, published, columns, entry->target);
   // The relation may have the name of another since it was renamed or created.
   FlushNamesakes(session, entry->table);

@@ -131,6 +131,7 @@ Datum FixedDatum(const AttributeStep& step, const uint8_t* at) {
 // The attributes that the tuple has, straight from its bytes into the columns: what heap_deform_tuple does,
 // without the values in between. Returns the bytes of variable length.
 template <bool kHasNulls>
+// NOLINTNEXTLINE(readability-function-size): the one pass over a row, for speed
 uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
   const AttributeStep* const steps = row->entry->steps;
   const auto* const header = reinterpret_cast<const uint8_t*>(tuple->t_data);

@@ -63,8 +63,9 @@ struct Session {
   HTAB* entries;          // RelationEntry by relation
   HTAB* published;        // PublishedRelation by the relation rows are published as
   HTAB* tables;           // PublishedTable by fingerprint
+  HTAB* weakened;         // see replica_identity.h; kept when the others start anew
   uint64_t epoch;         // entries built in an earlier one are stale
-  uint8_t* watched;       // bits of the catalog rows (types, schemas) that entries depend on
+  uint8_t* watched;       // bits of the catalog rows (types, schemas, ancestors) that entries depend on
   RelationEntry* last_entry;
   bool cache_full;       // it starts anew before the next change
   uint64_t cache_bytes;  // memory of entries and tables, without their batches

@@ -55,16 +55,6 @@ std::string Hex(const arrow::Buffer& bytes) {
   return out;
 }
 
-bool Lists(const arrow::Array& cells, int64_t row, int field) {
-  const auto& lists = static_cast<const arrow::ListArray&>(cells);
-  if (lists.IsNull(row)) return false;
-  const auto& fields = static_cast<const arrow::Int16Array&>(*lists.values());
-  for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
-    if (fields.Value(i) == field) return true;
-  }
-  return false;
-}
-
 std::string Cell(const arrow::Array& column, int64_t row) {
   if (column.IsNull(row)) return "null";
   if (column.type_id() == arrow::Type::EXTENSION) {
@@ -88,9 +78,9 @@ void AppendBatch(const ChangeBatch& batch, bool ord, std::vector<std::string>* l
     for (int field = 0; field < columns; ++field) {
       if (field > 0) line += ", ";
       const std::string cell = Cell(*batch.rows->column(field), row);
-      if (Lists(metadata(MetadataColumn::kUnchanged), row, field)) {
+      if (ListsColumn(*batch.table, *batch.rows, MetadataColumn::kUnchanged, row, field)) {
         line += cell == "null" ? "~" : "carried but marked unchanged";
-      } else if (Lists(metadata(MetadataColumn::kUnrepresentable), row, field)) {
+      } else if (ListsColumn(*batch.table, *batch.rows, MetadataColumn::kUnrepresentable, row, field)) {
         line += cell == "null" ? "!" : "there but marked unrepresentable";
       } else {
         line += cell;

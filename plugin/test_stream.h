@@ -46,10 +46,9 @@ class PluginTest : public ::testing::Test {
   std::string PeekError(PluginOptions options);
 
   // One line a row: "insert t(1, x, null)". A cell that was not carried is ~, one without an Arrow form !.
-  // With `ord`
-  // "#n" follows. Truncates: "truncate a b", "cascade" and "restart" behind them. Fails the test where a
-  // walsender, with batches across transactions or without, with the drain loop or without, gives something
-  // else than SQL.
+  // "#n" follows with `ord`. Truncates: "truncate a b", "cascade" and "restart" behind them. Fails the test
+  // where a walsender, with batches across transactions or without, with the drain loop or without, gives
+  // something else than SQL.
   std::vector<std::string> Lines(PluginOptions options = {}, bool ord = false);
 
   // A walsender tells of its error, or misses its client, before it lets go of the slot.

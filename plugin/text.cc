@@ -6,6 +6,7 @@ namespace arrowcdc::plugin {
 namespace {
 
 constexpr size_t kConversionChunk = 32 << 10;
+constexpr char kEscapeMark[] = "\xef\xbf\xbd";  // U+FFFD
 
 bool IsAscii(const uint8_t* bytes, size_t size) {
   size_t i = 0;
@@ -67,6 +68,47 @@ bool AppendConverted(Session* session, Column* column, const char* text, size_t 
   return true;
 }
 
+// The UTF-8 form of a name, or null where it has none of its own: the way back must lead to this name, since
+// some encodings have several codes for one character.
+char* ConvertName(Session* session, const char* name, size_t size) {
+  Buffer converted{nullptr, 0, 0};
+  if (!Convert(session, CurrentMemoryContext, &converted, name, size)) return nullptr;
+  Append(CurrentMemoryContext, &converted, "", 1);
+  char* const text = reinterpret_cast<char*>(converted.data);
+  const Oid function = FindDefaultConversionProc(PG_UTF8, session->encoding);
+  if (!OidIsValid(function)) return nullptr;
+  const size_t text_size = strlen(text);
+  char* const back = static_cast<char*>(palloc(text_size * MAX_CONVERSION_GROWTH + 1));
+  FmgrInfo conversion;
+  fmgr_info_cxt(function, &conversion, CurrentMemoryContext);
+  const Datum consumed = FunctionCall6(&conversion, Int32GetDatum(PG_UTF8), Int32GetDatum(session->encoding),
+                                       CStringGetDatum(text), CStringGetDatum(back),
+                                       Int32GetDatum(static_cast<int32>(text_size)), BoolGetDatum(true));
+  const bool same = static_cast<size_t>(DatumGetInt32(consumed)) == text_size && strcmp(back, name) == 0;
+  return same ? text : nullptr;
+}
+
+// Two names never become the same: what is escaped begins with the mark, and what begins with the mark is
+// escaped. At most 255 bytes of a name of 63.
+char* EscapeName(const char* name, size_t size) {
+  char* const escaped = static_cast<char*>(palloc(strlen(kEscapeMark) + 4 * size + 1));
+  char* out = stpcpy(escaped, kEscapeMark);
+  for (const char* p = name; *p != '\0'; ++p) {
+    const uint8_t byte = static_cast<uint8_t>(*p);
+    if (byte < 0x80) {
+      if (byte == '\\') *out++ = '\\';
+      *out++ = *p;
+    } else {
+      *out++ = '\\';
+      *out++ = 'x';
+      *out++ = "0123456789abcdef"[byte >> 4];
+      *out++ = "0123456789abcdef"[byte & 15];
+    }
+  }
+  *out = '\0';
+  return escaped;
+}
+
 }  // namespace
 
 void InitText(Session* session) {
@@ -101,34 +143,13 @@ bool AppendUntrustedText(Session* session, Column* column, const char* text, siz
 
 char* NameToUtf8(Session* session, const char* name) {
   const size_t size = strlen(name);
-  if (session->text_mode == TextMode::kUtf8 || IsAscii(reinterpret_cast<const uint8_t*>(name), size)) {
-    return pstrdup(name);
-  }
-  PrepareConversion(session);
-  if (session->text_mode == TextMode::kConvert) {
-    Buffer converted{nullptr, 0, 0};
-    if (Convert(session, CurrentMemoryContext, &converted, name, size)) {
-      Append(CurrentMemoryContext, &converted, "", 1);
-      return reinterpret_cast<char*>(converted.data);
-    }
-  } else if (IsUtf8(name, size)) {
-    return pstrdup(name);
-  }
-  char* const escaped = static_cast<char*>(palloc(4 * size + 1));
-  char* out = escaped;
-  for (const char* p = name; *p != '\0'; ++p) {
-    const uint8_t byte = static_cast<uint8_t>(*p);
-    if (byte < 0x80) {
-      *out++ = *p;
-    } else {
-      *out++ = '\\';
-      *out++ = 'x';
-      *out++ = "0123456789abcdef"[byte >> 4];
-      *out++ = "0123456789abcdef"[byte & 15];
-    }
-  }
-  *out = '\0';
-  return escaped;
+  if (IsAscii(reinterpret_cast<const uint8_t*>(name), size)) return pstrdup(name);
+  if (session->text_mode != TextMode::kUtf8) PrepareConversion(session);
+  char* const plain = session->text_mode == TextMode::kConvert ? ConvertName(session, name, size)
+                      : IsUtf8(name, size)                     ? pstrdup(name)
+                                                               : nullptr;
+  return plain == nullptr || strncmp(plain, kEscapeMark, strlen(kEscapeMark)) == 0 ? EscapeName(name, size)
+                                                                                   : plain;
 }
 
 }  // namespace arrowcdc::plugin

@@ -16,7 +16,8 @@ bool AppendText(Session* session, Column* column, const char* text, size_t size)
 // The same for text that nobody has validated (output functions of user types).
 bool AppendUntrustedText(Session* session, Column* column, const char* text, size_t size);
 
-// An identifier in UTF-8, NUL-terminated, in the current context. Bytes without a UTF-8 form become \xNN.
+// An identifier in UTF-8, NUL-terminated, in the current context. One without a UTF-8 form is escaped
+// (docs/types.md); two names never become the same.
 char* NameToUtf8(Session* session, const char* name);
 
 }  // namespace arrowcdc::plugin

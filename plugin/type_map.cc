@@ -254,7 +254,7 @@ bool SetArray(Session* session, const TypeRow& array, int32 typmod, MemoryContex
   if (!element.found || element.is_array) return false;
   Column* const child = NewChildren(context, column, 1);
   PlanColumn(session, element_type, element_typmod, context, child);
-  if (child->output != nullptr && element_type != XMLOID) {
+  if (child->output != nullptr && element_type != XMLOID && element.kind != TYPTYPE_ENUM) {
     column->children = nullptr;
     column->children_count = 0;
     return false;

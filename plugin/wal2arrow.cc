@@ -7,6 +7,7 @@
 #include "plugin/notice.h"
 #include "plugin/pg.h"
 #include "plugin/relation_cache.h"
+#include "plugin/replica_identity.h"
 #include "plugin/row_writer.h"
 #include "plugin/session.h"
 #include "plugin/settings.h"
@@ -39,6 +40,7 @@ Session* NewSession(LogicalDecodingContext* decoding) {
   session->compressor = NewCompressor(context, session->options);
   InitText(session);
   InitRelationCache(session);
+  InitIdentities(session);
   InitGroup(session);
   return session;
 }

@@ -3,15 +3,23 @@
 #include "plugin/test_stream.h"
 #include "plugin/walsender_stream.h"
 #include "tests/support/assert_ok.h"
+#include "tests/support/seed.h"
 
+#include <cstdio>
 #include <fstream>
+#include <random>
+#include <set>
 #include <tuple>
+
+#include <arrow/util/utf8.h>
 
 namespace arrowcdc::test {
 namespace {
 
 using ::std::string;
 using Strings = std::vector<string>;
+
+constexpr char kMark[] = "\xef\xbf\xbd";  // U+FFFD, before a name that is escaped
 
 class Faults : public PluginTest {
  protected:
@@ -69,7 +77,8 @@ TEST_F(Faults, RowFilterIsRefusedByName) {
   Sql("INSERT INTO u VALUES (1)");
   EXPECT_EQ(Lines(), Strings{"insert u(1)"});
   Sql("INSERT INTO t VALUES (7)");
-  ExpectError({}, {"publication \"p\" has a row filter on table \"public.t\""});
+  ExpectError({}, {"publication \"p\" has a row filter on table \"public.t\" at this point of the WAL",
+                   "remove it from the publication", "pg_replication_slot_advance('" + slot() + "', "});
   ExpectError({{"publication_names", "q,p"}}, {"publication \"p\" has a row filter"});
   EXPECT_EQ(Lines({{"publication_names", "q"}}), Strings{"insert t(7)"});
 }
@@ -79,7 +88,9 @@ TEST_F(Faults, DifferentColumnListsAreRefusedByName) {
       "CREATE TABLE t (a int, b int); CREATE PUBLICATION p FOR TABLE t (a); CREATE PUBLICATION q FOR TABLE "
       "t");
   Sql("INSERT INTO t VALUES (1, 2)");
-  ExpectError({{"publication_names", "p,q"}}, {"\"p\"", "\"q\"", "different columns", "public.t"});
+  ExpectError({{"publication_names", "p,q"}},
+              {"\"p\"", "\"q\"", "different columns", "public.t", "make them equal",
+               "pg_replication_slot_advance('" + slot() + "', "});
 }
 
 // Types of users: an output function that fails for some values, one that always fails, one that gives bytes
@@ -128,7 +139,8 @@ TEST_F(Faults, TypesDroppedBeforeTheirRowsAreDecoded) {
   Sql("DROP TABLE t, u");
   Sql("DROP TYPE sometimes, never, bytes, label, color, pair CASCADE; DROP DOMAIN d");
   EXPECT_EQ(Lines(),
-            (Strings{"insert u(red, {red}, 1.5, (1,red))", "insert u(blue, {blue}, 2.0, (2,blue))",
+            (Strings{"insert u(red, list<item: string>[red], 1.5, (1,red))",
+                     "insert u(blue, list<item: string>[blue], 2.0, (2,blue))",
                      "insert u(green, null, null, null)", "insert t(1, yes, null, null, null, null)"}));
 }
 
@@ -139,9 +151,87 @@ TEST_F(Faults, SqlAsciiDatabase) {
       " (2, 'h\xe9', '\"\xff\"', '{a,\xff}'), (3, 'plain', '{}', '{}')");
   const auto lines = Lines();
   ASSERT_EQ(lines.size(), 3u);
-  EXPECT_EQ(lines[0].substr(0, 25), "insert t\\xe9(1, h\xc3\xa9, \"\xc3\xa9\"");
-  EXPECT_EQ(lines[1], "insert t\\xe9(2, !, !, !)");
-  EXPECT_EQ(lines[2].substr(0, 27), "insert t\\xe9(3, plain, {}, ");
+  EXPECT_EQ(lines[0].substr(0, 28), "insert \xef\xbf\xbdt\\xe9(1, h\xc3\xa9, \"\xc3\xa9\"");
+  EXPECT_EQ(lines[1], "insert \xef\xbf\xbdt\\xe9(2, !, !, !)");
+  EXPECT_EQ(lines[2].substr(0, 30), "insert \xef\xbf\xbdt\\xe9(3, plain, {}, ");
+}
+
+// What a name in SQL_ASCII becomes, written down apart from the plugin.
+string Escaped(const string& name) {
+  string escaped = kMark;
+  for (const char c : name) {
+    char text[8];
+    const auto byte = static_cast<unsigned char>(c);
+    std::snprintf(text, sizeof text, byte >= 0x80 ? "\\x%02x" : c == '\\' ? "\\\\" : "%c", byte);
+    escaped += text;
+  }
+  return escaped;
+}
+
+TEST_F(Faults, NamesThatLookAlikeStayApart) {
+  Prepare("", "SQL_ASCII");
+  const string mark = kMark;
+  // Name, and what it is called in the stream.
+  const std::vector<std::pair<string, string>> names = {
+      {"caf\xe9", mark + "caf\\xe9"},
+      {"caf\\xe9", "caf\\xe9"},
+      {mark + "caf\\xe9", mark + "\\xef\\xbf\\xbdcaf\\\\xe9"},
+      {"\\xe9\xff", mark + "\\\\xe9\\xff"},
+      {"\xe9\xff", mark + "\\xe9\\xff"},
+      {"caf\xc3\xa9", "caf\xc3\xa9"},
+      {"caf\\xc3\\xa9", "caf\\xc3\\xa9"},
+      {mark, mark + "\\xef\\xbf\\xbd"}};
+  Sql("CREATE PUBLICATION p FOR ALL TABLES");
+  Strings wanted;
+  for (size_t i = 0; i < names.size(); ++i) {
+    Sql("CREATE TABLE \"" + names[i].first + "\" (id int); INSERT INTO \"" + names[i].first + "\" VALUES (" +
+        std::to_string(i) + ")");
+    wanted.push_back("insert " + names[i].second + "(" + std::to_string(i) + ")");
+  }
+  EXPECT_EQ(Lines(), wanted);
+}
+
+TEST_F(Faults, RandomNamesNeverCollide) {
+  Prepare("", "SQL_ASCII");
+  const uint64_t seed = Seed();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  arrow::util::InitializeUTF8();
+  // Pieces of which valid and invalid names are made that an escape could confuse.
+  const Strings pieces = {"\\",   "x",    "e",   "9",        "a",     "\xe9", "\xff", "\xef",
+                          "\xbf", "\xbd", kMark, "\xc3\xa9", "\\xe9", "\\x",  "\\\\", "0"};
+  std::set<string> names;
+  while (names.size() < 400) {
+    string name;
+    for (size_t n = 1 + random() % 4; n > 0; --n) name += pieces[random() % pieces.size()];
+    names.insert(name);
+  }
+  string sql = "BEGIN; CREATE PUBLICATION p FOR ALL TABLES;";
+  for (const string& name : names) {
+    sql += "CREATE TABLE \"" + name + "\" (); INSERT INTO \"" + name + "\" DEFAULT VALUES;";
+  }
+  Sql(sql + "COMMIT");
+  std::set<string> lines;
+  for (const string& line : Lines()) lines.insert(line);
+  EXPECT_EQ(lines.size(), names.size());
+  for (const string& name : names) {
+    const bool plain = arrow::util::ValidateUTF8(name) && !name.starts_with(kMark);
+    EXPECT_TRUE(lines.contains("insert " + (plain ? name : Escaped(name)) + "()")) << Escaped(name);
+  }
+}
+
+// EUC_TW has two codes for the characters of plane 1.
+TEST_F(Faults, TwoCodesOfOneCharacterAreTwoNames) {
+  Prepare(
+      "CREATE TABLE \"\xa4\xa1\" (id int); CREATE TABLE \"\x8e\xa1\xa4\xa1\" (id int);"
+      "CREATE PUBLICATION p FOR ALL TABLES",
+      "EUC_TW");
+  Sql("INSERT INTO \"\xa4\xa1\" VALUES (1); INSERT INTO \"\x8e\xa1\xa4\xa1\" VALUES (2)");
+  const auto lines = Lines();
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[1], string("insert ") + kMark + "\\x8e\\xa1\\xa4\\xa1(2)");
+  EXPECT_EQ(lines[0].find(kMark), string::npos);
+  EXPECT_NE(lines[0].find("(1)"), string::npos);
 }
 
 TEST_F(Faults, OtherEncodingsAreConverted) {
@@ -213,14 +303,14 @@ TEST_F(Faults, PublicationDroppedInMidStream) {
   }
 }
 
-// 63 bytes in the database's encoding are up to 126 in UTF-8, and 252 where bytes have no meaning.
+// 63 bytes in the database's encoding are up to 126 in UTF-8, and 255 where bytes have no meaning.
 TEST_F(Faults, NamesOfFullLength) {
   for (const auto& [encoding, letter, text] :
        std::vector<std::tuple<string, string, string>>{{"UTF8", "\xe6\xbc\xa2", "\xe6\xbc\xa2"},
                                                        {"LATIN1", "\xe9", "\xc3\xa9"},
                                                        {"SQL_ASCII", "\xe9", "\\xe9"}}) {
     string name;
-    string wanted;
+    string wanted = encoding == "SQL_ASCII" ? kMark : "";
     for (size_t i = 0; i < 63 / letter.size(); ++i) {
       name += letter;
       wanted += text;

@@ -5,6 +5,7 @@
 
 #include <arrow/buffer.h>
 
+#include "format/frame.h"
 #include "src/decode/wal2arrow_decoder.h"
 
 namespace arrowcdc::test {
@@ -13,7 +14,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kXLogDataHeaderBytes = 25;
 constexpr char kCanceled[] = "canceling statement due to user request";
 constexpr auto kLimit = std::chrono::minutes(1);
 
@@ -92,8 +92,8 @@ arrow::Result<WalsenderStream::Outcome> WalsenderStream::Run(const std::string& 
     ARROW_ASSIGN_OR_RAISE(std::string message, ReadMessage(connection, deadline));
     if (message.empty()) break;
     if (message[0] != 'w') continue;
-    ARROW_ASSIGN_OR_RAISE(
-        auto event, decoder.Decode(arrow::Buffer::FromString(std::move(message)), kXLogDataHeaderBytes));
+    ARROW_ASSIGN_OR_RAISE(auto event, decoder.Decode(arrow::Buffer::FromString(std::move(message)),
+                                                     format::kXLogDataHeaderBytes));
     if (event) AppendLines(*event, true, &outcome.lines);
   }
   const bool ending = copying && outcome.lines.size() >= wanted;

@@ -25,7 +25,9 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrowcdc/admin.h"
+#include "arrowcdc/error.h"
 #include "arrowcdc/readers.h"
+#include "arrowcdc/secrets.h"
 #include "python/convert.h"
 
 namespace nb = nanobind;
@@ -109,11 +111,16 @@ auto WithSignals(int64_t timeout_ms, F once) -> decltype(once(milliseconds(0))) 
   }
 }
 
-// For work that blocks inside libpq: it has a thread of its own, and after Ctrl-C nobody waits for it any
-// more. It must own what it uses.
+// For work that waits for the server: it has a thread of its own and gets the options with a token. Ctrl-C
+// stops the token; then it is given the time to cancel its query, and nobody waits for it any more. It must
+// own what it uses.
 template <typename F>
-auto OnOtherThread(F work) -> decltype(work()) {
-  std::packaged_task<decltype(work())()> task(std::move(work));
+auto OnOtherThread(const Source& source, F work) -> decltype(work(source.options)) {
+  constexpr milliseconds kPatience{1000};
+  SourceOptions options = source.options;
+  const auto stop = options.stop = std::make_shared<StopToken>();
+  std::packaged_task<decltype(work(options))()> task(
+      [options = std::move(options), work = std::move(work)] { return work(options); });
   auto done = task.get_future();
   std::thread(std::move(task)).detach();
   while (true) {
@@ -121,7 +128,13 @@ auto OnOtherThread(F work) -> decltype(work()) {
       const WithoutGil others_run;
       if (done.wait_for(kSignalInterval) == std::future_status::ready) return done.get();
     }
-    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    if (PyErr_CheckSignals() == 0) continue;
+    stop->Stop();
+    {
+      const WithoutGil others_run;
+      done.wait_for(kPatience);
+    }
+    throw nb::python_error();
   }
 }
 
@@ -174,8 +187,8 @@ void SetNotifyFd(Reader& reader, int fd) {
 
 std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables, int64_t reader_bytes_max,
                           int partitions, int64_t unread_limit_ms, int64_t slow_limit_ms,
-                          int64_t retry_max_ms, bool stop_on_unpublished, std::optional<uint64_t> until_lsn,
-                          bool until_now, bool accept_tables) {
+                          std::optional<int64_t> retry_max_ms, bool stop_on_unpublished,
+                          std::optional<uint64_t> until_lsn, bool accept_tables) {
   ReaderSetOptions options;
   for (const Name& name : tables) options.tables.push_back({name.first, name.second});
   options.published_tables = true;
@@ -184,30 +197,32 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
   options.partitions = partitions;
   options.unread_limit = milliseconds(unread_limit_ms);
   options.slow_limit = milliseconds(slow_limit_ms);
-  options.retry_max = milliseconds(retry_max_ms);
+  if (retry_max_ms.has_value()) options.retry_max = milliseconds(*retry_max_ms);
   options.until_lsn = until_lsn;
-  options.until_now = until_now;
   options.accept_tables = accept_tables;
-  return std::make_unique<Set>(
-      Check(OnOtherThread([from = source.options, options]() -> arrow::Result<std::unique_ptr<ReaderSet>> {
+  return std::make_unique<Set>(Check(OnOtherThread(
+      source, [options](const SourceOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
+        ReaderSetOptions own = options;
+        own.stop = from.stop;
         std::optional<TablePatterns> patterns;
         if (!from.tables.empty()) {
           ARROW_ASSIGN_OR_RAISE(patterns, TablePatterns::Parse(from.tables));
         }
-        return ReaderSet::Open(std::move(stream), options, std::move(patterns));
+        return ReaderSet::Open(std::move(stream), std::move(own), std::move(patterns));
       })));
 }
 
 // What setup has done, in words, and the tables it covers.
 std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only,
                                                              bool accept_tables) {
-  const SetupPlan plan = Check(OnOtherThread([=, from = source.options]() -> arrow::Result<SetupPlan> {
-    const SetupOptions options{.insert_only = insert_only, .accept_tables = accept_tables};
-    ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, options));
-    ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
-    return planned;
-  }));
+  const SetupOptions options{.insert_only = insert_only, .accept_tables = accept_tables};
+  const SetupPlan plan =
+      Check(OnOtherThread(source, [options](const SourceOptions& from) -> arrow::Result<SetupPlan> {
+        ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, options));
+        ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
+        return planned;
+      }));
   std::pair<std::vector<Name>, std::vector<std::string>> result;
   for (const TableName& table : plan.tables) result.first.emplace_back(table.schema, table.table);
   for (const SetupStep& step : plan.steps) result.second.push_back(step.what);
@@ -215,18 +230,20 @@ std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& sourc
 }
 
 bool HasSlot(const Source& source) {
-  return Check(OnOtherThread([from = source.options] { return GetSlotStatus(from); })).exists;
+  return Check(OnOtherThread(source, [](const SourceOptions& from) { return GetSlotStatus(from); })).exists;
 }
 
 void Teardown(const Source& source) {
-  Check(OnOtherThread([from = source.options]() -> arrow::Status {
+  Check(OnOtherThread(source, [](const SourceOptions& from) -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(const auto plan, PlanTeardown(from));
     return ApplySetup(from, plan, nullptr);
   }));
 }
 
-uint64_t CurrentLsn(const Source& source) {
-  return Check(OnOtherThread([from = source.options] { return GetSlotStatus(from); })).current_lsn;
+// LSN, and whether everything before it is flushed.
+std::pair<uint64_t, bool> CurrentEnd(const Source& source) {
+  const WalEnd end = Check(OnOtherThread(source, [](const SourceOptions& from) { return GetWalEnd(from); }));
+  return {end.lsn, end.flushed};
 }
 
 // (kind, reader where it is about one, message), or None when nothing has happened in time or will.
@@ -295,6 +312,7 @@ Counts ReaderStatsOf(const Reader& reader) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): a list of names
 NB_MODULE(_core, module) {
   // What a daemon thread holds lives on: no defect to warn of at the interpreter's end.
   nb::set_leak_warnings(false);
@@ -306,6 +324,14 @@ NB_MODULE(_core, module) {
           "__init__",
           [](Source* self, std::string conninfo, std::string slot, std::vector<std::string> publications,
              std::vector<std::string> tables, int64_t buffer_bytes_max, const std::string& compression) {
+            for (const auto* texts : {&publications, &tables}) {
+              for (const std::string& text : *texts) {
+                if (!LooksLikeConninfo(text)) continue;
+                Check(MakeError(
+                    ErrorKind::kInvalidOption, "a connection string stands where a name or pattern does",
+                    texts == &tables ? "argument tables" : "argument publications", "give it as `source`"));
+              }
+            }
             const WireCompression wanted = Check(ParseWireCompression(compression));
             new (self) Source();
             self->options.conninfo = std::move(conninfo);
@@ -366,12 +392,12 @@ NB_MODULE(_core, module) {
       });
 
   module.def("open", &Open, "source"_a, "tables"_a, "reader_bytes_max"_a, "partitions"_a, "unread_limit_ms"_a,
-             "slow_limit_ms"_a, "retry_max_ms"_a, "stop_on_unpublished"_a, "until_lsn"_a = nb::none(),
-             "until_now"_a = false, "accept_tables"_a = false);
+             "slow_limit_ms"_a, "retry_max_ms"_a = nb::none(), "stop_on_unpublished"_a = false,
+             "until_lsn"_a = nb::none(), "accept_tables"_a = false);
   module.def("setup", &Setup, "source"_a, "insert_only"_a, "accept_tables"_a);
   module.def("has_slot", &HasSlot, "source"_a);
   module.def("teardown", &Teardown, "source"_a);
-  module.def("current_lsn", &CurrentLsn, "source"_a);
+  module.def("current_end", &CurrentEnd, "source"_a);
   module.def(
       "parse_lsn", [](const std::string& text) { return Check(ParseLsn(text)); }, "text"_a);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make bench`: builds the release and the benchmark, runs it, leaves the figures in bench/results/latest.json.
+# `make bench`: builds the release and the benchmark, runs it, leaves the figures in
+# bench/results/latest.json.
 #   QUICK=1    smaller workloads, about four minutes
 #   PEERS=all  contenders that are downloaded, too
 #   B="..."    further arguments of `arrowcdc_bench run`: B="--workloads narrow --rounds 7"
@@ -10,14 +11,13 @@ cd "$(dirname "$0")/.."
 # Whatever is refused, the run goes on: the contender's figures are null then.
 build_debezium() {
   tools/setup.sh peers &&
-    run mvn --batch-mode --no-transfer-progress --file bench/debezium/pom.xml -Dbench.directory="$PWD/build/bench/debezium" compile
+    run mvn --batch-mode --no-transfer-progress --file bench/debezium/pom.xml \
+      -Dbench.directory="$PWD/build/bench/debezium" compile
 }
 
 start_run
 tools/setup.sh bench
-run cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DARROWCDC_BENCH=ON -DARROWCDC_PYTHON=ON \
-  -DPython_EXECUTABLE="$PWD/.venv/bin/python" -DPG_CONFIG="${PG_CONFIG:-pg_config}" >"$run_directory/configure.log" ||
-  { cat "$run_directory/configure.log"; exit 1; }
+configure build "${release_build[@]}" "${python_build[@]}" -DARROWCDC_BENCH=ON
 run cmake --build build --target arrowcdc_bench arrowcdc_python -j "$(nproc)"
 
 arguments=()
@@ -25,7 +25,8 @@ arguments=()
 if [[ ${PEERS:-} == all ]]; then
   arguments+=(--peers)
   rm -rf build/bench/debezium
-  build_debezium >build/bench/debezium.log 2>&1 || echo "bench: Debezium could not be had, see build/bench/debezium.log"
+  build_debezium >build/bench/debezium.log 2>&1 ||
+    echo "bench: Debezium could not be had, see build/bench/debezium.log"
 fi
 commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 [[ -z $(git status --porcelain 2>/dev/null) ]] || commit+=-changed

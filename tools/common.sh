@@ -1,7 +1,8 @@
-# For the doors, sourced: a temporary directory of the run, and an orderly end however the run ends.
+# For the doors, sourced: a temporary directory of the run, an orderly end however the run ends, and the
+# builds.
 # shellcheck shell=bash
 
-# All that the run's programs put into TMPDIR goes with it. The path is short: PostgreSQL's sockets lie below it.
+# All that the run's programs put into TMPDIR goes with it. Its path is short: PostgreSQL's sockets lie below.
 run_directory=
 run_job=
 before_end=  # a function that ends what the run has started besides
@@ -15,7 +16,8 @@ start_run() {
   trap 'exit 143' TERM HUP
 }
 
-# Private servers are ended by their own guards once their test is dead; wait for those before the directory goes.
+# Private servers are ended by their own guards once their test is dead; wait for those before the directory
+# goes.
 end_run() {
   trap '' INT TERM HUP
   if [[ -n $run_job ]]; then
@@ -42,3 +44,15 @@ run() {
   run_job=
   return "$code"
 }
+
+# configure DIRECTORY ARGUMENT...: the build in that directory, with the server of PG_CONFIG; what cmake said
+# is shown where it fails.
+configure() {
+  local directory=$1
+  shift
+  run cmake -S . -B "$directory" -G Ninja "-DPG_CONFIG=${PG_CONFIG:-pg_config}" "$@" \
+    >"$run_directory/configure.log" || { cat "$run_directory/configure.log"; return 1; }
+}
+release_build=(-DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF)
+python_build=(-DARROWCDC_PYTHON=ON "-DPython_EXECUTABLE=$PWD/.venv/bin/python")
+sanitized_build=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1" -DARROWCDC_SANITIZE=ON)

@@ -254,6 +254,7 @@ class Files:
         by_attnum = {column.attnum: column for column in self.table.columns}
         by_name = {column.name: column for column in self.table.columns}
         sources = [by_attnum.get(field_id) if field_id is not None and field_id > 0 else by_name.get(name) for name, _, field_id in own]
+        source_of = {name: source for (name, _, _), source in zip(own, sources)}
         place_of = {column.attnum: place for place, column in enumerate(self.table.columns)}
         meta = [identifier(name) for name, _, _ in metadata]
         selected = [f"{meta[0]}::VARCHAR", *meta[1:5], meta[6], meta[7]]
@@ -280,13 +281,16 @@ class Files:
                         values[place] = UNKNOWN
                     elif values[place] is not None:
                         values[place] = convert(values[place])
-                for mark, fields in ((Unchanged, unchanged), (UNREPRESENTABLE, unrepresentable)):
-                    for field in fields or ():
-                        if sources[field] is None:
+                for mark, names in ((Unchanged, unchanged), (UNREPRESENTABLE, unrepresentable)):
+                    for name in names or ():
+                        if name not in source_of:
+                            self.problems.append(f"{name} is marked and no column of the file, at {commit_lsn}/{lsn}/{ord_}")
                             continue
-                        place = place_of[sources[field].attnum]
+                        if source_of[name] is None:
+                            continue
+                        place = place_of[source_of[name].attnum]
                         if values[place] is not None:
-                            self.problems.append(f"{sources[field].name} is marked and has a value at {commit_lsn}/{lsn}/{ord_}")
+                            self.problems.append(f"{name} is marked and has a value at {commit_lsn}/{lsn}/{ord_}")
                         values[place] = mark
                 self.last_attnums = attnums
                 yield Change((commit_lsn, lsn, ord_), op, xid, values)

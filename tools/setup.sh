@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what building and testing need: Debian packages, and a virtual environment in the tree. Quick when all is there.
+# Installs what building and testing need: Debian packages, and a virtual environment in the tree. Quick when
+# all is there.
 #   tools/setup.sh build   what the build and the demo need
-#   tools/setup.sh bench   that, the Python package, and the plugins and libraries that the benchmark compares with
+#   tools/setup.sh bench   that, the Python package, and what the benchmark compares with
 #   tools/setup.sh peers   Java for the contenders that are downloaded
 #   tools/setup.sh         what building and testing need
 set -euo pipefail
@@ -23,13 +24,14 @@ server_packages=(postgresql-15 postgresql-client-15 postgresql-server-dev-15)
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-# --- Debian packages ---------------------------------------------------------------------------------------------
+# --- Debian packages ------------------------------------------------------------------------------
 
 missing=()
 
 add_missing() {
   local installed name
-  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' || true)
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+    sed -n 's/^installed //p' || true)
   for name in "$@"; do
     grep -qx -- "$name" <<<"$installed" || missing+=("$name")
   done
@@ -54,7 +56,7 @@ collect_missing() {
     missing+=(nodejs npm)
   fi
   if ! server_ready; then
-    [[ $pg_config == pg_config || $pg_config == /usr/bin/pg_config || $pg_config == /usr/lib/postgresql/15/bin/pg_config ]] ||
+    [[ $pg_config =~ ^(pg_config|/usr/bin/pg_config|/usr/lib/postgresql/15/bin/pg_config)$ ]] ||
       fail "$pg_config is not usable: server programs and headers of one version are needed"
     missing+=("${server_packages[@]}")
   fi
@@ -65,7 +67,9 @@ collect_missing() {
 collect_bench() {
   local plugin major=15
   add_missing "${bench_packages[@]}"
-  if command -v "$pg_config" >/dev/null; then major=$("$pg_config" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/'); fi
+  if command -v "$pg_config" >/dev/null; then
+    major=$("$pg_config" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
+  fi
   for plugin in "${bench_plugins[@]}"; do
     if apt-cache show "postgresql-$major-$plugin" >/dev/null 2>&1 || [[ $major == 15 ]]; then
       add_missing "postgresql-$major-$plugin"
@@ -75,8 +79,9 @@ collect_bench() {
   done
 }
 
-# A server package wants to make a cluster at its first installation and to start clusters at each. Neither is ours to do:
-# these two files, which exist only while apt runs, say no. A cluster that runs goes on running, one that is down stays down.
+# A server package wants to make a cluster at its first installation and to start clusters at each. Neither is
+# ours to do: these two files, which exist only while apt runs, say no. A cluster that runs goes on running,
+# one that is down stays down.
 no_cluster=/etc/postgresql-common/createcluster.d/arrowcdc-setup.conf
 no_start=/usr/sbin/policy-rc.d
 made_files=()
@@ -98,7 +103,8 @@ hold_clusters() {
 }
 
 install_packages() {
-  command -v apt-get >/dev/null || fail "these Debian packages are missing, and there is no apt-get: ${missing[*]}"
+  command -v apt-get >/dev/null ||
+    fail "these Debian packages are missing, and there is no apt-get: ${missing[*]}"
   if [[ $(id -u) -ne 0 ]]; then
     fail "packages are missing; as root, run:
   apt-get update && apt-get install --no-install-recommends ${missing[*]}"
@@ -106,13 +112,15 @@ install_packages() {
   say "installing ${missing[*]}"
   hold_clusters
   export DEBIAN_FRONTEND=noninteractive
-  apt-get -o DPkg::Lock::Timeout=300 update -qq
-  apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+  local apt=(apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -qq)
+  "${apt[@]}" update
+  "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
   remove_made_files
-  server_ready || fail "server and headers of PostgreSQL differ still: $("$pg_config" --version), see $pg_config --includedir-server"
+  server_ready || fail "server and headers of PostgreSQL differ still: $("$pg_config" --version), see
+  $pg_config --includedir-server"
 }
 
-# --- virtual environment -----------------------------------------------------------------------------------------
+# --- virtual environment --------------------------------------------------------------------------
 
 # name==version lines that the environment must hold.
 requirements() {
@@ -120,9 +128,11 @@ requirements() {
   [[ $scope != all ]] || files+=(tools/requirements-python.txt)
   { cat "${files[@]}"; [[ $scope != bench ]] || grep '^nanobind==' tools/requirements-python.txt; } |
     sed -E 's/[[:space:]]*#.*//; /^$/d' | while read -r line; do
-    # The Python package, which the benchmark builds too, links the libarrow of pyarrow, whatever the system has.
-    if [[ $line == pyarrow==* && $scope == build ]] && pkg-config --exists arrow parquet 2>/dev/null; then continue; fi
-    echo "$line"
+    # The Python package, which the benchmark builds too, links the libarrow of pyarrow, whatever the system
+    # has.
+    if [[ $line != pyarrow==* || $scope != build ]] || ! pkg-config --exists arrow parquet 2>/dev/null; then
+      echo "$line"
+    fi
   done
 }
 
@@ -139,7 +149,8 @@ make_venv() {
   local python=/usr/bin/python3
   [[ -x $python ]] || python=python3
   if [[ -L .venv ]]; then
-    [[ -x .venv/bin/python ]] || fail ".venv is a link to $(readlink .venv), which is not a virtual environment; remove the link"
+    [[ -x .venv/bin/python ]] ||
+      fail ".venv is a link to $(readlink .venv), which is not a virtual environment; remove the link"
     say "completing the virtual environment $(readlink .venv)"
   else
     say "making the virtual environment .venv"
@@ -148,11 +159,13 @@ make_venv() {
   fi
   local wanted
   mapfile -t wanted < <(requirements)
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: --no-deps "${wanted[@]}"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: \
+    --no-deps "${wanted[@]}"
   venv_ready || fail "the virtual environment is still incomplete"
 }
 
 collect_missing
 if [[ ${#missing[@]} -gt 0 ]]; then install_packages; fi
 if ! venv_ready; then make_venv; fi
-say "everything is there: PostgreSQL $("$("$pg_config" --bindir)/postgres" --version | sed -E 's/^[^0-9]*([0-9.]+).*/\1/'), $(requirements | wc -l) packages in .venv"
+server=$("$("$pg_config" --bindir)/postgres" --version | sed -E 's/^[^0-9]*([0-9.]+).*/\1/')
+say "everything is there: PostgreSQL $server, $(requirements | wc -l) packages in .venv"

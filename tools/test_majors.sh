@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `make test-majors`: builds the plugin for each major version of PostgreSQL and runs its tests, and those of the command with a
-# server, against a server of that version. A server that cannot be fetched is skipped, and said to be.
+# `make test-majors`: builds the plugin for each major version of PostgreSQL and runs its tests, and those of
+# the command with a server, against a server of that version. A server that cannot be fetched is skipped, and
+# said to be.
 #   tools/test_majors.sh [15|16|17|18 ...]      TARGETS="wal2arrow_test" tools/test_majors.sh 17
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,16 +10,13 @@ cd "$(dirname "$0")/.."
 python=$PWD/.venv/bin/python
 majors=("$@")
 [[ $# -gt 0 ]] || majors=(15 16 17 18)
-read -ra targets <<<"${TARGETS:-wal2arrow_test wal2arrow_fault_injection_test batching_test walsender_test standby_test contract_test fault_test}"
+targets=(wal2arrow_test wal2arrow_fault_injection_test batching_test walsender_test standby_test contract_test
+  stored_values_test fault_test)
+[[ -z ${TARGETS:-} ]] || read -ra targets <<<"$TARGETS"
 start_run
 
-configure() { # configure DIRECTORY PG_CONFIG
-  run cmake -S . -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DARROWCDC_SANITIZE=ON -DPG_CONFIG="$2" \
-    >"$run_directory/log" || { cat "$run_directory/log"; return 1; }
-}
-
 echo "test-majors: building the tests (build-asan)"
-configure build-asan "${PG_CONFIG:-pg_config}"
+configure build-asan "${sanitized_build[@]}"
 run cmake --build build-asan -j "$(nproc)" --target "${targets[@]}"
 
 summary=()
@@ -31,18 +29,22 @@ for major in "${majors[@]}"; do
   fi
   pg_config=$servers/$major/pg_config
   build=$PWD/build-majors/$major
-  version="$("$pg_config" --version), headers of $(sed -nE 's/^#define PG_VERSION "([^ "]+).*/\1/p' "$servers/$major/headers"/pg_config*.h | head -n 1)"
+  headers=$(sed -nE 's/^#define PG_VERSION "([^ "]+).*/\1/p' "$servers/$major/headers"/pg_config*.h |
+    head -n 1)
+  version="$("$pg_config" --version), headers of $headers"
   echo "test-majors: $version"
-  configure "$build" "$pg_config"
+  configure "$build" "${sanitized_build[@]}" "-DPG_CONFIG=$pg_config"
   run cmake --build "$build" -j "$(nproc)" --target wal2arrow wal2arrow_faults wal2arrow_unsafe
-  plugin/library_test.sh "$build/wal2arrow.so" "$build/faults/wal2arrow.so" || { note "$version: library FAILED"; failed=1; }
+  plugin/library_test.sh "$build/wal2arrow.so" "$build/faults/wal2arrow.so" ||
+    { note "$version: library FAILED"; failed=1; }
   # The server's user must be able to read its programs, and cannot where this tree lies in somebody's home.
   cp -a "$servers/$major" "$run_directory/$major"
   for target in "${targets[@]}"; do
     library=$build/wal2arrow.so
     [[ $target != wal2arrow_fault_injection_test ]] || library=$build/faults/wal2arrow.so
     program=$(find build-asan -name "$target" -type f -perm -u+x)
-    if ARROWCDC_PLUGIN=$library ARROWCDC_UNSAFE=$build/tests/wal2arrow_unsafe.so PG_CONFIG=$run_directory/$major/pg_config run "$program" >"$run_directory/$target.log" 2>&1; then
+    if ARROWCDC_PLUGIN=$library ARROWCDC_UNSAFE=$build/tests/wal2arrow_unsafe.so \
+      PG_CONFIG=$run_directory/$major/pg_config run "$program" >"$run_directory/$target.log" 2>&1; then
       skipped=$(sed -nE 's/^\[  SKIPPED \] ([A-Za-z0-9_./]+)$/\1/p' "$run_directory/$target.log" | xargs)
       note "$version: $target passed${skipped:+, skipped: $skipped}"
     else

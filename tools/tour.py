@@ -1,10 +1,11 @@
-"""Runs the code of a Markdown file against a private server and writes what it prints behind it, as a notebook would.
+"""Runs the code of a Markdown file against a private server, and writes what it prints behind it.
 
     tools/python.sh tools/tour.py docs/tour.md
 
-Blocks marked `sql` are for the server. Blocks marked `python` share one namespace, in which `host` is the server's address and `sql` sends it
-statements. What such a block prints, and the value of an expression at its end, become the `text` block behind it. Marked `python varies`, its
-numbers differ from run to run; where nothing else has changed the file stays as it is.
+Blocks marked `sql` are for the server. Blocks marked `python` share one namespace, in which `host` is the
+server's address and `sql` sends it statements. What such a block prints, and the value of an expression at
+its end, become the `text` block behind it. Marked `python varies`, its numbers differ from run to run; where
+nothing else has changed the file stays as it is.
 """
 
 import ast
@@ -17,7 +18,8 @@ import sys
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "python" / "tests"))
 from private_server import PrivateServer
 
-_BLOCK = re.compile(r"^```(sql|python|python varies)\n(.*?)^```\n(?:\n```text\n.*?^```\n)?", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(sql|python|python varies)\n(.*?)^```\n(?:\n```text\n.*?^```\n)?",
+                    re.MULTILINE | re.DOTALL)
 
 
 def _run_python(code, namespace):
@@ -52,16 +54,17 @@ def run(text, server):
 
 
 def without_numbers(text):
-    """For comparison: in blocks that vary, every number is the same, and so are the widths that follow from it."""
+    """For comparison: in blocks that vary, every number is the same, and so are the widths that follow."""
     def block(match):
-        text = match.group()
-        return re.sub(r"[ ─═]+", " ", re.sub(r"\d+", "0", text)) if match.group(1) == "python varies" else text
+        if match.group(1) != "python varies":
+            return match.group()
+        return re.sub(r"[ ─═]+", " ", re.sub(r"\d+", "0", match.group()))
 
     return _BLOCK.sub(block, text)
 
 
 def renewed(text, server):
-    """The text with what its blocks print now, or as it is where nothing but numbers that vary would be another."""
+    """The text with what its blocks print now, or as it is where only numbers that vary would be others."""
     now = run(text, server)
     return text if without_numbers(now) == without_numbers(text) else now
 

@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
-# `make valgrind`: the plugin's tests against a server that runs under valgrind's memcheck, with the fault build of the plugin, in
-# whose memory contexts every piece is a malloc of its own. Fails at whatever memcheck reports and valgrind.supp does not name.
-#   tools/valgrind_plugin.sh                      all tests of the plugin, and errors at some of the fault points
-#   tools/valgrind_plugin.sh BUILD [GTEST_FILTER] of a build directory that is built: those of wal2arrow_test that the filter names
+# `make valgrind`: the plugin's tests against a server that runs under valgrind's memcheck, with the fault
+# build of the plugin, in whose memory contexts every piece is a malloc of its own. Fails at whatever memcheck
+# reports and valgrind.supp does not name.
+#   tools/valgrind_plugin.sh       all tests of the plugin, and errors at some of the fault points
+#   tools/valgrind_plugin.sh BUILD [GTEST_FILTER]
+#                                  of a directory that is built: those of wal2arrow_test that the filter names
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/common.sh
-command -v valgrind >/dev/null || { echo "valgrind: valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
 build=${1:-build-asan}
 filter=${2:-*}
 start_run
 
 if [[ $# -eq 0 ]]; then
-  run cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DARROWCDC_SANITIZE=ON \
-    -DPG_CONFIG="${PG_CONFIG:-pg_config}" >"$run_directory/configure.log" || { cat "$run_directory/configure.log"; exit 1; }
-  run cmake --build "$build" -j "$(nproc)" --target wal2arrow_test wal2arrow_faults wal2arrow_fault_injection_test
+  configure "$build" "${sanitized_build[@]}"
+  run cmake --build "$build" -j "$(nproc)" \
+    --target wal2arrow_test wal2arrow_faults wal2arrow_fault_injection_test
 fi
 
 logs=$run_directory/logs
@@ -24,8 +26,8 @@ plugin=$build/faults/wal2arrow.so
 export ARROWCDC_PLUGIN=$plugin
 export ARROWCDC_FAULTS=few
 install -m 644 tools/valgrind.supp "$run_directory/valgrind.supp"
-export ARROWCDC_SERVER_PREFIX="valgrind --quiet --error-limit=no --num-callers=30 --suppressions=$run_directory/valgrind.supp
-  --track-origins=no --gen-suppressions=no --log-file=$logs/%p"
+export ARROWCDC_SERVER_PREFIX="valgrind --quiet --error-limit=no --num-callers=30
+  --suppressions=$run_directory/valgrind.supp --track-origins=no --gen-suppressions=no --log-file=$logs/%p"
 
 code=0
 run "$build/plugin/wal2arrow_test" --gtest_filter="$filter" || code=$?

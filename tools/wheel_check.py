@@ -17,7 +17,8 @@ files = {file.name for file in importlib.metadata.files("arrowcdc")}
 assert {"py.typed", "_core.pyi"} <= files, files
 assert not [name for name in files if "libarrow" in name], files
 major = _core.arrow_major
-assert importlib.metadata.requires("arrowcdc") == [f"pyarrow<{major + 1},>={major}"], importlib.metadata.requires("arrowcdc")
+requires = importlib.metadata.requires("arrowcdc")
+assert requires == [f"pyarrow<{major + 1},>={major}"], requires
 with open("/proc/self/maps") as maps:
     (library,) = {line.split()[-1] for line in maps if "/libarrow.so" in line}
 assert pathlib.Path(library).is_relative_to(sys.prefix), library
@@ -25,7 +26,8 @@ assert pathlib.Path(library).is_relative_to(sys.prefix), library
 server = PrivateServer()
 try:
     server.sql("CREATE TABLE users (id int PRIMARY KEY, name text)")
-    configuration = arrowcdc.ArrowCDCReaderConfig(host=str(server.directory), database="postgres", user="postgres", tables="public.users")
+    configuration = arrowcdc.ArrowCDCReaderConfig(
+        host=str(server.directory), database="postgres", user="postgres", tables="public.users")
     with configuration.open() as readers:
         server.sql("INSERT INTO users SELECT g, 'user ' || g FROM generate_series(1, 1000) g")
         users = readers["public.users"].read_all()

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the worked example of docs/wire.md anew. Shares no code with the product: the frames are laid with struct, the
-schema message is pyarrow's, the record batch message is laid by hand and read back with pyarrow before it is printed.
+"""Writes the worked example of docs/wire.md anew, between its two markers. Shares no code with the product:
+the frames are laid with struct, the schema message is pyarrow's, the record batch message is laid by hand and
+read back with pyarrow before it is printed.
 
-    .venv/bin/python tools/wire_example.py          # rewrites the part of docs/wire.md between its two markers
+    .venv/bin/python tools/wire_example.py
 """
 import datetime
 import pathlib
@@ -19,7 +20,8 @@ OID = 16385
 XID = 745
 LSN_INSERT, LSN_UPDATE, LSN_COMMIT, LSN_END = 0x1500028, 0x15000A0, 0x1500100, 0x1500130
 COMMIT_TIME = datetime.datetime(2026, 11, 23, 4, 0, 0, 250000, tzinfo=datetime.timezone.utc)
-UNIX_US = (COMMIT_TIME - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)) // datetime.timedelta(microseconds=1)
+UNIX_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+UNIX_US = (COMMIT_TIME - UNIX_EPOCH) // datetime.timedelta(microseconds=1)
 POSTGRES_EPOCH_US = 946_684_800 * 1_000_000
 
 
@@ -46,7 +48,8 @@ class Dump:
                 row = data[start : start + 16]
                 note = comment if start == 0 else ""
                 if text:
-                    note = "".join(chr(b) if 32 < b < 127 else "." for b in row) + ("  " + note if note else "")
+                    letters = "".join(chr(b) if 32 < b < 127 else "." for b in row)
+                    note = letters + ("  " + note if note else "")
                 yield f"{at + start:04x}  {row.hex(' '):<47}  {note}".rstrip()
             at += len(data)
 
@@ -62,7 +65,8 @@ def fixed_part(dump, kind, kind_name, flags, flag_names, header_bytes, sequence,
     dump.add(struct.pack("<BB", 1, kind), f"layout_version 1, kind {kind} ({kind_name})")
     dump.add(struct.pack("<HH", flags, 32), f"flags: {flag_names}; fixed_bytes 32")
     dump.add(struct.pack("<II", header_bytes, sequence), f"header_bytes {header_bytes}, sequence {sequence}")
-    dump.add(struct.pack("<QQ", safe_lsn, payload_bytes), f"safe_lsn 0/{safe_lsn:X}, payload_bytes {payload_bytes}")
+    dump.add(struct.pack("<QQ", safe_lsn, payload_bytes),
+             f"safe_lsn 0/{safe_lsn:X}, payload_bytes {payload_bytes}")
 
 
 def section(dump, tag, name, pieces):
@@ -75,7 +79,7 @@ def section(dump, tag, name, pieces):
 
 
 def padded(content_bytes, metadata_bytes):
-    """header_bytes: (25 + header_bytes + metadata_bytes) is a multiple of 64; metadata_bytes counts its prefix of 8."""
+    """header_bytes, so that 25 + header_bytes + metadata_bytes (with its prefix of 8) is a multiple of 64."""
     return content_bytes + -(25 + content_bytes + metadata_bytes) % 64
 
 
@@ -104,8 +108,8 @@ def hello():
 
 def arrow_schema():
     def column(name, kind, typname, typoid, attnum, key=None):
-        metadata = {"ADBC:postgresql:typname": typname, "arrowcdc:typoid": str(typoid), "arrowcdc:typmod": "-1",
-                    "PARQUET:field_id": str(attnum)}
+        metadata = {"ADBC:postgresql:typname": typname, "arrowcdc:typoid": str(typoid),
+                    "arrowcdc:typmod": "-1", "PARQUET:field_id": str(attnum)}
         if key:
             metadata["arrowcdc:key"] = str(key)
         return pa.field(name, kind, metadata=metadata)
@@ -219,7 +223,7 @@ def text():
     payload += bytes(-len(payload) % 8)
     batch_dump, message = batch(fnv1a(payload))
     check(message)
-    rows = [("1", "hi", "insert", f"0/{LSN_INSERT:X}", "null"), ("2", "null", "update_after", f"0/{LSN_UPDATE:X}", "[1]")]
+    rows = [("1", "hi", "insert", f"0/{LSN_INSERT:X}", "null"), ("2", "null", "update_after", f"0/{LSN_UPDATE:X}", "[note]")]
     out = [
         "`CREATE TABLE items (id int4 PRIMARY KEY, note text)`; one transaction inserts row 1 and updates row 2, whose long `note` "
         "it leaves as it is.",
@@ -230,7 +234,8 @@ def text():
         "The batch:", "", "```hex", *batch_dump.lines(), "```", "",
         "What a reader makes of hello:", "",
         "| field | value |", "|---|---|",
-        "| protocol_version | 1 |", "| server_version_num | 150020 |", f"| system_identifier | {SYSTEM_IDENTIFIER} |",
+        "| protocol_version | 1 |", "| server_version_num | 150020 |",
+        f"| system_identifier | {SYSTEM_IDENTIFIER} |",
         "| options | publication_names=shop |", "| plugin_version | 0.1.0 |", "",
         f"and of the batch, with `safe_lsn` 0/{LSN_END:X} in force once it has been processed (LSNs as PostgreSQL writes them):", "",
         "| id | note | _op | _commit_lsn | _lsn | _ord | _xid | _commit_ts | _unchanged | _unrepresentable |",

@@ -12,6 +12,7 @@ CREATE TABLE shop.customers (
 
 CREATE TABLE shop.orders (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  old_number int DEFAULT 0,  -- dropped in mid-stream
   customer text REFERENCES shop.customers ON UPDATE CASCADE ON DELETE SET NULL,
   status text NOT NULL DEFAULT 'new',
   total numeric(12, 2) NOT NULL,

@@ -1,7 +1,6 @@
 // What an administrator does with a source: set up, look, take down. One short-lived SQL connection a call.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -69,12 +68,10 @@ std::string AdministratorSql(const SetupPlan& plan);
 // else is an obstacle in the plan.
 arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options);
 // Runs the steps in order; on_step is called before each. With an obstacle it changes nothing. Where somebody
-// else was quicker it plans once more. True in `stop`, which may be null, ends the waiting for a new slot, of
-// which nothing stays. Errors: CheckObstacles; of the step that failed; kBusy where others change the same
-// (retryable), and when it was stopped.
+// else was quicker it plans once more. Of a slot whose making was stopped (SourceOptions::stop) nothing
+// stays. Errors: CheckObstacles; of the step that failed; kBusy where others change the same (retryable).
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
-                         const std::function<void(const SetupStep&)>& on_step,
-                         const std::atomic<bool>* stop = nullptr);
+                         const std::function<void(const SetupStep&)>& on_step);
 
 // Drops the slot, and the publications that setup made and no other slot reads.
 arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source);
@@ -94,6 +91,13 @@ struct SlotStatus {
   std::vector<std::string> publications;
 };
 arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source);
+
+// The end of the server's WAL now, as Source::CurrentEnd.
+arrow::Result<WalEnd> GetWalEnd(const SourceOptions& source);
+
+// Of the client that streams the slot, as pg_stat_replication tells it: async, potential, sync or quorum;
+// empty where nobody does or the role may not see it.
+arrow::Result<std::string> GetSyncState(const SourceOptions& source);
 
 struct TableStatus {
   TableName name;

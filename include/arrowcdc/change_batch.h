@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,6 +24,14 @@ struct TableName {
 // "schema.table" with double quotes where PostgreSQL needs them. For people, not for keys.
 std::string ToString(const TableName& name);
 
+// Old rows of a partition carry less than the identity of the table whose name they go by: the table's schema
+// then says what all of them carry, and this what the table's own identity is.
+struct WeakenedIdentity {
+  std::string partition;  // "schema.table"
+  char own_replica_identity = 'd';
+  std::vector<int> own_key_fields;
+};
+
 // One version of one table. Immutable; shared by the batches that use it.
 struct TableSchema {
   TableName name;
@@ -34,6 +43,7 @@ struct TableSchema {
   std::shared_ptr<arrow::Schema> schema;
   int column_count = 0;         // the table's own columns
   std::vector<int> key_fields;  // indexes of the replica identity's columns in key order; empty: none or FULL
+  std::optional<WeakenedIdentity> weakened;
 };
 
 // The metadata columns stand behind the table's columns, in this order: index = column_count + value.
@@ -44,8 +54,8 @@ enum class MetadataColumn : int {
   kOrd,        // uint16, place among the rows of that record
   kXid,        // uint32
   kCommitTs,   // timestamp[us, UTC]
-  kUnchanged,  // list<int16>: field indexes whose value the change did not carry
-  kUnrepresentable,  // list<int16>: field indexes whose value has no Arrow form
+  kUnchanged,  // list<utf8>: names of the table's columns whose value the change did not carry
+  kUnrepresentable,  // list<utf8>: names of the table's columns whose value has no Arrow form
 };
 inline constexpr int kMetadataColumnCount = 8;
 // "_op", "_commit_lsn", ...; a table column of that name gets the metadata column further "_" in front.
@@ -120,5 +130,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> TruncateRow(const TruncateEve
 
 // (_commit_lsn, _lsn, _ord) of one row of a batch whose schema is table.schema.
 RowPosition RowPositionAt(const TableSchema& table, const arrow::RecordBatch& rows, int64_t row);
+
+// Whether `list`, kUnchanged or kUnrepresentable, names the table's column `column` in that row.
+bool ListsColumn(const TableSchema& table, const arrow::RecordBatch& rows, MetadataColumn list, int64_t row,
+                 int column);
 
 }  // namespace arrowcdc

@@ -30,6 +30,7 @@ enum class ErrorKind {
   kPositionGap,   // sink and slot do not fit together: rows would be lost or repeated
   kSink,          // the sink's storage
   kReaderUnread,  // a reader is full and nobody reads it
+  kInterrupted,   // its StopToken was stopped before it was done
   kInternal,
 };
 

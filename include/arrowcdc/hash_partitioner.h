@@ -47,51 +47,44 @@ namespace arrowcdc {
 // again with the same function. One column: its hash as it is.
 enum class PartitionHash { kMurmur3, kMurmur2 };
 
-enum class PartitionBy {
-  kTable,  // by (schema name, table name), a composite of two utf8 values: all rows of a table go to one
-           // partition
-  kKey,    // by columns of the replica identity
-};
-
 struct PartitionOptions {
   int partitions = 1;  // 1 to kPartitionsMax
-  PartitionBy by = PartitionBy::kKey;
   PartitionHash hash = PartitionHash::kMurmur3;
-  // By key: names of the table's columns, hashed in this order. Empty: the columns of the replica identity in
-  // key order.
+  // Names of columns of the replica identity, hashed in this order. Empty: all of them, in key order.
   std::vector<std::string> columns;
 };
 inline constexpr int kPartitionsMax = 1 << 16;
 
 struct PartitionStats {
   uint64_t rows = 0;
-  // update_after rows whose key is not known: a key column is in _unchanged and no update_before stands in
-  // front of the row. They go to partition 0 with null in that column, which _unchanged still tells.
+  // Rows whose key is not known; they go to partition 0. update_after rows of which a key column is in
+  // _unchanged while no update_before with its value stands in front; deletes and update_before rows from a
+  // partition that carries less than the table's own identity (TableSchema::weakened): null in a column that
+  // its key lacks. Under a weakened FULL that may as well be a null that was there.
   uint64_t unroutable_rows = 0;
 };
 
-// Splits the batches of one version of one table.
+// Splits the batches of one version of one table. A table whose identity is weakened is split as it would be
+// by its own identity.
 //
 // Each row is hashed on its own. When a key change moves a row, its update_before, which bears the old key,
 // goes to the old partition and its update_after to the new one. Where a key column of an update_after is in
 // _unchanged (a key that is stored out of line and did not change), its value is that of the update_before
-// right in front of it in the same batch. A truncate row goes to every partition; in table mode to the
-// table's only.
+// right in front of it in the same batch. A truncate row goes to every partition.
 //
 // Ownership: a partition owns its memory, which its columns share; only dictionaries and the data of view
 // columns are shared with the input. Threads: one caller at a time. Blocking: never.
 class HashPartitioner {
  public:
-  // Errors: kReplicaIdentity when a column is no part of the replica identity (FULL: every column is part; by
-  // key then needs `columns`) or the table has none, since the old side of a change could not be routed;
+  // Errors: kReplicaIdentity when a column is no part of the replica identity (FULL: every column is part;
+  // `columns` must then be given) or the table has none, since the old side of a change could not be routed;
   // kUnsupported for a type without a hash; kInvalidOption for the rest. All name the table, and the column
   // where there is one.
   static arrow::Result<HashPartitioner> Make(std::shared_ptr<const TableSchema> table,
                                              PartitionOptions options,
                                              arrow::MemoryPool* pool = arrow::default_memory_pool());
 
-  // For batches that are no change batches: by key only, options.columns is not empty, no column has a
-  // special meaning.
+  // For batches that are no change batches: options.columns is not empty, no column has a special meaning.
   static arrow::Result<HashPartitioner> MakeForSchema(std::shared_ptr<arrow::Schema> schema,
                                                       PartitionOptions options,
                                                       arrow::MemoryPool* pool = arrow::default_memory_pool());
@@ -102,7 +95,7 @@ class HashPartitioner {
   arrow::Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Split(
       const std::shared_ptr<arrow::RecordBatch>& rows);
 
-  // The partition of each row; kEveryPartition for truncate rows by key. Counts nothing.
+  // The partition of each row; kEveryPartition for truncate rows. Counts nothing.
   static constexpr uint32_t kEveryPartition = UINT32_MAX;
   arrow::Result<std::vector<uint32_t>> PartitionsOf(const arrow::RecordBatch& rows) const;
 
@@ -121,7 +114,7 @@ class HashPartitioner {
   PartitionOptions options_;
   arrow::MemoryPool* pool_ = nullptr;
   std::vector<int> key_fields_;
-  uint32_t table_partition_ = 0;  // by table
+  std::vector<int> uncertain_fields_;  // those of them that some old rows do not carry
   PartitionStats stats_;
 };
 

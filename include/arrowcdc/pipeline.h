@@ -2,7 +2,6 @@
 // reconnects.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -14,20 +13,21 @@
 
 #include "arrowcdc/sink.h"
 #include "arrowcdc/source.h"
+#include "arrowcdc/stop_token.h"
 #include "arrowcdc/table_patterns.h"
 
 namespace arrowcdc {
 
 struct PipelineOptions {
-  std::optional<uint64_t> until_lsn;                  // stop when everything up to here is delivered
-  bool until_now = false;                             // until_lsn = the end of the server's WAL at start
-  std::optional<std::chrono::milliseconds> duration;  // stop after this time
-  bool accept_tables = false;                         // begin with a slot that was set up for other tables
-  bool accept_gap = false;  // start although the sink lacks changes that the slot has passed
+  std::optional<uint64_t> until_lsn;  // stop when everything up to here is delivered
+  bool until_now = false;             // until_lsn = the end of the server's WAL at start
+  bool accept_tables = false;         // begin with a slot that was set up for other tables
+  bool accept_gap = false;            // start although the sink lacks changes that the slot has passed
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;
-  bool ack_on_write = false;               // sinks that keep nothing: acknowledge what was handed on
-  std::chrono::milliseconds retry_max{0};  // give up after failing for so long; 0: at the first start after
-                                           // 60 s (10 s for an active slot), later never
+  bool ack_on_write = false;  // sinks that keep nothing: acknowledge what was handed on
+  // Give up after failing for so long; 0: at once. None: before anything was streamed after 60 s (10 s for an
+  // active slot), later never.
+  std::optional<std::chrono::milliseconds> retry_max;
 };
 
 struct PipelineStats {
@@ -50,17 +50,18 @@ struct PipelineObserver {
   virtual ~PipelineObserver() = default;
   // resumed: the sink goes on where it stood, else it is new.
   virtual void OnConnected(const SourceInfo&, uint64_t /*start_lsn*/, bool /*resumed*/) {}
+  virtual void OnEnd(const WalEnd&) {}              // where until_now stops
   virtual void OnNotice(const SourceNotice&) {}     // once each; what makes rows stay away at every connect
   virtual void OnProgress(const PipelineStats&) {}  // about once a second
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column
 };
 
-// Runs until an end condition, `stop` becoming true, or an error that a retry cannot mend. Stops cleanly:
+// Runs until an end condition, `stop` being stopped, or an error that a retry cannot mend. Stops cleanly:
 // what was accepted is flushed and acknowledged. patterns: tables that are let through; null: all. A
 // retryable error is followed by a new connection after OnRetry.
 arrow::Result<PipelineStats> RunPipeline(Source& source, Sink& sink, const PipelineOptions& options,
                                          const TablePatterns* patterns, PipelineObserver& observer,
-                                         const std::atomic<bool>& stop);
+                                         const StopToken& stop);
 
 }  // namespace arrowcdc

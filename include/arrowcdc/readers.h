@@ -48,10 +48,11 @@ struct ReaderSetOptions {
   std::chrono::milliseconds unread_limit{5'000};
   std::chrono::milliseconds slow_limit{600'000};
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;  // an end comes when all is committed, too
-  std::optional<uint64_t> until_lsn;       // the stream ends when everything up to here is delivered
-  bool accept_tables = false;              // read a slot that was set up for other tables
-  bool until_now = false;                  // until_lsn = the end of the server's WAL at the start
-  std::chrono::milliseconds retry_max{0};  // give up after failing for so long; 0: never
+  std::optional<uint64_t> until_lsn;  // the stream ends when everything up to here is delivered
+  bool accept_tables = false;         // read a slot that was set up for other tables
+  std::optional<std::chrono::milliseconds> retry_max;  // as PipelineOptions::retry_max
+  // The source's own, so that Stop ends an attempt to connect, too. Null: the set has one of its own.
+  std::shared_ptr<StopToken> stop;
 };
 
 enum class ReadState { kBatch, kTimeout, kEnd };
@@ -122,7 +123,7 @@ struct ReaderEvent {
     kReaderAdded,   // a table without a reader had its first change
     kReaderEnded,   // `status` says why; its rows stay in the slot until Close
     kReconnecting,  // `status` says why
-    kNotice,        // `notice`
+    kNotice,        // `notice`, of `reader` where it is of its table; it goes on
   };
   Kind kind = Kind::kReaderAdded;
   std::shared_ptr<Reader> reader;

@@ -9,25 +9,32 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
+#include "arrowcdc/stop_token.h"
 
 namespace arrowcdc {
 
-// What a sink found in its storage when it was opened.
-struct SinkState {
-  std::optional<Position> position;            // everything up to here is durable; none: the storage is new
-  std::map<TableName, RowPosition> last_rows;  // last durable row per table; may be beyond `position`
-};
-
-// The stream a sink is opened for; stored with the data and compared at the next open.
+// The stream a sink is opened for, stored with the data. Source and slot are its identity: a sink refuses
+// another one, and an earlier timeline. The rest is memory, for people and for warnings.
 struct StreamIdentity {
   SourceId source;
   uint32_t timeline = 0;
-  std::string database;
+  std::string database;  // as it is called now
   std::string slot;
+  std::vector<std::string> publications;
+  std::vector<std::string> patterns;  // of tables; empty: all
+};
+
+// What a sink found in its storage when it was opened.
+struct SinkState {
+  std::optional<Position> position;             // everything up to here is durable; none: the storage is new
+  std::map<TableName, RowPosition> last_rows;   // last durable row per table; may be beyond `position`
+  std::optional<StreamIdentity> stream;         // as it was stored; none: the storage is new
+  std::map<TableName, uint32_t> relation_oids;  // of the tables that it has rows of, as far as it knows
 };
 
 // One sink. Threads: all calls come from one thread. Blocking: calls may block on storage; the source slows
@@ -39,8 +46,11 @@ class Sink {
   // False: the sink keeps nothing (console, pipes); its rows are never durable by themselves.
   virtual bool keeps_data() const = 0;
 
+  // Absolute path of the directory or file; empty: standard output.
+  virtual std::string location() const { return {}; }
+
   // Reads the storage, removes what a crash left half-written. kPositionGap when the storage belongs to
-  // another source or slot.
+  // another source or slot, kSink when it is not of a version of the format that this build knows.
   virtual arrow::Result<SinkState> Open(const StreamIdentity& stream) = 0;
 
   // Accepts rows. The caller has already left out rows at or before SinkState::last_rows.
@@ -71,10 +81,14 @@ struct SinkOptions {
   int64_t roll_bytes = 128 << 20;  // of a file, as written
   int64_t roll_rows = 10'000'000;
   std::chrono::milliseconds roll_age{30'000};  // of the oldest row that is not durable
+  // Ends the wait for a reader of standard output that does not read: kInterrupted. Null: nothing does.
+  std::shared_ptr<StopToken> stop;
 };
 
 // "parquet:DIR", "ipc:FILE", "ipc:-", "console", "console:ndjson", "console:table".
-// Errors: kInvalidOption with the list of forms. Does not touch the storage before Open.
+// DIR and FILE are local paths or file:///PATH; other URLs and a leading '~' are refused.
+// Errors: kInvalidOption with the list of forms, never with what follows the scheme: that may be secret. Does
+// not touch the storage before Open.
 arrow::Result<std::unique_ptr<Sink>> MakeSink(std::string_view uri, const SinkOptions& options);
 
 }  // namespace arrowcdc

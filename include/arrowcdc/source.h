@@ -12,6 +12,7 @@
 
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/sink.h"
+#include "arrowcdc/stop_token.h"
 
 namespace arrowcdc {
 
@@ -34,6 +35,15 @@ struct SourceOptions {
   bool batching =
       true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
   bool drain = true;  // the plugin decodes many WAL records a turn of the walsender's loop
+  // Ends what waits for the server: a connection attempt with its name resolution, a query (which is
+  // cancelled there). Its error is kInterrupted. Null: nothing does.
+  std::shared_ptr<StopToken> stop;
+};
+
+// The end of the server's WAL: everything that was committed before it was asked for ends at or before it.
+struct WalEnd {
+  uint64_t lsn = 0;
+  bool flushed = true;  // false: WAL of transactions in progress lies behind it, which nothing has flushed
 };
 
 // What is worth telling of tables and publications: nothing ends by it.
@@ -67,7 +77,7 @@ struct SourceInfo {
   StreamIdentity stream;
   int server_version_num = 0;
   uint64_t confirmed_flush = 0;  // the slot's: changes that commit after it will come
-  uint64_t current_flush = 0;    // end of the server's WAL now
+  uint64_t current_flush = 0;    // end of the server's WAL on its disk now
   bool slot_start_known =
       true;                // false: slot_used is what can be guessed without knowing where the slot began
   bool slot_used = false;  // changes of this slot were acknowledged before, as far as the server can tell
@@ -98,8 +108,8 @@ struct SourceStats {
   int64_t buffered_bytes = 0;
 };
 
-// Threads: Next, Connect and Start from one thread; Acknowledge, Cancel and stats from any. The socket has a
-// thread of its own, which answers the server while the reader is slow and stops reading when
+// Threads: Next, Connect and Start from one thread; Acknowledge, RequestKeepalive and stats from any. The
+// socket has a thread of its own, which answers the server while the reader is slow and stops reading when
 // buffer_bytes_max is reached. Errors: MakeError with SQLSTATE, object and remedy; retryable ones can be
 // followed by Connect and Start again.
 class Source {
@@ -117,6 +127,10 @@ class Source {
   // The tables that the stream carries as far as the catalog tells, for checks before the start. Between
   // Connect and Start only.
   virtual arrow::Result<std::vector<SourceTable>> Tables() = 0;
+
+  // The end of the server's WAL now. Waits up to a second for what asynchronous commits have not flushed yet.
+  // Between Connect and Start only.
+  virtual arrow::Result<WalEnd> CurrentEnd() = 0;
 
   // START_REPLICATION from `start` (0: the slot's confirmed position). After Connect.
   virtual arrow::Status Start(uint64_t start) = 0;

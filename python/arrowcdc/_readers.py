@@ -5,8 +5,9 @@ import dataclasses
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Literal, Self, TypedDict, Unpack
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Literal, Self, TypedDict, TypeVar, Unpack
 
 import pyarrow
 
@@ -16,6 +17,11 @@ from ._errors import ConnectionFailedError, OptionError, ServerError, SlotError,
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
 _METADATA_COLUMNS = 8
+_FIRST_CONNECT_MAX = 60.0  # seconds, as the library has them
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 10.0
+
+T = TypeVar("T")
 
 
 def _ms(seconds: float | None) -> int:
@@ -77,7 +83,7 @@ class Options(TypedDict, total=False):
     compression: Compression
     unread_limit: float
     slow_limit: float
-    retry_max: float
+    retry_max: float | None
     on_unpublished: Literal["go-on", "stop"]
 
 
@@ -103,7 +109,8 @@ class ArrowCDCReaderConfig:
     compression: of batches on their way: 'none', 'lz4', 'zstd', or 'auto': LZ4 unless the server is on this machine.
     unread_limit: seconds until a full reader that was never read is ended, while another waits for rows.
     slow_limit: the same for one that was read before; 0: never.
-    retry_max: seconds to try for when the connection is lost; 0: for ever.
+    retry_max: seconds to try for when there is no connection; 0: not at all, math.inf: for ever. None: before anything was read 60 s
+        (10 s for a slot in use), later for ever.
     on_unpublished: 'go-on': tables that are not published any more are logged and counted; 'stop': they end the stream, once
         everything that the slot holds was read and committed.
     """
@@ -130,7 +137,7 @@ class ArrowCDCReaderConfig:
     compression: Compression = "auto"  # of batches on their way
     unread_limit: float = 5.0
     slow_limit: float = 600.0
-    retry_max: float = 0.0
+    retry_max: float | None = None
     on_unpublished: Literal["go-on", "stop"] = "go-on"
 
     def __post_init__(self) -> None:
@@ -138,7 +145,7 @@ class ArrowCDCReaderConfig:
                               ("on_unpublished", ("go-on", "stop"))):
             if getattr(self, name) not in allowed:
                 raise OptionError(
-                    f"{getattr(self, name)!r} is not supported",
+                    "this value is not supported",
                     kind="invalid_option",
                     object=f"argument {name}",
                     remedy="use " + " or ".join(repr(value) for value in allowed),
@@ -163,9 +170,9 @@ class ArrowCDCReaderConfig:
     def open(self) -> "Readers":
         """The readers. With `setup` it first does what `arrowcdc setup` does."""
         source = self._source()
-        tables, refused = self._set_up(source)
+        (tables, refused), until = self._connecting(lambda: (self._set_up(source), _lsn(source, self.until)))
         try:
-            opened = self._open(source, tables)
+            opened = self._open(source, tables, until)
         except SlotError as error:
             if refused is None or error.kind != "publication_missing":
                 raise
@@ -178,8 +185,7 @@ class ArrowCDCReaderConfig:
         _log_notices(opened)
         return Readers(opened, source, self.commit == "on-next", self.partitions)
 
-    def _open(self, source: _core.Source, tables: list[tuple[str, str]]) -> _core.ReaderSet:
-        until_now = self.until == "now"
+    def _open(self, source: _core.Source, tables: list[tuple[str, str]], until: int | None) -> _core.ReaderSet:
         return _core.open(
             source,
             tables,
@@ -187,12 +193,26 @@ class ArrowCDCReaderConfig:
             self.partitions,
             _ms(self.unread_limit),
             _ms(self.slow_limit),
-            _ms(self.retry_max),
+            None if self.retry_max is None else _ms(self.retry_max),
             self.on_unpublished == "stop",
-            None if until_now else _lsn(source, self.until),
-            until_now,
+            until,
             self.accept_tables,
         )
+
+    def _connecting(self, work: Callable[[], T]) -> T:
+        """Tries anew where the server is away, as the stream itself does before it was connected once."""
+        deadline = time.monotonic() + (_FIRST_CONNECT_MAX if self.retry_max is None else self.retry_max)
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                return work()
+            except ConnectionFailedError as error:
+                left = deadline - time.monotonic()
+                if not error.retryable or left <= 0:
+                    raise
+                wait = min(wait * 2, _LONGEST_WAIT, left)
+                _log.warning("connecting again in %.1f s: %s", wait, error)
+                time.sleep(wait)
 
     def _set_up(self, source: _core.Source) -> tuple[list[tuple[str, str]], ServerError | None]:
         """Does what `arrowcdc setup` does, where that is wanted: the tables that it covers, and why it was refused.
@@ -225,32 +245,31 @@ def _lsn(source: _core.Source, until: str | int | None) -> int | None:
     """An LSN as a number; "now" is the end of the server's WAL."""
     if until is None or isinstance(until, int):
         return until
-    return _core.current_lsn(source) if until == "now" else _core.parse_lsn(until)
+    if until != "now":
+        return _core.parse_lsn(until)
+    lsn, flushed = _core.current_end(source)
+    if not flushed:
+        _log.warning("transactions in progress have written WAL behind the end of what is flushed: 'now' is there")
+    return lsn
 
 
 def _joined(batches: list[pyarrow.RecordBatch]) -> pyarrow.Table:
     """One table: the columns in the order in which they came, then the metadata columns."""
     if all(batch.schema.equals(batches[0].schema) for batch in batches):
         return pyarrow.Table.from_batches(batches)
-    place: dict[str, int] = {}
+    own: dict[str, None] = {}  # the table's columns in order
     for batch in batches:
-        for name in batch.schema.names[:-_METADATA_COLUMNS]:
-            place.setdefault(name, len(place))
+        own.update(dict.fromkeys(batch.schema.names[:-_METADATA_COLUMNS]))
     metadata = []
     for name in batches[0].schema.names[-_METADATA_COLUMNS:]:
-        while name in place:  # a column of the table that came later
+        while name in own:  # a column of the table that came later
             name = "_" + name
         metadata.append(name)
     tables = []
     for batch in batches:
         columns = batch.schema.names[:-_METADATA_COLUMNS]
-        table = pyarrow.Table.from_batches([batch]).rename_columns([*columns, *metadata])
-        places = [place[name] for name in columns]
-        for index in (table.num_columns - 2, table.num_columns - 1):  # _unchanged, _unrepresentable: indexes of columns
-            lists = [None if row is None else [places[i] for i in row] for row in table.column(index).to_pylist()]
-            table = table.set_column(index, table.field(index), pyarrow.array(lists, table.field(index).type))
-        tables.append(table)
-    return pyarrow.concat_tables(tables, promote_options="default").select([*place, *metadata])
+        tables.append(pyarrow.Table.from_batches([batch]).rename_columns([*columns, *metadata]))
+    return pyarrow.concat_tables(tables, promote_options="default").select([*own, *metadata])
 
 
 class Readers(dict[str, "Reader"]):
@@ -481,10 +500,7 @@ class Reader:
         return self._stream("now").__arrow_c_stream__(requested_schema)
 
     def read_all(self, until: str | int = "now") -> pyarrow.Table:
-        """The changes up to `until` as a pyarrow.Table; columns that came or went in between are null where they are missing.
-
-        The indexes in `_unchanged` and `_unrepresentable` count the columns of this table.
-        """
+        """The changes up to `until` as a pyarrow.Table; columns that came or went in between are null where they are missing."""
         up_to = _lsn(self._source, until)
         raw: list[_core.Batch] = []
         batches: list[pyarrow.RecordBatch] = []

@@ -15,7 +15,8 @@ def server():
 @pytest.fixture
 def shop(server):
     """Keyword arguments for auto_configure: a database with two tables and nothing else."""
-    server.sql("CREATE TABLE users (id int PRIMARY KEY, name text); CREATE TABLE orders (id int PRIMARY KEY, total numeric(12,2))", "shop")
+    server.sql("CREATE TABLE users (id int PRIMARY KEY, name text);"
+               "CREATE TABLE orders (id int PRIMARY KEY, total numeric(12,2))", "shop")
     arguments = {"host": str(server.directory), "database": "shop", "user": "postgres", "tables": "public.*"}
     yield arguments
     arrowcdc.ArrowCDCReaderConfig(**arguments).teardown()

@@ -24,7 +24,7 @@ def wait_for(condition, seconds=30):
 
 
 def wait_until_inside(thread, function):
-    """The thread stands in the call that this function makes of the extension module: it is found there again and again."""
+    """The thread stands in this function's call of the extension module: found there again and again."""
     seen = []
 
     def inside():
@@ -41,7 +41,8 @@ def end_of_wal(server):
 
 def slot_passed(server, lsn):
     """Everything before this LSN was acknowledged."""
-    return server.sql(f"SELECT confirmed_flush_lsn >= '{lsn}' FROM pg_replication_slots WHERE slot_name = 'arrowcdc'") == "t"
+    return server.sql(f"SELECT confirmed_flush_lsn >= '{lsn}' FROM pg_replication_slots"
+                      " WHERE slot_name = 'arrowcdc'") == "t"
 
 
 class Child:
@@ -50,8 +51,9 @@ class Child:
     def __init__(self, arguments):
         here = pathlib.Path(__file__).parent
         path = os.pathsep.join([str(pathlib.Path(arrowcdc.__file__).parents[1]), str(here)])
-        self.process = subprocess.Popen([sys.executable, *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"})
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"})
         self._limit = threading.Timer(60, self.process.kill)
         self._limit.start()
 

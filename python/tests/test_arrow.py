@@ -16,7 +16,7 @@ def addresses(batch):
 
 
 def test_values_are_where_libpq_has_put_them(server, shop):
-    """The buffers that Python sees are those of C++, and the columns of the table lie within the message from the server."""
+    """Python sees the buffers of C++, and the columns of the table lie within the message from the server."""
     with CONFIGURE(**shop) as readers:
         server.sql("INSERT INTO users SELECT g, repeat('x', 50) FROM generate_series(1, 100) g", "shop")
         received = []
@@ -28,7 +28,8 @@ def test_values_are_where_libpq_has_put_them(server, shop):
         assert batch.schema.names[:2] == ["id", "name"]
         # A buffer without bytes has no place.
         here = [[address for address, bytes_, _ in column if bytes_] for column in buffers]
-        there = [[buffer.address for buffer in column.buffers() if buffer and buffer.size] for column in batch.columns]
+        there = [[buffer.address for buffer in column.buffers() if buffer and buffer.size]
+                 for column in batch.columns]
         assert here[:2] == there[:2] and all(here[:2])
         (message,) = {whole for column in buffers[:2] for _, bytes_, whole in column if bytes_}
         # XLogData begins with 'w' and three numbers, then comes the plugin's message.
@@ -69,7 +70,8 @@ def test_duckdb_takes_a_reader_as_it_is(server, shop):
         server.sql("INSERT INTO users SELECT g, 'u' || g FROM generate_series(11, 12) g", "shop")
         relation = duckdb.sql("SELECT id FROM users ORDER BY id")
         assert relation.fetchall() == [(11,), (12,)]
-        assert duckdb.sql("SELECT count(*) FROM users").fetchall() == [(0,)], "each query takes what came since the last"
+        count = duckdb.sql("SELECT count(*) FROM users").fetchall()
+        assert count == [(0,)], "each query takes what came since the last"
 
 
 def test_after_a_failed_query_the_changes_come_again(server, shop):
@@ -105,21 +107,36 @@ def test_handing_over_commits_nothing_before_the_next_read(server, shop):
 
 def test_read_all_across_columns_that_come_and_go(server, shop):
     with CONFIGURE(**shop) as readers:
-        server.sql("ALTER TABLE users ADD large text; ALTER TABLE users ALTER large SET STORAGE EXTERNAL", "shop")
-        server.sql("INSERT INTO users VALUES (1, 'a', repeat('x', 5000)); UPDATE users SET name = 'b'", "shop")
+        server.sql("ALTER TABLE users ADD large text;"
+                   "ALTER TABLE users ALTER large SET STORAGE EXTERNAL;"
+                   "INSERT INTO users VALUES (1, 'a', repeat('x', 5000));"
+                   "UPDATE users SET name = 'b'", "shop")
         server.sql("ALTER TABLE users DROP name, ADD mail text; UPDATE users SET mail = 'b@x'", "shop")
         table = readers["public.users"].read_all()
-        assert table.column_names == ["id", "name", "large", "mail", "_op", "_commit_lsn", "_lsn", "_ord", "_xid", "_commit_ts",
-                                      "_unchanged", "_unrepresentable"]
+        assert table.column_names == ["id", "name", "large", "mail", "_op", "_commit_lsn", "_lsn", "_ord",
+                                      "_xid", "_commit_ts", "_unchanged", "_unrepresentable"]
         assert table["name"].to_pylist() == ["a", "b", None]
         assert table["mail"].to_pylist() == [None, None, "b@x"]
         assert table["large"].to_pylist() == ["x" * 5000, None, None]
-        assert table["_unchanged"].to_pylist() == [None, [2], [2]]
+        assert table["_unchanged"].to_pylist() == [None, ["large"], ["large"]]
+
+
+def test_text_that_is_not_utf8_is_null_and_named(server, shop):
+    with CONFIGURE(**shop) as readers:
+        server.sql("CREATE CAST (bytea AS text) WITHOUT FUNCTION", "shop")
+        server.sql("INSERT INTO users VALUES (1, 'a'), (2, '\\x436166e9'::bytea::text), (3, 'é')", "shop")
+        server.sql("DROP CAST (bytea AS text)", "shop")
+        table = readers["public.users"].read_all()
+        table.validate(full=True)
+        assert table["name"].to_pylist() == ["a", None, "é"]
+        assert table["_unrepresentable"].to_pylist() == [None, ["name"], None]
+        assert polars.DataFrame(table)["_unrepresentable"].to_list() == [None, ["name"], None]
 
 
 def test_read_all_keeps_a_new_column_apart_from_the_metadata_column_of_its_name(server, shop):
     with CONFIGURE(**shop) as readers:
-        server.sql("INSERT INTO users VALUES (1, 'a'); ALTER TABLE users ADD _xid oid; INSERT INTO users VALUES (2, 'b', 77)", "shop")
+        server.sql("INSERT INTO users VALUES (1, 'a'); ALTER TABLE users ADD _xid oid;"
+                   "INSERT INTO users VALUES (2, 'b', 77)", "shop")
         table = readers["public.users"].read_all()
         assert table["_xid"].to_pylist() == [None, 77]
         assert None not in table["__xid"].to_pylist() and 77 not in table["__xid"].to_pylist()

@@ -66,7 +66,8 @@ def test_cancelled_tasks_lose_no_row(server, shop):
 
     async def main(reader):
         writer = threading.Thread(target=server.sql, args=(
-            "SELECT format('INSERT INTO users VALUES (%s, ''u'')', g) FROM generate_series(1, 3000) g \\gexec", "shop"))
+            "SELECT format('INSERT INTO users VALUES (%s, ''u'')', g) FROM generate_series(1, 3000) g"
+            " \\gexec", "shop"))
         writer.start()
         cancelled = 0
         while len(found) < 3000:

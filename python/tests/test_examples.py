@@ -82,8 +82,8 @@ def test_several_tables_until_interrupted(written):
 
 
 @pytest.mark.parametrize("example, more", [
-    ("several_tables.py", " [now]"), ("live_duckdb.py", ""), ("current_state_polars.py", ""), ("changes_pandas.py", ""),
-    ("delta_merge.py", " DIRECTORY"), ("iceberg_append.py", " DIRECTORY")])
+    ("several_tables.py", " [now]"), ("live_duckdb.py", ""), ("current_state_polars.py", ""),
+    ("changes_pandas.py", ""), ("delta_merge.py", " DIRECTORY"), ("iceberg_append.py", " DIRECTORY")])
 def test_without_arguments_an_example_says_how_it_is_called(example, more):
     with Child([_EXAMPLES / example]) as child:
         _, err = child.process.communicate(timeout=60)
@@ -141,7 +141,8 @@ def test_iceberg(server, written, tmp_path, capsys):
     server.sql("DELETE FROM users WHERE id = 1", "shop")
     assert call(iceberg_append, written, capsys, tmp_path) == ["1 changes appended"]
     catalog = SqlCatalog("changes", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}")
-    found = catalog.load_table("public.users").scan().to_arrow().sort_by([(name, "ascending") for name in iceberg_append.POSITION])
+    found = catalog.load_table("public.users").scan().to_arrow()
+    found = found.sort_by([(name, "ascending") for name in iceberg_append.POSITION])
     assert list(zip(found["_op"].to_pylist(), found["id"].to_pylist())) == [
         *(("insert", i) for i in range(1, 6)), ("update_after", 2), ("delete", 5), ("delete", 1)]
 
@@ -172,7 +173,8 @@ class Documents:
         return chosen
 
     def _statement(self):
-        kind = self.random.choices(["insert", "name", "large", "key", "delete", "truncate"], [5, 6, 2, 3, 2, 0.1])[0]
+        kinds = ["insert", "name", "large", "key", "delete", "truncate"]
+        kind = self.random.choices(kinds, [5, 6, 2, 3, 2, 0.1])[0]
         if kind == "truncate":
             self.ids.clear()
             return "TRUNCATE documents"
@@ -214,18 +216,65 @@ def documents(server, shop):
     server.sql("DROP TABLE documents", "shop")
 
 
+def pieces(batch, chance):
+    """The batch cut at random: a pair of update_before and update_after comes in two batches now and then."""
+    start = 0
+    for end in range(1, batch.num_rows + 1):
+        if end == batch.num_rows or chance.random() < 0.3:
+            yield batch.slice(start, end - start)
+            start = end
+
+
 def test_the_state_in_polars_is_the_table(shop, documents):
     with CONFIGURE(**{**shop, "tables": "public.documents"}) as readers:
         reader = readers["public.documents"]
-        state, left_out = None, 0
+        state, left_out = current_state_polars.CurrentState(), 0
         for transactions in (1, 30, 60, 120):
             documents.write(transactions)
             for batch in reader.batches(until="now"):
-                changes = pl.DataFrame(batch)
-                left_out += len(changes) - changes["_unchanged"].null_count()
-                state = current_state_polars.apply(state, changes, reader.key_columns)
-            assert digests(state) == documents.rows()
+                left_out += batch.num_rows - batch["_unchanged"].null_count
+                for piece in pieces(batch, documents.random):
+                    state.add(piece, reader.key_columns)
+            assert digests(state.rows) == documents.rows()
         assert left_out > 20
+
+
+def test_the_state_in_polars_follows_the_columns(server, shop, documents):
+    with CONFIGURE(**{**shop, "tables": "public.documents"}) as readers:
+        reader = readers["public.documents"]
+        state = current_state_polars.CurrentState()
+
+        def read(sql):
+            server.sql(sql, "shop")
+            for batch in reader.batches(until="now"):
+                state.add(batch, reader.key_columns)
+            return sorted(row[:2] + (len(row[2] or ""),) + row[3:] for row in state.rows.select("id", "name", "large", pl.exclude("id", "name", "large")).rows())
+
+        big = "repeat('x', 4000)"
+        assert read(f"INSERT INTO documents VALUES (1, 'one', {big}), (2, 'two', {big})") == [(1, "one", 4000), (2, "two", 4000)]
+        # The two columns change their names; an update of the key leaves the large value alone.
+        assert read("ALTER TABLE documents RENAME name TO swap; ALTER TABLE documents RENAME large TO name;"
+                    "ALTER TABLE documents RENAME swap TO large; UPDATE documents SET id = 3, large = 'ab' WHERE id = 1;"
+                    "ALTER TABLE documents ALTER id TYPE bigint, ADD added int; UPDATE documents SET added = 7 WHERE id = 3") == [
+                        (2, "x" * 4000, 3, None), (3, "x" * 4000, 2, 7)]
+        assert state.rows.schema["id"] == pl.Int64
+        assert read("ALTER TABLE documents DROP added; UPDATE documents SET id = 5000000000 WHERE id = 2") == [
+            (3, "x" * 4000, 2), (5000000000, "x" * 4000, 3)]
+
+
+def test_current_state_from_files_in_polars(tmp_path):
+    """As docs/sinks.md has it."""
+    def change(place, op, key, text, unchanged=None):
+        return {"id": key, "text": text, "_op": op, "_commit_lsn": 10, "_lsn": place // 10, "_ord": place % 10, "_xid": 1, "_commit_ts": None,
+                "_unchanged": unchanged, "_unrepresentable": None}
+
+    changes = [change(10, "insert", 1, "one"), change(20, "insert", 2, "two"), change(30, "update_before", 1, None),
+               change(31, "update_after", 3, None, ["text"]), change(40, "delete", 2, None)]
+    schema = {"_unchanged": pl.List(pl.String), "_unrepresentable": pl.List(pl.String), "_commit_ts": pl.Datetime}
+    for number, part in enumerate((changes[:3], changes[3:])):
+        pl.DataFrame(part, schema_overrides=schema).write_parquet(tmp_path / f"{number}.parquet")
+    read = pl.scan_parquet(tmp_path / "*.parquet").sort("_commit_lsn", "_lsn", "_ord").collect()
+    assert current_state_polars.apply(None, read, ["id"]).rows() == [(3, "one")]
 
 
 def test_delta_is_the_table_and_holds_each_change_once(shop, documents, tmp_path):

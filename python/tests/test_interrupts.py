@@ -1,13 +1,15 @@
 """Ctrl-C and threads: blocking work lets others run, ends when asked to, and loses nothing."""
 
 import asyncio
+import math
 import signal
 import socket
 import threading
+import time
 
 import pyarrow
 import pytest
-from helpers import CONFIGURE, Child, ids, wait_until_inside
+from helpers import CONFIGURE, Child, ids, wait_for, wait_until_inside
 
 import arrowcdc
 import arrowcdc._readers
@@ -41,12 +43,14 @@ def test_connecting_lets_other_threads_run(silent_server):
     thread = threading.Thread(target=answer)
     thread.start()
     with pytest.raises(arrowcdc.ConnectionFailedError):
-        CONFIGURE(host="127.0.0.1", port=silent_server.getsockname()[1], database="shop", user="postgres")
+        CONFIGURE(host="127.0.0.1", port=silent_server.getsockname()[1], database="shop", user="postgres",
+                  retry_max=0)
     thread.join()
 
 
 def test_ctrl_c_ends_connecting(silent_server):
-    conninfo = f"host=127.0.0.1 port={silent_server.getsockname()[1]} dbname=shop user=postgres connect_timeout=600"
+    port = silent_server.getsockname()[1]
+    conninfo = f"host=127.0.0.1 port={port} dbname=shop user=postgres connect_timeout=600"
     program = f"""
 import arrowcdc
 try:
@@ -59,12 +63,89 @@ except KeyboardInterrupt:
         with connection:
             assert connection.recv(8)
             child.process.send_signal(signal.SIGINT)
+            since = time.monotonic()
             assert child.rest() == ["interrupted"]
+            assert time.monotonic() - since < 5  # a second, and the interpreter's end on a busy machine
+
+
+def test_ctrl_c_ends_setup_and_leaves_no_slot(server, shop):
+    program = f"""
+import helpers
+try:
+    helpers.CONFIGURE(**{shop!r})
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    with server.transaction("SELECT pg_current_xact_id()"):  # a new slot waits for its end
+        with Child(["-c", program]) as child:
+            wait_for(lambda: server.sql("SELECT count(*) FROM pg_replication_slots WHERE active") == "1")
+            child.process.send_signal(signal.SIGINT)
+            assert child.rest() == ["interrupted"]
+        assert server.sql("SELECT count(*) FROM pg_replication_slots") == "0"
+
+
+def test_close_ends_an_attempt_to_connect_again(server, shop):
+    with CONFIGURE(**shop) as readers:
+        server.pg_ctl("stop", "-m", "fast")
+        try:
+            wait_for(readers.events)
+            since = time.monotonic()
+            readers.close()
+            assert time.monotonic() - since < 5
+        finally:
+            server.pg_ctl("start")
+
+
+def test_a_first_connection_is_tried_again(server, shop, caplog):
+    server.pg_ctl("stop", "-m", "fast")
+    started = threading.Thread(
+        target=lambda: (wait_for(lambda: "connecting again" in caplog.text), server.pg_ctl("start")))
+    started.start()
+    with CONFIGURE(**shop) as readers:
+        assert set(readers) == {"public.users", "public.orders"}
+    started.join()
+
+
+@pytest.mark.parametrize("setup", [True, False])
+def test_without_retries_the_first_failure_is_the_last(server, shop, caplog, setup):
+    with pytest.raises(arrowcdc.ConnectionFailedError):
+        CONFIGURE(**{**shop, "host": "/nowhere"}, retry_max=0, setup=setup)
+    assert caplog.text == ""
+
+
+def test_without_retries_a_lost_connection_ends_the_stream(server, shop):
+    with CONFIGURE(**shop, retry_max=0) as readers:
+        server.sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
+        with pytest.raises(arrowcdc.ConnectionFailedError):
+            readers["public.users"].read(timeout=30)
+
+
+def test_for_ever_is_infinity(server, shop):
+    with CONFIGURE(**shop, retry_max=math.inf) as readers:
+        server.sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
+        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+        assert ids([readers["public.users"].read(timeout=30)]) == [1]
+
+
+def test_until_now_holds_asynchronous_commits(server, shop):
+    with CONFIGURE(**shop) as readers:
+        for i in range(5):
+            server.sql(f"SET synchronous_commit = off; INSERT INTO users VALUES ({i}, 'a')", "shop")
+            assert ids(readers["public.users"].batches(until="now")) == [i]
+
+
+def test_until_now_ends_after_a_segment_switch(server, shop):
+    with CONFIGURE(**shop) as readers:
+        server.sql("INSERT INTO users VALUES (1, 'a'); SELECT pg_switch_wal()", "shop")
+        since = time.monotonic()
+        assert ids(readers["public.users"].batches(until="now")) == [1]
+        assert time.monotonic() - since < 5
 
 
 @pytest.mark.parametrize(
     "wait, function",
-    [("readers['public.users'].read()", "_look"), ("list(readers['public.users'])", "_look"), ("readers.events(timeout=600)", "events")],
+    [("readers['public.users'].read()", "_look"), ("list(readers['public.users'])", "_look"),
+     ("readers.events(timeout=600)", "events")],
 )
 def test_ctrl_c_ends_a_blocking_wait(server, shop, wait, function):
     program = f"""
@@ -179,14 +260,17 @@ def test_an_interrupt_on_the_way_loses_no_row(server, shop, monkeypatch, read, a
 def test_read_all_is_all_or_nothing(server, shop):
     with CONFIGURE(**shop) as readers:
         users = readers["public.users"]
-        server.sql("INSERT INTO users VALUES (1, 'a'); ALTER TABLE users ALTER name TYPE bytea USING name::bytea", "shop")
+        server.sql("INSERT INTO users VALUES (1, 'a');"
+                   "ALTER TABLE users ALTER name TYPE bytea USING name::bytea", "shop")
         server.sql("INSERT INTO users VALUES (2, 'b')", "shop")
         with pytest.raises(pyarrow.ArrowTypeError):
             users.read_all()
         assert ids(users.batches(until="now")) == [1, 2]
 
 
-@pytest.mark.parametrize("wait, function", [("readers['public.users'].read", "_look"), ("functools.partial(readers.events, 600)", "events")])
+@pytest.mark.parametrize(
+    "wait, function",
+    [("readers['public.users'].read", "_look"), ("functools.partial(readers.events, 600)", "events")])
 def test_the_interpreter_ends_while_a_daemon_thread_waits(server, shop, wait, function):
     program = f"""
 import functools, threading, time, helpers

@@ -14,7 +14,8 @@ import arrowcdc
 def test_compressed_on_the_way(server, shop, compression):
     with CONFIGURE(**shop, compression=compression) as readers:
         server.sql("INSERT INTO users SELECT g, 'user ' || g FROM generate_series(1, 5000) g", "shop")
-        names = [name for batch in readers["public.users"].batches(until="now") for name in batch.column("name").to_pylist()]
+        batches = readers["public.users"].batches(until="now")
+        names = [name for batch in batches for name in batch.column("name").to_pylist()]
         assert names == [f"user {g}" for g in range(1, 5001)]
         received = readers.stats()["received_bytes"]
         assert received > 140_000 if compression == "none" else received < 100_000
@@ -53,12 +54,14 @@ def test_without_setup_what_is_published_is_read(server, shop, caplog):
     with pytest.raises(arrowcdc.SlotError) as caught:
         CONFIGURE(**shop, setup=False)
     assert caught.value.kind in ("slot_missing", "publication_missing")
-    assert server.sql("SELECT count(*) FROM pg_replication_slots") == server.sql("SELECT count(*) FROM pg_publication", "shop") == "0"
+    assert server.sql("SELECT count(*) FROM pg_replication_slots") == "0"
+    assert server.sql("SELECT count(*) FROM pg_publication", "shop") == "0"
     CONFIGURE(**shop).close()
     server.sql("CREATE TABLE later (id int); CREATE TABLE other (id int PRIMARY KEY)", "shop")
     with CONFIGURE(**shop, setup=False) as readers:
         assert set(readers) == {"public.users", "public.orders"}
-        server.sql("INSERT INTO users VALUES (1, 'a'); INSERT INTO later VALUES (2); INSERT INTO other VALUES (3)", "shop")
+        server.sql("INSERT INTO users VALUES (1, 'a'); INSERT INTO later VALUES (2);"
+                   "INSERT INTO other VALUES (3)", "shop")
         assert ids(readers["public.users"].batches(until="now")) == [1]
     assert "tables public.later public.other: tables match and are not streamed" in caplog.text
     assert server.sql("SELECT count(*) FROM pg_publication_tables", "shop") == "2"
@@ -126,6 +129,22 @@ def test_an_empty_publication_ends_the_readers_with_what_the_slot_holds(server, 
         wait_for(lambda: slot_passed(server, end))
 
 
+def test_a_slot_is_for_the_tables_that_it_was_set_up_for(server, shop):
+    CONFIGURE(**{**shop, "tables": "public.users"}).close()
+    server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+    others = {**shop, "tables": "public.orders"}
+    for options in (others, {**shop, "tables": ["public.users", "public.more"], "setup": False}):
+        with pytest.raises(arrowcdc.SlotError, match="set up for public.users, not for public") as caught:
+            CONFIGURE(**options)
+        assert caught.value.kind == "position_gap" and "accept_tables=True" in caught.value.remedy
+    assert server.sql("SELECT count(*) FROM pg_publication_tables", "shop") == "1", "nothing was changed"
+    with CONFIGURE(**{**shop, "tables": "public.users"}) as readers:
+        assert ids(readers["public.users"].batches(until="now")) == [1], "and nothing was eaten"
+    CONFIGURE(**others, accept_tables=True).close()
+    assert server.sql("SELECT count(*) FROM pg_publication_tables", "shop") == "2"
+    CONFIGURE(**others).close()  # it is for these now
+
+
 def test_the_next_read_commits(server, shop):
     with CONFIGURE(**shop) as readers:
         server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
@@ -150,7 +169,8 @@ def test_partitions_share_a_table(server, shop):
 
 def test_a_later_table_comes_as_an_event(server, shop):
     with CONFIGURE(**shop) as readers:
-        server.sql("CREATE TABLE later (id int PRIMARY KEY); ALTER PUBLICATION arrowcdc ADD TABLE later; INSERT INTO later VALUES (5)", "shop")
+        server.sql("CREATE TABLE later (id int PRIMARY KEY); ALTER PUBLICATION arrowcdc ADD TABLE later;"
+                   "INSERT INTO later VALUES (5)", "shop")
         ((kind, reader, _),) = readers.events(timeout=30)
         assert kind == "reader_added" and readers["public.later"] is reader
         assert ids([reader.read(timeout=30)]) == [5]
@@ -197,7 +217,8 @@ def test_a_slow_consumer_costs_no_rows(server, shop):
         users = readers["public.users"]
         found = ids([users.read(timeout=30)])
         # The reader is full, and the server waits with the rest.
-        wait_for(lambda: server.sql("SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'walsender'") == "WalSenderWriteData")
+        waits = "SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'walsender'"
+        wait_for(lambda: server.sql(waits) == "WalSenderWriteData")
         assert len(found) < rows and not slot_passed(server, end)
         found += ids(users.batches(until="now"))
         assert found == list(range(1, rows + 1))
@@ -297,7 +318,8 @@ def test_one_thread_reads_a_reader(server, shop):
 def test_more_readers_are_added_than_events_are_kept(server, shop):
     partitions = 11_000
     with CONFIGURE(**{**shop, "tables": "public.(users|later)"}, partitions=partitions) as readers:
-        server.sql("CREATE TABLE later (id int PRIMARY KEY); ALTER PUBLICATION arrowcdc ADD TABLE later; INSERT INTO later VALUES (5)", "shop")
+        server.sql("CREATE TABLE later (id int PRIMARY KEY); ALTER PUBLICATION arrowcdc ADD TABLE later;"
+                   "INSERT INTO later VALUES (5)", "shop")
         assert readers.events(timeout=30)
         assert {f"public.later/{partition}" for partition in range(partitions)} <= set(readers)
 

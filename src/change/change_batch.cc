@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include <arrow/array.h>
 #include <arrow/array/data.h>
 #include <arrow/array/util.h>
 #include <arrow/result.h>
@@ -109,6 +110,19 @@ RowPosition RowPositionAt(const TableSchema& table, const arrow::RecordBatch& ro
   return {values(MetadataColumn::kCommitLsn)->GetValues<uint64_t>(1)[row],
           values(MetadataColumn::kLsn)->GetValues<uint64_t>(1)[row],
           values(MetadataColumn::kOrd)->GetValues<uint16_t>(1)[row]};
+}
+
+bool ListsColumn(const TableSchema& table, const arrow::RecordBatch& rows, MetadataColumn list, int64_t row,
+                 int column) {
+  const auto& lists =
+      static_cast<const arrow::ListArray&>(*rows.column(table.column_count + static_cast<int>(list)));
+  if (lists.IsNull(row)) return false;
+  const auto& names = static_cast<const arrow::StringArray&>(*lists.values());
+  const std::string& name = table.schema->field(column)->name();
+  for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
+    if (names.GetView(i) == name) return true;
+  }
+  return false;
 }
 
 }  // namespace arrowcdc

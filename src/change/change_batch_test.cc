@@ -80,7 +80,7 @@ TEST(RowPositionAt, CountsFromTheStartOfASlice) {
     return builder.Finish().ValueOrDie();
   };
   auto codes = numbers(arrow::Int8Builder(), {0, 1, 2});
-  auto lists = arrow::MakeArrayOfNull(arrow::list(arrow::int16()), 3).ValueOrDie();
+  auto lists = arrow::MakeArrayOfNull(arrow::list(arrow::utf8()), 3).ValueOrDie();
   auto times = arrow::MakeArrayOfNull(MetadataColumnType(MetadataColumn::kCommitTs), 3).ValueOrDie();
   auto batch = arrow::RecordBatch::Make(
       table->schema, 3,

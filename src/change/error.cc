@@ -30,6 +30,8 @@ arrow::StatusCode CodeOf(ErrorKind kind) {
     case ErrorKind::kSlotActive:
     case ErrorKind::kSink:
       return arrow::StatusCode::IOError;
+    case ErrorKind::kInterrupted:
+      return arrow::StatusCode::Cancelled;
     case ErrorKind::kPluginMissing:
     case ErrorKind::kSlotMissing:
     case ErrorKind::kPublicationMissing:
@@ -90,6 +92,8 @@ const char* ErrorKindName(ErrorKind kind) {
       return "sink";
     case ErrorKind::kReaderUnread:
       return "reader_unread";
+    case ErrorKind::kInterrupted:
+      return "interrupted";
     case ErrorKind::kInternal:
       return "internal";
   }

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 
 namespace arrowcdc {
 namespace {
@@ -44,8 +45,8 @@ arrow::Result<uint64_t> ParseLsn(std::string_view text) {
   uint64_t low = 0;
   if (slash == std::string_view::npos || !ParseHalf(text.substr(0, slash), &high) ||
       !ParseHalf(text.substr(slash + 1), &low)) {
-    return MakeError(ErrorKind::kInvalidOption, "not an LSN: \"" + std::string(text.substr(0, 40)) + "\"",
-                     "LSN", "write it as PostgreSQL does: two hexadecimal numbers, as in 16/B374D848");
+    return MakeError(ErrorKind::kInvalidOption, "not an LSN: " + Shown(text), "LSN",
+                     "write it as PostgreSQL does: two hexadecimal numbers, as in 16/B374D848");
   }
   return high << 32 | low;
 }

@@ -2,6 +2,7 @@
 #include "src/change/table_schema.h"
 
 #include <charconv>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 
@@ -14,9 +15,9 @@ namespace arrowcdc {
 namespace {
 
 // Place in the key, 0: not in it, -1: no number.
-int KeyPlace(const arrow::Field& field) {
+int KeyPlace(const arrow::Field& field, const char* key) {
   if (!field.HasMetadata()) return 0;
-  auto text = field.metadata()->Get(kIdentityKey);
+  auto text = field.metadata()->Get(key);
   if (!text.ok()) return 0;
   int place = -1;
   auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), place);
@@ -24,10 +25,13 @@ int KeyPlace(const arrow::Field& field) {
   return place;
 }
 
-arrow::Result<std::vector<int>> KeyFields(const TableName& name, const arrow::FieldVector& columns) {
+// `key` names the metadata that holds the places.
+arrow::Result<std::vector<int>> KeyFields(const TableName& name, char replica_identity, const char* key,
+                                          const arrow::FieldVector& columns) {
+  if (replica_identity == 'f' || replica_identity == 'n') return std::vector<int>();
   std::vector<std::pair<int, int>> places;  // place in the key, index of the column
   for (size_t i = 0; i < columns.size(); ++i) {
-    int place = KeyPlace(*columns[i]);
+    int place = KeyPlace(*columns[i], key);
     if (place != 0) places.emplace_back(place, static_cast<int>(i));
   }
   std::vector<int> fields(places.size(), -1);
@@ -41,6 +45,21 @@ arrow::Result<std::vector<int>> KeyFields(const TableName& name, const arrow::Fi
   return fields;
 }
 
+arrow::Status ReadWeakened(const arrow::FieldVector& columns, const arrow::KeyValueMetadata* metadata,
+                           TableSchema* table) {
+  if (metadata == nullptr || !metadata->Contains(kWeakenedKey)) return arrow::Status::OK();
+  WeakenedIdentity& weakened = table->weakened.emplace();
+  weakened.partition = metadata->Get(kWeakenedKey).ValueOr("");
+  const std::string own = metadata->Get(kOwnIdentityKey).ValueOr("");
+  if (own.size() != 1 || std::string_view("dfin").find(own[0]) == std::string_view::npos) {
+    return MakeError(ErrorKind::kProtocol, "the table's own replica identity is unknown",
+                     "table " + ToString(table->name), "");
+  }
+  weakened.own_replica_identity = own[0];
+  ARROW_ASSIGN_OR_RAISE(weakened.own_key_fields, KeyFields(table->name, own[0], kOwnKeyKey, columns));
+  return arrow::Status::OK();
+}
+
 std::shared_ptr<arrow::Array> BuildOpDictionary() {
   arrow::StringBuilder builder;
   auto status =
@@ -49,6 +68,17 @@ std::shared_ptr<arrow::Array> BuildOpDictionary() {
 }
 
 }  // namespace
+
+std::string WeakenedIdentityText(const WeakenedIdentity& weakened) {
+  return "old rows of the partition " + weakened.partition +
+         " carry less than the replica identity of the table, and no more than they do is said of the table "
+         "from here on: deletes and updates may not tell by the table's key which row they were of";
+}
+
+std::string WeakenedIdentityRemedy(const WeakenedIdentity& weakened) {
+  return "give " + weakened.partition +
+         " the replica identity of the table (ALTER TABLE ... REPLICA IDENTITY)";
+}
 
 const char* MetadataColumnName(MetadataColumn column) {
   switch (column) {
@@ -77,7 +107,7 @@ const char* MetadataColumnRole(MetadataColumn column) { return MetadataColumnNam
 const std::shared_ptr<arrow::DataType>& MetadataColumnType(MetadataColumn column) {
   static const auto op = arrow::dictionary(arrow::int8(), arrow::utf8());
   static const auto commit_ts = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
-  static const auto fields = arrow::list(arrow::field("item", arrow::int16()));
+  static const auto names = arrow::list(arrow::field("item", arrow::utf8()));
   switch (column) {
     case MetadataColumn::kOp:
       return op;
@@ -89,7 +119,7 @@ const std::shared_ptr<arrow::DataType>& MetadataColumnType(MetadataColumn column
       return commit_ts;
     case MetadataColumn::kUnchanged:
     case MetadataColumn::kUnrepresentable:
-      return fields;
+      return names;
     case MetadataColumn::kCommitLsn:
     case MetadataColumn::kLsn:
       break;
@@ -126,13 +156,12 @@ arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(
     TableName name, uint32_t relation_oid, uint64_t fingerprint, char replica_identity,
     const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
   auto table = std::make_shared<TableSchema>();
-  if (replica_identity != 'f' && replica_identity != 'n') {
-    ARROW_ASSIGN_OR_RAISE(table->key_fields, KeyFields(name, columns));
-  }
+  ARROW_ASSIGN_OR_RAISE(table->key_fields, KeyFields(name, replica_identity, kIdentityKey, columns));
   table->name = std::move(name);
   table->relation_oid = relation_oid;
   table->fingerprint = fingerprint;
   table->replica_identity = replica_identity;
+  ARROW_RETURN_NOT_OK(ReadWeakened(columns, metadata.get(), table.get()));
   table->schema = MakeChangeSchema(columns, metadata);
   table->column_count = static_cast<int>(columns.size());
   return table;

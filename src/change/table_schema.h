@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <arrow/array.h>
 #include <arrow/result.h>
@@ -15,6 +16,10 @@ namespace arrowcdc {
 // Keys of the metadata of fields and schemas, see docs/wire.md.
 inline constexpr char kRoleKey[] = "arrowcdc:role";     // metadata columns: "op", "commit_lsn", ...
 inline constexpr char kIdentityKey[] = "arrowcdc:key";  // place in the replica identity, from 1
+// Only where a partition carries less than the table's own identity.
+inline constexpr char kWeakenedKey[] = "arrowcdc:identity_weakened";
+inline constexpr char kOwnIdentityKey[] = "arrowcdc:own_replica_identity";
+inline constexpr char kOwnKeyKey[] = "arrowcdc:own_key";
 
 // The full schema of a ChangeBatch: `columns` as they are, then the metadata columns, each named by
 // MetadataColumnName with further "_" in front until no column of the table has its name, and its role in its
@@ -23,10 +28,15 @@ std::shared_ptr<arrow::Schema> MakeChangeSchema(
     const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata);
 
 // A whole TableSchema; key_fields come from the columns' arrowcdc:key, except under FULL and NOTHING, where
-// there is no key. Errors: kProtocol where the places in the key are not 1 to n.
+// there is no key, and the own identity of a weakened table from `metadata` and arrowcdc:own_key. Errors:
+// kProtocol where the places in a key are not 1 to n, or the own identity is unknown.
 arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(
     TableName name, uint32_t relation_oid, uint64_t fingerprint, char replica_identity,
     const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata);
+
+// For people: what a consumer of the table should know, and what can be done.
+std::string WeakenedIdentityText(const WeakenedIdentity& weakened);
+std::string WeakenedIdentityRemedy(const WeakenedIdentity& weakened);
 
 // The column's role: its name without the "_" in front. It stays when the name has to give way.
 const char* MetadataColumnRole(MetadataColumn column);

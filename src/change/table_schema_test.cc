@@ -6,6 +6,7 @@
 
 #include "arrowcdc/error.h"
 #include "format/frame.h"
+#include "tests/support/assert_ok.h"
 
 namespace arrowcdc {
 namespace {
@@ -30,8 +31,8 @@ TEST(ChangeSchema, ColumnsThenMetadataColumns) {
       arrow::field("_ord", arrow::uint16()),
       arrow::field("_xid", arrow::uint32()),
       arrow::field("_commit_ts", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
-      arrow::field("_unchanged", arrow::list(arrow::int16())),
-      arrow::field("_unrepresentable", arrow::list(arrow::int16())),
+      arrow::field("_unchanged", arrow::list(arrow::utf8())),
+      arrow::field("_unrepresentable", arrow::list(arrow::utf8())),
   });
   EXPECT_TRUE(schema->Equals(*expected, /*check_metadata=*/false)) << schema->ToString();
   EXPECT_EQ(*schema->metadata()->Get("k"), "v");
@@ -79,6 +80,36 @@ TEST(TableSchema, RefusesPlacesThatAreNotOneToN) {
     ASSERT_FALSE(table.ok()) << place;
     EXPECT_EQ(GetErrorDetail(table.status())->kind(), ErrorKind::kProtocol);
   }
+}
+
+arrow::Result<std::shared_ptr<const TableSchema>> Weakened(const std::string& own,
+                                                           const std::string& own_place) {
+  auto id = arrow::field("id", arrow::int32())
+                ->WithMetadata(arrow::key_value_metadata({"arrowcdc:own_key"}, {own_place}));
+  return MakeTableSchema(
+      {"s", "t"}, 5, 6, 'n', {Column("v"), id},
+      arrow::key_value_metadata({"arrowcdc:identity_weakened", "arrowcdc:own_replica_identity"},
+                                {"s.leaf", own}));
+}
+
+TEST(TableSchema, AWeakenedTableKeepsItsOwnIdentity) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto table, Weakened("d", "1"));
+  EXPECT_EQ(table->replica_identity, 'n');
+  EXPECT_TRUE(table->key_fields.empty());
+  ASSERT_TRUE(table->weakened.has_value());
+  EXPECT_EQ(table->weakened->partition, "s.leaf");
+  EXPECT_EQ(table->weakened->own_replica_identity, 'd');
+  EXPECT_EQ(table->weakened->own_key_fields, std::vector<int>{1});
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto full, Weakened("f", "1"));
+  EXPECT_TRUE(full->weakened->own_key_fields.empty());
+  for (const auto& [own, place] : {std::pair{"x", "1"}, {"", "1"}, {"dd", "1"}, {"d", "2"}, {"d", "x"}}) {
+    const auto bad = Weakened(own, place);
+    ASSERT_FALSE(bad.ok()) << own << place;
+    EXPECT_EQ(GetErrorDetail(bad.status())->kind(), ErrorKind::kProtocol);
+  }
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto plain,
+                                MakeTableSchema({"s", "t"}, 5, 6, 'n', {Column("v")}, nullptr));
+  EXPECT_FALSE(plain->weakened.has_value());
 }
 
 TEST(OpColumn, CodesAreThoseOfTheWire) {

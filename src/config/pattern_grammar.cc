@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 
 namespace arrowcdc {
 namespace {
@@ -35,7 +36,8 @@ class Parser {
     ARROW_ASSIGN_OR_RAISE(parsed.schema_regex, Part("a schema name"));
     if (AtEnd()) {
       std::string suggestion = parsed.exclude ? "!public." : "public.";
-      suggestion.append(text_.substr(begin));
+      const bool harmless = Shown(text_).starts_with('"');
+      suggestion.append(harmless ? text_.substr(begin) : "users");
       return Fail(at_, "expected '.' and a table name: a pattern is SCHEMA.TABLE",
                   "name the schema too, for example " + suggestion);
     }
@@ -56,8 +58,9 @@ class Parser {
   arrow::Status Fail(size_t offset, const std::string& expectation, const std::string& remedy = "") const {
     return MakeError(
         ErrorKind::kInvalidOption,
-        "table pattern '" + std::string(text_) + "', offset " + std::to_string(offset) + ": " + expectation,
-        "pattern " + std::string(text_),
+        "table pattern " + PatternForMessage(text_) + ", offset " + std::to_string(offset) + ": " +
+            expectation,
+        "pattern " + PatternForMessage(text_),
         remedy.empty() ? "see docs/patterns.md; a name in double quotes stands for itself" : remedy);
   }
 
@@ -266,13 +269,9 @@ class Parser {
 
 arrow::Result<ParsedPattern> ParseTablePattern(std::string_view pattern) { return Parser(pattern).Parse(); }
 
-std::string QuotePatternPart(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
+std::string PatternForMessage(std::string_view pattern) {
+  const std::string shown = Shown(pattern);
+  return shown.front() == '"' ? "'" + std::string(pattern) + "'" : shown;
 }
 
 }  // namespace arrowcdc

@@ -18,7 +18,7 @@ struct ParsedPattern {
 // Errors: kInvalidOption that names the pattern, the offset in bytes and what was expected there.
 arrow::Result<ParsedPattern> ParseTablePattern(std::string_view pattern);
 
-// The name written so that it matches itself only: in double quotes, quotes doubled.
-std::string QuotePatternPart(std::string_view name);
+// The pattern in single quotes, or words in its stead where it may be a part of a connection string.
+std::string PatternForMessage(std::string_view pattern);
 
 }  // namespace arrowcdc

@@ -8,7 +8,6 @@
 #include <functional>
 
 #include "arrowcdc/error.h"
-#include "src/config/pattern_grammar.h"
 
 namespace arrowcdc {
 namespace {
@@ -195,6 +194,13 @@ std::string Utf8(const Text& text) {
   return out;
 }
 
+// The name written so that it matches itself only: in double quotes, quotes doubled.
+std::string Quoted(const std::string& name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + '"';
+}
+
 struct Node {
   enum Kind { kCharacter, kQuoted, kAnyRun, kAnyOne, kClass, kGroup } kind = kCharacter;
   Text text;  // the character, the quoted text, or the members of a class
@@ -270,7 +276,7 @@ std::string Written(const Nodes& nodes) {
         out += Utf8(node.text);
         break;
       case Node::kQuoted:
-        out += QuotePatternPart(Utf8(node.text));
+        out += Quoted(Utf8(node.text));
         break;
       case Node::kAnyRun:
         out += "*";
@@ -400,8 +406,7 @@ TEST(TablePatternsProperty, QuotedNameMatchesItselfOnly) {
   EXPECT_TRUE(rc::check("quoted names", [] {
     const Text schema = *TextOf(kAll, 1, 5);
     const Text table = *TextOf(kAll, 1, 5);
-    const auto patterns =
-        TablePatterns::Parse({QuotePatternPart(Utf8(schema)) + "." + QuotePatternPart(Utf8(table))});
+    const auto patterns = TablePatterns::Parse({Quoted(Utf8(schema)) + "." + Quoted(Utf8(table))});
     RC_ASSERT(patterns.ok());
     RC_ASSERT(patterns->Matches({Utf8(schema), Utf8(table)}));
     const Text other =
@@ -417,6 +422,25 @@ TEST(TablePatternsProperty, AnyBytesParseOrFailTyped) {
     const auto parsed = TablePatterns::Parse({text});
     RC_ASSERT(parsed.ok() || GetErrorDetail(parsed.status()) != nullptr);
   }));
+}
+
+// As the plugin writes names that have no UTF-8 form, and as they are in the catalog.
+TEST(TablePatterns, NamesWithoutUtf8AreMatchedByNone) {
+  for (const char* pattern : {"*.*", "public.*", "public.\"\xef\xbf\xbd\"*"}) {
+    const auto patterns = TablePatterns::Parse({pattern}).ValueOrDie();
+    EXPECT_FALSE(patterns.Matches({"public", "caf\xe9"})) << pattern;
+    EXPECT_FALSE(patterns.Matches({"public",
+                                   "\xef\xbf\xbd"
+                                   "caf\\xe9"}))
+        << pattern;
+  }
+  EXPECT_TRUE(TablePatterns::Parse({"public.*"}).ValueOrDie().Matches({"public", "caf\\xe9"}));
+  const auto exclude = TablePatterns::Parse({"!*.*"}).ValueOrDie();
+  EXPECT_TRUE(exclude.Matches({"public", "caf\xe9"}));
+  EXPECT_TRUE(
+      exclude.Matches({"\xef\xbf\xbd"
+                       "s\\xe9",
+                       "t"}));
 }
 
 }  // namespace

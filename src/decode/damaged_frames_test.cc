@@ -10,6 +10,7 @@
 namespace arrowcdc {
 namespace {
 
+using testing::BrokenText;
 using testing::DecodeAll;
 using testing::FrameFactory;
 using testing::Items;
@@ -17,9 +18,9 @@ using testing::Message;
 using testing::Session;
 using testing::With;
 
-// The session as it is, and with its batch compressed.
+// The session as it is, and with its batch compressed; and one whose text must be repaired.
 std::vector<std::vector<std::string>> Sessions() {
-  return {Session(), Session(arrow::Compression::LZ4_FRAME), Session(arrow::Compression::ZSTD)};
+  return {Session(), Session(arrow::Compression::LZ4_FRAME), Session(arrow::Compression::ZSTD), BrokenText()};
 }
 
 void ExpectShorterFramesRefused(const std::vector<std::string>& frames) {
@@ -47,6 +48,14 @@ void ExpectErrorOrValid(const std::vector<std::string>& frames) {
   if (const auto* batch = std::get_if<ChangeBatch>(&**event)) {
     ASSERT_TRUE(batch->rows->ValidateFull().ok()) << batch->rows->ValidateFull();
     RowPositionAt(*batch->table, *batch->rows, batch->rows->num_rows() - 1);
+    for (const auto list : {MetadataColumn::kUnchanged, MetadataColumn::kUnrepresentable}) {
+      for (int column = 0; column < batch->table->column_count; ++column) {
+        for (int64_t row = 0; row < batch->rows->num_rows(); ++row) {
+          ASSERT_TRUE(!ListsColumn(*batch->table, *batch->rows, list, row, column) ||
+                      batch->rows->column(column)->IsNull(row));
+        }
+      }
+    }
   }
 }
 
@@ -66,6 +75,7 @@ TEST(DamagedFrames, EveryByteDamaged) {
   for (size_t which = 0; which < sessions[0].size(); ++which) DamageEveryByte(sessions[0], which);
   DamageEveryByte(sessions[1], 2);
   DamageEveryByte(sessions[2], 2);
+  DamageEveryByte(sessions[3], 2);
 }
 
 // The fingerprint guards the schema's payload; here it is made to fit, so that the damage gets through to

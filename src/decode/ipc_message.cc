@@ -1,6 +1,7 @@
 // Arrow's reader, fenced: what it does not check is checked here.
 #include "src/decode/ipc_message.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include <arrow/util/utf8.h>
 
 #include "format/ipc_writer.h"
+#include "src/decode/repair_text.h"
 #include "src/decode/validate_column.h"
 
 namespace arrowcdc {
@@ -255,6 +257,23 @@ arrow::Status CheckMetadata(const std::shared_ptr<const arrow::KeyValueMetadata>
   return arrow::Status::OK();
 }
 
+// What is wrong with the column is its text alone, or else nothing of the batch can be used.
+arrow::Status RepairColumn(int index, int64_t rows, ReadBatch* read, arrow::MemoryPool* pool) {
+  const std::shared_ptr<arrow::Array> column = read->rows->column(index);
+  auto repaired = column->length() == rows ? RepairText(*column, pool)
+                                           : arrow::Result<RepairedText>(arrow::Status::Invalid("length"));
+  if (repaired.status().IsOutOfMemory()) return repaired.status();
+  if (!repaired.ok()) {
+    // Arrow's own text may quote the value that is wrong, and is left out.
+    return arrow::Status::Invalid("column ", index, " is not a valid array of ", column->type()->name());
+  }
+  for (const int64_t row : repaired->rows) {
+    read->repaired.push_back({static_cast<uint32_t>(row), static_cast<uint16_t>(index), 0});
+  }
+  return read->rows->SetColumn(index, read->rows->schema()->field(index), repaired->column)
+      .Value(&read->rows);
+}
+
 }  // namespace
 
 bool IsName(std::string_view name) {
@@ -286,25 +305,26 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::share
   return schema;
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadBatchPayload(
-    const std::shared_ptr<arrow::Buffer>& payload, const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
-    int64_t bytes_max, arrow::MemoryPool* pool) {
+arrow::Result<ReadBatch> ReadBatchPayload(const std::shared_ptr<arrow::Buffer>& payload,
+                                          const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
+                                          int64_t bytes_max, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto message, OpenMessage(payload, arrow::ipc::MessageType::RECORD_BATCH, pool));
   ARROW_RETURN_NOT_OK(CheckBody(*message, *schema, rows, bytes_max));
   arrow::ipc::DictionaryMemo memo;
-  ARROW_ASSIGN_OR_RAISE(auto batch, arrow::ipc::ReadRecordBatch(*message, schema, &memo, ReadOptions(pool)));
-  if (batch->num_rows() != rows) {
-    return arrow::Status::Invalid("Arrow batch of ", batch->num_rows(), " rows where ", rows,
+  ReadBatch read;
+  ARROW_ASSIGN_OR_RAISE(read.rows, arrow::ipc::ReadRecordBatch(*message, schema, &memo, ReadOptions(pool)));
+  if (read.rows->num_rows() != rows) {
+    return arrow::Status::Invalid("Arrow batch of ", read.rows->num_rows(), " rows where ", rows,
                                   " were announced");
   }
-  for (int i = 0; i < batch->num_columns(); ++i) {
-    // Arrow's own text may quote the value that is wrong, and is left out.
-    if (batch->column_data(i)->length != rows || !ValidateColumn(*batch->column(i)).ok()) {
-      return arrow::Status::Invalid("column ", i, " is not a valid array of ",
-                                    schema->field(i)->type()->name());
-    }
+  for (int i = 0; i < read.rows->num_columns(); ++i) {
+    if (read.rows->column_data(i)->length == rows && ValidateColumn(*read.rows->column(i)).ok()) continue;
+    ARROW_RETURN_NOT_OK(RepairColumn(i, rows, &read, pool));
   }
-  return batch;
+  std::sort(read.repaired.begin(), read.repaired.end(), [](const auto& a, const auto& b) {
+    return a.row < b.row || (a.row == b.row && a.field < b.field);
+  });
+  return read;
 }
 
 }  // namespace arrowcdc

@@ -3,11 +3,15 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
 #include <arrow/type.h>
+
+#include "format/frame.h"
 
 namespace arrowcdc {
 
@@ -24,12 +28,18 @@ bool IsName(std::string_view name);
 arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::shared_ptr<arrow::Buffer>& payload,
                                                                 arrow::MemoryPool* pool);
 
-// Reads the one record batch message that fills `payload`, of `schema`; each column is fully validated. A
-// compressed body is decompressed into memory of `pool`, to `bytes_max` at most; nothing is allocated before
-// the lengths it names have been checked. Errors: Status::Invalid with the reason; it holds no values.
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadBatchPayload(
-    const std::shared_ptr<arrow::Buffer>& payload, const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
-    int64_t bytes_max, arrow::MemoryPool* pool);
+struct ReadBatch {
+  std::shared_ptr<arrow::RecordBatch> rows;
+  std::vector<format::CellEntry> repaired;  // text that was not UTF-8 and is null now; by (row, field)
+};
+
+// Reads the one record batch message that fills `payload`, of `schema`; each column is fully validated, and
+// repaired where nothing but text is wrong. A compressed body is decompressed into memory of `pool`, to
+// `bytes_max` at most; nothing is allocated before the lengths it names have been checked. Errors:
+// Status::Invalid with the reason; it holds no values.
+arrow::Result<ReadBatch> ReadBatchPayload(const std::shared_ptr<arrow::Buffer>& payload,
+                                          const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
+                                          int64_t bytes_max, arrow::MemoryPool* pool);
 
 // Where the body of the Arrow message at the start of a payload begins; 0 where that cannot be told.
 int64_t BodyOffset(const uint8_t* payload, int64_t bytes);

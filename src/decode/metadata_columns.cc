@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include <arrow/array/builder_binary.h>
 #include <arrow/array/util.h>
 #include <arrow/util/bit_util.h>
 
@@ -47,27 +48,8 @@ arrow::Status CheckTransactions(const Frame& frame, uint32_t count, int64_t rows
   return arrow::Status::OK();
 }
 
-arrow::Status CheckCells(const Frame& frame, SectionTag tag, uint32_t count, const arrow::RecordBatch& batch,
-                         int column_count) {
-  CellEntry last = {};
-  for (uint32_t i = 0; i < count; ++i) {
-    CellEntry entry = CellAt(frame, tag, i);
-    const char* wrong = nullptr;
-    if (entry.row >= batch.num_rows() || entry.field >= column_count) {
-      wrong = "cell outside the batch";
-    } else if (i > 0 && (entry.row < last.row || (entry.row == last.row && entry.field <= last.field))) {
-      wrong = "cells out of order";
-    } else if (!batch.column(entry.field)->IsNull(entry.row)) {
-      wrong = "cell that has a value";
-    }
-    if (wrong != nullptr) {
-      return FrameFault(frame.header,
-                        std::string(format::SectionTagName(static_cast<uint16_t>(tag))) + ": " + wrong,
-                        EntryOffset(frame, tag, i, sizeof(entry)));
-    }
-    last = entry;
-  }
-  return arrow::Status::OK();
+bool Before(const CellEntry& a, const CellEntry& b) {
+  return a.row < b.row || (a.row == b.row && a.field < b.field);
 }
 
 // An array of fixed-width values without nulls.
@@ -119,40 +101,69 @@ arrow::Result<std::shared_ptr<arrow::Array>> NullLists::Get(int64_t rows, arrow:
   return last_;
 }
 
-arrow::Result<std::shared_ptr<arrow::Array>> MakeCellColumn(const Frame& frame, SectionTag tag,
-                                                            const arrow::RecordBatch& batch, int column_count,
-                                                            NullLists* nulls, arrow::MemoryPool* pool) {
+arrow::Result<Cells> ReadCells(const Frame& frame, SectionTag tag, const arrow::RecordBatch& batch,
+                               int column_count, const Cells& repaired) {
   uint32_t count = 0;
   format::FrameError error;
   if (!CountEntries(frame, tag, sizeof(CellEntry), &count, &error)) return FrameFault(frame.header, error);
-  ARROW_RETURN_NOT_OK(CheckCells(frame, tag, count, batch, column_count));
-  const auto& type = MetadataColumnType(MetadataColumn::kUnchanged);
-  int64_t rows = batch.num_rows();
-  if (count == 0) return nulls->Get(rows, pool);
+  Cells cells;
+  cells.reserve(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const CellEntry entry = CellAt(frame, tag, i);
+    const char* wrong = nullptr;
+    if (entry.row >= batch.num_rows() || entry.field >= column_count) {
+      wrong = "cell outside the batch";
+    } else if (i > 0 && !Before(cells.back(), entry)) {
+      wrong = "cells out of order";
+    } else if (!batch.column(entry.field)->IsNull(entry.row) ||
+               std::binary_search(repaired.begin(), repaired.end(), entry, Before)) {
+      wrong = "cell that has a value";
+    }
+    if (wrong != nullptr) {
+      return FrameFault(frame.header,
+                        std::string(format::SectionTagName(static_cast<uint16_t>(tag))) + ": " + wrong,
+                        EntryOffset(frame, tag, i, sizeof(entry)));
+    }
+    cells.push_back(entry);
+  }
+  return cells;
+}
 
+void AddCells(const Cells& more, Cells* cells) {
+  if (more.empty()) return;
+  const auto middle = cells->insert(cells->end(), more.begin(), more.end());
+  std::inplace_merge(cells->begin(), middle, cells->end(), Before);
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> MakeCellColumn(const Cells& cells, int64_t rows,
+                                                            const arrow::Schema& schema, NullLists* nulls,
+                                                            arrow::MemoryPool* pool) {
+  if (cells.empty()) return nulls->Get(rows, pool);
   ARROW_ASSIGN_OR_RAISE(auto bitmap, arrow::AllocateEmptyBitmap(rows, pool));
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> offsets, arrow::AllocateBuffer((rows + 1) * 4, pool));
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> fields,
-                        arrow::AllocateBuffer(int64_t{count} * 2, pool));
+  int64_t name_bytes = 0;
+  for (const CellEntry& cell : cells)
+    name_bytes += static_cast<int64_t>(schema.field(cell.field)->name().size());
+  arrow::StringBuilder names(pool);
+  ARROW_RETURN_NOT_OK(names.Reserve(static_cast<int64_t>(cells.size())));
+  ARROW_RETURN_NOT_OK(names.ReserveData(name_bytes));
   auto* offset = offsets->mutable_data_as<int32_t>();
-  auto* field = fields->mutable_data_as<int16_t>();
   int64_t null_count = rows;
-  uint32_t next = 0;
+  size_t next = 0;
   for (int64_t row = 0; row < rows; ++row) {
     offset[row] = static_cast<int32_t>(next);
-    for (; next < count; ++next) {
-      CellEntry entry = CellAt(frame, tag, next);
-      if (entry.row != row) break;
-      field[next] = static_cast<int16_t>(entry.field);
+    for (; next < cells.size() && cells[next].row == row; ++next) {
+      names.UnsafeAppend(schema.field(cells[next].field)->name());
     }
-    if (static_cast<uint32_t>(offset[row]) == next) continue;
+    if (static_cast<size_t>(offset[row]) == next) continue;
     arrow::bit_util::SetBit(bitmap->mutable_data(), row);
     --null_count;
   }
   offset[rows] = static_cast<int32_t>(next);
-  auto values = ArrayOf(arrow::int16(), count, std::move(fields));
-  return arrow::MakeArray(arrow::ArrayData::Make(type, rows, {std::move(bitmap), std::move(offsets)},
-                                                 {values->data()}, null_count));
+  ARROW_ASSIGN_OR_RAISE(auto values, names.Finish());
+  return arrow::MakeArray(arrow::ArrayData::Make(MetadataColumnType(MetadataColumn::kUnchanged), rows,
+                                                 {std::move(bitmap), std::move(offsets)}, {values->data()},
+                                                 null_count));
 }
 
 }  // namespace arrowcdc

@@ -55,6 +55,26 @@ inline std::vector<std::string> Session(
   return frames;
 }
 
+// hello, schema, batch: text that is not UTF-8, at several depths.
+inline std::vector<std::string> BrokenText() {
+  TestTable table;
+  table.columns = {arrow::field("a", arrow::utf8()), arrow::field("b", arrow::list(arrow::utf8())),
+                   arrow::field("c", arrow::struct_({arrow::field("d", arrow::utf8())}))};
+  auto rows = arrow::RecordBatch::Make(
+      table.wire_schema(), 3,
+      {Json(arrow::utf8(), R"(["qqqq", null, "\u00e9"])"),
+       Json(table.columns[1]->type(), R"([["qqqq", "a"], [], null])"),
+       Json(table.columns[2]->type(), R"([["a"], ["qqqq"], null])"), Json(arrow::int8(), "[0, 0, 0]"),
+       Json(arrow::uint64(), "[5, 6, 7]"), Json(arrow::uint16(), "[0, 0, 0]")});
+  std::string payload = BatchPayload(*rows);
+  for (const char* bytes : {"\xed\xa0\x80z", "\xc0\x80zz", "caf\xe9"}) {
+    payload.replace(payload.find("qqqq"), 4, bytes);
+  }
+  FrameFactory make;
+  return {make.Hello(), make.Schema(table),
+          make.Batch(table, 3, payload, {{9, 9, 9, 3}}, {{1, 0, 0}}, {{2, 1, 0}})};
+}
+
 // Decodes all; the last frame's event, or the first error.
 inline arrow::Result<std::optional<Event>> DecodeAll(const std::vector<std::string>& frames,
                                                      Wal2arrowDecoder* decoder = nullptr) {

@@ -35,10 +35,10 @@ class Wal2arrowDecoder {
 
   // `message`: a buffer as it came from libpq; the frame starts at `offset` (25 for XLogData) and ends with
   // the buffer. The event's value buffers are slices of `message`, which they keep alive, unless they were
-  // compressed. nullopt: the frame
-  // carries no event (hello, schema, a part of a longer payload, an optional frame of unknown kind; if such a
-  // frame ends a group or is DIRTY, it is a ProgressEvent). Errors: kProtocol with offset and frame kind; a
-  // bad batch is dropped whole, and the decoder must not be used further.
+  // compressed. nullopt: the frame carries no event (hello, schema, a part of a longer payload, an optional
+  // frame of unknown kind; if such a frame ends a group or is DIRTY, it is a ProgressEvent).
+  // Errors: kProtocol with offset and frame kind; a bad batch is dropped whole, and the decoder must not be
+  // used further.
   arrow::Result<std::optional<Event>> Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset);
 
   // The first frame of the session, once it has come.

@@ -85,10 +85,10 @@ std::string TextOf(const arrow::RecordBatch& rows, const std::string& name, int6
       return std::to_string(static_cast<const arrow::TimestampArray&>(*column).Value(row));
     case arrow::Type::LIST: {
       const auto& list = static_cast<const arrow::ListArray&>(*column);
-      const auto& values = static_cast<const arrow::Int16Array&>(*list.values());
+      const auto& values = static_cast<const arrow::StringArray&>(*list.values());
       std::string text;
       for (int64_t i = list.value_offset(row); i < list.value_offset(row + 1); ++i) {
-        text += (text.empty() ? "[" : ", ") + std::to_string(values.Value(i));
+        text += (text.empty() ? "[" : ", ") + values.GetString(i);
       }
       return text + "]";
     }

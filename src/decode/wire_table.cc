@@ -134,16 +134,21 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
   auto read = ReadBatchPayload(payload, table.wire_schema, rows, bytes_max, pool);
   if (read.status().IsOutOfMemory()) return read.status();
   if (!read.ok()) return PayloadFault(frame, read.status());
-  const arrow::RecordBatch& wire = **read;
+  const arrow::RecordBatch& wire = *read->rows;
   auto status = CheckRoleColumns(wire, table);
   if (!status.ok()) return PayloadFault(frame, status);
 
   int column_count = table.table->column_count;
   ARROW_ASSIGN_OR_RAISE(auto transactions, SpreadTransactions(frame, rows, pool));
+  ARROW_ASSIGN_OR_RAISE(auto unchanged_cells,
+                        ReadCells(frame, SectionTag::kUnchanged, wire, column_count, read->repaired));
+  ARROW_ASSIGN_OR_RAISE(auto unrepresentable_cells,
+                        ReadCells(frame, SectionTag::kUnrepresentable, wire, column_count, read->repaired));
+  AddCells(read->repaired, &unrepresentable_cells);
   ARROW_ASSIGN_OR_RAISE(auto unchanged,
-                        MakeCellColumn(frame, SectionTag::kUnchanged, wire, column_count, nulls, pool));
+                        MakeCellColumn(unchanged_cells, rows, *table.wire_schema, nulls, pool));
   ARROW_ASSIGN_OR_RAISE(auto unrepresentable,
-                        MakeCellColumn(frame, SectionTag::kUnrepresentable, wire, column_count, nulls, pool));
+                        MakeCellColumn(unrepresentable_cells, rows, *table.wire_schema, nulls, pool));
   arrow::ArrayVector columns;
   columns.reserve(static_cast<size_t>(column_count) + kMetadataColumnCount);
   for (int i = 0; i < column_count; ++i) columns.push_back(wire.column(i));

@@ -3,6 +3,7 @@
 #include "arrowcdc/hash_partitioner.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -36,6 +37,7 @@ class ChangeColumns {
       if (names.GetView(code) == "truncate") truncate_ = static_cast<int8_t>(code);
       if (names.GetView(code) == "update_before") update_before_ = static_cast<int8_t>(code);
       if (names.GetView(code) == "update_after") update_after_ = static_cast<int8_t>(code);
+      if (names.GetView(code) == "delete") delete_ = static_cast<int8_t>(code);
     }
   }
 
@@ -46,15 +48,16 @@ class ChangeColumns {
   bool AnyUnchanged() const { return Column(MetadataColumn::kUnchanged).GetNullCount() < rows_.num_rows(); }
 
   bool IsUnchanged(int64_t row, int field) const {
-    if (ops_[row] != update_after_) return false;
-    const auto& lists = checked_cast<const arrow::ListArray&>(
-        *rows_.column(table_.column_count + static_cast<int>(MetadataColumn::kUnchanged)));
-    if (lists.IsNull(row)) return false;
-    const auto& fields = checked_cast<const arrow::Int16Array&>(*lists.values());
-    for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
-      if (fields.Value(i) == field) return true;
-    }
-    return false;
+    return ops_[row] == update_after_ && ListsColumn(table_, rows_, MetadataColumn::kUnchanged, row, field);
+  }
+
+  // Whether the old row may lack one of these columns, which not every partition carries.
+  bool Lacks(int64_t row, const std::vector<int>& fields) const {
+    if (ops_[row] != update_before_ && ops_[row] != delete_) return false;
+    return std::any_of(fields.begin(), fields.end(), [&](int field) {
+      return rows_.column(field)->IsNull(row) &&
+             !ListsColumn(table_, rows_, MetadataColumn::kUnrepresentable, row, field);
+    });
   }
 
   // Whether the row in front is the update_before of the update_after `row`.
@@ -76,19 +79,21 @@ class ChangeColumns {
   int8_t truncate_ = -1;  // no row has it
   int8_t update_before_ = -1;
   int8_t update_after_ = -1;
+  int8_t delete_ = -1;
 };
 
-// Gives unchanged keys the hash of their old row; the rows that have none.
+// Gives unchanged keys the hash of their old row. The rows whose key is not known: those that have no such
+// row, and old rows that lack one of `uncertain`.
 std::vector<int64_t> FillUnchangedKeys(const ChangeColumns& changes, const std::vector<int>& key_fields,
-                                       Hashes* hashes) {
+                                       const std::vector<int>& uncertain, Hashes* hashes) {
   std::vector<int64_t> unroutable;
   const auto row_count = static_cast<int64_t>((*hashes)[0].size());
   for (int64_t row = 0; row < row_count; ++row) {
-    bool known = true;
+    bool known = !changes.Lacks(row, uncertain);
     for (size_t k = 0; k < key_fields.size(); ++k) {
       if (!changes.IsUnchanged(row, key_fields[k])) continue;
       auto& column = (*hashes)[k];
-      if (changes.HasUpdateBefore(row)) {
+      if (changes.HasUpdateBefore(row) && !changes.Lacks(row - 1, uncertain)) {
         column[static_cast<size_t>(row)] = column[static_cast<size_t>(row - 1)];
       } else {
         known = false;
@@ -99,14 +104,11 @@ std::vector<int64_t> FillUnchangedKeys(const ChangeColumns& changes, const std::
   return unroutable;
 }
 
-arrow::Status InvalidOption(std::string message, std::string object, std::string remedy) {
-  return MakeError(ErrorKind::kInvalidOption, std::move(message), std::move(object), std::move(remedy));
-}
-
 arrow::Status CheckPartitions(int partitions) {
   if (partitions >= 1 && partitions <= kPartitionsMax) return arrow::Status::OK();
-  return InvalidOption("a number of partitions out of range: " + std::to_string(partitions),
-                       "option partitions", "choose 1 to " + std::to_string(kPartitionsMax));
+  return MakeError(ErrorKind::kInvalidOption,
+                   "a number of partitions out of range: " + std::to_string(partitions), "option partitions",
+                   "choose 1 to " + std::to_string(kPartitionsMax));
 }
 
 // The batch of each partition of the plan.
@@ -131,14 +133,21 @@ arrow::Status HashPartitioner::ChooseKey() {
   KeyCandidates candidates;
   candidates.object = ObjectName();
   candidates.is_table = table_ != nullptr;
-  if (candidates.is_table) candidates.replica_identity = table_->replica_identity;
   const int columns = candidates.is_table ? table_->column_count : schema_->num_fields();
   for (int i = 0; i < columns; ++i) {
     const arrow::Field& field = *schema_->field(i);
     candidates.columns.push_back({field.name(), field.type()->ToString(), IsHashable(*field.type())});
   }
-  if (candidates.is_table) candidates.identity = table_->key_fields;
+  if (candidates.is_table) {
+    const auto& weakened = table_->weakened;
+    candidates.replica_identity = weakened ? weakened->own_replica_identity : table_->replica_identity;
+    candidates.identity = weakened ? weakened->own_key_fields : table_->key_fields;
+  }
   ARROW_ASSIGN_OR_RAISE(key_fields_, ChoosePartitionKey(candidates, options_.columns));
+  if (!candidates.is_table || !table_->weakened) return arrow::Status::OK();
+  const auto& carried = table_->key_fields;
+  std::copy_if(key_fields_.begin(), key_fields_.end(), std::back_inserter(uncertain_fields_),
+               [&](int field) { return std::find(carried.begin(), carried.end(), field) == carried.end(); });
   return arrow::Status::OK();
 }
 
@@ -150,20 +159,7 @@ arrow::Result<HashPartitioner> HashPartitioner::Make(std::shared_ptr<const Table
   partitioner.schema_ = partitioner.table_->schema;
   partitioner.options_ = std::move(options);
   partitioner.pool_ = pool;
-  const PartitionOptions& chosen = partitioner.options_;
-  if (chosen.by == PartitionBy::kKey) {
-    ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
-    return partitioner;
-  }
-  if (!chosen.columns.empty()) {
-    return InvalidOption("partition columns are given, but partitions are by table", partitioner.ObjectName(),
-                         "leave them out, or partition by key");
-  }
-  const TableName& name = partitioner.table_->name;
-  auto hash = CombineHashes({{HashString(name.schema, chosen.hash)}, {HashString(name.table, chosen.hash)}},
-                            chosen.hash);
-  HashesToPartitions(hash, static_cast<uint32_t>(chosen.partitions));
-  partitioner.table_partition_ = hash[0];
+  ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
   return partitioner;
 }
 
@@ -171,9 +167,6 @@ arrow::Result<HashPartitioner> HashPartitioner::MakeForSchema(std::shared_ptr<ar
                                                               PartitionOptions options,
                                                               arrow::MemoryPool* pool) {
   ARROW_RETURN_NOT_OK(CheckPartitions(options.partitions));
-  if (options.by != PartitionBy::kKey) {
-    return InvalidOption("a plain schema has no table to partition by", "schema", "partition by key");
-  }
   HashPartitioner partitioner;
   partitioner.schema_ = std::move(schema);
   partitioner.options_ = std::move(options);
@@ -191,7 +184,6 @@ arrow::Status HashPartitioner::CheckSchema(const arrow::RecordBatch& rows) const
 arrow::Result<std::vector<uint32_t>> HashPartitioner::Route(const arrow::RecordBatch& rows,
                                                             uint64_t* unroutable_rows) const {
   const auto row_count = static_cast<size_t>(rows.num_rows());
-  if (options_.by == PartitionBy::kTable) return std::vector<uint32_t>(row_count, table_partition_);
   Hashes hashes;
   for (int field : key_fields_) {
     hashes.emplace_back(row_count);
@@ -200,7 +192,9 @@ arrow::Result<std::vector<uint32_t>> HashPartitioner::Route(const arrow::RecordB
   std::optional<ChangeColumns> changes;
   if (table_ != nullptr) changes.emplace(*table_, rows);
   std::vector<int64_t> unroutable;
-  if (changes && changes->AnyUnchanged()) unroutable = FillUnchangedKeys(*changes, key_fields_, &hashes);
+  if (changes && (changes->AnyUnchanged() || !uncertain_fields_.empty())) {
+    unroutable = FillUnchangedKeys(*changes, key_fields_, uncertain_fields_, &hashes);
+  }
   *unroutable_rows = unroutable.size();
 
   std::vector<uint32_t> partitions = CombineHashes(std::move(hashes), options_.hash);
@@ -229,8 +223,6 @@ arrow::Result<std::vector<Batch>> HashPartitioner::Split(const Batch& rows) {
     batches[0] = rows;
   } else if (rows->num_rows() == 0) {
     return batches;
-  } else if (options_.by == PartitionBy::kTable) {
-    batches[table_partition_] = rows;
   } else {
     ARROW_ASSIGN_OR_RAISE(auto partition_of_row, Route(*rows, &unroutable_rows));
     const uint32_t first = partition_of_row[0];

@@ -37,13 +37,13 @@ PartitionOptions ByKey(int partitions, std::vector<std::string> columns = {}) {
 
 enum Op : int8_t { kInsert, kUpdateBefore, kUpdateAfter, kDelete, kSnapshot, kTruncate };
 
-// One row of Users(): a null id is nullopt; unchanged lists fields.
+// One row of Users(): a null id is nullopt; unchanged names columns.
 struct Row {
   Op op;
   std::optional<int64_t> id;
   uint64_t lsn = 0;
   uint16_t ord = 0;
-  std::vector<int16_t> unchanged;
+  std::vector<std::string> unchanged;
 };
 
 Batch Rows(const TableSchema& table, const std::vector<Row>& rows) {
@@ -52,8 +52,8 @@ Batch Rows(const TableSchema& table, const std::vector<Row>& rows) {
   arrow::Int8Builder op;
   arrow::UInt64Builder lsn;
   arrow::UInt16Builder ord;
-  auto fields = std::make_shared<arrow::Int16Builder>();
-  arrow::ListBuilder unchanged(arrow::default_memory_pool(), fields);
+  auto names = std::make_shared<arrow::StringBuilder>();
+  arrow::ListBuilder unchanged(arrow::default_memory_pool(), names);
   for (const Row& row : rows) {
     ARROWCDC_EXPECT_OK(row.id ? id.Append(*row.id) : id.AppendNull());
     ARROWCDC_EXPECT_OK(name.Append("n" + std::to_string(row.id.value_or(-1))));
@@ -61,7 +61,7 @@ Batch Rows(const TableSchema& table, const std::vector<Row>& rows) {
     ARROWCDC_EXPECT_OK(lsn.Append(row.lsn));
     ARROWCDC_EXPECT_OK(ord.Append(row.ord));
     ARROWCDC_EXPECT_OK(row.unchanged.empty() ? unchanged.AppendNull() : unchanged.Append());
-    ARROWCDC_EXPECT_OK(fields->AppendValues(row.unchanged));
+    ARROWCDC_EXPECT_OK(names->AppendValues(row.unchanged));
   }
   const auto n = static_cast<int64_t>(rows.size());
   auto constant = [&](MetadataColumn which) {
@@ -129,26 +129,6 @@ TEST(HashPartitioner, RowsOfOnePartitionAreTheBatchItself) {
   EXPECT_EQ(partitioner.Split(rows->Slice(0, 0)).ValueOrDie(), std::vector<Batch>(4));
 }
 
-TEST(HashPartitioner, ByTableAllRowsTogether) {
-  auto table = Users();
-  PartitionOptions options;
-  options.partitions = 1000;
-  options.by = PartitionBy::kTable;
-  auto partitioner = HashPartitioner::Make(table, options).ValueOrDie();
-  auto rows = Rows(*table, {{kInsert, 1}, {kInsert, 2}, {kTruncate, std::nullopt}});
-  // The composite of the utf8 values "public" and "users", taken from a partitioner of a plain schema.
-  auto names = arrow::schema({arrow::field("s", arrow::utf8()), arrow::field("t", arrow::utf8())});
-  auto text = [](const char* value) {
-    return arrow::MakeArrayFromScalar(arrow::StringScalar(value), 1).ValueOrDie();
-  };
-  auto name = arrow::RecordBatch::Make(names, 1, arrow::ArrayVector{text("public"), text("users")});
-  auto by_name = HashPartitioner::MakeForSchema(names, ByKey(1000, {"s", "t"})).ValueOrDie();
-  const uint32_t expected = by_name.PartitionsOf(*name).ValueOrDie()[0];
-  auto split = partitioner.Split(rows).ValueOrDie();
-  for (uint32_t p = 0; p < 1000; ++p) EXPECT_EQ(split[p], p == expected ? rows : nullptr);
-  EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), std::vector<uint32_t>(3, expected));
-}
-
 TEST(HashPartitioner, BothSidesOfAKeyChangeReachTheirPartition) {
   auto table = Users();
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
@@ -167,13 +147,13 @@ TEST(HashPartitioner, AnUnchangedKeyIsThatOfTheOldRow) {
   const uint32_t moved = PartitionOf(other);
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
   auto rows = Rows(*table, {{kUpdateBefore, other, 7, 0},
-                            {kUpdateAfter, std::nullopt, 7, 1, {0}},  // its old row is in front
-                            {kUpdateAfter, std::nullopt, 8, 1, {0}},  // there is no old row
-                            {kUpdateAfter, other, 9, 1, {1}},         // another column is unchanged
+                            {kUpdateAfter, std::nullopt, 7, 1, {"id"}},  // its old row is in front
+                            {kUpdateAfter, std::nullopt, 8, 1, {"id"}},  // there is no old row
+                            {kUpdateAfter, other, 9, 1, {"name"}},       // another column is unchanged
                             {kUpdateBefore, other, 10, 0},
-                            {kUpdateAfter, std::nullopt, 11, 1, {0}},  // the old row is another record's
+                            {kUpdateAfter, std::nullopt, 11, 1, {"id"}},  // the old row is another record's
                             {kUpdateBefore, other, 12, 4},
-                            {kUpdateAfter, std::nullopt, 12, 5, {1, 0}}});
+                            {kUpdateAfter, std::nullopt, 12, 5, {"name", "id"}}});
   const std::vector<uint32_t> expected = {moved, moved, 0, moved, moved, 0, moved, moved};
   EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), expected);
   EXPECT_EQ(partitioner.PartitionsOf(*rows->Slice(4)).ValueOrDie(),
@@ -182,6 +162,75 @@ TEST(HashPartitioner, AnUnchangedKeyIsThatOfTheOldRow) {
   ASSERT_TRUE(partitioner.Split(rows).ok());
   EXPECT_EQ(partitioner.stats().unroutable_rows, 2u);
   EXPECT_EQ(partitioner.stats().rows, 8u);
+}
+
+// Users(), one of whose partitions carries less than the table's own identity: `announced` is what all carry.
+std::shared_ptr<const TableSchema> WeakenedUsers(char own, const std::vector<int>& own_key, char announced,
+                                                 const std::vector<int>& announced_key) {
+  auto table = std::make_shared<TableSchema>(*Users());
+  table->weakened = WeakenedIdentity{"public.leaf", own, own_key};
+  table->replica_identity = announced;
+  table->key_fields = announced_key;
+  return table;
+}
+
+TEST(HashPartitioner, OldRowsThatLackTheKeyGoToTheFirstPartition) {
+  const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
+  ASSERT_NE(PartitionOf(other), 0u);
+  const auto table = WeakenedUsers('d', {0}, 'n', {});
+  auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
+  const auto rows = Rows(*table, {{kInsert, other, 1},
+                                  {kDelete, other, 2},
+                                  {kDelete, std::nullopt, 3},
+                                  {kUpdateBefore, std::nullopt, 4, 0},
+                                  {kUpdateAfter, other, 4, 1},
+                                  {kUpdateBefore, std::nullopt, 5, 0},
+                                  {kUpdateAfter, std::nullopt, 5, 1, {"id"}},
+                                  {kUpdateBefore, other, 6, 0},
+                                  {kUpdateAfter, std::nullopt, 6, 1, {"id"}}});
+  const uint32_t p = PartitionOf(other);
+  EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), (std::vector<uint32_t>{p, p, 0, 0, p, 0, 0, p, p}));
+  ASSERT_TRUE(partitioner.Split(rows).ok());
+  EXPECT_EQ(partitioner.stats().unroutable_rows, 4u);
+}
+
+TEST(HashPartitioner, ANullThatIsThereIsNoMissingKey) {
+  // FULL, split by id and name: what is null in an old row was null.
+  const auto place_of = [](const std::shared_ptr<const TableSchema>& table, Op op, uint64_t* unroutable) {
+    auto partitioner = HashPartitioner::Make(table, ByKey(4, {"id", "name"})).ValueOrDie();
+    const auto rows = Rows(*table, {{op, std::nullopt}});
+    const auto places = partitioner.PartitionsOf(*rows).ValueOrDie();
+    EXPECT_TRUE(partitioner.Split(rows).ok());
+    *unroutable = partitioner.stats().unroutable_rows;
+    return places[0];
+  };
+  const auto full = Table('f', {Column("id", arrow::int64()), Column("name", arrow::utf8())});
+  uint64_t unroutable = 1;
+  const uint32_t inserted = place_of(full, kInsert, &unroutable);
+  EXPECT_EQ(unroutable, 0u);
+  ASSERT_NE(inserted, 0u);  // else this shows nothing
+  EXPECT_EQ(place_of(full, kDelete, &unroutable), inserted);
+  EXPECT_EQ(unroutable, 0u);
+  // Weakened, but id is carried by all.
+  EXPECT_EQ(place_of(WeakenedUsers('f', {}, 'i', {0}), kDelete, &unroutable), inserted);
+  EXPECT_EQ(unroutable, 0u);
+  // Nobody knows.
+  EXPECT_EQ(place_of(WeakenedUsers('f', {}, 'i', {1}), kDelete, &unroutable), 0u);
+  EXPECT_EQ(unroutable, 1u);
+  EXPECT_EQ(place_of(WeakenedUsers('f', {}, 'n', {}), kInsert, &unroutable), inserted);
+  EXPECT_EQ(unroutable, 0u);
+}
+
+TEST(HashPartitioner, AWeakenedTableIsSplitByItsOwnIdentity) {
+  EXPECT_TRUE(HashPartitioner::Make(WeakenedUsers('f', {}, 'n', {}), ByKey(4, {"name"})).ok());
+  EXPECT_TRUE(HashPartitioner::Make(WeakenedUsers('d', {0}, 'n', {}), ByKey(4)).ok());
+  // What could never be split stays refused.
+  for (const auto& [own, own_key, columns] :
+       {std::tuple<char, std::vector<int>, std::vector<std::string>>{'f', {}, {}}, {'d', {0}, {"name"}}}) {
+    const auto refused = HashPartitioner::Make(WeakenedUsers(own, own_key, 'n', {}), ByKey(4, columns));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(GetErrorDetail(refused.status())->kind(), ErrorKind::kReplicaIdentity);
+  }
 }
 
 TEST(HashPartitioner, TruncateGoesToEveryPartitionInItsPlace) {
@@ -276,12 +325,8 @@ TEST(HashPartitioner, RefusesWrongOptions) {
   EXPECT_EQ(kind(ByKey(2, {"_xid"})),
             ErrorKind::kInvalidOption);  // a metadata column is no column of the table
   EXPECT_EQ(kind(ByKey(2, {"id", "id"})), ErrorKind::kInvalidOption);
-  auto by_table = ByKey(2, {"id"});
-  by_table.by = PartitionBy::kTable;
-  EXPECT_EQ(kind(by_table), ErrorKind::kInvalidOption);
-  by_table.columns.clear();
   auto plain = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("a", arrow::int64())});
-  for (const auto& options : {by_table, ByKey(2), ByKey(2, {"a"})}) {
+  for (const auto& options : {ByKey(2), ByKey(2, {"a"})}) {
     EXPECT_EQ(DetailOf(HashPartitioner::MakeForSchema(plain, options).status()).kind(),
               ErrorKind::kInvalidOption);
   }

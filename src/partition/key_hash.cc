@@ -212,6 +212,7 @@ void HashBools(const arrow::ArrayData& column, uint32_t* hashes) {
 
 // Numbers, times, bytes. `type` is the column's or its storage's.
 template <typename Hash>
+// NOLINTNEXTLINE(readability-function-size): a case a type
 arrow::Status HashPlain(const arrow::ArrayData& column, const arrow::DataType& type, bool is_uuid,
                         uint32_t* hashes) {
   switch (type.id()) {
@@ -354,11 +355,6 @@ arrow::Status HashColumn(const arrow::ArrayData& column, PartitionHash hash, uin
     if (!arrow::bit_util::GetBit(validity, column.offset + i)) hashes[i] = 0;
   }
   return arrow::Status::OK();
-}
-
-uint32_t HashString(std::string_view value, PartitionHash hash) {
-  const auto* data = reinterpret_cast<const uint8_t*>(value.data());
-  return hash == PartitionHash::kMurmur3 ? Murmur3(data, value.size()) : Murmur2(data, value.size());
 }
 
 std::vector<uint32_t> CombineHashes(std::vector<std::vector<uint32_t>> columns, PartitionHash hash) {

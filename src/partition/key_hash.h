@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include <arrow/array/data.h>
@@ -18,9 +17,6 @@ bool IsHashable(const arrow::DataType& type);
 
 // One hash a row, 0 for nulls. `hashes` has column.length elements. The type must be hashable.
 arrow::Status HashColumn(const arrow::ArrayData& column, PartitionHash hash, uint32_t* hashes);
-
-// The hash of a string's bytes.
-uint32_t HashString(std::string_view value, PartitionHash hash);
 
 // Hashes of `columns`, all of the same length, combined row by row. One column: unchanged.
 std::vector<uint32_t> CombineHashes(std::vector<std::vector<uint32_t>> columns, PartitionHash hash);

@@ -1,7 +1,6 @@
 #include "src/pipeline/backoff.h"
 
 #include <algorithm>
-#include <thread>
 
 namespace arrowcdc {
 namespace {
@@ -10,20 +9,29 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstWait{50};
 constexpr milliseconds kLongestWait{10'000};
-constexpr milliseconds kLookInterval{20};
+// Before anything was streamed a mistake in the command is likelier than an outage that will pass: without
+// retry_max the first connection is tried for so long, which a restart of the server does not exceed.
+constexpr milliseconds kFirstConnectMax{60'000};
+// The same for a slot that its last client has not let go of yet.
+constexpr milliseconds kFirstSlotWaitMax{10'000};
 }  // namespace
 
-std::optional<milliseconds> Backoff::Next() {
+std::optional<milliseconds> Backoff::LimitFor(ErrorKind kind) const {
+  if (retry_max_.has_value() || started_) return retry_max_;
+  return kind == ErrorKind::kSlotActive ? kFirstSlotWaitMax : kFirstConnectMax;
+}
+
+std::optional<milliseconds> Backoff::Next(ErrorKind kind) {
   const auto now = Clock::now();
   if (!failing_since_.has_value()) failing_since_ = now;
-  const auto left = std::chrono::ceil<milliseconds>(*failing_since_ + give_up_after_ - now);
-  const bool limited = give_up_after_ > milliseconds(0);
-  if (limited && left <= milliseconds(0)) return std::nullopt;
   wait_ = wait_ == milliseconds(0) ? kFirstWait : std::min(wait_ * 2, kLongestWait);
   // Between half and the whole, so that many clients do not come back at the same moment.
   std::uniform_int_distribution<int64_t> jitter(wait_.count() / 2, wait_.count());
   const milliseconds wait(jitter(random_));
-  return limited ? std::min(wait, left) : wait;
+  const auto limit = LimitFor(kind);
+  if (!limit.has_value()) return wait;
+  const auto left = std::chrono::ceil<milliseconds>(*failing_since_ + *limit - now);
+  return left > milliseconds(0) ? std::optional(std::min(wait, left)) : std::nullopt;
 }
 
 void Backoff::Reset() {
@@ -31,13 +39,11 @@ void Backoff::Reset() {
   failing_since_.reset();
 }
 
-void WaitForStop(const std::atomic<bool>& stop, milliseconds timeout) {
-  const auto deadline = Clock::now() + timeout;
-  while (!stop.load(std::memory_order_relaxed)) {
-    const auto left = deadline - Clock::now();
-    if (left <= Clock::duration::zero()) return;
-    std::this_thread::sleep_for(std::min<Clock::duration>(left, kLookInterval));
-  }
+bool IsWorthAnotherSession(const ErrorDetail* error, bool delivered) {
+  if (error == nullptr) return false;
+  const bool at_a_place =
+      error->kind() == ErrorKind::kUnsupported || error->kind() == ErrorKind::kPublicationMissing;
+  return error->retryable() || (at_a_place && delivered);
 }
 
 }  // namespace arrowcdc

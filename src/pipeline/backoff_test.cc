@@ -11,10 +11,10 @@ namespace {
 using std::chrono::milliseconds;
 
 // The longest of many waits that are asked for one after the other, without waiting.
-milliseconds LongestWait(Backoff& backoff) {
+milliseconds LongestWait(Backoff& backoff, ErrorKind kind = ErrorKind::kConnection) {
   milliseconds longest{0};
   for (int i = 0; i < 20; ++i) {
-    const std::optional<milliseconds> wait = backoff.Next();
+    const std::optional<milliseconds> wait = backoff.Next(kind);
     if (!wait.has_value()) {
       ADD_FAILURE() << "it has given up";
       break;
@@ -27,15 +27,24 @@ milliseconds LongestWait(Backoff& backoff) {
 TEST(Backoff, NoWaitGoesBeyondTheLimit) {
   Backoff limited(milliseconds(4'000));
   EXPECT_LE(LongestWait(limited), milliseconds(4'000));
-  Backoff unlimited(milliseconds(0));
+  Backoff unlimited(std::nullopt);
   EXPECT_GT(LongestWait(unlimited), milliseconds(4'000));
 }
 
+TEST(Backoff, ZeroIsNoRetry) {
+  Backoff none(milliseconds(0));
+  EXPECT_EQ(none.Next(ErrorKind::kConnection), std::nullopt);
+  none.NoteStarted();
+  none.Reset();
+  EXPECT_EQ(none.Next(ErrorKind::kSlotActive), std::nullopt);
+}
+
 TEST(Backoff, ResetStartsWithShortWaits) {
-  Backoff backoff(milliseconds(0));
+  Backoff backoff(std::nullopt);
+  backoff.NoteStarted();
   EXPECT_GT(LongestWait(backoff), milliseconds(4'000));
   backoff.Reset();
-  EXPECT_LE(backoff.Next(), milliseconds(50));
+  EXPECT_LE(backoff.Next(ErrorKind::kConnection), milliseconds(50));
 }
 
 }  // namespace

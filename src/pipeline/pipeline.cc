@@ -10,9 +10,11 @@
 #include <arrow/array.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
 #include "src/pipeline/backoff.h"
 #include "src/pipeline/publication_watch.h"
 #include "src/pipeline/row_filter.h"
+#include "src/pipeline/sink_memory.h"
 #include "src/pipeline/start_position.h"
 
 namespace arrowcdc {
@@ -26,24 +28,18 @@ constexpr milliseconds kTickInterval{250};
 constexpr milliseconds kProgressInterval{1000};
 // How often a position that moved without rows is stored; each time costs the sink an fsync.
 constexpr milliseconds kIdleStoreInterval{1000};
-// Before anything was streamed a mistake in the command is likelier than an outage that will pass: without
-// retry_max the first connection is tried for so long, which a restart of the server does not exceed.
-constexpr milliseconds kFirstConnectMax{60'000};
-// The same for a slot that its last client has not let go of yet.
-constexpr milliseconds kFirstSlotWaitMax{10'000};
 
 class Pipeline {
  public:
   Pipeline(Source& source, Sink& sink, const PipelineOptions& options, const TablePatterns* patterns,
-           PipelineObserver& observer, const std::atomic<bool>& stop)
+           PipelineObserver& observer, const StopToken& stop)
       : source_(source),
         sink_(sink),
         options_(options),
         observer_(observer),
         stop_(stop),
         filter_(patterns),
-        watch_(patterns, options.on_unpublished),
-        started_(Clock::now()) {}
+        watch_(patterns, options.on_unpublished) {}
 
   arrow::Result<PipelineStats> Run() {
     const arrow::Status streamed = Stream();
@@ -64,33 +60,30 @@ class Pipeline {
  private:
   arrow::Status Stream() {
     Backoff backoff(options_.retry_max);
-    arrow::Status status =
+    arrow::Status last =
         MakeError(ErrorKind::kConnection, "stopped before the stream began", "stream", "start it again");
     while (!Finished()) {
-      status = ConnectAndStart();
+      arrow::Status status = ConnectAndStart();
+      // Whoever stops an attempt to connect knows why it ended.
+      if (!status.ok() && IsInterrupted(status)) break;
+      const uint64_t began_at = stats_.delivered_lsn;
       if (status.ok()) {
         streamed_ = true;
+        backoff.NoteStarted();
         status = Pump(backoff);
         if (status.ok()) return status;
       }
       stats_.connected = false;
       const ErrorDetail* detail = GetErrorDetail(status);
-      if (detail == nullptr || !detail->retryable()) return status;
-      const auto wait = NextWait(backoff, detail->kind());
+      last = status;
+      if (!IsWorthAnotherSession(detail, stats_.delivered_lsn > began_at)) return status;
+      const auto wait = backoff.Next(detail->kind());
       if (!wait.has_value()) return status;
       observer_.OnRetry(status, *wait);
       ARROW_RETURN_NOT_OK(WaitWithTicks(*wait));
     }
     // Who is stopped before anything could be streamed has not done what was asked.
-    return streamed_ || Reached() ? arrow::Status::OK() : status;
-  }
-
-  std::optional<milliseconds> NextWait(Backoff& backoff, ErrorKind kind) const {
-    const auto wait = backoff.Next();
-    if (!wait.has_value() || streamed_ || options_.retry_max > milliseconds(0)) return wait;
-    const milliseconds limit = kind == ErrorKind::kSlotActive ? kFirstSlotWaitMax : kFirstConnectMax;
-    const auto left = std::chrono::duration_cast<milliseconds>(started_ + limit - Clock::now());
-    return left > milliseconds(0) ? std::optional(std::min(*wait, left)) : std::nullopt;
+    return streamed_ || Reached() ? arrow::Status::OK() : last;
   }
 
   arrow::Status ConnectAndStart() {
@@ -109,9 +102,10 @@ class Pipeline {
       // Before Start, which may fail and be tried again as a reconnect.
       stats_.delivered_lsn = start_lsn_;
       filter_.Restore(std::move(state.last_rows));
+      for (const SourceNotice& notice : memory_.Restore(std::move(state), info.stream))
+        observer_.OnNotice(notice);
       stream_ = info.stream;
       if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
-      if (options_.until_now) until_ = info.current_flush;
       // A gap that was accepted once is not asked about again.
       if (state.position.has_value() && state.position->order < start_lsn_)
         ARROW_RETURN_NOT_OK(Advance(start_lsn_));
@@ -124,6 +118,12 @@ class Pipeline {
       // case.
       start_lsn_ = std::max(start_lsn_, stats_.delivered_lsn);
     }
+    // The connection may break here: whoever connects again asks again.
+    if (options_.until_now && !until_.has_value()) {
+      ARROW_ASSIGN_OR_RAISE(const WalEnd end, source_.CurrentEnd());
+      until_ = end.lsn;
+      observer_.OnEnd(end);
+    }
     ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
     filter_.BeginSession();
     group_open_ = false;
@@ -132,6 +132,11 @@ class Pipeline {
     stats_.delivered_lsn = std::max(stats_.delivered_lsn, start_lsn_);
     observer_.OnConnected(info, start_lsn_, resumed_);
     return arrow::Status::OK();
+  }
+
+  bool IsInterrupted(const arrow::Status& status) const {
+    const ErrorDetail* detail = GetErrorDetail(status);
+    return stop_.stopped() && detail != nullptr && detail->kind() == ErrorKind::kInterrupted;
   }
 
   arrow::Status CheckPublished(const SourceInfo& info) {
@@ -184,7 +189,9 @@ class Pipeline {
       watch_.Knows(batch.table->name);
       stats_.rows += static_cast<uint64_t>(rows->num_rows());
       batch.rows = std::move(rows);
+      if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
       CountUnrepresentable(batch);
+      WarnOfWeakenedIdentity(*batch.table);
       ARROW_RETURN_NOT_OK(sink_.Write(batch));
     }
     return Group(batch.group);
@@ -271,11 +278,7 @@ class Pipeline {
     return arrow::Status::OK();
   }
 
-  bool Finished() const {
-    if (stop_.load(std::memory_order_relaxed)) return true;
-    if (options_.duration.has_value() && Clock::now() - started_ >= *options_.duration) return true;
-    return Reached();
-  }
+  bool Finished() const { return stop_.stopped() || Reached(); }
 
   bool Reached() const {
     return until_.has_value() && sink_opened_ && !group_open_ && stats_.delivered_lsn >= *until_;
@@ -286,8 +289,7 @@ class Pipeline {
     const auto deadline = Clock::now() + wait;
     while (!Finished() && Clock::now() < deadline) {
       if (sink_opened_) ARROW_RETURN_NOT_OK(sink_.Tick());
-      WaitForStop(stop_,
-                  std::min(kTickInterval, std::chrono::duration_cast<milliseconds>(deadline - Clock::now())));
+      stop_.Wait(std::min(kTickInterval, std::chrono::duration_cast<milliseconds>(deadline - Clock::now())));
     }
     return arrow::Status::OK();
   }
@@ -296,17 +298,24 @@ class Pipeline {
     const int index = batch.table->column_count + static_cast<int>(MetadataColumn::kUnrepresentable);
     const auto& lists = static_cast<const arrow::ListArray&>(*batch.rows->column(index));
     if (lists.null_count() == lists.length()) return;
-    const auto& fields = static_cast<const arrow::Int16Array&>(*lists.values());
+    const auto& names = static_cast<const arrow::StringArray&>(*lists.values());
     for (int64_t row = 0; row < lists.length(); ++row) {
       if (lists.IsNull(row)) continue;
       for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
         ++stats_.unrepresentable;
-        const std::string& column = batch.table->schema->field(fields.Value(i))->name();
+        const std::string column = names.GetString(i);
         if (reported_columns_.emplace(batch.table->name, column).second) {
           observer_.OnUnrepresentable(batch.table->name, column);
         }
       }
     }
+  }
+
+  void WarnOfWeakenedIdentity(const TableSchema& table) {
+    if (!table.weakened.has_value() || !weakened_tables_.insert(table.name).second) return;
+    observer_.OnNotice(
+        {false, WeakenedIdentityText(*table.weakened) + " (" + WeakenedIdentityRemedy(*table.weakened) + ")",
+         "table " + ToString(table.name)});
   }
 
   void UpdateStats() {
@@ -323,10 +332,10 @@ class Pipeline {
   Sink& sink_;
   const PipelineOptions& options_;
   PipelineObserver& observer_;
-  const std::atomic<bool>& stop_;
+  const StopToken& stop_;
   RowFilter filter_;
+  SinkMemory memory_;
   PublicationWatch watch_;
-  const Clock::time_point started_;
 
   bool sink_opened_ = false;
   bool streamed_ = false;  // a stream was started once
@@ -340,6 +349,7 @@ class Pipeline {
   Clock::time_point last_progress_{};
   Clock::time_point last_idle_store_{};
   std::set<std::pair<TableName, std::string>> reported_columns_;
+  std::set<TableName> weakened_tables_;  // of which somebody was warned
   PipelineStats stats_;
 };
 
@@ -347,7 +357,7 @@ class Pipeline {
 
 arrow::Result<PipelineStats> RunPipeline(Source& source, Sink& sink, const PipelineOptions& options,
                                          const TablePatterns* patterns, PipelineObserver& observer,
-                                         const std::atomic<bool>& stop) {
+                                         const StopToken& stop) {
   return Pipeline(source, sink, options, patterns, observer, stop).Run();
 }
 

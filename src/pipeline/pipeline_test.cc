@@ -112,7 +112,7 @@ void ExpectEveryRowOnce(const World& world) {
 TEST(Pipeline, EveryRowExactlyOnceOverCrashesAndReconnects) {
   std::mt19937_64 random(test::Seed());
   PipelineObserver observer;
-  const std::atomic<bool> stop{false};
+  const StopToken stop;
   uint64_t reconnects = 0;
   for (int round = 0; round < 60; ++round) {
     World world(random, 40);
@@ -136,6 +136,83 @@ TEST(Pipeline, EveryRowExactlyOnceOverCrashesAndReconnects) {
   EXPECT_GT(reconnects, 0u);
 }
 
+// Delivers so many transactions a session, then meets what no session can pass.
+class PoisonedSource : public FakeSource {
+ public:
+  PoisonedSource(FakeServer& server, ErrorKind kind, std::vector<uint64_t> session_ends)
+      : FakeSource(server, 1, 0), kind_(kind), session_ends_(std::move(session_ends)) {}
+
+  arrow::Status Start(uint64_t start) override {
+    start_ = start;
+    told_ = false;
+    ++sessions;
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::optional<Event>> Next(std::chrono::milliseconds) override {
+    const size_t session = std::min(sessions, session_ends_.size()) - 1;
+    if (!std::exchange(told_, true) && session_ends_[session] > start_) {
+      return Event(ProgressEvent{{session_ends_[session], /*group_end=*/true, false, false}});
+    }
+    return MakeError(kind_, "met at its place", "publication \"p\"", "");
+  }
+
+  size_t sessions = 0;
+
+ private:
+  const ErrorKind kind_;
+  const std::vector<uint64_t> session_ends_;
+  uint64_t start_ = 0;
+  bool told_ = false;
+};
+
+TEST(Pipeline, WhatLiesBeforeAnErrorOfOnePlaceIsDelivered) {
+  const StopToken stop;
+  const auto run = [&](ErrorKind kind) {
+    World world;
+    world.server.wal_end = 1000;
+    std::mt19937_64 random(1);
+    PoisonedSource source(world.server, kind, {101, 105, 105});
+    FakeSink sink(world, random, false);
+    PipelineObserver observer;
+    const auto stats = RunPipeline(source, sink, {}, nullptr, observer, stop);
+    EXPECT_FALSE(stats.ok());
+    EXPECT_EQ(GetErrorDetail(stats.status())->kind(), kind);
+    return std::pair(source.sessions, world.stored_position);
+  };
+  EXPECT_EQ(run(ErrorKind::kUnsupported), std::pair(size_t{3}, std::optional<uint64_t>(105)));
+  EXPECT_EQ(run(ErrorKind::kPublicationMissing), std::pair(size_t{3}, std::optional<uint64_t>(105)));
+  // Of another error nobody knows that.
+  EXPECT_EQ(run(ErrorKind::kProtocol), std::pair(size_t{1}, std::optional<uint64_t>(101)));
+}
+
+TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
+  const StopToken stop;
+  World world;
+  std::mt19937_64 random(1);
+  const auto batch = [&](int table, int64_t id, bool weakened) {
+    auto schema = std::make_shared<TableSchema>(*world.server.tables[static_cast<size_t>(table)]);
+    if (weakened) schema->weakened = WeakenedIdentity{"public.leaf", 'd', {0}};
+    const uint64_t lsn = 200 + static_cast<uint64_t>(id);
+    return Event(
+        test::FakeBatch(schema, {{table, id, {lsn, lsn, 0}}}, {lsn + 1, /*group_end=*/true, false, false}));
+  };
+  struct Observer : PipelineObserver {
+    void OnNotice(const SourceNotice& notice) override {
+      EXPECT_FALSE(notice.error);
+      EXPECT_NE(notice.text.find("public.leaf"), std::string::npos) << notice.text;
+      objects.push_back(notice.object);
+    }
+    std::vector<std::string> objects;
+  } observer;
+  FakeSource source(world.server, {batch(0, 1, false), batch(0, 2, true), batch(1, 3, false),
+                                   batch(0, 4, true), batch(0, 5, false), batch(0, 6, true)});
+  FakeSink sink(world, random, false);
+  PipelineOptions options;
+  options.until_lsn = 207;
+  ASSERT_TRUE(RunPipeline(source, sink, options, nullptr, observer, stop).ok());
+  EXPECT_EQ(observer.objects, std::vector<std::string>{"table public.t0"});
+}
+
 TEST(Pipeline, AServerThatGoesAwayBeforeTheFirstStartIsTriedAgain) {
   std::mt19937_64 random(1);
   World world(random, 5);
@@ -151,7 +228,7 @@ TEST(Pipeline, AServerThatGoesAwayBeforeTheFirstStartIsTriedAgain) {
   PipelineOptions options;
   options.until_lsn = world.server.wal_end;
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
   EXPECT_EQ(source.starts, 2);
   ExpectEveryRowOnce(world);
@@ -167,7 +244,7 @@ TEST(Pipeline, AGapThatWasAcceptedIsStored) {
   options.until_lsn = world.server.wal_end;
   options.accept_gap = true;
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
   EXPECT_EQ(world.stored_position, world.server.confirmed);
 }
@@ -183,7 +260,7 @@ TEST(Pipeline, ASinkThatClaimsTooMuchIsStoppedBeforeTheAcknowledgement) {
   PipelineOptions options;
   options.until_lsn = world.server.wal_end;
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kInternal);
   EXPECT_EQ(world.server.confirmed, 100u);
@@ -203,8 +280,7 @@ TEST(Pipeline, RowsOutOfOrderAreAnErrorAndNotTakenForRepeatedOnes) {
   } source(world.server, random(), 0);
   FakeSink sink(world, random, false);
   PipelineObserver observer;
-  const auto stats =
-      RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, StopToken());
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kProtocol);
 }
@@ -215,7 +291,9 @@ TEST(Pipeline, StoppedBeforeItEverStreamedIsNotSuccess) {
   FakeSource source(world.server, random(), 0);
   FakeSink sink(world, random, false);
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, std::atomic<bool>{true});
+  StopToken stop;
+  stop.Stop();
+  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, stop);
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kConnection);
 }
@@ -228,7 +306,7 @@ TEST(Pipeline, GivesUpWhenTheServerIsAwayTooLong) {
   PipelineOptions options;
   options.retry_max = milliseconds(200);
   PipelineObserver observer;
-  const auto stats = RunPipeline(source, sink, options, nullptr, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kConnection);
 }
@@ -244,7 +322,7 @@ TEST(Pipeline, LeavesOutTablesThatDoNotMatch) {
   PipelineObserver observer;
   auto patterns = TablePatterns::Parse({"public.t0"});
   ASSERT_TRUE(patterns.ok());
-  const auto stats = RunPipeline(source, sink, options, &*patterns, observer, std::atomic<bool>{false});
+  const auto stats = RunPipeline(source, sink, options, &*patterns, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
   std::multiset<int64_t> expected;
   for (const FakeTransaction& txn : world.server.wal) {

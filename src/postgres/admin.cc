@@ -15,6 +15,7 @@
 #include "src/postgres/quoting.h"
 #include "src/postgres/setup_plan.h"
 #include "src/postgres/slot.h"
+#include "src/postgres/wal_end.h"
 
 namespace arrowcdc {
 namespace {
@@ -124,22 +125,21 @@ ErrorContext::Action ActionOf(SetupStepKind kind) {
   return ErrorContext::Action::kQuery;
 }
 
-arrow::Status RunStep(Connection& connection, const SourceOptions& source, const SetupStep& step,
-                      const std::atomic<bool>* stop) {
+arrow::Status RunStep(Connection& connection, const SourceOptions& source, const SetupStep& step) {
   ErrorContext context = connection.MakeContext(ActionOf(step.kind));
   context.slot = source.slot;
   context.publications = {postgres::PublicationName(source)};
   if (step.kind == SetupStepKind::kCreateSlot)
-    return postgres::CreateSlot(connection, step.sql, context, kSlotTimeout, stop);
+    return postgres::CreateSlot(connection, step.sql, context, kSlotTimeout);
   return connection.Query(step.sql, context).status();
 }
 
 arrow::Result<std::unique_ptr<Connection>> Open(const SourceOptions& source) {
-  return Connection::Open(source.conninfo, ConnectionMode::kSql);
+  return Connection::Open(source.conninfo, ConnectionMode::kSql, source.stop);
 }
 
 arrow::Status RunSteps(const SourceOptions& source, const SetupPlan& plan,
-                       const std::function<void(const SetupStep&)>& on_step, const std::atomic<bool>* stop) {
+                       const std::function<void(const SetupStep&)>& on_step) {
   ARROW_RETURN_NOT_OK(CheckObstacles(plan));
   std::unique_ptr<Connection> connection;
   for (const SetupStep& step : plan.steps) {
@@ -147,7 +147,7 @@ arrow::Status RunSteps(const SourceOptions& source, const SetupPlan& plan,
     if (connection == nullptr) {
       ARROW_ASSIGN_OR_RAISE(connection, Open(source));
     }
-    ARROW_RETURN_NOT_OK(RunStep(*connection, source, step, stop));
+    ARROW_RETURN_NOT_OK(RunStep(*connection, source, step));
     // A role's setting is in force from the next session on.
     if (step.kind == SetupStepKind::kAllowPlugin) connection.reset();
   }
@@ -175,14 +175,13 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
 }
 
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
-                         const std::function<void(const SetupStep&)>& on_step,
-                         const std::atomic<bool>* stop) {
-  arrow::Status applied = RunSteps(source, plan, on_step, stop);
+                         const std::function<void(const SetupStep&)>& on_step) {
+  arrow::Status applied = RunSteps(source, plan, on_step);
   if (!ChangedByOthers(applied)) return applied;
   // Somebody else was quicker with some of it: what is left, once.
   ARROW_ASSIGN_OR_RAISE(const SetupPlan rest,
                         plan.teardown ? PlanTeardown(source) : PlanSetup(source, plan.options));
-  return RunSteps(source, rest, on_step, stop);
+  return RunSteps(source, rest, on_step);
 }
 
 arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source) {
@@ -219,6 +218,23 @@ arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source) {
   status.safe_wal_bytes = slot->safe_wal_bytes;
   status.wal_status = slot->wal_status;
   return status;
+}
+
+arrow::Result<WalEnd> GetWalEnd(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  return postgres::ReadWalEnd(*connection);
+}
+
+arrow::Result<std::string> GetSyncState(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteLiteral(source.slot));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection->Query(
+          "SELECT r.sync_state FROM pg_catalog.pg_replication_slots AS s "
+          "JOIN pg_catalog.pg_stat_replication AS r ON r.pid = s.active_pid WHERE s.slot_name = " +
+          slot));
+  return rows.rows() == 0 ? std::string() : rows.Text(0, 0);
 }
 
 arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source) {

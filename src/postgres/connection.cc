@@ -1,15 +1,16 @@
 // Connecting goes through PQconnectPoll, because only so the verbosity can be set that makes libpq tell the
-// SQLSTATE of a refusal.
+// SQLSTATE of a refusal. libpq resolves names within it, which nothing can end: so it has a thread of its
+// own.
 #include "src/postgres/connection.h"
 
 #include <poll.h>
 
-#include <cerrno>
 #include <charconv>
 #include <chrono>
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/position.h"
+#include "src/postgres/abandonable.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -30,18 +31,6 @@ struct Parameters {
   }
 };
 
-// Waits until libpq can go on. False: the deadline has passed.
-bool WaitForSocket(PGconn* connection, PostgresPollingStatusType wish, Clock::time_point deadline) {
-  const short events = wish == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-  while (true) {
-    pollfd entry{PQsocket(connection), events, 0};
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0) return false;
-    const int ready = poll(&entry, 1, static_cast<int>(left));
-    if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
-  }
-}
-
 std::string TextOf(const char* value) { return value == nullptr ? "" : value; }
 
 std::string HostOf(PGconn* connection) {
@@ -50,19 +39,21 @@ std::string HostOf(PGconn* connection) {
 }
 
 // Drives the attempt to its end; the time starts anew with every host, as it does in libpq.
-bool Poll(PGconn* connection, int timeout_seconds) {
+Wake Poll(PGconn* connection, int timeout_seconds, const StopToken* stop) {
   PostgresPollingStatusType wish = PGRES_POLLING_WRITING;
   std::string host = HostOf(connection);
   auto deadline = Clock::now() + std::chrono::seconds(timeout_seconds);
   while (PQstatus(connection) != CONNECTION_BAD) {
-    if (!WaitForSocket(connection, wish, deadline)) return false;
+    const short events = wish == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    const Wake wake = WaitFor(PQsocket(connection), events, stop, deadline);
+    if (wake != Wake::kReady) return wake;
     wish = PQconnectPoll(connection);
-    if (wish == PGRES_POLLING_OK || wish == PGRES_POLLING_FAILED) return true;
+    if (wish == PGRES_POLLING_OK || wish == PGRES_POLLING_FAILED) return Wake::kReady;
     const std::string now = HostOf(connection);
     if (now != host) deadline = Clock::now() + std::chrono::seconds(timeout_seconds);
     host = now;
   }
-  return true;
+  return Wake::kReady;
 }
 
 }  // namespace
@@ -78,12 +69,22 @@ arrow::Result<int64_t> QueryResult::Int(int row, int column) const {
 
 arrow::Result<uint64_t> QueryResult::Lsn(int row, int column) const { return ParseLsn(Text(row, column)); }
 
-arrow::Result<std::unique_ptr<Connection>> Connection::Open(const std::string& conninfo,
-                                                            ConnectionMode mode) {
+int ReadsAfterWait(PGconn* connection) {
+  constexpr int kExtraReadsEncrypted = 3;
+  return PQsslInUse(connection) != 0 || PQgssEncInUse(connection) != 0 ? 1 + kExtraReadsEncrypted : 1;
+}
+
+arrow::Result<std::unique_ptr<Connection>> Connection::Open(const std::string& conninfo, ConnectionMode mode,
+                                                            std::shared_ptr<StopToken> stop) {
   ARROW_ASSIGN_OR_RAISE(ConnectionOptions options, MakeConnectionOptions(conninfo, mode));
-  std::unique_ptr<Connection> connection(new Connection(std::move(options)));
-  ARROW_RETURN_NOT_OK(connection->Connect());
-  return connection;
+  const Connection described(options, stop);
+  auto opened = RunAbandonable(stop.get(), [options, stop]() -> arrow::Result<std::unique_ptr<Connection>> {
+    std::unique_ptr<Connection> connection(new Connection(options, stop));
+    ARROW_RETURN_NOT_OK(connection->Connect());
+    return connection;
+  });
+  if (!opened.has_value()) return described.Interrupted();
+  return *std::move(opened);
 }
 
 arrow::Status Connection::Connect() {
@@ -93,7 +94,9 @@ arrow::Status Connection::Connect() {
   PQsetErrorVerbosity(connection_.get(), PQERRORS_VERBOSE);
   PQsetNoticeProcessor(
       connection_.get(), [](void*, const char*) {}, nullptr);
-  if (!Poll(connection_.get(), options_.connect_timeout_seconds)) {
+  const Wake wake = Poll(connection_.get(), options_.connect_timeout_seconds, stop_.get());
+  if (wake == Wake::kStopped) return Interrupted();
+  if (wake == Wake::kTimeout) {
     if (!options_.several_hosts) {
       return MakeError(
           ErrorKind::kConnection,
@@ -122,10 +125,74 @@ arrow::Result<QueryResult> Connection::Query(const std::string& sql) {
 }
 
 arrow::Result<QueryResult> Connection::Query(const std::string& sql, const ErrorContext& context) {
-  QueryResult result(PQexec(connection_.get(), sql.c_str()));
+  ARROW_ASSIGN_OR_RAISE(QueryResult result, Execute(sql));
   const ExecStatusType status = PQresultStatus(result.raw());
   if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return result;
   return ErrorFromResult(result.raw(), connection_.get(), context);
+}
+
+arrow::Result<QueryResult> Connection::StartCopy(const std::string& command, const ErrorContext& context) {
+  ARROW_ASSIGN_OR_RAISE(QueryResult result, Execute(command));
+  if (PQresultStatus(result.raw()) == PGRES_COPY_BOTH) return result;
+  return ErrorFromResult(result.raw(), connection_.get(), context);
+}
+
+// As PQexec, which waits for ever for a server that does not answer. The last result counts.
+arrow::Result<QueryResult> Connection::Execute(const std::string& sql) {
+  PGconn* raw = connection_.get();
+  if (stop_ != nullptr && stop_->stopped()) return Interrupted();
+  QueryResult last(nullptr);
+  if (PQsendQuery(raw, sql.c_str()) == 0) return last;
+  while (true) {
+    const bool arrived = WaitForResult(stop_.get(), Clock::time_point::max()) || Cancel();
+    if (!arrived) {
+      connection_.reset();
+      return Interrupted();
+    }
+    PGresult* next = PQgetResult(raw);
+    if (next == nullptr) break;
+    last = QueryResult(next);
+    const ExecStatusType status = PQresultStatus(next);
+    if (status == PGRES_COPY_BOTH || status == PGRES_COPY_IN || status == PGRES_COPY_OUT) break;
+    if (PQstatus(raw) == CONNECTION_BAD) break;
+  }
+  const bool failed = PQresultStatus(last.raw()) == PGRES_FATAL_ERROR;
+  if (failed && stop_ != nullptr && stop_->stopped()) return Interrupted();
+  return last;
+}
+
+// True: PQgetResult will not block. False: stopped, or the deadline has passed.
+bool Connection::WaitForResult(const StopToken* stop, Clock::time_point deadline) {
+  PGconn* raw = connection_.get();
+  while (true) {
+    for (int reads = ReadsAfterWait(raw); reads > 0 && PQisBusy(raw) != 0; --reads) {
+      if (PQconsumeInput(raw) == 0) return true;  // the result says why
+    }
+    if (PQisBusy(raw) == 0) return true;
+    const int unsent = PQflush(raw);
+    if (unsent < 0) return true;
+    const auto events = static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN);
+    if (WaitFor(PQsocket(raw), events, stop, deadline) != Wake::kReady) return false;
+  }
+}
+
+// Asks the server to end the query, so that nothing half-made stays there. True: its result has arrived.
+bool Connection::Cancel() {
+  constexpr std::chrono::milliseconds kPatience{700};
+  StopToken patience;
+  patience.StopAfter(kPatience);
+  const std::shared_ptr<PGcancel> cancel(PQgetCancel(connection_.get()), PQfreeCancel);
+  if (cancel == nullptr) return false;
+  const auto sent = RunAbandonable(&patience, [cancel] {
+    char error[256];
+    return PQcancel(cancel.get(), error, sizeof error) != 0;
+  });
+  return sent.value_or(false) && WaitForResult(&patience, Clock::time_point::max());
+}
+
+arrow::Status Connection::Interrupted() const {
+  return MakeError(ErrorKind::kInterrupted, "stopped while waiting for the server",
+                   "server " + options_.server, "");
 }
 
 bool Connection::is_local() const {

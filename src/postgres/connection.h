@@ -1,6 +1,7 @@
 // One libpq connection and its results, with typed errors.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include <arrow/result.h>
 #include <libpq-fe.h>
 
+#include "arrowcdc/stop_token.h"
 #include "src/postgres/connection_options.h"
 #include "src/postgres/postgres_error.h"
 
@@ -41,17 +43,22 @@ class QueryResult {
 };
 
 // Threads: one at a time. Blocking: Open up to connect_timeout a host (15 s unless set), queries as long as
-// the server takes.
+// the server takes, and all of it until the token is stopped (kInterrupted).
 class Connection {
  public:
   // Opens with the session's settings pinned: no search path, no timeouts but a lock timeout, row security an
   // error. Errors: typed; never with any part of the conninfo but host, port, role and database.
-  static arrow::Result<std::unique_ptr<Connection>> Open(const std::string& conninfo, ConnectionMode mode);
+  // `stop` may be null.
+  static arrow::Result<std::unique_ptr<Connection>> Open(const std::string& conninfo, ConnectionMode mode,
+                                                         std::shared_ptr<StopToken> stop = nullptr);
 
   // One command; rows or none. Values are quoted into it (quoting.h): replication connections take no
   // parameters. `context` names the object in an error.
   arrow::Result<QueryResult> Query(const std::string& sql);
   arrow::Result<QueryResult> Query(const std::string& sql, const ErrorContext& context);
+
+  // Query for a command that begins a copy: its result says PGRES_COPY_BOTH.
+  arrow::Result<QueryResult> StartCopy(const std::string& command, const ErrorContext& context);
 
   // The start of an error context: server, role, database.
   ErrorContext MakeContext(ErrorContext::Action action) const;
@@ -62,12 +69,21 @@ class Connection {
   PGconn* raw() const { return connection_.get(); }
 
  private:
-  explicit Connection(ConnectionOptions options)
-      : options_(std::move(options)), connection_(nullptr, PQfinish) {}
+  Connection(ConnectionOptions options, std::shared_ptr<StopToken> stop)
+      : options_(std::move(options)), stop_(std::move(stop)), connection_(nullptr, PQfinish) {}
   arrow::Status Connect();
+  arrow::Result<QueryResult> Execute(const std::string& sql);
+  bool WaitForResult(const StopToken* stop, std::chrono::steady_clock::time_point deadline);
+  bool Cancel();
+  arrow::Status Interrupted() const;
 
-  ConnectionOptions options_;
+  const ConnectionOptions options_;
+  const std::shared_ptr<StopToken> stop_;
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
+
+// With TLS or GSS libpq may hold bytes that poll() does not see: a record of up to 16 KiB, read in pieces
+// of 8. So many reads after each wait find them all.
+int ReadsAfterWait(PGconn* connection);
 
 }  // namespace arrowcdc::postgres

@@ -2,6 +2,7 @@
 // socket.
 #include "src/postgres/connection_options.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string_view>
@@ -36,7 +37,7 @@ std::string HarmlessText(const std::string& conninfo, const std::string& text) {
     const bool letters = keyword.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string::npos;
     if (letters) return ": there is no keyword \"" + keyword + "\"";
   }
-  for (const char* harmless : {"definition of service", "service file", "could not match", "port number"}) {
+  for (const char* harmless : {"definition of service", "service file", "could not match"}) {
     if (text.find(harmless) != std::string::npos) return ": " + text.substr(0, text.find('\n'));
   }
   return "";
@@ -84,6 +85,39 @@ bool IsPortList(const std::string& ports) {
     if (number < 1 || number > 65535) return false;
   }
   return true;
+}
+
+// A password that is not escaped in a URI, or not a URI at all, ends up as a piece of the host or the
+// database, which errors name.
+arrow::Status CheckNoSecretElsewhere(const std::string& conninfo,
+                                     std::map<std::string, std::string>& effective) {
+  const size_t scheme = conninfo.find("://");
+  const bool is_uri = conninfo.starts_with("postgresql://") || conninfo.starts_with("postgres://");
+  if (is_uri) {
+    // libpq takes what comes before the first '@', if no '/' does, for user and password.
+    const std::string_view rest = std::string_view(conninfo).substr(scheme + 3);
+    const std::string_view place = rest.substr(0, rest.find('?', std::min(rest.find('@'), rest.find('/'))));
+    const size_t at = place.find('@');
+    const size_t user_end = at < place.find('/') ? at + 1 : 0;
+    if (at != std::string_view::npos && place.find('@', user_end) != std::string_view::npos) {
+      return BadConninfo(": there is an '@' too many, or a '/' before it: in a password write %40, %2F");
+    }
+  } else if (conninfo.find('=') == std::string::npos && conninfo.find_first_of("@:/") != std::string::npos) {
+    return BadConninfo(": it is neither keywords nor a URI");
+  }
+  for (const std::string& host : SplitList(effective["host"])) {
+    if (!host.empty() && host[0] != '@' && host[0] != '/' && host.find('@') != std::string::npos) {
+      return BadConninfo(": the host holds an '@': in a password of a URI write %40");
+    }
+  }
+  for (const auto& [keyword, value] : effective) {
+    if (keyword == "options") continue;
+    if (value.find("://") != std::string::npos) return BadConninfo(": " + keyword + " holds a URI");
+    const size_t word = value.find("password");
+    if (word != std::string::npos && value.find('=', word) != std::string::npos)
+      return BadConninfo(": " + keyword + " holds the word password, a space is missing before it");
+  }
+  return arrow::Status::OK();
 }
 
 bool IsLocalAddress(std::string_view address) {
@@ -140,6 +174,7 @@ arrow::Result<std::map<std::string, std::string>> EffectiveOptions(const std::st
 arrow::Result<ConnectionOptions> MakeConnectionOptions(const std::string& conninfo, ConnectionMode mode) {
   ARROW_ASSIGN_OR_RAISE(auto effective, EffectiveOptions(conninfo));
   if (!IsPortList(effective["port"])) return BadConninfo(": the port is not a number from 1 to 65535");
+  ARROW_RETURN_NOT_OK(CheckNoSecretElsewhere(conninfo, effective));
   const std::string host = effective["host"];
   const std::string host_address = effective["hostaddr"];
   ConnectionOptions options;

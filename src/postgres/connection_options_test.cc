@@ -146,12 +146,30 @@ TEST(ConnectionOptions, UnknownKeywordIsNamedUnlessItMayBeASecret) {
 TEST(ConnectionOptions, BadConninfoIsRefusedWithoutItsText) {
   for (const char* bad :
        {"host=db.example password=hunter2 hunter2", "hunter2=x host=/tmp", "postgresql://u:hunter2@[::1/db",
-        "postgresql://u:hun%ter2@h/db", "password='hunter2", "postgresql://h/db?hunter2=1"}) {
+        "postgresql://u:hun%ter2@h/db", "password='hunter2", "postgresql://h/db?hunter2=1",
+        // An '@' or a '/' that is not escaped: a piece of the password becomes a host or a database.
+        "postgresql://u:p@hunter2@h/db", "postgresql://u:hunter2@hunter2@h", "postgresql://u:12/hunter2@h/db",
+        "postgresql://u:p@hunter2@h1,h2/db?sslmode=disable", "host=hunter2@h", "host=a,hunter2@h",
+        // Not a URI that libpq knows, so all of it would be the database's name.
+        "u:hunter2@h/db", "postgresql:/u:hunter2@h/db", "mysql://u:hunter2@h/db",
+        "dbname=postgresql://u:hunter2@h/db host=/tmp",
+        // A space is missing.
+        "user=u host=hpassword=hunter2", "host=/tmp user=upassword=hunter2", "dbname=dpassword=hunter2",
+        "host=/tmp connect_timeout=10password=hunter2", "host=/tmp sslmode=requirepassword=hunter2"}) {
     const arrow::Status status = MakeConnectionOptions(bad, ConnectionMode::kSql).status();
     ASSERT_FALSE(status.ok()) << bad;
     EXPECT_EQ(GetErrorDetail(status)->kind(), ErrorKind::kInvalidOption);
     EXPECT_EQ(status.ToString().find("hun"), std::string::npos) << status.ToString();
     EXPECT_FALSE(GetErrorDetail(status)->remedy().empty());
+  }
+}
+
+TEST(ConnectionOptions, AnAtSignWhereItMayStand) {
+  for (const char* good :
+       {"postgresql://u:p%40ss@h/db", "postgresql://u@h/db?user=ann@realm", "postgresql:///db?host=/tmp",
+        "host=@abstract", "host=/tmp user=ann@realm password=p@ss", "postgresql://u:p?s@h/db", "shop", ""}) {
+    const arrow::Status status = MakeConnectionOptions(good, ConnectionMode::kSql).status();
+    EXPECT_TRUE(status.ok()) << good << ": " << status;
   }
 }
 

@@ -141,8 +141,10 @@ TEST_F(ConnectionServer, PluginNotAllowed) {
   if (status.message().find("could not access file") != std::string::npos)
     GTEST_SKIP() << "this server has no output_plugin_libraries";
   EXPECT_EQ(KindOf(status), ErrorKind::kPluginNotAllowed) << status.ToString();
-  EXPECT_EQ(KindOf(QueryStatus(As("cdc"), AllowPluginSql("cdc"), Action::kQuery)),
-            ErrorKind::kPluginNotAllowed);
+  EXPECT_EQ(
+      KindOf(QueryStatus(As("cdc"), "ALTER ROLE cdc SET output_plugin_libraries = 'pgoutput', 'wal2arrow'",
+                         Action::kQuery)),
+      ErrorKind::kPluginNotAllowed);
 }
 
 TEST_F(ConnectionServer, PublicationErrors) {

@@ -69,6 +69,27 @@ std::string QuotedIn(const std::string& message, const std::string& fallback) {
   return close == std::string::npos ? fallback : message.substr(open + 1, close - open - 1);
 }
 
+// Where a line ends after a word and the next one begins with a capital, a sentence has ended.
+std::string OneLine(const std::string& text) {
+  std::string line;
+  std::string gap;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isspace(byte) != 0) {
+      gap += c;
+      continue;
+    }
+    if (!gap.empty() && !line.empty()) {
+      const bool sentence = Contains(gap, "\n") && std::isupper(byte) != 0 &&
+                            std::isalnum(static_cast<unsigned char>(line.back())) != 0;
+      line += sentence ? ". " : " ";
+    }
+    gap.clear();
+    line += c;
+  }
+  return line;
+}
+
 Finding Authentication(const ServerError& error, const ErrorContext& context) {
   Finding finding{ErrorKind::kAuthentication, Named("role", context.user), "", false};
   if (Contains(error.message, "pg_hba")) {
@@ -80,6 +101,13 @@ Finding Authentication(const ServerError& error, const ErrorContext& context) {
       finding.remedy +=
           "; or the server takes encrypted connections only: use sslmode=verify-full (or require)";
     }
+  } else if (ContainsAny(error.message, {"Peer authentication", "Ident authentication"})) {
+    finding.remedy =
+        "over its unix socket the server lets a role in only for the operating system's user of the same "
+        "name "
+        "(peer or ident in pg_hba.conf): connect over TCP with a password (host=localhost), or as that user "
+        "(sudo -u "
+        "USER), or let an administrator map the names in pg_ident.conf";
   } else if (error.sqlstate == "28P01") {
     finding.remedy = "check role and password: in the connection string, PGPASSWORD or ~/.pgpass (mode 0600)";
   } else {
@@ -131,6 +159,10 @@ Finding UndefinedObject(const ServerError& error, const ErrorContext& context) {
   if (ContainsAny(error.message, {"ublication"}) || Contains(error.function, "ublication") ||
       context.action == Action::kStream) {
     const std::string fallback = context.publications.empty() ? "" : context.publications.front();
+    if (context.action != Action::kStream) {
+      return {ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
+              "it is gone: run 'arrowcdc setup' to see what is there"};
+    }
     return {
         ErrorKind::kPublicationMissing, Named("publication", QuotedIn(error.message, fallback)),
         "the slot has come to a change that was made while there was no such publication; what came before "
@@ -240,6 +272,11 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
     return {ErrorKind::kBusy, ServerObject(context),
             "another session holds a lock or a transaction open: try again", true};
   }
+  if (context.action == Action::kStream && state == "0A000" &&
+      Contains(error.message, "at this point of the WAL")) {
+    // The plugin's own words, which are never translated: it knows what was met, and the way out.
+    return {ErrorKind::kUnsupported, Named("publication", QuotedIn(error.message, "")), OneLine(error.hint)};
+  }
   if (state == "25006" || (state == "0A000" && Contains(error.message, "recovery"))) {
     return {ErrorKind::kUnsupported, ServerObject(context), "this is a standby: connect to the primary"};
   }
@@ -252,9 +289,12 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
     return {ErrorKind::kUnsupported, "plugin wal2arrow",
             "plugin and client do not fit together: install the same version of both"};
   }
-  if (context.action == Action::kConnect && Contains(error.message, "startup parameter")) {
-    return {ErrorKind::kUnsupported, ServerObject(context),
-            "connect to the server itself, not through a pooler"};
+  // A pooler that swallows `replication` gives an ordinary session, which does not know the command.
+  if ((state == "42601" && Contains(error.message, "IDENTIFY_SYSTEM")) ||
+      (context.action == Action::kConnect && Contains(error.message, "startup parameter"))) {
+    return {
+        ErrorKind::kUnsupported, ServerObject(context),
+        "what answers does not pass replication connections on (a pooler?): connect to the server itself"};
   }
   return OfClass(error, context);
 }
@@ -313,25 +353,16 @@ ServerError ParseVerbose(const std::string& text) {
   return error;
 }
 
-// Where a line ends after a word and the next one begins with a capital, a sentence has ended.
-std::string OneLine(const std::string& text) {
-  std::string line;
-  std::string gap;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isspace(byte) != 0) {
-      gap += c;
-      continue;
-    }
-    if (!gap.empty() && !line.empty()) {
-      const bool sentence = Contains(gap, "\n") && std::isupper(byte) != 0 &&
-                            std::isalnum(static_cast<unsigned char>(line.back())) != 0;
-      line += sentence ? ". " : " ";
-    }
-    gap.clear();
-    line += c;
+// What libpq says of an option that it cannot use, without the option's value; else empty.
+std::string BadOption(const std::string& text) {
+  for (const std::string_view sign : {" value: \"", "integer value \""}) {
+    const size_t at = text.find(sign);
+    if (at == std::string::npos) continue;
+    const size_t name = text.rfind(" for connection option \"");
+    const size_t kept = text.find(" value", at) + std::string_view(" value").size();
+    return OneLine(text.substr(0, kept) + (name == std::string::npos ? "" : text.substr(name)));
   }
-  return line;
+  return "";
 }
 
 Finding FindTls(const std::string& text, const ErrorContext& context) {
@@ -396,9 +427,9 @@ arrow::Status ClassifyConnectionError(const std::string& text, bool needs_passwo
     return MakeError(ErrorKind::kAuthentication, message, Named("role", context.user),
                      "give the password in PGPASSWORD or ~/.pgpass (mode 0600)");
   }
-  if (Contains(text, " value: \"")) {
-    return MakeError(ErrorKind::kInvalidOption, message, "connection string",
-                     "correct this option of the connection string");
+  if (const std::string reason = BadOption(text); !reason.empty()) {
+    return MakeError(ErrorKind::kInvalidOption, std::string(ActionText(context.action)) + ": " + reason,
+                     "connection string", "correct this option of the connection string");
   }
   const bool cut = ContainsAny(
       text, {"SSL SYSCALL", "closed the connection", "closed unexpectedly", "Connection refused"});

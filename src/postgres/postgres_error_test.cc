@@ -50,13 +50,13 @@ const Case kCases[] = {
      {"42704", "publication \"p2\" does not exist", "", "", "get_publication_oid"},
      ErrorKind::kPublicationMissing,
      "publication \"p2\"",
-     "before the slot"},
+     "'arrowcdc setup'"},
     {"publication missing, German",
      Action::kStream,
      {"42704", "Publikation »p2« existiert nicht", "", "", "get_publication_oid"},
      ErrorKind::kPublicationMissing,
      "publication \"arrowcdc\"",
-     "before the slot"},
+     "'arrowcdc setup'"},
     {"slot active",
      Action::kStream,
      {"55006", "replication slot \"s1\" is active for PID 4711", "", "", "ReplicationSlotAcquire"},
@@ -208,6 +208,25 @@ const Case kCases[] = {
      "server db.example:5432",
      "server's log",
      true},
+    {"peer",
+     Action::kConnect,
+     {"28000", "Peer authentication failed for user \"Cdc\"", "", "", "auth_failed"},
+     ErrorKind::kAuthentication,
+     "role \"Cdc\"",
+     "host=localhost"},
+    {"pooler_without_replication",
+     Action::kQuery,
+     {"42601", "syntax error at or near \"IDENTIFY_SYSTEM\"", "", "", "scanner_yyerror"},
+     ErrorKind::kUnsupported,
+     "server db.example:5432",
+     "a pooler?"},
+    {"made_by_another_setup",
+     Action::kCreateSlot,
+     {"42710", "replication slot \"s\" already exists", "", "", "ReplicationSlotCreate"},
+     ErrorKind::kBusy,
+     "server db.example:5432",
+     "run it again",
+     true},
     {"pooler",
      Action::kConnect,
      {"08P01", "unsupported startup parameter: replication", "", "", ""},
@@ -228,6 +247,16 @@ const Case kCases[] = {
      "server db.example:5432",
      "lock",
      true},
+    {"row filter",
+     Action::kStream,
+     {"0A000",
+      "publication \"p\" has a row filter on table \"public.recovery\" at this point of the WAL, which "
+      "wal2arrow "
+      "does not support",
+      "", "Run SELECT pg_replication_slot_advance('s', pg_current_wal_lsn()).", "RefuseRowFilter"},
+     ErrorKind::kUnsupported,
+     "publication \"p\"",
+     "Run SELECT pg_replication_slot_advance('s', pg_current_wal_lsn())."},
     {"plugin option",
      Action::kStream,
      {"22023", "unrecognized option", "", "", "x"},
@@ -303,6 +332,8 @@ TEST(PostgresError, ConnectionTexts) {
       {"SSL SYSCALL error: EOF detected\n", ErrorKind::kConnection, true, "", ""},
       {"server closed the connection unexpectedly\n", ErrorKind::kConnection, true, "", ""},
       {"invalid sslmode value: \"bogus\"\n", ErrorKind::kInvalidOption, false, "", "connection string"},
+      {"invalid integer value \"bogus\" for connection option \"connect_timeout\"\n",
+       ErrorKind::kInvalidOption, false, "", "connection string"},
       {"", ErrorKind::kConnection, true, "", ""},
   };
   for (const auto& c : cases) {
@@ -315,6 +346,7 @@ TEST(PostgresError, ConnectionTexts) {
     EXPECT_EQ(detail->sqlstate(), c.sqlstate);
     EXPECT_NE(detail->remedy().find(c.remedy_part), std::string::npos) << detail->remedy();
     EXPECT_EQ(status.message().find("LOCATION"), std::string::npos);
+    EXPECT_EQ(status.message().find("bogus"), std::string::npos) << status;
   }
   EXPECT_EQ(GetErrorDetail(ClassifyConnectionError("fe_sendauth: no password supplied\n", true,
                                                    Context(Action::kConnect)))

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 #include "arrowcdc/source.h"
 #include "src/decode/wal2arrow_decoder.h"
 #include "src/postgres/connection.h"
@@ -16,6 +17,7 @@
 #include "src/postgres/slot.h"
 #include "src/postgres/slot_note.h"
 #include "src/postgres/timeline_history.h"
+#include "src/postgres/wal_end.h"
 
 namespace arrowcdc {
 namespace {
@@ -40,7 +42,8 @@ class PostgresSource : public Source {
 
   arrow::Result<SourceInfo> Connect() override {
     ARROW_RETURN_NOT_OK(Stop());
-    ARROW_ASSIGN_OR_RAISE(connection_, Connection::Open(options_.conninfo, ConnectionMode::kReplication));
+    ARROW_ASSIGN_OR_RAISE(connection_,
+                          Connection::Open(options_.conninfo, ConnectionMode::kReplication, options_.stop));
     arrow::Result<SourceInfo> info = Inspect();
     if (!info.ok()) connection_.reset();
     return info;
@@ -54,6 +57,11 @@ class PostgresSource : public Source {
   arrow::Result<std::vector<SourceTable>> Tables() override {
     ARROW_RETURN_NOT_OK(CheckConnected());
     return postgres::ReadPublishedTables(*connection_, publications_);
+  }
+
+  arrow::Result<WalEnd> CurrentEnd() override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    return postgres::ReadWalEnd(*connection_);
   }
 
   arrow::Status Start(uint64_t start) override {
@@ -156,17 +164,19 @@ class PostgresSource : public Source {
     ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadStreamPublications(*connection_, options_));
     publications_.clear();
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
+    info.stream.publications = publications_;
+    info.stream.patterns = options_.tables;
     ARROW_ASSIGN_OR_RAISE(info.published,
                           postgres::CheckPublished(*connection_, publications, options_.tables));
     info.confirmed_flush = slot->confirmed_flush;
     const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
-    const std::optional<uint64_t> began = note.has_value() ? note->begins : std::nullopt;
     if (note.has_value()) info.other_tables = CheckTablesOf(*note);
     ARROW_RETURN_NOT_OK(CheckNoneIsGone(note));
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
     // was acknowledged, and a crash of the server empties them.
-    info.slot_start_known = began.has_value();
-    info.slot_used = began.has_value() ? slot->confirmed_flush > *began : slot->decoded_transactions > 0;
+    info.slot_start_known = note.has_value() && note->begins.has_value();
+    info.slot_used = info.slot_start_known ? slot->confirmed_flush > note->begins.value_or(0)
+                                           : slot->decoded_transactions > 0;
     return info;
   }
 
@@ -255,8 +265,8 @@ arrow::Result<WireCompression> ParseWireCompression(const std::string& text) {
   if (text == "none") return WireCompression::kNone;
   if (text == "lz4") return WireCompression::kLz4;
   if (text == "zstd") return WireCompression::kZstd;
-  return MakeError(ErrorKind::kInvalidOption, "\"" + text.substr(0, 40) + "\" is no compression",
-                   "option compression", "use auto, none, lz4 or zstd");
+  return MakeError(ErrorKind::kInvalidOption, Shown(text) + " is no compression", "option compression",
+                   "use auto, none, lz4 or zstd");
 }
 
 arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options) {

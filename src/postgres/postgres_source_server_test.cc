@@ -131,6 +131,12 @@ TEST_F(SourceServer, InfoThenRowsThenAcknowledgement) {
   EXPECT_EQ(info.stream.timeline, 1u);
   EXPECT_EQ(info.stream.database, "postgres");
   EXPECT_EQ(info.stream.slot, "source_test");
+  EXPECT_EQ(info.stream.publications, std::vector<std::string>{"source_test"});
+  EXPECT_TRUE(info.stream.patterns.empty());
+  SourceOptions some = options_;
+  some.tables = {"public.*", "!public.log"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo patterned, MakePostgresSource(some).ValueOrDie()->Connect());
+  EXPECT_EQ(patterned.stream.patterns, some.tables);
   EXPECT_EQ(info.confirmed_flush, ConfirmedFlush());
   EXPECT_GE(info.current_flush, info.confirmed_flush);
   EXPECT_FALSE(info.slot_used);
@@ -359,7 +365,12 @@ TEST_F(SourceServer, TablesSayWhichColumnsAreTheKey) {
       "CREATE TABLE p (x int PRIMARY KEY) PARTITION BY RANGE (x);"
       "CREATE TABLE p1 PARTITION OF p DEFAULT;"
       "CREATE TABLE q (x int PRIMARY KEY, y int, dropped int); ALTER TABLE q DROP COLUMN dropped;"
-      "ALTER PUBLICATION source_test SET TABLE a, b, c, d, e, p, q (x)"));
+      "CREATE TABLE r (x int, y int, g int GENERATED ALWAYS AS (x + 1) STORED, h int GENERATED ALWAYS AS (x "
+      "+ 2) "
+      "STORED, PRIMARY KEY (y, g));"
+      "CREATE TABLE s (x int, g int GENERATED ALWAYS AS (x + 1) STORED, PRIMARY KEY (x, g));"
+      "CREATE TABLE t (x int, y int, PRIMARY KEY (x, y));"
+      "ALTER PUBLICATION source_test SET TABLE a, b, c, d, e, p, q (x), r, s (x), t (y)"));
   ARROWCDC_ASSERT_OK(source_->Connect());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto tables, source_->Tables());
   std::string text;
@@ -369,7 +380,8 @@ TEST_F(SourceServer, TablesSayWhichColumnsAreTheKey) {
       text += " " + column.name + (column.key_place > 0 ? std::to_string(column.key_place) : "");
     text += "; ";
   }
-  EXPECT_EQ(text, "a:d x2 y1; b:i x y1 w; c:f x y; d:d x; e:n x; p:d x1; q:d x1; ");
+  EXPECT_EQ(text,
+            "a:d x2 y1; b:i x y1 w; c:f x y; d:d x; e:n x; p:d x1; q:d x1; r:d x y1 g2; s:d x; t:d y; ");
   ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION source_test SET (publish_via_partition_root = false)"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto leaves, source_->Tables());
   EXPECT_EQ(leaves[5].name.table, "p1");

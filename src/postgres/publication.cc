@@ -120,7 +120,11 @@ arrow::Status CheckRowFilters(const std::vector<PublicationInfo>& publications) 
         ErrorKind::kUnsupported,
         "the publication has row filters (WHERE), which this version does not support, on " + tables,
         "publication \"" + publication.name + "\"",
-        "use a publication without them, made before its slot: give another --slot and run 'arrowcdc setup'");
+        "use a publication without them, made before its slot: give another --slot and run 'arrowcdc setup'; "
+        "where a "
+        "filter was added later, remove it and start again: the stream says what more there is to do if it "
+        "has met "
+        "changes from that time");
   }
   return arrow::Status::OK();
 }

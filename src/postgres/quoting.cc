@@ -5,6 +5,7 @@
 #include <arrow/util/utf8.h>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -82,8 +83,7 @@ arrow::Status CheckSlotName(std::string_view slot) {
   bool valid = !slot.empty() && slot.size() <= kSlotNameBytesMax;
   for (const char c : slot) valid = valid && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
   if (valid) return arrow::Status::OK();
-  return MakeError(ErrorKind::kInvalidOption,
-                   "'" + std::string(slot.substr(0, 80)) + "' cannot be the name of a slot", "slot",
+  return MakeError(ErrorKind::kInvalidOption, Shown(slot) + " cannot be the name of a slot", "slot",
                    "use 1 to 63 lower-case letters, digits and underscores");
 }
 

@@ -1,6 +1,5 @@
-// The one place where names become part of SQL or of a replication command. Pure.
-// All text is UTF-8: connections pin client_encoding, so the server reads these bytes as they are checked
-// here.
+// The one place where names become part of SQL or of a replication command. Pure. All text is UTF-8:
+// connections pin client_encoding, so the server reads these bytes as they are checked here.
 #pragma once
 
 #include <string>

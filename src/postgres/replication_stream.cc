@@ -24,9 +24,6 @@ constexpr int kXLogDataHeaderBytes = 25;  // 'w', dataStart, walEnd, sendTime
 constexpr int kKeepaliveBytes = 18;       // 'k', walEnd, sendTime, replyRequested
 constexpr int kStatusBytes = 34;          // 'r', write, flush, apply, time, replyRequested
 constexpr int64_t kPostgresEpochMicroseconds = 946'684'800'000'000;  // 2000-01-01 after 1970-01-01
-// With TLS or GSS the library may hold bytes that poll() does not see: a record of up to 16 KiB, read in
-// pieces of 8.
-constexpr int kExtraReadsEncrypted = 3;
 
 // A message as libpq allocated it, without a copy.
 class CopyBuffer : public arrow::Buffer {
@@ -66,9 +63,8 @@ milliseconds StatusInterval(const StreamOptions& options) {
 arrow::Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
     std::unique_ptr<Connection> connection, const std::string& command, const ErrorContext& context,
     const StreamOptions& options) {
+  ARROW_RETURN_NOT_OK(connection->StartCopy(command, context));
   PGconn* raw = connection->raw();
-  const QueryResult result(PQexec(raw, command.c_str()));
-  if (PQresultStatus(result.raw()) != PGRES_COPY_BOTH) return ErrorFromResult(result.raw(), raw, context);
   if (PQsetnonblocking(raw, 1) != 0) return ErrorFromConnection(raw, context);
   const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_fd < 0)
@@ -86,6 +82,7 @@ ReplicationStream::ReplicationStream(std::unique_ptr<Connection> connection, con
       context_(context),
       options_(options),
       status_interval_(StatusInterval(options)),
+      silence_max_(options.wal_sender_timeout.count() > 0 ? options.wal_sender_timeout : options.silence_max),
       wake_fd_(wake_fd),
       queue_(options.buffer_bytes_max),
       last_status_(Clock::now()),
@@ -151,8 +148,7 @@ arrow::Status ReplicationStream::RunUntilStopped() {
 // Moves messages to the queue until there is no more, or no room.
 arrow::Status ReplicationStream::Receive() {
   PGconn* raw = connection_->raw();
-  const bool encrypted = PQsslInUse(raw) != 0 || PQgssEncInUse(raw) != 0;
-  int reads_left = encrypted ? 1 + kExtraReadsEncrypted : 1;
+  int reads_left = ReadsAfterWait(raw);
   const bool was_paused = paused_;
   paused_ = false;
   // Silence while nothing was read is not the server's.
@@ -288,16 +284,16 @@ arrow::Status ReplicationStream::SendStatus(bool request_reply) {
 
 // A peer that vanished without a word: asked for a sign at half of the time, given up at the end of it.
 arrow::Status ReplicationStream::CheckAlive() {
-  if (options_.wal_sender_timeout.count() == 0 || paused_) return arrow::Status::OK();
+  if (paused_) return arrow::Status::OK();
   const auto silence = Clock::now() - last_byte_;
-  if (reply_requested_ && silence >= options_.wal_sender_timeout) {
+  if (reply_requested_ && silence >= silence_max_) {
     return MakeError(ErrorKind::kConnection,
-                     "nothing came from the server for " +
-                         std::to_string(options_.wal_sender_timeout.count()) +
-                         " ms (wal_sender_timeout), although it was asked for a sign",
+                     "nothing came from the server for " + std::to_string(silence_max_.count()) + " ms" +
+                         (options_.wal_sender_timeout.count() > 0 ? " (wal_sender_timeout)" : "") +
+                         ", although it was asked for a sign",
                      "server " + context_.server, "check the network", "", true);
   }
-  if (!reply_requested_ && silence >= options_.wal_sender_timeout / 2) {
+  if (!reply_requested_ && silence >= silence_max_ / 2) {
     reply_requested_ = true;
     return SendStatus(true);
   }
@@ -313,10 +309,7 @@ arrow::Status ReplicationStream::Wait() {
   if (!paused_) entries[0].events |= POLLIN;
   if (flushed > 0) entries[0].events |= POLLOUT;
   auto until = last_status_ + status_interval_;
-  if (options_.wal_sender_timeout.count() > 0 && !paused_) {
-    until = std::min(until, last_byte_ + (reply_requested_ ? options_.wal_sender_timeout
-                                                           : options_.wal_sender_timeout / 2));
-  }
+  if (!paused_) until = std::min(until, last_byte_ + (reply_requested_ ? silence_max_ : silence_max_ / 2));
   const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
   // A closed socket would wake us again and again while nothing is read: then the eventfd and the clock are
   // enough.
@@ -339,19 +332,22 @@ arrow::Status ReplicationStream::Wait() {
 void ReplicationStream::FinishInOrder() {
   PGconn* raw = connection_->raw();
   const auto deadline = Clock::now() + kStopLimit;
+  auto silent_until = Clock::now() + kStopSilence;
   if (!SendStatus(false).ok() || PQputCopyEnd(raw, nullptr) < 0) return;
   bool copy_ended = false;
-  while (Clock::now() < deadline) {
+  while (Clock::now() < std::min(deadline, silent_until)) {
     char* buffer = nullptr;
     const int bytes = copy_ended ? 0 : PQgetCopyData(raw, &buffer, 1);
     if (bytes > 0) {
       PQfreemem(buffer);
+      silent_until = Clock::now() + kStopSilence;
       continue;
     }
     if (bytes == -2) return;
     copy_ended = copy_ended || bytes == -1;
     if (copy_ended && PQisBusy(raw) == 0) return;
-    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
+    const auto left =
+        std::chrono::ceil<milliseconds>(std::min(deadline, silent_until) - Clock::now()).count();
     const int unsent = PQflush(raw);
     pollfd entry{PQsocket(raw), static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), 0};
     if (unsent < 0 || (poll(&entry, 1, static_cast<int>(std::max<int64_t>(left, 0))) < 0 && errno != EINTR))

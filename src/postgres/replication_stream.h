@@ -21,6 +21,8 @@ struct StreamOptions {
   int64_t buffer_bytes_max = 64 << 20;
   std::chrono::milliseconds status_interval{10'000};
   std::chrono::milliseconds wal_sender_timeout{60'000};  // the server's; 0: off
+  // Where that is off: a living server answers a request at once, unless a turn of its decoding takes long.
+  std::chrono::milliseconds silence_max{300'000};
 };
 
 struct StreamStats {
@@ -49,10 +51,11 @@ class ReplicationStream {
   // Asks the server for a keepalive.
   void RequestKeepalive();
 
-  // Last status, CopyDone, at most kStopLimit for the server's end, then the connection is closed.
-  // Idempotent.
+  // Last status, CopyDone, at most kStopLimit for the server's end and kStopSilence without a byte of it,
+  // then the connection is closed. Idempotent.
   void Stop();
   static constexpr std::chrono::milliseconds kStopLimit{2000};
+  static constexpr std::chrono::milliseconds kStopSilence{500};
 
   // How long a server that shuts down is made to wait for acknowledgements.
   static constexpr std::chrono::milliseconds kShutdownPatience{1000};
@@ -84,6 +87,7 @@ class ReplicationStream {
   const ErrorContext context_;
   const StreamOptions options_;
   const std::chrono::milliseconds status_interval_;  // at most a third of wal_sender_timeout
+  const std::chrono::milliseconds silence_max_;      // wal_sender_timeout, or our own
   const int wake_fd_;
   MessageQueue queue_;
 

@@ -260,6 +260,21 @@ TEST_F(ReplicationStreamServer, SilentServerIsNoticed) {
   EXPECT_NE(ended.message().find("wal_sender_timeout"), std::string::npos) << ended.message();
 }
 
+// The same where the server has no timeout of its own.
+TEST_F(ReplicationStreamServer, SilentServerWithoutATimeoutIsNoticed) {
+  ARROWCDC_ASSERT_OK(Start({.wal_sender_timeout = milliseconds(0), .silence_max = milliseconds(400)},
+                           "-c wal_sender_timeout=0"));
+  const auto idle_since = Clock::now();
+  while (Clock::now() - idle_since < seconds(2)) ARROWCDC_ASSERT_OK(stream_->Next(milliseconds(100)));
+  const pid_t pid = std::stoi(WalSender("pid"));
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  const arrow::Status ended = StreamEnd();
+  kill(pid, SIGCONT);
+  EXPECT_EQ(KindOf(ended), ErrorKind::kConnection) << ended.ToString();
+  EXPECT_TRUE(DetailOf(ended).retryable());
+  EXPECT_GE(postgres::StreamOptions{}.silence_max, std::chrono::minutes(5));
+}
+
 // Received but not acknowledged: the server must not wait for us.
 TEST_F(ReplicationStreamServer, FastShutdownDoesNotHang) {
   ARROWCDC_ASSERT_OK(Start());

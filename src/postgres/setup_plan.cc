@@ -92,7 +92,8 @@ void CheckExistingSlot(const Inspection& inspected, SetupPlan* plan) {
 arrow::Status PlanNotes(const std::vector<std::string>& publications, const SourceOptions& source,
                         NoteChange change, const std::string& what, SetupPlan* plan) {
   for (const std::string& publication : publications) {
-    ARROW_ASSIGN_OR_RAISE(const std::string sql, NoteSql(publication, source.slot, change, source.tables, publications));
+    ARROW_ASSIGN_OR_RAISE(const std::string sql,
+                          NoteSql(publication, source.slot, change, source.tables, publications));
     plan->steps.push_back(
         {SetupStepKind::kNote, "note in publication " + Quoted(publication) + " " + what, sql});
   }

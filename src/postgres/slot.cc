@@ -1,18 +1,12 @@
 // pg_replication_slots has grown columns with the versions; what one lacks is derived or empty.
 #include "src/postgres/slot.h"
 
-#include <poll.h>
-
-#include <utility>
-
 #include "arrowcdc/error.h"
 #include "arrowcdc/position.h"
 #include "src/postgres/quoting.h"
 
 namespace arrowcdc::postgres {
 namespace {
-
-constexpr int kStopPollMs = 100;
 
 std::string SlotObject(const SlotInfo& slot) { return "slot \"" + slot.name + "\""; }
 
@@ -50,41 +44,14 @@ std::string OpenTransactions(Connection& connection) {
   return list;
 }
 
-// Status of `sql`; true in *stop cancels it on the server.
-arrow::Status QueryUntil(Connection& connection, const std::string& sql, const ErrorContext& context,
-                         const std::atomic<bool>* stop) {
-  if (stop == nullptr) return connection.Query(sql, context).status();
-  PGconn* const raw = connection.raw();
-  if (PQsendQuery(raw, sql.c_str()) != 1) return ErrorFromResult(nullptr, raw, context);
-  bool cancelled = false;
-  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(raw), PQfreeCancel);
-  arrow::Status status;
-  while (true) {
-    while (PQisBusy(raw) == 1) {
-      if (*stop && !std::exchange(cancelled, true)) {
-        char problem[256];
-        PQcancel(cancel.get(), problem, sizeof problem);  // where it fails the statement timeout ends it
-      }
-      pollfd entry{PQsocket(raw), POLLIN, 0};
-      poll(&entry, 1, kStopPollMs);
-      if (PQconsumeInput(raw) != 1) return ErrorFromConnection(raw, context);
-    }
-    const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQgetResult(raw), PQclear);
-    if (result == nullptr) return status;
-    const ExecStatusType kind = PQresultStatus(result.get());
-    if (status.ok() && kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK)
-      status = ErrorFromResult(result.get(), raw, context);
-  }
-}
-
 // Status of `sql` under a statement timeout.
 arrow::Status QueryWithin(Connection& connection, const std::string& sql, const ErrorContext& context,
-                          std::chrono::milliseconds timeout, const std::atomic<bool>* stop = nullptr) {
+                          std::chrono::milliseconds timeout) {
   // Waiting for a transaction to end is waiting for a lock, too: one limit for both.
   const std::string limit = std::to_string(timeout.count());
   ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = " + limit));
   ARROW_RETURN_NOT_OK(connection.Query("SET lock_timeout = " + limit));
-  arrow::Status status = QueryUntil(connection, sql, context, stop);
+  arrow::Status status = connection.Query(sql, context).status();
   if (PQstatus(connection.raw()) == CONNECTION_OK) {
     ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
     ARROW_RETURN_NOT_OK(connection.Query("SET lock_timeout = '10s'"));
@@ -189,13 +156,9 @@ arrow::Status CheckSlotFree(const SlotInfo& slot) {
 }
 
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
-                         std::chrono::milliseconds timeout, const std::atomic<bool>* stop) {
-  arrow::Status created = QueryWithin(connection, sql, context, timeout, stop);
+                         std::chrono::milliseconds timeout) {
+  arrow::Status created = QueryWithin(connection, sql, context, timeout);
   if (!TimedOut(created)) return created;
-  if (stop != nullptr && *stop) {
-    return MakeError(ErrorKind::kBusy, "stopped before the slot was made: nothing of it is left",
-                     "slot \"" + context.slot + "\"", "run it again", "57014");
-  }
   const std::string open = OpenTransactions(connection);
   return MakeError(ErrorKind::kBusy,
                    "the slot could not be made within " + std::to_string(timeout.count()) +

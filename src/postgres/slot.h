@@ -1,7 +1,6 @@
 // A replication slot as the server describes it, and whether it can be streamed.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -43,10 +42,10 @@ arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database);
 // Errors: kSlotActive with pid and application; retryable.
 arrow::Status CheckSlotFree(const SlotInfo& slot);
 // Runs `sql`, which makes the slot `context.slot`, and gives up after `timeout`: a new slot waits for all
-// transactions that are open. `stop`, where it is given and becomes true, cancels it: no half-made slot
-// stays. Errors: typed; kBusy after the timeout, with the sessions it waited for, and when it was stopped.
+// transactions that are open. Where the connection is stopped no half-made slot stays. Errors: typed; kBusy
+// after the timeout, with the sessions it waited for.
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
-                         std::chrono::milliseconds timeout, const std::atomic<bool>* stop = nullptr);
+                         std::chrono::milliseconds timeout);
 
 // Loads the plugin through a temporary slot that is gone at once: the only way for an ordinary role to see
 // whether it can. Errors: kPluginMissing, kPluginNotAllowed and what else making a slot can meet.

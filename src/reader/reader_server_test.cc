@@ -226,6 +226,89 @@ TEST_F(ReadersServer, TablesThatCannotBeSplitAreRefusedAtTheStart) {
   expect(ended, ErrorKind::kReplicaIdentity, "table s.t, column \"name\"");
 }
 
+// A leaf whose deletes do not carry the root's key: they are in partition 0, what carries the key is where it
+// belongs, and nothing ends.
+TEST_F(ReadersServer, RowsThatDoNotCarryTheKeyGoToPartitionZero) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE s.t (id bigint PRIMARY KEY, v text NOT NULL) PARTITION BY RANGE (id);"
+                 "CREATE TABLE s.t1 PARTITION OF s.t FOR VALUES FROM (0) TO (100);"
+                 "CREATE TABLE s.t2 PARTITION OF s.t FOR VALUES FROM (100) TO (200);"
+                 "CREATE UNIQUE INDEX t2_v ON s.t2 (v); ALTER TABLE s.t2 REPLICA IDENTITY USING INDEX t2_v"));
+  PrepareSource();
+  ReaderSetOptions options;
+  options.partitions = 4;
+  Open(options);
+  // Weak from the first row on.
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO s.t SELECT i, 'v' || i FROM generate_series(100, 131) i;"
+                 "INSERT INTO s.t VALUES (34, 'x')"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("DELETE FROM s.t WHERE id >= 110; UPDATE s.t SET v = 'w' WHERE id = 105;"
+                 "UPDATE s.t SET id = 35 WHERE id = 34; DELETE FROM s.t WHERE id = 35"));
+  const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+  std::map<int, int> inserted_in;
+  std::map<std::string, int> rows_without_key;
+  for (int p = 0; p < 4; ++p) {
+    for (const std::string& row : RowsOf(*set_->reader({"s", "t"}, p), end)) {
+      const size_t space = row.find(' ');
+      if (space == std::string::npos) {
+        EXPECT_EQ(p, 0) << row;
+        ++rows_without_key[row];
+        continue;
+      }
+      const int id = std::stoi(row.substr(space));
+      const auto known = inserted_in.emplace(id, p).first;
+      EXPECT_EQ(known->second, p) << row;
+    }
+  }
+  EXPECT_EQ(inserted_in[34], 3);
+  EXPECT_EQ(inserted_in.size(), 34u);
+  std::set<int> used;
+  for (const auto& [id, p] : inserted_in) used.insert(p);
+  EXPECT_EQ(used.size(), 4u);
+  EXPECT_EQ(rows_without_key, (std::map<std::string, int>{{"delete", 22}, {"update_before", 1}}));
+  std::vector<std::string> warnings;
+  while (const auto event = set_->NextEvent(milliseconds(0))) {
+    ASSERT_EQ(event->kind, ReaderEvent::Kind::kNotice) << event->status;
+    EXPECT_EQ(event->notice.object, "table s.t");
+    warnings.push_back(event->notice.text);
+  }
+  ASSERT_EQ(warnings.size(), 2u);
+  EXPECT_NE(warnings[0].find("partition s.t2"), std::string::npos) << warnings[0];
+  EXPECT_NE(warnings[1].find("partition 0"), std::string::npos) << warnings[1];
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.t VALUES (36, 'on')"));
+  EXPECT_FALSE(set_->ended());
+}
+
+// FULL, split by a column of its own choice: what the next partition's key does not have goes to partition 0,
+// a null that is there to where nulls go.
+TEST_F(ReadersServer, ColumnsOfAFullTableAreKeptWhenAPartitionCarriesLess) {
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE s.t (id bigint, a bigint, p int) PARTITION BY LIST (p); ALTER TABLE s.t REPLICA IDENTITY "
+      "FULL;"
+      "CREATE TABLE s.t1 PARTITION OF s.t FOR VALUES IN (1); ALTER TABLE s.t1 REPLICA IDENTITY FULL"));
+  PrepareSource();
+  ReaderSetOptions options;
+  options.partitions = 4;
+  options.partition_columns[{"s", "t"}] = {"a"};
+  Open(options);
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.t VALUES (1, 34, 1), (2, NULL, 1); DELETE FROM s.t"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE s.t2 (id bigint PRIMARY KEY, a bigint, p int);"
+                 "ALTER TABLE s.t ATTACH PARTITION s.t2 FOR VALUES IN (2)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.t VALUES (3, 34, 2), (4, 34, 1); DELETE FROM s.t"));
+  const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+  std::map<int, std::vector<std::string>> rows;
+  for (int p = 0; p < 4; ++p) rows[p] = RowsOf(*set_->reader({"s", "t"}, p), end);
+  const std::map<int, std::vector<std::string>> expected = {
+      {0, {"insert 2", "delete 2", "delete 3"}},
+      {1, {}},
+      {2, {}},
+      {3, {"insert 1", "delete 1", "insert 3", "insert 4", "delete 4"}}};
+  EXPECT_EQ(rows, expected);
+  EXPECT_FALSE(set_->ended());
+}
+
 TEST_F(ReadersServer, ATableThatComesLaterGetsAReader) {
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.first (id int PRIMARY KEY)"));
   PrepareSource();

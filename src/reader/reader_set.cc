@@ -1,12 +1,12 @@
 // The pump of a set of readers: source -> filter -> partition -> the reader's queue, on a thread of its own,
 // with reconnects.
 #include <algorithm>
-#include <atomic>
 #include <thread>
 #include <utility>
 #include <variant>
 
 #include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
 #include "src/pipeline/backoff.h"
 #include "src/pipeline/publication_watch.h"
 #include "src/pipeline/row_filter.h"
@@ -22,8 +22,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kPollInterval{100};
-constexpr milliseconds kAskInterval{200};        // for the server's position, while somebody waits for one
-constexpr milliseconds kFirstConnectMax{5'000};  // for a slot that its last client has not let go of yet
+constexpr milliseconds kAskInterval{200};  // for the server's position, while somebody waits for one
 
 }  // namespace
 
@@ -35,7 +34,9 @@ class ReaderSet::Pump {
         source_(std::move(source)),
         filter_(patterns_.has_value() ? &*patterns_ : nullptr),
         watch_(patterns_.has_value() ? &*patterns_ : nullptr, options_.on_unpublished),
-        stream_(std::make_shared<SharedStream>(options_)) {}
+        stream_(std::make_shared<SharedStream>(options_)),
+        stop_(options_.stop != nullptr ? options_.stop : std::make_shared<StopToken>()),
+        backoff_(options_.retry_max) {}
 
   // Readers share the stream: it must not own them for ever.
   ~Pump() {
@@ -48,22 +49,19 @@ class ReaderSet::Pump {
   arrow::Status Open() {
     ARROW_RETURN_NOT_OK(CheckOptions());
     for (const TableName& table : options_.tables) RouteOf(table);
-    Backoff backoff(kFirstConnectMax);
     while (true) {
       arrow::Status status = ConnectAndStart();
       if (status.ok()) break;
-      const ErrorDetail* detail = GetErrorDetail(status);
-      const bool slot_busy = detail != nullptr && detail->kind() == ErrorKind::kSlotActive;
-      const auto wait = slot_busy ? backoff.Next() : std::nullopt;
-      if (!wait.has_value()) return status;
-      WaitForStop(stop_, *wait);
+      const auto wait = WaitAfter(status, false);
+      if (!wait.has_value() || stop_->Wait(*wait)) return status;
     }
+    backoff_.NoteStarted();
     thread_ = std::thread([this] { Run(); });
     return arrow::Status::OK();
   }
 
   arrow::Status Stop() {
-    stop_ = true;
+    stop_->Stop();
     {
       const std::lock_guard lock(stream_->mutex);
       stream_->room.notify_all();
@@ -93,6 +91,8 @@ class ReaderSet::Pump {
     std::vector<std::shared_ptr<Reader>> readers;
     std::shared_ptr<const TableSchema> version;
     std::optional<HashPartitioner> partitioner;
+    bool weakened_said = false;
+    bool unroutable_said = false;
   };
 
   arrow::Status CheckOptions() const {
@@ -106,7 +106,7 @@ class ReaderSet::Pump {
     }
     for (const auto& [name, limit] : {std::pair{"unread_limit", options_.unread_limit},
                                       {"slow_limit", options_.slow_limit},
-                                      {"retry_max", options_.retry_max}}) {
+                                      {"retry_max", options_.retry_max.value_or(milliseconds(0))}}) {
       if (limit >= milliseconds(0)) continue;
       return MakeError(ErrorKind::kInvalidOption, std::string(name) + " must not be negative",
                        std::string("option ") + name, "leave it out, or give the time to wait");
@@ -129,28 +129,33 @@ class ReaderSet::Pump {
   void Run() {
     const arrow::Status ended = Stream();
     const std::lock_guard lock(stream_->mutex);
-    stream_->EndStream(stop_ ? StoppedError() : ended);
+    stream_->EndStream(stop_->stopped() ? StoppedError() : ended);
   }
 
   arrow::Status Stream() {
-    Backoff backoff(options_.retry_max);
-    arrow::Status status = Receive(backoff);
+    uint64_t began_at = delivered_;
+    arrow::Status status = Receive();
     while (!status.ok()) {
-      const ErrorDetail* detail = GetErrorDetail(status);
-      if (stop_ || detail == nullptr || !detail->retryable()) return status;
-      const auto wait = backoff.Next();
+      const auto wait = WaitAfter(status, delivered_ > began_at);
       if (!wait.has_value()) return status;
       {
         const std::lock_guard lock(stream_->mutex);
         ++reconnects_;
         stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status, {}});
       }
-      WaitForStop(stop_, *wait);
-      if (stop_) return status;
+      if (stop_->Wait(*wait)) return status;
       status = ConnectAndStart();
-      if (status.ok()) status = Receive(backoff);
+      began_at = delivered_;
+      if (status.ok()) status = Receive();
     }
     return status;
+  }
+
+  // How long to wait before it is tried again; nullopt: it is not.
+  std::optional<milliseconds> WaitAfter(const arrow::Status& status, bool delivered) {
+    const ErrorDetail* detail = GetErrorDetail(status);
+    if (stop_->stopped() || !IsWorthAnotherSession(detail, delivered)) return std::nullopt;
+    return backoff_.Next(detail->kind());
   }
 
   arrow::Status ConnectAndStart() {
@@ -165,7 +170,7 @@ class ReaderSet::Pump {
       // Readers keep nothing: the slot alone says where to begin, and every start is a first one.
       if (!options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
       ARROW_ASSIGN_OR_RAISE(start, ChooseStart(info, SinkState{}, false, false, timeline_ends));
-      until_ = options_.until_now ? std::optional(info.current_flush) : options_.until_lsn;
+      until_ = options_.until_lsn;
       info_ = info;
       if (options_.partitions > 1) ARROW_RETURN_NOT_OK(CheckKeys());
     } else {
@@ -212,13 +217,13 @@ class ReaderSet::Pump {
     return columns == options_.partition_columns.end() ? std::vector<std::string>() : columns->second;
   }
 
-  arrow::Status Receive(Backoff& backoff) {
+  arrow::Status Receive() {
     while (true) {
       ARROW_RETURN_NOT_OK(CheckEnd());
       if (Finished()) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_->Next(kPollInterval));
       if (event.has_value()) {
-        backoff.Reset();
+        backoff_.Reset();
         ARROW_RETURN_NOT_OK(std::visit([this](auto& e) { return Handle(e); }, *event));
       }
       AskForPosition();
@@ -236,17 +241,21 @@ class ReaderSet::Pump {
   }
 
   void Tell() {
-    const std::vector<SourceNotice> notices = watch_.TakeNotices();
+    for (const SourceNotice& notice : watch_.TakeNotices()) Push(notice, nullptr);
     const std::lock_guard lock(stream_->mutex);
     tables_unpublished_ = watch_.tables_unpublished();
-    constexpr size_t kNoticesMax = 1'000;
-    for (const SourceNotice& notice : notices) {
-      if (stream_->notices.size() < kNoticesMax) stream_->notices.push_back(notice);
-      stream_->PushEvent({ReaderEvent::Kind::kNotice, nullptr, arrow::Status::OK(), notice});
-    }
   }
 
-  bool Finished() const { return stop_ || (until_.has_value() && !group_open_ && delivered_ >= *until_); }
+  void Push(const SourceNotice& notice, const std::shared_ptr<Reader>& reader) {
+    constexpr size_t kNoticesMax = 1'000;
+    const std::lock_guard lock(stream_->mutex);
+    if (stream_->notices.size() < kNoticesMax) stream_->notices.push_back(notice);
+    stream_->PushEvent({ReaderEvent::Kind::kNotice, reader, arrow::Status::OK(), notice});
+  }
+
+  bool Finished() const {
+    return stop_->stopped() || (until_.has_value() && !group_open_ && delivered_ >= *until_);
+  }
 
   // An idle server tells its position only when it is asked.
   void AskForPosition() {
@@ -292,7 +301,7 @@ class ReaderSet::Pump {
   arrow::Status Group(const GroupState& group) {
     dirty_ = group.dirty;
     group_open_ = !group.group_end;
-    return group.group_end && !stop_ ? Advance(group.safe) : arrow::Status::OK();
+    return group.group_end && !stop_->stopped() ? Advance(group.safe) : arrow::Status::OK();
   }
 
   arrow::Status Advance(uint64_t order) {
@@ -317,6 +326,9 @@ class ReaderSet::Pump {
     if (rows == nullptr) return arrow::Status::OK();
     watch_.Knows(table->name);
     Route& route = RouteOf(table->name);
+    if (table->weakened.has_value() && !std::exchange(route.weakened_said, true)) {
+      Warn(route, WeakenedIdentityText(*table->weakened), WeakenedIdentityRemedy(*table->weakened));
+    }
     if (options_.partitions == 1) {
       Give(*route.readers[0], table, std::move(rows));
       return arrow::Status::OK();
@@ -330,10 +342,20 @@ class ReaderSet::Pump {
       }
       return arrow::Status::OK();
     }
+    if (route.partitioner->stats().unroutable_rows > 0 && !std::exchange(route.unroutable_said, true)) {
+      Warn(route, "some rows do not carry the columns that the table is split by: they are in partition 0",
+           "read partition 0 with this in mind, or give the table and all its partitions one replica "
+           "identity");
+    }
     for (size_t i = 0; i < parts->size(); ++i) {
       if ((*parts)[i] != nullptr) Give(*route.readers[i], table, std::move((*parts)[i]));
     }
     return arrow::Status::OK();
+  }
+
+  void Warn(const Route& route, std::string text, const std::string& remedy) {
+    const std::shared_ptr<Reader>& reader = route.readers[0];
+    Push({false, std::move(text) + " (" + remedy + ")", "table " + ToString(reader->table())}, reader);
   }
 
   arrow::Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Split(
@@ -372,7 +394,7 @@ class ReaderSet::Pump {
     const int64_t bytes = BatchBytes(*rows);
     std::unique_lock lock(stream_->mutex);
     Clock::time_point in_vain_since{};  // since when somebody waits for rows; zero: nobody does
-    while (!stop_ && !stream_->HasRoom(reader, bytes)) {
+    while (!stop_->stopped() && !stream_->HasRoom(reader, bytes)) {
       const auto now = Clock::now();
       if (!stream_->AnyIsHungry(now - std::max(options_.unread_limit, kPollInterval))) {
         in_vain_since = {};
@@ -383,7 +405,7 @@ class ReaderSet::Pump {
       }
       stream_->room.wait_for(lock, kPollInterval);
     }
-    if (!stop_) stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes);
+    if (!stop_->stopped()) stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes);
   }
 
   // Of the readers that keep this batch from its own, the one that holds most.
@@ -439,9 +461,10 @@ class ReaderSet::Pump {
   RowFilter filter_;
   PublicationWatch watch_;
   const std::shared_ptr<SharedStream> stream_;
-  std::atomic<bool> stop_{false};
+  const std::shared_ptr<StopToken> stop_;
 
   // The thread's own, once it runs.
+  Backoff backoff_;
   std::map<TableName, Route> routes_;
   SourceInfo info_;  // of the first connection
   StreamIdentity identity_;

@@ -69,8 +69,8 @@ struct SharedStream {
   std::deque<ReaderEvent> events;
   std::condition_variable event_arrived;
   std::vector<SourceNotice> notices;  // not taken yet
-  int64_t bytes = 0;         // that wait in all readers
-  int position_waiters = 0;  // readers with a wanted_position
+  int64_t bytes = 0;                  // that wait in all readers
+  int position_waiters = 0;           // readers with a wanted_position
 
   // --- all below with the lock held ---
 

@@ -26,16 +26,6 @@ class Meta {
   uint64_t Lsn(MetadataColumn column, int64_t row) const {
     return static_cast<const arrow::UInt64Array&>(Values(column)).Value(row);
   }
-  // Whether a list<int16> column names the field in that row.
-  bool Lists(MetadataColumn column, int64_t row, int field) const {
-    const auto& list = static_cast<const arrow::ListArray&>(Values(column));
-    if (list.IsNull(row)) return false;
-    const auto& values = static_cast<const arrow::Int16Array&>(*list.values());
-    for (int64_t i = list.value_offset(row); i < list.value_offset(row + 1); ++i) {
-      if (values.Value(i) == field) return true;
-    }
-    return false;
-  }
 
  private:
   int Index(MetadataColumn column) const { return batch_.table->column_count + static_cast<int>(column); }
@@ -53,20 +43,11 @@ void AppendKey(std::string_view name, std::string* out) {
   *out += ':';
 }
 
-void AppendNamesOfFields(const ChangeBatch& batch, const Meta& meta, MetadataColumn column, int64_t row,
-                         std::string* out) {
+void AppendColumnNames(const Meta& meta, MetadataColumn column, int64_t row, std::string* out) {
   if (meta.Values(column).IsNull(row)) return;
   *out += ',';
   AppendKey(meta.Name(column), out);
-  *out += '[';
-  bool first = true;
-  for (int field = 0; field < batch.table->column_count; ++field) {
-    if (!meta.Lists(column, row, field)) continue;
-    if (!first) *out += ',';
-    first = false;
-    AppendJsonString(batch.table->schema->field(field)->name(), out);
-  }
-  *out += ']';
+  AppendJsonValue(meta.Values(column), row, out);
 }
 
 // Code points, which is what most terminals give one column each.
@@ -85,9 +66,12 @@ std::string CutToWidth(std::string text) {
   return text.append(kCut);
 }
 
-std::string Cell(const ChangeBatch& batch, const Meta& meta, int column, int64_t row) {
-  if (meta.Lists(MetadataColumn::kUnchanged, row, column)) return "(unchanged)";
-  if (meta.Lists(MetadataColumn::kUnrepresentable, row, column)) return "(unrepresentable)";
+std::string Cell(const ChangeBatch& batch, int column, int64_t row) {
+  const auto listed = [&](MetadataColumn list) {
+    return ListsColumn(*batch.table, *batch.rows, list, row, column);
+  };
+  if (listed(MetadataColumn::kUnchanged)) return "(unchanged)";
+  if (listed(MetadataColumn::kUnrepresentable)) return "(unrepresentable)";
   std::string text;
   AppendJsonValue(*batch.rows->column(column), row, &text);
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
@@ -123,8 +107,8 @@ void AppendNdjson(const ChangeBatch& batch, std::string* out) {
         AppendJsonValue(meta.Values(column), row, out);
       }
     }
-    AppendNamesOfFields(batch, meta, MetadataColumn::kUnchanged, row, out);
-    AppendNamesOfFields(batch, meta, MetadataColumn::kUnrepresentable, row, out);
+    AppendColumnNames(meta, MetadataColumn::kUnchanged, row, out);
+    AppendColumnNames(meta, MetadataColumn::kUnrepresentable, row, out);
     for (int column = 0; column < batch.table->column_count; ++column) {
       *out += ',';
       AppendKey(batch.table->schema->field(column)->name(), out);
@@ -148,7 +132,7 @@ void AppendTable(const ChangeBatch& batch, std::string* out) {
     AppendJsonValue(ops, row, &op);
     std::vector<std::string> line{FormatLsn(meta.Lsn(MetadataColumn::kCommitLsn, row)),
                                   op.substr(1, op.size() - 2)};
-    for (int column = 0; column < columns; ++column) line.push_back(Cell(batch, meta, column, row));
+    for (int column = 0; column < columns; ++column) line.push_back(Cell(batch, column, row));
     lines.push_back(std::move(line));
   }
   std::vector<size_t> widths(lines[0].size());

@@ -114,10 +114,10 @@ ChangeBatch Sample() {
   const auto table = MakeTable({"public", "or\"ders"},
                                {arrow::field("id", arrow::int64()), arrow::field("no\nte", arrow::utf8()),
                                 arrow::field("_op", arrow::utf8()), arrow::field("_table", arrow::int32())});
-  return MakeBatch(table,
-                   {{{0x16B374D848, 0x16B374D800, 0}, 0, {}}, {{0x16B374D848, 0x16B374D810, 1}, 2, {1}}},
-                   {Ids({1, 2}), FromJson(arrow::utf8(), R"(["x\ny", null])"),
-                    FromJson(arrow::utf8(), R"(["mine", null])"), FromJson(arrow::int32(), "[5, 6]")});
+  return MakeBatch(
+      table, {{{0x16B374D848, 0x16B374D800, 0}, 0, {}}, {{0x16B374D848, 0x16B374D810, 1}, 2, {"no\nte"}}},
+      {Ids({1, 2}), FromJson(arrow::utf8(), R"(["x\ny", null])"),
+       FromJson(arrow::utf8(), R"(["mine", null])"), FromJson(arrow::int32(), "[5, 6]")});
 }
 
 TEST(ConsoleFormat, NdjsonIsOneObjectARow) {
@@ -137,7 +137,7 @@ TEST(ConsoleFormat, TableIsAlignedAndCut) {
   const auto table =
       MakeTable({"public", "t"}, {arrow::field("id", arrow::int64()), arrow::field("text", arrow::utf8())});
   const auto batch = MakeBatch(
-      table, {{{0x10, 0x8, 0}, 0, {}}, {{0x10, 0x9, 0}, 2, {1}}, {{0x10, 0xA, 0}, 3, {}}},
+      table, {{{0x10, 0x8, 0}, 0, {}}, {{0x10, 0x9, 0}, 2, {"text"}}, {{0x10, 0xA, 0}, 3, {}}},
       {Ids({1, 22, 333}),
        FromJson(arrow::utf8(), R"(["äääääääääääääääääääääääääääääääääääääääääääää", null, null])")});
   std::string text;

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include <arrow/buffer.h>
 
@@ -63,6 +64,12 @@ std::string ParentDirectory(std::string_view path) {
   while (path.size() > 1 && path.back() != '/') path.remove_suffix(1);
   while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
   return std::string(path);
+}
+
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  const auto resolved = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  return error ? path : resolved.string();
 }
 
 arrow::Status MakeDirectories(FileSystem& files, const std::string& path) {

@@ -14,6 +14,8 @@
 #include <arrow/result.h>
 #include <arrow/status.h>
 
+#include "arrowcdc/stop_token.h"
+
 namespace arrowcdc {
 
 // A file being written. Write may buffer; Close hands everything to the system and does not sync. Without a
@@ -61,8 +63,10 @@ class FileSystem {
 // The operating system's. Lives for ever.
 FileSystem* PosixFileSystem();
 
-// Standard output. A reader that has gone is an error of Write, not a signal.
-std::unique_ptr<WritableFile> StandardOutput();
+// Standard output. A reader that has gone is an error of Write, not a signal. Once `stop` (may be null) is
+// stopped, a reader that takes nothing for kStoppedPatience is kInterrupted.
+std::unique_ptr<WritableFile> StandardOutput(std::shared_ptr<StopToken> stop = nullptr);
+inline constexpr std::chrono::milliseconds kStoppedPatience{500};
 
 // What sinks tell the age of rows by; tests have their own.
 using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
@@ -70,6 +74,8 @@ using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
 std::string JoinPath(std::string_view directory, std::string_view name);
 // "a/b" -> "a", "a" -> ".", "/a" -> "/".
 std::string ParentDirectory(std::string_view path);
+// From the root, without "." and "..".
+std::string AbsolutePath(const std::string& path);
 
 // Makes the directory and what is missing above it, each entry stable.
 arrow::Status MakeDirectories(FileSystem& files, const std::string& path);

@@ -24,13 +24,16 @@ arrow::Status IpcFileSink::Remember(arrow::Status status) {
 }
 
 arrow::Result<SinkState> IpcFileSink::Open(const StreamIdentity& stream) {
-  ARROW_RETURN_NOT_OK(Remember(OpenFile(stream)));
+  SinkState state;
+  ARROW_RETURN_NOT_OK(Remember(OpenFile(stream, &state)));
   opened_ = true;
   advanced_ = manifest_.position;
-  return SinkState{manifest_.position, {}};
+  state.position = manifest_.position;
+  state.relation_oids = manifest_.relation_oids;
+  return state;
 }
 
-arrow::Status IpcFileSink::OpenFile(const StreamIdentity& stream) {
+arrow::Status IpcFileSink::OpenFile(const StreamIdentity& stream, SinkState* state) {
   ARROW_ASSIGN_OR_RAISE(PathKind kind, files_->Kind(manifest_path_));
   if (kind == PathKind::kAbsent) ARROW_RETURN_NOT_OK(CheckNewFile());
   ARROW_ASSIGN_OR_RAISE(lock_, files_->Lock(path_));
@@ -39,14 +42,16 @@ arrow::Status IpcFileSink::OpenFile(const StreamIdentity& stream) {
   if (is_new) {
     manifest_ = {"ipc", stream, {}, 0, false};
   } else {
-    ARROW_ASSIGN_OR_RAISE(manifest_, LoadManifest(*files_, manifest_path_));
+    ARROW_ASSIGN_OR_RAISE(manifest_, LoadManifest(*files_, manifest_path_, path_));
     if (manifest_.sink != "ipc" || !manifest_.bytes) {
       return MakeError(ErrorKind::kSink, manifest_path_ + " does not belong to a sink of kind ipc", path_,
                        "give a new file");
     }
     // A start that was refused leaves the file empty: nobody's.
     const bool empty = !manifest_.position.has_value() && *manifest_.bytes == 0;
-    if (!empty) ARROW_RETURN_NOT_OK(CheckSameStream(manifest_, stream, path_));
+    if (!empty) {
+      ARROW_ASSIGN_OR_RAISE(state->stream, CheckSameStream(manifest_, stream, path_));
+    }
     manifest_.stream = stream;
   }
   ARROW_ASSIGN_OR_RAISE(out_, files_->Append(path_, *manifest_.bytes));
@@ -82,6 +87,10 @@ arrow::Status IpcFileSink::Write(const ChangeBatch& batch) {
   ARROW_RETURN_NOT_OK(failure_);
   if (batch.rows->num_rows() == 0) return arrow::Status::OK();
   if (!has_pending_rows()) oldest_ = clock_();
+  if (batch.table != table_) {
+    table_ = batch.table;
+    manifest_.relation_oids.insert_or_assign(table_->name, table_->relation_oid);
+  }
   rows_in_group_ = true;
   return Remember(streams_->Write(batch));
 }

@@ -23,6 +23,7 @@ class IpcFileSink : public Sink {
   ~IpcFileSink() override;
 
   bool keeps_data() const override { return true; }
+  std::string location() const override { return AbsolutePath(path_); }
   arrow::Result<SinkState> Open(const StreamIdentity& stream) override;
   arrow::Status Write(const ChangeBatch& batch) override;
   arrow::Status Advance(const Position& position) override;
@@ -33,7 +34,7 @@ class IpcFileSink : public Sink {
   arrow::Status Close() override;
 
  private:
-  arrow::Status OpenFile(const StreamIdentity& stream);
+  arrow::Status OpenFile(const StreamIdentity& stream, SinkState* state);
   arrow::Status CheckNewFile();
   arrow::Status FlushAll();
   arrow::Status StorePosition();
@@ -48,7 +49,8 @@ class IpcFileSink : public Sink {
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<WritableFile> out_;
   std::unique_ptr<IpcStreams> streams_;
-  Manifest manifest_;                             // as stored
+  Manifest manifest_;                             // as stored, or to be stored with the next position
+  std::shared_ptr<const TableSchema> table_;      // of the last batch
   std::optional<Position> advanced_;              // last Advance, or the stored position
   std::chrono::steady_clock::time_point oldest_;  // first row or Advance since the last flush
   int64_t flushed_bytes_ = 0;

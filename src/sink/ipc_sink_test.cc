@@ -155,6 +155,67 @@ TEST_F(IpcFileSinkTest, RefusesWhatIsNotItsOwn) {
   EXPECT_EQ(KindOf(third.Open(other).status()), ErrorKind::kPositionGap);
 }
 
+TEST_F(IpcFileSinkTest, AFileOfAnotherVersionIsRefused) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {1})));
+  ASSERT_ARROW_OK(sink->Advance(At(10)));
+  ASSERT_ARROW_OK(sink->Close());
+  const std::string manifest = ReadFile(files_, "/f.manifest.json").ValueOrDie();
+  const std::string content = Content();
+  for (const std::string version : {"1", "3"}) {
+    std::string other = manifest;
+    other.replace(other.find("\"arrowcdc_manifest\": 2"), 22, "\"arrowcdc_manifest\": " + version);
+    ASSERT_ARROW_OK(ReplaceFile(files_, "/f.manifest.json", other));
+    IpcFileSink next("/f", options_, &files_);
+    const auto status = next.Open(TestStream()).status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kSink);
+    EXPECT_NE(status.message().find("/f holds version " + version), std::string::npos) << status;
+    EXPECT_EQ(Content(), content);
+  }
+}
+
+// ALTER DATABASE ... RENAME: system and slot are the same, so are the rows.
+TEST_F(IpcFileSinkTest, GoesOnUnderAnotherDatabaseName) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Advance(At(100)));
+  ASSERT_ARROW_OK(sink->Close());
+  StreamIdentity renamed = TestStream();
+  renamed.database = "shop_old";
+  for (const std::string stored : {"shop", "shop_old"}) {
+    IpcFileSink next("/f", options_, &files_);
+    const auto state = next.Open(renamed).ValueOrDie();
+    EXPECT_EQ(state.stream->database, stored);
+    ASSERT_ARROW_OK(next.Advance(At(state.position->order + 100)));
+    ASSERT_ARROW_OK(next.Close());
+  }
+}
+
+TEST_F(IpcFileSinkTest, RemembersWhatItsRowsCameFrom) {
+  auto sink = MakeOpen();
+  EXPECT_FALSE(state_.stream);
+  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {1})));
+  ASSERT_ARROW_OK(
+      sink->Write(Rows(MakeTable({"public", "a"}, {arrow::field("id", arrow::int64())}, 2, 20000), {2})));
+  ASSERT_ARROW_OK(sink->Write(Rows(Table("b"), {3})));
+  ASSERT_ARROW_OK(sink->Advance(At(10)));
+  ASSERT_ARROW_OK(sink->Close());
+  StreamIdentity other = TestStream();
+  other.publications = {"q"};
+  other.patterns = {"public.*"};
+  IpcFileSink next("/f", options_, &files_);
+  auto state = next.Open(other).ValueOrDie();
+  EXPECT_EQ(state.stream->publications, std::vector<std::string>{"p"});
+  EXPECT_TRUE(state.stream->patterns.empty());
+  EXPECT_EQ(state.relation_oids,
+            (std::map<TableName, uint32_t>{{{"public", "a"}, 20000}, {{"public", "b"}, 16384}}));
+  ASSERT_ARROW_OK(next.Advance(At(20)));
+  ASSERT_ARROW_OK(next.Close());
+  IpcFileSink last("/f", options_, &files_);
+  state = last.Open(other).ValueOrDie();
+  EXPECT_EQ(state.stream->publications, std::vector<std::string>{"q"});
+  EXPECT_EQ(state.stream->patterns, std::vector<std::string>{"public.*"});
+}
+
 TEST_F(IpcFileSinkTest, AStartThatWasRefusedClaimsNothing) {
   ASSERT_ARROW_OK(MakeOpen()->Close());
   StreamIdentity other = TestStream();

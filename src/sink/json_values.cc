@@ -210,6 +210,7 @@ void AppendJsonString(std::string_view text, std::string* out) {
   *out += '"';
 }
 
+// NOLINTNEXTLINE(readability-function-size): a case a type
 void AppendJsonValue(const Array& array, int64_t i, std::string* out) {
   if (array.IsNull(i)) {
     *out += "null";

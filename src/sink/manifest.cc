@@ -13,8 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kManifestVersion = 1;
-
 std::string HexBytes(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string out;
@@ -67,6 +65,22 @@ class Members {
     Missing<int>(name);
     return Members(empty);
   }
+  std::vector<std::string> TextList(const char* name) {
+    std::vector<std::string> texts;
+    const json& list = List(name);
+    for (const json& item : list) {
+      if (!item.is_string()) return Missing<std::vector<std::string>>(name);
+      texts.push_back(item.get<std::string>());
+    }
+    return texts;
+  }
+  const json& List(const char* name) {
+    const auto it = object_.find(name);
+    static const json empty = json::array();
+    if (it != object_.end() && it->is_array()) return *it;
+    Missing<int>(name);
+    return empty;
+  }
   bool HasValue(const char* name) const {
     const auto it = object_.find(name);
     return it != object_.end() && !it->is_null();
@@ -89,6 +103,18 @@ arrow::Status BadManifest(const std::string& path, const std::string& why) {
                    "restore it from a copy; without it nobody knows up to where the data is complete");
 }
 
+std::string ReadRelationOids(Members* members, std::map<TableName, uint32_t>* relation_oids) {
+  for (const json& item : members->List("tables")) {
+    if (!item.is_object()) return "tables";
+    Members table(item);
+    TableName name{table.Text("schema"), table.Text("name")};
+    const auto oid = static_cast<uint32_t>(table.Number("oid", UINT32_MAX));
+    if (!table.missing().empty()) return table.missing();
+    relation_oids->insert_or_assign(std::move(name), oid);
+  }
+  return "";
+}
+
 arrow::Status Differs(const std::string& place, const char* what, const std::string& stored,
                       const std::string& now) {
   return MakeError(
@@ -104,13 +130,15 @@ std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
 std::string ToJson(const Manifest& manifest) {
   // In this order for people.
   nlohmann::ordered_json object = {
-      {"arrowcdc_manifest", kManifestVersion},
+      {"arrowcdc_manifest", kStorageVersion},
       {"written_by", "arrowcdc " ARROWCDC_VERSION},
       {"sink", manifest.sink},
       {"source", {{"kind", manifest.stream.source.kind}, {"id", manifest.stream.source.id}}},
       {"timeline", manifest.stream.timeline},
       {"database", manifest.stream.database},
       {"slot", manifest.stream.slot},
+      {"publications", manifest.stream.publications},
+      {"patterns", manifest.stream.patterns},
       {"position", nullptr}};
   if (manifest.position) {
     object["position"] = {{"timeline", manifest.position->timeline},
@@ -122,21 +150,37 @@ std::string ToJson(const Manifest& manifest) {
     object["bytes"] = *manifest.bytes;
     object["stream_open"] = manifest.stream_open;
   }
+  object["tables"] = json::array();
+  for (const auto& [name, oid] : manifest.relation_oids) {
+    object["tables"].push_back({{"schema", name.schema}, {"name", name.table}, {"oid", oid}});
+  }
   // A name that is not UTF-8 must not stop the stream; it is stored with replacement characters and compared
   // so.
   return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& path) {
+arrow::Status CheckStorageVersion(int64_t version, const std::string& place) {
+  if (version == kStorageVersion) return arrow::Status::OK();
+  const std::string theirs = std::to_string(version);
+  const std::string ours = std::to_string(kStorageVersion);
+  return MakeError(
+      ErrorKind::kSink,
+      place + " holds version " + theirs + " of the sink's format, and this arrowcdc writes version " + ours +
+          ": one place never holds both",
+      place,
+      "capture into a new place from a new slot (arrowcdc setup --slot NAME), or go on here with " +
+          std::string(version < kStorageVersion ? "the arrowcdc that wrote it"
+                                                : "an arrowcdc that knows version " + theirs));
+}
+
+arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& path,
+                                      const std::string& place) {
   const json object = json::parse(text, nullptr, false);
   if (!object.is_object()) return BadManifest(path, "it is not a JSON object");
   Members members(object);
   const int64_t version = members.Number("arrowcdc_manifest", 1'000'000);
   if (!members.missing().empty()) return BadManifest(path, "it has no version");
-  if (version != kManifestVersion) {
-    return BadManifest(path, "its version is " + std::to_string(version) + ", this program knows " +
-                                 std::to_string(kManifestVersion));
-  }
+  ARROW_RETURN_NOT_OK(CheckStorageVersion(version, place));
   Manifest manifest;
   manifest.sink = members.Text("sink");
   Members source = members.Object("source");
@@ -144,11 +188,15 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
   manifest.stream.timeline = static_cast<uint32_t>(members.Number("timeline", UINT32_MAX));
   manifest.stream.database = members.Text("database");
   manifest.stream.slot = members.Text("slot");
+  manifest.stream.publications = members.TextList("publications");
+  manifest.stream.patterns = members.TextList("patterns");
   if (members.HasValue("bytes")) {
     manifest.bytes = members.Number("bytes", INT64_MAX);
     manifest.stream_open = members.Flag("stream_open");
   }
+  const std::string bad_table = ReadRelationOids(&members, &manifest.relation_oids);
   std::string bad = members.missing() + source.missing();
+  if (bad.empty()) bad = bad_table;
   if (bad.empty() && members.HasValue("position")) {
     Members stored = members.Object("position");
     Position position{manifest.stream.source, static_cast<uint32_t>(stored.Number("timeline", UINT32_MAX)), 0,
@@ -166,28 +214,25 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
   return manifest;
 }
 
-arrow::Result<Manifest> LoadManifest(FileSystem& files, const std::string& path) {
+arrow::Result<Manifest> LoadManifest(FileSystem& files, const std::string& path, const std::string& place) {
   ARROW_ASSIGN_OR_RAISE(const std::string text, ReadFile(files, path));
-  return ParseManifest(text, path);
+  return ParseManifest(text, path, place);
 }
 
 arrow::Status StoreManifest(FileSystem& files, const std::string& path, const Manifest& manifest) {
   return ReplaceFile(files, path, ToJson(manifest));
 }
 
-arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stream,
-                              const std::string& place) {
+arrow::Result<StreamIdentity> CheckSameStream(const Manifest& stored, const StreamIdentity& stream,
+                                              const std::string& place) {
   // Through JSON as the stored one went, for names that are not UTF-8.
-  ARROW_ASSIGN_OR_RAISE(const Manifest now, ParseManifest(ToJson({stored.sink, stream}), place));
-  const StreamIdentity& old = stored.stream;
+  ARROW_ASSIGN_OR_RAISE(const Manifest now, ParseManifest(ToJson({stored.sink, stream}), place, place));
+  StreamIdentity old = stored.stream;
   if (old.source.kind != now.stream.source.kind) {
     return Differs(place, "a source of kind", old.source.kind, now.stream.source.kind);
   }
   if (old.source.id != now.stream.source.id)
     return Differs(place, "system", old.source.id, now.stream.source.id);
-  if (old.database != now.stream.database) {
-    return Differs(place, "database", Quoted(old.database), Quoted(now.stream.database));
-  }
   if (old.slot != now.stream.slot) return Differs(place, "slot", Quoted(old.slot), Quoted(now.stream.slot));
   const uint32_t timeline = std::max(old.timeline, stored.position ? stored.position->timeline : 0);
   if (timeline > stream.timeline) {
@@ -197,7 +242,10 @@ arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stre
             std::to_string(stream.timeline),
         place, "connect to the server that continues the later timeline, or start anew in an empty place");
   }
-  return arrow::Status::OK();
+  if (old.database == now.stream.database) old.database = stream.database;
+  if (old.publications == now.stream.publications) old.publications = stream.publications;
+  if (old.patterns == now.stream.patterns) old.patterns = stream.patterns;
+  return old;
 }
 
 bool SamePosition(const std::optional<Position>& a, const std::optional<Position>& b) {

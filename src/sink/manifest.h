@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,25 +15,36 @@
 
 namespace arrowcdc {
 
+// Of the sinks' files, with their manifests. 2: _unchanged and _unrepresentable hold column names, which were
+// field indexes in 1; the manifest knows publications, patterns and relation OIDs.
+inline constexpr int kStorageVersion = 2;
+
+// kSink, naming `place`, unless `version` is kStorageVersion: one place never holds two.
+arrow::Status CheckStorageVersion(int64_t version, const std::string& place);
+
 struct Manifest {
   std::string sink;  // "parquet", "ipc"
   StreamIdentity stream;
   std::optional<Position> position = std::nullopt;
   std::optional<int64_t> bytes = std::nullopt;  // ipc: length of the file that belongs to `position`
   bool stream_open = false;                     // ipc: the last stream's end marker is not among them
+  std::map<TableName, uint32_t> relation_oids = {};
 };
 
 std::string ToJson(const Manifest& manifest);
-// Errors: kSink naming `path` when the text is not a manifest of this version.
-arrow::Result<Manifest> ParseManifest(std::string_view json, const std::string& path);
+// `place`: the directory or file it belongs to. Errors: kSink naming `path` when the text is not a manifest,
+// and `place` when it is not of this version.
+arrow::Result<Manifest> ParseManifest(std::string_view json, const std::string& path,
+                                      const std::string& place);
 
-arrow::Result<Manifest> LoadManifest(FileSystem& files, const std::string& path);
+arrow::Result<Manifest> LoadManifest(FileSystem& files, const std::string& path, const std::string& place);
 // In one step, stable on return.
 arrow::Status StoreManifest(FileSystem& files, const std::string& path, const Manifest& manifest);
 
-// kPositionGap when what is stored belongs to another kind of source, system, database, slot, or to a later
-// timeline. `place` is the directory or file, for the message.
-arrow::Status CheckSameStream(const Manifest& stored, const StreamIdentity& stream, const std::string& place);
+// The stored stream, whose rows `stream` continues; text that JSON does not hold is as in `stream`. Errors:
+// kPositionGap when what is stored belongs to another kind of source, system or slot, or to a later timeline.
+arrow::Result<StreamIdentity> CheckSameStream(const Manifest& stored, const StreamIdentity& stream,
+                                              const std::string& place);
 
 // Order of positions by (timeline, order); none is before all.
 bool Before(const std::optional<Position>& a, const std::optional<Position>& b);

@@ -12,6 +12,7 @@
 #include <parquet/properties.h>
 
 #include "arrowcdc/error.h"
+#include "src/sink/manifest.h"
 #include "src/sink/parquet_types.h"
 #include "src/sink/storage_names.h"
 
@@ -20,6 +21,9 @@ namespace {
 
 constexpr char kSchemaKey[] = "arrowcdc:schema";
 constexpr char kTableKey[] = "arrowcdc:table";
+constexpr char kOidKey[] = "arrowcdc:oid";
+constexpr char kReplicaIdentityKey[] = "arrowcdc:replica_identity";
+constexpr char kVersionKey[] = "arrowcdc:version";
 constexpr char kFirstRowKey[] = "arrowcdc:first_row";
 constexpr char kLastRowKey[] = "arrowcdc:last_row";
 
@@ -29,6 +33,12 @@ std::string Hex(uint64_t value) {
   return digits;
 }
 
+template <typename Number>
+bool ParseNumber(std::string_view text, Number* number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
 arrow::Result<RowPosition> ParseRowPosition(std::string_view text) {
   const size_t first = text.find(' ');
   const size_t second = first == std::string_view::npos ? first : text.find(' ', first + 1);
@@ -36,9 +46,7 @@ arrow::Result<RowPosition> ParseRowPosition(std::string_view text) {
   RowPosition position;
   ARROW_ASSIGN_OR_RAISE(position.commit_lsn, ParseLsn(text.substr(0, first)));
   ARROW_ASSIGN_OR_RAISE(position.lsn, ParseLsn(text.substr(first + 1, second - first - 1)));
-  const std::string_view ord = text.substr(second + 1);
-  const auto [end, error] = std::from_chars(ord.data(), ord.data() + ord.size(), position.ord);
-  if (error != std::errc() || end != ord.data() + ord.size())
+  if (!ParseNumber(text.substr(second + 1), &position.ord))
     return arrow::Status::Invalid("not a row position");
   return position;
 }
@@ -66,6 +74,13 @@ arrow::Result<ParquetFooter> FooterFrom(const arrow::KeyValueMetadata& metadata)
   ParquetFooter footer;
   ARROW_ASSIGN_OR_RAISE(footer.table.schema, metadata.Get(kSchemaKey));
   ARROW_ASSIGN_OR_RAISE(footer.table.table, metadata.Get(kTableKey));
+  ARROW_ASSIGN_OR_RAISE(const std::string oid, metadata.Get(kOidKey));
+  if (!ParseNumber(oid, &footer.relation_oid)) return arrow::Status::Invalid("its relation OID is no number");
+  const std::string identity = metadata.Get(kReplicaIdentityKey).ValueOr("");
+  if (identity.size() == 1) footer.replica_identity = identity[0];
+  ARROW_ASSIGN_OR_RAISE(const std::string version, metadata.Get(kVersionKey));
+  // Version 1 has the version of the program here.
+  if (!ParseNumber(version, &footer.version)) footer.version = 1;
   ARROW_ASSIGN_OR_RAISE(const std::string first, metadata.Get(kFirstRowKey));
   ARROW_ASSIGN_OR_RAISE(const std::string last, metadata.Get(kLastRowKey));
   ARROW_ASSIGN_OR_RAISE(footer.first_row, ParseRowPosition(first));
@@ -160,12 +175,13 @@ arrow::Status ParquetFile::Fail(const arrow::Status& status) const {
 std::shared_ptr<const arrow::KeyValueMetadata> ParquetFile::FooterMetadata() const {
   return arrow::key_value_metadata({{kSchemaKey, table_->name.schema},
                                     {kTableKey, table_->name.table},
-                                    {"arrowcdc:oid", std::to_string(table_->relation_oid)},
+                                    {kOidKey, std::to_string(table_->relation_oid)},
+                                    {kReplicaIdentityKey, std::string(1, table_->replica_identity)},
                                     {"arrowcdc:fingerprint", Hex(table_->fingerprint)},
                                     {"arrowcdc:source", source_},
                                     {kFirstRowKey, FormatRowPosition(first_row_)},
                                     {kLastRowKey, FormatRowPosition(last_row_)},
-                                    {"arrowcdc:version", ARROWCDC_VERSION}});
+                                    {kVersionKey, std::to_string(kStorageVersion)}});
 }
 
 arrow::Result<ParquetFooter> ReadParquetFooter(FileSystem& files, const std::string& path) {

@@ -19,6 +19,9 @@ namespace arrowcdc {
 // What the footer says of the rows. Read back at the next start.
 struct ParquetFooter {
   TableName table;
+  uint32_t relation_oid = 0;
+  char replica_identity = '?';  // of the table when the file was written; '?': it does not say
+  int64_t version = 0;          // of the sink's format
   RowPosition first_row;
   RowPosition last_row;
 };

@@ -10,16 +10,10 @@
 namespace arrowcdc {
 namespace {
 
-// No '.' in the lock's name and a leading '_' in both: no table's directory is called so.
-constexpr std::string_view kManifestName = "_arrowcdc_manifest.json";
+// No '.' in the lock's name and a leading '_' in it and the manifest's: no table's directory is called so.
 constexpr std::string_view kLockName = "_arrowcdc_lock";
 
 bool IsOurs(std::string_view name) { return name.starts_with("_arrowcdc_"); }
-
-// As TableDirectoryName makes them. Other directories in DIR are none of our business.
-bool IsTableDirectory(std::string_view name) {
-  return name.starts_with('~') || (!name.starts_with('.') && name.find('.') != std::string_view::npos);
-}
 
 }  // namespace
 
@@ -40,8 +34,9 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
   SinkState state;
   auto open = [&]() -> arrow::Status {
     ARROW_RETURN_NOT_OK(MakeDirectories(*files_, directory_));
-    ARROW_RETURN_NOT_OK(LoadOrMakeManifest(stream));
+    ARROW_RETURN_NOT_OK(LoadOrMakeManifest(stream, &state));
     ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
+    directories_.insert(names.begin(), names.end());
     for (const auto& name : names) {
       if (!IsTableDirectory(name)) continue;
       ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, name)));
@@ -52,14 +47,15 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
   };
   ARROW_RETURN_NOT_OK(Remember(open()));
   state.position = manifest_.position;
+  state.relation_oids = manifest_.relation_oids;
   advanced_ = manifest_.position;
   last_rows_ = state.last_rows;
   opened_ = true;
   return state;
 }
 
-arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
-  const std::string path = JoinPath(directory_, kManifestName);
+arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream, SinkState* state) {
+  const std::string path = JoinPath(directory_, kParquetManifestName);
   ARROW_ASSIGN_OR_RAISE(PathKind kind, files_->Kind(path));
   if (kind == PathKind::kAbsent) {
     // Before the lock, which leaves a file.
@@ -78,7 +74,7 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
     manifest_ = {"parquet", stream};
     return StoreManifest(*files_, path, manifest_);
   }
-  ARROW_ASSIGN_OR_RAISE(manifest_, LoadManifest(*files_, path));
+  ARROW_ASSIGN_OR_RAISE(manifest_, LoadManifest(*files_, path, directory_));
   if (manifest_.sink != "parquet") {
     return MakeError(ErrorKind::kSink, path + " belongs to a sink of kind " + manifest_.sink, directory_,
                      "give a new or empty directory");
@@ -91,7 +87,7 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
       return StoreManifest(*files_, path, manifest_);
     }
   }
-  ARROW_RETURN_NOT_OK(CheckSameStream(manifest_, stream, directory_));
+  ARROW_ASSIGN_OR_RAISE(state->stream, CheckSameStream(manifest_, stream, directory_));
   manifest_.stream = stream;
   return arrow::Status::OK();
 }
@@ -100,6 +96,7 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream) {
 arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState* state) {
   const std::string directory = JoinPath(directory_, name);
   ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory));
+  std::optional<RowPosition> first;
   std::optional<RowPosition> last;
   for (const auto& file : names) {
     const std::string path = JoinPath(directory, file);
@@ -111,6 +108,7 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
         return MakeError(ErrorKind::kSink, path + " was not written by arrowcdc: its name holds no position",
                          path, "move it out of the directory");
       }
+      if (!first) first = last;
     }
   }
   ARROW_RETURN_NOT_OK(files_->SyncDirectory(directory));
@@ -118,6 +116,13 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
   // Names sort as positions do, so the last one read is the largest.
   const std::string path = JoinPath(directory, DataFileName(*last));
   ARROW_ASSIGN_OR_RAISE(const ParquetFooter footer, ReadParquetFooter(*files_, path));
+  ARROW_RETURN_NOT_OK(CheckStorageVersion(footer.version, directory_));
+  if (*first != *last) {
+    // Older files may have been brought from elsewhere.
+    const std::string oldest_path = JoinPath(directory, DataFileName(*first));
+    ARROW_ASSIGN_OR_RAISE(const ParquetFooter oldest, ReadParquetFooter(*files_, oldest_path));
+    ARROW_RETURN_NOT_OK(CheckStorageVersion(oldest.version, directory_));
+  }
   ARROW_ASSIGN_OR_RAISE(const std::string expected, TableDirectoryName(footer.table));
   if (expected != name || footer.last_row != *last) {
     return MakeError(ErrorKind::kSink,
@@ -126,6 +131,9 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
                      path, "move it back to its place and name");
   }
   state->last_rows[footer.table] = *last;
+  // The manifest may be older than the file.
+  if (!manifest_.position || last->commit_lsn >= manifest_.position->order)
+    manifest_.relation_oids.insert_or_assign(footer.table, footer.relation_oid);
   return arrow::Status::OK();
 }
 
@@ -176,24 +184,41 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
   ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(name));
   OpenFile file{std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream),
                 advanced_, clock_()};
+  manifest_.relation_oids.insert_or_assign(name, batch.table->relation_oid);
   return &open_.emplace(name, std::move(file)).first->second;
 }
 
 // A directory that was removed, or whose file system was unmounted, must not be made anew somewhere else
 // without the rows that were acknowledged.
 arrow::Status ParquetSink::CheckDirectory() {
-  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, kManifestName)));
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, kParquetManifestName)));
   if (kind != PathKind::kAbsent) return arrow::Status::OK();
   return MakeError(ErrorKind::kSink,
                    directory_ + " was removed, replaced or unmounted while rows were written to it",
                    directory_, "bring it back as it was, then start again; nothing was acknowledged since");
 }
 
+// Where upper and lower case are the same to the file system, what is there may be another table's.
+arrow::Status ParquetSink::CheckNewDirectory(const TableName& name, const std::string& encoded) {
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, encoded)));
+  if (kind == PathKind::kAbsent) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
+  if (std::binary_search(names.begin(), names.end(), encoded)) return arrow::Status::OK();
+  return MakeError(ErrorKind::kSink,
+                   "the file system of " + directory_ + " takes the directory of table " + ToString(name) +
+                       " for that of a table whose name differs in upper and lower case only",
+                   ToString(name),
+                   "leave one of the two tables out with a pattern, or use a directory on a file system that "
+                   "tells upper from lower case; nothing was stored in the wrong place");
+}
+
 arrow::Result<std::string> ParquetSink::TableDirectory(const TableName& name) {
   ARROW_RETURN_NOT_OK(CheckDirectory());
   ARROW_ASSIGN_OR_RAISE(const std::string encoded, TableDirectoryName(name));
   std::string path = JoinPath(directory_, encoded);
+  if (!directories_.contains(encoded)) ARROW_RETURN_NOT_OK(CheckNewDirectory(name, encoded));
   ARROW_RETURN_NOT_OK(MakeDirectories(*files_, path));
+  directories_.insert(encoded);
   return path;
 }
 
@@ -265,7 +290,7 @@ arrow::Status ParquetSink::StorePosition() {
   Manifest next = manifest_;
   next.position = floor;
   ARROW_RETURN_NOT_OK(CheckDirectory());
-  ARROW_RETURN_NOT_OK(StoreManifest(*files_, JoinPath(directory_, kManifestName), next));
+  ARROW_RETURN_NOT_OK(StoreManifest(*files_, JoinPath(directory_, kParquetManifestName), next));
   manifest_ = std::move(next);
   advanced_since_ = clock_();
   return arrow::Status::OK();

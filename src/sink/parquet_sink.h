@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "arrowcdc/sink.h"
@@ -29,6 +30,7 @@ class ParquetSink : public Sink {
               SteadyClock clock = std::chrono::steady_clock::now, const ParquetLimits& limits = {});
 
   bool keeps_data() const override { return true; }
+  std::string location() const override { return AbsolutePath(directory_); }
   arrow::Result<SinkState> Open(const StreamIdentity& stream) override;
   arrow::Status Write(const ChangeBatch& batch) override;
   arrow::Status Advance(const Position& position) override;
@@ -47,11 +49,12 @@ class ParquetSink : public Sink {
   };
   using OpenFiles = std::map<TableName, OpenFile>;
 
-  arrow::Status LoadOrMakeManifest(const StreamIdentity& stream);
+  arrow::Status LoadOrMakeManifest(const StreamIdentity& stream, SinkState* state);
   arrow::Status ReadTableDirectory(const std::string& name, SinkState* state);
   arrow::Status WriteRows(const ChangeBatch& batch);
   arrow::Result<OpenFile*> FileFor(const ChangeBatch& batch);
   arrow::Status CheckDirectory();
+  arrow::Status CheckNewDirectory(const TableName& name, const std::string& encoded);
   arrow::Result<std::string> TableDirectory(const TableName& name);
   arrow::Result<bool> WriteRowGroup(OpenFiles::iterator open);
   arrow::Status RollIfFull(OpenFiles::iterator open);
@@ -69,9 +72,10 @@ class ParquetSink : public Sink {
   const SteadyClock clock_;
 
   std::unique_ptr<FileLock> lock_;
-  Manifest manifest_;                                     // as stored
+  Manifest manifest_;                                     // as stored, or to be stored with the next position
   std::optional<Position> advanced_;                      // last Advance, or the stored position
   std::chrono::steady_clock::time_point advanced_since_;  // when it first went beyond the stored one
+  std::set<std::string> directories_;                     // names in directory_, as they are spelt there
   OpenFiles open_;
   int64_t buffered_bytes_ = 0;  // over open_
   std::map<TableName, RowPosition> last_rows_;

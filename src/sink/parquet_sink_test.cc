@@ -1,9 +1,13 @@
 // The Parquet sink's promises one by one, on a file system in memory.
 #include "src/sink/parquet_sink.h"
 
+#include <strings.h>
+
 #include <algorithm>
 
+#include <arrow/io/memory.h>
 #include <gtest/gtest.h>
+#include <parquet/arrow/writer.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 
@@ -305,6 +309,7 @@ TEST_F(ParquetSinkTest, FooterTellsWhatIsInside) {
   EXPECT_EQ(metadata->Get("arrowcdc:fingerprint").ValueOr(""), "0000000000000001");
   EXPECT_EQ(metadata->Get("arrowcdc:first_row").ValueOr(""), "0/15E 0/12C 0");
   EXPECT_EQ(metadata->Get("arrowcdc:last_row").ValueOr(""), "0/226 0/1F4 0");
+  EXPECT_EQ(metadata->Get("arrowcdc:version").ValueOr(""), "2");
   EXPECT_TRUE(metadata->Contains("ARROW:schema"));
 }
 
@@ -342,9 +347,6 @@ TEST_F(ParquetSinkTest, RefusesAnotherStream) {
   other.source.id = "999";
   refused(other, "999");
   other = TestStream();
-  other.database = "other_db";
-  refused(other, "other_db");
-  other = TestStream();
   other.slot = "other_slot";
   refused(other, "other_slot");
   other = TestStream();
@@ -354,6 +356,120 @@ TEST_F(ParquetSinkTest, RefusesAnotherStream) {
   ASSERT_ARROW_OK(later->Advance(At(200, 2)));
   ASSERT_ARROW_OK(later->Close());
   refused(TestStream(), "timeline 2");
+}
+
+// ALTER DATABASE ... RENAME: system and slot are the same, so are the rows.
+TEST_F(ParquetSinkTest, GoesOnUnderAnotherDatabaseName) {
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Advance(At(100)));
+  ASSERT_ARROW_OK(sink->Close());
+  StreamIdentity renamed = TestStream();
+  renamed.database = "shop_old";
+  sink = Make();
+  const auto state = sink->Open(renamed).ValueOrDie();
+  EXPECT_EQ(state.position->order, 100u);
+  EXPECT_EQ(state.stream->database, "shop");
+  ASSERT_ARROW_OK(sink->Advance(At(200)));
+  ASSERT_ARROW_OK(sink->Close());
+  EXPECT_EQ(Make()->Open(renamed).ValueOrDie().stream->database, "shop_old");
+}
+
+TEST_F(ParquetSinkTest, RemembersWhatItsRowsCameFrom) {
+  auto sink = MakeOpen();
+  EXPECT_FALSE(state_.stream);
+  EXPECT_TRUE(state_.relation_oids.empty());
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  ASSERT_ARROW_OK(sink->Advance(At(200)));
+  ASSERT_ARROW_OK(sink->Close());
+  StreamIdentity other = TestStream();
+  other.publications = {"q", "r"};
+  other.patterns = {"public.*"};
+  sink = Make();
+  auto state = sink->Open(other).ValueOrDie();
+  EXPECT_EQ(state.stream->publications, std::vector<std::string>{"p"});
+  EXPECT_TRUE(state.stream->patterns.empty());
+  EXPECT_EQ(state.relation_oids, (std::map<TableName, uint32_t>{{kOrders, 16384}}));
+  // The name comes back as another relation, whose rows are durable before any position is.
+  const auto again = MakeTable(kOrders, {arrow::field("id", arrow::int64())}, 9, 20000);
+  ASSERT_ARROW_OK(sink->Write(Rows(again, {5})));
+  ASSERT_ARROW_OK(sink->Flush());
+  sink.reset();
+  files_.KillProcess();
+  sink = Make();
+  state = sink->Open(other).ValueOrDie();
+  EXPECT_EQ(state.position->order, 200u);
+  EXPECT_EQ(state.relation_oids, (std::map<TableName, uint32_t>{{kOrders, 20000}}));
+  ASSERT_ARROW_OK(sink->Advance(At(600)));
+  ASSERT_ARROW_OK(sink->Close());
+  // Without any file of the table left, the manifest knows.
+  for (const auto& path : DataFiles("/d")) ASSERT_ARROW_OK(files_.Remove(path));
+  state = Make()->Open(other).ValueOrDie();
+  EXPECT_EQ(state.relation_oids, (std::map<TableName, uint32_t>{{kOrders, 20000}}));
+  EXPECT_EQ(state.stream->publications, (std::vector<std::string>{"q", "r"}));
+  EXPECT_EQ(state.stream->patterns, std::vector<std::string>{"public.*"});
+}
+
+// One file of a table in the directory as version 1 wrote it; `version` is what its footer says.
+void WriteFileOfVersion(MemoryFileSystem& files, const std::string& path, const std::string& version) {
+  const auto schema = arrow::schema(
+      {arrow::field("id", arrow::int64()), arrow::field("_unchanged", arrow::list(arrow::int16()))},
+      arrow::key_value_metadata({{"arrowcdc:schema", "public"},
+                                 {"arrowcdc:table", "orders"},
+                                 {"arrowcdc:oid", "16384"},
+                                 {"arrowcdc:first_row", "0/96 0/64 0"},
+                                 {"arrowcdc:last_row", "0/96 0/64 0"},
+                                 {"arrowcdc:version", version}}));
+  const auto rows = arrow::Table::FromRecordBatches({arrow::RecordBatch::Make(
+      schema, 1, {Ids({1}), arrow::MakeArrayOfNull(schema->field(1)->type(), 1).ValueOrDie()})});
+  const auto out = arrow::io::BufferOutputStream::Create().ValueOrDie();
+  ASSERT_ARROW_OK(parquet::arrow::WriteTable(
+      **rows, arrow::default_memory_pool(), out, 1 << 20, parquet::default_writer_properties(),
+      parquet::ArrowWriterProperties::Builder().store_schema()->build()));
+  ASSERT_ARROW_OK(ReplaceFile(files, path, out->Finish().ValueOrDie()->ToString()));
+}
+
+TEST_F(ParquetSinkTest, ADirectoryOfAnotherVersionIsRefusedAndLeftAsItIs) {
+  const std::string old_file = "/d/public.orders/0000000000000096-0000000000000064-00000.parquet";
+  const auto refused = [&](const std::string& about) {
+    const auto before = files_.Files("/d");
+    const auto status = Make()->Open(TestStream()).status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kSink) << status;
+    EXPECT_EQ(GetErrorDetail(status)->object(), "/d");
+    EXPECT_NE(status.message().find(about), std::string::npos) << status;
+    EXPECT_FALSE(GetErrorDetail(status)->remedy().empty());
+    EXPECT_EQ(files_.Files("/d"), before);
+  };
+  // Its data files without its manifest.
+  ASSERT_ARROW_OK(files_.MakeDirectory("/d"));
+  ASSERT_ARROW_OK(files_.MakeDirectory("/d/public.orders"));
+  WriteFileOfVersion(files_, old_file, "0.1.0");
+  refused("has no manifest");
+  ASSERT_ARROW_OK(files_.Remove(old_file));
+  ASSERT_ARROW_OK(files_.Remove("/d/public.orders"));
+
+  // Its data files beside a manifest of ours, alone or older than ours.
+  auto sink = MakeOpen();
+  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 5})));
+  ASSERT_ARROW_OK(sink->Advance(At(600)));
+  ASSERT_ARROW_OK(sink->Close());
+  for (const char* version : {"0.1.0", "1", "3"}) {
+    WriteFileOfVersion(files_, old_file, version);
+    refused(std::string("/d holds version ") + (version[0] == '3' ? "3" : "1"));
+  }
+  const std::string manifest = ReadFile(files_, "/d/_arrowcdc_manifest.json").ValueOrDie();
+  for (const auto& path : DataFiles("/d")) {
+    if (path != old_file) ASSERT_ARROW_OK(files_.Remove(path));
+  }
+  refused("/d holds version 3");
+  ASSERT_ARROW_OK(files_.Remove(old_file));
+
+  // Its manifest.
+  for (const std::string version : {"1", "3"}) {
+    std::string other = manifest;
+    other.replace(other.find("\"arrowcdc_manifest\": 2"), 22, "\"arrowcdc_manifest\": " + version);
+    ASSERT_ARROW_OK(ReplaceFile(files_, "/d/_arrowcdc_manifest.json", other));
+    refused("/d holds version " + version);
+  }
 }
 
 TEST_F(ParquetSinkTest, TwoWritersInOneDirectory) {
@@ -461,6 +577,54 @@ TEST_F(ParquetSinkTest, MemoryIsBoundedOverAllTables) {
   size_t rows = 0;
   for (int i = 0; i < 8; ++i) rows += StoredIds("/d/public.t" + std::to_string(i)).size();
   EXPECT_EQ(rows, static_cast<size_t>(id));
+}
+
+// As vfat, or a share that another system serves.
+class CaseFoldingFileSystem : public MemoryFileSystem {
+ public:
+  arrow::Result<PathKind> Kind(const std::string& path) override {
+    ARROW_ASSIGN_OR_RAISE(const PathKind kind, MemoryFileSystem::Kind(path));
+    const std::string parent = ParentDirectory(path);
+    if (kind != PathKind::kAbsent || MemoryFileSystem::Kind(parent).ValueOr(kind) != PathKind::kDirectory)
+      return kind;
+    ARROW_ASSIGN_OR_RAISE(const auto names, List(parent));
+    for (const auto& name : names) {
+      const std::string there = JoinPath(parent, name);
+      if (strcasecmp(there.c_str(), path.c_str()) == 0) return MemoryFileSystem::Kind(there);
+    }
+    return PathKind::kAbsent;
+  }
+};
+
+TEST(ParquetSinkCaseTest, TwoTablesNeverShareADirectory) {
+  const auto lower = MakeTable({"public", "orders"}, {arrow::field("id", arrow::int64())});
+  const auto upper = MakeTable({"public", "Orders"}, {arrow::field("id", arrow::int64())});
+  const auto row = [](const auto& table, uint64_t place) {
+    return MakeBatch(table, {{{place, place, 0}, 0, {}}}, {Ids({1})});
+  };
+  for (const bool fresh_start : {false, true}) {
+    CaseFoldingFileSystem files;
+    auto sink = std::make_unique<ParquetSink>("/d", SinkOptions{}, &files);
+    ASSERT_TRUE(sink->Open(TestStream()).ok());
+    ASSERT_ARROW_OK(sink->Write(row(lower, 100)));
+    ASSERT_ARROW_OK(sink->Flush());
+    ASSERT_ARROW_OK(sink->Write(row(lower, 200)));
+    if (fresh_start) {
+      ASSERT_ARROW_OK(sink->Close());
+      sink = std::make_unique<ParquetSink>("/d", SinkOptions{}, &files);
+      ASSERT_TRUE(sink->Open(TestStream()).ok());
+    }
+    const auto status = sink->Write(row(upper, 300));
+    EXPECT_EQ(KindOf(status), ErrorKind::kSink);
+    EXPECT_NE(status.message().find("public.\"Orders\""), std::string::npos) << status.message();
+  }
+  MemoryFileSystem files;  // where they differ, both are stored
+  ParquetSink sink("/d", SinkOptions{}, &files);
+  ASSERT_TRUE(sink.Open(TestStream()).ok());
+  ASSERT_ARROW_OK(sink.Write(row(lower, 100)));
+  ASSERT_ARROW_OK(sink.Write(row(upper, 200)));
+  ASSERT_ARROW_OK(sink.Close());
+  EXPECT_EQ(files.Files("/d/public.Orders").size() + files.Files("/d/public.orders").size(), 2u);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // FileSystem on the operating system.
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -129,6 +131,11 @@ class PosixWritableFile : public WritableFile {
   arrow::Result<int64_t> Tell() const override { return position_; }
   bool closed() const override { return fd_.get() < 0; }
 
+ protected:
+  // As write().
+  virtual ssize_t WriteSome(const char* data, size_t bytes) { return write(fd_.get(), data, bytes); }
+  int fd() const { return fd_.get(); }
+
  private:
   arrow::Status WriteOut(const char* data, size_t bytes) {
     // After a failure the content is unknown: a writer that goes on, in a destructor say, must not reach the
@@ -138,7 +145,7 @@ class PosixWritableFile : public WritableFile {
     if (bytes == 0) return arrow::Status::OK();
     const SigpipeBlocked no_signal;
     while (bytes > 0) {
-      const ssize_t written = write(fd_.get(), data, bytes);
+      const ssize_t written = WriteSome(data, bytes);
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return Fail("write", errno);
       data += written;
@@ -148,8 +155,14 @@ class PosixWritableFile : public WritableFile {
   }
 
   arrow::Status Fail(const char* what, int error_number) {
-    failure_ = SystemError(what, path_, error_number);
+    failure_ = error_number == ECANCELED ? NotRead() : SystemError(what, path_, error_number);
     return failure_;
+  }
+
+  arrow::Status NotRead() const {
+    return MakeError(ErrorKind::kInterrupted,
+                     "stopped while nobody read " + path_ + ": what was left for it is dropped", path_,
+                     "let its reader read on; what was not acknowledged comes again");
   }
 
   const std::string path_;
@@ -157,6 +170,32 @@ class PosixWritableFile : public WritableFile {
   int64_t position_;
   std::string buffer_;
   arrow::Status failure_;
+};
+
+// A pipe, a socket, a terminal: its reader may take its time, and a stop must end that wait.
+class PosixWritablePipe : public PosixWritableFile {
+ public:
+  PosixWritablePipe(std::string path, int fd, bool nonblocking, std::shared_ptr<StopToken> stop)
+      : PosixWritableFile(std::move(path), fd, 0), nonblocking_(nonblocking), stop_(std::move(stop)) {}
+
+ private:
+  // ECANCELED: stopped.
+  ssize_t WriteSome(const char* data, size_t bytes) override {
+    using Clock = std::chrono::steady_clock;
+    while (true) {
+      if (WaitFor(fd(), POLLOUT, stop_.get(), Clock::time_point::max()) == Wake::kStopped &&
+          WaitFor(fd(), POLLOUT, nullptr, Clock::now() + kStoppedPatience) != Wake::kReady) {
+        errno = ECANCELED;
+        return -1;
+      }
+      // So much has room without waiting once poll() says that there is some.
+      const ssize_t written = write(fd(), data, nonblocking_ ? bytes : std::min<size_t>(bytes, PIPE_BUF));
+      if (written >= 0 || errno != EAGAIN) return written;
+    }
+  }
+
+  const bool nonblocking_;
+  const std::shared_ptr<StopToken> stop_;
 };
 
 class PosixFileLock : public FileLock {
@@ -280,9 +319,22 @@ FileSystem* PosixFileSystem() {
   return &files;
 }
 
-std::unique_ptr<WritableFile> StandardOutput() {
+std::unique_ptr<WritableFile> StandardOutput(std::shared_ptr<StopToken> stop) {
+  struct stat info = {};
+  const bool known = fstat(STDOUT_FILENO, &info) == 0;
+  const bool pipe_or_terminal = known && (S_ISFIFO(info.st_mode) || isatty(STDOUT_FILENO) == 1);
+  // O_NONBLOCK belongs to the open file, which others may share: so it is opened anew where that is possible.
+  if (pipe_or_terminal) {
+    const int fd =
+        OpenRetrying("/proc/self/fd/" + std::to_string(STDOUT_FILENO), O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0) return std::make_unique<PosixWritablePipe>("standard output", fd, true, std::move(stop));
+  }
   // A descriptor of its own, so that closing this one leaves the process its standard output.
-  return std::make_unique<PosixWritableFile>("standard output", fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), 0);
+  const int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+  if (pipe_or_terminal || (known && S_ISSOCK(info.st_mode))) {
+    return std::make_unique<PosixWritablePipe>("standard output", fd, false, std::move(stop));
+  }
+  return std::make_unique<PosixWritableFile>("standard output", fd, 0);
 }
 
 }  // namespace arrowcdc

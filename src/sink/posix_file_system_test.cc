@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -115,6 +117,55 @@ TEST_F(PosixFileSystemTest, AReaderThatHasGoneIsAnErrorAndNoSignal) {
   EXPECT_EQ(KindOf(status), ErrorKind::kSink);
   EXPECT_NE(status.message().find("standard output"), std::string::npos) << status.message();
   EXPECT_NE(status.message().find("Broken pipe"), std::string::npos) << status.message();
+}
+
+// Standard output is ends[1] while StandardOutput looks at it.
+std::unique_ptr<WritableFile> OutputOn(const int (&ends)[2], std::shared_ptr<StopToken> stop) {
+  const int old_stdout = dup(STDOUT_FILENO);
+  std::fflush(stdout);
+  dup2(ends[1], STDOUT_FILENO);
+  auto out = StandardOutput(std::move(stop));
+  dup2(old_stdout, STDOUT_FILENO);
+  close(old_stdout);
+  close(ends[1]);
+  return out;
+}
+
+TEST_F(PosixFileSystemTest, AReaderThatDoesNotReadHoldsAStopUpForAMomentOnly) {
+  for (const bool is_socket : {false, true}) {
+    int ends[2];
+    ASSERT_EQ(is_socket ? socketpair(AF_UNIX, SOCK_STREAM, 0, ends) : pipe(ends), 0);
+    const auto stop = std::make_shared<StopToken>();
+    auto out = OutputOn(ends, stop);
+    stop->StopAfter(std::chrono::milliseconds(100));
+    const std::string text(16 << 20, 'x');
+    const auto began = std::chrono::steady_clock::now();
+    const auto status = out->Write(text.data(), static_cast<int64_t>(text.size()));
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+    EXPECT_EQ(KindOf(status), ErrorKind::kInterrupted) << status;
+    EXPECT_FALSE(out->Flush().ok()) << "what follows would stand in the wrong place";
+    close(ends[0]);
+  }
+}
+
+TEST_F(PosixFileSystemTest, AReaderThatReadsGetsAllOfItAfterAStop) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto stop = std::make_shared<StopToken>();
+  auto out = OutputOn(ends, stop);
+  stop->Stop();
+  std::string got;
+  std::thread reader([&] {
+    char buffer[4096];
+    for (ssize_t bytes; (bytes = read(ends[0], buffer, sizeof buffer)) > 0;)
+      got.append(buffer, static_cast<size_t>(bytes));
+  });
+  const std::string text(1 << 20, 'x');
+  EXPECT_TRUE(out->Write(text.data(), static_cast<int64_t>(text.size())).ok());
+  EXPECT_TRUE(out->Close().ok());
+  reader.join();
+  close(ends[0]);
+  EXPECT_EQ(got, text);
 }
 
 TEST_F(PosixFileSystemTest, TheParquetSinkOnRealFiles) {

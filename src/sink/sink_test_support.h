@@ -26,9 +26,9 @@
 namespace arrowcdc::testing {
 
 inline std::shared_ptr<const TableSchema> MakeTable(const TableName& name, const arrow::FieldVector& columns,
-                                                    uint64_t fingerprint = 1) {
+                                                    uint64_t fingerprint = 1, uint32_t oid = 16384) {
   return MakeTableSchema(
-             name, 16384, fingerprint, 'd', columns,
+             name, oid, fingerprint, 'd', columns,
              arrow::key_value_metadata({{"arrowcdc:schema", name.schema}, {"arrowcdc:table", name.table}}))
       .ValueOrDie();
 }
@@ -37,7 +37,7 @@ inline std::shared_ptr<const TableSchema> MakeTable(const TableName& name, const
 struct RowMeta {
   RowPosition position;
   int op = 0;
-  std::vector<int16_t> unchanged;
+  std::vector<std::string> unchanged;
 };
 
 template <typename Builder, typename Value>
@@ -48,7 +48,7 @@ std::shared_ptr<arrow::Array> BuildColumn(const std::vector<RowMeta>& rows, Valu
 }
 
 inline std::shared_ptr<arrow::Array> BuildUnchanged(const std::vector<RowMeta>& rows) {
-  auto values = std::make_shared<arrow::Int16Builder>();
+  auto values = std::make_shared<arrow::StringBuilder>();
   arrow::ListBuilder builder(arrow::default_memory_pool(), values);
   for (const auto& row : rows) {
     if (row.unchanged.empty()) {
@@ -79,7 +79,7 @@ inline ChangeBatch MakeBatch(std::shared_ptr<const TableSchema> table, const std
   columns.push_back(times.Finish().ValueOrDie());
   columns.push_back(BuildUnchanged(rows));
   columns.push_back(
-      arrow::MakeArrayOfNull(arrow::list(arrow::int16()), static_cast<int64_t>(rows.size())).ValueOrDie());
+      arrow::MakeArrayOfNull(arrow::list(arrow::utf8()), static_cast<int64_t>(rows.size())).ValueOrDie());
   auto batch = arrow::RecordBatch::Make(table->schema, static_cast<int64_t>(rows.size()), std::move(columns));
   return {std::move(table), std::move(batch), {}};
 }
@@ -90,7 +90,9 @@ inline std::shared_ptr<arrow::Array> Ids(const std::vector<int64_t>& values) {
   return builder.Finish().ValueOrDie();
 }
 
-inline StreamIdentity TestStream() { return {{"postgresql", "7123456789012345678"}, 1, "shop", "arrowcdc"}; }
+inline StreamIdentity TestStream() {
+  return {{"postgresql", "7123456789012345678"}, 1, "shop", "arrowcdc", {"p"}, {}};
+}
 
 inline Position At(uint64_t order, uint32_t timeline = 1) {
   return {TestStream().source, timeline, order, ""};

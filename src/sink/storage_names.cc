@@ -79,6 +79,10 @@ arrow::Result<std::string> TableDirectoryName(const TableName& name) {
                    ToString(name), "leave the table out with a pattern, or give it a shorter name");
 }
 
+bool IsTableDirectory(std::string_view name) {
+  return name.starts_with('~') || (!name.starts_with('.') && name.find('.') != std::string_view::npos);
+}
+
 std::string DataFileName(const RowPosition& last_row) {
   char stem[kStemBytes + 1];
   std::snprintf(stem, sizeof(stem), "%016llx-%016llx-%05u",

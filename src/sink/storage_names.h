@@ -13,11 +13,16 @@ namespace arrowcdc {
 
 // Name of a table's directory: "<schema>.<table>", every byte outside [A-Za-z0-9_-] as %XX, and a leading '_'
 // of the schema too (readers skip names that begin with '_' or '.'). Where that is longer than a file name
-// may be:
-// "~<bytes of schema>~<base64url of schema and table>". Two tables never share a name.
+// may be: "~<bytes of schema>~<base64url of schema and table>". Two tables never share a name.
 // Errors: kUnsupported when the names together are longer than any file name can hold (PostgreSQL's never
 // are).
 arrow::Result<std::string> TableDirectoryName(const TableName& name);
+
+// As TableDirectoryName makes them. Other directories are none of the sink's business.
+bool IsTableDirectory(std::string_view name);
+
+// Beside the tables' directories.
+inline constexpr std::string_view kParquetManifestName = "_arrowcdc_manifest.json";
 
 // Name of a complete file, by the position of its last row: 16 hex digits, 16 hex digits, 5 decimal digits.
 // Sorts as the rows do.

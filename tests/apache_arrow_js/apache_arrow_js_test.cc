@@ -45,8 +45,7 @@ arrow::Result<std::vector<std::string>> ReadWithJavaScript(const std::vector<std
   return lines;
 }
 
-// --- Frames of format/ alone
-// -------------------------------------------------------------------------------------
+// --- Frames of format/ alone ---------------------------------------------------------------------
 
 struct Body {
   std::string bytes;
@@ -135,8 +134,7 @@ TEST(ApacheArrowJs, FramesOfTheWriters) {
       R"(["2",null,null,null,null,null,null,null,null]]})");
 }
 
-// --- Frames of a server
-// ------------------------------------------------------------------------------------------
+// --- Frames of a server --------------------------------------------------------------------------
 
 // Starts streaming and returns the 'w' messages up to the end of the first group that holds a batch.
 arrow::Result<std::vector<std::string>> Stream(const std::string& conninfo, const std::string& slot = "js",

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts read_frames.mjs and the apache-arrow that package-lock.json names into a directory. Quick when they are there.
+# Puts read_frames.mjs and the apache-arrow that package-lock.json names into a directory. Quick when they are
+# there.
 #   install.sh DIRECTORY
 set -euo pipefail
 source=$(cd "$(dirname "$0")" && pwd)
@@ -7,7 +8,7 @@ target=$1
 
 for program in node npm; do
   command -v "$program" >/dev/null || {
-    echo "$program is missing: the tests that read frames with npm's apache-arrow need it; run 'make setup'" >&2
+    echo "$program is missing: the tests with npm's apache-arrow need it; run 'make setup'" >&2
     exit 1
   }
 done

@@ -1,8 +1,8 @@
 // Reads the Arrow messages of wal2arrow with npm's apache-arrow, exactly as they came off the socket.
 //   node read_frames.mjs DIRECTORY
-// Each file of the directory, in the order of the names, is the payload of one CopyData message. Writes a line of
-// JSON for every batch: {"columns": ["name: type"], "rows": [[values]]}. 64-bit integers and decimals are strings,
-// bytes are hexadecimal, times are in the units of their type.
+// Each file of the directory, in the order of the names, is the payload of one CopyData message. Writes a
+// line of JSON for every batch: {"columns": ["name: type"], "rows": [[values]]}. 64-bit integers and decimals
+// are strings, bytes are hexadecimal, times are in the units of their type.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { argv, exit, stderr, stdout } from 'node:process';
@@ -11,7 +11,9 @@ import { decompress as decompressZstd } from 'fzstd';
 import lz4 from 'lz4js';
 
 // The library brings no codecs; these are JavaScript, too.
-compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: (bytes) => Uint8Array.from(lz4.decompress(bytes)) });
+compressionRegistry.set(CompressionType.LZ4_FRAME, {
+  decode: (bytes) => Uint8Array.from(lz4.decompress(bytes)),
+});
 compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => decompressZstd(bytes) });
 
 const XLOGDATA_BYTES = 25;
@@ -55,15 +57,16 @@ function decimal(words, scale) {
   return value < 0n ? `-${text}` : text;
 }
 
-// Element `index` of one chunk of a column: the library's own value, or its raw number where that would be rounded.
+// Element `index` of one chunk of a column: the library's own value, or its raw number where that would be
+// rounded.
 function valueOf(data, index) {
   const { type } = data;
   if (!data.getValid(index)) return null;
   if (DataType.isTimestamp(type) || DataType.isTime(type)) return data.values[index].toString();
   if (DataType.isDate(type)) return data.values[index];
-  const width = data.stride;
-  if (DataType.isDecimal(type)) return decimal(data.values.subarray(width * index, width * (index + 1)), type.scale);
-  if (DataType.isInterval(type)) return Array.from(data.values.subarray(width * index, width * (index + 1)));
+  const words = () => data.values.subarray(data.stride * index, data.stride * (index + 1));
+  if (DataType.isDecimal(type)) return decimal(words(), type.scale);
+  if (DataType.isInterval(type)) return Array.from(words());
   if (DataType.isList(type)) {
     const items = [];
     for (let i = data.valueOffsets[index]; i < data.valueOffsets[index + 1]; ++i) {
@@ -72,7 +75,8 @@ function valueOf(data, index) {
     return items;
   }
   if (DataType.isStruct(type)) {
-    return Object.fromEntries(type.children.map((field, i) => [field.name, valueOf(data.children[i], index)]));
+    const values = type.children.map((field, i) => [field.name, valueOf(data.children[i], index)]);
+    return Object.fromEntries(values);
   }
   const own = new Vector([data]).get(index);
   if (typeof own === 'bigint') return own.toString();
@@ -84,7 +88,9 @@ function describe(payloads) {
   const table = tableFromIPC(Buffer.concat([...payloads, END_OF_STREAM]));
   const columns = table.schema.fields.map((field, i) => [field, table.getChildAt(i)]);
   const rows = [];
-  for (let row = 0; row < table.numRows; ++row) rows.push(columns.map(([, column]) => valueOf(column.data[0], row)));
+  for (let row = 0; row < table.numRows; ++row) {
+    rows.push(columns.map(([, column]) => valueOf(column.data[0], row)));
+  }
   return { columns: columns.map(([field]) => `${field.name}: ${field.type}`), rows };
 }
 

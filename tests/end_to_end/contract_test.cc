@@ -72,6 +72,28 @@ class ContractTest : public ::testing::Test {
   std::unique_ptr<SqlConnection> sql_;
 };
 
+TEST_F(ContractTest, FilesGoWhereTheUserMeans) {
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  const uint64_t before = Confirmed();
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
+  for (const char* sink : {"parquet:s3://bucket/x", "parquet:~/x", "parquet://x", "ipc:gs://bucket/x"}) {
+    auto options = Stream(sink, {"--until", "now"});
+    options.cwd = files_.path();
+    const Outcome outcome = Run(std::move(options));
+    EXPECT_EQ(outcome.code, 2) << sink << outcome.error;
+    EXPECT_NE(outcome.error.find("remedy"), std::string::npos) << sink << outcome.error;
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(files_.path()));
+  EXPECT_EQ(Confirmed(), before);
+  auto options = Stream("parquet:changes", {"--until", "now"});
+  options.cwd = files_.path();
+  const Outcome outcome = Run(std::move(options));
+  EXPECT_EQ(outcome.code, 0) << outcome.error;
+  const std::string path = (std::filesystem::canonical(files_.path()) / "changes").string();
+  EXPECT_NE(outcome.error.find("\"writing to\",\"path\":\"" + path + "\""), std::string::npos)
+      << outcome.error;
+}
+
 TEST_F(ContractTest, ConsoleShowsRowsAndDoesNotMoveTheSlot) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
   const uint64_t before = Confirmed();
@@ -177,10 +199,191 @@ TEST_F(ContractTest, PublishedTablesThatNoPatternMatchesAreNamed) {
       << named.error;
 }
 
+// The statement and the flag that the remedy of `error` names.
+std::string AdvanceStatement(const std::string& error) {
+  const size_t begin = error.find("SELECT pg_replication_slot_advance(");
+  const size_t end = error.find("pg_current_wal_lsn())", begin);
+  EXPECT_NE(begin, std::string::npos) << error;
+  EXPECT_NE(end, std::string::npos) << error;
+  return begin == std::string::npos ? "" : error.substr(begin, end + 21 - begin);
+}
+
+// Word for word what the error says: nothing before the filter is lost, nothing after it, and of what lies
+// between no more than is said.
+TEST_F(ContractTest, TheWayOutOfARowFilterThatAppearsInMidStream) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE orders (id int PRIMARY KEY)"));
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  ASSERT_EQ(Run(Stream(Parquet("files"), {"--until", "now"})).code, 0);
+  // Many small transactions in front of it, which the server batches.
+  for (int i = 0; i < 300; ++i) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (" + std::to_string(i) + ", 'before')"));
+  }
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION arrowcdc SET TABLE orders, users WHERE (id < 1000)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (500, 'between'); INSERT INTO orders VALUES (1)"));
+
+  const Outcome filtered = Run(Stream(Parquet("files"), {"--until", "now"}));
+  EXPECT_NE(filtered.code, 0);
+  EXPECT_NE(filtered.error.find("remove it"), std::string::npos) << filtered.error;
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION arrowcdc SET TABLE orders, users"));
+  const Outcome ended = Run(Stream(Parquet("files"), {"--until", "now"}));
+  EXPECT_NE(ended.code, 0);
+  EXPECT_NE(ended.error.find("publication \\\"arrowcdc\\\" has a row filter on table \\\"public.users\\\""),
+            std::string::npos)
+      << ended.error;
+  EXPECT_EQ(ended.error.find("same version of both"), std::string::npos) << ended.error;
+  // As long as it delivered something.
+  EXPECT_NE(ended.error.find("connecting again"), std::string::npos) << ended.error;
+  ARROWCDC_ASSERT_OK(sql_->Query(AdvanceStatement(ended.error)));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (501, 'after'); INSERT INTO orders VALUES (2)"));
+  EXPECT_EQ(Run(Stream(Parquet("files"), {"--until", "now"})).code, 6);
+  const Outcome gone_on = Run(Stream(Parquet("files"), {"--until", "now", "--accept-gap"}));
+  ASSERT_EQ(gone_on.code, 0) << gone_on.error;
+  ASSERT_EQ(Run(Stream(Parquet("files"), {"--until", "now"})).code, 0);
+  // The tables without what was written between.
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM users WHERE id = 500; DELETE FROM orders WHERE id = 1"));
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path() / "files", {"public.users", "public.orders"}));
+}
+
+TEST_F(ContractTest, APartitionThatCarriesLessIsSaidOnceAndCutsOneFile) {
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE parted (id int, v int) PARTITION BY LIST (v); ALTER TABLE parted REPLICA IDENTITY FULL;"
+      "CREATE TABLE whole PARTITION OF parted FOR VALUES IN (0); ALTER TABLE whole REPLICA IDENTITY FULL;"
+      "CREATE TABLE keyed PARTITION OF parted FOR VALUES IN (1); ALTER TABLE keyed ADD PRIMARY KEY (id)"));
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO parted VALUES (0, 0);"
+                 "INSERT INTO parted SELECT i, i % 2 FROM generate_series(1, 100000) i"));
+  const Outcome outcome = Run(Stream(Parquet("files"), {"--until", "now"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  const std::string text = "old rows of the partition public.keyed carry less";
+  const size_t said = outcome.error.find(text);
+  ASSERT_NE(said, std::string::npos) << outcome.error;
+  EXPECT_EQ(outcome.error.find(text, said + 1), std::string::npos) << outcome.error;
+  int files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(files_.path() / "files" / "public.parted")) {
+    files += file.path().extension() == ".parquet" ? 1 : 0;
+  }
+  EXPECT_EQ(files, 2);
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path() / "files", {"public.parted"}));
+}
+
+TEST_F(ContractTest, AnotherPublicationPassesARowFilter) {
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE PUBLICATION spare FOR ALL TABLES"));
+  ASSERT_EQ(Run(Stream(Parquet("files"), {"--until", "now"})).code, 0);
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION arrowcdc SET TABLE users WHERE (id > 10)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'one'), (11, 'eleven')"));
+  EXPECT_NE(Run(Stream(Parquet("files"), {"--until", "now"})).code, 0);
+  const Outcome passed = Run(Stream(Parquet("files"), {"--until", "now", "--publication", "spare"}));
+  ASSERT_EQ(passed.code, 0) << passed.error;
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path() / "files", {"public.users"}));
+}
+
+TEST_F(ContractTest, SlotOfOtherTablesIsRefusedAtAFirstStartOnly) {
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*"}));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann'); INSERT INTO \"Odd.Name\" VALUES (1)"));
+  const uint64_t before = Confirmed();
+  const auto only_users = [&](std::vector<std::string> more) {
+    SubprocessOptions options = Stream(Parquet("d"), std::move(more));
+    std::replace(options.argv.begin(), options.argv.end(), std::string("public.*"),
+                 std::string("public.users"));
+    return options;
+  };
+  const Outcome refused = Run(only_users({"--until", "now"}));
+  EXPECT_EQ(refused.code, 6) << refused.error;
+  EXPECT_NE(refused.error.find("set up for public.*, not for public.users"), std::string::npos)
+      << refused.error;
+  EXPECT_NE(refused.error.find("--accept-tables"), std::string::npos) << refused.error;
+  EXPECT_EQ(Confirmed(), before);
+  // A look moves nothing, and is not refused.
+  SubprocessOptions look = Stream("console", {"--until", "now"});
+  std::replace(look.argv.begin(), look.argv.end(), std::string("public.*"), std::string("public.users"));
+  EXPECT_EQ(Run(std::move(look)).code, 0);
+  EXPECT_EQ(Run(only_users({"--until", "now", "--accept-tables"})).code, 0);
+  EXPECT_GT(Confirmed(), before);
+  // The sink remembers from here on.
+  EXPECT_EQ(Run(only_users({"--until", "now"})).code, 0);
+}
+
+TEST_F(ContractTest, SetupNamesAllObstaclesAndPrintsOneBlockOfSql) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE ROLE cdc LOGIN; CREATE TABLE log (line text)"));
+  const auto setup = [&](std::vector<std::string> more) {
+    SubprocessOptions options;
+    options.argv = {CommandPath(), "--log=json", "setup", "--source", server_->conninfo() + " user=cdc"};
+    options.argv.insert(options.argv.end(), more.begin(), more.end());
+    return Run(std::move(options));
+  };
+  const Outcome refused = setup({});
+  EXPECT_EQ(refused.code, 4) << refused.error;
+  for (const char* part : {"the role may not use replication", "public.log (it has no primary key)",
+                           "does not own public.\"Odd.Name\", public.users"}) {
+    EXPECT_NE(refused.error.find(part == std::string("does not own public.\"Odd.Name\", public.users")
+                                     ? "does not own public.\\\"Odd.Name\\\", public.users"
+                                     : part),
+              std::string::npos)
+        << part << refused.error;
+    EXPECT_NE(refused.output.find(part), std::string::npos) << refused.output;
+  }
+  EXPECT_NE(refused.output.find("\nALTER ROLE \"cdc\" REPLICATION;\n"), std::string::npos) << refused.output;
+  // What SQL does not decide is an error of --print-sql, too; without it the SQL is the whole setup.
+  EXPECT_EQ(setup({"--print-sql"}).code, 4);
+  const Outcome printed = setup({"--print-sql", "--tables", "public.*", "!public.log"});
+  EXPECT_EQ(printed.code, 0) << printed.error;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto psql, ServerProgram("psql"));
+  SubprocessOptions administrator;
+  administrator.argv = {psql, "-X", "-v", "ON_ERROR_STOP=1", server_->conninfo()};
+  administrator.input = printed.output;
+  const Outcome ran = Run(std::move(administrator));
+  EXPECT_EQ(ran.code, 0) << ran.error << printed.output;
+  EXPECT_NE(setup({"--tables", "public.*", "!public.log"}).output.find("Nothing to do"), std::string::npos);
+  const Outcome none = setup({"--tables", "public.user"});
+  EXPECT_EQ(none.code, 2) << none.error;
+  EXPECT_NE(none.error.find("0 of 3 tables match; nearest: public.users"), std::string::npos) << none.error;
+}
+
+TEST_F(ContractTest, WhatAPublicationKeepsBackIsSaidAtSetupAndAtTheStart) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE people (id int PRIMARY KEY, name text, secret text, upper text "
+                 "GENERATED ALWAYS AS (upper(name)) STORED); CREATE PUBLICATION part FOR TABLE people "
+                 "(id, name) WITH (publish = 'insert, update')"));
+  const std::vector<std::string> arguments = {"--slot", "part",     "--publication",
+                                              "part",   "--tables", "public.people"};
+  const Outcome setup = Run(Command(*server_, "setup", arguments));
+  EXPECT_EQ(setup.code, 0) << setup.error;
+  std::vector<std::string> stream = arguments;
+  stream.insert(stream.end(), {"--sink", "console", "--until", "now"});
+  const Outcome streamed = Run(Command(*server_, "stream", stream));
+  EXPECT_EQ(streamed.code, 0) << streamed.error;
+  EXPECT_NE(setup.output.find("does not publish delete, truncate"), std::string::npos) << setup.output;
+  EXPECT_NE(streamed.error.find("not published: delete, truncate"), std::string::npos) << streamed.error;
+  for (const std::string& text :
+       {setup.output, streamed.error, Run(Command(*server_, "tables", arguments)).output}) {
+    EXPECT_NE(text.find("publishes only its columns (id, name)"), std::string::npos) << text;
+  }
+}
+
+TEST_F(ContractTest, InterruptedSetupLeavesNoHalfMadeSlot) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto holder, server_->Connect());
+  ARROWCDC_ASSERT_OK(holder->Exec("BEGIN; INSERT INTO users VALUES (1, 'ann')"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto setup,
+                                Subprocess::Start(Command(*server_, "setup", {"--tables", "public.*"})));
+  const auto slots = [&] { return sql_->Scalar("SELECT count(*) FROM pg_replication_slots").ValueOr("?"); };
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return slots() == "1"; }, seconds(20), "a half-made slot"));
+  const Outcome second = Run(Command(*server_, "setup", {"--tables", "public.*"}));
+  EXPECT_EQ(second.code, 4) << second.output;
+  EXPECT_NE(second.error.find("is still making the slot"), std::string::npos) << second.error;
+  ARROWCDC_ASSERT_OK(setup->Signal(SIGINT));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, setup->Wait(seconds(10)));
+  EXPECT_EQ(ended.code, 130) << setup->error();
+  ARROWCDC_EXPECT_OK(WaitFor([&] { return slots() == "0"; }, seconds(10), "the slot to be gone"));
+  ARROWCDC_ASSERT_OK(holder->Exec("COMMIT"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*"}));
+}
+
 TEST_F(ContractTest, AnIdleSlotAdvancesWhileOtherTablesAndDatabasesWrite) {
   ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE DATABASE elsewhere"));
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(Stream(Parquet("d"), {})));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(Stream(Parquet("d"), {"--accept-tables"})));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto other, server_->Connect("elsewhere"));
   ARROWCDC_ASSERT_OK(other->Exec("CREATE TABLE noise (t text)"));
   for (int time = 0; time < 3; ++time) {

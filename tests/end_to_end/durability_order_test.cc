@@ -59,6 +59,7 @@ struct Storage {
   }
 };
 
+// NOLINTNEXTLINE(readability-function-size): one story, from the start to its end
 TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto server, PrivateServer::Create());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto sql, server->Connect());

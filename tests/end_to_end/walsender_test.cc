@@ -224,6 +224,7 @@ TEST_P(WalsenderTest, EndsInTheMiddleOfABacklog) {
 
 // Commits that wait for our slot do not wait longer than with a plugin that sends each of them at once, also
 // while others write.
+// NOLINTNEXTLINE(readability-function-size): one story, from the start to its end
 TEST_P(WalsenderTest, SynchronousReplicationIsNotHeldUp) {
   if (!GetParam().batching && !GetParam().drain) return;  // that is what the others are compared with
   constexpr int kTurns = 30;

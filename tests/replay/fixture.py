@@ -50,7 +50,7 @@ TABLES = ["shop.item", "shop.log", '"We.ird/""T"', "shop.emptied", "shop.grown"]
 def meta(op, commit, lsn, place, xid, unchanged="NULL", unrepresentable="NULL", prefix=""):
     return (f"'{op}' AS {prefix}_op, {commit}::UBIGINT AS {prefix}_commit_lsn, ({lsn})::UBIGINT AS _lsn, {place}::USMALLINT AS _ord, "
             f"{xid}::UINTEGER AS _xid, TIMESTAMPTZ '2026-01-01 00:00:00+00' AS _commit_ts, "
-            f"{unchanged}::SMALLINT[] AS _unchanged, {unrepresentable}::SMALLINT[] AS _unrepresentable")
+            f"{unchanged}::VARCHAR[] AS _unchanged, {unrepresentable}::VARCHAR[] AS _unrepresentable")
 
 
 ITEM = ["id", "price", "doc", "big", "tags", "at", "day", "raw", "u", "f", "g", "ok", "n", "days", "tm", "never", "c", "span"]
@@ -87,14 +87,15 @@ def only_key(number):
     return item(number, **nulls)
 
 
-NEVER = "[15]"  # infinity has no Arrow form
+NEVER = "['never']"  # infinity has no Arrow form
+BIG = "['big']"
 
 ITEM_CHANGES = [
     f"SELECT {item('i')}, {meta('insert', 1000, '100 + i', 0, 700, unrepresentable=NEVER)} FROM range(1, {ROWS + 1}) r(i)",
     # Updates that do not carry `big`; the second one changes the key as well.
-    f"SELECT {item(10, price='7.00', at='NULL', big='NULL')}, {meta('update_after', 90010, 90001, 0, 701, '[3]', NEVER)}",
+    f"SELECT {item(10, price='7.00', at='NULL', big='NULL')}, {meta('update_after', 90010, 90001, 0, 701, BIG, NEVER)}",
     f"SELECT {only_key(11)}, {meta('update_before', 90020, 90011, 0, 702)}",
-    f"SELECT {item(11, id='100011', big='NULL')}, {meta('update_after', 90020, 90011, 1, 702, '[3]', NEVER)}",
+    f"SELECT {item(11, id='100011', big='NULL')}, {meta('update_after', 90020, 90011, 1, 702, BIG, NEVER)}",
     f"SELECT {item(12, n=repr('NaN'), f='-0.0::DOUBLE')}, {meta('update_after', 90030, 90021, 0, 703, unrepresentable=NEVER)}",
     f"SELECT {only_key(13)}, {meta('delete', 90040, 90031, 0, 704)}",
     f"SELECT {only_key(14)}, {meta('delete', 90040, 90032, 0, 704)}",
@@ -182,7 +183,7 @@ def damage_file_removed(directory):
 
 
 def damage_unchanged_lost(directory):
-    rewrite(directory + "/shop.item/b.parquet", "SELECT * REPLACE (NULL::SMALLINT[] AS _unchanged) FROM rows")
+    rewrite(directory + "/shop.item/b.parquet", "SELECT * REPLACE (NULL::VARCHAR[] AS _unchanged) FROM rows")
 
 
 def damage_truncate_lost(directory):
@@ -203,7 +204,7 @@ def damage_cancelled_pair_lost(directory):
 
 
 def damage_unrepresentable_unmarked(directory):
-    rewrite(directory + "/shop.item/b.parquet", "SELECT * REPLACE (NULL::SMALLINT[] AS _unrepresentable) FROM rows")
+    rewrite(directory + "/shop.item/b.parquet", "SELECT * REPLACE (NULL::VARCHAR[] AS _unrepresentable) FROM rows")
 
 
 def damage_transactions_mixed(directory):

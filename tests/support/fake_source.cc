@@ -20,14 +20,14 @@ std::shared_ptr<const TableSchema> FakeTable(const std::string& name) {
   table->fingerprint = std::hash<std::string>()(name);
   table->column_count = 1;
   table->key_fields = {0};
-  const auto indexes = arrow::list(arrow::int16());
+  const auto names = arrow::list(arrow::utf8());
   table->schema =
       arrow::schema({arrow::field("id", arrow::int64()),
                      arrow::field("_op", arrow::dictionary(arrow::int8(), arrow::utf8())),
                      arrow::field("_commit_lsn", arrow::uint64()), arrow::field("_lsn", arrow::uint64()),
                      arrow::field("_ord", arrow::uint16()), arrow::field("_xid", arrow::uint32()),
                      arrow::field("_commit_ts", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
-                     arrow::field("_unchanged", indexes), arrow::field("_unrepresentable", indexes)});
+                     arrow::field("_unchanged", names), arrow::field("_unrepresentable", names)});
   return table;
 }
 
@@ -107,6 +107,11 @@ arrow::Result<uint64_t> FakeSource::TimelineEnd(uint32_t) {
 }
 
 arrow::Result<std::vector<SourceTable>> FakeSource::Tables() { return server_.catalog; }
+
+arrow::Result<WalEnd> FakeSource::CurrentEnd() {
+  const std::lock_guard lock(server_.mutex);
+  return WalEnd{server_.wal_end, true};
+}
 
 arrow::Status FakeSource::Start(uint64_t start) {
   const std::lock_guard lock(server_.mutex);

@@ -67,6 +67,7 @@ class FakeSource : public Source {
   arrow::Result<SourceInfo> Connect() override;
   arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) override;
   arrow::Result<std::vector<SourceTable>> Tables() override;
+  arrow::Result<WalEnd> CurrentEnd() override;
   arrow::Status Start(uint64_t start) override;
   arrow::Result<std::optional<Event>> Next(std::chrono::milliseconds timeout) override;
   void Acknowledge(uint64_t order) override;

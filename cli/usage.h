@@ -1,0 +1,20 @@
+// Errors of the command line in words of our own. What was typed is never repeated: it may be a password that
+// stands in the wrong place. Options are named, arguments by their number.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace arrowcdc::cli {
+
+// What is wrong where an argument other than the value of --source looks like a connection string or a part
+// of one: it was not quoted, or follows the wrong option. arguments: without the program's name.
+std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>& arguments);
+
+std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
+                         const std::vector<std::string>& arguments);
+
+}  // namespace arrowcdc::cli

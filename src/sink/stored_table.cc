@@ -1,0 +1,170 @@
+// See stored_table.h.
+#include "src/sink/stored_table.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <arrow/util/key_value_metadata.h>
+#include <parquet/arrow/reader.h>
+
+#include "arrowcdc/error.h"
+#include "src/sink/manifest.h"
+#include "src/sink/parquet_file.h"
+#include "src/sink/storage_names.h"
+
+namespace arrowcdc {
+namespace {
+
+constexpr size_t kNamesShown = 10;
+
+// One directory below the sink's.
+struct Directory {
+  std::string name;
+  TableName table;
+  std::vector<std::string> paths;  // of its data files, in the order of their rows
+};
+
+arrow::Result<std::vector<Directory>> ListDirectories(FileSystem& files, const std::string& root) {
+  ARROW_ASSIGN_OR_RAISE(const auto names, files.List(root));
+  std::vector<Directory> directories;
+  for (const auto& name : names) {
+    Directory directory{name, {}, {}};
+    const std::string path = JoinPath(root, name);
+    ARROW_ASSIGN_OR_RAISE(const PathKind kind, files.Kind(path));
+    if (!IsTableDirectory(name) || kind != PathKind::kDirectory) continue;
+    ARROW_ASSIGN_OR_RAISE(const auto entries, files.List(path));
+    for (const auto& entry : entries) {
+      if (!ParseDataFileName(entry)) continue;
+      directory.paths.push_back(JoinPath(path, entry));
+    }
+    if (directory.paths.empty()) continue;
+    ARROW_ASSIGN_OR_RAISE(const auto footer, ReadParquetFooter(files, directory.paths.back()));
+    directory.table = footer.table;
+    directories.push_back(std::move(directory));
+  }
+  return directories;
+}
+
+// schema.table with double quotes around what they hold, as in patterns; none where it is not that.
+std::optional<TableName> Unquoted(const std::string& text) {
+  std::string parts[2];
+  size_t part = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"' && quoted && i + 1 < text.size() && text[i + 1] == '"') {
+      parts[part] += text[++i];
+    } else if (text[i] == '"') {
+      quoted = !quoted;
+    } else if (text[i] == '.' && !quoted) {
+      if (++part > 1) return std::nullopt;
+    } else {
+      parts[part] += text[i];
+    }
+  }
+  if (quoted || part != 1) return std::nullopt;
+  return TableName{parts[0], parts[1]};
+}
+
+size_t EditDistance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t k = 1; k <= b.size(); ++k) {
+      const size_t change = diagonal + (a[i - 1] == b[k - 1] ? 0 : 1);
+      diagonal = row[k];
+      row[k] = std::min({row[k] + 1, row[k - 1] + 1, change});
+    }
+  }
+  return row[b.size()];
+}
+
+arrow::Status NotThere(const std::string& root, const std::string& table,
+                       const std::vector<Directory>& directories) {
+  std::vector<std::pair<size_t, std::string>> names;
+  for (const auto& directory : directories) {
+    // A name without its schema is near, too.
+    const size_t distance =
+        std::min(EditDistance(table, directory.table.schema + "." + directory.table.table),
+                 EditDistance(table, directory.table.table) + 1);
+    names.emplace_back(distance, ToString(directory.table));
+  }
+  std::sort(names.begin(), names.end());
+  std::string list;
+  for (size_t i = 0; i < std::min(names.size(), kNamesShown); ++i)
+    list += (i == 0 ? "" : ", ") + names[i].second;
+  if (names.size() > kNamesShown) list += " and " + std::to_string(names.size() - kNamesShown) + " more";
+  const std::string there = names.empty() ? "no table has complete files yet" : "the nearest first: " + list;
+  return MakeError(ErrorKind::kInvalidOption, root + " holds no files of this table; " + there,
+                   "table " + table, names.empty() ? "stream into it first" : "give one of these names");
+}
+
+arrow::Result<const Directory*> FindDirectory(const std::string& root, const std::string& table,
+                                              const std::vector<Directory>& directories) {
+  const auto unquoted = Unquoted(table);
+  std::vector<const Directory*> found;
+  for (const auto& directory : directories) {
+    const TableName& name = directory.table;
+    if (name.schema + "." + name.table == table || name == unquoted || directory.name == table)
+      found.push_back(&directory);
+  }
+  if (found.empty()) return NotThere(root, table, directories);
+  if (found.size() == 1) return found[0];
+  std::string names;
+  for (const auto* directory : found) names += (names.empty() ? "" : ", ") + ToString(directory->table);
+  return MakeError(ErrorKind::kInvalidOption, "this may mean more than one table: " + names, "table " + table,
+                   "write names that hold dots in double quotes, as here");
+}
+
+arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchema(FileSystem& files, const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(auto input, files.OpenForReading(path));
+  const auto reader = parquet::arrow::OpenFile(std::move(input), arrow::default_memory_pool());
+  if (!reader.ok()) return StorageError("read", path, reader.status());
+  std::shared_ptr<arrow::Schema> schema;
+  if (const auto status = (*reader)->GetSchema(&schema); !status.ok())
+    return StorageError("read", path, status);
+  return schema;
+}
+
+}  // namespace
+
+arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string& root,
+                                           const std::string& table) {
+  StoredTable stored;
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files.Kind(root));
+  if (kind != PathKind::kDirectory) {
+    return MakeError(ErrorKind::kInvalidOption, "there is no directory " + root, "DIR",
+                     "give the DIR of --sink parquet:DIR");
+  }
+  // Complete files that were copied elsewhere have no manifest.
+  const std::string manifest_path = JoinPath(root, kParquetManifestName);
+  ARROW_ASSIGN_OR_RAISE(const PathKind manifest_kind, files.Kind(manifest_path));
+  if (manifest_kind != PathKind::kAbsent) {
+    ARROW_ASSIGN_OR_RAISE(const Manifest manifest, LoadManifest(files, manifest_path, root));
+    if (manifest.position) stored.order = manifest.position->order;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(files, root));
+  ARROW_ASSIGN_OR_RAISE(const Directory* named, FindDirectory(root, table, directories));
+  ARROW_ASSIGN_OR_RAISE(const ParquetFooter newest, ReadParquetFooter(files, named->paths.back()));
+  // A table that was renamed has files under its other names.
+  for (const auto& directory : directories) {
+    for (const auto& path : directory.paths) {
+      ARROW_ASSIGN_OR_RAISE(const ParquetFooter footer, ReadParquetFooter(files, path));
+      if (footer.relation_oid != newest.relation_oid) continue;
+      ARROW_RETURN_NOT_OK(CheckStorageVersion(footer.version, root));
+      if (footer.replica_identity == '?') {
+        return MakeError(ErrorKind::kSink, path + " does not say what the table's replica identity was", path,
+                         "restore the file as the sink wrote it");
+      }
+      ARROW_ASSIGN_OR_RAISE(auto schema, ReadSchema(files, path));
+      stored.files.push_back(
+          {AbsolutePath(path), footer.table, footer.replica_identity, footer.last_row, std::move(schema)});
+    }
+  }
+  std::sort(stored.files.begin(), stored.files.end(),
+            [](const StoredFile& a, const StoredFile& b) { return a.last_row < b.last_row; });
+  return stored;
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,34 @@
+// The files of one table below the Parquet sink's directory, found by what their footers say.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/type.h>
+
+#include "arrowcdc/change_batch.h"
+#include "src/sink/file_system.h"
+
+namespace arrowcdc {
+
+struct StoredFile {
+  std::string path;  // absolute
+  TableName name;    // of the table when the file was written
+  char replica_identity = 'd';
+  RowPosition last_row;
+  std::shared_ptr<arrow::Schema> schema;  // as stored, with field metadata
+};
+
+struct StoredTable {
+  std::vector<StoredFile> files;  // of one relation, whatever it was called; in the order of their rows
+  std::optional<uint64_t> order;  // transactions that commit before it are whole; none: not known
+};
+
+// `table` as CurrentStateQuery takes it: the relation that the newest file under that name belongs to.
+arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string& directory,
+                                           const std::string& table);
+
+}  // namespace arrowcdc
