@@ -597,7 +597,7 @@ TEST_F(ContractTest, MistakesAreNamed) {
     EXPECT_EQ(outcome.code, 2) << outcome.error;
     EXPECT_NE(outcome.error.find(text), std::string::npos) << outcome.error;
   };
-  says({"foo"}, "\"foo\"");
+  says({"foo"}, "argument 1 is no subcommand");
   says({"status", "--source", "hots=db dbname=shop"}, "hots");
   says({"stream", "--sink", "console", "--until", "tomorrow"}, "'now'");
   says({"stream", "--sink", "console", "--roll-age", "soon"}, "--roll-age");
