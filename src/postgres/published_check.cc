@@ -271,7 +271,7 @@ arrow::Result<PublishedState> CheckPublished(Connection& connection,
                                              const std::vector<PublicationInfo>& publications,
                                              const std::vector<std::string>& texts) {
   ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(texts));
-  ARROW_ASSIGN_OR_RAISE(const TableCatalog catalog, ReadTables(connection));
+  ARROW_ASSIGN_OR_RAISE(const TableCatalog catalog, ReadTableNames(connection));
   PublishedJudgement judgement = JudgePublished(catalog, publications, patterns, texts);
   ARROW_RETURN_NOT_OK(judgement.fits);
   return std::move(judgement.state);
