@@ -138,6 +138,8 @@ class ReaderSet::Pump {
     while (!status.ok()) {
       const auto wait = WaitAfter(status, delivered_ > began_at);
       if (!wait.has_value()) return status;
+      // The end that was asked for: on a busy server further sessions would never come to it.
+      ARROW_RETURN_NOT_OK(CheckEnd());
       {
         const std::lock_guard lock(stream_->mutex);
         ++reconnects_;
