@@ -94,7 +94,10 @@ class Pipeline {
       ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
       sink_opened_ = true;
       resumed_ = state.position.has_value();
-      for (const auto& [table, row] : state.last_rows) watch_.Knows(table);
+      for (const auto& [table, row] : state.last_rows) {
+        const auto oid = state.relation_oids.find(table);
+        watch_.Knows(table, oid == state.relation_oids.end() ? 0 : oid->second);
+      }
       ARROW_RETURN_NOT_OK(CheckPublished(info));
       // Whoever moves the slot on and has not read it before.
       const bool begins = !state.position.has_value() && (sink_.keeps_data() || options_.ack_on_write);
@@ -188,7 +191,7 @@ class Pipeline {
     }
     ARROW_ASSIGN_OR_RAISE(auto rows, filter_.Filter(*batch.table, std::move(batch.rows)));
     if (rows != nullptr) {
-      watch_.Knows(batch.table->name);
+      watch_.Knows(batch.table->name, batch.table->relation_oid);
       stats_.rows += static_cast<uint64_t>(rows->num_rows());
       batch.rows = std::move(rows);
       if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
