@@ -186,7 +186,7 @@ class Pipeline {
     }
     ARROW_ASSIGN_OR_RAISE(auto rows, filter_.Filter(*batch.table, std::move(batch.rows)));
     if (rows != nullptr) {
-      watch_.Knows(batch.table->name);
+      watch_.Knows(batch.table->name, batch.table->relation_oid);
       stats_.rows += static_cast<uint64_t>(rows->num_rows());
       batch.rows = std::move(rows);
       if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);

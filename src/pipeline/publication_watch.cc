@@ -184,8 +184,19 @@ void PublicationWatch::JudgeMissingRows(const NoticeEvent& event) {
     asked = asked || (patterns_ != nullptr && matches);
     known = known || (matches && known_.contains(name));
   }
-  if (!asked && !known) return;
   const std::string object = ObjectOf(event.table);
+  const bool had_other_name = known_oids_.contains(event.relation_oid);
+  known = known || (had_other_name && Match(event.table).matches);
+  if (!asked && !known) {
+    // Whoever renames a table or moves it elsewhere may not think of the patterns.
+    if (had_other_name && !Any(event.published)) {
+      Tell(false,
+           "its changes came under another name: under this one no pattern matches it, and it is not "
+           "published",
+           object, false);
+    }
+    return;
+  }
   if (Any(event.published)) {
     // Of a publication that sends some operations and not others that is no fault.
     Tell(false, NameOf(event.operation) + " is not published of it: such changes do not come", object, false);

@@ -23,8 +23,12 @@ class PublicationWatch {
   PublicationWatch(const TablePatterns* patterns, OnUnpublished on_unpublished)
       : patterns_(patterns), on_unpublished_(on_unpublished) {}
 
-  // A table of which rows have come, in this process or, as the sink knows, in an earlier one.
-  void Knows(const TableName& table) { known_.insert(table); }
+  // A table of which rows have come, in this process or, as the sink knows, in an earlier one. relation_oid:
+  // 0 where it is not known.
+  void Knows(const TableName& table, uint32_t relation_oid = 0) {
+    known_.insert(table);
+    if (relation_oid != 0) known_oids_.insert(relation_oid);
+  }
 
   // Before a stream starts, the first of the process or a later one. is_new: it begins with what the slot
   // holds, for a sink or readers that have nothing yet. Errors: kPublicationMissing where tables are
@@ -63,6 +67,7 @@ class PublicationWatch {
   const TablePatterns* const patterns_;
   const OnUnpublished on_unpublished_;
   std::set<TableName> known_;
+  std::set<uint32_t> known_oids_;
   std::set<std::string> unpublished_;  // tables and publications, for the count
   std::set<std::string> told_;
   std::map<TableName, uint64_t> unmatched_;

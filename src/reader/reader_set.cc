@@ -324,7 +324,7 @@ class ReaderSet::Pump {
       return arrow::Status::OK();
     }
     if (rows == nullptr) return arrow::Status::OK();
-    watch_.Knows(table->name);
+    watch_.Knows(table->name, table->relation_oid);
     Route& route = RouteOf(table->name);
     if (table->weakened.has_value() && !std::exchange(route.weakened_said, true)) {
       Warn(route, WeakenedIdentityText(*table->weakened), WeakenedIdentityRemedy(*table->weakened));
