@@ -11,7 +11,7 @@
 namespace arrowcdc::postgres {
 namespace {
 
-constexpr size_t kNamesMax = 5;   // in one message
+constexpr size_t kNamesMax = 5;    // in one message
 constexpr size_t kLimitsMax = 10;  // tables of which it is told one by one that not everything comes
 
 std::string NamesOf(const std::vector<TableName>& names) {
@@ -58,7 +58,7 @@ class Judge {
         standing.asked = standing.asked || judgement_.tables[ancestor].match.matches;
     }
     for (size_t i = 0; i < tables_.size(); ++i) {
-      if (tables_[i].kind == 'r' && CaptureObstacle(tables_[i]).empty()) JudgeLeaf(i);
+      if (tables_[i].kind == 'r' && RowsObstacle(tables_[i]).empty()) JudgeLeaf(i);
     }
     for (size_t i = 0; i < tables_.size(); ++i) {
       if (tables_[i].kind == 'p' && !has_partitions_[i]) JudgeEmpty(i);
@@ -106,6 +106,11 @@ class Judge {
         highest = topmost;
         published_as = ancestors[topmost - 1];
       }
+    }
+    // Under a name that no pattern can match: it is passed over, unless there are no patterns.
+    if (published_as == table && !CaptureObstacle(tables_[table]).empty()) {
+      standing.published = false;
+      return;
     }
     if (standing.published) {
       standing.published_as = &tables_[published_as];
@@ -202,9 +207,9 @@ class Judge {
           {false, "not everything of it comes: " + limits, "table " + ToString(tables_[i].name)});
     }
     if (count > kLimitsMax) {
-      judgement_.state.notices.push_back(
-          {false, "not everything of them comes, either: 'arrowcdc tables' says what",
-           std::to_string(count - kLimitsMax) + " other tables"});
+      judgement_.state.notices.push_back({false,
+                                          "not everything of them comes, either: 'arrowcdc tables' says what",
+                                          std::to_string(count - kLimitsMax) + " other tables"});
     }
   }
 
