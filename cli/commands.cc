@@ -120,6 +120,10 @@ std::string IdentityText(const TableStatus& table) {
 ExitCode SayWhatIsInTheWay(const SourceOptions& source) {
   const auto planned = PlanSetup(source, {});
   if (!planned.ok()) {
+    const ErrorDetail* detail = GetErrorDetail(planned.status());
+    const bool not_known = detail == nullptr || detail->kind() == ErrorKind::kInterrupted ||
+                           detail->kind() == ErrorKind::kConnection;
+    if (not_known) return Fail("tables", planned.status());
     std::printf("\nsetup would be refused: %s\n", planned.status().message().c_str());
     return kOk;
   }

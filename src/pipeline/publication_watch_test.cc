@@ -283,6 +283,28 @@ TEST(PublicationWatch, ATableThatLeavesThePublicationUnderANewName) {
   }
 }
 
+// Moved to a schema that is not published, or renamed on the way.
+TEST(PublicationWatch, ATableUnderANewNameIsKnown) {
+  NoticeEvent event;
+  event.operation.insert = true;
+  event.relation_oid = 16384;
+  event.table = {"archive", "a"};
+  const TablePatterns patterns = TablePatterns::Parse({"public.a"}).ValueOrDie();
+  for (const TablePatterns* const given : {&patterns, static_cast<const TablePatterns*>(nullptr)}) {
+    PublicationWatch watch(given, OnUnpublished::kGoOn);
+    watch.Knows(T("a"), 16385);
+    ASSERT_TRUE(watch.Noticed(event).ok());
+    EXPECT_TRUE(watch.TakeNotices().empty());
+    watch.Knows(T("a"), 16384);
+    ASSERT_TRUE(watch.Noticed(event).ok());
+    ASSERT_TRUE(watch.Noticed(event).ok());
+    const auto notices = watch.TakeNotices();
+    ASSERT_EQ(notices.size(), 1u);
+    EXPECT_EQ(notices[0].object, "table archive.a");
+    EXPECT_EQ(notices[0].error, given == nullptr);  // without patterns it was asked for under any name
+  }
+}
+
 TEST(PublicationWatch, CountsByTable) {
   const TablePatterns patterns = TablePatterns::Parse({"public.a", "!public.c"}).ValueOrDie();
   PublicationWatch watch(&patterns, OnUnpublished::kGoOn);
