@@ -45,7 +45,8 @@ class Parser {
     ARROW_ASSIGN_OR_RAISE(parsed.table_regex, Part("a table name"));
     if (!AtEnd()) {
       return Fail(at_, "expected the end: a pattern is SCHEMA.TABLE",
-                  "write a name that holds a dot in double quotes: public.\"a.b\"");
+                  "write a name that holds a dot in double quotes: public.\"a.b\"; several patterns are "
+                  "separated by spaces, not commas");
     }
     return parsed;
   }
