@@ -97,6 +97,13 @@ const CLI::Option* FindOption(const CLI::App& app, const std::string& argument) 
   return nullptr;
 }
 
+// The words of an option that takes one of a few, else nothing.
+std::string FewValues(const CLI::App& app, const std::string& name) {
+  const CLI::Option* option = FindOption(app, name);
+  const std::string type = option == nullptr ? "" : option->get_type_name();
+  return type.find('|') == std::string::npos ? "" : type;
+}
+
 }  // namespace
 
 std::optional<std::string> FindUnknownSubcommand(const CLI::App& app,
@@ -150,7 +157,8 @@ std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
   if (option.empty()) return "the arguments cannot be read";
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
     return option + ": a value is missing, or there is one too many";
-  return option + ": this value cannot be used";
+  const std::string values = FewValues(app, option);
+  return option + ": this value cannot be used" + (values.empty() ? "" : ": use " + values);
 }
 
 }  // namespace arrowcdc::cli

@@ -21,6 +21,8 @@ struct Program {
   CLI::App app{"", "program"};
   std::vector<std::string> tables;
   std::string sink;
+  std::string ack;
+  int rows = 1;
   std::string directory;
 
   Program() {
@@ -29,6 +31,8 @@ struct Program {
     stream->add_option("--tables", tables);
     stream->add_option("--sink", sink)->required();
     stream->add_flag("--accept-gap");
+    stream->add_option("--ack", ack)->check(CLI::IsMember({"a", "b"}).description(""))->type_name("a|b");
+    stream->add_option("--rows", rows)->check(CLI::PositiveNumber);
     app.add_subcommand("sql")->add_option("DIR", directory)->required();
   }
 
@@ -58,6 +62,13 @@ TEST(UsageMessage, NamesWhatIsMissing) {
   EXPECT_EQ(Program().Refused({}), "a subcommand is missing: use stream or sql");
   EXPECT_EQ(Program().Refused({"stream"}), "--sink is required");
   EXPECT_EQ(Program().Refused({"sql"}), "DIR is required");
+}
+
+TEST(UsageMessage, NamesTheValuesWhereTheyAreFew) {
+  EXPECT_EQ(Program().Refused({"stream", "--sink", "x", "--ack", "secret"}),
+            "--ack: this value cannot be used: use a|b");
+  EXPECT_EQ(Program().Refused({"stream", "--sink", "x", "--rows", "-1"}),
+            "--rows: this value cannot be used");
 }
 
 TEST(FindUnknownSubcommand, NamesThoseThatThereAre) {
