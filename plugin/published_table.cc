@@ -153,13 +153,6 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
     table->column_names[place] = MemoryContextStrdup(table->context, NameStr(attribute->attname));
     ++place;
   }
-  // A name that had to be escaped may have become another column's.
-  for (int32_t i = 0; i < count; ++i) {
-    const char* const name = fields[i].name;
-    if (strcmp(name, table->column_names[i]) == 0) continue;
-    fields[i].name = "";
-    fields[i].name = FreeName(name, fields, count);
-  }
   for (int32_t i = 0; i < kMetadataColumns; ++i) {
     Column* const column = &table->columns[count + i];
     column->context = table->context;

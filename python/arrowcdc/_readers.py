@@ -16,6 +16,7 @@ from ._errors import ConnectionFailedError, OptionError, ServerError, SlotError,
 
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
+_LOG_INTERVAL_MS = 1000
 _METADATA_COLUMNS = 8
 _FIRST_CONNECT_MAX = 60.0  # seconds, as the library has them
 _FIRST_WAIT = 0.05
@@ -34,6 +35,11 @@ def _check_process(opened_in: int, name: str) -> None:
     if opened_in != os.getpid():
         raise OptionError("it was opened by another process, before a fork", kind="invalid_option", object=name,
                           remedy="open the readers in the process that reads them")
+
+
+def _may_hold_a_password(value: object) -> bool:
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return isinstance(text, str) and _core.looks_like_conninfo(text)
 
 
 def _quote(value: object) -> str:
@@ -141,6 +147,12 @@ class ArrowCDCReaderConfig:
     on_unpublished: Literal["go-on", "stop"] = "go-on"
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            given = getattr(self, field.name)
+            values = [given] if isinstance(given, (str, bytes)) else list(given) if isinstance(given, (list, tuple)) else []
+            if field.repr and any(_may_hold_a_password(value) for value in values):
+                raise OptionError("a connection string, or a part of one, stands where it does not belong", kind="invalid_option",
+                                  object=f"argument {field.name}", remedy="give it as `source`")
         for name, allowed in (("plugin", ("wal2arrow",)), ("snapshot", ("none",)), ("commit", ("on-next", "by-hand")),
                               ("on_unpublished", ("go-on", "stop"))):
             if getattr(self, name) not in allowed:
@@ -302,7 +314,7 @@ class Readers(dict[str, "Reader"]):
         """What happened since the last look: (kind, reader or None, message). Readers of new tables are added to the mapping.
 
         Kinds: reader_added, reader_ended (it was full and nobody read it; close() it or open again), reconnecting, notice (of
-        tables and publications; it is logged in any case). It does not wait once the stream has ended.
+        tables and publications); all but the first are logged in any case. It does not wait once the stream has ended.
         """
         _check_process(self._process, "readers")
         found = []
@@ -310,8 +322,6 @@ class Readers(dict[str, "Reader"]):
         while (event := self._set.next_event(wait_ms)) is not None:
             kind, reader, message = event
             wait_ms = 0
-            if kind not in ("reader_added", "notice"):
-                _log.warning("%s: %s", self._name(reader) if reader is not None else kind, message)
             found.append((kind, None if reader is None else self._add(reader), message))
         _log_notices(self._set)
         if any(kind == "reader_added" for kind, _, _ in found):
@@ -387,10 +397,17 @@ class Reader:
         """("batch", the batch that comes next), ("timeout", None) or ("end", None). Hands out and commits nothing."""
         _check_process(self._process, self.name)
         if not self._kept:
-            state = self._reader.next(timeout_ms, until, self._kept)
-            _log_notices(self._set)
-            if not self._kept:
-                return state, None
+            while True:  # in turns: what is told of a table of which nothing comes any more is logged, too
+                turn_ms = min(timeout_ms, _LOG_INTERVAL_MS)
+                try:
+                    state = self._reader.next(turn_ms, until, self._kept)
+                finally:
+                    _log_notices(self._set)
+                timeout_ms -= turn_ms
+                if self._kept:
+                    break
+                if state != "timeout" or timeout_ms <= 0:
+                    return state, None
         raw = self._kept[0]
         self.key_columns = raw.key_columns
         batch = pyarrow.record_batch(raw)

@@ -63,7 +63,7 @@ def test_several_tables(written):
 
 
 def test_no_example_eats_the_changes_of_another(server, written, tmp_path):
-    assert run("several_tables.py", written, "now")[-1] == "public.users: 7 changes"
+    assert "public.users: 7 changes" in run("several_tables.py", written, "now")
     assert any(line.split() == ["insert", "5"] for line in run("changes_pandas.py", written))
     assert run("delta_merge.py", written, tmp_path / "users") == ["7 changes merged"]
     assert run("changes_pandas.py", written) == ["no changes"]  # its own were committed

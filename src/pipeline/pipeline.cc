@@ -77,6 +77,8 @@ class Pipeline {
       const ErrorDetail* detail = GetErrorDetail(status);
       last = status;
       if (!IsWorthAnotherSession(detail, stats_.delivered_lsn > began_at)) return status;
+      // The end that was asked for: on a busy server further sessions would never come to it.
+      ARROW_RETURN_NOT_OK(CheckEnd());
       const auto wait = backoff.Next(detail->kind());
       if (!wait.has_value()) return status;
       observer_.OnRetry(status, *wait);

@@ -138,9 +138,12 @@ class ReaderSet::Pump {
     while (!status.ok()) {
       const auto wait = WaitAfter(status, delivered_ > began_at);
       if (!wait.has_value()) return status;
+      // The end that was asked for: on a busy server further sessions would never come to it.
+      ARROW_RETURN_NOT_OK(CheckEnd());
       {
         const std::lock_guard lock(stream_->mutex);
         ++reconnects_;
+        stream_->PushNotice({false, "connecting again: " + status.message(), "stream"});
         stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status, {}});
       }
       if (stop_->Wait(*wait)) return status;
@@ -247,9 +250,8 @@ class ReaderSet::Pump {
   }
 
   void Push(const SourceNotice& notice, const std::shared_ptr<Reader>& reader) {
-    constexpr size_t kNoticesMax = 1'000;
     const std::lock_guard lock(stream_->mutex);
-    if (stream_->notices.size() < kNoticesMax) stream_->notices.push_back(notice);
+    stream_->PushNotice(notice);
     stream_->PushEvent({ReaderEvent::Kind::kNotice, reader, arrow::Status::OK(), notice});
   }
 
@@ -450,6 +452,7 @@ class ReaderSet::Pump {
   void EndLocked(Reader& reader, const arrow::Status& why) {
     if (SharedStream::WaitingOf(reader).state != Reader::Waiting::State::kOpen) return;
     stream_->Abandon(reader, why);
+    stream_->PushNotice({false, "it has ended: " + why.message(), reader.ToString()});
     for (const auto& each : stream_->readers) {
       if (each.get() == &reader) stream_->PushEvent({ReaderEvent::Kind::kReaderEnded, each, why, {}});
     }
