@@ -210,7 +210,8 @@ ExitCode RunStatus(const SourceOptions& source) {
   const SlotStatus& status = *got;
   if (!status.exists) {
     return Fail("status", MakeError(ErrorKind::kSlotMissing, "there is no slot of this name",
-                                    "slot \"" + source.slot + "\"", "run arrowcdc setup"));
+                                    "slot \"" + source.slot + "\"",
+                                    "run 'arrowcdc setup' to make it, or name another by --slot"));
   }
   const auto print = [](const char* name, const std::string& value) {
     std::printf("%-20s%s\n", name, value.c_str());

@@ -208,6 +208,22 @@ TEST_F(AdminServer, RefusedIdentityLeavesTheTableAlone) {
   EXPECT_EQ(GetSlotStatus(source_)->publications, (std::vector<std::string>{name_, name_ + "_insert_only"}));
 }
 
+TEST_F(AdminServer, APublicationThatIsNotNamedIsNotRead) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE log (line text)"));
+  ARROWCDC_ASSERT_OK(SetUpAll({.insert_only = true}));
+  const auto published = [&] {
+    for (const TableStatus& status : ListTables(source_).ValueOrDie()) {
+      if (status.name.table == "log") return status.published;
+    }
+    return false;
+  };
+  EXPECT_TRUE(published());
+  source_.publications = {name_};
+  EXPECT_FALSE(published());
+  source_.publications = {name_, name_ + "_insert_only"};
+  EXPECT_TRUE(published());
+}
+
 TEST_F(AdminServer, EveryAcceptedIdentityIsAcceptedByTheServer) {
   ARROWCDC_ASSERT_OK(
       sql_->Exec("CREATE TABLE by_full (a int); ALTER TABLE by_full REPLICA IDENTITY FULL; "

@@ -450,6 +450,20 @@ TEST(SetupPlan, InsertOnly) {
   EXPECT_TRUE(Warns(Plan(inspected), "only inserts and truncates are published of public.orders"));
 }
 
+// A stream with the same --publication would pass over the tables of the second one.
+TEST(SetupPlan, InsertOnlyWithOneNamedPublicationIsRefused) {
+  Inspection inspected = Fresh();
+  Edit(&inspected, [](auto& tables) { tables[1] = WithoutKey(2, "orders"); });
+  SourceOptions source = Source();
+  source.publications = {"a"};
+  EXPECT_EQ(Refused(Plan(inspected, {"public.*"}, {.insert_only = true}, source)), ErrorKind::kInvalidOption);
+  source.publications = {"a", "b"};
+  EXPECT_EQ(Sql(Plan(inspected, {"public.*"}, {.insert_only = true}, source)).size(), 5u);
+  // Without tables that need it, the option changes nothing.
+  source.publications = {"a"};
+  EXPECT_EQ(Sql(Plan(Fresh(), {"public.*"}, {.insert_only = true}, source)).size(), 3u);
+}
+
 TEST(SetupPlan, InsertOnlyAloneCarriesTheNote) {
   Inspection inspected = Fresh();
   inspected.catalog = TableCatalog({WithoutKey(2, "orders")});

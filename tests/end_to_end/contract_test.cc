@@ -620,6 +620,8 @@ TEST_F(ContractTest, MistakesAreNamed) {
     EXPECT_NE(outcome.error.find(text), std::string::npos) << outcome.error;
   };
   says({"foo"}, "argument 1 is no subcommand");
+  says({"sql", "changes"}, "TABLE is required");
+  says({"stream", "--tables", "--sink", "console"}, "--tables: a value is missing");
   says({"status", "--source", "hots=db dbname=shop"}, "hots");
   says({"stream", "--sink", "console", "--until", "tomorrow"}, "'now'");
   says({"stream", "--sink", "console", "--roll-age", "soon"}, "--roll-age");
