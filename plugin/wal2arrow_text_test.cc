@@ -154,6 +154,7 @@ TEST_F(Text, NamesOfSchemasTablesColumnsAndTypes) {
   EXPECT_EQ(batch.table->schema->field(2)->metadata()->Get("ADBC:postgresql:typname").ValueOr(""),
             kMark + "d\\xe9");
   EXPECT_EQ(batch.table->schema->field(3)->name(), "é");
+  // The mark keeps it apart from the column whose name is what it would be without.
   EXPECT_EQ(batch.table->schema->field(4)->name(), kMark + "\\xe9");
   EXPECT_EQ(batch.table->schema->field(5)->name(), "\\xe9");
 }
