@@ -11,11 +11,11 @@
 
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
-#include "src/pipeline/backoff.h"
-#include "src/pipeline/publication_watch.h"
-#include "src/pipeline/row_filter.h"
-#include "src/pipeline/sink_memory.h"
-#include "src/pipeline/start_position.h"
+#include "src/delivery/backoff.h"
+#include "src/delivery/publication_watch.h"
+#include "src/delivery/repeated_rows.h"
+#include "src/delivery/sink_memory.h"
+#include "src/delivery/start_position.h"
 
 namespace arrowcdc {
 namespace {
@@ -38,7 +38,7 @@ class Pipeline {
         options_(options),
         observer_(observer),
         stop_(stop),
-        filter_(patterns),
+        repeated_(patterns),
         watch_(patterns, options.on_unpublished) {}
 
   arrow::Result<PipelineStats> Run() {
@@ -101,7 +101,7 @@ class Pipeline {
           start_lsn_, ChooseStart(info, state, sink_.keeps_data(), options_.accept_gap, TimelineEnds()));
       // Before Start, which may fail and be tried again as a reconnect.
       stats_.delivered_lsn = start_lsn_;
-      filter_.Restore(std::move(state.last_rows));
+      repeated_.Restore(std::move(state.last_rows));
       for (const SourceNotice& notice : memory_.Restore(std::move(state), info.stream))
         observer_.OnNotice(notice);
       stream_ = info.stream;
@@ -125,7 +125,7 @@ class Pipeline {
       observer_.OnEnd(end);
     }
     ARROW_RETURN_NOT_OK(source_.Start(start_lsn_));
-    filter_.BeginSession();
+    repeated_.BeginSession();
     group_open_ = false;
     dirty_ = false;
     stats_.connected = true;
@@ -180,11 +180,11 @@ class Pipeline {
   }
 
   arrow::Status Handle(ChangeBatch& batch) {
-    if (!filter_.Matches(batch.table->name)) {
+    if (!repeated_.Matches(batch.table->name)) {
       watch_.PassedOver(batch.table->name, static_cast<uint64_t>(batch.rows->num_rows()));
       Tell();
     }
-    ARROW_ASSIGN_OR_RAISE(auto rows, filter_.Filter(*batch.table, std::move(batch.rows)));
+    ARROW_ASSIGN_OR_RAISE(auto rows, repeated_.Filter(*batch.table, std::move(batch.rows)));
     if (rows != nullptr) {
       watch_.Knows(batch.table->name);
       stats_.rows += static_cast<uint64_t>(rows->num_rows());
@@ -322,8 +322,8 @@ class Pipeline {
     const SourceStats source = source_.stats();
     stats_.server_lsn = std::max(stats_.server_lsn, source.server_lsn);
     stats_.received_bytes = source.received_bytes;
-    stats_.rows_skipped = filter_.rows_skipped();
-    stats_.rows_unmatched = filter_.rows_unmatched();
+    stats_.rows_skipped = repeated_.rows_skipped();
+    stats_.rows_unmatched = repeated_.rows_unmatched();
     stats_.unmatched_tables = watch_.unmatched();
     stats_.tables_unpublished = watch_.tables_unpublished();
   }
@@ -333,7 +333,7 @@ class Pipeline {
   const PipelineOptions& options_;
   PipelineObserver& observer_;
   const StopToken& stop_;
-  RowFilter filter_;
+  RepeatedRows repeated_;
   SinkMemory memory_;
   PublicationWatch watch_;
 

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/error.h"
-#include "src/pipeline/start_position.h"
+#include "src/delivery/start_position.h"
 #include "tests/support/fake_source.h"
 #include "tests/support/seed.h"
 

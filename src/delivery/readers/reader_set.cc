@@ -7,12 +7,12 @@
 
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
-#include "src/pipeline/backoff.h"
-#include "src/pipeline/publication_watch.h"
-#include "src/pipeline/row_filter.h"
-#include "src/pipeline/start_position.h"
+#include "src/delivery/backoff.h"
+#include "src/delivery/publication_watch.h"
+#include "src/delivery/repeated_rows.h"
+#include "src/delivery/start_position.h"
 #include "src/partition/partition_key.h"
-#include "src/reader/shared_stream.h"
+#include "src/delivery/readers/shared_stream.h"
 
 namespace arrowcdc {
 
@@ -32,7 +32,7 @@ class ReaderSet::Pump {
       : options_(std::move(options)),
         patterns_(std::move(patterns)),
         source_(std::move(source)),
-        filter_(patterns_.has_value() ? &*patterns_ : nullptr),
+        repeated_(patterns_.has_value() ? &*patterns_ : nullptr),
         watch_(patterns_.has_value() ? &*patterns_ : nullptr, options_.on_unpublished),
         stream_(std::make_shared<SharedStream>(options_)),
         stop_(options_.stop != nullptr ? options_.stop : std::make_shared<StopToken>()),
@@ -183,7 +183,7 @@ class ReaderSet::Pump {
     }
     ARROW_RETURN_NOT_OK(source_->Start(start));
     connected_once_ = true;
-    filter_.BeginSession();
+    repeated_.BeginSession();
     group_open_ = false;
     dirty_ = false;
     delivered_ = std::max(delivered_, start);
@@ -197,7 +197,7 @@ class ReaderSet::Pump {
   arrow::Status CheckKeys() {
     ARROW_ASSIGN_OR_RAISE(const std::vector<SourceTable> tables, source_->Tables());
     for (const SourceTable& table : tables) {
-      if (!filter_.Matches(table.name)) continue;
+      if (!repeated_.Matches(table.name)) continue;
       KeyCandidates candidates;
       candidates.object = "table " + ToString(table.name);
       candidates.replica_identity = table.replica_identity;
@@ -313,13 +313,13 @@ class ReaderSet::Pump {
 
   arrow::Status Deliver(const std::shared_ptr<const TableSchema>& table,
                         std::shared_ptr<arrow::RecordBatch> rows) {
-    const bool matches = filter_.Matches(table->name);
+    const bool matches = repeated_.Matches(table->name);
     if (!matches) watch_.PassedOver(table->name, static_cast<uint64_t>(rows->num_rows()));
-    ARROW_ASSIGN_OR_RAISE(rows, filter_.Filter(*table, std::move(rows)));
+    ARROW_ASSIGN_OR_RAISE(rows, repeated_.Filter(*table, std::move(rows)));
     if (!matches) {
       Tell();
       const std::lock_guard lock(stream_->mutex);
-      rows_unmatched_ = filter_.rows_unmatched();
+      rows_unmatched_ = repeated_.rows_unmatched();
       unmatched_tables_ = watch_.unmatched();
       return arrow::Status::OK();
     }
@@ -458,7 +458,7 @@ class ReaderSet::Pump {
   const ReaderSetOptions options_;
   const std::optional<TablePatterns> patterns_;
   const std::unique_ptr<Source> source_;
-  RowFilter filter_;
+  RepeatedRows repeated_;
   PublicationWatch watch_;
   const std::shared_ptr<SharedStream> stream_;
   const std::shared_ptr<StopToken> stop_;

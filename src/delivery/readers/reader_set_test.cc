@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/error.h"
-#include "src/reader/shared_stream.h"
+#include "src/delivery/readers/shared_stream.h"
 #include "tests/support/assert_ok.h"
 #include "tests/support/fake_source.h"
 #include "tests/support/wait.h"
