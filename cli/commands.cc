@@ -62,14 +62,14 @@ ExitCode Refuse(const SetupPlan& plan, const char* what) {
   if (!sql.empty())
     std::printf("\nFor an administrator (arrowcdc %s --print-sql prints this alone):\n\n%s", what,
                 sql.c_str());
-  std::fflush(stdout);
+  if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
   return Fail(what, CheckObstacles(plan));
 }
 
 // Also with obstacles in the way, where SQL removes them.
 ExitCode PrintSql(const SetupPlan& plan, const char* what) {
   std::printf("%s", AdministratorSql(plan).c_str());
-  std::fflush(stdout);
+  if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
   SetupPlan left = plan;
   std::erase_if(left.obstacles, [](const SetupObstacle& obstacle) {
     return obstacle.by_administrator || !obstacle.sql.empty();

@@ -167,23 +167,6 @@ void SayWhatTheSlotKeeps(SourceOptions source) {
                 " of WAL on the server; to remove it: arrowcdc teardown " + SuggestedOptions(source));
 }
 
-// Column lists, operations that are not published, generated columns, partitions: what a reader of the data
-// would look for in vain.
-void SayLimits(const SourceOptions& source) {
-  const auto tables = ListTables(source);
-  if (!tables.ok()) return;  // the stream meets it, too, and says so
-  constexpr size_t kLinesMax = 10;
-  size_t count = 0;
-  for (const TableStatus& table : *tables) {
-    if (!table.published || table.limits.empty() || ++count > kLinesMax) continue;
-    Log(info, "not everything of a table comes", {{"table", ToString(table.name)}, {"why", table.limits}});
-  }
-  if (count > kLinesMax) {
-    Log(info, "and so it is with other tables: 'arrowcdc tables' shows all of them",
-        {{"tables", static_cast<uint64_t>(count - kLinesMax)}});
-  }
-}
-
 }  // namespace
 
 ExitCode RunStream(const StreamCommand& command) {
@@ -219,7 +202,6 @@ ExitCode RunStream(const StreamCommand& command) {
       command.source.stop, command.stop_timeout,
       "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
       "them was acknowledged and it comes again with the next start");
-  SayLimits(command.source);
   ProgressReporter reporter(command);
   const auto streamed = RunPipeline(**source, **sink, command.pipeline,
                                     command.source.tables.empty() ? nullptr : &*patterns, reporter, stop);

@@ -16,6 +16,7 @@ from ._errors import ConnectionFailedError, OptionError, ServerError, SlotError,
 
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
+_LOG_INTERVAL_MS = 1000
 _METADATA_COLUMNS = 8
 _FIRST_CONNECT_MAX = 60.0  # seconds, as the library has them
 _FIRST_WAIT = 0.05
@@ -302,7 +303,7 @@ class Readers(dict[str, "Reader"]):
         """What happened since the last look: (kind, reader or None, message). Readers of new tables are added to the mapping.
 
         Kinds: reader_added, reader_ended (it was full and nobody read it; close() it or open again), reconnecting, notice (of
-        tables and publications; it is logged in any case). It does not wait once the stream has ended.
+        tables and publications); all but the first are logged in any case. It does not wait once the stream has ended.
         """
         _check_process(self._process, "readers")
         found = []
@@ -310,8 +311,6 @@ class Readers(dict[str, "Reader"]):
         while (event := self._set.next_event(wait_ms)) is not None:
             kind, reader, message = event
             wait_ms = 0
-            if kind not in ("reader_added", "notice"):
-                _log.warning("%s: %s", self._name(reader) if reader is not None else kind, message)
             found.append((kind, None if reader is None else self._add(reader), message))
         _log_notices(self._set)
         if any(kind == "reader_added" for kind, _, _ in found):
@@ -387,10 +386,17 @@ class Reader:
         """("batch", the batch that comes next), ("timeout", None) or ("end", None). Hands out and commits nothing."""
         _check_process(self._process, self.name)
         if not self._kept:
-            state = self._reader.next(timeout_ms, until, self._kept)
-            _log_notices(self._set)
-            if not self._kept:
-                return state, None
+            while True:  # in turns: what is told of a table of which nothing comes any more is logged, too
+                turn_ms = min(timeout_ms, _LOG_INTERVAL_MS)
+                try:
+                    state = self._reader.next(turn_ms, until, self._kept)
+                finally:
+                    _log_notices(self._set)
+                timeout_ms -= turn_ms
+                if self._kept:
+                    break
+                if state != "timeout" or timeout_ms <= 0:
+                    return state, None
         raw = self._kept[0]
         self.key_columns = raw.key_columns
         batch = pyarrow.record_batch(raw)

@@ -1,5 +1,6 @@
 """Readers of the package against a real server: what they read and what they acknowledge."""
 
+import asyncio
 import gc
 import threading
 import time
@@ -95,6 +96,42 @@ def test_published_tables_that_nobody_reads_are_told(server, shop, caplog):
         server.sql("INSERT INTO orders VALUES (1, 1), (2, 1); INSERT INTO users VALUES (1, 'a')", "shop")
         assert ids(readers["public.users"].batches(until="now")) == [1]
         assert readers.unmatched_tables() == {"public.orders": 2}
+
+
+def test_what_of_a_table_does_not_come_is_told_once(server, shop, caplog):
+    server.sql("ALTER TABLE users ADD COLUMN upper text GENERATED ALWAYS AS (upper(name)) STORED", "shop")
+    with CONFIGURE(**shop) as readers:
+        assert "public.users: not everything of it comes: its generated columns are not sent: upper" in caplog.text
+        server.sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+        wait_for(lambda: readers.stats()["reconnects"] > 0)
+        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+        assert ids([readers["public.users"].read(timeout=30)]) == [1]
+        assert caplog.text.count("not everything of it comes") == 1
+
+
+@pytest.mark.parametrize("how", ["read", "async"])
+def test_a_program_that_only_reads_finds_in_the_log_why_nothing_comes(server, shop, caplog, how):
+    def lines(level, text):
+        return [record for record in caplog.records if record.levelname == level and text in record.getMessage()]
+
+    async def first(reader):
+        return await anext(reader.read_batches())
+
+    with CONFIGURE(**shop) as readers:
+        users = readers["public.users"]
+        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+        assert ids([users.read(timeout=30)]) == [1]
+        found = []
+        wait = (lambda: users.read(timeout=60)) if how == "read" else (lambda: asyncio.run(first(users)))
+        thread = threading.Thread(target=lambda: found.append(wait()))
+        thread.start()
+        server.sql("ALTER PUBLICATION arrowcdc DROP TABLE users; INSERT INTO users VALUES (2, 'a')", "shop")
+        wait_for(lambda: lines("ERROR", "table public.users: it is not published any more"))
+        server.sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+        wait_for(lambda: lines("WARNING", "connecting again"))
+        server.sql("ALTER PUBLICATION arrowcdc ADD TABLE users; INSERT INTO users VALUES (3, 'a')", "shop")
+        thread.join(60)
+        assert ids(found) == [3]
 
 
 def test_partitions_under_names_that_nobody_asked_for_are_refused(server, shop):

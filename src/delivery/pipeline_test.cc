@@ -185,6 +185,35 @@ TEST(Pipeline, WhatLiesBeforeAnErrorOfOnePlaceIsDelivered) {
   EXPECT_EQ(run(ErrorKind::kProtocol), std::pair(size_t{1}, std::optional<uint64_t>(101)));
 }
 
+TEST(Pipeline, AnEndThatWasAskedForIsNoErrorOfTheSession) {
+  World world;
+  std::mt19937_64 random(1);
+  const auto batch = [&](int64_t id, uint64_t lsn) {
+    return Event(test::FakeBatch(world.server.tables[0], {{0, id, {lsn, lsn, 0}}},
+                                 {lsn + 1, /*group_end=*/true, false, false}));
+  };
+  NoticeEvent notice;
+  notice.what = NoticeEvent::What::kPassedOver;
+  notice.table = world.server.tables[1]->name;
+  notice.operation.insert = true;
+  notice.commit_lsn = 300;
+  struct Observer : PipelineObserver {
+    void OnRetry(const arrow::Status& status, milliseconds) override { ADD_FAILURE() << status; }
+  } observer;
+  FakeSource source(world.server, {batch(0, 200), Event(notice), batch(1, 300), batch(2, 400)});
+  FakeSink sink(world, random, false);
+  PipelineOptions options;
+  options.on_unpublished = OnUnpublished::kStop;
+  options.until_lsn = 301;
+  const auto patterns = TablePatterns::Parse({"public.*"});
+  ASSERT_TRUE(patterns.ok());
+  const auto stats = RunPipeline(source, sink, options, &*patterns, observer, StopToken());
+  ASSERT_FALSE(stats.ok());
+  EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kPublicationMissing);
+  EXPECT_EQ(world.stored_ids, (std::multiset<int64_t>{0, 1}));
+  EXPECT_EQ(world.stored_position, 301u);
+}
+
 TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
   const StopToken stop;
   World world;

@@ -23,9 +23,9 @@ RE2::Options MatchOptions() {
   return options;
 }
 
-// The plugin puts U+FFFD before a name that has no UTF-8 form, see docs/types.md. Such names are matched by
-// no pattern, here as in the server's catalog, where RE2 does not match what is not UTF-8.
-bool IsEscaped(const std::string& name) { return name.starts_with("\xef\xbf\xbd"); }
+// The plugin puts U+FFFD before a name that has no UTF-8 form, see docs/types.md; in the server's catalog it
+// is as it is.
+bool HasUtf8Form(const std::string& name) { return IsUtf8(name) && !name.starts_with("\xef\xbf\xbd"); }
 
 struct CompiledPattern {
   std::string text;
@@ -34,7 +34,6 @@ struct CompiledPattern {
   std::unique_ptr<RE2> table;
 
   bool Matches(const TableName& name) const {
-    if (IsEscaped(name.schema) || IsEscaped(name.table)) return false;
     return RE2::FullMatch(name.schema, *schema) && RE2::FullMatch(name.table, *table);
   }
 };
@@ -79,7 +78,7 @@ arrow::Result<TablePatterns> TablePatterns::Parse(const std::vector<std::string>
 }
 
 TablePatterns::Match TablePatterns::Explain(const TableName& name) const {
-  if (!IsUtf8(name.schema) || !IsUtf8(name.table))
+  if (!HasUtf8Form(name.schema) || !HasUtf8Form(name.table))
     return {false, "its name is not valid UTF-8: no pattern matches it"};
   const CompiledPattern* included_by = nullptr;
   for (const CompiledPattern& pattern : compiled_->patterns) {

@@ -426,21 +426,19 @@ TEST(TablePatternsProperty, AnyBytesParseOrFailTyped) {
 
 // As the plugin writes names that have no UTF-8 form, and as they are in the catalog.
 TEST(TablePatterns, NamesWithoutUtf8AreMatchedByNone) {
+  const std::string kEscaped = "\xef\xbf\xbd";
   for (const char* pattern : {"*.*", "public.*", "public.\"\xef\xbf\xbd\"*"}) {
     const auto patterns = TablePatterns::Parse({pattern}).ValueOrDie();
     EXPECT_FALSE(patterns.Matches({"public", "caf\xe9"})) << pattern;
-    EXPECT_FALSE(patterns.Matches({"public",
-                                   "\xef\xbf\xbd"
-                                   "caf\\xe9"}))
-        << pattern;
+    EXPECT_FALSE(patterns.Matches({"public", kEscaped + "caf\\xe9"})) << pattern;
   }
   EXPECT_TRUE(TablePatterns::Parse({"public.*"}).ValueOrDie().Matches({"public", "caf\\xe9"}));
-  const auto exclude = TablePatterns::Parse({"!*.*"}).ValueOrDie();
-  EXPECT_TRUE(exclude.Matches({"public", "caf\xe9"}));
-  EXPECT_TRUE(
-      exclude.Matches({"\xef\xbf\xbd"
-                       "s\\xe9",
-                       "t"}));
+  for (const std::vector<std::string>& lets_all_through : {std::vector<std::string>{}, {"!public.x"}}) {
+    const auto patterns = TablePatterns::Parse(lets_all_through).ValueOrDie();
+    EXPECT_FALSE(patterns.Matches({"public", "caf\xe9"}));
+    EXPECT_FALSE(patterns.Matches({kEscaped + "s\\xe9", "t"}));
+    EXPECT_TRUE(patterns.Matches({"public", "t"}));
+  }
 }
 
 }  // namespace

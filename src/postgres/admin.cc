@@ -177,7 +177,12 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
                          const std::function<void(const SetupStep&)>& on_step) {
   arrow::Status applied = RunSteps(source, plan, on_step);
-  if (!ChangedByOthers(applied)) return applied;
+  // Of several slots that go at once each may have left the publication to the others.
+  const bool left_to_others =
+      plan.teardown && std::any_of(plan.steps.begin(), plan.steps.end(), [](const SetupStep& step) {
+        return step.kind == SetupStepKind::kNote;
+      });
+  if (applied.ok() ? !left_to_others : !ChangedByOthers(applied)) return applied;
   // Somebody else was quicker with some of it: what is left, once.
   ARROW_ASSIGN_OR_RAISE(const SetupPlan rest,
                         plan.teardown ? PlanTeardown(source) : PlanSetup(source, plan.options));

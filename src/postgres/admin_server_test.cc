@@ -397,6 +397,42 @@ TEST_F(AdminServer, NotesOfTwoSlotsAndTeardownOfOne) {
   EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOrDie(), "0");
 }
 
+// Each sees the other's slot, and leaves the publication to it.
+TEST_F(AdminServer, TeardownsOfTwoSlotsAtTheSameTimeLeaveNothing) {
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  SourceOptions second = source_;
+  second.slot = name_ + "_b";
+  second.publications = {name_};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(second, {}));
+  ARROWCDC_ASSERT_OK(ApplySetup(second, plan, nullptr));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan first_down, PlanTeardown(source_));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan second_down, PlanTeardown(second));
+  ARROWCDC_ASSERT_OK(ApplySetup(source_, first_down, nullptr));
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOrDie(), "1");
+  ARROWCDC_ASSERT_OK(ApplySetup(second, second_down, nullptr));
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOrDie(), "0");
+}
+
+// The last slot is gone, its publication is there: notes of later slots find their place.
+TEST_F(AdminServer, NoteOfNoSlotTakesTheNextOne) {
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(sql_->Exec("SELECT pg_drop_replication_slot('" + name_ + "')"));
+  ARROWCDC_ASSERT_OK(sql_->Exec(NoteSql(name_, name_, NoteChange::kSlotGone, {}).ValueOrDie()));
+  EXPECT_EQ(CommentIn(*sql_), "made by arrowcdc setup {\"slots\": []}");
+  for (const char* rest : {" {\"slots\": []}", " {\"slots\": null}", "", " "}) {
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("COMMENT ON PUBLICATION " + name_ + " IS 'made by arrowcdc setup" + rest + "'"));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, SetUpAll());
+    EXPECT_TRUE(plan.warnings.empty()) << plan.warnings[0];
+    ASSERT_EQ(NotesIn(*sql_).size(), 1u) << rest;
+    ARROWCDC_ASSERT_OK(sql_->Exec("SELECT pg_drop_replication_slot('" + name_ + "')"));
+  }
+  // Garbage that the server cannot parse for its depth stops nothing either.
+  ARROWCDC_ASSERT_OK(sql_->Exec("DO $$BEGIN EXECUTE format('COMMENT ON PUBLICATION " + name_ +
+                                " IS %L', 'made by arrowcdc setup ' || repeat('[', 1000000)); END$$"));
+  ARROWCDC_ASSERT_OK(SetUpAll());
+}
+
 TEST_F(AdminServer, NoteIsWrittenNowhereElse) {
   ARROWCDC_ASSERT_OK(SetUpAll());
   const std::string note = NoteSql(name_, name_, NoteChange::kTables, {"a.b"}).ValueOrDie();

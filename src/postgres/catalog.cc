@@ -10,17 +10,21 @@
 namespace arrowcdc::postgres {
 namespace {
 
+constexpr char kNameColumns[] =
+    "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartition, h.inhparent";
+
 // The identity rules are those of RelationGetIndexList: valid and immediate, and no temporal key (an
 // exclusion constraint).
-constexpr char kTableQuery[] =
-    "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartition, c.relreplident, "
-    "pg_has_role(c.relowner, 'USAGE'), "
+constexpr char kIdentityColumns[] =
+    ", c.relreplident, pg_has_role(c.relowner, 'USAGE'), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND "
     "i.indimmediate AND NOT i.indisexclusion), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND "
-    "i.indimmediate), h.inhparent "
-    "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "i.indimmediate)";
+
+constexpr char kTableSource[] =
+    " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
     "LEFT JOIN pg_inherits AS h ON h.inhrelid = c.oid AND c.relispartition "
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', "
     "'pg_toast') "
@@ -64,6 +68,22 @@ constexpr char kPermissionQuery[] =
 char CharAt(const QueryResult& rows, int row, int column) {
   const std::string text = rows.Text(row, column);
   return text.empty() ? '\0' : text[0];
+}
+
+// Of the columns kNameColumns.
+arrow::Result<TableInfo> NamesAt(const QueryResult& rows, int row) {
+  TableInfo table;
+  ARROW_ASSIGN_OR_RAISE(const int64_t oid, rows.Int(row, 0));
+  table.oid = static_cast<uint32_t>(oid);
+  table.name = {rows.Text(row, 1), rows.Text(row, 2)};
+  table.kind = CharAt(rows, row, 3);
+  table.persistence = CharAt(rows, row, 4);
+  table.is_partition = rows.Bool(row, 5);
+  if (!rows.IsNull(row, 6)) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t parent, rows.Int(row, 6));
+    table.parent = static_cast<uint32_t>(parent);
+  }
+  return table;
 }
 
 arrow::Result<PluginPermission> ReadPluginPermission(Connection& connection) {
@@ -213,27 +233,30 @@ bool TableCatalog::IsPublished(const TableInfo& table, const PublicationInfo& pu
                      [&](const TableInfo* ancestor) { return listed(*ancestor); });
 }
 
-arrow::Result<TableCatalog> ReadTables(Connection& connection) {
-  ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(kTableQuery));
+arrow::Result<TableCatalog> ReadTableNames(Connection& connection) {
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(std::string(kNameColumns) + kTableSource));
   std::vector<TableInfo> tables;
   tables.reserve(static_cast<size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) {
-    TableInfo& table = tables.emplace_back();
-    ARROW_ASSIGN_OR_RAISE(const int64_t oid, rows.Int(row, 0));
-    table.oid = static_cast<uint32_t>(oid);
-    table.name = {rows.Text(row, 1), rows.Text(row, 2)};
-    table.kind = CharAt(rows, row, 3);
-    table.persistence = CharAt(rows, row, 4);
-    table.is_partition = rows.Bool(row, 5);
-    table.replica_identity = CharAt(rows, row, 6);
-    table.owned = rows.Bool(row, 7);
-    table.primary_key = rows.Bool(row, 8);
-    table.deferrable_key = rows.Bool(row, 9);
-    table.identity_index = rows.Bool(row, 10);
-    if (!rows.IsNull(row, 11)) {
-      ARROW_ASSIGN_OR_RAISE(const int64_t parent, rows.Int(row, 11));
-      table.parent = static_cast<uint32_t>(parent);
-    }
+    ARROW_ASSIGN_OR_RAISE(TableInfo table, NamesAt(rows, row));
+    tables.push_back(std::move(table));
+  }
+  return TableCatalog(std::move(tables));
+}
+
+arrow::Result<TableCatalog> ReadTables(Connection& connection) {
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
+                        connection.Query(std::string(kNameColumns) + kIdentityColumns + kTableSource));
+  std::vector<TableInfo> tables;
+  tables.reserve(static_cast<size_t>(rows.rows()));
+  for (int row = 0; row < rows.rows(); ++row) {
+    ARROW_ASSIGN_OR_RAISE(TableInfo table, NamesAt(rows, row));
+    table.replica_identity = CharAt(rows, row, 7);
+    table.owned = rows.Bool(row, 8);
+    table.primary_key = rows.Bool(row, 9);
+    table.deferrable_key = rows.Bool(row, 10);
+    table.identity_index = rows.Bool(row, 11);
+    tables.push_back(std::move(table));
   }
   std::unordered_map<uint32_t, size_t> places;
   for (size_t i = 0; i < tables.size(); ++i) places[tables[i].oid] = i;

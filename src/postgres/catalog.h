@@ -69,6 +69,8 @@ class TableCatalog {
 
 // Tables, views and foreign tables outside the system's schemas.
 arrow::Result<TableCatalog> ReadTables(Connection& connection);
+// The same without what is known of owners, identities and columns: for every start of a stream.
+arrow::Result<TableCatalog> ReadTableNames(Connection& connection);
 
 struct RoleInfo {
   std::string name;

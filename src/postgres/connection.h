@@ -57,6 +57,9 @@ class Connection {
   arrow::Result<QueryResult> Query(const std::string& sql);
   arrow::Result<QueryResult> Query(const std::string& sql, const ErrorContext& context);
 
+  // What the server answers, an error of its own too: for callers that look at its fields. Errors: stopped.
+  arrow::Result<QueryResult> Execute(const std::string& sql);
+
   // Query for a command that begins a copy: its result says PGRES_COPY_BOTH.
   arrow::Result<QueryResult> StartCopy(const std::string& command, const ErrorContext& context);
 
@@ -72,7 +75,6 @@ class Connection {
   Connection(ConnectionOptions options, std::shared_ptr<StopToken> stop)
       : options_(std::move(options)), stop_(std::move(stop)), connection_(nullptr, PQfinish) {}
   arrow::Status Connect();
-  arrow::Result<QueryResult> Execute(const std::string& sql);
   bool WaitForResult(const StopToken* stop, std::chrono::steady_clock::time_point deadline);
   bool Cancel();
   arrow::Status Interrupted() const;

@@ -46,7 +46,7 @@ arrow::Result<Peek> TryPeek(Connection& connection, const std::string& slot,
   const std::string sql = "SELECT count(*) FROM pg_catalog.pg_logical_slot_peek_binary_changes(" +
                           slot_literal + ", NULL, " + std::to_string(changes) +
                           ", 'proto_min', '1', 'proto_max', '1', 'publication_names', " + names_literal + ")";
-  const QueryResult result(PQexec(connection.raw(), sql.c_str()));
+  ARROW_ASSIGN_OR_RAISE(const QueryResult result, connection.Execute(sql));
   if (PQresultStatus(result.raw()) == PGRES_TUPLES_OK) return Peek{};
   const auto field = [&](int code) {
     const char* text = PQresultErrorField(result.raw(), code);

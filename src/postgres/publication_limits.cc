@@ -1,9 +1,8 @@
-// What a publication keeps back, table by table. Everything that is said of it, by setup, tables and stream,
-// comes from here.
+#include "src/postgres/publication_limits.h"
+
 #include <algorithm>
 
 #include "src/change/utf8_text.h"
-#include "src/postgres/setup_plan.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -57,6 +56,32 @@ void AddPartitionLimits(const TableCatalog& catalog, const TableInfo& root,
   }
 }
 
+// Of a table that is published: "update, delete".
+std::string MissingOperations(const TableCatalog& catalog, const TableInfo& table,
+                              const std::vector<PublicationInfo>& publications) {
+  bool insert = false;
+  bool update = false;
+  bool remove = false;
+  bool truncate = false;
+  for (const PublicationInfo& publication : publications) {
+    if (!catalog.IsPublished(table, publication)) continue;
+    insert |= publication.insert;
+    update |= publication.update;
+    remove |= publication.remove;
+    truncate |= publication.truncate;
+  }
+  if (!(insert || update || remove || truncate)) return "";
+  std::string missing;
+  const auto add = [&missing](bool published, const char* name) {
+    if (!published) missing += (missing.empty() ? "" : ", ") + std::string(name);
+  };
+  add(insert, "insert");
+  add(update, "update");
+  add(remove, "delete");
+  add(truncate, "truncate");
+  return missing;
+}
+
 }  // namespace
 
 std::vector<std::string> TableLimits(const TableCatalog& catalog, const TableInfo& table,
@@ -80,28 +105,18 @@ std::vector<std::string> TableLimits(const TableCatalog& catalog, const TableInf
   return limits;
 }
 
-std::string MissingOperations(const TableCatalog& catalog, const TableInfo& table,
-                              const std::vector<PublicationInfo>& publications) {
-  bool insert = false;
-  bool update = false;
-  bool remove = false;
-  bool truncate = false;
-  for (const PublicationInfo& publication : publications) {
-    if (!catalog.IsPublished(table, publication)) continue;
-    insert |= publication.insert;
-    update |= publication.update;
-    remove |= publication.remove;
-    truncate |= publication.truncate;
-  }
-  std::string missing;
-  const auto add = [&missing](bool published, const char* name) {
-    if (!published) missing += (missing.empty() ? "" : ", ") + std::string(name);
-  };
-  add(insert, "insert");
-  add(update, "update");
-  add(remove, "delete");
-  add(truncate, "truncate");
-  return missing;
+std::string LimitsText(const TableCatalog& catalog, const TableInfo& table,
+                       const std::vector<PublicationInfo>& publications) {
+  if (!CaptureObstacle(table).empty()) return "";
+  const bool via_root =
+      std::all_of(publications.begin(), publications.end(),
+                  [](const PublicationInfo& publication) { return publication.via_root; });
+  std::string text;
+  for (const std::string& limit : TableLimits(catalog, table, publications, via_root))
+    text += (text.empty() ? "" : "; ") + limit;
+  const std::string missing = MissingOperations(catalog, table, publications);
+  if (!missing.empty()) text += (text.empty() ? "" : "; ") + std::string("not published: ") + missing;
+  return text;
 }
 
 }  // namespace arrowcdc::postgres

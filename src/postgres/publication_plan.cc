@@ -5,6 +5,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/patterns/nearest_name.h"
+#include "src/postgres/publication_limits.h"
 #include "src/postgres/quoting.h"
 #include "src/postgres/setup_plan.h"
 

@@ -5,12 +5,14 @@
 #include <set>
 
 #include "arrowcdc/error.h"
+#include "src/postgres/publication_limits.h"
 #include "src/postgres/quoting.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
-constexpr size_t kNamesMax = 5;  // in one message
+constexpr size_t kNamesMax = 5;   // in one message
+constexpr size_t kLimitsMax = 10;  // tables of which it is told one by one that not everything comes
 
 std::string NamesOf(const std::vector<TableName>& names) {
   std::string text;
@@ -32,7 +34,7 @@ class Judge {
  public:
   Judge(const TableCatalog& catalog, const std::vector<PublicationInfo>& publications,
         const TablePatterns& patterns)
-      : tables_(catalog.tables()), patterns_(patterns) {
+      : catalog_(catalog), tables_(catalog.tables()), publications_(publications), patterns_(patterns) {
     parents_.assign(tables_.size(), kNone);
     for (size_t i = 0; i < tables_.size(); ++i) {
       const TableInfo* parent = catalog.Find(tables_[i].parent);
@@ -169,6 +171,7 @@ class Judge {
            "tables " + NamesOf(no_rows)});
     }
     AddIdlePatterns(texts);
+    AddLimits();
   }
 
   // A pattern that matches nothing is most likely misspelt.
@@ -183,6 +186,25 @@ class Judge {
         judgement_.state.notices.push_back(
             {false, "a pattern matches no table of the database", "pattern " + text});
       }
+    }
+  }
+
+  // What a reader of the data would look for in vain. Of the tables under whose names rows come.
+  void AddLimits() {
+    size_t count = 0;
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      const TableStanding& standing = judgement_.tables[i];
+      const TableInfo* const as = standing.published_as;
+      if (!standing.comes || (as != nullptr && as != &tables_[i])) continue;
+      const std::string limits = LimitsText(catalog_, tables_[i], publications_);
+      if (limits.empty() || ++count > kLimitsMax) continue;
+      judgement_.state.notices.push_back(
+          {false, "not everything of it comes: " + limits, "table " + ToString(tables_[i].name)});
+    }
+    if (count > kLimitsMax) {
+      judgement_.state.notices.push_back(
+          {false, "not everything of them comes, either: 'arrowcdc tables' says what",
+           std::to_string(count - kLimitsMax) + " other tables"});
     }
   }
 
@@ -245,7 +267,9 @@ class Judge {
             : "add its partitions to the patterns, or run " + sql);
   }
 
+  const TableCatalog& catalog_;
   const std::vector<TableInfo>& tables_;
+  const std::vector<PublicationInfo>& publications_;
   const TablePatterns& patterns_;
   std::vector<size_t> parents_;  // by place in the catalog
   std::vector<Members> members_;
@@ -271,7 +295,7 @@ arrow::Result<PublishedState> CheckPublished(Connection& connection,
                                              const std::vector<PublicationInfo>& publications,
                                              const std::vector<std::string>& texts) {
   ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(texts));
-  ARROW_ASSIGN_OR_RAISE(const TableCatalog catalog, ReadTables(connection));
+  ARROW_ASSIGN_OR_RAISE(const TableCatalog catalog, ReadTableNames(connection));
   PublishedJudgement judgement = JudgePublished(catalog, publications, patterns, texts);
   ARROW_RETURN_NOT_OK(judgement.fits);
   return std::move(judgement.state);

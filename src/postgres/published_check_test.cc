@@ -245,6 +245,44 @@ TEST(PublishedCheck, WhatHasNoRowsIsNotPublished) {
   EXPECT_FALSE(Judge({silent}, {}, TableCatalog(Orders())).state.any);
 }
 
+// Of a table under whose name rows come, and of nothing else.
+TEST(PublishedCheck, WhatDoesNotComeOfATableIsSaid) {
+  std::vector<TableInfo> tables = Orders();
+  for (const size_t place : {0u, 1u, 4u, 5u}) tables[place].generated = {"g"};
+  const TableCatalog catalog(std::move(tables));
+  PublicationInfo publication = Publication({"orders", "lone"}, true);
+  publication.column_lists[{"public", "lone"}] = "id, name";
+  publication.truncate = publication.remove = false;
+  const auto said = [&](const std::vector<std::string>& patterns) {
+    std::string text;
+    for (const SourceNotice& notice : Judge({publication}, patterns, catalog).state.notices)
+      text += notice.object + (notice.error ? ": ! " : ": ") + notice.text + "\n";
+    return text;
+  };
+  EXPECT_EQ(said({"public.orders"}),
+            "table public.orders: not everything of it comes: its generated columns are not sent: g; not "
+            "published: delete, truncate\n");
+  EXPECT_EQ(said({"public.lone"}),
+            "table public.lone: not everything of it comes: publication \"p2\" publishes only its columns "
+            "(id, name); not published: delete, truncate\n");
+  EXPECT_EQ(said({"public.empty"}), "");
+  publication.via_root = false;
+  publication.remove = publication.truncate = true;
+  EXPECT_EQ(said({"public.orders*"}),
+            "table public.orders_1: not everything of it comes: its generated columns are not sent: g\n");
+}
+
+TEST(PublishedCheck, OfManyTablesTheFirstAreNamed) {
+  std::vector<TableInfo> tables;
+  for (uint32_t table = 1; table <= 13; ++table) {
+    tables.push_back(Table(table, "t" + std::to_string(table)));
+    tables.back().generated = {"g"};
+  }
+  const auto notices = Judge({AllTables(true)}, {}, TableCatalog(std::move(tables))).state.notices;
+  ASSERT_EQ(notices.size(), 11u);
+  EXPECT_EQ(notices[10].object, "3 other tables");
+}
+
 TEST(PublishedCheck, OnlyListsOfTablesSayThatSomethingIsGone) {
   EXPECT_TRUE(Judge({Publication({}, true)}, {}, TableCatalog(Orders())).state.lists_tables);
   EXPECT_FALSE(

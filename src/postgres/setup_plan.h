@@ -51,14 +51,6 @@ arrow::Result<SetupObstacle> PluginNotAllowed(const ServerInfo& server);
 // The note on the slot that counts, from whichever of the publications has it.
 std::optional<SlotNote> NoteOnSlot(const Inspection& inspected);
 
-// What of a table's changes does not come, or comes otherwise than one would think: column lists, generated
-// columns, partitions. `publications`: those that publish it or will.
-std::vector<std::string> TableLimits(const TableCatalog& catalog, const TableInfo& table,
-                                     const std::vector<PublicationInfo>& publications, bool via_root);
-// Operations that none of the publications that publish the table publishes: "update, delete".
-std::string MissingOperations(const TableCatalog& catalog, const TableInfo& table,
-                              const std::vector<PublicationInfo>& publications);
-
 // All tables, with the reason of each.
 std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns);
 

@@ -26,11 +26,14 @@ std::optional<std::string> NoteText(const std::string& comment) {
   return comment.substr(std::string_view(kMadeBySetup).size());
 }
 
-// Null where it is none.
+// Null where it is none; an array of nothing where no slot is noted.
 json ParseEntries(const std::string& text) {
   const json parsed = json::parse(text, nullptr, false);
-  const auto slots = parsed.is_object() ? parsed.find("slots") : parsed.end();
-  return parsed.is_object() && slots != parsed.end() && slots->is_array() ? *slots : json();
+  if (!parsed.is_object()) return {};
+  const auto slots = parsed.find("slots");
+  if (slots == parsed.end()) return {};
+  if (slots->is_null()) return json::array();
+  return slots->is_array() ? *slots : json();
 }
 
 std::string TextOf(const json& entry, const char* name) {
@@ -148,11 +151,12 @@ arrow::Result<std::string> NoteSql(const std::string& publication, const std::st
       " + 1));\n"
       "  BEGIN\n"
       "    notes := CASE WHEN comment = '' THEN '[]' ELSE comment::jsonb -> 'slots' END;\n"
-      "  EXCEPTION WHEN data_exception THEN RETURN;\n"
+      "  EXCEPTION WHEN data_exception OR program_limit_exceeded THEN RETURN;\n"
       "  END;\n"
+      "  IF notes = 'null' THEN notes := '[]'; END IF;\n"
       "  IF notes IS NULL OR pg_catalog.jsonb_typeof(notes) <> 'array' THEN RETURN; END IF;\n"
       "  SELECT system_identifier::text INTO here FROM pg_catalog.pg_control_system();\n"
-      "  SELECT pg_catalog.jsonb_agg(kept.note) INTO notes FROM (\n"
+      "  SELECT coalesce(pg_catalog.jsonb_agg(kept.note), '[]') INTO notes FROM (\n"
       "    SELECT e AS note FROM pg_catalog.jsonb_array_elements(notes) AS e\n"
       "      WHERE e ->> 'system' = here AND e ->> 'slot' <> " +
       slot_literal +
@@ -163,7 +167,7 @@ arrow::Result<std::string> NoteSql(const std::string& publication, const std::st
       ") AS kept;\n"
       "  EXECUTE pg_catalog.format('COMMENT ON PUBLICATION %I IS %L', " +
       name + ", " + made +
-      " || coalesce(' ' || pg_catalog.jsonb_build_object('slots', notes)::text, ''));\n"
+      " || ' ' || pg_catalog.jsonb_build_object('slots', notes)::text);\n"
       "END";
   ARROW_ASSIGN_OR_RAISE(const std::string quoted_body, QuoteLiteral(body));
   return "DO " + quoted_body;

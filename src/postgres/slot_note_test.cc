@@ -31,6 +31,8 @@ TEST(SlotNote, WhatCannotBeReadCountsForNothing) {
   EXPECT_TRUE(ParseNotes("made by arrowcdc setup").empty());
   EXPECT_FALSE(HasUnknownNote("made by arrowcdc setup"));
   EXPECT_FALSE(HasUnknownNote("mine"));
+  EXPECT_FALSE(HasUnknownNote("made by arrowcdc setup {\"slots\": []}"));
+  EXPECT_FALSE(HasUnknownNote("made by arrowcdc setup {\"slots\": null}"));
   for (const char* rest : {"; slot cdc begins at 1A/B0", " {\"slots\": 1}", " {\"slots\": [", " []", " 7",
                            " {\"version\": 9}", " \xff"}) {
     EXPECT_TRUE(HasUnknownNote(kMadeBySetup + std::string(rest))) << rest;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "src/change/utf8_text.h"
+#include "src/postgres/publication_limits.h"
 #include "src/postgres/published_check.h"
 #include "src/postgres/setup_plan.h"
 
@@ -41,21 +42,6 @@ std::string Reason(const Inspection& inspected, const TableInfo& table, const Ta
   return decided + (problem.empty() ? "" : "; " + problem);
 }
 
-// What setup and stream say of it, too.
-std::string Limits(const Inspection& inspected, const TableInfo& table, bool published) {
-  const bool via_root = std::all_of(inspected.publications.begin(), inspected.publications.end(),
-                                    [](const auto& publication) { return publication.via_root; });
-  std::string limits;
-  if (!CaptureObstacle(table).empty()) return limits;
-  for (const std::string& limit : TableLimits(inspected.catalog, table, inspected.publications, via_root)) {
-    limits += (limits.empty() ? "" : "; ") + limit;
-  }
-  const std::string missing =
-      published ? MissingOperations(inspected.catalog, table, inspected.publications) : "";
-  if (!missing.empty()) limits += (limits.empty() ? "" : "; ") + std::string("not published: ") + missing;
-  return limits;
-}
-
 }  // namespace
 
 std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns) {
@@ -77,7 +63,7 @@ std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TableP
     status.usable_identity =
         CaptureObstacle(table).empty() && inspected.catalog.IdentityProblem(table).empty();
     status.reason = Reason(inspected, table, standing, status);
-    if (standing.asked) status.limits = Limits(inspected, table, status.published);
+    if (standing.asked) status.limits = LimitsText(inspected.catalog, table, inspected.publications);
     list.push_back(std::move(status));
   }
   return list;

@@ -150,6 +150,7 @@ class ReaderSet::Pump : private StreamDriver {
     if (stop_->stopped() || !changes_.started()) return;
     const std::lock_guard lock(stream_->mutex);
     ++reconnects_;
+    stream_->PushNotice({false, "connecting again: " + status.message(), "stream"});
     stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status, {}});
   }
 
@@ -194,9 +195,8 @@ class ReaderSet::Pump : private StreamDriver {
   }
 
   void Push(const SourceNotice& notice, const std::shared_ptr<Reader>& reader) {
-    constexpr size_t kNoticesMax = 1'000;
     const std::lock_guard lock(stream_->mutex);
-    if (stream_->notices.size() < kNoticesMax) stream_->notices.push_back(notice);
+    stream_->PushNotice(notice);
     stream_->PushEvent({ReaderEvent::Kind::kNotice, reader, arrow::Status::OK(), notice});
   }
 
@@ -351,6 +351,7 @@ class ReaderSet::Pump : private StreamDriver {
   void EndLocked(Reader& reader, const arrow::Status& why) {
     if (SharedStream::WaitingOf(reader).state != Reader::Waiting::State::kOpen) return;
     stream_->Abandon(reader, why);
+    stream_->PushNotice({false, "it has ended: " + why.message(), reader.ToString()});
     for (const auto& each : stream_->readers) {
       if (each.get() == &reader) stream_->PushEvent({ReaderEvent::Kind::kReaderEnded, each, why, {}});
     }

@@ -496,6 +496,31 @@ TEST(ReaderSet, AKeepaliveCountsOnceTheServerHoldsNothingBack) {
   }
 }
 
+TEST(ReaderSet, AnEndThatWasAskedForIsNoErrorOfTheSession) {
+  FakeServer server(2);
+  server.may_forget = [](const FakeRow&) { return true; };
+  NoticeEvent notice;
+  notice.what = NoticeEvent::What::kPassedOver;
+  notice.table = server.tables[1]->name;
+  notice.operation.insert = true;
+  notice.commit_lsn = 300;
+  const ChangeBatch batch = FakeBatch(server.tables[0], {{0, 0, {300, 300, 0}}}, {301, true, false, false});
+  ReaderSetOptions options;
+  options.tables = {server.tables[0]->name};
+  options.on_unpublished = OnUnpublished::kStop;
+  const auto set =
+      ReaderSet::Open(std::make_unique<FakeSource>(server, std::vector<Event>{Event(notice), Event(batch)}),
+                      options, TablePatterns::Parse({"public.*"}).ValueOrDie())
+          .ValueOrDie();
+  const auto reader = set->reader(server.tables[0]->name);
+  EXPECT_EQ(reader->Next(kLimit).ValueOrDie().state, ReadState::kBatch);
+  ARROWCDC_ASSERT_OK(reader->Commit());
+  const auto end = reader->Next(kLimit);
+  ASSERT_FALSE(end.ok());
+  EXPECT_EQ(GetErrorDetail(end.status())->kind(), ErrorKind::kPublicationMissing);
+  EXPECT_EQ(set->stats().reconnects, 0u);
+}
+
 TEST(ReaderSet, GivesUpWhenTheServerIsAwayTooLong) {
   FakeServer server(1);
   ReaderSetOptions options;

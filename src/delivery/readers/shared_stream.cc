@@ -13,6 +13,7 @@ namespace {
 using State = Reader::Waiting::State;
 
 constexpr size_t kEventsMax = 10'000;
+constexpr size_t kNoticesMax = 1'000;
 constexpr int64_t kArrayBytes = 400;  // ArrayData, its vectors and control blocks
 
 int64_t ArrayBytes(const arrow::ArrayData& data) {
@@ -194,6 +195,15 @@ void SharedStream::PushEvent(ReaderEvent event) {
   if (events.size() >= kEventsMax) events.pop_front();
   events.push_back(std::move(event));
   event_arrived.notify_all();
+}
+
+// A server that stays away is the same news again and again.
+void SharedStream::PushNotice(SourceNotice notice) {
+  if (notices.size() >= kNoticesMax || (!notices.empty() && notices.back().text == notice.text)) return;
+  notices.push_back(std::move(notice));
+  for (const auto& reader : readers) {
+    if (reader->waiting_->notify) reader->waiting_->notify();
+  }
 }
 
 bool SharedStream::AnyIsHungry(Clock::time_point since) const {

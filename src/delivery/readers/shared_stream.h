@@ -90,6 +90,8 @@ struct SharedStream {
   arrow::Status Acknowledge();
   void EndStream(arrow::Status why);
   void PushEvent(ReaderEvent event);
+  // For the log. Whoever waits with a notification takes it.
+  void PushNotice(SourceNotice notice);
   // Somebody waits for rows: in Next, for its notification, or asking again and again, last after `since`.
   bool AnyIsHungry(Clock::time_point since) const;
 
