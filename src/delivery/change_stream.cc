@@ -101,7 +101,7 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
   delivered_ = start;
   identity_ = info.stream;
   repeated_.Restore(state_->last_rows);
-  until_ = options_.until_lsn;
+  if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
   ARROW_RETURN_NOT_OK(driver_.Begin(info, *state_, start));
   begun_ = true;
   // A gap that was accepted once is not asked about again.

@@ -44,8 +44,8 @@ class StreamDriver {
 
   // Once, at the first connection, before anything is checked: what is there already.
   virtual arrow::Result<SinkState> Open(const SourceInfo& info) = 0;
-  // When the start is allowed: the stream begins at `start`, `state` is what Open gave. Again where that start
-  // fails and nothing depends on it.
+  // When the start is allowed: the stream begins at `start`, `state` is what Open gave. Again where the start
+  // fails and the driver keeps nothing.
   virtual arrow::Status Begin(const SourceInfo& info, const SinkState& state, uint64_t start) = 0;
   // At each connection: events follow.
   virtual void Started(const SourceInfo& info, uint64_t start) = 0;

@@ -535,6 +535,29 @@ TEST(ReaderSet, GivesUpWhenTheServerIsAwayTooLong) {
   EXPECT_TRUE(set->ended());
 }
 
+// Readers keep nothing: until something was streamed, the slot alone says where to begin.
+TEST(ReaderSet, BeginsWhereTheSlotStandsAfterAFirstStartThatFailed) {
+  struct Restarting : FakeSource {
+    explicit Restarting(FakeServer& server) : FakeSource(server, 1, 0), confirmed(server.confirmed) {}
+    arrow::Status Start(uint64_t start) override {
+      starts.push_back(start);
+      if (starts.size() > 1) return FakeSource::Start(start);
+      confirmed += 50;
+      return MakeError(ErrorKind::kConnection, "restarting", "server", "", "57P01", true);
+    }
+    uint64_t& confirmed;
+    std::vector<uint64_t> starts;
+  };
+  FakeServer server(1);
+  server.wal_end = 1000;
+  auto source = std::make_unique<Restarting>(server);
+  const Restarting& seen = *source;
+  const auto set = ReaderSet::Open(std::move(source), {}).ValueOrDie();
+  EXPECT_EQ(seen.starts, (std::vector<uint64_t>{100, 150}));
+  EXPECT_FALSE(set->ended());
+  EXPECT_EQ(set->stats().reconnects, 0u) << "nothing was streamed before";
+}
+
 TEST(ReaderSet, RefusesOptionsOutOfBounds) {
   FakeServer server(1);
   for (const ReaderSetOptions& options :
