@@ -158,7 +158,7 @@ void SayGoodbye(const StreamCommand& command, const PipelineStats& stats) {
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
 void SayWhatTheSlotKeeps(SourceOptions source) {
-  constexpr std::chrono::milliseconds kPatience{500};
+  constexpr std::chrono::milliseconds kPatience{300};
   source.stop = std::make_shared<StopToken>();
   source.stop->StopAfter(kPatience);
   const auto status = GetSlotStatus(source);

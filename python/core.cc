@@ -318,20 +318,13 @@ NB_MODULE(_core, module) {
   nb::set_leak_warnings(false);
   module.attr("version") = ARROWCDC_VERSION;
   module.attr("arrow_major") = ARROW_VERSION_MAJOR;
+  module.def("looks_like_conninfo", [](const std::string& text) { return LooksLikeConninfo(text); });
 
   nb::class_<Source>(module, "Source")
       .def(
           "__init__",
           [](Source* self, std::string conninfo, std::string slot, std::vector<std::string> publications,
              std::vector<std::string> tables, int64_t buffer_bytes_max, const std::string& compression) {
-            for (const auto* texts : {&publications, &tables}) {
-              for (const std::string& text : *texts) {
-                if (!LooksLikeConninfo(text)) continue;
-                Check(MakeError(
-                    ErrorKind::kInvalidOption, "a connection string stands where a name or pattern does",
-                    texts == &tables ? "argument tables" : "argument publications", "give it as `source`"));
-              }
-            }
             const WireCompression wanted = Check(ParseWireCompression(compression));
             new (self) Source();
             self->options.conninfo = std::move(conninfo);

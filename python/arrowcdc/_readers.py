@@ -37,6 +37,11 @@ def _check_process(opened_in: int, name: str) -> None:
                           remedy="open the readers in the process that reads them")
 
 
+def _may_hold_a_password(value: object) -> bool:
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return isinstance(text, str) and _core.looks_like_conninfo(text)
+
+
 def _quote(value: object) -> str:
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
@@ -142,6 +147,12 @@ class ArrowCDCReaderConfig:
     on_unpublished: Literal["go-on", "stop"] = "go-on"
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            given = getattr(self, field.name)
+            values = [given] if isinstance(given, (str, bytes)) else list(given) if isinstance(given, (list, tuple)) else []
+            if field.repr and any(_may_hold_a_password(value) for value in values):
+                raise OptionError("a connection string, or a part of one, stands where it does not belong", kind="invalid_option",
+                                  object=f"argument {field.name}", remedy="give it as `source`")
         for name, allowed in (("plugin", ("wal2arrow",)), ("snapshot", ("none",)), ("commit", ("on-next", "by-hand")),
                               ("on_unpublished", ("go-on", "stop"))):
             if getattr(self, name) not in allowed:

@@ -53,6 +53,11 @@ def test_errors_are_a_tree_and_show_no_password(server, shop):
         {"until": "ann:hunter2@h"},
         {"plugin": "password=hunter2"},
         {"commit": "postgresql://ann:hunter2@h"},
+        {"source": None, "host": "ann:hunter2@h"},
+        {"source": None, "user": "ann:hunter2@h"},
+        {"source": None, "database": "ann:hunter2@h/db"},
+        {"source": "host=h user=ann:hunter2@h"},
+        {"tables": [b"password=hunter2"]},
     ],
 )
 def test_a_password_in_the_wrong_place_is_not_repeated(server, caplog, arguments):
@@ -60,6 +65,17 @@ def test_a_password_in_the_wrong_place_is_not_repeated(server, caplog, arguments
     with pytest.raises(arrowcdc.OptionError) as caught:
         CONFIGURE(**{**given, **arguments})
     assert "hunter2" not in str(caught.value) + repr(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize("name", ["host", "port", "database", "user", "tables", "slot", "until", "publications", "partitions"])
+def test_a_configuration_that_shows_a_password_cannot_be(name):
+    for value in ("postgresql://ann:hunter2@h/db", "host=h password = hunter2", "ann:hunter2@h"):
+        for given in (value, [value], value.encode()):
+            with pytest.raises(arrowcdc.OptionError) as caught:
+                arrowcdc.ArrowCDCReaderConfig(**{name: given})
+            assert caught.value.object == f"argument {name}" and "hunter2" not in str(caught.value)
+    config = arrowcdc.ArrowCDCReaderConfig(source="postgresql://ann:hunter2@h/db", password="hunter2")
+    assert "hunter2" not in repr(config)
 
 
 def test_every_kind_of_error_has_its_exception():

@@ -138,7 +138,8 @@ std::string CaptureObstacle(const TableInfo& table) {
   return "";
 }
 
-TableCatalog::TableCatalog(std::vector<TableInfo> tables) : tables_(std::move(tables)) {
+TableCatalog::TableCatalog(std::vector<TableInfo> tables, bool names_only)
+    : tables_(std::move(tables)), names_only_(names_only) {
   places_.reserve(tables_.size());
   for (size_t i = 0; i < tables_.size(); ++i) {
     places_[tables_[i].oid] = i;
@@ -241,7 +242,7 @@ arrow::Result<TableCatalog> ReadTableNames(Connection& connection) {
     ARROW_ASSIGN_OR_RAISE(TableInfo table, NamesAt(rows, row));
     tables.push_back(std::move(table));
   }
-  return TableCatalog(std::move(tables));
+  return TableCatalog(std::move(tables), true);
 }
 
 arrow::Result<TableCatalog> ReadTables(Connection& connection) {

@@ -41,8 +41,10 @@ std::string CaptureObstacle(const TableInfo& table);
 class TableCatalog {
  public:
   TableCatalog() = default;
-  // By schema and name.
-  explicit TableCatalog(std::vector<TableInfo> tables);
+  // By schema and name. names_only: nothing is known of owners, identities and columns.
+  explicit TableCatalog(std::vector<TableInfo> tables, bool names_only = false);
+
+  bool names_only() const { return names_only_; }
 
   const std::vector<TableInfo>& tables() const { return tables_; }
   // Null: there is none.
@@ -63,13 +65,14 @@ class TableCatalog {
 
  private:
   std::vector<TableInfo> tables_;
+  bool names_only_ = false;
   std::unordered_map<uint32_t, size_t> places_;                   // oid -> place in tables_
   std::unordered_map<uint32_t, std::vector<size_t>> partitions_;  // oid of a partitioned table -> places
 };
 
 // Tables, views and foreign tables outside the system's schemas.
 arrow::Result<TableCatalog> ReadTables(Connection& connection);
-// The same without what is known of owners, identities and columns: for every start of a stream.
+// The same without what is known of owners, identities and columns, for a look that is soon over.
 arrow::Result<TableCatalog> ReadTableNames(Connection& connection);
 
 struct RoleInfo {

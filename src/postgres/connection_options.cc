@@ -110,6 +110,11 @@ arrow::Status CheckNoSecretElsewhere(const std::string& conninfo,
       return BadConninfo(": the host holds an '@': in a password of a URI write %40");
     }
   }
+  for (const char* keyword : {"user", "dbname"}) {
+    const std::string& value = effective[keyword];
+    if (value.find('@', std::min(value.find(':'), value.size())) != std::string::npos)
+      return BadConninfo(std::string(": ") + keyword + " holds user:password@host, which is no name");
+  }
   for (const auto& [keyword, value] : effective) {
     if (keyword == "options") continue;
     if (value.find("://") != std::string::npos) return BadConninfo(": " + keyword + " holds a URI");

@@ -152,7 +152,8 @@ TEST(ConnectionOptions, BadConninfoIsRefusedWithoutItsText) {
         "postgresql://u:p@hunter2@h1,h2/db?sslmode=disable", "host=hunter2@h", "host=a,hunter2@h",
         // Not a URI that libpq knows, so all of it would be the database's name.
         "u:hunter2@h/db", "postgresql:/u:hunter2@h/db", "mysql://u:hunter2@h/db",
-        "dbname=postgresql://u:hunter2@h/db host=/tmp",
+        "dbname=postgresql://u:hunter2@h/db host=/tmp", "host=/tmp user=u:hunter2@h",
+        "host=/tmp dbname=u:hunter2@h/db", "postgresql://u@h/u:hunter2@h",
         // A space is missing.
         "user=u host=hpassword=hunter2", "host=/tmp user=upassword=hunter2", "dbname=dpassword=hunter2",
         "host=/tmp connect_timeout=10password=hunter2", "host=/tmp sslmode=requirepassword=hunter2"}) {

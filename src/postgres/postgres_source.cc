@@ -167,7 +167,8 @@ class PostgresSource : public Source {
     info.stream.publications = publications_;
     info.stream.patterns = options_.tables;
     ARROW_ASSIGN_OR_RAISE(info.published,
-                          postgres::CheckPublished(*connection_, publications, options_.tables));
+                          postgres::CheckPublished(*connection_, publications, options_.tables, checked_));
+    checked_ = true;
     info.confirmed_flush = slot->confirmed_flush;
     const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
     if (note.has_value()) info.other_tables = CheckTablesOf(*note);
@@ -248,6 +249,7 @@ class PostgresSource : public Source {
   std::unique_ptr<Connection> connection_;  // between Connect and Start
   std::unique_ptr<Wal2arrowDecoder> decoder_;
   std::vector<std::string> publications_;
+  bool checked_ = false;                      // what they publish, by this source
   std::set<std::string> known_publications_;  // of the connections before
   uint32_t timeline_ = 0;
   milliseconds wal_sender_timeout_{0};

@@ -11,7 +11,7 @@
 namespace arrowcdc::postgres {
 namespace {
 
-constexpr size_t kNamesMax = 5;   // in one message
+constexpr size_t kNamesMax = 5;    // in one message
 constexpr size_t kLimitsMax = 10;  // tables of which it is told one by one that not everything comes
 
 std::string NamesOf(const std::vector<TableName>& names) {
@@ -171,7 +171,7 @@ class Judge {
            "tables " + NamesOf(no_rows)});
     }
     AddIdlePatterns(texts);
-    AddLimits();
+    if (!catalog_.names_only()) AddLimits();
   }
 
   // A pattern that matches nothing is most likely misspelt.
@@ -202,9 +202,9 @@ class Judge {
           {false, "not everything of it comes: " + limits, "table " + ToString(tables_[i].name)});
     }
     if (count > kLimitsMax) {
-      judgement_.state.notices.push_back(
-          {false, "not everything of them comes, either: 'arrowcdc tables' says what",
-           std::to_string(count - kLimitsMax) + " other tables"});
+      judgement_.state.notices.push_back({false,
+                                          "not everything of them comes, either: 'arrowcdc tables' says what",
+                                          std::to_string(count - kLimitsMax) + " other tables"});
     }
   }
 
@@ -293,9 +293,10 @@ PublishedJudgement JudgePublished(const TableCatalog& catalog,
 
 arrow::Result<PublishedState> CheckPublished(Connection& connection,
                                              const std::vector<PublicationInfo>& publications,
-                                             const std::vector<std::string>& texts) {
+                                             const std::vector<std::string>& texts, bool again) {
   ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(texts));
-  ARROW_ASSIGN_OR_RAISE(const TableCatalog catalog, ReadTableNames(connection));
+  ARROW_ASSIGN_OR_RAISE(const TableCatalog catalog,
+                        again ? ReadTableNames(connection) : ReadTables(connection));
   PublishedJudgement judgement = JudgePublished(catalog, publications, patterns, texts);
   ARROW_RETURN_NOT_OK(judgement.fits);
   return std::move(judgement.state);

@@ -38,10 +38,11 @@ PublishedJudgement JudgePublished(const TableCatalog& catalog,
                                   const std::vector<PublicationInfo>& publications,
                                   const TablePatterns& patterns, const std::vector<std::string>& texts);
 
-// Reads the catalog over the connection (a replication connection will do) and judges it. Errors: that of
-// the judgement, and the connection's.
+// Reads the catalog over the connection (a replication connection will do) and judges it. again: what does
+// not come of a table, columns for one, was told before and is not looked up. Errors: that of the judgement,
+// and the connection's.
 arrow::Result<PublishedState> CheckPublished(Connection& connection,
                                              const std::vector<PublicationInfo>& publications,
-                                             const std::vector<std::string>& texts);
+                                             const std::vector<std::string>& texts, bool again);
 
 }  // namespace arrowcdc::postgres
