@@ -120,6 +120,10 @@ std::string IdentityText(const TableStatus& table) {
 ExitCode SayWhatIsInTheWay(const SourceOptions& source) {
   const auto planned = PlanSetup(source, {});
   if (!planned.ok()) {
+    const ErrorDetail* detail = GetErrorDetail(planned.status());
+    const bool not_known = detail == nullptr || detail->kind() == ErrorKind::kInterrupted ||
+                           detail->kind() == ErrorKind::kConnection;
+    if (not_known) return Fail("tables", planned.status());
     std::printf("\nsetup would be refused: %s\n", planned.status().message().c_str());
     return kOk;
   }
@@ -206,7 +210,8 @@ ExitCode RunStatus(const SourceOptions& source) {
   const SlotStatus& status = *got;
   if (!status.exists) {
     return Fail("status", MakeError(ErrorKind::kSlotMissing, "there is no slot of this name",
-                                    "slot \"" + source.slot + "\"", "run arrowcdc setup"));
+                                    "slot \"" + source.slot + "\"",
+                                    "run 'arrowcdc setup' to make it, or name another by --slot"));
   }
   const auto print = [](const char* name, const std::string& value) {
     std::printf("%-20s%s\n", name, value.c_str());

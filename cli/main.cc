@@ -246,13 +246,9 @@ ExitCode Main(int argc, char** argv) {
       "were "
       "added, dropped, renamed or given another type. docs/sinks.md says what else there is to know.");
 
-  const auto subcommands = app.get_subcommands([](const CLI::App*) { return true; });
-  if (!arguments.empty() && !arguments[0].starts_with('-') &&
-      std::none_of(subcommands.begin(), subcommands.end(),
-                   [&](const CLI::App* known) { return known->check_name(arguments[0]); })) {
-    return ReportUsage("argument 1 is no subcommand: use setup, stream, status, tables, sql or teardown");
-  }
+  if (const auto unknown = FindUnknownSubcommand(app, arguments)) return ReportUsage(*unknown);
   if (const auto misplaced = FindMisplacedConninfo(arguments)) return ReportUsage(*misplaced);
+  if (const auto missing = FindMissingValue(app, arguments)) return ReportUsage(*missing);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {

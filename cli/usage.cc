@@ -75,7 +75,57 @@ std::string OptionIn(const CLI::App& app, const std::string& text) {
   return first;
 }
 
+std::vector<const CLI::App*> Subcommands(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+std::string SubcommandNames(const CLI::App& app) {
+  const std::vector<const CLI::App*> subcommands = Subcommands(app);
+  std::string names;
+  for (size_t i = 0; i < subcommands.size(); ++i) {
+    names += (i == 0 ? "" : i + 1 == subcommands.size() ? " or " : ", ") + subcommands[i]->get_name();
+  }
+  return names;
+}
+
+const CLI::Option* FindOption(const CLI::App& app, const std::string& argument) {
+  if (!argument.starts_with("--")) return nullptr;
+  if (const CLI::Option* option = app.get_option_no_throw(argument)) return option;
+  for (const CLI::App* subcommand : Subcommands(app)) {
+    if (const CLI::Option* option = subcommand->get_option_no_throw(argument)) return option;
+  }
+  return nullptr;
+}
+
+// The words of an option that takes one of a few, else nothing.
+std::string FewValues(const CLI::App& app, const std::string& name) {
+  const CLI::Option* option = FindOption(app, name);
+  const std::string type = option == nullptr ? "" : option->get_type_name();
+  return type.find('|') == std::string::npos ? "" : type;
+}
+
 }  // namespace
+
+std::optional<std::string> FindUnknownSubcommand(const CLI::App& app,
+                                                 const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0].starts_with('-')) return std::nullopt;
+  for (const CLI::App* subcommand : Subcommands(app)) {
+    if (subcommand->check_name(arguments[0])) return std::nullopt;
+  }
+  return Position(0) + " is no subcommand: use " + SubcommandNames(app);
+}
+
+std::optional<std::string> FindMissingValue(const CLI::App& app, const std::vector<std::string>& arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const CLI::Option* option = FindOption(app, arguments[i]);
+    if (option == nullptr || option->get_items_expected_min() == 0) continue;
+    if (i + 1 == arguments.size() || FindOption(app, arguments[i + 1]) != nullptr) {
+      return arguments[i] + ": a value is missing";
+    }
+    ++i;
+  }
+  return std::nullopt;
+}
 
 std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>& arguments) {
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -99,14 +149,16 @@ std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
                          const std::vector<std::string>& arguments) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return UnexpectedArgument(app, arguments);
   const std::string option = OptionIn(app, error.what());
+  // Holds names only: of an option, of a positional argument, or "A subcommand".
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
-    return option.empty() ? "a subcommand is missing: use setup, stream, status, tables or teardown"
-                          : option + " is required";
+    return app.get_subcommands().empty() ? "a subcommand is missing: use " + SubcommandNames(app)
+                                         : error.what();
   }
   if (option.empty()) return "the arguments cannot be read";
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
     return option + ": a value is missing, or there is one too many";
-  return option + ": this value cannot be used";
+  const std::string values = FewValues(app, option);
+  return option + ": this value cannot be used" + (values.empty() ? "" : ": use " + values);
 }
 
 }  // namespace arrowcdc::cli

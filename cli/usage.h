@@ -14,6 +14,14 @@ namespace arrowcdc::cli {
 // of one: it was not quoted, or follows the wrong option. arguments: without the program's name.
 std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>& arguments);
 
+// What is wrong where the first argument is a word that is no subcommand.
+std::optional<std::string> FindUnknownSubcommand(const CLI::App& app,
+                                                 const std::vector<std::string>& arguments);
+
+// What is wrong where an option that takes a value stands before another option, or last. CLI11 would take
+// the other one's name for the value.
+std::optional<std::string> FindMissingValue(const CLI::App& app, const std::vector<std::string>& arguments);
+
 std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
                          const std::vector<std::string>& arguments);
 

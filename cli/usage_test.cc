@@ -17,5 +17,67 @@ TEST(FindMisplacedConninfo, OnlyTheValueOfSourceMayBeOne) {
   EXPECT_TRUE(found({"stream", "--slot", "a:s@h"}).starts_with("argument 3 "));
 }
 
+struct Program {
+  CLI::App app{"", "program"};
+  std::vector<std::string> tables;
+  std::string sink;
+  std::string ack;
+  int rows = 1;
+  std::string directory;
+
+  Program() {
+    app.require_subcommand(1);
+    CLI::App* stream = app.add_subcommand("stream");
+    stream->add_option("--tables", tables);
+    stream->add_option("--sink", sink)->required();
+    stream->add_flag("--accept-gap");
+    stream->add_option("--ack", ack)->check(CLI::IsMember({"a", "b"}).description(""))->type_name("a|b");
+    stream->add_option("--rows", rows)->check(CLI::PositiveNumber);
+    app.add_subcommand("sql")->add_option("DIR", directory)->required();
+  }
+
+  std::string Missing(const std::vector<std::string>& arguments) const {
+    return FindMissingValue(app, arguments).value_or("");
+  }
+
+  std::string Refused(const std::vector<std::string>& arguments) {
+    try {
+      app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::ParseError& error) {
+      return UsageMessage(app, error, arguments);
+    }
+    return "";
+  }
+};
+
+TEST(FindMissingValue, AnotherOptionIsNoValue) {
+  const Program program;
+  EXPECT_EQ(program.Missing({"stream", "--tables", "--sink", "console"}), "--tables: a value is missing");
+  EXPECT_EQ(program.Missing({"stream", "--tables", "a.b", "--sink"}), "--sink: a value is missing");
+  EXPECT_EQ(program.Missing({"stream", "--tables", "a.b", "c.d", "--sink", "console"}), "");
+  EXPECT_EQ(program.Missing({"stream", "--accept-gap", "--sink", "--odd"}), "");
+}
+
+TEST(UsageMessage, NamesWhatIsMissing) {
+  EXPECT_EQ(Program().Refused({}), "a subcommand is missing: use stream or sql");
+  EXPECT_EQ(Program().Refused({"stream"}), "--sink is required");
+  EXPECT_EQ(Program().Refused({"sql"}), "DIR is required");
+}
+
+TEST(UsageMessage, NamesTheValuesWhereTheyAreFew) {
+  EXPECT_EQ(Program().Refused({"stream", "--sink", "x", "--ack", "secret"}),
+            "--ack: this value cannot be used: use a|b");
+  EXPECT_EQ(Program().Refused({"stream", "--sink", "x", "--rows", "-1"}),
+            "--rows: this value cannot be used");
+}
+
+TEST(FindUnknownSubcommand, NamesThoseThatThereAre) {
+  const Program program;
+  EXPECT_EQ(FindUnknownSubcommand(program.app, {"strem", "--sink", "x"}),
+            "argument 1 is no subcommand: use stream or sql");
+  EXPECT_EQ(FindUnknownSubcommand(program.app, {"sql", "x"}), std::nullopt);
+  EXPECT_EQ(FindUnknownSubcommand(program.app, {"--verbose"}), std::nullopt);
+}
+
 }  // namespace
 }  // namespace arrowcdc::cli

@@ -166,8 +166,8 @@ class ReaderSet {
   // The oldest event that was not taken yet; nullopt when there is none after `timeout`, or at once when the
   // stream has ended. Events are kept up to a bound.
   std::optional<ReaderEvent> NextEvent(std::chrono::milliseconds timeout);
-  // What was told and not taken here yet, for a log: what the events tell, readers that were added aside. Kept
-  // up to a bound.
+  // What was told and not taken here yet, for a log: what the events tell, readers that were added aside.
+  // Kept up to a bound.
   std::vector<SourceNotice> TakeNotices();
   // Nothing more comes: the stream has ended, in order or with an error.
   bool ended() const;

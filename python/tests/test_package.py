@@ -67,7 +67,8 @@ def test_a_password_in_the_wrong_place_is_not_repeated(server, caplog, arguments
     assert "hunter2" not in str(caught.value) + repr(caught.value) + caplog.text
 
 
-@pytest.mark.parametrize("name", ["host", "port", "database", "user", "tables", "slot", "until", "publications", "partitions"])
+@pytest.mark.parametrize(
+    "name", ["host", "port", "database", "user", "tables", "slot", "until", "publications", "partitions"])
 def test_a_configuration_that_shows_a_password_cannot_be(name):
     for value in ("postgresql://ann:hunter2@h/db", "host=h password = hunter2", "ann:hunter2@h"):
         for given in (value, [value], value.encode()):

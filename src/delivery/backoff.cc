@@ -41,9 +41,10 @@ void Backoff::Reset() {
 
 bool IsWorthAnotherSession(const ErrorDetail* error, bool delivered) {
   if (error == nullptr) return false;
+  const bool of_server = !error->sqlstate().empty();  // what ends here ends with all that came before it
   const bool at_a_place =
       error->kind() == ErrorKind::kUnsupported || error->kind() == ErrorKind::kPublicationMissing;
-  return error->retryable() || (at_a_place && delivered);
+  return error->retryable() || (of_server && at_a_place && delivered);
 }
 
 }  // namespace arrowcdc

@@ -35,9 +35,9 @@ class Backoff {
   std::minstd_rand random_;
 };
 
-// Whether to connect again after an error, null where it says nothing of itself. Some errors end every
-// session at the same place of the WAL, and what the server held back in front of it has not come: it does in
-// the next session, which begins with single transactions, as long as sessions deliver something
+// Whether to connect again after an error, null where it says nothing of itself. Some errors of the server
+// end every session at the same place of the WAL, and what the server held back in front of it has not come:
+// it does in the next session, which begins with single transactions, as long as sessions deliver something
 // (`delivered`).
 bool IsWorthAnotherSession(const ErrorDetail* error, bool delivered);
 

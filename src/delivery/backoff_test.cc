@@ -47,5 +47,20 @@ TEST(Backoff, ResetStartsWithShortWaits) {
   EXPECT_LE(backoff.Next(ErrorKind::kConnection), milliseconds(50));
 }
 
+// An end that the client itself has decided on is one.
+TEST(Backoff, OnlyTheServersErrorsAtAPlaceAreWorthAnotherSession) {
+  const auto worth = [](ErrorKind kind, const std::string& sqlstate, bool retryable, bool delivered) {
+    const arrow::Status status = MakeError(kind, "text", "object", "remedy", sqlstate, retryable);
+    return IsWorthAnotherSession(GetErrorDetail(status), delivered);
+  };
+  EXPECT_TRUE(worth(ErrorKind::kPublicationMissing, "42704", false, true));
+  EXPECT_FALSE(worth(ErrorKind::kPublicationMissing, "42704", false, false));
+  EXPECT_FALSE(worth(ErrorKind::kPublicationMissing, "", false, true));
+  EXPECT_TRUE(worth(ErrorKind::kUnsupported, "0A000", false, true));
+  EXPECT_FALSE(worth(ErrorKind::kUnsupported, "", false, true));
+  EXPECT_TRUE(worth(ErrorKind::kConnection, "", true, false));
+  EXPECT_FALSE(IsWorthAnotherSession(nullptr, true));
+}
+
 }  // namespace
 }  // namespace arrowcdc

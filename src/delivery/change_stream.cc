@@ -68,7 +68,10 @@ arrow::Status ChangeStream::Connect() {
   ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source_.Connect());
   if (!state_.has_value()) {
     ARROW_ASSIGN_OR_RAISE(state_, driver_.Open(info));
-    for (const auto& [table, row] : state_->last_rows) watch_.Knows(table);
+    for (const auto& [table, row] : state_->last_rows) {
+      const auto oid = state_->relation_oids.find(table);
+      watch_.Knows(table, oid == state_->relation_oids.end() ? 0 : oid->second);
+    }
   }
   // Who keeps nothing and was given nothing has nothing to go on from.
   const bool goes_on = begun_ && (started_ || options_.keeps_data);
@@ -200,7 +203,7 @@ arrow::Status ChangeStream::Deliver(ChangeBatch batch) {
   ARROW_ASSIGN_OR_RAISE(batch.rows, repeated_.Filter(*batch.table, std::move(batch.rows)));
   if (!matches) TellNotices();
   if (batch.rows == nullptr) return arrow::Status::OK();
-  watch_.Knows(batch.table->name);
+  watch_.Knows(batch.table->name, batch.table->relation_oid);
   return driver_.Take(std::move(batch));
 }
 

@@ -153,7 +153,7 @@ class PoisonedSource : public FakeSource {
     if (!std::exchange(told_, true) && session_ends_[session] > start_) {
       return Event(ProgressEvent{{session_ends_[session], /*group_end=*/true, false, false}});
     }
-    return MakeError(kind_, "met at its place", "publication \"p\"", "");
+    return MakeError(kind_, "met at its place", "publication \"p\"", "", "42704");
   }
 
   size_t sessions = 0;

@@ -153,6 +153,7 @@ arrow::Status PublicationWatch::Noticed(const NoticeEvent& event) {
     return arrow::Status::OK();
   }
   const TablePatterns::Match comes_as = Match(event.published_as);
+  if (comes_as.matches) known_partitions_.insert(event.relation_oid);
   if (comes_as.matches || comes_as.excluded) return arrow::Status::OK();
   const TableName* asked = Match(event.table).matches ? &event.table : nullptr;
   for (const TableName& ancestor : event.ancestors) {
@@ -184,8 +185,19 @@ void PublicationWatch::JudgeMissingRows(const NoticeEvent& event) {
     asked = asked || (patterns_ != nullptr && matches);
     known = known || (matches && known_.contains(name));
   }
-  if (!asked && !known) return;
+  // Whatever it is called now. One that is no partition any more has left its table.
+  const bool came = known_relations_.contains(event.relation_oid) ||
+                    (!event.ancestors.empty() && known_partitions_.contains(event.relation_oid));
   const std::string object = ObjectOf(event.table);
+  if (!asked && !known && patterns_ != nullptr) {
+    if (came && !Any(event.published))
+      Tell(false,
+           "its changes came before; no pattern matches its new name, and it is not published any more",
+           object, false);
+    return;
+  }
+  known = known || came;
+  if (!asked && !known) return;
   if (Any(event.published)) {
     // Of a publication that sends some operations and not others that is no fault.
     Tell(false, NameOf(event.operation) + " is not published of it: such changes do not come", object, false);

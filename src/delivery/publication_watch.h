@@ -23,8 +23,12 @@ class PublicationWatch {
   PublicationWatch(const TablePatterns* patterns, OnUnpublished on_unpublished)
       : patterns_(patterns), on_unpublished_(on_unpublished) {}
 
-  // A table of which rows have come, in this process or, as the sink knows, in an earlier one.
-  void Knows(const TableName& table) { known_.insert(table); }
+  // A table of which rows have come, in this process or, as the sink knows, in an earlier one. The relation
+  // (0: nobody knows) stays the same when it is renamed.
+  void Knows(const TableName& table, uint32_t relation_oid) {
+    known_.insert(table);
+    if (relation_oid != 0) known_relations_.insert(relation_oid);
+  }
 
   // Before a stream starts, the first of the process or a later one. is_new: it begins with what the slot
   // holds, for a sink or readers that have nothing yet. Errors: kPublicationMissing where tables are
@@ -63,7 +67,9 @@ class PublicationWatch {
   const TablePatterns* const patterns_;
   const OnUnpublished on_unpublished_;
   std::set<TableName> known_;
-  std::set<std::string> unpublished_;  // tables and publications, for the count
+  std::set<uint32_t> known_relations_;
+  std::set<uint32_t> known_partitions_;  // of which rows have come under the name of another
+  std::set<std::string> unpublished_;    // tables and publications, for the count
   std::set<std::string> told_;
   std::map<TableName, uint64_t> unmatched_;
   bool lists_tables_ = true;

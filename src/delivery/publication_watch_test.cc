@@ -133,13 +133,13 @@ TEST(PublicationWatch, AtEachConnect) {
   for (const Case& one : cases) {
     for (const OnUnpublished choice : {OnUnpublished::kGoOn, OnUnpublished::kStop}) {
       PublicationWatch watch(&patterns, choice);
-      for (const TableName& table : one.known) watch.Knows(table);
+      for (const TableName& table : one.known) watch.Knows(table, 0);
       EXPECT_EQ(Outcome(watch, one.info, true, one.is_new),
                 choice == OnUnpublished::kStop ? one.stop : one.go_on)
           << one.what;
     }
     PublicationWatch watch(&patterns, OnUnpublished::kGoOn);
-    for (const TableName& table : one.known) watch.Knows(table);
+    for (const TableName& table : one.known) watch.Knows(table, 0);
     EXPECT_EQ(Outcome(watch, one.info, false, one.is_new), one.reconnect) << one.what;
   }
 }
@@ -150,7 +150,7 @@ TEST(PublicationWatch, WithoutPatternsOnlyWhatCameBeforeIsMissed) {
   info.published.any_pattern = false;
   EXPECT_EQ(Outcome(watch, info, true, true), Then::kGoesOn);
   EXPECT_EQ(watch.tables_unpublished(), 0u);
-  watch.Knows(T("b"));
+  watch.Knows(T("b"), 0);
   EXPECT_EQ(Outcome(watch, info, false, true), Then::kErrors);
   EXPECT_EQ(watch.tables_unpublished(), 1u);
 }
@@ -161,7 +161,7 @@ TEST(PublicationWatch, SaysItOnce) {
   PublicationWatch watch(&patterns, OnUnpublished::kGoOn);
   EXPECT_EQ(Outcome(watch, Info({T("ab")}, {T("a")}, false), true, true), Then::kWarns);
   EXPECT_EQ(Outcome(watch, Info({T("ab")}, {T("a")}, false), false, true), Then::kGoesOn);
-  watch.Knows(T("a"));
+  watch.Knows(T("a"), 0);
   EXPECT_EQ(Outcome(watch, Info({T("ab")}, {T("a")}, false), false, true), Then::kErrors);
   EXPECT_EQ(Outcome(watch, Info({T("ab")}, {T("a")}, false), false, true), Then::kErrors);
 }
@@ -235,7 +235,7 @@ TEST(PublicationWatch, RowsThatAreNotPublished) {
   PublicationWatch every(nullptr, OnUnpublished::kStop);
   ASSERT_TRUE(every.Noticed(event).ok());
   EXPECT_TRUE(watch.TakeNotices().empty() && every.TakeNotices().empty());
-  every.Knows(T("b"));
+  every.Knows(T("b"), 0);
   ASSERT_TRUE(every.Noticed(event).ok());
   EXPECT_EQ(every.TakeNotices().size(), 1u);
   // An operation that is not published of a table that is.
@@ -246,6 +246,63 @@ TEST(PublicationWatch, RowsThatAreNotPublished) {
   ASSERT_EQ(notices.size(), 1u);
   EXPECT_FALSE(notices[0].error);
   EXPECT_EQ(watch.tables_unpublished(), 0u);
+}
+
+// As in ALTER TABLE ... SET SCHEMA under a publication of the tables of a schema.
+TEST(PublicationWatch, ATableThatLeavesThePublicationUnderANewName) {
+  NoticeEvent moved;
+  moved.table = {"attic", "a"};
+  moved.relation_oid = 7;
+  moved.operation.insert = true;
+  const auto said = [](PublicationWatch& watch, const NoticeEvent& event) {
+    EXPECT_TRUE(watch.Noticed(event).ok());
+    const auto notices = watch.TakeNotices();
+    return notices.empty() ? "nothing" : notices[0].error ? "error" : "warning";
+  };
+  const TablePatterns patterns = TablePatterns::Parse({"public.*"}).ValueOrDie();
+  PublicationWatch every(nullptr, OnUnpublished::kGoOn);
+  PublicationWatch some(&patterns, OnUnpublished::kGoOn);
+  EXPECT_STREQ(said(every, moved), "nothing");  // it never came
+  EXPECT_STREQ(said(some, moved), "nothing");
+  every.Knows(T("a"), 7);
+  some.Knows(T("a"), 7);
+  EXPECT_STREQ(said(every, moved), "error");
+  EXPECT_STREQ(said(some, moved), "warning");
+  EXPECT_EQ(every.tables_unpublished(), 1u);
+  EXPECT_EQ(some.tables_unpublished(), 0u);
+
+  // A partition whose rows came as those of its root: with the root, and alone, which is no fault.
+  for (const bool detached : {false, true}) {
+    PublicationWatch watch(nullptr, OnUnpublished::kGoOn);
+    NoticeEvent membership = Membership("a", "o", {T("o")});
+    membership.relation_oid = 7;
+    ASSERT_TRUE(watch.Noticed(membership).ok());
+    NoticeEvent leaf = moved;
+    if (!detached) leaf.ancestors = {{"attic", "o"}};
+    EXPECT_STREQ(said(watch, leaf), detached ? "nothing" : "error");
+  }
+}
+
+// Moved to a schema that is not published, or renamed on the way.
+TEST(PublicationWatch, ATableUnderANewNameIsKnown) {
+  NoticeEvent event;
+  event.operation.insert = true;
+  event.relation_oid = 16384;
+  event.table = {"archive", "a"};
+  const TablePatterns patterns = TablePatterns::Parse({"public.a"}).ValueOrDie();
+  for (const TablePatterns* const given : {&patterns, static_cast<const TablePatterns*>(nullptr)}) {
+    PublicationWatch watch(given, OnUnpublished::kGoOn);
+    watch.Knows(T("a"), 16385);
+    ASSERT_TRUE(watch.Noticed(event).ok());
+    EXPECT_TRUE(watch.TakeNotices().empty());
+    watch.Knows(T("a"), 16384);
+    ASSERT_TRUE(watch.Noticed(event).ok());
+    ASSERT_TRUE(watch.Noticed(event).ok());
+    const auto notices = watch.TakeNotices();
+    ASSERT_EQ(notices.size(), 1u);
+    EXPECT_EQ(notices[0].object, "table archive.a");
+    EXPECT_EQ(notices[0].error, given == nullptr);  // without patterns it was asked for under any name
+  }
 }
 
 TEST(PublicationWatch, CountsByTable) {

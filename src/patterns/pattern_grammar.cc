@@ -44,8 +44,10 @@ class Parser {
     ++at_;  // the dot, which is all that Part stops at besides the end
     ARROW_ASSIGN_OR_RAISE(parsed.table_regex, Part("a table name"));
     if (!AtEnd()) {
-      return Fail(at_, "expected the end: a pattern is SCHEMA.TABLE",
-                  "write a name that holds a dot in double quotes: public.\"a.b\"");
+      return Fail(
+          at_, "expected the end: a pattern is SCHEMA.TABLE",
+          "write a name that holds a dot in double quotes: public.\"a.b\"; give several patterns one by "
+          "one: 'public.a' 'public.b'");
     }
     return parsed;
   }

@@ -245,7 +245,7 @@ arrow::Result<std::string> GetSyncState(const SourceOptions& source) {
 arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(source.tables));
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
-  ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
+  ARROW_ASSIGN_OR_RAISE(Inspection inspected, Inspect(*connection, source));
   for (const std::string& name : source.publications) {
     const auto& found = inspected.publications;
     if (std::any_of(found.begin(), found.end(),
@@ -254,6 +254,13 @@ arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source) 
     return MakeError(ErrorKind::kPublicationMissing, "there is no publication of this name in this database",
                      "publication \"" + name + "\"",
                      "correct --publication, or run 'arrowcdc setup' with it");
+  }
+  // What a stream with these options reads.
+  const auto& named = source.publications;
+  if (!named.empty()) {
+    std::erase_if(inspected.publications, [&](const auto& publication) {
+      return std::find(named.begin(), named.end(), publication.name) == named.end();
+    });
   }
   return postgres::MakeTableList(inspected, patterns);
 }

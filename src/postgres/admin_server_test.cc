@@ -208,6 +208,22 @@ TEST_F(AdminServer, RefusedIdentityLeavesTheTableAlone) {
   EXPECT_EQ(GetSlotStatus(source_)->publications, (std::vector<std::string>{name_, name_ + "_insert_only"}));
 }
 
+TEST_F(AdminServer, APublicationThatIsNotNamedIsNotRead) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE log (line text)"));
+  ARROWCDC_ASSERT_OK(SetUpAll({.insert_only = true}));
+  const auto published = [&] {
+    for (const TableStatus& status : ListTables(source_).ValueOrDie()) {
+      if (status.name.table == "log") return status.published;
+    }
+    return false;
+  };
+  EXPECT_TRUE(published());
+  source_.publications = {name_};
+  EXPECT_FALSE(published());
+  source_.publications = {name_, name_ + "_insert_only"};
+  EXPECT_TRUE(published());
+}
+
 TEST_F(AdminServer, EveryAcceptedIdentityIsAcceptedByTheServer) {
   ARROWCDC_ASSERT_OK(
       sql_->Exec("CREATE TABLE by_full (a int); ALTER TABLE by_full REPLICA IDENTITY FULL; "
@@ -413,6 +429,53 @@ TEST_F(AdminServer, TeardownsOfTwoSlotsAtTheSameTimeLeaveNothing) {
   EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOrDie(), "0");
 }
 
+// A setup that ended between the slot and its note: the next one notes what it can know.
+TEST_F(AdminServer, SlotWithoutANoteGetsOne) {
+  ARROWCDC_ASSERT_OK(SetUpAll());
+  SourceOptions second = source_;
+  second.slot = name_ + "_b";
+  second.publications = {name_};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(SetupPlan cut, PlanSetup(second, {}));
+  ASSERT_EQ(cut.steps.back().kind, SetupStepKind::kNote);
+  cut.steps.pop_back();
+  ARROWCDC_ASSERT_OK(ApplySetup(second, cut, nullptr));
+  ASSERT_EQ(NotesIn(*sql_).size(), 1u);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan again, PlanSetup(second, {}));
+  ASSERT_EQ(again.steps.size(), 1u);
+  ARROWCDC_ASSERT_OK(ApplySetup(second, again, nullptr));
+  EXPECT_TRUE(PlanSetup(second, {})->steps.empty());
+  const auto notes = NotesIn(*sql_);
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_EQ(notes[1].slot, second.slot);
+  EXPECT_FALSE(notes[1].begins.has_value());
+  EXPECT_EQ(notes[1].tables, second.tables);
+  EXPECT_EQ(notes[1].publications, second.publications);
+  // What another setup has noted meanwhile stays; what was restored from elsewhere does not.
+  const std::string note = NoteSql(name_, second.slot, NoteChange::kTables, {"a.b"}, {name_}).ValueOrDie();
+  for (const auto& [lsn, kept] : {std::pair{"0/1", true}, std::pair{"FFFFFFFF/0", false}}) {
+    ARROWCDC_ASSERT_OK(sql_->Exec(
+        "DO $$BEGIN EXECUTE format('COMMENT ON PUBLICATION " + name_ +
+        " IS %L', 'made by arrowcdc setup ' || jsonb_build_object('slots', jsonb_build_array("
+        "jsonb_build_object('slot', '" +
+        second.slot + "', 'lsn', '" + lsn +
+        "', 'publications', '[\"x\"]'::jsonb, 'system', (SELECT system_identifier::text FROM "
+        "pg_control_system())), jsonb_build_object('slot', '" +
+        name_ + "', 'system', (SELECT system_identifier::text FROM pg_control_system()))))::text); END$$"));
+    ARROWCDC_ASSERT_OK(sql_->Exec(note));
+    const auto written = NotesIn(*sql_);
+    ASSERT_EQ(written.size(), 2u);
+    EXPECT_EQ(written[1].begins.has_value(), kept);
+    EXPECT_EQ(written[1].publications, std::vector<std::string>{kept ? "x" : name_});
+  }
+  // So that the first one's end leaves it its publication.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan down, PlanTeardown(source_));
+  ARROWCDC_ASSERT_OK(ApplySetup(source_, down, nullptr));
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOrDie(), "1");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan second_down, PlanTeardown(second));
+  ARROWCDC_ASSERT_OK(ApplySetup(second, second_down, nullptr));
+  EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_publication").ValueOrDie(), "0");
+}
+
 // The last slot is gone, its publication is there: notes of later slots find their place.
 TEST_F(AdminServer, NoteOfNoSlotTakesTheNextOne) {
   ARROWCDC_ASSERT_OK(SetUpAll());
@@ -431,6 +494,7 @@ TEST_F(AdminServer, NoteOfNoSlotTakesTheNextOne) {
   ARROWCDC_ASSERT_OK(sql_->Exec("DO $$BEGIN EXECUTE format('COMMENT ON PUBLICATION " + name_ +
                                 " IS %L', 'made by arrowcdc setup ' || repeat('[', 1000000)); END$$"));
   ARROWCDC_ASSERT_OK(SetUpAll());
+  ARROWCDC_ASSERT_OK(sql_->Exec("SELECT pg_drop_replication_slot('" + name_ + "')"));
 }
 
 TEST_F(AdminServer, NoteIsWrittenNowhereElse) {

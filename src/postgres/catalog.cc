@@ -121,8 +121,7 @@ arrow::Status ReadColumns(Connection& connection, const std::unordered_map<uint3
 
 }  // namespace
 
-std::string CaptureObstacle(const TableInfo& table) {
-  if (!IsUtf8(table.name.schema) || !IsUtf8(table.name.table)) return "a table whose name is not valid UTF-8";
+std::string RowsObstacle(const TableInfo& table) {
   switch (table.kind) {
     case 'v':
       return "a view";
@@ -136,6 +135,11 @@ std::string CaptureObstacle(const TableInfo& table) {
   if (table.persistence == 'u') return "an unlogged table";
   if (table.persistence == 't') return "a temporary table";
   return "";
+}
+
+std::string CaptureObstacle(const TableInfo& table) {
+  if (!IsUtf8(table.name.schema) || !IsUtf8(table.name.table)) return "a table whose name is not valid UTF-8";
+  return RowsObstacle(table);
 }
 
 TableCatalog::TableCatalog(std::vector<TableInfo> tables, bool names_only)
@@ -183,7 +187,7 @@ std::string TableCatalog::IdentityProblem(const TableInfo& table) const {
     // The server looks at the partition that holds the row.
     for (const TableInfo* leaf : Leaves(table)) {
       // What is not captured is not asked for an identity.
-      const std::string problem = CaptureObstacle(*leaf).empty() ? IdentityProblem(*leaf) : "";
+      const std::string problem = RowsObstacle(*leaf).empty() ? IdentityProblem(*leaf) : "";
       if (!problem.empty()) return "its partition " + ToString(leaf->name) + ": " + problem;
     }
     return "";
@@ -205,7 +209,7 @@ std::vector<const TableInfo*> TableCatalog::WeakerLeaves(const TableInfo& table)
   std::vector<const TableInfo*> weaker;
   if (table.kind != 'p' || table.replica_identity == 'n') return weaker;
   for (const TableInfo* leaf : Leaves(table)) {
-    if (!CaptureObstacle(*leaf).empty() || leaf->replica_identity == 'f') continue;
+    if (!RowsObstacle(*leaf).empty() || leaf->replica_identity == 'f') continue;
     const auto& has = leaf->identity_columns;
     const auto& wanted = table.identity_columns;
     if (table.replica_identity == 'f' || !std::includes(has.begin(), has.end(), wanted.begin(), wanted.end()))
@@ -218,7 +222,7 @@ std::vector<const TableInfo*> TableCatalog::SilentLeaves(const TableInfo& table)
   std::vector<const TableInfo*> silent;
   if (table.kind != 'p') return silent;
   for (const TableInfo* leaf : Leaves(table)) {
-    if (!CaptureObstacle(*leaf).empty()) silent.push_back(leaf);
+    if (!RowsObstacle(*leaf).empty()) silent.push_back(leaf);
   }
   return silent;
 }

@@ -34,7 +34,9 @@ struct TableInfo {
   std::vector<std::string> generated;  // generated columns outside of that index, stored or virtual
 };
 
-// Why no changes of it can be captured, for people ("a view"); empty: they can.
+// Why no changes of it can come, for people ("a view"); empty: they can.
+std::string RowsObstacle(const TableInfo& table);
+// The same, and where they cannot come under its own name, which no pattern matches.
 std::string CaptureObstacle(const TableInfo& table);
 
 // Indexed by oid: what is asked of it costs no more than what it answers.

@@ -154,7 +154,8 @@ Finding Permission(const ServerError& error, const ErrorContext& context) {
 
 Finding UndefinedObject(const ServerError& error, const ErrorContext& context) {
   if (Contains(error.function, "ReplicationSlot") || Contains(error.message, "replication slot")) {
-    return {ErrorKind::kSlotMissing, Named("slot", context.slot), "run 'arrowcdc setup' to make it"};
+    return {ErrorKind::kSlotMissing, Named("slot", context.slot),
+            "run 'arrowcdc setup' to make it, or name another by --slot"};
   }
   if (ContainsAny(error.message, {"ublication"}) || Contains(error.function, "ublication") ||
       context.action == Action::kStream) {

@@ -41,7 +41,7 @@ void AddPartitionLimits(const TableCatalog& catalog, const TableInfo& root,
   if (!silent.empty()) {
     std::string names;
     for (size_t i = 0; i < std::min(silent.size(), kNamesMax); ++i) {
-      names += (i == 0 ? "" : ", ") + ToString(silent[i]->name) + " (" + CaptureObstacle(*silent[i]) + ")";
+      names += (i == 0 ? "" : ", ") + ToString(silent[i]->name) + " (" + RowsObstacle(*silent[i]) + ")";
     }
     if (silent.size() > kNamesMax) names += " and " + std::to_string(silent.size() - kNamesMax) + " more";
     limits->push_back("no changes come of its partitions " + names);
@@ -108,9 +108,8 @@ std::vector<std::string> TableLimits(const TableCatalog& catalog, const TableInf
 std::string LimitsText(const TableCatalog& catalog, const TableInfo& table,
                        const std::vector<PublicationInfo>& publications) {
   if (!CaptureObstacle(table).empty()) return "";
-  const bool via_root =
-      std::all_of(publications.begin(), publications.end(),
-                  [](const PublicationInfo& publication) { return publication.via_root; });
+  const bool via_root = std::all_of(publications.begin(), publications.end(),
+                                    [](const PublicationInfo& publication) { return publication.via_root; });
   std::string text;
   for (const std::string& limit : TableLimits(catalog, table, publications, via_root))
     text += (text.empty() ? "" : "; ") + limit;

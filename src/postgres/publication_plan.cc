@@ -203,6 +203,14 @@ arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& sele
   return assignment;
 }
 
+arrow::Status OnePublicationOfTwo(const std::string& main, const std::string& insert_only) {
+  return MakeError(ErrorKind::kInvalidOption,
+                   "tables without a usable replica identity have a publication of their own, " +
+                       Quoted(insert_only) + ", which a stream of " + Quoted(main) + " alone would not read",
+                   "option --publication",
+                   "name both, here and for the stream: --publication " + main + " " + insert_only);
+}
+
 arrow::Result<std::string> TableList(const Tables& tables) {
   std::string list;
   for (const TableInfo* table : tables) {
@@ -382,6 +390,9 @@ arrow::Result<std::vector<std::string>> PlanPublications(const Inspection& inspe
   const auto main = FindPublication(inspected, main_name);
   const auto insert_only = FindPublication(inspected, insert_only_name);
   ARROW_ASSIGN_OR_RAISE(const Assignment assignment, Assign(inspected, selected, main, insert_only, plan));
+  // A stream reads the publications that it is told, and no other.
+  if (source.publications.size() == 1 && assignment.insert_only_wanted)
+    plan->obstacles.push_back({OnePublicationOfTwo(main_name, insert_only_name)});
 
   const bool partitions = std::any_of(selected.begin(), selected.end(), [](const TableInfo* table) {
     return table->kind == 'p' || table->is_partition;

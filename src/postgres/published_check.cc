@@ -58,7 +58,7 @@ class Judge {
         standing.asked = standing.asked || judgement_.tables[ancestor].match.matches;
     }
     for (size_t i = 0; i < tables_.size(); ++i) {
-      if (tables_[i].kind == 'r' && CaptureObstacle(tables_[i]).empty()) JudgeLeaf(i);
+      if (tables_[i].kind == 'r' && RowsObstacle(tables_[i]).empty()) JudgeLeaf(i);
     }
     for (size_t i = 0; i < tables_.size(); ++i) {
       if (tables_[i].kind == 'p' && !has_partitions_[i]) JudgeEmpty(i);
@@ -106,6 +106,11 @@ class Judge {
         highest = topmost;
         published_as = ancestors[topmost - 1];
       }
+    }
+    // Under a name that no pattern can match: it is passed over, unless there are no patterns.
+    if (published_as == table && !CaptureObstacle(tables_[table]).empty()) {
+      standing.published = false;
+      return;
     }
     if (standing.published) {
       standing.published_as = &tables_[published_as];

@@ -272,6 +272,16 @@ TEST(PublishedCheck, WhatDoesNotComeOfATableIsSaid) {
             "table public.orders_1: not everything of it comes: its generated columns are not sent: g\n");
 }
 
+TEST(PublishedCheck, APartitionWhoseNameIsNotUtf8ComesUnderTheNameOfItsRoot) {
+  const TableCatalog catalog({Table(1, "orders", 'p'), Table(2, "orders\xe9", 'r', 1)});
+  const PublishedJudgement judged = Judge({Publication({"orders"}, true)}, {"public.orders"}, catalog);
+  EXPECT_TRUE(judged.fits.ok()) << judged.fits;
+  EXPECT_EQ(Names(judged.state.coming), "orders");
+  EXPECT_TRUE(judged.state.notices.empty()) << judged.state.notices[0].text;
+  ASSERT_NE(judged.tables[1].published_as, nullptr);
+  EXPECT_EQ(judged.tables[1].published_as->name.table, "orders");
+}
+
 TEST(PublishedCheck, OfManyTablesTheFirstAreNamed) {
   std::vector<TableInfo> tables;
   for (uint32_t table = 1; table <= 13; ++table) {

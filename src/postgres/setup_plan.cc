@@ -118,11 +118,28 @@ arrow::Status PlanNewSlot(const Inspection& inspected, const SourceOptions& sour
   return PlanNotes(note_in, source, NoteChange::kSlotMade, "where the slot begins", plan);
 }
 
+// A setup that was cut short, or somebody by hand, has left a slot without a note: whoever takes down another
+// slot must know that this one reads the publication as well.
+arrow::Status PlanNotesOnSeenSlot(const Inspection& inspected, const SourceOptions& source,
+                                  const std::vector<std::string>& note_in, SetupPlan* plan) {
+  if (!CheckSlotFits(*inspected.slot, inspected.server.database).ok()) return arrow::Status::OK();
+  std::vector<std::string> without;
+  for (const std::string& name : note_in) {
+    const auto found =
+        std::find_if(inspected.publications.begin(), inspected.publications.end(),
+                     [&](const PublicationInfo& publication) { return publication.name == name; });
+    const bool made_now = found == inspected.publications.end();
+    if (made_now || (found->owned && !HasUnknownNote(found->comment))) without.push_back(name);
+  }
+  return PlanNotes(without, source, NoteChange::kTables, "that the slot reads it", plan);
+}
+
 // A slot that is there was set up for certain tables: somebody may read it for these.
 arrow::Status PlanExistingSlot(const Inspection& inspected, const SourceOptions& source,
                                const std::vector<std::string>& note_in, SetupPlan* plan) {
   const auto note = NoteOnSlot(inspected);
-  if (!note.has_value() || !note->tables.has_value()) return arrow::Status::OK();
+  if (!note.has_value()) return PlanNotesOnSeenSlot(inspected, source, note_in, plan);
+  if (!note->tables.has_value()) return arrow::Status::OK();
   const auto before = NormalPatterns(*note->tables);
   const auto now = NormalPatterns(source.tables);
   if (before == now) return arrow::Status::OK();

@@ -57,10 +57,14 @@ Inspection Fresh() {
   return inspected;
 }
 
+std::string Comment(const std::string& entries) {
+  return "made by arrowcdc setup {\"slots\": [" + entries + "]}";
+}
+
 PublicationInfo Publication(const std::string& name, const std::vector<std::string>& tables) {
   PublicationInfo publication;
   publication.name = name;
-  publication.comment = kMadeBySetup;
+  publication.comment = Comment(R"({"slot": "cdc", "system": "77", "lsn": "0/100"})");
   publication.via_root = true;
   for (const std::string& table : tables) publication.tables.insert({"public", table});
   return publication;
@@ -276,10 +280,6 @@ TEST(SetupPlan, SlotThatIsBeingMade) {
 }
 
 // As setup writes it.
-std::string Comment(const std::string& entries) {
-  return "made by arrowcdc setup {\"slots\": [" + entries + "]}";
-}
-
 TEST(SetupPlan, SlotThatWasSetUpForOtherTables) {
   Inspection inspected = AfterSetup();
   inspected.publications[0].comment =
@@ -304,6 +304,26 @@ TEST(SetupPlan, SlotThatWasSetUpForOtherTables) {
   inspected.server.system = "77";
   inspected.slot->confirmed_flush = 0xff;
   EXPECT_TRUE(Obstacle(Plan(inspected, {"public.*"}, {.accept_tables = false}, source)).ok());
+}
+
+TEST(SetupPlan, SlotWithoutANoteGetsOneWhereItCanBeWritten) {
+  Inspection inspected = AfterSetup();
+  const auto steps = [&](const std::string& comment, bool owned) {
+    inspected.publications[0].comment = comment;
+    inspected.publications[0].owned = owned;
+    const auto plan = Plan(inspected);
+    std::string kinds;
+    for (const SetupStep& step : plan->steps) kinds += step.kind == SetupStepKind::kNote ? "n" : "?";
+    return kinds;
+  };
+  EXPECT_EQ(steps(kMadeBySetup, true), "n");
+  EXPECT_EQ(steps(Comment(R"({"slot": "other", "system": "77"})"), true), "n");
+  EXPECT_EQ(steps(Comment(R"({"slot": "cdc", "system": "77", "lsn": "9/0"})"), true), "n");  // restored
+  EXPECT_EQ(steps(Comment(R"({"slot": "cdc", "system": "77", "lsn": "0/100"})"), true), "");
+  EXPECT_EQ(steps(Comment(R"({"slot": "cdc", "system": "77"})"), true), "");
+  EXPECT_EQ(steps("made by arrowcdc setup {", true), "");
+  EXPECT_EQ(steps("mine", true), "");
+  EXPECT_EQ(steps(kMadeBySetup, false), "");
 }
 
 TEST(SetupPlan, PublicationsOfOthersAreNotChanged) {
@@ -428,6 +448,20 @@ TEST(SetupPlan, InsertOnly) {
   // With a key since: left as it is, but said.
   Edit(&inspected, [](auto& tables) { tables[1].primary_key = true; });
   EXPECT_TRUE(Warns(Plan(inspected), "only inserts and truncates are published of public.orders"));
+}
+
+// A stream with the same --publication would pass over the tables of the second one.
+TEST(SetupPlan, InsertOnlyWithOneNamedPublicationIsRefused) {
+  Inspection inspected = Fresh();
+  Edit(&inspected, [](auto& tables) { tables[1] = WithoutKey(2, "orders"); });
+  SourceOptions source = Source();
+  source.publications = {"a"};
+  EXPECT_EQ(Refused(Plan(inspected, {"public.*"}, {.insert_only = true}, source)), ErrorKind::kInvalidOption);
+  source.publications = {"a", "b"};
+  EXPECT_EQ(Sql(Plan(inspected, {"public.*"}, {.insert_only = true}, source)).size(), 5u);
+  // Without tables that need it, the option changes nothing.
+  source.publications = {"a"};
+  EXPECT_EQ(Sql(Plan(Fresh(), {"public.*"}, {.insert_only = true}, source)).size(), 3u);
 }
 
 TEST(SetupPlan, InsertOnlyAloneCarriesTheNote) {

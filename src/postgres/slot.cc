@@ -185,7 +185,7 @@ arrow::Status TryPlugin(Connection& connection) {
 
 arrow::Status SlotMissing(const std::string& name) {
   return MakeError(ErrorKind::kSlotMissing, "there is no slot of this name", "slot \"" + name + "\"",
-                   "run 'arrowcdc setup' to make it");
+                   "run 'arrowcdc setup' to make it, or name another by --slot");
 }
 
 }  // namespace arrowcdc::postgres

@@ -81,10 +81,13 @@ arrow::Result<std::string> EntrySql(const std::string& slot, NoteChange change,
   if (text.size() > kPatternBytesMax) text = "null";
   ARROW_ASSIGN_OR_RAISE(const std::string tables_literal, QuoteLiteral(text));
   ARROW_ASSIGN_OR_RAISE(const std::string slot_literal, QuoteLiteral(slot));
+  // As FindNote: one beyond what the slot has confirmed was restored from elsewhere.
   const auto before = [](const std::string& field) {
     return "(SELECT e " + field +
            " FROM pg_catalog.jsonb_array_elements(notes) AS e WHERE e ->> 'slot' = "
-           "slot_name AND e ->> 'system' = here LIMIT 1)";
+           "slot_name AND e ->> 'system' = here AND CASE WHEN e ->> 'lsn' ~ "
+           "'^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$' THEN (e ->> 'lsn')::pg_lsn <= confirmed_flush_lsn ELSE "
+           "true END LIMIT 1)";
   };
   const bool made = change == NoteChange::kSlotMade;
   const std::string begins = made ? "confirmed_flush_lsn::text" : before("->> 'lsn'");

@@ -37,7 +37,7 @@ std::optional<SlotNote> FindNote(const std::vector<SlotNote>& notes, const std::
 
 enum class NoteChange {
   kSlotMade,  // the slot begins where it stands now
-  kTables,    // what it is set up for has changed; where it began is kept
+  kTables,    // what it is set up for has changed, or was never noted; where it began is kept
   kSlotGone,  // nothing is left to note on it
 };
 

@@ -23,7 +23,8 @@ std::string ComesAs(const TableInfo& table, const TableStanding& standing) {
 std::string Reason(const Inspection& inspected, const TableInfo& table, const TableStanding& standing,
                    const TableStatus& status) {
   std::string decided = standing.match.reason;
-  const std::string obstacle = CaptureObstacle(table);
+  const bool as_another = standing.published_as != nullptr && standing.published_as != &table;
+  const std::string obstacle = as_another ? RowsObstacle(table) : CaptureObstacle(table);
   if (!obstacle.empty()) {
     if (standing.asked && table.is_partition)
       return decided + "; a partition of " + ToString(inspected.catalog.Ancestors(table).back()->name) +

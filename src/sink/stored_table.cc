@@ -97,7 +97,9 @@ arrow::Status NotThere(const std::string& root, const std::string& table,
   if (names.size() > kNamesShown) list += " and " + std::to_string(names.size() - kNamesShown) + " more";
   const std::string there = names.empty() ? "no table has complete files yet" : "the nearest first: " + list;
   return MakeError(ErrorKind::kInvalidOption, root + " holds no files of this table; " + there,
-                   "table " + table, names.empty() ? "stream into it first" : "give one of these names");
+                   "table " + table,
+                   names.empty() ? "give the DIR of --sink parquet:DIR, or stream into it first"
+                                 : "give one of these names");
 }
 
 arrow::Result<const Directory*> FindDirectory(const std::string& root, const std::string& table,

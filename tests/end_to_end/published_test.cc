@@ -228,7 +228,9 @@ TEST_F(PublishedTest, AnEmptyPublicationEndsAFirstStartWithWhatTheSlotHolds) {
     EXPECT_EQ(looked.code, 5) << looked.error;
     EXPECT_EQ(std::count(looked.output.begin(), looked.output.end(), '\n'), 1) << looked.output;
     EXPECT_EQ(Confirmed(), before);
+    EXPECT_EQ(Run(Stream(patterns, "console:ndjson", {"--until", "now"})).code, 5);
     const Outcome ended = Run(Stream(patterns, Parquet(sink)));
+    EXPECT_FALSE(ended.Says("connecting again")) << ended.error;
     EXPECT_EQ(ended.code, 5) << ended.error;
     EXPECT_TRUE(ended.Says("publication_missing") && ended.Says("not public.")) << ended.error;
     EXPECT_EQ(FilesOf(sink, "users"), 1);
@@ -319,8 +321,13 @@ TEST_F(PublishedTest, ARunningStreamStopsWhereThatIsWanted) {
   const Outcome ended = End(*stream);
   EXPECT_EQ(ended.code, 5) << ended.error;
   EXPECT_TRUE(ended.Says("publication_missing")) << ended.error;
+  EXPECT_FALSE(ended.Says("connecting again")) << ended.error;
   EXPECT_EQ(FilesOf("d", "users"), 1);
   EXPECT_EQ(FilesOf("d", "aside"), 1);
+  // Also where --until lies behind what was delivered, and with rows on the way there.
+  Sql("INSERT INTO users VALUES (2)");
+  EXPECT_EQ(
+      Drain({"public.users", "public.aside"}, "d", {"--roll-age", "100ms", "--on-unpublished=stop"}).code, 5);
 }
 
 // Of the two publications that setup makes by default, both must be there when they were there once.
