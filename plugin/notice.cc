@@ -121,6 +121,8 @@ void TellPassedOverSlow(Session* session, RelationEntry* entry, Relation relatio
   section.published = entry->told.published;
   section.published_as = entry->told.published_as;
   List* const ancestors = relation->rd_rel->relispartition ? get_partition_ancestors(relid) : NIL;
+  // Whether rows of it came before decides what the client makes of this: none may be overtaken.
+  FlushOpenBatches(session);
   SendNotice(session, section, NamesOf(session, relation, ancestors));
   MemoryContextSwitchTo(previous);
 }

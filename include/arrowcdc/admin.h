@@ -68,8 +68,9 @@ std::string AdministratorSql(const SetupPlan& plan);
 // else is an obstacle in the plan.
 arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options);
 // Runs the steps in order; on_step is called before each. With an obstacle it changes nothing. Where somebody
-// else was quicker it plans once more. Of a slot whose making was stopped (SourceOptions::stop) nothing
-// stays. Errors: CheckObstacles; of the step that failed; kBusy where others change the same (retryable).
+// else was quicker it plans anew, a few times. Of a slot whose making was stopped (SourceOptions::stop)
+// nothing stays. Errors: CheckObstacles; of the step that failed; kBusy where others change the same
+// (retryable).
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
                          const std::function<void(const SetupStep&)>& on_step);
 

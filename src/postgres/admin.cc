@@ -69,7 +69,10 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, S
     return arrow::Status::OK();
   }
   const ErrorDetail* detail = GetErrorDetail(loaded);
-  if (detail == nullptr || detail->kind() == ErrorKind::kConnection) return loaded;
+  if (detail == nullptr || detail->kind() == ErrorKind::kConnection ||
+      detail->kind() == ErrorKind::kInterrupted) {
+    return loaded;
+  }
   SetupObstacle obstacle{loaded};
   if (detail->kind() == ErrorKind::kPluginNotAllowed) {
     ARROW_ASSIGN_OR_RAISE(obstacle, postgres::PluginNotAllowed(inspected.server));
@@ -176,17 +179,19 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
 
 arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
                          const std::function<void(const SetupStep&)>& on_step) {
-  arrow::Status applied = RunSteps(source, plan, on_step);
-  // Of several slots that go at once each may have left the publication to the others.
-  const bool left_to_others =
-      plan.teardown && std::any_of(plan.steps.begin(), plan.steps.end(), [](const SetupStep& step) {
-        return step.kind == SetupStepKind::kNote;
-      });
-  if (applied.ok() ? !left_to_others : !ChangedByOthers(applied)) return applied;
-  // Somebody else was quicker with some of it: what is left, once.
-  ARROW_ASSIGN_OR_RAISE(const SetupPlan rest,
-                        plan.teardown ? PlanTeardown(source) : PlanSetup(source, plan.options));
-  return RunSteps(source, rest, on_step);
+  constexpr int kPlansMax = 5;
+  SetupPlan rest = plan;
+  for (int plans = 1;; ++plans) {
+    const arrow::Status applied = RunSteps(source, rest, on_step);
+    // Of several slots that go at once each may have left the publication to the others.
+    const bool left_to_others =
+        plan.teardown && std::any_of(rest.steps.begin(), rest.steps.end(),
+                                     [](const SetupStep& step) { return step.kind == SetupStepKind::kNote; });
+    const bool done = applied.ok() ? !left_to_others : !ChangedByOthers(applied);
+    if (done || plans == kPlansMax) return applied;
+    // Somebody else was quicker with some of it: what is left.
+    ARROW_ASSIGN_OR_RAISE(rest, plan.teardown ? PlanTeardown(source) : PlanSetup(source, plan.options));
+  }
 }
 
 arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source) {

@@ -208,7 +208,8 @@ arrow::Status OnePublicationOfTwo(const std::string& main, const std::string& in
                    "tables without a usable replica identity have a publication of their own, " +
                        Quoted(insert_only) + ", which a stream of " + Quoted(main) + " alone would not read",
                    "option --publication",
-                   "name both, here and for the stream: --publication " + main + " " + insert_only);
+                   "name both, here and for the stream: --publication " + main + " " + insert_only +
+                       " (publications=[...] in Python)");
 }
 
 arrow::Result<std::string> TableList(const Tables& tables) {

@@ -91,7 +91,7 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
   if (!rows.IsNull(0, 8)) {
     ARROW_ASSIGN_OR_RAISE(slot.safe_wal_bytes, rows.Int(0, 8));
   }
-  slot.being_made = !slot.plugin.empty() && slot.active && rows.IsNull(0, 5);
+  slot.being_made = !slot.database.empty() && slot.active && rows.IsNull(0, 5);
   if (slot.being_made) slot.waits_for = OpenTransactions(connection);
   slot.invalidation = slot.being_made ? "" : rows.Text(0, 9);
   slot.synced = rows.Bool(0, 10);
@@ -100,11 +100,12 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
 }
 
 arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database) {
-  if (slot.plugin.empty()) {
+  if (slot.database.empty()) {
     return MakeError(ErrorKind::kSlotMismatch, "the slot is a physical one", SlotObject(slot),
                      "choose another name with --slot");
   }
-  if (slot.plugin != kPluginName) {
+  // At first a slot that is being made has none.
+  if (slot.plugin != kPluginName && !(slot.being_made && slot.plugin.empty())) {
     return MakeError(ErrorKind::kSlotMismatch,
                      "the slot uses the plugin " + slot.plugin + ", not " + kPluginName, SlotObject(slot),
                      "choose another name with --slot; a slot's plugin cannot be changed");

@@ -16,7 +16,7 @@ inline constexpr char kPluginName[] = "wal2arrow";
 
 struct SlotInfo {
   std::string name;
-  std::string plugin;    // empty: a physical slot
+  std::string plugin;    // empty: a physical slot, or one that has only just begun to be made
   std::string database;  // empty: a physical slot
   bool active = false;
   std::optional<int> active_pid;

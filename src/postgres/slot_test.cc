@@ -48,6 +48,18 @@ TEST(Slot, Mismatches) {
   EXPECT_EQ(Refused(slot), ErrorKind::kSlotInvalidated);
 }
 
+// The server names the plugin a moment after it has made the slot.
+TEST(Slot, BeingMadeIsBusyBeforeItHasItsPlugin) {
+  SlotInfo slot = Good();
+  slot.being_made = slot.active = true;
+  for (const char* plugin : {"", "wal2arrow"}) {
+    slot.plugin = plugin;
+    EXPECT_EQ(Refused(slot), ErrorKind::kBusy);
+  }
+  slot.plugin = "pgoutput";
+  EXPECT_EQ(Refused(slot), ErrorKind::kSlotMismatch);
+}
+
 TEST(Slot, ActiveNamesPidAndApplication) {
   SlotInfo slot = Good();
   slot.active = true;

@@ -295,6 +295,20 @@ TEST_F(PublishedTest, ARunningStreamSaysWhatIsNotPublishedAnyMoreAndGoesOn) {
   EXPECT_TRUE(stopped.Says("public.orders_old 1")) << stopped.error;
 }
 
+// Known by its OID: by this process, and by what the sink keeps.
+TEST_F(PublishedTest, ATableThatLeavesThePublishedSchemaIsSaid) {
+  Publish("FOR TABLES IN SCHEMA public");
+  Sql("CREATE SCHEMA attic; INSERT INTO users VALUES (1)");
+  ASSERT_EQ(Drain({}, "d").code, 0);
+  Sql("ALTER TABLE users SET SCHEMA attic; INSERT INTO attic.users VALUES (2); INSERT INTO aside VALUES (1); "
+      "ALTER TABLE aside SET SCHEMA attic; INSERT INTO attic.aside VALUES (2)");
+  const Outcome went_on = Drain({}, "d");
+  EXPECT_EQ(went_on.code, 0) << went_on.error;
+  EXPECT_TRUE(went_on.Says("\"table attic.users\"")) << went_on.error;
+  EXPECT_TRUE(went_on.Says("\"table attic.aside\"")) << went_on.error;
+  EXPECT_TRUE(went_on.Says("\"tables_not_published\":2")) << went_on.error;
+}
+
 // Published at last, and lost again while the connection was away.
 TEST_F(PublishedTest, WhatChangedWhileTheConnectionWasAwayIsSaidAtTheReconnect) {
   ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.users"}));
