@@ -69,7 +69,7 @@ LONG_LINES = {
     "examples/shop/order_delete.sql", "examples/shop/order_new.sql", "examples/shop/order_pay.sql",
     "examples/shop/schema.sql", "examples/shop/start.sql", "plugin/CMakeLists.txt",
     "python/arrowcdc/_readers.py", "python/tests/test_examples.py", "python/tests/test_readers.py",
-    "src/change/CMakeLists.txt", "src/decode/CMakeLists.txt", "src/pipeline/CMakeLists.txt",
+    "src/change/CMakeLists.txt", "src/decode/CMakeLists.txt", "src/delivery/CMakeLists.txt",
     "src/sink/CMakeLists.txt", "tests/replay/fixture.py", "tools/compare_replay.py",
     "tools/compare_state.py", "tools/wire_example.py",
 }

@@ -138,9 +138,9 @@ class TidyTest(unittest.TestCase):
         self.expect(f"src/sink/files.cc: includes postgres.h, {tidy.FROM_ROOT}")
 
     def test_a_folder_without_a_row(self):
-        self.add("src/config/patterns.cc", "")
+        self.add("src/patterns/patterns.cc", "")
         self.add("CMakeLists.txt", "add_library(config patterns.cc)\n")
-        self.expect("src/config/patterns.cc: its folder is not in the table of ARCHITECTURE.md")
+        self.expect("src/patterns/patterns.cc: its folder is not in the table of ARCHITECTURE.md")
 
     def test_a_row_without_a_folder(self):
         row = "| `cli/` | the command | `include/arrowcdc` |\n"

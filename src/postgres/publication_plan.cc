@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "arrowcdc/error.h"
-#include "src/config/nearest_name.h"
+#include "src/patterns/nearest_name.h"
 #include "src/postgres/publication_limits.h"
 #include "src/postgres/quoting.h"
 #include "src/postgres/setup_plan.h"

@@ -1,5 +1,5 @@
 // When a stream is refused, ends, or goes on with a word: the rule of docs/operations.md as a table.
-#include "src/pipeline/publication_watch.h"
+#include "src/delivery/publication_watch.h"
 
 #include <gtest/gtest.h>
 

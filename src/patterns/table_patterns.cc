@@ -7,7 +7,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/change/utf8_text.h"
-#include "src/config/pattern_grammar.h"
+#include "src/patterns/pattern_grammar.h"
 
 namespace arrowcdc {
 namespace {

@@ -1,4 +1,4 @@
-#include "src/pipeline/backoff.h"
+#include "src/delivery/backoff.h"
 
 #include <gtest/gtest.h>
 

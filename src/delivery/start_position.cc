@@ -1,4 +1,4 @@
-#include "src/pipeline/start_position.h"
+#include "src/delivery/start_position.h"
 
 #include <algorithm>
 #include <string>

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/error.h"
-#include "src/pipeline/start_position.h"
+#include "src/delivery/start_position.h"
 #include "tests/support/fake_source.h"
 #include "tests/support/seed.h"
 
@@ -260,6 +260,35 @@ TEST(Pipeline, AServerThatGoesAwayBeforeTheFirstStartIsTriedAgain) {
   const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
   EXPECT_EQ(source.starts, 2);
+  ExpectEveryRowOnce(world);
+}
+
+// A start is decided as one until it was decided, however often the connection is lost meanwhile.
+TEST(Pipeline, AServerThatGoesAwayWhileTheStartIsDecidedIsTriedAgain) {
+  std::mt19937_64 random(1);
+  World world(random, 5);
+  world.stored_position = 100;
+  struct Promoted : FakeSource {
+    using FakeSource::FakeSource;
+    arrow::Result<SourceInfo> Connect() override {
+      ARROW_ASSIGN_OR_RAISE(SourceInfo info, FakeSource::Connect());
+      info.stream.timeline = 2;
+      return info;
+    }
+    arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) override {
+      EXPECT_EQ(timeline, 1u);
+      if (asked++ == 0) return MakeError(ErrorKind::kConnection, "lost", "server", "", "57P01", true);
+      return 100;
+    }
+    int asked = 0;
+  } source(world.server, random(), 0);
+  FakeSink sink(world, random, false);
+  PipelineOptions options;
+  options.until_lsn = world.server.wal_end;
+  PipelineObserver observer;
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
+  ASSERT_TRUE(stats.ok()) << stats.status();
+  EXPECT_EQ(source.asked, 2);
   ExpectEveryRowOnce(world);
 }
 

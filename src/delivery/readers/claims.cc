@@ -1,4 +1,4 @@
-#include "src/reader/claims.h"
+#include "src/delivery/readers/claims.h"
 
 #include <algorithm>
 #include <iterator>

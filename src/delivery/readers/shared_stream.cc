@@ -1,4 +1,4 @@
-#include "src/reader/shared_stream.h"
+#include "src/delivery/readers/shared_stream.h"
 
 #include <algorithm>
 #include <utility>

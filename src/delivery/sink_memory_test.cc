@@ -1,5 +1,5 @@
 // What is said when the stream is another than the one the sink was written from.
-#include "src/pipeline/sink_memory.h"
+#include "src/delivery/sink_memory.h"
 
 #include <gtest/gtest.h>
 

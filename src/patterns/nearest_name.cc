@@ -1,5 +1,5 @@
 // Levenshtein's distance, two rows of the table at a time.
-#include "src/config/nearest_name.h"
+#include "src/patterns/nearest_name.h"
 
 #include <algorithm>
 #include <cctype>

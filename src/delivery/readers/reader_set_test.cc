@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/error.h"
-#include "src/reader/shared_stream.h"
+#include "src/delivery/readers/shared_stream.h"
 #include "tests/support/assert_ok.h"
 #include "tests/support/fake_source.h"
 #include "tests/support/wait.h"
@@ -533,6 +533,29 @@ TEST(ReaderSet, GivesUpWhenTheServerIsAwayTooLong) {
   EXPECT_EQ(GetErrorDetail(result.status())->kind(), ErrorKind::kConnection);
   EXPECT_EQ(set->NextEvent(kLimit)->kind, ReaderEvent::Kind::kReconnecting);
   EXPECT_TRUE(set->ended());
+}
+
+// Readers keep nothing: until something was streamed, the slot alone says where to begin.
+TEST(ReaderSet, BeginsWhereTheSlotStandsAfterAFirstStartThatFailed) {
+  struct Restarting : FakeSource {
+    explicit Restarting(FakeServer& server) : FakeSource(server, 1, 0), confirmed(server.confirmed) {}
+    arrow::Status Start(uint64_t start) override {
+      starts.push_back(start);
+      if (starts.size() > 1) return FakeSource::Start(start);
+      confirmed += 50;
+      return MakeError(ErrorKind::kConnection, "restarting", "server", "", "57P01", true);
+    }
+    uint64_t& confirmed;
+    std::vector<uint64_t> starts;
+  };
+  FakeServer server(1);
+  server.wal_end = 1000;
+  auto source = std::make_unique<Restarting>(server);
+  const Restarting& seen = *source;
+  const auto set = ReaderSet::Open(std::move(source), {}).ValueOrDie();
+  EXPECT_EQ(seen.starts, (std::vector<uint64_t>{100, 150}));
+  EXPECT_FALSE(set->ended());
+  EXPECT_EQ(set->stats().reconnects, 0u) << "nothing was streamed before";
 }
 
 TEST(ReaderSet, RefusesOptionsOutOfBounds) {

@@ -1,6 +1,6 @@
 // Recursive descent over one pattern; every construct is written out as RE2 text with literals as \x{...}, so
 // that nothing of the user's text reaches RE2 unescaped.
-#include "src/config/pattern_grammar.h"
+#include "src/patterns/pattern_grammar.h"
 
 #include <cstdint>
 #include <cstdio>

@@ -1,18 +1,14 @@
-// The pump of a set of readers: source -> filter -> partition -> the reader's queue, on a thread of its own,
-// with reconnects.
+// The pump of a set of readers, as the driver of a change stream: partition, then the reader's queue, on a
+// thread of its own.
 #include <algorithm>
 #include <thread>
 #include <utility>
-#include <variant>
 
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
-#include "src/pipeline/backoff.h"
-#include "src/pipeline/publication_watch.h"
-#include "src/pipeline/row_filter.h"
-#include "src/pipeline/start_position.h"
+#include "src/delivery/change_stream.h"
 #include "src/partition/partition_key.h"
-#include "src/reader/shared_stream.h"
+#include "src/delivery/readers/shared_stream.h"
 
 namespace arrowcdc {
 
@@ -26,36 +22,29 @@ constexpr milliseconds kAskInterval{200};  // for the server's position, while s
 
 }  // namespace
 
-class ReaderSet::Pump {
+class ReaderSet::Pump : private StreamDriver {
  public:
   Pump(std::unique_ptr<Source> source, ReaderSetOptions options, std::optional<TablePatterns> patterns)
       : options_(std::move(options)),
         patterns_(std::move(patterns)),
         source_(std::move(source)),
-        filter_(patterns_.has_value() ? &*patterns_ : nullptr),
-        watch_(patterns_.has_value() ? &*patterns_ : nullptr, options_.on_unpublished),
         stream_(std::make_shared<SharedStream>(options_)),
         stop_(options_.stop != nullptr ? options_.stop : std::make_shared<StopToken>()),
-        backoff_(options_.retry_max) {}
+        changes_(*source_, StreamOptionsOf(options_), patterns_.has_value() ? &*patterns_ : nullptr, *stop_,
+                 *this) {}
 
   // Readers share the stream: it must not own them for ever.
-  ~Pump() {
+  ~Pump() override {
     (void)Stop();
     const std::lock_guard lock(stream_->mutex);
     stream_->readers.clear();
     stream_->events.clear();
   }
 
-  arrow::Status Open() {
+  arrow::Status Start() {
     ARROW_RETURN_NOT_OK(CheckOptions());
     for (const TableName& table : options_.tables) RouteOf(table);
-    while (true) {
-      arrow::Status status = ConnectAndStart();
-      if (status.ok()) break;
-      const auto wait = WaitAfter(status, false);
-      if (!wait.has_value() || stop_->Wait(*wait)) return status;
-    }
-    backoff_.NoteStarted();
+    ARROW_RETURN_NOT_OK(changes_.Open());
     thread_ = std::thread([this] { Run(); });
     return arrow::Status::OK();
   }
@@ -127,80 +116,49 @@ class ReaderSet::Pump {
   // --- the thread ---
 
   void Run() {
-    const arrow::Status ended = Stream();
+    const arrow::Status ended = changes_.Run();
     const std::lock_guard lock(stream_->mutex);
     stream_->EndStream(stop_->stopped() ? StoppedError() : ended);
   }
 
-  arrow::Status Stream() {
-    uint64_t began_at = delivered_;
-    arrow::Status status = Receive();
-    while (!status.ok()) {
-      const auto wait = WaitAfter(status, delivered_ > began_at);
-      if (!wait.has_value()) return status;
-      // The end that was asked for: on a busy server further sessions would never come to it.
-      ARROW_RETURN_NOT_OK(CheckEnd());
-      {
-        const std::lock_guard lock(stream_->mutex);
-        ++reconnects_;
-        stream_->PushNotice({false, "connecting again: " + status.message(), "stream"});
-        stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status, {}});
-      }
-      if (stop_->Wait(*wait)) return status;
-      status = ConnectAndStart();
-      began_at = delivered_;
-      if (status.ok()) status = Receive();
-    }
-    return status;
+  static ChangeStreamOptions StreamOptionsOf(const ReaderSetOptions& options) {
+    return {.until_lsn = options.until_lsn,
+            .accept_tables = options.accept_tables,
+            .on_unpublished = options.on_unpublished,
+            .retry_max = options.retry_max};
   }
 
-  // How long to wait before it is tried again; nullopt: it is not.
-  std::optional<milliseconds> WaitAfter(const arrow::Status& status, bool delivered) {
-    const ErrorDetail* detail = GetErrorDetail(status);
-    if (stop_->stopped() || !IsWorthAnotherSession(detail, delivered)) return std::nullopt;
-    return backoff_.Next(detail->kind());
-  }
+  // Readers keep nothing: the slot alone says where to begin, and every start is one of something new.
+  arrow::Result<SinkState> Open(const SourceInfo&) override { return SinkState{}; }
 
-  arrow::Status ConnectAndStart() {
-    ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source_->Connect());
-    const auto timeline_ends = [this](uint32_t timeline) { return source_->TimelineEnd(timeline); };
-    // Readers keep nothing: every start is one of something new.
-    const arrow::Status published = watch_.Connected(info, !connected_once_, true);
-    Tell();
-    ARROW_RETURN_NOT_OK(published);
-    uint64_t start = 0;
-    if (!connected_once_) {
-      // Readers keep nothing: the slot alone says where to begin, and every start is a first one.
-      if (!options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
-      ARROW_ASSIGN_OR_RAISE(start, ChooseStart(info, SinkState{}, false, false, timeline_ends));
-      until_ = options_.until_lsn;
-      info_ = info;
-      if (options_.partitions > 1) ARROW_RETURN_NOT_OK(CheckKeys());
-    } else {
-      ARROW_RETURN_NOT_OK(CheckReconnect(identity_, info, delivered_, timeline_ends));
-      start = delivered_;
-    }
-    identity_ = info.stream;
-    if (!connected_once_ && options_.published_tables) {
+  arrow::Status Begin(const SourceInfo& info, const SinkState&, uint64_t) override {
+    info_ = info;
+    if (options_.partitions > 1) ARROW_RETURN_NOT_OK(CheckKeys());
+    if (options_.published_tables) {
       for (const TableName& table : info.published.coming) RouteOf(table);
     }
-    ARROW_RETURN_NOT_OK(source_->Start(start));
-    connected_once_ = true;
-    filter_.BeginSession();
-    group_open_ = false;
-    dirty_ = false;
-    delivered_ = std::max(delivered_, start);
+    return arrow::Status::OK();
+  }
+
+  void Started(const SourceInfo&, uint64_t start) override {
     const std::lock_guard lock(stream_->mutex);
     stream_->source = source_.get();
-    stream_->delivered = delivered_;
-    return arrow::Status::OK();
+    stream_->delivered = start;
+  }
+
+  void Retrying(const arrow::Status& status, milliseconds) override {
+    if (stop_->stopped() || !changes_.started()) return;
+    const std::lock_guard lock(stream_->mutex);
+    ++reconnects_;
+    stream_->PushNotice({false, "connecting again: " + status.message(), "stream"});
+    stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status, {}});
   }
 
   // Tables that could not be split are refused before they stop anything.
   arrow::Status CheckKeys() {
     ARROW_ASSIGN_OR_RAISE(const std::vector<SourceTable> tables, source_->Tables());
     for (const SourceTable& table : tables) {
-      if (!filter_.Matches(table.name)) continue;
+      if (!changes_.Matches(table.name)) continue;
       KeyCandidates candidates;
       candidates.object = "table " + ToString(table.name);
       candidates.replica_identity = table.replica_identity;
@@ -220,33 +178,20 @@ class ReaderSet::Pump {
     return columns == options_.partition_columns.end() ? std::vector<std::string>() : columns->second;
   }
 
-  arrow::Status Receive() {
-    while (true) {
-      ARROW_RETURN_NOT_OK(CheckEnd());
-      if (Finished()) return arrow::Status::OK();
-      ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_->Next(kPollInterval));
-      if (event.has_value()) {
-        backoff_.Reset();
-        ARROW_RETURN_NOT_OK(std::visit([this](auto& e) { return Handle(e); }, *event));
-      }
-      AskForPosition();
-    }
-  }
-
   // Not before everything is committed: after the end nobody can.
-  arrow::Status CheckEnd() const {
-    if (!watch_.end().has_value() || group_open_ || delivered_ < watch_.end()->position)
-      return arrow::Status::OK();
+  bool MayEndAt(uint64_t position) const override {
+    if (changes_.delivered() < position) return false;
     const std::lock_guard lock(stream_->mutex);
-    const Claims& claims = stream_->claims;
-    const bool committed = claims.size() == 0 || claims.floor() >= watch_.end()->position;
-    return committed ? watch_.end()->why : arrow::Status::OK();
+    return stream_->claims.size() == 0 || stream_->claims.floor() >= position;
   }
 
-  void Tell() {
-    for (const SourceNotice& notice : watch_.TakeNotices()) Push(notice, nullptr);
+  void Tell(const SourceNotice& notice) override { Push(notice, nullptr); }
+
+  void Counted() override {
     const std::lock_guard lock(stream_->mutex);
-    tables_unpublished_ = watch_.tables_unpublished();
+    rows_unmatched_ = changes_.rows_unmatched();
+    unmatched_tables_ = changes_.unmatched_tables();
+    tables_unpublished_ = changes_.tables_unpublished();
   }
 
   void Push(const SourceNotice& notice, const std::shared_ptr<Reader>& reader) {
@@ -255,78 +200,32 @@ class ReaderSet::Pump {
     stream_->PushEvent({ReaderEvent::Kind::kNotice, reader, arrow::Status::OK(), notice});
   }
 
-  bool Finished() const {
-    return stop_->stopped() || (until_.has_value() && !group_open_ && delivered_ >= *until_);
-  }
-
   // An idle server tells its position only when it is asked.
-  void AskForPosition() {
+  arrow::Status Housekeeping() override {
     const auto now = Clock::now();
-    if (now - last_asked_ < kAskInterval) return;
+    if (now - last_asked_ < kAskInterval) return arrow::Status::OK();
     last_asked_ = now;
-    bool wanted = until_.has_value() || watch_.end().has_value();
+    bool wanted = changes_.ends_at_a_position();
     {
       const std::lock_guard lock(stream_->mutex);
       wanted = wanted || stream_->position_waiters > 0;
     }
     if (wanted) source_->RequestKeepalive();
+    return arrow::Status::OK();
   }
 
-  // --- events ---
-
-  arrow::Status Handle(ChangeBatch& batch) {
-    ARROW_RETURN_NOT_OK(Deliver(batch.table, std::move(batch.rows)));
-    return Group(batch.group);
-  }
-
-  arrow::Status Handle(const TruncateEvent& event) {
-    for (size_t i = 0; i < event.tables.size(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(auto row, TruncateRow(event, static_cast<int>(i)));
-      ARROW_RETURN_NOT_OK(Deliver(event.tables[i], std::move(row)));
-    }
-    return Group(event.group);
-  }
-
-  arrow::Status Handle(const ProgressEvent& event) { return Group(event.group); }
-
-  arrow::Status Handle(const NoticeEvent& event) {
-    const arrow::Status fits = watch_.Noticed(event);
-    Tell();
-    return fits;
-  }
-
-  arrow::Status Handle(const KeepaliveEvent& event) {
-    return group_open_ || dirty_ ? arrow::Status::OK() : Advance(event.order);
-  }
+  // --- rows and positions ---
 
   // A pump that is stopped may not have delivered the last batch: its position must not come into force.
-  arrow::Status Group(const GroupState& group) {
-    dirty_ = group.dirty;
-    group_open_ = !group.group_end;
-    return group.group_end && !stop_->stopped() ? Advance(group.safe) : arrow::Status::OK();
-  }
-
-  arrow::Status Advance(uint64_t order) {
-    if (order <= delivered_) return arrow::Status::OK();
-    delivered_ = order;
+  arrow::Status Advance(uint64_t order) override {
+    if (stop_->stopped()) return arrow::Status::OK();
     const std::lock_guard lock(stream_->mutex);
     return stream_->Advance(order);
   }
 
-  arrow::Status Deliver(const std::shared_ptr<const TableSchema>& table,
-                        std::shared_ptr<arrow::RecordBatch> rows) {
-    const bool matches = filter_.Matches(table->name);
-    if (!matches) watch_.PassedOver(table->name, static_cast<uint64_t>(rows->num_rows()));
-    ARROW_ASSIGN_OR_RAISE(rows, filter_.Filter(*table, std::move(rows)));
-    if (!matches) {
-      Tell();
-      const std::lock_guard lock(stream_->mutex);
-      rows_unmatched_ = filter_.rows_unmatched();
-      unmatched_tables_ = watch_.unmatched();
-      return arrow::Status::OK();
-    }
-    if (rows == nullptr) return arrow::Status::OK();
-    watch_.Knows(table->name, table->relation_oid);
+  arrow::Status Take(ChangeBatch batch) override {
+    const std::shared_ptr<const TableSchema>& table = batch.table;
+    std::shared_ptr<arrow::RecordBatch>& rows = batch.rows;
     Route& route = RouteOf(table->name);
     if (table->weakened.has_value() && !std::exchange(route.weakened_said, true)) {
       Warn(route, WeakenedIdentityText(*table->weakened), WeakenedIdentityRemedy(*table->weakened));
@@ -384,7 +283,7 @@ class ReaderSet::Pump {
     for (int partition = 0; partition < options_.partitions; ++partition) {
       route.readers.push_back(std::make_shared<Reader>(stream_, table, partition));
       stream_->readers.push_back(route.readers.back());
-      if (connected_once_)
+      if (changes_.started())
         stream_->PushEvent({ReaderEvent::Kind::kReaderAdded, route.readers.back(), arrow::Status::OK(), {}});
     }
     return route;
@@ -461,21 +360,13 @@ class ReaderSet::Pump {
   const ReaderSetOptions options_;
   const std::optional<TablePatterns> patterns_;
   const std::unique_ptr<Source> source_;
-  RowFilter filter_;
-  PublicationWatch watch_;
   const std::shared_ptr<SharedStream> stream_;
   const std::shared_ptr<StopToken> stop_;
 
   // The thread's own, once it runs.
-  Backoff backoff_;
+  ChangeStream changes_;
   std::map<TableName, Route> routes_;
   SourceInfo info_;  // of the first connection
-  StreamIdentity identity_;
-  bool connected_once_ = false;
-  std::optional<uint64_t> until_;
-  uint64_t delivered_ = 0;
-  bool group_open_ = false;
-  bool dirty_ = false;
   Clock::time_point last_asked_{};
 
   // Guarded by the stream's lock.
@@ -495,7 +386,7 @@ arrow::Result<std::unique_ptr<ReaderSet>> ReaderSet::Open(std::unique_ptr<Source
                                                           std::optional<TablePatterns> patterns) {
   std::unique_ptr<ReaderSet> set(new ReaderSet());
   set->pump_ = std::make_unique<Pump>(std::move(source), std::move(options), std::move(patterns));
-  ARROW_RETURN_NOT_OK(set->pump_->Open());
+  ARROW_RETURN_NOT_OK(set->pump_->Start());
   return set;
 }
 

@@ -1,5 +1,5 @@
 // Which of several names is proposed for one that is not there.
-#include "src/config/nearest_name.h"
+#include "src/patterns/nearest_name.h"
 
 #include <gtest/gtest.h>
 

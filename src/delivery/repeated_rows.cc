@@ -1,6 +1,6 @@
 // Binary search for the first new row: a table's rows are ordered by position within a batch and over
 // batches.
-#include "src/pipeline/row_filter.h"
+#include "src/delivery/repeated_rows.h"
 
 #include <utility>
 
@@ -8,7 +8,7 @@
 
 namespace arrowcdc {
 
-bool RowFilter::Matches(const TableName& name) {
+bool RepeatedRows::Matches(const TableName& name) {
   auto found = matches_.find(name);
   if (found == matches_.end()) {
     found = matches_.emplace(name, patterns_ == nullptr || patterns_->Matches(name)).first;
@@ -16,7 +16,7 @@ bool RowFilter::Matches(const TableName& name) {
   return found->second;
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> RowFilter::Filter(
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
     const TableSchema& table, std::shared_ptr<arrow::RecordBatch> rows) {
   const int64_t count = rows->num_rows();
   if (count == 0) return nullptr;

@@ -9,7 +9,7 @@
 #include <mutex>
 
 #include "arrowcdc/readers.h"
-#include "src/reader/claims.h"
+#include "src/delivery/readers/claims.h"
 
 namespace arrowcdc {
 

@@ -1,6 +1,6 @@
 // A reader: the side of the shared stream that the user holds.
 #include "arrowcdc/error.h"
-#include "src/reader/shared_stream.h"
+#include "src/delivery/readers/shared_stream.h"
 
 namespace arrowcdc {
 

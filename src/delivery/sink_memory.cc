@@ -1,4 +1,4 @@
-#include "src/pipeline/sink_memory.h"
+#include "src/delivery/sink_memory.h"
 
 #include <algorithm>
 #include <utility>

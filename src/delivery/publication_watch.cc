@@ -1,4 +1,4 @@
-#include "src/pipeline/publication_watch.h"
+#include "src/delivery/publication_watch.h"
 
 #include <algorithm>
 #include <utility>

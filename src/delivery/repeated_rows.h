@@ -14,10 +14,10 @@
 
 namespace arrowcdc {
 
-class RowFilter {
+class RepeatedRows {
  public:
   // patterns: null lets every table through. Not owned.
-  explicit RowFilter(const TablePatterns* patterns) : patterns_(patterns) {}
+  explicit RepeatedRows(const TablePatterns* patterns) : patterns_(patterns) {}
 
   // Rows at or before the given positions are dropped; from then on every row that Filter lets through
   // counts.

@@ -1,0 +1,147 @@
+// One source as one stream of new rows and positions, however often the connection is lost: where it starts,
+// when it connects again, which rows are repeated ones, what a group is, what is published. What becomes of
+// rows and positions is its driver's: a sink's (pipeline) or the readers'. One thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include <arrow/record_batch.h>
+#include <arrow/status.h>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/sink.h"
+#include "arrowcdc/source.h"
+#include "arrowcdc/stop_token.h"
+#include "arrowcdc/table_patterns.h"
+#include "src/delivery/backoff.h"
+#include "src/delivery/publication_watch.h"
+#include "src/delivery/repeated_rows.h"
+#include "src/delivery/start_position.h"
+
+namespace arrowcdc {
+
+struct ChangeStreamOptions {
+  std::optional<uint64_t> until_lsn;  // the stream ends when everything up to here is delivered
+  bool until_now = false;             // until_lsn = the end of the server's WAL at start
+  bool keeps_data = false;            // the driver knows at a start what it has
+  bool moves_slot = true;             // what is delivered is acknowledged sometime
+  bool accept_tables = false;         // begin with a slot that was set up for other tables
+  bool accept_gap = false;            // start although changes are lacking that the slot has passed
+  OnUnpublished on_unpublished = OnUnpublished::kGoOn;
+  std::optional<std::chrono::milliseconds> retry_max;  // as PipelineOptions::retry_max
+};
+
+// What a stream tells its driver, from the thread that runs it. An error ends the stream unless it says that
+// a retry helps.
+class StreamDriver {
+ public:
+  virtual ~StreamDriver() = default;
+
+  // Once, at the first connection, before anything is checked: what is there already.
+  virtual arrow::Result<SinkState> Open(const SourceInfo& info) = 0;
+  // When the start is allowed: the stream begins at `start`, `state` is what Open gave. Again where the start
+  // fails and the driver keeps nothing.
+  virtual arrow::Status Begin(const SourceInfo& info, const SinkState& state, uint64_t start) = 0;
+  // At each connection: events follow.
+  virtual void Started(const SourceInfo& info, uint64_t start) = 0;
+  // The connection is lost, and the next try comes after `wait`.
+  virtual void Retrying(const arrow::Status& status, std::chrono::milliseconds wait) = 0;
+  // Again and again meanwhile.
+  virtual arrow::Status TickWhileAway() { return arrow::Status::OK(); }
+
+  // Rows that did not come before, of a table that matches; at least one.
+  virtual arrow::Status Take(ChangeBatch batch) = 0;
+  // Everything up to `order` was delivered; it is higher than any before.
+  virtual arrow::Status Advance(uint64_t order) = 0;
+  // A group has ended, whether Advance was called or not.
+  virtual arrow::Status EndGroup() { return arrow::Status::OK(); }
+  virtual arrow::Status Keepalive(bool /*reply_requested*/) { return arrow::Status::OK(); }
+  // After each event, and while none comes.
+  virtual arrow::Status Housekeeping() = 0;
+  // The stream is to end at `position`: whether all is done for that.
+  virtual bool MayEndAt(uint64_t position) const = 0;
+
+  virtual void Tell(const SourceNotice& notice) = 0;
+  // What the stream counts may be other than before.
+  virtual void Counted() {}
+  // Where until_now ends.
+  virtual void EndsAt(const WalEnd& /*end*/) {}
+};
+
+class ChangeStream {
+ public:
+  // patterns: null lets every table through. All but `options` must outlive it.
+  ChangeStream(Source& source, const ChangeStreamOptions& options, const TablePatterns* patterns,
+               const StopToken& stop, StreamDriver& driver);
+
+  // Connects and starts, again where a retry may help. OK without a start: it was stopped, or what is wanted
+  // is delivered already. Errors: what no retry mends; what went wrong last, where it was stopped before
+  // anything was streamed.
+  arrow::Status Open();
+  // After Open: delivers until an end condition, `stop` being stopped, or an error that a retry cannot mend.
+  arrow::Status Run();
+
+  bool started() const { return started_; }  // once
+  bool group_open() const { return group_open_; }
+  uint64_t delivered() const { return delivered_; }
+  uint64_t reconnects() const { return reconnects_; }
+  const StreamIdentity& identity() const { return identity_; }
+  // Somebody waits for a position, which an idle server tells only when it is asked.
+  bool ends_at_a_position() const { return until_.has_value() || watch_.end().has_value(); }
+  bool Reached() const;
+  bool Matches(const TableName& table) { return repeated_.Matches(table); }
+
+  uint64_t rows_skipped() const { return repeated_.rows_skipped(); }
+  uint64_t rows_unmatched() const { return repeated_.rows_unmatched(); }
+  const std::map<TableName, uint64_t>& unmatched_tables() const { return watch_.unmatched(); }
+  uint64_t tables_unpublished() const { return watch_.tables_unpublished(); }
+
+ private:
+  bool Finished() const { return stop_.stopped() || Reached(); }
+  bool IsInterrupted(const arrow::Status& status) const;
+  TimelineEnd TimelineEnds();
+  void TellNotices();
+
+  arrow::Status Connect();
+  arrow::Status BeginAnew(const SourceInfo& info);
+  arrow::Status GoOn(const SourceInfo& info);
+  arrow::Status CheckPublished(const SourceInfo& info);
+  arrow::Status WaitAfter(const arrow::Status& status, bool delivered);
+
+  arrow::Status Receive();
+  arrow::Status CheckEnd() const;
+  arrow::Status Handle(ChangeBatch& batch);
+  arrow::Status Handle(const TruncateEvent& event);
+  arrow::Status Handle(const ProgressEvent& event) { return TakeGroup(event.group); }
+  arrow::Status Handle(const KeepaliveEvent& event);
+  arrow::Status Handle(const NoticeEvent& event);
+  arrow::Status Deliver(ChangeBatch batch);
+  arrow::Status TakeGroup(const GroupState& group);
+  arrow::Status Advance(uint64_t order);
+
+  Source& source_;
+  const ChangeStreamOptions options_;
+  const StopToken& stop_;
+  StreamDriver& driver_;
+  Backoff backoff_;
+  RepeatedRows repeated_;
+  PublicationWatch watch_;
+
+  std::optional<SinkState> state_;  // what the driver had at its Open
+  bool begun_ = false;              // a start was allowed once
+  bool started_ = false;            // and was made
+  arrow::Status last_;              // why there is no stream
+  StreamIdentity identity_;
+  std::optional<uint64_t> until_;
+  uint64_t delivered_ = 0;
+  uint64_t reconnects_ = 0;
+  bool group_open_ = false;  // frames of a group came, its end did not
+  bool dirty_ = false;
+};
+
+}  // namespace arrowcdc

@@ -1,0 +1,232 @@
+// A sink as the driver of a change stream: rows to the sink, what became durable back to the source. One
+// thread.
+#include "arrowcdc/pipeline.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+
+#include <arrow/array.h>
+
+#include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
+#include "src/delivery/change_stream.h"
+#include "src/delivery/sink_memory.h"
+
+namespace arrowcdc {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTickInterval{250};
+constexpr milliseconds kProgressInterval{1000};
+// How often a position that moved without rows is stored; each time costs the sink an fsync.
+constexpr milliseconds kIdleStoreInterval{1000};
+
+class Pipeline : private StreamDriver {
+ public:
+  Pipeline(Source& source, Sink& sink, const PipelineOptions& options, const TablePatterns* patterns,
+           PipelineObserver& observer, const StopToken& stop)
+      : source_(source),
+        sink_(sink),
+        observer_(observer),
+        moves_slot_(sink.keeps_data() || options.ack_on_write),
+        stream_(source, StreamOptionsOf(options), patterns, stop, *this) {}
+
+  arrow::Result<PipelineStats> Run() {
+    arrow::Status streamed = stream_.Open();
+    if (streamed.ok()) streamed = stream_.Run();
+    if (!streamed.ok()) stats_.connected = false;
+    // Also after an error what was accepted is worth keeping, unless it was the sink that failed.
+    arrow::Status closed = sink_opened_ ? sink_.Close() : arrow::Status::OK();
+    if (closed.ok()) closed = Acknowledge();
+    const arrow::Status stopped = source_.Stop();
+    UpdateStats();
+    observer_.OnProgress(stats_);
+    ARROW_RETURN_NOT_OK(streamed);
+    ARROW_RETURN_NOT_OK(closed);
+    // The connection may be gone at the end without harm: everything is stored, the server hears of it next
+    // time.
+    (void)stopped;
+    return stats_;
+  }
+
+ private:
+  ChangeStreamOptions StreamOptionsOf(const PipelineOptions& options) const {
+    return {.until_lsn = options.until_lsn,
+            .until_now = options.until_now,
+            .keeps_data = sink_.keeps_data(),
+            .moves_slot = moves_slot_,
+            .accept_tables = options.accept_tables,
+            .accept_gap = options.accept_gap,
+            .on_unpublished = options.on_unpublished,
+            .retry_max = options.retry_max};
+  }
+
+  // --- what the stream says ---
+
+  arrow::Result<SinkState> Open(const SourceInfo& info) override {
+    ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
+    sink_opened_ = true;
+    resumed_ = state.position.has_value();
+    return state;
+  }
+
+  arrow::Status Begin(const SourceInfo& info, const SinkState& state, uint64_t) override {
+    for (const SourceNotice& notice : memory_.Restore(state, info.stream)) observer_.OnNotice(notice);
+    return arrow::Status::OK();
+  }
+
+  void Started(const SourceInfo& info, uint64_t start) override {
+    stats_.connected = true;
+    observer_.OnConnected(info, start, resumed_);
+  }
+
+  void Retrying(const arrow::Status& status, milliseconds wait) override {
+    stats_.connected = false;
+    observer_.OnRetry(status, wait);
+  }
+
+  // The sink's age limits hold while the server is away.
+  arrow::Status TickWhileAway() override { return sink_opened_ ? sink_.Tick() : arrow::Status::OK(); }
+
+  void EndsAt(const WalEnd& end) override { observer_.OnEnd(end); }
+  bool MayEndAt(uint64_t) const override {
+    return true;
+  }  // Run closes the sink, and acknowledges what it has
+  void Tell(const SourceNotice& notice) override { observer_.OnNotice(notice); }
+
+  arrow::Status Take(ChangeBatch batch) override {
+    stats_.rows += static_cast<uint64_t>(batch.rows->num_rows());
+    if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
+    CountUnrepresentable(batch);
+    WarnOfWeakenedIdentity(*batch.table);
+    return sink_.Write(batch);
+  }
+
+  arrow::Status Advance(uint64_t order) override {
+    return sink_.Advance(Position{stream_.identity().source, stream_.identity().timeline, order, ""});
+  }
+
+  arrow::Status EndGroup() override { return Acknowledge(); }
+
+  arrow::Status Keepalive(bool reply_requested) override {
+    const bool idle_store_due =
+        !sink_.has_pending_rows() && Clock::now() - last_idle_store_ >= kIdleStoreInterval;
+    if (reply_requested || idle_store_due) {
+      last_idle_store_ = Clock::now();
+      ARROW_RETURN_NOT_OK(sink_.Flush());
+    }
+    return Acknowledge();
+  }
+
+  arrow::Status Housekeeping() override {
+    const auto now = Clock::now();
+    if (now - last_tick_ >= kTickInterval) {
+      last_tick_ = now;
+      ARROW_RETURN_NOT_OK(Tick());
+    }
+    if (now - last_progress_ >= kProgressInterval) {
+      last_progress_ = now;
+      UpdateStats();
+      observer_.OnProgress(stats_);
+      if (stream_.ends_at_a_position()) source_.RequestKeepalive();
+    }
+    return arrow::Status::OK();
+  }
+
+  // --- what is durable ---
+
+  arrow::Status Tick() {
+    ARROW_RETURN_NOT_OK(sink_.Tick());
+    // The last keepalive before silence may have come within the interval: it is stored here.
+    const auto now = Clock::now();
+    const std::optional<Position> durable = sink_.durable();
+    const bool behind = !durable.has_value() || durable->order < stream_.delivered();
+    if (behind && !stream_.group_open() && !sink_.has_pending_rows() &&
+        now - last_idle_store_ >= kIdleStoreInterval) {
+      last_idle_store_ = now;
+      ARROW_RETURN_NOT_OK(sink_.Flush());
+    }
+    return Acknowledge();
+  }
+
+  arrow::Status Acknowledge() {
+    if (!moves_slot_) return arrow::Status::OK();
+    const std::optional<Position> durable = sink_.durable();
+    if (!durable.has_value() || durable->order <= stats_.durable_lsn) return arrow::Status::OK();
+    if (durable->order > stream_.delivered()) {
+      return MakeError(ErrorKind::kInternal,
+                       "the sink reports " + FormatLsn(durable->order) + " as durable, but only " +
+                           FormatLsn(stream_.delivered()) + " was delivered to it",
+                       "sink", "this is a defect in arrowcdc: please report it; nothing was acknowledged");
+    }
+    stats_.durable_lsn = durable->order;
+    source_.Acknowledge(durable->order);
+    return arrow::Status::OK();
+  }
+
+  void CountUnrepresentable(const ChangeBatch& batch) {
+    const int index = batch.table->column_count + static_cast<int>(MetadataColumn::kUnrepresentable);
+    const auto& lists = static_cast<const arrow::ListArray&>(*batch.rows->column(index));
+    if (lists.null_count() == lists.length()) return;
+    const auto& names = static_cast<const arrow::StringArray&>(*lists.values());
+    for (int64_t row = 0; row < lists.length(); ++row) {
+      if (lists.IsNull(row)) continue;
+      for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
+        ++stats_.unrepresentable;
+        const std::string column = names.GetString(i);
+        if (reported_columns_.emplace(batch.table->name, column).second) {
+          observer_.OnUnrepresentable(batch.table->name, column);
+        }
+      }
+    }
+  }
+
+  void WarnOfWeakenedIdentity(const TableSchema& table) {
+    if (!table.weakened.has_value() || !weakened_tables_.insert(table.name).second) return;
+    observer_.OnNotice(
+        {false, WeakenedIdentityText(*table.weakened) + " (" + WeakenedIdentityRemedy(*table.weakened) + ")",
+         "table " + ToString(table.name)});
+  }
+
+  void UpdateStats() {
+    const SourceStats source = source_.stats();
+    stats_.server_lsn = std::max(stats_.server_lsn, source.server_lsn);
+    stats_.received_bytes = source.received_bytes;
+    stats_.delivered_lsn = stream_.delivered();
+    stats_.reconnects = stream_.reconnects();
+    stats_.rows_skipped = stream_.rows_skipped();
+    stats_.rows_unmatched = stream_.rows_unmatched();
+    stats_.unmatched_tables = stream_.unmatched_tables();
+    stats_.tables_unpublished = stream_.tables_unpublished();
+  }
+
+  Source& source_;
+  Sink& sink_;
+  PipelineObserver& observer_;
+  const bool moves_slot_;  // it says what may be acknowledged
+  ChangeStream stream_;
+  SinkMemory memory_;
+
+  bool sink_opened_ = false;
+  bool resumed_ = false;  // the sink had a position of its own
+  Clock::time_point last_tick_{};
+  Clock::time_point last_progress_{};
+  Clock::time_point last_idle_store_{};
+  std::set<std::pair<TableName, std::string>> reported_columns_;
+  std::set<TableName> weakened_tables_;  // of which somebody was warned
+  PipelineStats stats_;
+};
+
+}  // namespace
+
+arrow::Result<PipelineStats> RunPipeline(Source& source, Sink& sink, const PipelineOptions& options,
+                                         const TablePatterns* patterns, PipelineObserver& observer,
+                                         const StopToken& stop) {
+  return Pipeline(source, sink, options, patterns, observer, stop).Run();
+}
+
+}  // namespace arrowcdc
