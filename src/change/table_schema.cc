@@ -1,6 +1,7 @@
 // Schemas of change batches.
 #include "src/change/table_schema.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 #include <unordered_set>
@@ -68,6 +69,15 @@ std::shared_ptr<arrow::Array> BuildOpDictionary() {
 }
 
 }  // namespace
+
+std::string FirstNames(const std::vector<TableName>& names) {
+  constexpr size_t kNamesMax = 5;
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kNamesMax); ++i)
+    text += (i == 0 ? "" : " ") + ToString(names[i]);
+  if (names.size() > kNamesMax) text += " and " + std::to_string(names.size() - kNamesMax) + " more";
+  return text;
+}
 
 std::string WeakenedIdentityText(const WeakenedIdentity& weakened) {
   return "old rows of the partition " + weakened.partition +

@@ -38,6 +38,9 @@ arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(
 std::string WeakenedIdentityText(const WeakenedIdentity& weakened);
 std::string WeakenedIdentityRemedy(const WeakenedIdentity& weakened);
 
+// Names for one message: "public.a public.b and 3 more", the first five.
+std::string FirstNames(const std::vector<TableName>& names);
+
 // The column's role: its name without the "_" in front. It stays when the name has to give way.
 const char* MetadataColumnRole(MetadataColumn column);
 const std::shared_ptr<arrow::DataType>& MetadataColumnType(MetadataColumn column);

@@ -135,8 +135,6 @@ arrow::Status ChangeStream::WaitAfter(const arrow::Status& status, bool delivere
   last_ = status;
   const ErrorDetail* detail = GetErrorDetail(status);
   if (!IsWorthAnotherSession(detail, delivered)) return status;
-  // The end that was asked for: on a busy server further sessions would never come to it.
-  ARROW_RETURN_NOT_OK(CheckEnd());
   const auto wait = backoff_.Next(detail->kind());
   if (!wait.has_value()) return status;
   driver_.Retrying(status, *wait);

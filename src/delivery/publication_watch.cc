@@ -4,27 +4,19 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
 
 namespace arrowcdc {
 namespace {
 
 constexpr size_t kToldMax = 1'000;       // texts that are remembered, so that each is told once
 constexpr size_t kUnmatchedMax = 1'000;  // tables that are counted by name
-constexpr size_t kNamesMax = 5;          // in one message
 
 constexpr char kLost[] =
     "; what is written there meanwhile never comes, and 'arrowcdc setup' with the same patterns publishes it "
     "from then on";
 
 std::string ObjectOf(const TableName& table) { return "table " + ToString(table); }
-
-std::string NamesOf(const std::vector<TableName>& names) {
-  std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kNamesMax); ++i)
-    text += (i == 0 ? "" : " ") + ToString(names[i]);
-  if (names.size() > kNamesMax) text += " and " + std::to_string(names.size() - kNamesMax) + " more";
-  return text;
-}
 
 std::string ObjectOf(const PublishedState& state) {
   std::string text = state.publications.size() == 1 ? "publication" : "publications";
@@ -79,7 +71,7 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
   for (const SourceNotice& notice : state.notices) Tell(notice.error, notice.text, notice.object, false);
   if (!state.passed_over.empty())
     Tell(false, "tables are published and do not match: the slot passes over their changes",
-         "tables " + NamesOf(state.passed_over), false);
+         "tables " + FirstNames(state.passed_over), false);
   // Said as a whole.
   for (const TableName& table : state.passed_over) {
     if (unmatched_.size() < kUnmatchedMax) unmatched_.emplace(table, 0);
@@ -87,7 +79,7 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
   if (!state.any) {
     if (!state.lists_tables) return arrow::Status::OK();
     const std::string text = "no table is published any more" +
-                             (state.not_coming.empty() ? "" : ", not " + NamesOf(state.not_coming));
+                             (state.not_coming.empty() ? "" : ", not " + FirstNames(state.not_coming));
     Tell(true, text + kLost, ObjectOf(state), true);
     unpublished_.insert(ObjectOf(state));
     if ((first && is_new) || before.has_value() || may_stop)
@@ -127,18 +119,18 @@ void PublicationWatch::JudgeTables(const SourceInfo& info) {
   }
   if (!gone.empty())
     Tell(true, std::string("tables whose changes came before are not published any more") + kLost,
-         "tables " + NamesOf(gone), true);
+         "tables " + FirstNames(gone), true);
   if (!never.empty())
     Tell(false,
          "tables match and are not streamed, as they are not published: 'arrowcdc setup' publishes them, "
          "'arrowcdc "
          "tables' says what hinders",
-         "tables " + NamesOf(never), false);
+         "tables " + FirstNames(never), false);
   gone.insert(gone.end(), never.begin(), never.end());
   if (!gone.empty() && on_unpublished_ == OnUnpublished::kStop && state.lists_tables) {
     EndAt(info.current_flush,
           "tables that were asked for are not published: what the slot held of them was delivered",
-          "tables " + NamesOf(gone));
+          "tables " + FirstNames(gone));
   }
 }
 

@@ -608,6 +608,9 @@ std::vector<std::string> StreamedIds(const SourceOptions& options, arrow::Status
   };
   *ended = stream();
   ARROWCDC_EXPECT_OK(source->Stop());
+  // The server's process outlives the connection for a moment.
+  const auto is_free = [&] { return !GetSlotStatus(options).ValueOrDie().active; };
+  ARROWCDC_EXPECT_OK(test::WaitFor(is_free, std::chrono::seconds(20), "a free slot"));
   return ids;
 }
 

@@ -5,22 +5,14 @@
 #include <set>
 
 #include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
 #include "src/postgres/publication_limits.h"
 #include "src/postgres/quoting.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
-constexpr size_t kNamesMax = 5;    // in one message
 constexpr size_t kLimitsMax = 10;  // tables of which it is told one by one that not everything comes
-
-std::string NamesOf(const std::vector<TableName>& names) {
-  std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kNamesMax); ++i)
-    text += (i == 0 ? "" : " ") + ToString(names[i]);
-  if (names.size() > kNamesMax) text += " and " + std::to_string(names.size() - kNamesMax) + " more";
-  return text;
-}
 
 // A publication, with its members by their place in the catalog.
 struct Members {
@@ -173,7 +165,7 @@ class Judge {
     if (!no_rows.empty()) {
       state.notices.push_back(
           {false, "no changes can be captured of views, foreign, unlogged and temporary tables that match",
-           "tables " + NamesOf(no_rows)});
+           "tables " + FirstNames(no_rows)});
     }
     AddIdlePatterns(texts);
     if (!catalog_.names_only()) AddLimits();
@@ -265,7 +257,7 @@ class Judge {
         ErrorKind::kPublicationMismatch,
         "its changes come under the names of its partitions, which no pattern matches: they would be passed "
         "over; " +
-            NamesOf(partitions) + refused,
+            FirstNames(partitions) + refused,
         "table " + ToString(wanted),
         publications.empty()
             ? "add its partitions to the patterns, or publish it as a whole: run 'arrowcdc setup'"
