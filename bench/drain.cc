@@ -14,8 +14,8 @@
 #include "bench/process_stats.h"
 #include "bench/replication_client.h"
 #include "bench/stopwatch.h"
-#include "tests/support/private_server.h"
-#include "tests/support/sql_connection.h"
+#include "tests/testing/private_server.h"
+#include "tests/testing/sql_connection.h"
 
 extern char** environ;
 

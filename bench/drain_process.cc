@@ -10,7 +10,7 @@
 
 #include "bench/client_program.h"
 #include "bench/server.h"
-#include "tests/support/wait.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::bench {
 namespace {

@@ -11,8 +11,8 @@
 
 #include "bench/drain.h"
 #include "bench/process_stats.h"
-#include "tests/support/sql_connection.h"
-#include "tests/support/subprocess.h"
+#include "tests/testing/sql_connection.h"
+#include "tests/testing/subprocess.h"
 
 namespace arrowcdc::bench {
 

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/assert_ok.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::bench {
 namespace {

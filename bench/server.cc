@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "arrowcdc/position.h"
-#include "tests/support/wait.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::bench {
 

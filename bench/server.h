@@ -9,7 +9,7 @@
 
 #include <arrow/result.h>
 
-#include "tests/support/private_server.h"
+#include "tests/testing/private_server.h"
 
 namespace arrowcdc::bench {
 

@@ -7,7 +7,7 @@
 
 #include "format/frame_reader.h"
 #include "format/frame_writer.h"
-#include "format/test_buffer.h"
+#include "format/testing/buffer.h"
 
 namespace arrowcdc::format {
 namespace {

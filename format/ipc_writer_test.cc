@@ -10,7 +10,7 @@
 #include <arrow/ipc/api.h>
 #include <gtest/gtest.h>
 
-#include "format/test_batch.h"
+#include "format/testing/batch.h"
 
 namespace arrowcdc::format {
 namespace {

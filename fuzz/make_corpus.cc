@@ -2,12 +2,12 @@
 #include <fstream>
 #include <iostream>
 
-#include "src/decode/test_session.h"
+#include "src/postgres/decode/wal2arrow/testing/session.h"
 
 namespace {
 
-using namespace arrowcdc;           // NOLINT
-using namespace arrowcdc::testing;  // NOLINT
+using namespace arrowcdc;        // NOLINT
+using namespace arrowcdc::test;  // NOLINT
 
 void Write(const std::string& path, uint8_t choices, const std::vector<std::string>& frames) {
   std::ofstream file(path, std::ios::binary);

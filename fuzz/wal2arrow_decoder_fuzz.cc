@@ -12,7 +12,7 @@
 #include <arrow/memory_pool.h>
 
 #include "format/frame_reader.h"
-#include "src/decode/wal2arrow_decoder.h"
+#include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
 // Errors at every allocation, server call and callback of the plugin (fault_injection.cc): no process of the
 // server crashes (test_stream.cc looks at the end), nothing leaks, and the next session on the same backend
 // gives the same stream.
-#include "plugin/test_stream.h"
-#include "plugin/walsender_stream.h"
-#include "tests/support/assert_ok.h"
+#include "plugin/testing/test_stream.h"
+#include "plugin/testing/walsender_stream.h"
+#include "tests/testing/assert_ok.h"
 
 #include <algorithm>
 #include <cstdlib>

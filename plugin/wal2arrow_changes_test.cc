@@ -7,8 +7,8 @@
 #include <arrow/util/key_value_metadata.h>
 
 #include "format/frame.h"
-#include "plugin/test_stream.h"
-#include "tests/support/assert_ok.h"
+#include "plugin/testing/test_stream.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {

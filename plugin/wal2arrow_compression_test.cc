@@ -3,9 +3,9 @@
 #include <arrow/array.h>
 
 #include "format/frame_reader.h"
-#include "plugin/test_stream.h"
-#include "src/decode/wal2arrow_decoder.h"
-#include "tests/support/assert_ok.h"
+#include "plugin/testing/test_stream.h"
+#include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {

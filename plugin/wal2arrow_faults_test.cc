@@ -1,9 +1,9 @@
 // What must not stop the stream, and what must, with which words: options, publications, hostile values and
 // types.
-#include "plugin/test_stream.h"
-#include "plugin/walsender_stream.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/seed.h"
+#include "plugin/testing/test_stream.h"
+#include "plugin/testing/walsender_stream.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
 
 #include <cstdio>
 #include <fstream>

@@ -1,7 +1,7 @@
 // What the plugin says besides rows: once a session and state, in front of the rows that it is about, and as
 // if it were not there for everything else.
-#include "plugin/test_stream.h"
-#include "tests/support/assert_ok.h"
+#include "plugin/testing/test_stream.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {

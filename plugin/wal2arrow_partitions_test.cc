@@ -4,8 +4,8 @@
 #include <map>
 #include <set>
 
-#include "plugin/test_stream.h"
-#include "tests/support/assert_ok.h"
+#include "plugin/testing/test_stream.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {

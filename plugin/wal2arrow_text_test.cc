@@ -3,8 +3,8 @@
 // makes such values null and unrepresentable. See docs/types.md.
 #include <arrow/util/key_value_metadata.h>
 
-#include "plugin/test_stream.h"
-#include "tests/support/assert_ok.h"
+#include "plugin/testing/test_stream.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {

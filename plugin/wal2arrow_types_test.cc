@@ -5,9 +5,9 @@
 #include <arrow/json/from_string.h>
 #include <arrow/util/decimal.h>
 
-#include "plugin/test_stream.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/seed.h"
+#include "plugin/testing/test_stream.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -145,14 +145,14 @@ client=
 # --- the proof ------------------------------------------------------------------------------------
 
 say "comparing the replay of the files with the tables, and with a journal that triggers kept of every change"
-.venv/bin/python tools/compare_replay.py --parquet "$out/changes" --conninfo "$source" \
+.venv/bin/python tests/replay/compare_replay.py --parquet "$out/changes" --conninfo "$source" \
   --journal audit.journal --tables shop.customers shop.orders shop.events | tee "$run_directory/compare.log"
 verdict=$(sed -nE 's/^total (rows=[1-9][0-9]* lost=0 duplicated=0) wrong=0$/\1/p' \
   "$run_directory/compare.log")
 [[ -n $verdict ]]
 
 say "the same once more as a user would: what 'arrowcdc sql' prints, run by DuckDB, against the tables"
-.venv/bin/python tools/compare_state.py build/arrowcdc "$out/changes" "$source" \
+.venv/bin/python tests/replay/compare_state.py build/arrowcdc "$out/changes" "$source" \
   shop.customers shop.orders shop.events | tee "$run_directory/state.log"
 [[ $(tail -n 1 "$run_directory/state.log") == 'state OK' ]]
 

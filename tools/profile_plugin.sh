@@ -128,7 +128,7 @@ done
 
 decode() { # decode TABLE ROUNDS
   valgrind --tool=callgrind --callgrind-out-file="$server/decode.$1.$2" \
-    build/src/decode/wal2arrow_decoder_benchmark "$2" <"$server/frames.$1" 2>/dev/null
+    build/src/postgres/decode/wal2arrow_decoder_benchmark "$2" <"$server/frames.$1" 2>/dev/null
 }
 printf '%-26s%12s%12s%14s%14s\n' "decoder, instructions" "batches" "rows" "a batch" "a row"
 for table in $tables; do

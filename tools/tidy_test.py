@@ -45,7 +45,7 @@ CLEAN = {
     "include/arrowcdc/position.h": "// Positions.\n#include <arrow/api.h>\n",
     "src/change/position.cc": '#include "arrowcdc/position.h"\n#include <vector>\n',
     "src/change/position_test.cc": '#include "arrowcdc/position.h"\n'
-                                   '#include <gtest/gtest.h>\n#include "tests/support/wait.h"\n',
+                                   '#include <gtest/gtest.h>\n#include "tests/testing/wait.h"\n',
     "src/sink/files.h": '// Files.\n#include <parquet/api.h>\n',
     "src/sink/files.cc": '#include "src/sink/files.h"\n'
                          f'auto* sql = R"sql({LONG}\n#include "cli/secret.h"\n{LONG})sql";\n'
@@ -54,8 +54,8 @@ CLEAN = {
     "src/sink/files_test.cc": '#include "src/sink/files.h"\n',
     "plugin/plugin.cc": '#include "postgres.h"\n#include "utils/rel.h"\n',
     "cli/main.cc": '#include <arrowcdc/position.h>\n',
-    "tests/support/wait.h": "// Waits.\n",
-    "tests/support/wait.cc": '#include "tests/support/wait.h"\n#include <libpq-fe.h>\n'
+    "tests/testing/wait.h": "// Waits.\n",
+    "tests/testing/wait.cc": '#include "tests/testing/wait.h"\n#include <libpq-fe.h>\n'
                              'void Wait() { usleep(5); }\n',
     "tests/end_to_end_test.cc": '#include "src/sink/files.h"\n',
     "tools/run.sh": "true\n",

@@ -6,7 +6,7 @@
 
 #include "arrowcdc/error.h"
 #include "format/frame.h"
-#include "tests/support/assert_ok.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc {
 namespace {

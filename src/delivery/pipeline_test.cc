@@ -13,8 +13,8 @@
 
 #include "arrowcdc/error.h"
 #include "src/delivery/start_position.h"
-#include "tests/support/fake_source.h"
-#include "tests/support/seed.h"
+#include "src/delivery/testing/fake_source.h"
+#include "tests/testing/seed.h"
 
 namespace arrowcdc {
 namespace {

@@ -11,8 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/hash_partitioner.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/seed.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
 
 namespace arrowcdc {
 namespace {

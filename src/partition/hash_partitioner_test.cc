@@ -5,7 +5,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
-#include "tests/support/assert_ok.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc {
 namespace {

@@ -9,7 +9,7 @@
 #include <arrow/extension/uuid.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/assert_ok.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc {
 namespace {

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "src/partition/modulo.h"
-#include "tests/support/seed.h"
+#include "tests/testing/seed.h"
 
 namespace arrowcdc {
 namespace {

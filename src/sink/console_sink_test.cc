@@ -12,10 +12,10 @@
 
 #include "src/sink/console_format.h"
 #include "src/sink/json_values.h"
-#include "src/sink/memory_file_system.h"
-#include "src/sink/sink_test_support.h"
+#include "src/sink/testing/memory_file_system.h"
+#include "src/sink/testing/change_rows.h"
 
-namespace arrowcdc::testing {
+namespace arrowcdc::test {
 namespace {
 
 std::shared_ptr<arrow::Array> FromJson(const std::shared_ptr<arrow::DataType>& type,
@@ -52,7 +52,7 @@ TEST(JsonValues, NumbersKeepAllDigits) {
 
 TEST(JsonValues, FloatsThatJsonLacksAreText) {
   arrow::DoubleBuilder builder;
-  ASSERT_ARROW_OK(
+  ARROWCDC_ASSERT_OK(
       builder.AppendValues({std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
                             -std::numeric_limits<double>::infinity()}));
   const auto array = builder.Finish().ValueOrDie();
@@ -180,22 +180,22 @@ TEST(ConsoleSinkTest, HandsTextOnAtTheEndOfAGroup) {
   MemoryFileSystem files;
   ConsoleSink sink(AppendNdjson, files.Create("/out").ValueOrDie());
   EXPECT_FALSE(sink.keeps_data());
-  ASSERT_ARROW_OK(sink.Open(TestStream()).status());
-  ASSERT_ARROW_OK(sink.Write(Sample()));
+  ARROWCDC_ASSERT_OK(sink.Open(TestStream()).status());
+  ARROWCDC_ASSERT_OK(sink.Write(Sample()));
   EXPECT_EQ(ReadFile(files, "/out").ValueOrDie(), "");
   EXPECT_FALSE(sink.durable());
   EXPECT_TRUE(sink.has_pending_rows());
-  ASSERT_ARROW_OK(sink.Advance(At(10)));
+  ARROWCDC_ASSERT_OK(sink.Advance(At(10)));
   EXPECT_EQ(sink.durable()->order, 10u);
   const std::string text = ReadFile(files, "/out").ValueOrDie();
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
   files.FailAt(0, MemoryFileSystem::Failure::kOnce);
-  ASSERT_ARROW_OK(sink.Write(Sample()));
+  ARROWCDC_ASSERT_OK(sink.Write(Sample()));
   EXPECT_EQ(KindOf(sink.Advance(At(20))), ErrorKind::kSink);
   EXPECT_EQ(sink.durable()->order, 10u);
   EXPECT_FALSE(sink.Write(Sample()).ok());
-  ASSERT_ARROW_OK(sink.Close());
+  ARROWCDC_ASSERT_OK(sink.Close());
 }
 
 }  // namespace
-}  // namespace arrowcdc::testing
+}  // namespace arrowcdc::test

@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "src/sink/duckdb_types.h"
-#include "src/sink/sink_test_support.h"
+#include "src/sink/testing/change_rows.h"
 
-namespace arrowcdc::testing {
+namespace arrowcdc::test {
 namespace {
 
 std::shared_ptr<arrow::Field> Field(const std::string& name, int id, std::shared_ptr<arrow::DataType> type,
@@ -128,4 +128,4 @@ TEST(CastInDuckdb, KnowsWhatBecomesWhat) {
 }
 
 }  // namespace
-}  // namespace arrowcdc::testing
+}  // namespace arrowcdc::test

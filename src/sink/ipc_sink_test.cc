@@ -7,10 +7,10 @@
 
 #include "src/sink/ipc_file_sink.h"
 #include "src/sink/ipc_pipe_sink.h"
-#include "src/sink/memory_file_system.h"
-#include "src/sink/sink_test_support.h"
+#include "src/sink/testing/memory_file_system.h"
+#include "src/sink/testing/change_rows.h"
 
-namespace arrowcdc::testing {
+namespace arrowcdc::test {
 namespace {
 
 struct ReadBack {
@@ -72,15 +72,15 @@ class IpcFileSinkTest : public ::testing::Test {
 TEST_F(IpcFileSinkTest, ANewStreamBeginsWhereTableOrSchemaChanges) {
   auto sink = MakeOpen();
   EXPECT_FALSE(state_.position);
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {1, 2})));
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {3})));
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("b"), {4})));
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {5})));
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a", 2), {6})));
-  ASSERT_ARROW_OK(sink->Advance(At(10)));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {1, 2})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {3})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("b"), {4})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {5})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a", 2), {6})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(10)));
   EXPECT_TRUE(sink->has_pending_rows());
   EXPECT_FALSE(sink->durable());
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Flush());
   EXPECT_FALSE(sink->has_pending_rows());
   EXPECT_EQ(sink->durable()->order, 10u);
   const auto read = ReadStreams(Content());
@@ -90,11 +90,11 @@ TEST_F(IpcFileSinkTest, ANewStreamBeginsWhereTableOrSchemaChanges) {
 
 TEST_F(IpcFileSinkTest, RowsAfterTheLastAdvanceAreCutOffAtTheNextOpen) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {1, 2})));
-  ASSERT_ARROW_OK(sink->Advance(At(10)));
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {3})));
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("b"), {4})));
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {1, 2})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(10)));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {3})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("b"), {4})));
+  ARROWCDC_ASSERT_OK(sink->Flush());
   EXPECT_EQ(sink->durable()->order, 10u);
   EXPECT_TRUE(sink->has_pending_rows());
   EXPECT_EQ(ReadStreams(Content()).rows, (std::vector<std::string>{"a:1", "a:2", "a:3", "b:4"}));
@@ -104,51 +104,51 @@ TEST_F(IpcFileSinkTest, RowsAfterTheLastAdvanceAreCutOffAtTheNextOpen) {
   EXPECT_EQ(state_.position->order, 10u);
   EXPECT_TRUE(state_.last_rows.empty());
   EXPECT_EQ(ReadStreams(Content()).rows, (std::vector<std::string>{"a:1", "a:2"}));
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("b"), {5})));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("b"), {5})));
+  ARROWCDC_ASSERT_OK(sink->Close());
   EXPECT_EQ(ReadStreams(Content()).rows, (std::vector<std::string>{"a:1", "a:2", "b:5"}));
 }
 
 TEST_F(IpcFileSinkTest, TickAndRollBytesFlush) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {1})));
-  ASSERT_ARROW_OK(sink->Advance(At(10)));
-  ASSERT_ARROW_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {1})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(10)));
+  ARROWCDC_ASSERT_OK(sink->Tick());
   EXPECT_FALSE(sink->durable());
   now_ += options_.roll_age;
-  ASSERT_ARROW_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Tick());
   EXPECT_EQ(sink->durable()->order, 10u);
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Close());
 
   options_.roll_bytes = 1000;
   sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {2})));
-  ASSERT_ARROW_OK(sink->Advance(At(20)));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {2})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(20)));
   EXPECT_EQ(sink->durable()->order, 20u);
 }
 
 TEST_F(IpcFileSinkTest, IdleAdvanceIsStoredOnce) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Advance(At(10)));
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(10)));
+  ARROWCDC_ASSERT_OK(sink->Flush());
   EXPECT_EQ(sink->durable()->order, 10u);
   const int64_t operations = files_.operations();
-  ASSERT_ARROW_OK(sink->Flush());
-  ASSERT_ARROW_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Tick());
   EXPECT_EQ(files_.operations(), operations);
 }
 
 TEST_F(IpcFileSinkTest, RefusesWhatIsNotItsOwn) {
-  ASSERT_ARROW_OK(ReplaceFile(files_, "/f", "something else"));
+  ARROWCDC_ASSERT_OK(ReplaceFile(files_, "/f", "something else"));
   IpcFileSink foreign("/f", options_, &files_);
   EXPECT_EQ(KindOf(foreign.Open(TestStream()).status()), ErrorKind::kSink);
   EXPECT_EQ(Content(), "something else");
-  ASSERT_ARROW_OK(files_.Remove("/f"));
+  ARROWCDC_ASSERT_OK(files_.Remove("/f"));
   auto sink = MakeOpen();
   IpcFileSink second("/f", options_, &files_);
   EXPECT_FALSE(second.Open(TestStream()).ok());
-  ASSERT_ARROW_OK(sink->Advance(At(10)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(10)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   StreamIdentity other = TestStream();
   other.slot = "other";
   IpcFileSink third("/f", options_, &files_);
@@ -157,15 +157,15 @@ TEST_F(IpcFileSinkTest, RefusesWhatIsNotItsOwn) {
 
 TEST_F(IpcFileSinkTest, AFileOfAnotherVersionIsRefused) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {1})));
-  ASSERT_ARROW_OK(sink->Advance(At(10)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {1})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(10)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   const std::string manifest = ReadFile(files_, "/f.manifest.json").ValueOrDie();
   const std::string content = Content();
   for (const std::string version : {"1", "3"}) {
     std::string other = manifest;
     other.replace(other.find("\"arrowcdc_manifest\": 2"), 22, "\"arrowcdc_manifest\": " + version);
-    ASSERT_ARROW_OK(ReplaceFile(files_, "/f.manifest.json", other));
+    ARROWCDC_ASSERT_OK(ReplaceFile(files_, "/f.manifest.json", other));
     IpcFileSink next("/f", options_, &files_);
     const auto status = next.Open(TestStream()).status();
     EXPECT_EQ(KindOf(status), ErrorKind::kSink);
@@ -177,28 +177,28 @@ TEST_F(IpcFileSinkTest, AFileOfAnotherVersionIsRefused) {
 // ALTER DATABASE ... RENAME: system and slot are the same, so are the rows.
 TEST_F(IpcFileSinkTest, GoesOnUnderAnotherDatabaseName) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Advance(At(100)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(100)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   StreamIdentity renamed = TestStream();
   renamed.database = "shop_old";
   for (const std::string stored : {"shop", "shop_old"}) {
     IpcFileSink next("/f", options_, &files_);
     const auto state = next.Open(renamed).ValueOrDie();
     EXPECT_EQ(state.stream->database, stored);
-    ASSERT_ARROW_OK(next.Advance(At(state.position->order + 100)));
-    ASSERT_ARROW_OK(next.Close());
+    ARROWCDC_ASSERT_OK(next.Advance(At(state.position->order + 100)));
+    ARROWCDC_ASSERT_OK(next.Close());
   }
 }
 
 TEST_F(IpcFileSinkTest, RemembersWhatItsRowsCameFrom) {
   auto sink = MakeOpen();
   EXPECT_FALSE(state_.stream);
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("a"), {1})));
-  ASSERT_ARROW_OK(
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {1})));
+  ARROWCDC_ASSERT_OK(
       sink->Write(Rows(MakeTable({"public", "a"}, {arrow::field("id", arrow::int64())}, 2, 20000), {2})));
-  ASSERT_ARROW_OK(sink->Write(Rows(Table("b"), {3})));
-  ASSERT_ARROW_OK(sink->Advance(At(10)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("b"), {3})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(10)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   StreamIdentity other = TestStream();
   other.publications = {"q"};
   other.patterns = {"public.*"};
@@ -208,8 +208,8 @@ TEST_F(IpcFileSinkTest, RemembersWhatItsRowsCameFrom) {
   EXPECT_TRUE(state.stream->patterns.empty());
   EXPECT_EQ(state.relation_oids,
             (std::map<TableName, uint32_t>{{{"public", "a"}, 20000}, {{"public", "b"}, 16384}}));
-  ASSERT_ARROW_OK(next.Advance(At(20)));
-  ASSERT_ARROW_OK(next.Close());
+  ARROWCDC_ASSERT_OK(next.Advance(At(20)));
+  ARROWCDC_ASSERT_OK(next.Close());
   IpcFileSink last("/f", options_, &files_);
   state = last.Open(other).ValueOrDie();
   EXPECT_EQ(state.stream->publications, std::vector<std::string>{"q"});
@@ -217,13 +217,13 @@ TEST_F(IpcFileSinkTest, RemembersWhatItsRowsCameFrom) {
 }
 
 TEST_F(IpcFileSinkTest, AStartThatWasRefusedClaimsNothing) {
-  ASSERT_ARROW_OK(MakeOpen()->Close());
+  ARROWCDC_ASSERT_OK(MakeOpen()->Close());
   StreamIdentity other = TestStream();
   other.slot = "other";
   IpcFileSink next("/f", options_, &files_);
-  ASSERT_ARROW_OK(next.Open(other).status());
-  ASSERT_ARROW_OK(next.Advance(At(10)));
-  ASSERT_ARROW_OK(next.Close());
+  ARROWCDC_ASSERT_OK(next.Open(other).status());
+  ARROWCDC_ASSERT_OK(next.Advance(At(10)));
+  ARROWCDC_ASSERT_OK(next.Close());
   IpcFileSink first("/f", options_, &files_);
   EXPECT_EQ(KindOf(first.Open(TestStream()).status()), ErrorKind::kPositionGap);
 }
@@ -311,19 +311,19 @@ TEST(IpcPipeSinkTest, HandsRowsOnAtEachAdvanceAndEndsTheLastStream) {
   MemoryFileSystem files;
   IpcPipeSink sink(files.Create("/out").ValueOrDie());
   EXPECT_FALSE(sink.keeps_data());
-  ASSERT_ARROW_OK(sink.Open(TestStream()).status());
-  ASSERT_ARROW_OK(sink.Write(Rows(Table("a"), {1})));
+  ARROWCDC_ASSERT_OK(sink.Open(TestStream()).status());
+  ARROWCDC_ASSERT_OK(sink.Write(Rows(Table("a"), {1})));
   EXPECT_TRUE(sink.has_pending_rows());
   EXPECT_FALSE(sink.durable());
   EXPECT_EQ(ReadFile(files, "/out").ValueOrDie(), "");
-  ASSERT_ARROW_OK(sink.Advance(At(10)));
+  ARROWCDC_ASSERT_OK(sink.Advance(At(10)));
   EXPECT_FALSE(sink.has_pending_rows());
   EXPECT_EQ(sink.durable()->order, 10u);
   EXPECT_EQ(ReadStreams(ReadFile(files, "/out").ValueOrDie()).rows, (std::vector<std::string>{"a:1"}));
-  ASSERT_ARROW_OK(sink.Write(Rows(Table("a"), {2})));
-  ASSERT_ARROW_OK(sink.Write(Rows(Table("b"), {3})));
-  ASSERT_ARROW_OK(sink.Close());
-  ASSERT_ARROW_OK(sink.Close());
+  ARROWCDC_ASSERT_OK(sink.Write(Rows(Table("a"), {2})));
+  ARROWCDC_ASSERT_OK(sink.Write(Rows(Table("b"), {3})));
+  ARROWCDC_ASSERT_OK(sink.Close());
+  ARROWCDC_ASSERT_OK(sink.Close());
   const std::string content = ReadFile(files, "/out").ValueOrDie();
   const auto read = ReadStreams(content);
   EXPECT_EQ(read.streams, 2);
@@ -334,13 +334,13 @@ TEST(IpcPipeSinkTest, HandsRowsOnAtEachAdvanceAndEndsTheLastStream) {
 TEST(IpcPipeSinkTest, AFailedWriteHandsNothingOn) {
   MemoryFileSystem files;
   IpcPipeSink sink(files.Create("/out").ValueOrDie());
-  ASSERT_ARROW_OK(sink.Write(Rows(Table("a"), {1})));
+  ARROWCDC_ASSERT_OK(sink.Write(Rows(Table("a"), {1})));
   files.FailAt(0, MemoryFileSystem::Failure::kOnce);
   EXPECT_EQ(KindOf(sink.Advance(At(10))), ErrorKind::kSink);
   EXPECT_FALSE(sink.durable());
   EXPECT_FALSE(sink.Flush().ok());
-  ASSERT_ARROW_OK(sink.Close());
+  ARROWCDC_ASSERT_OK(sink.Close());
 }
 
 }  // namespace
-}  // namespace arrowcdc::testing
+}  // namespace arrowcdc::test

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "src/sink/sink_test_support.h"
+#include "src/sink/testing/change_rows.h"
 
-namespace arrowcdc::testing {
+namespace arrowcdc::test {
 namespace {
 
 TEST(ManifestTest, ComesBackAsItWas) {
@@ -105,4 +105,4 @@ TEST(ManifestTest, NamesThatAreNotUtf8CompareEqualToThemselves) {
 }
 
 }  // namespace
-}  // namespace arrowcdc::testing
+}  // namespace arrowcdc::test

@@ -7,12 +7,12 @@
 
 #include <gtest/gtest.h>
 
-#include "src/sink/memory_file_system.h"
+#include "src/sink/testing/memory_file_system.h"
 #include "src/sink/parquet_sink.h"
-#include "src/sink/parquet_test_support.h"
-#include "src/sink/sink_test_support.h"
+#include "src/sink/testing/parquet_rows.h"
+#include "src/sink/testing/change_rows.h"
 
-namespace arrowcdc::testing {
+namespace arrowcdc::test {
 namespace {
 
 constexpr int kTables = 3;
@@ -223,4 +223,4 @@ TEST(ParquetSinkCrash, ManyCrashesInARow) {
 }
 
 }  // namespace
-}  // namespace arrowcdc::testing
+}  // namespace arrowcdc::test

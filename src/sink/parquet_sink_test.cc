@@ -11,12 +11,12 @@
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 
-#include "src/sink/memory_file_system.h"
-#include "src/sink/parquet_test_support.h"
-#include "src/sink/sink_test_support.h"
+#include "src/sink/testing/memory_file_system.h"
+#include "src/sink/testing/parquet_rows.h"
+#include "src/sink/testing/change_rows.h"
 #include "src/sink/storage_names.h"
 
-namespace arrowcdc::testing {
+namespace arrowcdc::test {
 namespace {
 
 const TableName kOrders{"public", "orders"};
@@ -88,17 +88,17 @@ TEST_F(ParquetSinkTest, ANewDirectoryHasNoPosition) {
   EXPECT_FALSE(sink->durable());
   EXPECT_FALSE(sink->has_pending_rows());
   EXPECT_TRUE(sink->keeps_data());
-  ASSERT_ARROW_OK(sink->Close());
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Close());
 }
 
 TEST_F(ParquetSinkTest, ADirectoryThatIsGoneIsNotMadeAnew) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
-  ASSERT_ARROW_OK(sink->Advance(At(200)));
-  ASSERT_ARROW_OK(sink->Flush());
-  ASSERT_ARROW_OK(files_.Remove("/d/_arrowcdc_manifest.json"));
-  ASSERT_ARROW_OK(sink->Advance(At(300)));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(200)));
+  ARROWCDC_ASSERT_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(files_.Remove("/d/_arrowcdc_manifest.json"));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(300)));
   EXPECT_FALSE(sink->Flush().ok());
   EXPECT_EQ(sink->durable()->order, 200u);
   EXPECT_FALSE(sink->Write(Rows(users_, {4})).ok());
@@ -106,12 +106,12 @@ TEST_F(ParquetSinkTest, ADirectoryThatIsGoneIsNotMadeAnew) {
 
 TEST_F(ParquetSinkTest, RowsAreDurableAfterFlushAndNotBefore) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 2, 3})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1, 2, 3})));
   EXPECT_TRUE(sink->has_pending_rows());
-  ASSERT_ARROW_OK(sink->Advance(At(400)));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(400)));
   EXPECT_FALSE(sink->durable());
   EXPECT_TRUE(DataFiles("/d").empty());
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Flush());
   EXPECT_FALSE(sink->has_pending_rows());
   ASSERT_TRUE(sink->durable());
   EXPECT_EQ(sink->durable()->order, 400u);
@@ -131,10 +131,10 @@ TEST_F(ParquetSinkTest, RowsAreDurableAfterFlushAndNotBefore) {
 
 TEST_F(ParquetSinkTest, OrderOfOperationsThatMakesRowsDurable) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
-  ASSERT_ARROW_OK(sink->Advance(At(200)));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(200)));
   files_.log.clear();
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Flush());
   std::vector<std::string> steps;
   for (const auto& step : files_.log) {
     if (!step.starts_with("write") && !step.starts_with("create") && !step.starts_with("close"))
@@ -156,10 +156,10 @@ TEST_F(ParquetSinkTest, OrderOfOperationsThatMakesRowsDurable) {
 TEST_F(ParquetSinkTest, AdvanceDoesNotCloseFilesAndGroupsAreMerged) {
   auto sink = MakeOpen();
   for (int64_t id = 1; id <= 100; ++id) {
-    ASSERT_ARROW_OK(sink->Write(Rows(orders_, {id})));
-    ASSERT_ARROW_OK(sink->Advance(At(static_cast<uint64_t>(id) * 100 + 60)));
+    ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {id})));
+    ARROWCDC_ASSERT_OK(sink->Advance(At(static_cast<uint64_t>(id) * 100 + 60)));
   }
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Flush());
   EXPECT_EQ(DataFiles("/d").size(), 1u);
   EXPECT_EQ(StoredIds(kOrdersDirectory).size(), 100u);
   EXPECT_EQ(OpenParquet(files_, DataFiles("/d")[0])->num_row_groups(), 1);
@@ -168,18 +168,18 @@ TEST_F(ParquetSinkTest, AdvanceDoesNotCloseFilesAndGroupsAreMerged) {
 TEST_F(ParquetSinkTest, RollsByRowsExactlyAndStoresTheFloor) {
   options_.roll_rows = 4;
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 2})));
-  ASSERT_ARROW_OK(sink->Advance(At(260)));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1, 2})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(260)));
   EXPECT_FALSE(sink->durable());
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {3, 4, 5, 6, 7, 8, 9, 10, 11})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {3, 4, 5, 6, 7, 8, 9, 10, 11})));
   // 8 rows in two files; the third began before anything after 260 was advanced to.
   EXPECT_EQ(StoredIds(kOrdersDirectory), (std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7, 8}));
   EXPECT_EQ(DataFiles(kOrdersDirectory).size(), 2u);
   ASSERT_TRUE(sink->durable());
   EXPECT_EQ(sink->durable()->order, 260u);
-  ASSERT_ARROW_OK(sink->Advance(At(1200)));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(1200)));
   EXPECT_EQ(sink->durable()->order, 260u);
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Close());
   EXPECT_EQ(sink->durable()->order, 1200u);
   EXPECT_EQ(StoredIds(kOrdersDirectory).size(), 11u);
 }
@@ -196,9 +196,9 @@ TEST_F(ParquetSinkTest, RollsByBytesAsWritten) {
       rows.push_back({Place(id++), 0, {}});
       values.push_back(static_cast<int64_t>(random()));
     }
-    ASSERT_ARROW_OK(sink->Write(MakeBatch(orders_, rows, {Ids(values)})));
+    ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(orders_, rows, {Ids(values)})));
   }
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Close());
   const auto paths = DataFiles("/d");
   ASSERT_GT(paths.size(), 3u);
   EXPECT_EQ(StoredIds(kOrdersDirectory).size(), 10'000u);
@@ -211,50 +211,50 @@ TEST_F(ParquetSinkTest, RollsByBytesAsWritten) {
 
 TEST_F(ParquetSinkTest, TickClosesWhatIsOldAndKeepsWhatIsYoung) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
-  ASSERT_ARROW_OK(sink->Advance(At(160)));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(160)));
   now_ += options_.roll_age / 2;
-  ASSERT_ARROW_OK(sink->Write(Rows(users_, {2})));
-  ASSERT_ARROW_OK(sink->Advance(At(260)));
-  ASSERT_ARROW_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(users_, {2})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(260)));
+  ARROWCDC_ASSERT_OK(sink->Tick());
   EXPECT_TRUE(DataFiles("/d").empty());
   now_ += options_.roll_age / 2;
-  ASSERT_ARROW_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Tick());
   EXPECT_EQ(DataFiles("/d").size(), 1u);
   ASSERT_TRUE(sink->durable());
   EXPECT_EQ(sink->durable()->order, 160u);
   EXPECT_TRUE(sink->has_pending_rows());
   now_ += options_.roll_age / 2;
-  ASSERT_ARROW_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Tick());
   EXPECT_EQ(sink->durable()->order, 260u);
   EXPECT_FALSE(sink->has_pending_rows());
 }
 
 TEST_F(ParquetSinkTest, IdleAdvanceIsStoredByFlushOnceAndByTickWhenOld) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Advance(At(100)));
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(100)));
+  ARROWCDC_ASSERT_OK(sink->Flush());
   EXPECT_EQ(sink->durable()->order, 100u);
   const int64_t operations = files_.operations();
-  ASSERT_ARROW_OK(sink->Flush());
-  ASSERT_ARROW_OK(sink->Advance(At(100)));
-  ASSERT_ARROW_OK(sink->Flush());
-  ASSERT_ARROW_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(100)));
+  ARROWCDC_ASSERT_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Tick());
   EXPECT_EQ(files_.operations(), operations);
-  ASSERT_ARROW_OK(sink->Advance(At(200)));
-  ASSERT_ARROW_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(200)));
+  ARROWCDC_ASSERT_OK(sink->Tick());
   EXPECT_EQ(sink->durable()->order, 100u);
   now_ += options_.roll_age;
-  ASSERT_ARROW_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Tick());
   EXPECT_EQ(sink->durable()->order, 200u);
 }
 
 TEST_F(ParquetSinkTest, FlushBeforeTheFirstAdvanceStoresRowsOnly) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Flush());
   EXPECT_FALSE(sink->durable());
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Close());
   MakeOpen();
   EXPECT_FALSE(state_.position);
   EXPECT_EQ(state_.last_rows.at(kOrders), Place(1));
@@ -262,9 +262,9 @@ TEST_F(ParquetSinkTest, FlushBeforeTheFirstAdvanceStoresRowsOnly) {
 
 TEST_F(ParquetSinkTest, RowsOfAnUnfinishedTransactionMayLieBeyondThePosition) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Advance(At(100)));
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 2})));
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(100)));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1, 2})));
+  ARROWCDC_ASSERT_OK(sink->Flush());
   EXPECT_EQ(sink->durable()->order, 100u);
   sink.reset();
   files_.KillProcess();
@@ -275,12 +275,12 @@ TEST_F(ParquetSinkTest, RowsOfAnUnfinishedTransactionMayLieBeyondThePosition) {
 
 TEST_F(ParquetSinkTest, ASchemaChangeClosesTheTablesFile) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
   const auto wider =
       MakeTable(kOrders, {arrow::field("id", arrow::int64()), arrow::field("note", arrow::utf8())}, 2);
   const auto notes = arrow::json::ArrayFromJSONString(arrow::utf8(), R"(["x"])").ValueOrDie();
-  ASSERT_ARROW_OK(sink->Write(MakeBatch(wider, {{Place(2), 0, {}}}, {Ids({2}), notes})));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(wider, {{Place(2), 0, {}}}, {Ids({2}), notes})));
+  ARROWCDC_ASSERT_OK(sink->Close());
   const auto paths = DataFiles(kOrdersDirectory);
   ASSERT_EQ(paths.size(), 2u);
   EXPECT_EQ(ReadParquet(files_, paths[0])->num_columns(), 1 + kMetadataColumnCount);
@@ -290,8 +290,8 @@ TEST_F(ParquetSinkTest, ASchemaChangeClosesTheTablesFile) {
 TEST_F(ParquetSinkTest, ATableWithoutColumnsHasItsMetadata) {
   auto sink = MakeOpen();
   const auto bare = MakeTable({"public", "bare"}, {});
-  ASSERT_ARROW_OK(sink->Write(MakeBatch(bare, {{Place(1), 0, {}}, {Place(2), 3, {}}}, {})));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(bare, {{Place(1), 0, {}}, {Place(2), 3, {}}}, {})));
+  ARROWCDC_ASSERT_OK(sink->Close());
   const auto table = ReadParquet(files_, DataFiles("/d/public.bare").at(0));
   EXPECT_EQ(table->num_rows(), 2);
   EXPECT_EQ(table->schema()->field_names()[0], "_op");
@@ -299,8 +299,8 @@ TEST_F(ParquetSinkTest, ATableWithoutColumnsHasItsMetadata) {
 
 TEST_F(ParquetSinkTest, FooterTellsWhatIsInside) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {3, 4, 5})));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {3, 4, 5})));
+  ARROWCDC_ASSERT_OK(sink->Close());
   const auto reader = OpenParquet(files_, DataFiles("/d").at(0));
   const auto metadata = reader->parquet_reader()->metadata()->key_value_metadata();
   EXPECT_EQ(metadata->Get("arrowcdc:schema").ValueOr(""), "public");
@@ -314,7 +314,7 @@ TEST_F(ParquetSinkTest, FooterTellsWhatIsInside) {
 }
 
 TEST_F(ParquetSinkTest, RefusesAForeignDirectory) {
-  ASSERT_ARROW_OK(files_.MakeDirectory("/d"));
+  ARROWCDC_ASSERT_OK(files_.MakeDirectory("/d"));
   ASSERT_TRUE(files_.Create("/d/precious.txt").ok());
   const auto status = Make()->Open(TestStream()).status();
   EXPECT_EQ(KindOf(status), ErrorKind::kSink);
@@ -323,20 +323,20 @@ TEST_F(ParquetSinkTest, RefusesAForeignDirectory) {
 }
 
 TEST_F(ParquetSinkTest, AStartThatWasRefusedClaimsNothing) {
-  ASSERT_ARROW_OK(MakeOpen()->Close());
+  ARROWCDC_ASSERT_OK(MakeOpen()->Close());
   StreamIdentity other = TestStream();
   other.slot = "other";
   auto next = Make();
-  ASSERT_ARROW_OK(next->Open(other).status());
-  ASSERT_ARROW_OK(next->Advance(At(10)));
-  ASSERT_ARROW_OK(next->Close());
+  ARROWCDC_ASSERT_OK(next->Open(other).status());
+  ARROWCDC_ASSERT_OK(next->Advance(At(10)));
+  ARROWCDC_ASSERT_OK(next->Close());
   EXPECT_EQ(KindOf(Make()->Open(TestStream()).status()), ErrorKind::kPositionGap);
 }
 
 TEST_F(ParquetSinkTest, RefusesAnotherStream) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Advance(At(100, 1)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(100, 1)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   const auto refused = [&](const StreamIdentity& stream, const std::string& now) {
     const auto status = Make()->Open(stream).status();
     EXPECT_EQ(KindOf(status), ErrorKind::kPositionGap);
@@ -352,25 +352,25 @@ TEST_F(ParquetSinkTest, RefusesAnotherStream) {
   other = TestStream();
   other.timeline = 2;
   auto later = Make();
-  ASSERT_ARROW_OK(later->Open(other).status());
-  ASSERT_ARROW_OK(later->Advance(At(200, 2)));
-  ASSERT_ARROW_OK(later->Close());
+  ARROWCDC_ASSERT_OK(later->Open(other).status());
+  ARROWCDC_ASSERT_OK(later->Advance(At(200, 2)));
+  ARROWCDC_ASSERT_OK(later->Close());
   refused(TestStream(), "timeline 2");
 }
 
 // ALTER DATABASE ... RENAME: system and slot are the same, so are the rows.
 TEST_F(ParquetSinkTest, GoesOnUnderAnotherDatabaseName) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Advance(At(100)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(100)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   StreamIdentity renamed = TestStream();
   renamed.database = "shop_old";
   sink = Make();
   const auto state = sink->Open(renamed).ValueOrDie();
   EXPECT_EQ(state.position->order, 100u);
   EXPECT_EQ(state.stream->database, "shop");
-  ASSERT_ARROW_OK(sink->Advance(At(200)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(200)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   EXPECT_EQ(Make()->Open(renamed).ValueOrDie().stream->database, "shop_old");
 }
 
@@ -378,9 +378,9 @@ TEST_F(ParquetSinkTest, RemembersWhatItsRowsCameFrom) {
   auto sink = MakeOpen();
   EXPECT_FALSE(state_.stream);
   EXPECT_TRUE(state_.relation_oids.empty());
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
-  ASSERT_ARROW_OK(sink->Advance(At(200)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(200)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   StreamIdentity other = TestStream();
   other.publications = {"q", "r"};
   other.patterns = {"public.*"};
@@ -391,18 +391,18 @@ TEST_F(ParquetSinkTest, RemembersWhatItsRowsCameFrom) {
   EXPECT_EQ(state.relation_oids, (std::map<TableName, uint32_t>{{kOrders, 16384}}));
   // The name comes back as another relation, whose rows are durable before any position is.
   const auto again = MakeTable(kOrders, {arrow::field("id", arrow::int64())}, 9, 20000);
-  ASSERT_ARROW_OK(sink->Write(Rows(again, {5})));
-  ASSERT_ARROW_OK(sink->Flush());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(again, {5})));
+  ARROWCDC_ASSERT_OK(sink->Flush());
   sink.reset();
   files_.KillProcess();
   sink = Make();
   state = sink->Open(other).ValueOrDie();
   EXPECT_EQ(state.position->order, 200u);
   EXPECT_EQ(state.relation_oids, (std::map<TableName, uint32_t>{{kOrders, 20000}}));
-  ASSERT_ARROW_OK(sink->Advance(At(600)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Advance(At(600)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   // Without any file of the table left, the manifest knows.
-  for (const auto& path : DataFiles("/d")) ASSERT_ARROW_OK(files_.Remove(path));
+  for (const auto& path : DataFiles("/d")) ARROWCDC_ASSERT_OK(files_.Remove(path));
   state = Make()->Open(other).ValueOrDie();
   EXPECT_EQ(state.relation_oids, (std::map<TableName, uint32_t>{{kOrders, 20000}}));
   EXPECT_EQ(state.stream->publications, (std::vector<std::string>{"q", "r"}));
@@ -422,10 +422,10 @@ void WriteFileOfVersion(MemoryFileSystem& files, const std::string& path, const 
   const auto rows = arrow::Table::FromRecordBatches({arrow::RecordBatch::Make(
       schema, 1, {Ids({1}), arrow::MakeArrayOfNull(schema->field(1)->type(), 1).ValueOrDie()})});
   const auto out = arrow::io::BufferOutputStream::Create().ValueOrDie();
-  ASSERT_ARROW_OK(parquet::arrow::WriteTable(
+  ARROWCDC_ASSERT_OK(parquet::arrow::WriteTable(
       **rows, arrow::default_memory_pool(), out, 1 << 20, parquet::default_writer_properties(),
       parquet::ArrowWriterProperties::Builder().store_schema()->build()));
-  ASSERT_ARROW_OK(ReplaceFile(files, path, out->Finish().ValueOrDie()->ToString()));
+  ARROWCDC_ASSERT_OK(ReplaceFile(files, path, out->Finish().ValueOrDie()->ToString()));
 }
 
 TEST_F(ParquetSinkTest, ADirectoryOfAnotherVersionIsRefusedAndLeftAsItIs) {
@@ -440,34 +440,34 @@ TEST_F(ParquetSinkTest, ADirectoryOfAnotherVersionIsRefusedAndLeftAsItIs) {
     EXPECT_EQ(files_.Files("/d"), before);
   };
   // Its data files without its manifest.
-  ASSERT_ARROW_OK(files_.MakeDirectory("/d"));
-  ASSERT_ARROW_OK(files_.MakeDirectory("/d/public.orders"));
+  ARROWCDC_ASSERT_OK(files_.MakeDirectory("/d"));
+  ARROWCDC_ASSERT_OK(files_.MakeDirectory("/d/public.orders"));
   WriteFileOfVersion(files_, old_file, "0.1.0");
   refused("has no manifest");
-  ASSERT_ARROW_OK(files_.Remove(old_file));
-  ASSERT_ARROW_OK(files_.Remove("/d/public.orders"));
+  ARROWCDC_ASSERT_OK(files_.Remove(old_file));
+  ARROWCDC_ASSERT_OK(files_.Remove("/d/public.orders"));
 
   // Its data files beside a manifest of ours, alone or older than ours.
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 5})));
-  ASSERT_ARROW_OK(sink->Advance(At(600)));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1, 5})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(600)));
+  ARROWCDC_ASSERT_OK(sink->Close());
   for (const char* version : {"0.1.0", "1", "3"}) {
     WriteFileOfVersion(files_, old_file, version);
     refused(std::string("/d holds version ") + (version[0] == '3' ? "3" : "1"));
   }
   const std::string manifest = ReadFile(files_, "/d/_arrowcdc_manifest.json").ValueOrDie();
   for (const auto& path : DataFiles("/d")) {
-    if (path != old_file) ASSERT_ARROW_OK(files_.Remove(path));
+    if (path != old_file) ARROWCDC_ASSERT_OK(files_.Remove(path));
   }
   refused("/d holds version 3");
-  ASSERT_ARROW_OK(files_.Remove(old_file));
+  ARROWCDC_ASSERT_OK(files_.Remove(old_file));
 
   // Its manifest.
   for (const std::string version : {"1", "3"}) {
     std::string other = manifest;
     other.replace(other.find("\"arrowcdc_manifest\": 2"), 22, "\"arrowcdc_manifest\": " + version);
-    ASSERT_ARROW_OK(ReplaceFile(files_, "/d/_arrowcdc_manifest.json", other));
+    ARROWCDC_ASSERT_OK(ReplaceFile(files_, "/d/_arrowcdc_manifest.json", other));
     refused("/d holds version " + version);
   }
 }
@@ -483,8 +483,8 @@ TEST_F(ParquetSinkTest, TwoWritersInOneDirectory) {
 TEST_F(ParquetSinkTest, LeftoversAreRemovedAndNotRead) {
   auto sink = std::make_unique<ParquetSink>(
       "/d", options_, &files_, [this] { return now_; }, ParquetLimits{.buffered_bytes = 1});
-  ASSERT_ARROW_OK(sink->Open(TestStream()).status());
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Open(TestStream()).status());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
   const auto in_progress = files_.Files(kOrdersDirectory);
   ASSERT_EQ(in_progress.size(), 1u);
   EXPECT_FALSE(in_progress[0].ends_with(".parquet"));
@@ -497,42 +497,42 @@ TEST_F(ParquetSinkTest, LeftoversAreRemovedAndNotRead) {
 
 TEST_F(ParquetSinkTest, ABrokenLastFileIsNamed) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Close());
   const std::string path = DataFiles("/d").at(0);
   const auto content = ReadFile(files_, path).ValueOrDie();
   for (const size_t keep : {size_t{0}, size_t{3}, content.size() / 2, content.size() - 1}) {
-    ASSERT_ARROW_OK(ReplaceFile(files_, path, content.substr(0, keep)));
+    ARROWCDC_ASSERT_OK(ReplaceFile(files_, path, content.substr(0, keep)));
     const auto status = Make()->Open(TestStream()).status();
     EXPECT_EQ(KindOf(status), ErrorKind::kSink);
     EXPECT_NE(status.message().find(path), std::string::npos) << status.message();
   }
-  ASSERT_ARROW_OK(ReplaceFile(files_, path, content));
+  ARROWCDC_ASSERT_OK(ReplaceFile(files_, path, content));
   MakeOpen();
   EXPECT_EQ(state_.last_rows.at(kOrders), Place(1));
 }
 
 TEST_F(ParquetSinkTest, AFileThatIsNotInItsPlaceIsNamed) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1})));
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Close());
   const std::string path = DataFiles("/d").at(0);
   const std::string later = JoinPath(kOrdersDirectory, DataFileName(Place(9)));
-  ASSERT_ARROW_OK(files_.Rename(path, later));
+  ARROWCDC_ASSERT_OK(files_.Rename(path, later));
   EXPECT_NE(Make()->Open(TestStream()).status().message().find(later), std::string::npos);
   const std::string unknown = JoinPath(kOrdersDirectory, "compacted.parquet");
-  ASSERT_ARROW_OK(files_.Rename(later, unknown));
+  ARROWCDC_ASSERT_OK(files_.Rename(later, unknown));
   EXPECT_NE(Make()->Open(TestStream()).status().message().find(unknown), std::string::npos);
 }
 
 TEST_F(ParquetSinkTest, RowsThatComeTwiceAreRefused) {
   auto sink = MakeOpen();
-  ASSERT_ARROW_OK(sink->Write(Rows(orders_, {1, 2})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1, 2})));
   EXPECT_EQ(KindOf(sink->Write(Rows(orders_, {2, 3}))), ErrorKind::kInternal);
   // After a failed call only Close does anything, and it claims nothing.
   EXPECT_FALSE(sink->Write(Rows(orders_, {7})).ok());
   EXPECT_FALSE(sink->Flush().ok());
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Close());
   EXPECT_FALSE(sink->durable());
   EXPECT_TRUE(DataFiles("/d").empty());
 }
@@ -540,16 +540,16 @@ TEST_F(ParquetSinkTest, RowsThatComeTwiceAreRefused) {
 TEST_F(ParquetSinkTest, FewFilesAreWrittenAtTheSameTimeWhateverTheLimitsAre) {
   options_.roll_bytes = 3000;  // reached by the first rows in memory, before any is written
   auto sink = Make({.files_on_disk = 2});
-  ASSERT_ARROW_OK(sink->Open(TestStream()).status());
+  ARROWCDC_ASSERT_OK(sink->Open(TestStream()).status());
   for (int i = 0; i < 6; ++i) {
     const auto table = MakeTable({"public", "t" + std::to_string(i)}, {arrow::field("id", arrow::int64())});
-    ASSERT_ARROW_OK(sink->Write(Rows(table, {i + 1})));
+    ARROWCDC_ASSERT_OK(sink->Write(Rows(table, {i + 1})));
     const auto paths = files_.Files("/d");
     EXPECT_LE(std::count_if(paths.begin(), paths.end(),
                             [](const auto& path) { return path.ends_with(".inprogress"); }),
               2);
   }
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Close());
   EXPECT_EQ(DataFiles("/d").size(), 6u);
 }
 
@@ -558,7 +558,7 @@ TEST_F(ParquetSinkTest, MemoryIsBoundedOverAllTables) {
   limits.buffered_bytes = 200'000;
   limits.files_on_disk = 3;
   auto sink = Make(limits);
-  ASSERT_ARROW_OK(sink->Open(TestStream()).status());
+  ARROWCDC_ASSERT_OK(sink->Open(TestStream()).status());
   std::vector<std::shared_ptr<const TableSchema>> tables;
   for (int i = 0; i < 8; ++i) {
     tables.push_back(MakeTable({"public", "t" + std::to_string(i)}, {arrow::field("id", arrow::int64())}));
@@ -569,11 +569,11 @@ TEST_F(ParquetSinkTest, MemoryIsBoundedOverAllTables) {
     for (const auto& table : tables) {
       std::vector<int64_t> ids;
       for (int i = 0; i < 100; ++i) ids.push_back(++id);
-      ASSERT_ARROW_OK(sink->Write(Rows(table, ids)));
+      ARROWCDC_ASSERT_OK(sink->Write(Rows(table, ids)));
     }
     EXPECT_LT(arrow::default_memory_pool()->bytes_allocated() - before, 4 << 20);
   }
-  ASSERT_ARROW_OK(sink->Close());
+  ARROWCDC_ASSERT_OK(sink->Close());
   size_t rows = 0;
   for (int i = 0; i < 8; ++i) rows += StoredIds("/d/public.t" + std::to_string(i)).size();
   EXPECT_EQ(rows, static_cast<size_t>(id));
@@ -606,11 +606,11 @@ TEST(ParquetSinkCaseTest, TwoTablesNeverShareADirectory) {
     CaseFoldingFileSystem files;
     auto sink = std::make_unique<ParquetSink>("/d", SinkOptions{}, &files);
     ASSERT_TRUE(sink->Open(TestStream()).ok());
-    ASSERT_ARROW_OK(sink->Write(row(lower, 100)));
-    ASSERT_ARROW_OK(sink->Flush());
-    ASSERT_ARROW_OK(sink->Write(row(lower, 200)));
+    ARROWCDC_ASSERT_OK(sink->Write(row(lower, 100)));
+    ARROWCDC_ASSERT_OK(sink->Flush());
+    ARROWCDC_ASSERT_OK(sink->Write(row(lower, 200)));
     if (fresh_start) {
-      ASSERT_ARROW_OK(sink->Close());
+      ARROWCDC_ASSERT_OK(sink->Close());
       sink = std::make_unique<ParquetSink>("/d", SinkOptions{}, &files);
       ASSERT_TRUE(sink->Open(TestStream()).ok());
     }
@@ -621,11 +621,11 @@ TEST(ParquetSinkCaseTest, TwoTablesNeverShareADirectory) {
   MemoryFileSystem files;  // where they differ, both are stored
   ParquetSink sink("/d", SinkOptions{}, &files);
   ASSERT_TRUE(sink.Open(TestStream()).ok());
-  ASSERT_ARROW_OK(sink.Write(row(lower, 100)));
-  ASSERT_ARROW_OK(sink.Write(row(upper, 200)));
-  ASSERT_ARROW_OK(sink.Close());
+  ARROWCDC_ASSERT_OK(sink.Write(row(lower, 100)));
+  ARROWCDC_ASSERT_OK(sink.Write(row(upper, 200)));
+  ARROWCDC_ASSERT_OK(sink.Close());
   EXPECT_EQ(files.Files("/d/public.Orders").size() + files.Files("/d/public.orders").size(), 2u);
 }
 
 }  // namespace
-}  // namespace arrowcdc::testing
+}  // namespace arrowcdc::test

@@ -6,12 +6,12 @@
 #include <arrow/json/from_string.h>
 #include <gtest/gtest.h>
 
-#include "src/sink/memory_file_system.h"
+#include "src/sink/testing/memory_file_system.h"
 #include "src/sink/parquet_sink.h"
-#include "src/sink/parquet_test_support.h"
-#include "src/sink/sink_test_support.h"
+#include "src/sink/testing/parquet_rows.h"
+#include "src/sink/testing/change_rows.h"
 
-namespace arrowcdc::testing {
+namespace arrowcdc::test {
 namespace {
 
 std::shared_ptr<arrow::Array> FromJson(const std::shared_ptr<arrow::DataType>& type,
@@ -203,4 +203,4 @@ TEST(ParquetTypes, FieldIdsAndTheOwnTypeAreKept) {
 }
 
 }  // namespace
-}  // namespace arrowcdc::testing
+}  // namespace arrowcdc::test

@@ -16,10 +16,10 @@
 
 #include "src/sink/file_system.h"
 #include "src/sink/parquet_sink.h"
-#include "src/sink/parquet_test_support.h"
-#include "src/sink/sink_test_support.h"
+#include "src/sink/testing/parquet_rows.h"
+#include "src/sink/testing/change_rows.h"
 
-namespace arrowcdc::testing {
+namespace arrowcdc::test {
 namespace {
 
 class PosixFileSystemTest : public ::testing::Test {
@@ -39,32 +39,32 @@ class PosixFileSystemTest : public ::testing::Test {
 TEST_F(PosixFileSystemTest, WritesSmallAndLarge) {
   auto file = files_.Create(Path("f")).ValueOrDie();
   const std::string large(300'000, 'x');
-  ASSERT_ARROW_OK(file->Write("ab", 2));
-  ASSERT_ARROW_OK(file->Write(large.data(), static_cast<int64_t>(large.size())));
-  ASSERT_ARROW_OK(file->Write("cd", 2));
+  ARROWCDC_ASSERT_OK(file->Write("ab", 2));
+  ARROWCDC_ASSERT_OK(file->Write(large.data(), static_cast<int64_t>(large.size())));
+  ARROWCDC_ASSERT_OK(file->Write("cd", 2));
   EXPECT_EQ(file->Tell().ValueOrDie(), 300'004);
-  ASSERT_ARROW_OK(file->Sync());
-  ASSERT_ARROW_OK(file->Close());
+  ARROWCDC_ASSERT_OK(file->Sync());
+  ARROWCDC_ASSERT_OK(file->Close());
   EXPECT_EQ(ReadFile(files_, Path("f")).ValueOrDie(), "ab" + large + "cd");
 }
 
 TEST_F(PosixFileSystemTest, AppendCutsAndGoesOn) {
-  ASSERT_ARROW_OK(ReplaceFile(files_, Path("f"), "0123456789"));
+  ARROWCDC_ASSERT_OK(ReplaceFile(files_, Path("f"), "0123456789"));
   EXPECT_FALSE(files_.Append(Path("f"), 11).ok());
   EXPECT_FALSE(files_.Append(Path("absent"), 1).ok());
   EXPECT_EQ(files_.Kind(Path("absent")).ValueOrDie(), PathKind::kAbsent);
   auto file = files_.Append(Path("f"), 4).ValueOrDie();
-  ASSERT_ARROW_OK(file->Write("x", 1));
-  ASSERT_ARROW_OK(file->Close());
+  ARROWCDC_ASSERT_OK(file->Write("x", 1));
+  ARROWCDC_ASSERT_OK(file->Close());
   EXPECT_EQ(ReadFile(files_, Path("f")).ValueOrDie(), "0123x");
   EXPECT_EQ(files_.List(directory_).ValueOrDie(), std::vector<std::string>{"f"});
 }
 
 TEST_F(PosixFileSystemTest, DirectoriesAreMadeAllTheWay) {
-  ASSERT_ARROW_OK(MakeDirectories(files_, Path("a/b//c/")));
-  ASSERT_ARROW_OK(MakeDirectories(files_, Path("a/b/c")));
+  ARROWCDC_ASSERT_OK(MakeDirectories(files_, Path("a/b//c/")));
+  ARROWCDC_ASSERT_OK(MakeDirectories(files_, Path("a/b/c")));
   EXPECT_EQ(files_.Kind(Path("a/b/c")).ValueOrDie(), PathKind::kDirectory);
-  ASSERT_ARROW_OK(ReplaceFile(files_, Path("f"), ""));
+  ARROWCDC_ASSERT_OK(ReplaceFile(files_, Path("f"), ""));
   EXPECT_EQ(KindOf(MakeDirectories(files_, Path("f/g"))), ErrorKind::kSink);
   EXPECT_EQ(ParentDirectory("a"), ".");
   EXPECT_EQ(ParentDirectory("/a"), "/");
@@ -82,7 +82,7 @@ TEST_F(PosixFileSystemTest, ErrorsSayPathReasonAndRemedy) {
 TEST_F(PosixFileSystemTest, AFullDeviceIsSaidSo) {
   if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full";
   auto file = files_.Create("/dev/full").ValueOrDie();
-  ASSERT_ARROW_OK(file->Write("x", 1));
+  ARROWCDC_ASSERT_OK(file->Write("x", 1));
   const auto status = file->Sync();
   EXPECT_NE(status.message().find("No space left on device"), std::string::npos) << status.message();
   EXPECT_NE(GetErrorDetail(status)->remedy().find("free space"), std::string::npos);
@@ -112,7 +112,7 @@ TEST_F(PosixFileSystemTest, AReaderThatHasGoneIsAnErrorAndNoSignal) {
   close(ends[0]);
   close(ends[1]);
   close(old_stdout);
-  ASSERT_ARROW_OK(out->Write("x", 1));
+  ARROWCDC_ASSERT_OK(out->Write("x", 1));
   const auto status = out->Flush();
   EXPECT_EQ(KindOf(status), ErrorKind::kSink);
   EXPECT_NE(status.message().find("standard output"), std::string::npos) << status.message();
@@ -173,12 +173,12 @@ TEST_F(PosixFileSystemTest, TheParquetSinkOnRealFiles) {
   const std::string target = Path("new/place");
   {
     ParquetSink sink(target, {});
-    ASSERT_ARROW_OK(sink.Open(TestStream()).status());
-    ASSERT_ARROW_OK(sink.Write(MakeBatch(table, {{{1, 1, 0}, 0, {}}, {{1, 2, 0}, 0, {}}}, {Ids({7, 8})})));
-    ASSERT_ARROW_OK(sink.Advance(At(5)));
+    ARROWCDC_ASSERT_OK(sink.Open(TestStream()).status());
+    ARROWCDC_ASSERT_OK(sink.Write(MakeBatch(table, {{{1, 1, 0}, 0, {}}, {{1, 2, 0}, 0, {}}}, {Ids({7, 8})})));
+    ARROWCDC_ASSERT_OK(sink.Advance(At(5)));
     ParquetSink second(target, {});
     EXPECT_EQ(KindOf(second.Open(TestStream()).status()), ErrorKind::kSink);
-    ASSERT_ARROW_OK(sink.Close());
+    ARROWCDC_ASSERT_OK(sink.Close());
   }
   const std::string path = JoinPath(target, "public.a%2Fb/0000000000000001-0000000000000002-00000.parquet");
   EXPECT_EQ(ReadParquet(files_, path)->num_rows(), 2);
@@ -209,4 +209,4 @@ TEST_F(PosixFileSystemTest, ADirectoryThatCannotBeWritten) {
 }
 
 }  // namespace
-}  // namespace arrowcdc::testing
+}  // namespace arrowcdc::test

@@ -4,9 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include "src/sink/sink_test_support.h"
+#include "src/sink/testing/change_rows.h"
 
-namespace arrowcdc::testing {
+namespace arrowcdc::test {
 namespace {
 
 TEST(MakeSinkTest, KnowsItsForms) {
@@ -99,4 +99,4 @@ TEST(MakeSinkTest, LimitsMustBeAboveZero) {
 }
 
 }  // namespace
-}  // namespace arrowcdc::testing
+}  // namespace arrowcdc::test

@@ -14,10 +14,10 @@
 #include "format/frame_reader.h"
 #include "format/frame_writer.h"
 #include "format/ipc_writer.h"
-#include "format/test_buffer.h"
-#include "src/decode/wal2arrow_decoder.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/private_server.h"
+#include "format/testing/buffer.h"
+#include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/private_server.h"
 
 namespace arrowcdc {
 namespace {

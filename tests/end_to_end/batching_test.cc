@@ -12,12 +12,12 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/position.h"
-#include "src/decode/wal2arrow_decoder.h"
+#include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 #include "tests/end_to_end/client.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/seed.h"
-#include "tests/support/wait.h"
-#include "tests/support/walsender_client.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
+#include "tests/testing/wait.h"
+#include "tests/testing/walsender_client.h"
 
 namespace arrowcdc::test {
 namespace {

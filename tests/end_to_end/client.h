@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/private_server.h"
-#include "tests/support/subprocess.h"
+#include "tests/testing/private_server.h"
+#include "tests/testing/subprocess.h"
 
 namespace arrowcdc::test {
 
@@ -24,8 +24,8 @@ arrow::Status RunCommand(const PrivateServer& server, const std::string& subcomm
 
 arrow::Result<uint64_t> ConfirmedFlush(SqlConnection& sql, const std::string& slot = "arrowcdc");
 
-// tools/compare_replay.py: the files against the tables, both ways. OK only if nothing is lost, doubled or
-// different.
+// tests/replay/compare_replay.py: the files against the tables, both ways. OK only if nothing is lost,
+// doubled or different.
 arrow::Status CompareReplay(const PrivateServer& server, const std::filesystem::path& files,
                             const std::vector<std::string>& tables);
 

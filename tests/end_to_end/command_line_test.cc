@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "tests/end_to_end/client.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/seed.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -12,9 +12,9 @@
 #include "arrowcdc/position.h"
 #include "tests/end_to_end/client.h"
 #include "tests/end_to_end/workload.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/seed.h"
-#include "tests/support/wait.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -10,8 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "tests/end_to_end/client.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/wait.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "arrowcdc/position.h"
 #include "tests/end_to_end/client.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/wait.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::test {
 namespace {

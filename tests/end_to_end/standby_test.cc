@@ -7,9 +7,9 @@
 
 #include "arrowcdc/position.h"
 #include "tests/end_to_end/client.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/wait.h"
-#include "tests/support/walsender_client.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/wait.h"
+#include "tests/testing/walsender_client.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -9,7 +9,7 @@
 #include <parquet/arrow/reader.h>
 
 #include "tests/end_to_end/client.h"
-#include "tests/support/assert_ok.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {

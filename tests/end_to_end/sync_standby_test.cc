@@ -4,8 +4,8 @@
 #include <csignal>
 
 #include "tests/end_to_end/client.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/wait.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "tests/end_to_end/client.h"
-#include "tests/support/assert_ok.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {

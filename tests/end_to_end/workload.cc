@@ -5,7 +5,7 @@
 #include <mutex>
 #include <random>
 
-#include "tests/support/wait.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -11,7 +11,7 @@
 
 #include <arrow/status.h>
 
-#include "tests/support/private_server.h"
+#include "tests/testing/private_server.h"
 
 namespace arrowcdc::test {
 

@@ -1,4 +1,4 @@
-// tools/compare_replay.py itself: right files pass, and every kind of damage to them is seen.
+// tests/replay/compare_replay.py itself: right files pass, and every kind of damage to them is seen.
 #include <filesystem>
 #include <regex>
 #include <sstream>
@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "tests/support/assert_ok.h"
-#include "tests/support/private_server.h"
-#include "tests/support/subprocess.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/private_server.h"
+#include "tests/testing/subprocess.h"
 
 namespace arrowcdc::test {
 namespace {

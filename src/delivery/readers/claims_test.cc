@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/seed.h"
+#include "tests/testing/seed.h"
 
 namespace arrowcdc {
 namespace {

@@ -10,9 +10,9 @@
 #include "arrowcdc/admin.h"
 #include "arrowcdc/error.h"
 #include "arrowcdc/readers.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/private_server.h"
-#include "tests/support/wait.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/private_server.h"
+#include "tests/testing/wait.h"
 
 // Freed memory that the address sanitizer sets aside would count as used. The name is the sanitizer's.
 // NOLINTNEXTLINE(bugprone-reserved-identifier)

@@ -13,9 +13,9 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/readers.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/fake_source.h"
-#include "tests/support/seed.h"
+#include "tests/testing/assert_ok.h"
+#include "src/delivery/testing/fake_source.h"
+#include "tests/testing/seed.h"
 
 namespace arrowcdc {
 namespace {

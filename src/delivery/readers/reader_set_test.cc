@@ -12,9 +12,9 @@
 
 #include "arrowcdc/error.h"
 #include "src/delivery/readers/shared_stream.h"
-#include "tests/support/assert_ok.h"
-#include "tests/support/fake_source.h"
-#include "tests/support/wait.h"
+#include "tests/testing/assert_ok.h"
+#include "src/delivery/testing/fake_source.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc {
 namespace {

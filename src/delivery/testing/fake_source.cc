@@ -1,0 +1,205 @@
+// The made-up server: what it sends follows docs/wire.md as far as groups and positions go.
+#include "src/delivery/testing/fake_source.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <arrow/api.h>
+#include <gtest/gtest.h>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc::test {
+
+std::shared_ptr<const TableSchema> FakeTable(const std::string& name) {
+  auto table = std::make_shared<TableSchema>();
+  table->name = {"public", name};
+  table->fingerprint = std::hash<std::string>()(name);
+  table->column_count = 1;
+  table->key_fields = {0};
+  const auto names = arrow::list(arrow::utf8());
+  table->schema =
+      arrow::schema({arrow::field("id", arrow::int64()),
+                     arrow::field("_op", arrow::dictionary(arrow::int8(), arrow::utf8())),
+                     arrow::field("_commit_lsn", arrow::uint64()), arrow::field("_lsn", arrow::uint64()),
+                     arrow::field("_ord", arrow::uint16()), arrow::field("_xid", arrow::uint32()),
+                     arrow::field("_commit_ts", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
+                     arrow::field("_unchanged", names), arrow::field("_unrepresentable", names)});
+  return table;
+}
+
+ChangeBatch FakeBatch(const std::shared_ptr<const TableSchema>& table, const std::vector<FakeRow>& rows,
+                      GroupState group) {
+  arrow::Int64Builder id;
+  arrow::Int8Builder op;
+  arrow::UInt64Builder commit_lsn, lsn;
+  arrow::UInt16Builder ord;
+  for (const FakeRow& row : rows) {
+    EXPECT_TRUE(id.Append(row.id).ok() && op.Append(0).ok() &&
+                commit_lsn.Append(row.position.commit_lsn).ok() && lsn.Append(row.position.lsn).ok() &&
+                ord.Append(row.position.ord).ok());
+  }
+  arrow::StringBuilder names;
+  EXPECT_TRUE(
+      names.AppendValues({"insert", "update_before", "update_after", "delete", "snapshot", "truncate"}).ok());
+  arrow::ArrayVector columns;
+  for (const auto& field : table->schema->fields()) {
+    columns.push_back(*arrow::MakeArrayOfNull(field->type(), static_cast<int64_t>(rows.size())));
+  }
+  columns[0] = *id.Finish();
+  columns[1] =
+      *arrow::DictionaryArray::FromArrays(table->schema->field(1)->type(), *op.Finish(), *names.Finish());
+  columns[2] = *commit_lsn.Finish();
+  columns[3] = *lsn.Finish();
+  columns[4] = *ord.Finish();
+  return {table, arrow::RecordBatch::Make(table->schema, static_cast<int64_t>(rows.size()), columns), group};
+}
+
+FakeServer::FakeServer(int table_count) {
+  for (int i = 0; i < table_count; ++i) tables.push_back(FakeTable("t" + std::to_string(i)));
+}
+
+void FakeServer::Write(std::mt19937_64& random, int transactions, int rows_max) {
+  const std::lock_guard lock(mutex);
+  for (int t = 0; t < transactions; ++t) {
+    FakeTransaction txn;
+    const int rows = static_cast<int>(random() % static_cast<uint64_t>(rows_max + 1));
+    uint16_t ord = 0;
+    for (int r = 0; r < rows; ++r) {
+      const bool same_record = r > 0 && random() % 3 == 0;
+      ord = same_record ? static_cast<uint16_t>(ord + 1) : uint16_t{0};
+      if (!same_record) wal_end += 8;
+      txn.rows.push_back({static_cast<int>(random() % tables.size()), next_id++, {0, wal_end, ord}});
+    }
+    txn.commit_lsn = wal_end += 8;
+    txn.end_lsn = wal_end += 8;
+    for (FakeRow& row : txn.rows) row.position.commit_lsn = txn.commit_lsn;
+    wal.push_back(std::move(txn));
+  }
+  wal_end += 8;
+}
+
+int64_t FakeServer::RowsOf(int table) const {
+  int64_t rows = 0;
+  for (const FakeTransaction& txn : wal) {
+    rows += std::count_if(txn.rows.begin(), txn.rows.end(),
+                          [&](const FakeRow& row) { return row.table == table; });
+  }
+  return rows;
+}
+
+arrow::Result<SourceInfo> FakeSource::Connect() {
+  const std::lock_guard lock(server_.mutex);
+  SourceInfo info;
+  info.stream = {{"fake", "1"}, 1, "db", "slot"};
+  info.confirmed_flush = server_.confirmed;
+  info.current_flush = server_.wal_end;
+  info.published.any = true;
+  for (const auto& table : server_.tables) info.published.coming.push_back(table->name);
+  return info;
+}
+
+arrow::Result<uint64_t> FakeSource::TimelineEnd(uint32_t) {
+  return arrow::Status::NotImplemented("one timeline");
+}
+
+arrow::Result<std::vector<SourceTable>> FakeSource::Tables() { return server_.catalog; }
+
+arrow::Result<WalEnd> FakeSource::CurrentEnd() {
+  const std::lock_guard lock(server_.mutex);
+  return WalEnd{server_.wal_end, true};
+}
+
+arrow::Status FakeSource::Start(uint64_t start) {
+  const std::lock_guard lock(server_.mutex);
+  if (scripted_) return arrow::Status::OK();
+  queue_.clear();
+  next_ = 0;
+  const uint64_t from = std::max(start, server_.confirmed);
+  for (size_t i = 0; i < server_.wal.size(); ++i) {
+    if (server_.wal[i].commit_lsn >= from) i = QueueGroup(i);
+    // A keepalive tells of everything before it, whole or not published.
+    if (OneIn(4)) QueueKeepalive(server_.wal[i].end_lsn);
+  }
+  QueueKeepalive(server_.wal_end);
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::optional<Event>> FakeSource::Next(std::chrono::milliseconds) {
+  if (calls_left_ >= 0 && calls_left_-- == 0) return MakeError(ErrorKind::kInternal, "killed", "client", "");
+  if (fail_one_in_ > 0 && OneIn(static_cast<uint64_t>(fail_one_in_))) {
+    return MakeError(ErrorKind::kConnection, "lost", "server", "", "", true);
+  }
+  const std::lock_guard lock(server_.mutex);
+  if (next_ == queue_.size()) {
+    std::this_thread::yield();
+    return std::optional<Event>();
+  }
+  return std::optional<Event>(queue_[next_++]);
+}
+
+// The contract under test.
+void FakeSource::Acknowledge(uint64_t order) {
+  const std::lock_guard lock(server_.mutex);
+  for (const FakeTransaction& txn : server_.wal) {
+    if (txn.end_lsn > order) break;
+    for (const FakeRow& row : txn.rows) {
+      EXPECT_TRUE(server_.may_forget(row))
+          << "acknowledged, not dealt with: row " << row.id << " of table " << row.table;
+    }
+  }
+  EXPECT_GE(order, server_.confirmed);
+  server_.confirmed = std::max(server_.confirmed, order);
+}
+
+void FakeSource::RequestKeepalive() {
+  const std::lock_guard lock(server_.mutex);
+  queue_.push_back(KeepaliveEvent{server_.wal_end, false});
+}
+
+void FakeSource::QueueKeepalive(uint64_t order) { queue_.push_back(KeepaliveEvent{order, OneIn(5)}); }
+
+// A few transactions in one group, flushed in the middle at random, tables in any order at each flush, as the
+// plugin may do it: a batch may hold rows of several transactions, and a transaction may be spread over
+// several. While the server says that it holds rows back, keepalives tell of more than was sent and must not
+// count. Returns the last transaction of the group.
+size_t FakeSource::QueueGroup(size_t first) {
+  const size_t last = std::min(first + (OneIn(2) ? 0 : random_() % 8), server_.wal.size() - 1);
+  const bool more = last + 1 < server_.wal.size();
+  const uint64_t safe = server_.wal[last].end_lsn;
+  const bool dirty_end = more && OneIn(3);
+  std::map<int, std::vector<FakeRow>> open;
+  const auto flush = [&](bool end, bool incomplete) {
+    size_t left = open.size();
+    for (auto& [table, rows] : open) {
+      const bool ends = end && --left == 0;
+      const GroupState group = {ends ? safe : 0, ends, incomplete, ends ? dirty_end : OneIn(3)};
+      queue_.push_back(FakeBatch(server_.tables[static_cast<size_t>(table)], rows, group));
+    }
+    open.clear();
+  };
+  for (size_t i = first; i <= last; ++i) {
+    const auto& rows = server_.wal[i].rows;
+    for (size_t r = 0; r < rows.size(); ++r) {
+      open[rows[r].table].push_back(rows[r]);
+      if (!OneIn(10)) continue;
+      flush(false, r + 1 < rows.size());
+      if (OneIn(3)) QueueKeepalive(server_.wal_end);
+    }
+  }
+  if (open.empty()) {
+    queue_.push_back(ProgressEvent{{safe, true, false, dirty_end}});
+  } else {
+    flush(true, false);
+  }
+  if (more && (dirty_end || OneIn(5))) {
+    if (!dirty_end) queue_.push_back(ProgressEvent{{safe, true, false, true}});
+    QueueKeepalive(server_.wal[last + 1].end_lsn);
+  }
+  return last;
+}
+
+}  // namespace arrowcdc::test

@@ -1,0 +1,330 @@
+// Arrow's reader, fenced: what it does not check is checked here.
+#include "src/postgres/decode/wal2arrow/ipc_message.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <string_view>
+
+#include <arrow/array.h>
+#include <arrow/extension_type.h>
+#include <arrow/io/memory.h>
+#include <arrow/ipc/dictionary.h>
+#include <arrow/ipc/message.h>
+#include <arrow/ipc/options.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/util/key_value_metadata.h>
+#include <arrow/util/utf8.h>
+
+#include "format/ipc_writer.h"
+#include "src/postgres/decode/repair_text.h"
+#include "src/postgres/decode/wal2arrow/validate_column.h"
+
+namespace arrowcdc {
+namespace {
+
+constexpr int64_t kPrefixBytes = 8;
+constexpr uint32_t kContinuationMarker = 0xFFFFFFFF;
+
+uint32_t LoadU32(const uint8_t* from) {
+  uint32_t value;
+  memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+arrow::ipc::IpcReadOptions ReadOptions(arrow::MemoryPool* pool) {
+  auto options = arrow::ipc::IpcReadOptions::Defaults();
+  options.max_recursion_depth = kNestingMax;
+  options.memory_pool = pool;
+  options.use_threads = false;
+  options.ensure_native_endian = false;
+  options.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
+  return options;
+}
+
+// The message that fills the payload from first byte to last; its flatbuffer is verified by Arrow.
+arrow::Result<std::unique_ptr<arrow::ipc::Message>> OpenMessage(const std::shared_ptr<arrow::Buffer>& payload,
+                                                                arrow::ipc::MessageType type,
+                                                                arrow::MemoryPool* pool) {
+  int64_t body_at = BodyOffset(payload->data(), payload->size());
+  if (body_at == 0) return arrow::Status::Invalid("no encapsulated Arrow message");
+  if (body_at > payload->size()) return arrow::Status::Invalid("Arrow metadata longer than the payload");
+  auto metadata = arrow::SliceBuffer(payload, kPrefixBytes, body_at - kPrefixBytes);
+  if (reinterpret_cast<uintptr_t>(metadata->data()) % 8 != 0) {  // flatbuffers are read in place
+    ARROW_ASSIGN_OR_RAISE(metadata, arrow::Buffer::Copy(metadata, arrow::CPUDevice::memory_manager(pool)));
+  }
+  auto body = arrow::SliceBuffer(payload, body_at, payload->size() - body_at);
+  ARROW_ASSIGN_OR_RAISE(auto message, arrow::ipc::Message::Open(metadata, body));
+  if (message->type() != type) {
+    return arrow::Status::Invalid("Arrow message of type ", arrow::ipc::FormatMessageType(message->type()));
+  }
+  if (message->metadata_version() != arrow::ipc::MetadataVersion::V5) {
+    return arrow::Status::Invalid("Arrow metadata version other than V5");
+  }
+  if (message->body_length() != body->size()) {
+    return arrow::Status::Invalid("Arrow body of ", body->size(), " bytes that says ",
+                                  message->body_length());
+  }
+  return message;
+}
+
+// A vector of structures of one size.
+struct FlatbufferVector {
+  int64_t at = 0;  // of the first
+  int64_t count = 0;
+};
+
+// One table of a flatbuffer that has been verified; bounds are checked all the same.
+class FlatbufferTable {
+ public:
+  FlatbufferTable(const arrow::Buffer& bytes, int64_t at) : bytes_(bytes), at_(at) {}
+
+  // Where the table's slot stands, 0 where it is absent.
+  int64_t Slot(int index) const {
+    if (!Inside(at_, 4)) return 0;
+    int64_t vtable = at_ - Load<int32_t>(at_);
+    int64_t entry = vtable + 4 + 2 * index;
+    if (!Inside(vtable, 4) || 4 + 2 * index + 2 > Load<uint16_t>(vtable) || !Inside(entry, 2)) return 0;
+    uint16_t offset = Load<uint16_t>(entry);
+    return offset == 0 || !Inside(at_ + offset, 4) ? 0 : at_ + offset;
+  }
+
+  // The vector that slot `index` points to; empty where it is absent.
+  FlatbufferVector Vector(int index, int64_t struct_bytes) const {
+    int64_t slot = Slot(index);
+    if (slot == 0) return {};
+    int64_t at = slot + Load<uint32_t>(slot);
+    if (!Inside(at, 4)) return {};
+    int64_t count = Load<uint32_t>(at);
+    return Inside(at + 4, count * struct_bytes) ? FlatbufferVector{at + 4, count} : FlatbufferVector{};
+  }
+
+  // The table that the offset at `at` points to.
+  static FlatbufferTable At(const arrow::Buffer& bytes, int64_t at) {
+    return FlatbufferTable(bytes, at + (at >= 0 && at + 4 <= bytes.size() ? LoadU32(bytes.data() + at) : 0));
+  }
+
+  template <typename T>
+  T Load(int64_t at) const {
+    T value;
+    memcpy(&value, bytes_.data() + at, sizeof(T));
+    return value;
+  }
+
+ private:
+  bool Inside(int64_t at, int64_t count) const { return at >= 0 && at <= bytes_.size() - count; }
+
+  const arrow::Buffer& bytes_;
+  int64_t at_;
+};
+
+constexpr int64_t kStructBytes = 16;  // of FieldNode and Buffer in Message.fbs
+
+// The lengths that a compressed body's buffers name for themselves. Arrow allocates what they say before it
+// decompresses, so they are held against what the rows can need first, column by column as Arrow orders nodes
+// and buffers.
+class CompressedBody {
+ public:
+  CompressedBody(const FlatbufferTable& batch, const arrow::Buffer& body, int64_t bytes_max)
+      : batch_(batch),
+        body_(body),
+        nodes_(batch.Vector(kNodesSlot, kStructBytes)),
+        buffers_(batch.Vector(kBuffersSlot, kStructBytes)),
+        bytes_left_(bytes_max) {}
+
+  arrow::Status CheckColumn(const arrow::DataType& type, int64_t rows) {
+    ARROW_ASSIGN_OR_RAISE(int64_t length, CheckValues(type));
+    if (length != rows) return arrow::Status::Invalid("column of ", length, " rows where ", rows, " are");
+    return arrow::Status::OK();
+  }
+
+ private:
+  static constexpr int kNodesSlot = 1;
+  static constexpr int kBuffersSlot = 2;
+  static constexpr int64_t kPrefixBytes = 8;
+  static constexpr int64_t kLengthMax =
+      std::numeric_limits<int32_t>::max();  // of a list's values, of a text column
+
+  arrow::Result<int64_t> CheckValues(const arrow::DataType& type) {
+    if (type.id() == arrow::Type::EXTENSION) {
+      return CheckValues(*static_cast<const arrow::ExtensionType&>(type).storage_type());
+    }
+    if (next_node_ == nodes_.count) return arrow::Status::Invalid("fewer field nodes than the schema has");
+    auto length = batch_.Load<int64_t>(nodes_.at + kStructBytes * next_node_++);
+    if (length < 0 || length > kLengthMax) return arrow::Status::Invalid("field node of ", length, " values");
+    for (const auto& buffer : type.layout().buffers) ARROW_RETURN_NOT_OK(CheckBuffer(buffer, length));
+    for (const auto& child : type.fields()) ARROW_RETURN_NOT_OK(CheckValues(*child->type()));
+    return length;
+  }
+
+  arrow::Status CheckBuffer(const arrow::DataTypeLayout::BufferSpec& spec, int64_t length) {
+    int64_t needed = 0;
+    switch (spec.kind) {
+      case arrow::DataTypeLayout::FIXED_WIDTH:
+        needed = spec.byte_width * (length + 1);  // offsets are one more than values
+        break;
+      case arrow::DataTypeLayout::BITMAP:
+        needed = length / 8 + 1;
+        break;
+      case arrow::DataTypeLayout::VARIABLE_WIDTH:
+        needed = kLengthMax;
+        break;
+      case arrow::DataTypeLayout::ALWAYS_NULL:  // not in the body
+        return arrow::Status::OK();
+    }
+    int64_t index = next_buffer_++;
+    if (index >= buffers_.count) return arrow::Status::Invalid("fewer buffers than the schema has");
+    auto offset = batch_.Load<int64_t>(buffers_.at + kStructBytes * index);
+    auto bytes = batch_.Load<int64_t>(buffers_.at + kStructBytes * index + 8);
+    if (bytes == 0) return arrow::Status::OK();
+    if (bytes < kPrefixBytes || offset < 0 || bytes > body_.size() || offset > body_.size() - bytes) {
+      return arrow::Status::Invalid("buffer ", index, " of ", bytes, " bytes at ", offset,
+                                    " of the compressed body");
+    }
+    int64_t expanded;
+    memcpy(&expanded, body_.data() + offset, sizeof(expanded));
+    if (expanded == format::kLeftUncompressed) expanded = bytes - kPrefixBytes;
+    if (expanded < 0 || expanded > needed) {
+      return arrow::Status::Invalid("buffer ", index, " at ", offset, " of the compressed body expands to ",
+                                    expanded, " bytes, and at most ", needed, " are needed");
+    }
+    if (expanded > bytes_left_) {
+      return arrow::Status::Invalid("buffer ", index, " at ", offset, " of the compressed body expands to ",
+                                    expanded, " bytes, which makes the body longer than this client takes");
+    }
+    bytes_left_ -= expanded;
+    return arrow::Status::OK();
+  }
+
+  const FlatbufferTable& batch_;
+  const arrow::Buffer& body_;
+  const FlatbufferVector nodes_;
+  const FlatbufferVector buffers_;
+  int64_t next_node_ = 0;
+  int64_t next_buffer_ = 0;
+  int64_t bytes_left_;
+};
+
+// Views, which are read by counts they bring, are not in the protocol; compressed bodies may only expand to
+// what is needed, and to bytes_max altogether.
+arrow::Status CheckBody(const arrow::ipc::Message& message, const arrow::Schema& schema, int64_t rows,
+                        int64_t bytes_max) {
+  constexpr int kMessageHeaderSlot = 2;
+  constexpr int kBatchCompressionSlot = 3;
+  constexpr int kBatchVariadicCountsSlot = 4;
+  const arrow::Buffer& metadata = *message.metadata();
+  int64_t header = FlatbufferTable::At(metadata, 0).Slot(kMessageHeaderSlot);
+  if (header == 0) return arrow::Status::Invalid("Arrow message without a header");
+  auto batch = FlatbufferTable::At(metadata, header);
+  if (batch.Slot(kBatchVariadicCountsSlot) != 0) return arrow::Status::Invalid("Arrow body with views");
+  if (batch.Slot(kBatchCompressionSlot) == 0) return arrow::Status::OK();
+  CompressedBody body(batch, *message.body(), bytes_max);
+  for (const auto& field : schema.fields()) ARROW_RETURN_NOT_OK(body.CheckColumn(*field->type(), rows));
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckType(const arrow::DataType& type, int depth) {
+  if (depth > kNestingMax) return arrow::Status::Invalid("types nested more than ", kNestingMax, " deep");
+  switch (type.id()) {
+    case arrow::Type::DICTIONARY:
+    case arrow::Type::RUN_END_ENCODED:
+    case arrow::Type::SPARSE_UNION:
+    case arrow::Type::DENSE_UNION:
+    case arrow::Type::STRING_VIEW:
+    case arrow::Type::BINARY_VIEW:
+    case arrow::Type::LIST_VIEW:
+    case arrow::Type::LARGE_LIST_VIEW:
+      return arrow::Status::Invalid("type ", type.name(), " is not in the protocol");
+    case arrow::Type::EXTENSION:
+      return CheckType(*static_cast<const arrow::ExtensionType&>(type).storage_type(), depth + 1);
+    default:
+      break;
+  }
+  for (const auto& child : type.fields()) {
+    if (!IsName(child->name())) return arrow::Status::Invalid("field name that is no name");
+    ARROW_RETURN_NOT_OK(CheckType(*child->type(), depth + 1));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckMetadata(const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
+  if (metadata == nullptr) return arrow::Status::OK();
+  for (int64_t i = 0; i < metadata->size(); ++i) {
+    if (!arrow::util::ValidateUTF8(metadata->key(i)) || !arrow::util::ValidateUTF8(metadata->value(i))) {
+      return arrow::Status::Invalid("metadata that is not UTF-8");
+    }
+  }
+  return arrow::Status::OK();
+}
+
+// What is wrong with the column is its text alone, or else nothing of the batch can be used.
+arrow::Status RepairColumn(int index, int64_t rows, ReadBatch* read, arrow::MemoryPool* pool) {
+  const std::shared_ptr<arrow::Array> column = read->rows->column(index);
+  auto repaired = column->length() == rows ? RepairText(*column, pool)
+                                           : arrow::Result<RepairedText>(arrow::Status::Invalid("length"));
+  if (repaired.status().IsOutOfMemory()) return repaired.status();
+  if (!repaired.ok()) {
+    // Arrow's own text may quote the value that is wrong, and is left out.
+    return arrow::Status::Invalid("column ", index, " is not a valid array of ", column->type()->name());
+  }
+  for (const int64_t row : repaired->rows) {
+    read->repaired.push_back({static_cast<uint32_t>(row), static_cast<uint16_t>(index), 0});
+  }
+  return read->rows->SetColumn(index, read->rows->schema()->field(index), repaired->column)
+      .Value(&read->rows);
+}
+
+}  // namespace
+
+bool IsName(std::string_view name) {
+  arrow::util::InitializeUTF8();
+  return name.size() <= kNameBytesMax && name.find('\0') == std::string_view::npos &&
+         arrow::util::ValidateUTF8(name);
+}
+
+int64_t BodyOffset(const uint8_t* payload, int64_t bytes) {
+  if (bytes < kPrefixBytes || LoadU32(payload) != kContinuationMarker) return 0;
+  return kPrefixBytes + int64_t{LoadU32(payload + 4)};
+}
+
+arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::shared_ptr<arrow::Buffer>& payload,
+                                                                arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(auto message, OpenMessage(payload, arrow::ipc::MessageType::SCHEMA, pool));
+  arrow::ipc::DictionaryMemo memo;
+  ARROW_ASSIGN_OR_RAISE(auto schema, arrow::ipc::ReadSchema(*message, &memo));
+  if (!schema->is_native_endian()) return arrow::Status::Invalid("big-endian schema");
+  if (schema->num_fields() > kColumnsMax + 3) {
+    return arrow::Status::Invalid("more columns than the ", kColumnsMax, " a table can have");
+  }
+  ARROW_RETURN_NOT_OK(CheckMetadata(schema->metadata()));
+  for (const auto& field : schema->fields()) {
+    if (!IsName(field->name())) return arrow::Status::Invalid("column name that is no name");
+    ARROW_RETURN_NOT_OK(CheckType(*field->type(), 1));
+    ARROW_RETURN_NOT_OK(CheckMetadata(field->metadata()));
+  }
+  return schema;
+}
+
+arrow::Result<ReadBatch> ReadBatchPayload(const std::shared_ptr<arrow::Buffer>& payload,
+                                          const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
+                                          int64_t bytes_max, arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(auto message, OpenMessage(payload, arrow::ipc::MessageType::RECORD_BATCH, pool));
+  ARROW_RETURN_NOT_OK(CheckBody(*message, *schema, rows, bytes_max));
+  arrow::ipc::DictionaryMemo memo;
+  ReadBatch read;
+  ARROW_ASSIGN_OR_RAISE(read.rows, arrow::ipc::ReadRecordBatch(*message, schema, &memo, ReadOptions(pool)));
+  if (read.rows->num_rows() != rows) {
+    return arrow::Status::Invalid("Arrow batch of ", read.rows->num_rows(), " rows where ", rows,
+                                  " were announced");
+  }
+  for (int i = 0; i < read.rows->num_columns(); ++i) {
+    if (read.rows->column_data(i)->length == rows && ValidateColumn(*read.rows->column(i)).ok()) continue;
+    ARROW_RETURN_NOT_OK(RepairColumn(i, rows, &read, pool));
+  }
+  std::sort(read.repaired.begin(), read.repaired.end(), [](const auto& a, const auto& b) {
+    return a.row < b.row || (a.row == b.row && a.field < b.field);
+  });
+  return read;
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,273 @@
+// The I/O of setup, teardown, status and tables: reads what planning needs, runs what it decided.
+#include "arrowcdc/admin.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/position.h"
+#include "arrowcdc/table_patterns.h"
+#include "src/postgres/setup/catalog.h"
+#include "src/postgres/client/connection.h"
+#include "src/postgres/setup/publication.h"
+#include "src/postgres/setup/publication_gap.h"
+#include "src/postgres/client/quoting.h"
+#include "src/postgres/setup/setup_plan.h"
+#include "src/postgres/setup/slot.h"
+#include "src/postgres/stream/wal_end.h"
+
+namespace arrowcdc {
+namespace {
+
+using postgres::Connection;
+using postgres::ConnectionMode;
+using postgres::ErrorContext;
+using postgres::Inspection;
+using postgres::QueryResult;
+
+constexpr std::chrono::seconds kSlotTimeout(30);
+
+// Settings, role and plugin: without them making a slot fails for another reason than the plugin.
+bool OfServer(const SetupObstacle& obstacle) {
+  const ErrorDetail* detail = GetErrorDetail(obstacle.status);
+  if (detail == nullptr) return true;
+  return detail->kind() == ErrorKind::kServerSetting || detail->kind() == ErrorKind::kPermission ||
+         detail->kind() == ErrorKind::kPluginNotAllowed;
+}
+
+arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& source) {
+  ARROW_RETURN_NOT_OK(postgres::CheckSlotName(source.slot));
+  Inspection inspected;
+  ARROW_ASSIGN_OR_RAISE(inspected.server, postgres::ReadServer(connection));
+  ARROW_ASSIGN_OR_RAISE(inspected.catalog, postgres::ReadTables(connection));
+  ARROW_ASSIGN_OR_RAISE(inspected.slot, postgres::ReadSlot(connection, source.slot));
+  std::vector<std::string> names = {postgres::PublicationName(source),
+                                    postgres::InsertOnlyPublicationName(source)};
+  for (size_t i = 2; i < source.publications.size(); ++i) names.push_back(source.publications[i]);
+  ARROW_ASSIGN_OR_RAISE(inspected.publications, postgres::ReadPublications(connection, names));
+  return inspected;
+}
+
+// Before anything is changed: is the library there, does it fit the server, is it allowed? Only where it can
+// be tried: not before the rest is in order.
+arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, SetupPlan* plan) {
+  const bool server_in_order = std::all_of(
+      plan->obstacles.begin(), plan->obstacles.end(),
+      [](const SetupObstacle& obstacle) { return obstacle.by_administrator || !OfServer(obstacle); });
+  arrow::Status loaded;
+  if (inspected.server.role.superuser) {
+    loaded = connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot))
+                 .status();
+  } else if (!inspected.slot.has_value() && server_in_order) {
+    loaded = postgres::TryPlugin(connection);
+  } else {
+    return arrow::Status::OK();
+  }
+  if (loaded.ok()) {
+    plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
+    return arrow::Status::OK();
+  }
+  const ErrorDetail* detail = GetErrorDetail(loaded);
+  if (detail == nullptr || detail->kind() == ErrorKind::kConnection ||
+      detail->kind() == ErrorKind::kInterrupted) {
+    return loaded;
+  }
+  SetupObstacle obstacle{loaded};
+  if (detail->kind() == ErrorKind::kPluginNotAllowed) {
+    ARROW_ASSIGN_OR_RAISE(obstacle, postgres::PluginNotAllowed(inspected.server));
+  }
+  plan->obstacles.push_back(std::move(obstacle));
+  return arrow::Status::OK();
+}
+
+// Of a slot that nobody reads at the moment: does it come past everything that it holds?
+arrow::Status CheckPublicationAge(Connection& connection, const Inspection& inspected,
+                                  const SourceOptions& source, SetupPlan* plan) {
+  const auto& slot = inspected.slot;
+  if (!slot.has_value() || slot->active || !postgres::CheckSlotFits(*slot, inspected.server.database).ok() ||
+      plan->tables.empty()) {
+    return arrow::Status::OK();
+  }
+  const std::string main = postgres::PublicationName(source);
+  std::vector<std::string> names;
+  for (const auto& publication : inspected.publications) names.push_back(publication.name);
+  if (std::find(names.begin(), names.end(), main) == names.end()) {
+    ARROW_ASSIGN_OR_RAISE(const auto survivors,
+                          postgres::FindSurvivors(connection, inspected, names, plan->tables,
+                                                  plan->options.via_partition_root));
+    for (const std::string& survivor : survivors) {
+      plan->warnings.push_back(
+          "publication \"" + survivor +
+          "\" has been there all the time and publishes all of these tables: stream with "
+          "--publication " +
+          survivor + " and nothing of what the slot holds is lost");
+    }
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto gap,
+                        postgres::FindPublicationGap(connection, inspected, names, plan->tables));
+  if (gap.has_value()) plan->obstacles.push_back({postgres::GapError(*gap, main, source.slot)});
+  return arrow::Status::OK();
+}
+
+ErrorContext::Action ActionOf(SetupStepKind kind) {
+  switch (kind) {
+    case SetupStepKind::kCreateSlot:
+      return ErrorContext::Action::kCreateSlot;
+    case SetupStepKind::kDropSlot:
+      return ErrorContext::Action::kDropSlot;
+    case SetupStepKind::kCreatePublication:
+    case SetupStepKind::kAlterPublication:
+    case SetupStepKind::kDropPublication:
+    case SetupStepKind::kNote:
+      return ErrorContext::Action::kPublication;
+    case SetupStepKind::kAllowPlugin:
+      break;
+  }
+  return ErrorContext::Action::kQuery;
+}
+
+arrow::Status RunStep(Connection& connection, const SourceOptions& source, const SetupStep& step) {
+  ErrorContext context = connection.MakeContext(ActionOf(step.kind));
+  context.slot = source.slot;
+  context.publications = {postgres::PublicationName(source)};
+  if (step.kind == SetupStepKind::kCreateSlot)
+    return postgres::CreateSlot(connection, step.sql, context, kSlotTimeout);
+  return connection.Query(step.sql, context).status();
+}
+
+arrow::Result<std::unique_ptr<Connection>> Open(const SourceOptions& source) {
+  return Connection::Open(source.conninfo, ConnectionMode::kSql, source.stop);
+}
+
+arrow::Status RunSteps(const SourceOptions& source, const SetupPlan& plan,
+                       const std::function<void(const SetupStep&)>& on_step) {
+  ARROW_RETURN_NOT_OK(CheckObstacles(plan));
+  std::unique_ptr<Connection> connection;
+  for (const SetupStep& step : plan.steps) {
+    if (on_step) on_step(step);
+    if (connection == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(connection, Open(source));
+    }
+    ARROW_RETURN_NOT_OK(RunStep(*connection, source, step));
+    // A role's setting is in force from the next session on.
+    if (step.kind == SetupStepKind::kAllowPlugin) connection.reset();
+  }
+  return arrow::Status::OK();
+}
+
+// An object that the plan did not know is there, or one that it knew is gone or in use.
+bool ChangedByOthers(const arrow::Status& status) {
+  const ErrorDetail* detail = GetErrorDetail(status);
+  if (detail == nullptr) return false;
+  static const std::set<std::string> kStates = {"42710", "23505", "42704", "55006", "XX000"};
+  return kStates.contains(detail->sqlstate());
+}
+
+}  // namespace
+
+arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(source.tables));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
+  ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, source, options, patterns));
+  ARROW_RETURN_NOT_OK(CheckPlugin(*connection, inspected, &plan));
+  ARROW_RETURN_NOT_OK(CheckPublicationAge(*connection, inspected, source, &plan));
+  return plan;
+}
+
+arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
+                         const std::function<void(const SetupStep&)>& on_step) {
+  constexpr int kPlansMax = 5;
+  SetupPlan rest = plan;
+  for (int plans = 1;; ++plans) {
+    const arrow::Status applied = RunSteps(source, rest, on_step);
+    // Of several slots that go at once each may have left the publication to the others.
+    const bool left_to_others =
+        plan.teardown && std::any_of(rest.steps.begin(), rest.steps.end(),
+                                     [](const SetupStep& step) { return step.kind == SetupStepKind::kNote; });
+    const bool done = applied.ok() ? !left_to_others : !ChangedByOthers(applied);
+    if (done || plans == kPlansMax) return applied;
+    // Somebody else was quicker with some of it: what is left.
+    ARROW_ASSIGN_OR_RAISE(rest, plan.teardown ? PlanTeardown(source) : PlanSetup(source, plan.options));
+  }
+}
+
+arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
+  return postgres::MakeTeardownPlan(inspected, source);
+}
+
+arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source) {
+  ARROW_RETURN_NOT_OK(postgres::CheckSlotName(source.slot));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(const auto slot, postgres::ReadSlot(*connection, source.slot));
+  ARROW_ASSIGN_OR_RAISE(const QueryResult now,
+                        connection->Query("SELECT CASE WHEN pg_is_in_recovery() THEN "
+                                          "pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"));
+  SlotStatus status;
+  if (!now.IsNull(0, 0)) {
+    ARROW_ASSIGN_OR_RAISE(status.current_lsn, now.Lsn(0, 0));
+  }
+  std::vector<std::string> names = source.publications;
+  if (names.empty()) names = {postgres::PublicationName(source), postgres::InsertOnlyPublicationName(source)};
+  ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadPublications(*connection, names));
+  for (const auto& publication : publications) status.publications.push_back(publication.name);
+  if (!slot.has_value()) return status;
+  status.exists = true;
+  status.plugin = slot->plugin;
+  status.database = slot->database;
+  status.active = slot->active;
+  status.active_pid = slot->active_pid;
+  status.confirmed_flush = slot->confirmed_flush;
+  status.restart_lsn = slot->restart_lsn;
+  const bool holds_wal = slot->restart_lsn > 0 && slot->restart_lsn < status.current_lsn;
+  status.retained_bytes = holds_wal ? status.current_lsn - slot->restart_lsn : 0;
+  status.safe_wal_bytes = slot->safe_wal_bytes;
+  status.wal_status = slot->wal_status;
+  return status;
+}
+
+arrow::Result<WalEnd> GetWalEnd(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  return postgres::ReadWalEnd(*connection);
+}
+
+arrow::Result<std::string> GetSyncState(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteLiteral(source.slot));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection->Query(
+          "SELECT r.sync_state FROM pg_catalog.pg_replication_slots AS s "
+          "JOIN pg_catalog.pg_stat_replication AS r ON r.pid = s.active_pid WHERE s.slot_name = " +
+          slot));
+  return rows.rows() == 0 ? std::string() : rows.Text(0, 0);
+}
+
+arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(source.tables));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
+  ARROW_ASSIGN_OR_RAISE(Inspection inspected, Inspect(*connection, source));
+  for (const std::string& name : source.publications) {
+    const auto& found = inspected.publications;
+    if (std::any_of(found.begin(), found.end(),
+                    [&](const auto& publication) { return publication.name == name; }))
+      continue;
+    return MakeError(ErrorKind::kPublicationMissing, "there is no publication of this name in this database",
+                     "publication \"" + name + "\"",
+                     "correct --publication, or run 'arrowcdc setup' with it");
+  }
+  // What a stream with these options reads.
+  const auto& named = source.publications;
+  if (!named.empty()) {
+    std::erase_if(inspected.publications, [&](const auto& publication) {
+      return std::find(named.begin(), named.end(), publication.name) == named.end();
+    });
+  }
+  return postgres::MakeTableList(inspected, patterns);
+}
+
+}  // namespace arrowcdc

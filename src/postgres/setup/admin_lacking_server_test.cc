@@ -1,0 +1,192 @@
+// Setup on servers that lack something: settings, plugin, permissions, an encoding.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "arrowcdc/admin.h"
+#include "src/postgres/testing/server_fixture.h"
+#include "tests/testing/assert_ok.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+using test::PrivateServer;
+using test::PrivateServerOptions;
+
+// Why nothing would be changed.
+arrow::Status SetupStatus(const SourceOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const SetupPlan plan, PlanSetup(source, {}));
+  return CheckObstacles(plan);
+}
+
+// Servers that lack something.
+struct Lacking {
+  std::unique_ptr<PrivateServer> server;
+  std::unique_ptr<test::SqlConnection> sql;
+  SourceOptions source;
+
+  explicit Lacking(PrivateServerOptions options) {
+    server = PrivateServer::Create(std::move(options)).ValueOrDie();
+    sql = server->Connect().ValueOrDie();
+    EXPECT_TRUE(sql->Exec("CREATE ROLE cdc LOGIN REPLICATION; CREATE TABLE t (id int PRIMARY KEY); ALTER "
+                          "TABLE t OWNER TO cdc; "
+                          "GRANT CREATE ON DATABASE postgres TO cdc")
+                    .ok());
+    source.conninfo = server->conninfo();
+    source.slot = "cdc";
+  }
+  SourceOptions AsRole() const {
+    SourceOptions role = source;
+    role.conninfo += " user=cdc";
+    return role;
+  }
+};
+
+TEST(AdminLacking, Plugin) {
+  PrivateServerOptions options;
+  options.libraries = {};
+  options.settings = {{"dynamic_library_path", kNoLibraries}};
+  const Lacking lacking(options);
+  for (const SourceOptions& source : {lacking.source, lacking.AsRole()}) {
+    const arrow::Status status = SetupStatus(source);
+    EXPECT_EQ(KindOf(status), ErrorKind::kPluginMissing) << status.ToString();
+    EXPECT_NE(DetailOf(status).remedy().find("managed services"), std::string::npos);
+  }
+}
+
+TEST(AdminLacking, PluginAllowance) {
+  PrivateServerOptions options;
+  options.allow_plugin = false;
+  const Lacking lacking(options);
+  if (lacking.sql->Query("SHOW output_plugin_libraries").status().ok() == false)
+    GTEST_SKIP() << "this server allows every plugin";
+  const arrow::Status refused = SetupStatus(lacking.AsRole());
+  EXPECT_EQ(KindOf(refused), ErrorKind::kPluginNotAllowed) << refused.ToString();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan lacks, PlanSetup(lacking.AsRole(), {}));
+  ASSERT_EQ(lacks.obstacles.size(), 1u);
+  EXPECT_NE(DetailOf(refused).remedy().find(lacks.obstacles[0].sql), std::string::npos);
+  // A superuser gets the step, and the slot is made in a new session, in which it is in force.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(lacking.source, {}));
+  EXPECT_EQ(plan.steps[0].sql,
+            "ALTER ROLE \"postgres\" SET output_plugin_libraries = 'pgoutput', 'test_decoding', 'wal2arrow'");
+  ARROWCDC_ASSERT_OK(ApplySetup(lacking.source, plan, nullptr));
+  EXPECT_TRUE(PlanSetup(lacking.source, {})->steps.empty());
+  // The remedy helps the other role as it stands.
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec(lacks.obstacles[0].sql));
+  SourceOptions role = lacking.AsRole();
+  role.slot = "cdc2";
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan printed, PlanSetup(role, {}));
+  // An administrator whom nothing allows the plugin runs what was printed for the role.
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec("ALTER ROLE postgres RESET output_plugin_libraries"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto administrator, lacking.server->Connect());
+  EXPECT_FALSE(administrator->Query("SELECT pg_create_logical_replication_slot('probe', 'wal2arrow')").ok());
+  for (const SetupStep& step : printed.steps) ARROWCDC_EXPECT_OK(administrator->Exec(step.sql));
+  EXPECT_TRUE(PlanSetup(role, {})->steps.empty());
+}
+
+// What a role may load is set in four places; what is added to is the one in force.
+TEST(AdminLacking, PluginAllowanceKeepsWhatTheRoleHad) {
+  PrivateServerOptions options;
+  options.allow_plugin = false;
+  const Lacking lacking(options);
+  if (!lacking.sql->Query("SHOW output_plugin_libraries").ok())
+    GTEST_SKIP() << "this server allows every plugin";
+  const auto sql_for = [&] { return PlanSetup(lacking.AsRole(), {}).ValueOrDie().obstacles.at(0).sql; };
+  const std::string all = "ALTER DATABASE postgres SET output_plugin_libraries = 'pgoutput', 'decoderbufs'";
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec(all));
+  EXPECT_EQ(sql_for(),
+            "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'decoderbufs', 'wal2arrow'");
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec("ALTER ROLE cdc SET output_plugin_libraries = 'pgoutput, wal2arrow'"));
+  EXPECT_NE(SetupStatus(lacking.AsRole()).message().find("as one name"), std::string::npos);
+  EXPECT_EQ(sql_for(), "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
+  ARROWCDC_ASSERT_OK(
+      lacking.sql->Exec("ALTER ROLE cdc IN DATABASE postgres SET output_plugin_libraries = 'test_decoding'"));
+  EXPECT_EQ(sql_for(),
+            "ALTER ROLE \"cdc\" IN DATABASE \"postgres\" SET output_plugin_libraries = "
+            "'test_decoding', 'wal2arrow'");
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec(sql_for()));
+  ARROWCDC_EXPECT_OK(SetupStatus(lacking.AsRole()));
+  // Where nothing is set for it the server's own list is kept, which the role may not see.
+  ARROWCDC_ASSERT_OK(
+      lacking.sql->Exec("ALTER ROLE cdc IN DATABASE postgres RESET ALL; ALTER ROLE cdc RESET ALL; "
+                        "ALTER DATABASE postgres RESET ALL"));
+  ARROWCDC_ASSERT_OK(lacking.server->Connect().ValueOrDie()->Exec(sql_for()));
+  EXPECT_EQ(
+      lacking.sql->Scalar("SELECT setconfig::text FROM pg_db_role_setting WHERE setrole = 'cdc'::regrole")
+          .ValueOrDie(),
+      "{\"output_plugin_libraries=pgoutput, test_decoding, wal2arrow\"}");
+  ARROWCDC_EXPECT_OK(SetupStatus(lacking.AsRole()));
+}
+
+TEST(AdminLacking, EverythingAtOnce) {
+  PrivateServerOptions options;
+  options.settings = {{"wal_level", "replica"}};
+  const Lacking low(options);
+  ARROWCDC_ASSERT_OK(
+      low.sql->Exec("ALTER ROLE cdc NOREPLICATION; REVOKE CREATE ON DATABASE postgres FROM cdc; "
+                    "CREATE TABLE log (line text); ALTER TABLE log OWNER TO cdc"));
+  const std::string message = SetupStatus(low.AsRole()).message();
+  for (const char* part : {"wal_level is replica", "may not use replication",
+                           "public.log (it has no primary key)", "may not create publications"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << part << "\n" << message;
+  }
+  // The block for the administrator, a restart, and it is set up.
+  ARROWCDC_ASSERT_OK(low.sql->Exec("DROP TABLE log; GRANT CREATE ON DATABASE postgres TO cdc"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(low.AsRole(), {}));
+  for (const SetupObstacle& obstacle : plan.obstacles) ARROWCDC_ASSERT_OK(low.sql->Exec(obstacle.sql));
+  ARROWCDC_ASSERT_OK(low.server->Restart());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan rest, PlanSetup(low.AsRole(), {}));
+  ARROWCDC_ASSERT_OK(ApplySetup(low.AsRole(), rest, nullptr));
+}
+
+TEST(AdminLacking, NameThatIsNotUtf8StopsNothing) {
+  PrivateServerOptions options;
+  options.encoding = "SQL_ASCII";
+  const Lacking odd(options);
+  ARROWCDC_ASSERT_OK(odd.sql->Exec("SET client_encoding = 'SQL_ASCII'"));
+  ARROWCDC_ASSERT_OK(
+      odd.sql->Exec("CREATE TABLE \"caf\xe9\" (id int PRIMARY KEY); CREATE SCHEMA \"sch\xe9ma\"; CREATE "
+                    "TABLE \"sch\xe9ma\".x (id int PRIMARY KEY); CREATE TABLE \"caf\xc3\xa9\" (id int "
+                    "PRIMARY KEY, \"c\xe9\" int GENERATED ALWAYS AS (1) STORED)"));
+  SourceOptions source = odd.source;
+  for (const std::vector<std::string>& tables :
+       std::vector<std::vector<std::string>>{{}, {"*.*"}, {"!public.y"}}) {
+    source.tables = tables;
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source, {}));
+    ARROWCDC_ASSERT_OK(CheckObstacles(plan));
+    EXPECT_EQ(plan.tables, (std::vector<TableName>{{"public", "caf\xc3\xa9"}, {"public", "t"}}));
+    EXPECT_EQ(plan.warnings.size(), 1u);
+    EXPECT_NE(plan.warnings.at(0).find("c\\xe9"), std::string::npos) << plan.warnings.at(0);
+  }
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source, {}));
+  ARROWCDC_ASSERT_OK(ApplySetup(source, plan, nullptr));
+  // Published by somebody, it is seen, and no pattern matches it.
+  ARROWCDC_ASSERT_OK(odd.sql->Exec("ALTER PUBLICATION cdc ADD TABLE \"caf\xe9\""));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto listed, ListTables(source));
+  const auto odd_one = std::find_if(listed.begin(), listed.end(),
+                                    [](const TableStatus& table) { return table.name.table == "caf\xe9"; });
+  ASSERT_NE(odd_one, listed.end());
+  EXPECT_FALSE(odd_one->matches);
+  EXPECT_EQ(ToString(odd_one->name), "public.\"caf\\xe9\"");
+  EXPECT_NE(odd_one->reason.find("not valid UTF-8"), std::string::npos) << odd_one->reason;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, MakePostgresSource(source));
+  ARROWCDC_ASSERT_OK(stream->Connect().status());
+  ARROWCDC_ASSERT_OK(stream->Tables().status());
+  ARROWCDC_ASSERT_OK(stream->Stop());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan down, PlanTeardown(source));
+  ARROWCDC_ASSERT_OK(ApplySetup(source, down, nullptr));
+}
+
+TEST(AdminLacking, WalLevelAndSlots) {
+  PrivateServerOptions options;
+  options.settings = {{"wal_level", "replica"}};
+  const Lacking low(options);
+  EXPECT_EQ(KindOf(SetupStatus(low.source)), ErrorKind::kServerSetting);
+  options.settings = {{"max_replication_slots", "1"}};
+  const Lacking few(options);
+  ARROWCDC_ASSERT_OK(few.sql->Query("SELECT pg_create_physical_replication_slot('taken')"));
+  EXPECT_EQ(KindOf(SetupStatus(few.source)), ErrorKind::kServerSetting);
+}
+
+}  // namespace
+}  // namespace arrowcdc::postgres

@@ -1,0 +1,146 @@
+// Reads pg_publication and its relatives.
+#include "src/postgres/setup/publication.h"
+
+#include <algorithm>
+
+#include "arrowcdc/error.h"
+#include "src/postgres/client/quoting.h"
+#include "src/postgres/setup/slot_note.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+PublicationInfo* FindByName(std::vector<PublicationInfo>* publications, const std::string& name) {
+  const auto found =
+      std::find_if(publications->begin(), publications->end(), [&](const auto& p) { return p.name == name; });
+  return found == publications->end() ? nullptr : &*found;
+}
+
+// Tables and schemas that are listed one by one.
+arrow::Status ReadMembers(Connection& connection, const std::string& list,
+                          std::vector<PublicationInfo>* publications) {
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection.Query(
+          "SELECT p.pubname, n.nspname, c.relname, r.prqual IS NOT NULL, CASE WHEN r.prattrs IS NOT NULL "
+          "THEN "
+          "(SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a WHERE "
+          "a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) END FROM pg_publication_rel AS r "
+          "JOIN pg_publication AS p ON p.oid = r.prpubid JOIN pg_class AS c ON c.oid = r.prrelid "
+          "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE p.pubname IN (" +
+          list + ") ORDER BY 1, 2, 3"));
+  for (int row = 0; row < rows.rows(); ++row) {
+    PublicationInfo* publication = FindByName(publications, rows.Text(row, 0));
+    if (publication == nullptr) continue;
+    const TableName table{rows.Text(row, 1), rows.Text(row, 2)};
+    publication->tables.insert(table);
+    if (rows.Bool(row, 3)) publication->row_filtered.push_back(table);
+    if (!rows.IsNull(row, 4)) publication->column_lists[table] = rows.Text(row, 4);
+  }
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult schemas,
+      connection.Query(
+          "SELECT p.pubname, n.nspname FROM pg_publication_namespace AS s JOIN pg_publication AS p ON "
+          "p.oid = s.pnpubid JOIN pg_namespace AS n ON n.oid = s.pnnspid WHERE p.pubname IN (" +
+          list + ")"));
+  for (int row = 0; row < schemas.rows(); ++row) {
+    PublicationInfo* publication = FindByName(publications, schemas.Text(row, 0));
+    if (publication != nullptr) publication->schemas.insert(schemas.Text(row, 1));
+  }
+  return arrow::Status::OK();
+}
+
+std::vector<std::string> StreamNames(const SourceOptions& options) {
+  if (!options.publications.empty()) return options.publications;
+  return {PublicationName(options), InsertOnlyPublicationName(options)};
+}
+
+arrow::Status PublicationMissing(const std::string& name) {
+  return MakeError(
+      ErrorKind::kPublicationMissing, "there is no publication of this name in this database",
+      "publication \"" + name + "\"",
+      "run 'arrowcdc setup'; if the slot is older than the publication run 'arrowcdc teardown' first");
+}
+
+}  // namespace
+
+bool IsMadeBySetup(const PublicationInfo& publication) {
+  return publication.comment.rfind(kMadeBySetup, 0) == 0;
+}
+
+std::string PublicationName(const SourceOptions& options) {
+  return options.publications.empty() ? options.slot : options.publications[0];
+}
+
+std::string InsertOnlyPublicationName(const SourceOptions& options) {
+  return options.publications.size() > 1 ? options.publications[1]
+                                         : PublicationName(options) + "_insert_only";
+}
+
+arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection,
+                                                             const std::vector<std::string>& names) {
+  ARROW_ASSIGN_OR_RAISE(const std::string list, QuoteLiterals(names));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection.Query("SELECT p.pubname, pg_get_userbyid(p.pubowner), p.puballtables, "
+                       "p.pubinsert, p.pubupdate, p.pubdelete, "
+                       "p.pubtruncate, p.pubviaroot, obj_description(p.oid, "
+                       "'pg_publication'), pg_has_role(p.pubowner, 'USAGE'), "
+                       "to_jsonb(p) ->> 'pubgencols' FROM pg_publication AS p WHERE p.pubname IN (" +
+                       list + ")"));
+  std::vector<PublicationInfo> publications;
+  for (const std::string& name : names) {
+    for (int row = 0; row < rows.rows(); ++row) {
+      if (rows.Text(row, 0) != name) continue;
+      PublicationInfo& publication = publications.emplace_back();
+      publication.name = name;
+      publication.owner = rows.Text(row, 1);
+      publication.all_tables = rows.Bool(row, 2);
+      publication.insert = rows.Bool(row, 3);
+      publication.update = rows.Bool(row, 4);
+      publication.remove = rows.Bool(row, 5);
+      publication.truncate = rows.Bool(row, 6);
+      publication.via_root = rows.Bool(row, 7);
+      publication.comment = rows.Text(row, 8);
+      publication.owned = rows.Bool(row, 9);
+      publication.generated_columns = rows.Text(row, 10) == "s";
+    }
+  }
+  ARROW_RETURN_NOT_OK(ReadMembers(connection, list, &publications));
+  return publications;
+}
+
+arrow::Status CheckRowFilters(const std::vector<PublicationInfo>& publications) {
+  for (const PublicationInfo& publication : publications) {
+    if (publication.row_filtered.empty()) continue;
+    std::string tables;
+    for (const TableName& table : publication.row_filtered)
+      tables += (tables.empty() ? "" : ", ") + ToString(table);
+    return MakeError(
+        ErrorKind::kUnsupported,
+        "the publication has row filters (WHERE), which this version does not support, on " + tables,
+        "publication \"" + publication.name + "\"",
+        "use a publication without them, made before its slot: give another --slot and run 'arrowcdc setup'; "
+        "where a "
+        "filter was added later, remove it and start again: the stream says what more there is to do if it "
+        "has met "
+        "changes from that time");
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection,
+                                                                   const SourceOptions& options) {
+  const std::vector<std::string> names = StreamNames(options);
+  ARROW_ASSIGN_OR_RAISE(auto publications, ReadPublications(connection, names));
+  for (const std::string& name : names) {
+    const bool exists =
+        std::any_of(publications.begin(), publications.end(), [&](const auto& p) { return p.name == name; });
+    // Of the default names one is enough.
+    if (!exists && (!options.publications.empty() || publications.empty())) return PublicationMissing(name);
+  }
+  ARROW_RETURN_NOT_OK(CheckRowFilters(publications));
+  return publications;
+}
+
+}  // namespace arrowcdc::postgres

@@ -1,0 +1,108 @@
+// One query over pg_publication_tables and the catalog. What it says of types repeats the plugin's type table
+// (docs/types.md) as far as lists, structs and intervals go; a test compares both.
+#include "src/postgres/setup/published_tables.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/postgres/client/quoting.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+// An array becomes a list when its elements have an Arrow type of their own: these, xml, enums, and what is
+// stored as text. Arrays of all others are text as a whole, and so are the two vectors. 18 is "char", whose
+// quotes would have to be quoted twice.
+constexpr char kPlainColumn[] =
+    "t.oid NOT IN ('timetz'::regtype, 'interval'::regtype) AND NOT "
+    "(t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc "
+    "AND t.oid NOT IN ('int2vector'::regtype, 'oidvector'::regtype) AND "
+    "(e.oid = ANY ('{bool,int2,int4,int8,float4,float8,18,oid,xid,cid,regproc,regprocedure,regoper,"
+    "regoperator,regclass,regcollation,regtype,regconfig,regdictionary,regnamespace,regrole,xid8,pg_lsn,date,"
+    "time,timetz,timestamp,timestamptz,interval,uuid,numeric,money,text,varchar,bpchar,name,bytea,json,jsonb,"
+    "xml}'::regtype[]) "
+    "OR e.typtype = 'e' OR (e.typtype = 'b' AND e.typlen = -1 AND EXISTS (SELECT FROM pg_proc AS o JOIN "
+    "pg_language AS l ON "
+    "l.oid = o.prolang WHERE o.oid = e.typoutput AND l.lanname = 'internal' AND o.prosrc = 'textout'))))";
+
+// The index of the replica identity, by the rules of RelationGetIndexList.
+constexpr char kIdentityIndex[] =
+    "LEFT JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND "
+    "((c.relreplident = 'd' AND i.indisprimary AND NOT i.indisexclusion) OR (c.relreplident = 'i' AND "
+    "i.indisreplident)) ";
+
+// What a publication sends of a table: what pg_publication_tables names, without generated columns before 18
+// (there it names those that are sent), and the stored ones of the key where it has no column list.
+std::string PublishedColumns(const std::string& names) {
+  return "SELECT DISTINCT c.oid, a.attnum FROM pg_publication_tables AS p "
+         "JOIN pg_namespace AS n ON n.nspname = p.schemaname "
+         "JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename " +
+         std::string(kIdentityIndex) +
+         "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND "
+         "((a.attname = ANY (p.attnames) AND (a.attgenerated = '' OR "
+         "current_setting('server_version_num')::int >= 180000)) OR "
+         "(a.attgenerated = 's' AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) AND NOT EXISTS "
+         "(SELECT FROM pg_publication_rel AS l JOIN pg_publication AS b ON b.oid = l.prpubid WHERE "
+         "b.pubname = p.pubname AND l.prrelid = c.oid AND l.prattrs IS NOT NULL))) "
+         "WHERE p.pubname IN (" +
+         names + ")";
+}
+
+std::string TablesQuery(const std::string& names) {
+  return "WITH RECURSIVE published AS (" + PublishedColumns(names) +
+         "), "
+         "roots AS (SELECT p.oid FROM (SELECT DISTINCT oid FROM published) AS p WHERE NOT EXISTS (SELECT "
+         "FROM "
+         "pg_partition_ancestors(p.oid) AS x JOIN published AS q ON q.oid = x.relid WHERE x.relid <> "
+         "p.oid)), "
+         "base AS (SELECT oid AS type, oid AS base FROM pg_type WHERE typtype <> 'd' UNION ALL SELECT d.oid, "
+         "b.base FROM base AS b JOIN pg_type AS d ON d.typtype = 'd' AND d.typbasetype = b.type) "
+         "SELECT n.nspname, c.relname, c.relreplident, a.attname, format_type(a.atttypid, a.atttypmod), " +
+         kPlainColumn +
+         ", coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0), "
+         "coalesce(i.indnkeyatts, 0) "
+         "FROM roots AS r JOIN published AS p USING (oid) JOIN pg_class AS c USING (oid) "
+         "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+         "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.attnum "
+         "JOIN base AS tb ON tb.type = a.atttypid JOIN pg_type AS t ON t.oid = tb.base "
+         "LEFT JOIN base AS eb ON eb.type = t.typelem LEFT JOIN pg_type AS e ON e.oid = eb.base " +
+         kIdentityIndex + "ORDER BY n.nspname, c.relname, a.attnum";
+}
+
+// Part of a key is no key.
+void DropPartialKey(SourceTable* table, int64_t key_columns) {
+  const auto in_key = [](const SourceTable::Column& column) { return column.key_place > 0; };
+  if (std::count_if(table->columns.begin(), table->columns.end(), in_key) == key_columns) return;
+  for (SourceTable::Column& column : table->columns) column.key_place = 0;
+}
+
+}  // namespace
+
+arrow::Result<std::vector<SourceTable>> ReadPublishedTables(Connection& connection,
+                                                            const std::vector<std::string>& publications) {
+  ARROW_ASSIGN_OR_RAISE(const std::string names, QuoteLiterals(publications));
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows, connection.Query(TablesQuery(names)));
+  std::vector<SourceTable> tables;
+  for (int row = 0; row < rows.rows(); ++row) {
+    TableName name{rows.Text(row, 0), rows.Text(row, 1)};
+    if (tables.empty() || tables.back().name != name) {
+      SourceTable& table = tables.emplace_back();
+      table.name = std::move(name);
+      table.replica_identity = rows.Text(row, 2)[0];
+    }
+    SourceTable::Column& column = tables.back().columns.emplace_back();
+    column.name = rows.Text(row, 3);
+    column.type = rows.Text(row, 4);
+    column.plain = rows.Bool(row, 5);
+    ARROW_ASSIGN_OR_RAISE(const int64_t place, rows.Int(row, 6));
+    column.key_place = static_cast<int>(place);
+    const bool last = row + 1 == rows.rows() || rows.Text(row + 1, 0) != tables.back().name.schema ||
+                      rows.Text(row + 1, 1) != tables.back().name.table;
+    if (!last) continue;
+    ARROW_ASSIGN_OR_RAISE(const int64_t key_columns, rows.Int(row, 7));
+    DropPartialKey(&tables.back(), key_columns);
+  }
+  return tables;
+}
+
+}  // namespace arrowcdc::postgres

@@ -1,0 +1,347 @@
+// Server, role, plugin and slot; teardown; what comes of a plan. The publications are in publication_plan.cc,
+// the list of tables in table_list.cc.
+#include "src/postgres/setup/setup_plan.h"
+
+#include <algorithm>
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/position.h"
+#include "src/postgres/client/quoting.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
+
+void CheckSettings(const Inspection& inspected, SetupPlan* plan) {
+  const ServerInfo& server = inspected.server;
+  if (server.wal_level == "logical") {
+    plan->checks.push_back("wal_level is logical");
+  } else {
+    plan->obstacles.push_back(
+        {MakeError(ErrorKind::kServerSetting, "wal_level is " + server.wal_level, "setting wal_level",
+                   "a superuser must run ALTER SYSTEM SET wal_level = 'logical', then restart the server"),
+         "ALTER SYSTEM SET wal_level = 'logical'", true});
+  }
+  if (!inspected.slot.has_value() && server.slots_used >= server.slots_max) {
+    plan->obstacles.push_back({MakeError(
+        ErrorKind::kServerSetting, "all " + std::to_string(server.slots_max) + " replication slots are taken",
+        "setting max_replication_slots",
+        "drop slots that nobody uses (pg_replication_slots), or raise it and restart the server")});
+  } else {
+    plan->checks.push_back(std::to_string(server.slots_used) + " of " + std::to_string(server.slots_max) +
+                           " replication slots are taken");
+  }
+  if (server.senders_max == 0) {
+    plan->obstacles.push_back({MakeError(ErrorKind::kServerSetting, "max_wal_senders is 0",
+                                         "setting max_wal_senders", "raise it and restart the server"),
+                               "ALTER SYSTEM SET max_wal_senders = 10", true});
+  } else if (server.senders_used >= server.senders_max &&
+             !(inspected.slot.has_value() && inspected.slot->active)) {
+    plan->warnings.push_back("all " + std::to_string(server.senders_max) +
+                             " WAL senders are taken now: streaming needs one (max_wal_senders)");
+  } else {
+    plan->checks.push_back(std::to_string(server.senders_used) + " of " + std::to_string(server.senders_max) +
+                           " WAL senders are taken");
+  }
+}
+
+arrow::Status CheckRole(const ServerInfo& server, SetupPlan* plan) {
+  if (server.role.superuser || server.role.replication) {
+    plan->checks.push_back("the role may use replication");
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(server.role.name));
+  const std::string sql = "ALTER ROLE " + role + " REPLICATION";
+  plan->obstacles.push_back({MakeError(ErrorKind::kPermission, "the role may not use replication",
+                                       "role " + Quoted(server.role.name), "a superuser must run: " + sql),
+                             sql});
+  return arrow::Status::OK();
+}
+
+// Least privilege: the role, not the whole server, is allowed the plugin.
+arrow::Status PlanPlugin(const ServerInfo& server, SetupPlan* plan) {
+  if (!server.plugins.allowed.has_value()) return arrow::Status::OK();  // the slot will tell
+  if (AllowsPlugin(server.plugins)) {
+    plan->checks.push_back("output_plugin_libraries allows wal2arrow");
+    return arrow::Status::OK();
+  }
+  if (!server.role.superuser) {
+    ARROW_ASSIGN_OR_RAISE(SetupObstacle obstacle, PluginNotAllowed(server));
+    plan->obstacles.push_back(std::move(obstacle));
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::string sql,
+                        AllowPluginSql(server.plugins, server.role.name, server.database));
+  plan->steps.push_back(
+      {SetupStepKind::kAllowPlugin, "allow the plugin wal2arrow to role " + Quoted(server.role.name), sql});
+  return arrow::Status::OK();
+}
+
+void CheckExistingSlot(const Inspection& inspected, SetupPlan* plan) {
+  if (!inspected.slot.has_value()) return;
+  arrow::Status fits = CheckSlotFits(*inspected.slot, inspected.server.database);
+  if (!fits.ok()) {
+    plan->obstacles.push_back({std::move(fits)});
+    return;
+  }
+  plan->checks.push_back("slot " + Quoted(inspected.slot->name) + " exists, at " +
+                         FormatLsn(inspected.slot->confirmed_flush));
+}
+
+arrow::Status PlanNotes(const std::vector<std::string>& publications, const SourceOptions& source,
+                        NoteChange change, const std::string& what, SetupPlan* plan) {
+  for (const std::string& publication : publications) {
+    ARROW_ASSIGN_OR_RAISE(const std::string sql,
+                          NoteSql(publication, source.slot, change, source.tables, publications));
+    plan->steps.push_back(
+        {SetupStepKind::kNote, "note in publication " + Quoted(publication) + " " + what, sql});
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status PlanNewSlot(const Inspection& inspected, const SourceOptions& source,
+                          const std::vector<std::string>& note_in, SetupPlan* plan) {
+  ARROW_ASSIGN_OR_RAISE(const std::string sql, CreateSlotSql(source.slot, inspected.server.version_num));
+  plan->steps.push_back(
+      {SetupStepKind::kCreateSlot, "create slot " + Quoted(source.slot) + " with the plugin wal2arrow", sql});
+  for (const PublicationInfo& publication : inspected.publications) {
+    if (publication.owned || std::find(note_in.begin(), note_in.end(), publication.name) == note_in.end())
+      continue;
+    plan->warnings.push_back("role " + Quoted(inspected.server.role.name) + " does not own publication " +
+                             Quoted(publication.name) +
+                             ": where the slot begins cannot be noted there, and once changes were decoded "
+                             "stream cannot tell a slot that "
+                             "fed another sink from one that did not. An administrator who runs the SQL of "
+                             "--print-sql gets the note");
+  }
+  return PlanNotes(note_in, source, NoteChange::kSlotMade, "where the slot begins", plan);
+}
+
+// A setup that was cut short, or somebody by hand, has left a slot without a note: whoever takes down another
+// slot must know that this one reads the publication as well.
+arrow::Status PlanNotesOnSeenSlot(const Inspection& inspected, const SourceOptions& source,
+                                  const std::vector<std::string>& note_in, SetupPlan* plan) {
+  if (!CheckSlotFits(*inspected.slot, inspected.server.database).ok()) return arrow::Status::OK();
+  std::vector<std::string> without;
+  for (const std::string& name : note_in) {
+    const auto found =
+        std::find_if(inspected.publications.begin(), inspected.publications.end(),
+                     [&](const PublicationInfo& publication) { return publication.name == name; });
+    const bool made_now = found == inspected.publications.end();
+    if (made_now || (found->owned && !HasUnknownNote(found->comment))) without.push_back(name);
+  }
+  return PlanNotes(without, source, NoteChange::kTables, "that the slot reads it", plan);
+}
+
+// A slot that is there was set up for certain tables: somebody may read it for these.
+arrow::Status PlanExistingSlot(const Inspection& inspected, const SourceOptions& source,
+                               const std::vector<std::string>& note_in, SetupPlan* plan) {
+  const auto note = NoteOnSlot(inspected);
+  if (!note.has_value()) return PlanNotesOnSeenSlot(inspected, source, note_in, plan);
+  if (!note->tables.has_value()) return arrow::Status::OK();
+  const auto before = NormalPatterns(*note->tables);
+  const auto now = NormalPatterns(source.tables);
+  if (before == now) return arrow::Status::OK();
+  if (!plan->options.accept_tables) {
+    plan->obstacles.push_back({OtherTables(source.slot, before, now)});
+    return arrow::Status::OK();
+  }
+  plan->warnings.push_back(
+      OtherTablesText(before, now) +
+      ": a program that reads it gets other tables than before, and what it passes over is "
+      "gone. Where that is not meant, give another --slot");
+  return PlanNotes(note_in, source, NoteChange::kTables, "which tables the slot is for", plan);
+}
+
+}  // namespace
+
+arrow::Result<SetupObstacle> PluginNotAllowed(const ServerInfo& server) {
+  ARROW_ASSIGN_OR_RAISE(const std::string sql,
+                        AllowPluginSql(server.plugins, server.role.name, server.database));
+  const std::string one_name = NamesInOneLiteral(server.plugins);
+  return SetupObstacle{
+      MakeError(ErrorKind::kPluginNotAllowed,
+                one_name.empty()
+                    ? "output_plugin_libraries does not allow wal2arrow to this role"
+                    : "output_plugin_libraries holds '" + one_name +
+                          "' as one name, so that it allows neither: each needs a literal of its own",
+                "plugin wal2arrow", "a superuser must run, and the role connect anew: " + sql),
+      sql};
+}
+
+std::optional<SlotNote> NoteOnSlot(const Inspection& inspected) {
+  if (!inspected.slot.has_value()) return std::nullopt;
+  for (const PublicationInfo& publication : inspected.publications) {
+    auto note = FindNote(ParseNotes(publication.comment), inspected.slot->name, inspected.server.system,
+                         inspected.slot->confirmed_flush);
+    if (note.has_value()) return note;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> OtherReaders(const Inspection& inspected, const PublicationInfo& publication,
+                                      const std::string& slot) {
+  std::vector<std::string> readers;
+  for (const SlotNote& note : ParseNotes(publication.comment)) {
+    if (note.system == inspected.server.system && note.slot != slot &&
+        inspected.server.slots.contains(note.slot))
+      readers.push_back(note.slot);
+  }
+  return readers;
+}
+
+arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_version) {
+  ARROW_RETURN_NOT_OK(CheckSlotName(slot));
+  ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(slot));
+  // From 17 on standbys can hold a copy of the slot, so that it survives a failover.
+  const std::string failover = server_version >= 170000 ? ", failover => true" : "";
+  // An administrator who runs it is not the role that is allowed the plugin, and an ALTER ROLE just before is
+  // not in force yet. pg_settings has no row where the server lacks the setting or the role may not even see
+  // it.
+  const std::string allow =
+      "SELECT pg_catalog.set_config(name, pg_catalog.concat_ws(', ', nullif(setting, ''), 'wal2arrow'), "
+      "false) FROM "
+      "pg_catalog.pg_settings WHERE name = 'output_plugin_libraries' AND "
+      "pg_catalog.current_setting('is_superuser') = "
+      "'on'; ";
+  return allow + "SELECT pg_catalog.pg_create_logical_replication_slot(" + literal + ", 'wal2arrow'" +
+         failover + ")";
+}
+
+arrow::Status PlanServer(const Inspection& inspected, const SourceOptions& source, SetupPlan* plan) {
+  ARROW_RETURN_NOT_OK(CheckSlotName(source.slot));
+  const ServerInfo& server = inspected.server;
+  if (server.version_num < 150000) {
+    return MakeError(ErrorKind::kUnsupported,
+                     "the server is PostgreSQL " + server.version + ", older than 15", "server",
+                     "upgrade it");
+  }
+  if (server.in_recovery) {
+    return MakeError(ErrorKind::kUnsupported, "the server is a standby", "server", "connect to the primary");
+  }
+  plan->checks.push_back("PostgreSQL " + server.version + ", database " + Quoted(server.database) +
+                         ", role " + Quoted(server.role.name));
+  CheckSettings(inspected, plan);
+  ARROW_RETURN_NOT_OK(CheckRole(server, plan));
+  ARROW_RETURN_NOT_OK(PlanPlugin(server, plan));
+  CheckExistingSlot(inspected, plan);
+  return arrow::Status::OK();
+}
+
+arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const SourceOptions& source,
+                                       const SetupOptions& options, const TablePatterns& patterns) {
+  SetupPlan plan;
+  plan.options = options;
+  ARROW_RETURN_NOT_OK(PlanServer(inspected, source, &plan));
+  ARROW_ASSIGN_OR_RAISE(const auto note_in, PlanPublications(inspected, source, patterns, &plan));
+  if (inspected.slot.has_value()) {
+    ARROW_RETURN_NOT_OK(PlanExistingSlot(inspected, source, note_in, &plan));
+  } else {
+    ARROW_RETURN_NOT_OK(PlanNewSlot(inspected, source, note_in, &plan));
+  }
+  return plan;
+}
+
+arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const SourceOptions& source) {
+  SetupPlan plan;
+  plan.teardown = true;
+  ARROW_RETURN_NOT_OK(CheckSlotName(source.slot));
+  if (inspected.slot.has_value()) {
+    SlotInfo slot = *inspected.slot;
+    slot.invalidation.clear();  // also a lost slot is dropped
+    ARROW_RETURN_NOT_OK(CheckSlotFits(slot, inspected.server.database));
+    ARROW_RETURN_NOT_OK(CheckSlotFree(slot));
+    ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(slot.name));
+    plan.steps.push_back({SetupStepKind::kDropSlot, "drop slot " + Quoted(slot.name),
+                          "SELECT pg_catalog.pg_drop_replication_slot(" + literal + ")"});
+  } else {
+    plan.checks.push_back("there is no slot " + Quoted(source.slot));
+  }
+  for (const PublicationInfo& publication : inspected.publications) {
+    if (!IsMadeBySetup(publication)) {
+      plan.warnings.push_back("publication " + Quoted(publication.name) + " stays: setup did not make it");
+      continue;
+    }
+    const auto readers = OtherReaders(inspected, publication, source.slot);
+    if (!readers.empty()) {
+      plan.warnings.push_back("publication " + Quoted(publication.name) + " stays: " + "slot " +
+                              Quoted(readers[0]) + (readers.size() > 1 ? " and others read" : " reads") +
+                              " it as well");
+      const auto notes = ParseNotes(publication.comment);
+      if (std::any_of(notes.begin(), notes.end(),
+                      [&](const auto& note) { return note.slot == source.slot; })) {
+        ARROW_RETURN_NOT_OK(
+            PlanNotes({publication.name}, source, NoteChange::kSlotGone, "that the slot is gone", &plan));
+      }
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication.name));
+    plan.steps.push_back({SetupStepKind::kDropPublication, "drop publication " + Quoted(publication.name),
+                          "DROP PUBLICATION " + identifier});
+    if (publication.owned) continue;
+    plan.obstacles.push_back(
+        {MakeError(ErrorKind::kPermission,
+                   "the role does not own publication " + Quoted(publication.name) + "; nothing was changed",
+                   "role " + Quoted(inspected.server.role.name),
+                   "let its owner " + Quoted(publication.owner) +
+                       ", or an administrator, run what 'arrowcdc teardown --print-sql' prints"),
+         "", false, true});
+  }
+  return plan;
+}
+
+}  // namespace arrowcdc::postgres
+
+namespace arrowcdc {
+namespace {
+
+// A line of its own, whatever names stand in it: what follows a line break would be run.
+std::string CommentLine(const std::string& text) {
+  std::string line = "-- ";
+  for (const char c : text) line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+  return line + "\n";
+}
+
+}  // namespace
+
+arrow::Status CheckObstacles(const SetupPlan& plan) {
+  if (plan.obstacles.empty()) return arrow::Status::OK();
+  if (plan.obstacles.size() == 1) return plan.obstacles[0].status;
+  std::string message = std::to_string(plan.obstacles.size()) + " things are in the way:";
+  std::string remedy;
+  for (size_t i = 0; i < plan.obstacles.size(); ++i) {
+    const arrow::Status& status = plan.obstacles[i].status;
+    const ErrorDetail* detail = GetErrorDetail(status);
+    const std::string number = " (" + std::to_string(i + 1) + ") ";
+    message += number + (detail == nullptr ? "" : detail->object() + ": ") + status.message();
+    if (detail != nullptr) remedy += number + detail->remedy();
+  }
+  const ErrorDetail* first = GetErrorDetail(plan.obstacles[0].status);
+  return MakeError(first == nullptr ? ErrorKind::kInternal : first->kind(), message, "setup",
+                   remedy.empty() ? "" : remedy.substr(1));
+}
+
+std::string AdministratorSql(const SetupPlan& plan) {
+  std::string sql;
+  bool restart = false;
+  bool steps_help = true;
+  for (const SetupObstacle& obstacle : plan.obstacles) {
+    restart = restart || obstacle.restart;
+    steps_help = steps_help && (obstacle.by_administrator || !obstacle.sql.empty());
+    if (!obstacle.sql.empty()) sql += CommentLine(obstacle.status.message()) + obstacle.sql + ";\n\n";
+  }
+  if (restart)
+    sql +=
+        "-- restart the server, then run 'arrowcdc setup --print-sql' again for what needs that: the "
+        "slot\n\n";
+  if (!steps_help) return sql;
+  for (const SetupStep& step : plan.steps) {
+    const bool later = step.kind == SetupStepKind::kCreateSlot || step.kind == SetupStepKind::kNote;
+    if (restart && later) continue;
+    sql += CommentLine(step.what) + step.sql + ";\n\n";
+  }
+  return sql;
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,76 @@
+// Which slots are refused, and with what.
+#include "src/postgres/setup/slot.h"
+
+#include <gtest/gtest.h>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+SlotInfo Good() {
+  SlotInfo slot;
+  slot.name = "s";
+  slot.plugin = "wal2arrow";
+  slot.database = "shop";
+  slot.confirmed_flush = 0x100;
+  return slot;
+}
+
+ErrorKind Refused(const SlotInfo& slot) {
+  const arrow::Status status = CheckSlotFits(slot, "shop");
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(GetErrorDetail(status)->object(), "slot \"s\"");
+  EXPECT_FALSE(GetErrorDetail(status)->remedy().empty());
+  return GetErrorDetail(status)->kind();
+}
+
+TEST(Slot, Fits) {
+  EXPECT_TRUE(CheckSlotFits(Good(), "shop").ok());
+  EXPECT_TRUE(CheckSlotFree(Good()).ok());
+}
+
+TEST(Slot, Mismatches) {
+  SlotInfo slot = Good();
+  slot.plugin = "pgoutput";
+  EXPECT_EQ(Refused(slot), ErrorKind::kSlotMismatch);
+  slot = Good();
+  slot.plugin = slot.database = "";
+  EXPECT_EQ(Refused(slot), ErrorKind::kSlotMismatch);
+  slot = Good();
+  slot.database = "other";
+  EXPECT_EQ(Refused(slot), ErrorKind::kSlotMismatch);
+  slot = Good();
+  slot.synced = true;
+  EXPECT_EQ(Refused(slot), ErrorKind::kSlotMismatch);
+  slot = Good();
+  slot.invalidation = "idle_timeout";
+  EXPECT_EQ(Refused(slot), ErrorKind::kSlotInvalidated);
+}
+
+// The server names the plugin a moment after it has made the slot.
+TEST(Slot, BeingMadeIsBusyBeforeItHasItsPlugin) {
+  SlotInfo slot = Good();
+  slot.being_made = slot.active = true;
+  for (const char* plugin : {"", "wal2arrow"}) {
+    slot.plugin = plugin;
+    EXPECT_EQ(Refused(slot), ErrorKind::kBusy);
+  }
+  slot.plugin = "pgoutput";
+  EXPECT_EQ(Refused(slot), ErrorKind::kSlotMismatch);
+}
+
+TEST(Slot, ActiveNamesPidAndApplication) {
+  SlotInfo slot = Good();
+  slot.active = true;
+  slot.active_pid = 4711;
+  slot.active_application = "pg_recvlogical";
+  const arrow::Status status = CheckSlotFree(slot);
+  EXPECT_EQ(GetErrorDetail(status)->kind(), ErrorKind::kSlotActive);
+  EXPECT_TRUE(GetErrorDetail(status)->retryable());
+  EXPECT_NE(status.message().find("4711"), std::string::npos);
+  EXPECT_NE(status.message().find("pg_recvlogical"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace arrowcdc::postgres

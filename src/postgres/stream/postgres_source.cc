@@ -1,0 +1,283 @@
+// PostgreSQL as a Source: checks first, then the stream's messages as events. Knows the plugin and its
+// options.
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
+#include "arrowcdc/source.h"
+#include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
+#include "src/postgres/client/connection.h"
+#include "src/postgres/setup/publication.h"
+#include "src/postgres/setup/published_check.h"
+#include "src/postgres/setup/published_tables.h"
+#include "src/postgres/client/quoting.h"
+#include "src/postgres/stream/replication_stream.h"
+#include "src/postgres/setup/slot.h"
+#include "src/postgres/setup/slot_note.h"
+#include "src/postgres/stream/timeline_history.h"
+#include "src/postgres/stream/wal_end.h"
+
+namespace arrowcdc {
+namespace {
+
+using postgres::Connection;
+using postgres::ConnectionMode;
+using postgres::ErrorContext;
+using postgres::PublicationInfo;
+using postgres::QueryResult;
+using postgres::ReplicationStream;
+using postgres::SlotInfo;
+using postgres::SlotNote;
+using std::chrono::milliseconds;
+
+constexpr int kServerVersionMin = 150000;
+constexpr int64_t kXLogDataHeaderBytes = 25;
+
+class PostgresSource : public Source {
+ public:
+  explicit PostgresSource(SourceOptions options) : options_(std::move(options)) {}
+  ~PostgresSource() override { (void)Stop(); }
+
+  arrow::Result<SourceInfo> Connect() override {
+    ARROW_RETURN_NOT_OK(Stop());
+    ARROW_ASSIGN_OR_RAISE(connection_,
+                          Connection::Open(options_.conninfo, ConnectionMode::kReplication, options_.stop));
+    arrow::Result<SourceInfo> info = Inspect();
+    if (!info.ok()) connection_.reset();
+    return info;
+  }
+
+  arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    return postgres::ReadTimelineEnd(*connection_, timeline_, timeline);
+  }
+
+  arrow::Result<std::vector<SourceTable>> Tables() override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    return postgres::ReadPublishedTables(*connection_, publications_);
+  }
+
+  arrow::Result<WalEnd> CurrentEnd() override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    return postgres::ReadWalEnd(*connection_);
+  }
+
+  arrow::Status Start(uint64_t start) override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    ARROW_ASSIGN_OR_RAISE(const std::string command, StartCommand(start));
+    ErrorContext context = connection_->MakeContext(ErrorContext::Action::kStream);
+    context.slot = options_.slot;
+    context.publications = publications_;
+    postgres::StreamOptions stream_options;
+    stream_options.buffer_bytes_max = options_.buffer_bytes_max;
+    stream_options.status_interval = options_.status_interval;
+    stream_options.wal_sender_timeout = wal_sender_timeout_;
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<ReplicationStream> stream,
+                          ReplicationStream::Start(std::move(connection_), command, context, stream_options));
+    decoder_ = std::make_unique<Wal2arrowDecoder>(arrow::default_memory_pool());
+    const std::lock_guard lock(mutex_);
+    stream_ = std::move(stream);
+    if (acknowledged_ > 0) stream_->Acknowledge(acknowledged_);
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<std::optional<Event>> Next(milliseconds timeout) override {
+    if (stream_ == nullptr) return NotStarted();
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (true) {
+      const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+      ARROW_ASSIGN_OR_RAISE(auto message, stream_->Next(std::max(left, milliseconds(0))));
+      if (!message.has_value()) return std::nullopt;
+      if (message->data == nullptr) return Event(KeepaliveEvent{message->wal_end, message->reply_requested});
+      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(message->data, kXLogDataHeaderBytes));
+      if (event.has_value()) return event;
+    }
+  }
+
+  void Acknowledge(uint64_t durable) override {
+    const std::lock_guard lock(mutex_);
+    acknowledged_ = std::max(acknowledged_, durable);
+    if (stream_ != nullptr) stream_->Acknowledge(acknowledged_);
+  }
+
+  void RequestKeepalive() override {
+    const std::lock_guard lock(mutex_);
+    if (stream_ != nullptr) stream_->RequestKeepalive();
+  }
+
+  arrow::Status Stop() override {
+    std::shared_ptr<ReplicationStream> ended;
+    {
+      const std::lock_guard lock(mutex_);
+      ended = std::move(stream_);
+      stream_ = nullptr;
+      if (ended != nullptr) AddStats(ended->stats(), &earlier_);
+    }
+    if (ended != nullptr) ended->Stop();
+    decoder_.reset();
+    connection_.reset();
+    return arrow::Status::OK();
+  }
+
+  SourceStats stats() const override {
+    const std::lock_guard lock(mutex_);
+    SourceStats all = earlier_;
+    if (stream_ != nullptr) AddStats(stream_->stats(), &all);
+    return all;
+  }
+
+ private:
+  static void AddStats(const postgres::StreamStats& stream, SourceStats* all) {
+    all->received_bytes += stream.received_bytes;
+    all->server_lsn = std::max(all->server_lsn, stream.server_lsn);
+    all->buffered_bytes = stream.buffered_bytes;
+  }
+
+  arrow::Status NotStarted() const {
+    return MakeError(ErrorKind::kInternal, "the source is not connected or not started",
+                     "slot \"" + options_.slot + "\"", "Connect and Start come first");
+  }
+
+  arrow::Status CheckConnected() const { return connection_ == nullptr ? NotStarted() : arrow::Status::OK(); }
+
+  arrow::Result<SourceInfo> Inspect() {
+    SourceInfo info;
+    info.server_version_num = connection_->server_version();
+    if (info.server_version_num < kServerVersionMin) {
+      return MakeError(ErrorKind::kUnsupported, "the server is older than PostgreSQL 15",
+                       "server " + connection_->MakeContext(ErrorContext::Action::kConnect).server,
+                       "upgrade the server");
+    }
+    ARROW_RETURN_NOT_OK(Identify(&info));
+    ARROW_ASSIGN_OR_RAISE(
+        const QueryResult setting,
+        connection_->Query("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'"));
+    ARROW_ASSIGN_OR_RAISE(const int64_t timeout, setting.Int(0, 0));
+    wal_sender_timeout_ = milliseconds(timeout);
+    ARROW_ASSIGN_OR_RAISE(const std::optional<SlotInfo> slot,
+                          postgres::ReadSlot(*connection_, options_.slot));
+    if (!slot.has_value()) return postgres::SlotMissing(options_.slot);
+    ARROW_RETURN_NOT_OK(postgres::CheckSlotFits(*slot, info.stream.database));
+    ARROW_RETURN_NOT_OK(postgres::CheckSlotFree(*slot));
+    ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadStreamPublications(*connection_, options_));
+    publications_.clear();
+    for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
+    info.stream.publications = publications_;
+    info.stream.patterns = options_.tables;
+    ARROW_ASSIGN_OR_RAISE(info.published,
+                          postgres::CheckPublished(*connection_, publications, options_.tables, checked_));
+    checked_ = true;
+    info.confirmed_flush = slot->confirmed_flush;
+    const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
+    if (note.has_value()) info.other_tables = CheckTablesOf(*note);
+    ARROW_RETURN_NOT_OK(CheckNoneIsGone(note));
+    // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
+    // was acknowledged, and a crash of the server empties them.
+    info.slot_start_known = note.has_value() && note->begins.has_value();
+    info.slot_used = info.slot_start_known ? slot->confirmed_flush > note->begins.value_or(0)
+                                           : slot->decoded_transactions > 0;
+    return info;
+  }
+
+  arrow::Status Identify(SourceInfo* info) {
+    ARROW_ASSIGN_OR_RAISE(const QueryResult system, connection_->Query("IDENTIFY_SYSTEM"));
+    if (system.rows() != 1 || system.columns() < 4) {
+      return MakeError(ErrorKind::kUnsupported, "IDENTIFY_SYSTEM is not answered as PostgreSQL does",
+                       "server", "connect to the server itself, not through a pooler");
+    }
+    info->stream.source = {"postgresql", system.Text(0, 0)};
+    ARROW_ASSIGN_OR_RAISE(const int64_t timeline, system.Int(0, 1));
+    info->stream.timeline = timeline_ = static_cast<uint32_t>(timeline);
+    ARROW_ASSIGN_OR_RAISE(info->current_flush, system.Lsn(0, 2));
+    info->stream.database = system.Text(0, 3);
+    info->stream.slot = options_.slot;
+    return arrow::Status::OK();
+  }
+
+  static std::optional<SlotNote> FindNoteIn(const std::vector<PublicationInfo>& publications,
+                                            const SlotInfo& slot, const std::string& system) {
+    for (const PublicationInfo& publication : publications) {
+      auto note = postgres::FindNote(postgres::ParseNotes(publication.comment), slot.name, system,
+                                     slot.confirmed_flush);
+      if (note.has_value()) return note;
+    }
+    return std::nullopt;
+  }
+
+  // Of the publications by their default names one is enough, unless the slot had both: what was written
+  // while the other one was there would be passed over.
+  arrow::Status CheckNoneIsGone(const std::optional<SlotNote>& note) {
+    if (!options_.publications.empty()) return arrow::Status::OK();
+    const std::set<std::string> here(publications_.begin(), publications_.end());
+    if (note.has_value()) known_publications_.insert(note->publications.begin(), note->publications.end());
+    for (const std::string& name : known_publications_) {
+      if (here.contains(name)) continue;
+      std::string left;
+      for (const std::string& other : publications_) left += " " + other;
+      return MakeError(
+          ErrorKind::kPublicationMissing,
+          "the slot was read with this publication, which is gone: changes made while it was there "
+          "would be passed over; nothing was streamed or acknowledged",
+          "publication \"" + name + "\"", "to go on without it name what is left: --publication" + left);
+    }
+    known_publications_ = here;
+    return arrow::Status::OK();
+  }
+
+  // Whoever reads all that is published passes nothing over.
+  arrow::Status CheckTablesOf(const SlotNote& note) const {
+    const auto now = postgres::NormalPatterns(options_.tables);
+    if (!note.tables.has_value() || now.empty() || now == postgres::NormalPatterns(*note.tables))
+      return arrow::Status::OK();
+    return postgres::OtherTables(options_.slot, *note.tables, now);
+  }
+
+  arrow::Result<std::string> StartCommand(uint64_t start) const {
+    ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteReplicationIdentifier(options_.slot));
+    ARROW_ASSIGN_OR_RAISE(const std::string names, postgres::JoinIdentifiers(publications_));
+    ARROW_ASSIGN_OR_RAISE(const std::string quoted_names, postgres::QuoteReplicationLiteral(names));
+    const std::string codec = postgres::ServerCodec(options_.compression, connection_->is_local());
+    return "START_REPLICATION SLOT " + slot + " LOGICAL " + FormatLsn(start) +
+           " (proto_min '1', proto_max '1', publication_names " + quoted_names +
+           (options_.batching ? ", batching 'on'" : "") + (options_.drain ? "" : ", drain 'off'") +
+           (codec.empty() ? "" : ", compression '" + codec + "'") + ")";
+  }
+
+  const SourceOptions options_;
+  std::unique_ptr<Connection> connection_;  // between Connect and Start
+  std::unique_ptr<Wal2arrowDecoder> decoder_;
+  std::vector<std::string> publications_;
+  bool checked_ = false;                      // what they publish, by this source
+  std::set<std::string> known_publications_;  // of the connections before
+  uint32_t timeline_ = 0;
+  milliseconds wal_sender_timeout_{0};
+
+  mutable std::mutex mutex_;  // what Acknowledge, RequestKeepalive and stats share with the others
+  std::shared_ptr<ReplicationStream> stream_;
+  uint64_t acknowledged_ = 0;
+  SourceStats earlier_;
+};
+
+}  // namespace
+
+arrow::Result<WireCompression> ParseWireCompression(const std::string& text) {
+  if (text == "auto") return WireCompression::kAuto;
+  if (text == "none") return WireCompression::kNone;
+  if (text == "lz4") return WireCompression::kLz4;
+  if (text == "zstd") return WireCompression::kZstd;
+  return MakeError(ErrorKind::kInvalidOption, Shown(text) + " is no compression", "option compression",
+                   "use auto, none, lz4 or zstd");
+}
+
+arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options) {
+  ARROW_RETURN_NOT_OK(postgres::CheckSlotName(options.slot));
+  if (options.buffer_bytes_max <= 0) {
+    return MakeError(ErrorKind::kInvalidOption, "buffer_bytes_max must be positive",
+                     "option buffer_bytes_max", "leave it out");
+  }
+  return std::make_unique<PostgresSource>(options);
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,115 @@
+// One replication session after START_REPLICATION: a thread owns the socket, reads messages into a bounded
+// queue and answers the server, however slow the reader is. Knows the streaming protocol, nothing of frames.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <arrow/result.h>
+
+#include "src/postgres/client/connection.h"
+#include "src/postgres/stream/message_queue.h"
+
+namespace arrowcdc::postgres {
+
+struct StreamOptions {
+  int64_t buffer_bytes_max = 64 << 20;
+  std::chrono::milliseconds status_interval{10'000};
+  std::chrono::milliseconds wal_sender_timeout{60'000};  // the server's; 0: off
+  // Where that is off: a living server answers a request at once, unless a turn of its decoding takes long.
+  std::chrono::milliseconds silence_max{300'000};
+};
+
+struct StreamStats {
+  uint64_t received_bytes = 0;
+  uint64_t server_lsn = 0;
+  int64_t buffered_bytes = 0;
+};
+
+// Threads: Next and Stop from one; Acknowledge, RequestKeepalive and stats from any.
+class ReplicationStream {
+ public:
+  // Sends `command` (START_REPLICATION ...) and takes the connection over.
+  static arrow::Result<std::unique_ptr<ReplicationStream>> Start(std::unique_ptr<Connection> connection,
+                                                                 const std::string& command,
+                                                                 const ErrorContext& context,
+                                                                 const StreamOptions& options);
+  // Stops, if that has not been done.
+  ~ReplicationStream();
+
+  // Next message; nullopt when `timeout` has passed. Errors: why the stream ended, after all that came before
+  // has been returned.
+  arrow::Result<std::optional<StreamMessage>> Next(std::chrono::milliseconds timeout);
+
+  // Flush position for the server, monotone; sent at once.
+  void Acknowledge(uint64_t lsn);
+  // Asks the server for a keepalive.
+  void RequestKeepalive();
+
+  // Last status, CopyDone, at most kStopLimit for the server's end and kStopSilence without a byte of it,
+  // then the connection is closed. Idempotent.
+  void Stop();
+  static constexpr std::chrono::milliseconds kStopLimit{2000};
+  static constexpr std::chrono::milliseconds kStopSilence{500};
+
+  // How long a server that shuts down is made to wait for acknowledgements.
+  static constexpr std::chrono::milliseconds kShutdownPatience{1000};
+
+  StreamStats stats() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  ReplicationStream(std::unique_ptr<Connection> connection, const ErrorContext& context,
+                    const StreamOptions& options, int wake_fd);
+
+  void Run();
+  arrow::Status RunUntilStopped();
+  arrow::Status Receive();
+  arrow::Status TakeMessage(char* buffer, int bytes);
+  arrow::Status TakeKeepalive(const char* buffer, int bytes);
+  void NotePing();
+  arrow::Status EndOfCopy();
+  arrow::Status SendDueStatus();
+  arrow::Status SendStatus(bool request_reply);
+  arrow::Status CheckAlive();
+  arrow::Status Wait();
+  void FinishInOrder();
+  void Wake();
+  arrow::Status ConnectionError();
+
+  std::unique_ptr<Connection> connection_;
+  const ErrorContext context_;
+  const StreamOptions options_;
+  const std::chrono::milliseconds status_interval_;  // at most a third of wal_sender_timeout
+  const std::chrono::milliseconds silence_max_;      // wal_sender_timeout, or our own
+  const int wake_fd_;
+  MessageQueue queue_;
+
+  std::atomic<uint64_t> acknowledged_{0};
+  std::atomic<bool> keepalive_wanted_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> received_bytes_{0};
+  std::atomic<uint64_t> server_lsn_{0};
+
+  // The thread's own.
+  uint64_t received_lsn_ = 0;
+  uint64_t sent_acknowledged_ = 0;
+  bool reply_due_ = false;
+  // The server has asked for a reply again and again since `pinged_since_`, with nothing new acknowledged.
+  Clock::time_point pinged_since_;
+  Clock::time_point last_ping_;
+  uint64_t pinged_acknowledged_ = 0;
+  bool reply_requested_ = false;  // by us, not answered yet
+  bool paused_ = false;           // the queue is full: nothing is read
+  Clock::time_point last_status_;
+  Clock::time_point last_byte_;
+  std::thread thread_;
+};
+
+}  // namespace arrowcdc::postgres
