@@ -26,18 +26,6 @@ namespace {
 
 using MaybeEvent = arrow::Result<std::optional<Event>>;
 
-GroupState GroupStateOf(const FrameHeader& header) {
-  return {header.safe_lsn, (header.flags & format::kFlagGroupEnd) != 0,
-          (header.flags & format::kFlagTxnIncomplete) != 0, (header.flags & format::kFlagDirty) != 0};
-}
-
-// For frames without an event of their own: the group's state is not lost with them.
-std::optional<Event> StateAlone(const FrameHeader& header) {
-  GroupState group = GroupStateOf(header);
-  if (!group.group_end && !group.dirty) return std::nullopt;
-  return ProgressEvent{group};
-}
-
 NoticeEvent::Operations OperationsOf(uint8_t bits) {
   return {(bits & format::kOperationInsert) != 0, (bits & format::kOperationUpdate) != 0,
           (bits & format::kOperationDelete) != 0, (bits & format::kOperationTruncate) != 0};
@@ -71,8 +59,11 @@ arrow::Result<std::string> TextOf(const Frame& frame, SectionTag tag) {
 }  // namespace
 
 struct Wal2arrowDecoder::Impl {
-  Impl(arrow::MemoryPool* memory_pool, int64_t payload_bytes_max)
-      : pool(memory_pool), bytes_max(payload_bytes_max), assembler(memory_pool, payload_bytes_max) {}
+  Impl(arrow::MemoryPool* memory_pool, uint32_t epoch_of_all, int64_t payload_bytes_max)
+      : pool(memory_pool),
+        epoch(epoch_of_all),
+        bytes_max(payload_bytes_max),
+        assembler(memory_pool, payload_bytes_max) {}
 
   MaybeEvent Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset);
   arrow::Status CheckOrder(const FrameHeader& header);
@@ -84,11 +75,15 @@ struct Wal2arrowDecoder::Impl {
   MaybeEvent Truncate(const Frame& frame);
   MaybeEvent Notice(const Frame& frame);
 
+  GroupState GroupStateOf(const FrameHeader& header) const;
+  std::optional<Event> StateAlone(const FrameHeader& header) const;
+
   // The announced table, or a fault at `offset`.
   arrow::Result<const WireTable*> Find(const FrameHeader& header, uint64_t fingerprint, uint32_t relation_oid,
                                        uint64_t offset) const;
 
   arrow::MemoryPool* pool;
+  uint32_t epoch;
   int64_t bytes_max;  // of a payload, and of what a compressed one expands to
   PayloadAssembler assembler;
   std::optional<HelloInfo> hello;
@@ -98,6 +93,22 @@ struct Wal2arrowDecoder::Impl {
   uint64_t safe_lsn = 0;
   bool failed = false;
 };
+
+GroupState Wal2arrowDecoder::Impl::GroupStateOf(const FrameHeader& header) const {
+  GroupState group;
+  if (header.safe_lsn != 0) group.safe = Position{epoch, header.safe_lsn};
+  group.group_end = (header.flags & format::kFlagGroupEnd) != 0;
+  group.txn_incomplete = (header.flags & format::kFlagTxnIncomplete) != 0;
+  group.dirty = (header.flags & format::kFlagDirty) != 0;
+  return group;
+}
+
+// For frames without an event of their own: the group's state is not lost with them.
+std::optional<Event> Wal2arrowDecoder::Impl::StateAlone(const FrameHeader& header) const {
+  const GroupState group = GroupStateOf(header);
+  if (!group.group_end && !group.dirty) return std::nullopt;
+  return ProgressEvent{group};
+}
 
 MaybeEvent Wal2arrowDecoder::Impl::Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset) {
   if (offset < 0 || offset > message->size()) {
@@ -261,7 +272,7 @@ MaybeEvent Wal2arrowDecoder::Impl::Notice(const Frame& frame) {
   event.operation = OperationsOf(section.operation);
   event.published = OperationsOf(section.published);
   event.table_id = section.relation_oid;
-  event.commit_lsn = section.commit_lsn;
+  event.position = {epoch, section.commit_lsn};
   bool found = section.published_as == 0;
   uint32_t at = 0;
   do {
@@ -293,8 +304,8 @@ arrow::Result<const WireTable*> Wal2arrowDecoder::Impl::Find(const FrameHeader& 
   return &found->second;
 }
 
-Wal2arrowDecoder::Wal2arrowDecoder(arrow::MemoryPool* memory_pool, int64_t payload_bytes_max)
-    : impl_(std::make_unique<Impl>(memory_pool, payload_bytes_max)) {}
+Wal2arrowDecoder::Wal2arrowDecoder(arrow::MemoryPool* memory_pool, uint32_t epoch, int64_t payload_bytes_max)
+    : impl_(std::make_unique<Impl>(memory_pool, epoch, payload_bytes_max)) {}
 
 Wal2arrowDecoder::~Wal2arrowDecoder() = default;
 

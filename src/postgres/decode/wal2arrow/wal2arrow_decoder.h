@@ -29,8 +29,9 @@ inline constexpr int64_t kPayloadBytesMax = int64_t{4} << 30;
 class Wal2arrowDecoder {
  public:
   // memory_pool: for what is built (metadata columns, payloads put together, buffers decompressed); other
-  // values are slices of the input.
-  explicit Wal2arrowDecoder(arrow::MemoryPool* memory_pool, int64_t payload_bytes_max = kPayloadBytesMax);
+  // values are slices of the input. epoch: of all positions, the timeline that the session streams.
+  Wal2arrowDecoder(arrow::MemoryPool* memory_pool, uint32_t epoch,
+                   int64_t payload_bytes_max = kPayloadBytesMax);
   ~Wal2arrowDecoder();
 
   // `message`: a buffer as it came from libpq; the frame starts at `offset` (25 for XLogData) and ends with
