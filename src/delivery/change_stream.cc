@@ -249,8 +249,9 @@ arrow::Status ChangeStream::TakeGroup(const GroupState& group) {
 }
 
 arrow::Status ChangeStream::Advance(const Position& position) {
-  if (delivered_ >= position) return arrow::Status::OK();
+  if (delivered_ >= position || !repeated_.caught_up()) return arrow::Status::OK();
   delivered_ = told_ = position;
+  repeated_.NoteBoundary();
   rows_since_ = false;
   return driver_.Advance(position);
 }

@@ -314,6 +314,54 @@ TEST(Pipeline, AGapThatWasAcceptedIsStored) {
   EXPECT_EQ(world.stored_position, At(world.server.confirmed));
 }
 
+// Another connection divides the same transactions into other groups.
+TEST(Pipeline, APositionIsToldOnceNoRowLiesBehindIt) {
+  std::mt19937_64 random(1);
+  World world;
+  world.server.wal_end = 1000;
+  const auto batch = [&](int table, std::initializer_list<uint64_t> commits, GroupState group) {
+    std::vector<FakeRow> rows;
+    for (const uint64_t commit : commits)
+      rows.push_back({table, static_cast<int64_t>(commit) * 10 + table, {commit, commit, 0}});
+    return Event(test::FakeBatch(world.server.tables[static_cast<size_t>(table)], rows, group));
+  };
+  const GroupState open;
+  const auto ends = [](uint64_t order) { return GroupState{At(order), /*group_end=*/true, false, false}; };
+  struct Regrouping : FakeSource {
+    Regrouping(FakeServer& server, std::vector<std::vector<Event>> scripts)
+        : FakeSource(server, std::vector<Event>{}), sessions(std::move(scripts)) {}
+    arrow::Status Start(const Position&) override {
+      ++session;
+      place = 0;
+      return arrow::Status::OK();
+    }
+    arrow::Result<std::optional<Event>> Next(milliseconds) override {
+      const std::vector<Event>& script = sessions[session - 1];
+      if (place < script.size()) return std::optional<Event>(script[place++]);
+      return MakeError(ErrorKind::kConnection, "lost", "server", "", "", true);
+    }
+    const std::vector<std::vector<Event>> sessions;
+    size_t session = 0;
+    size_t place = 0;
+  } source(world.server, {{batch(0, {110, 120, 130}, open)},
+                          {batch(0, {110}, open), batch(1, {110}, ends(111)), KeepaliveEvent{At(115), true},
+                           batch(0, {120}, ends(121)), batch(0, {130}, ends(131))}});
+  struct Recording : FakeSink {
+    using FakeSink::FakeSink;
+    arrow::Status Advance(const Position& position) override {
+      told.push_back(position);
+      return FakeSink::Advance(position);
+    }
+    std::vector<Position> told;
+  } sink(world, random, false);
+  PipelineOptions options;
+  options.until = FormatLsn(131);
+  PipelineObserver observer;
+  ARROWCDC_ASSERT_OK(RunPipeline(source, sink, options, nullptr, observer, StopToken()));
+  EXPECT_EQ(sink.told, (std::vector<Position>{At(100), At(131)}));
+  EXPECT_EQ(world.stored_ids, (std::multiset<int64_t>{1100, 1101, 1200, 1300}));
+}
+
 // Its orders begin below those that were acknowledged, as another server's do after a failover.
 TEST(Pipeline, AnEpochWithLowerOrdersGoesOnWhereTheOneBeforeItEnded) {
   std::mt19937_64 random(1);
@@ -337,6 +385,34 @@ TEST(Pipeline, AnEpochWithLowerOrdersGoesOnWhereTheOneBeforeItEnded) {
   EXPECT_LT(world.stored_position->order, before.order);
   EXPECT_EQ(world.server.PositionAt(world.server.confirmed), world.stored_position);
   ExpectEveryRowOnce(world);
+}
+
+// The end that a connection set is behind all that a later epoch delivers, until the source says where it is
+// there.
+TEST(Pipeline, AnEndMovesIntoTheNextEpoch) {
+  std::mt19937_64 random(test::Seed());
+  struct Unpublished : FakeSource {
+    using FakeSource::FakeSource;
+    arrow::Result<SourceInfo> Connect() override {
+      ARROW_ASSIGN_OR_RAISE(SourceInfo info, FakeSource::Connect());
+      info.published.any = false;
+      return info;
+    }
+  };
+  uint32_t epochs = 0;
+  for (int round = 0; round < 5; ++round) {
+    World world(random, 20);
+    Unpublished source(world.server, random(), 40);
+    source.FailOverOneIn(1);
+    FakeSink sink(world, random, false);
+    PipelineObserver observer;
+    const auto stats = RunPipeline(source, sink, {}, nullptr, observer, StopToken());
+    ASSERT_FALSE(stats.ok());
+    EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kPublicationMissing) << stats.status();
+    ExpectEveryRowOnce(world);
+    epochs += world.server.epoch - 1;
+  }
+  EXPECT_GT(epochs, 0u);
 }
 
 // A server of the earlier epoch must not take the rows for its own.
