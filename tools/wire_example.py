@@ -223,11 +223,13 @@ def text():
     payload += bytes(-len(payload) % 8)
     batch_dump, message = batch(fnv1a(payload))
     check(message)
-    rows = [("1", "hi", "insert", f"0/{LSN_INSERT:X}", "null"), ("2", "null", "update_after", f"0/{LSN_UPDATE:X}", "[note]")]
+    rows = [("1", "hi", "insert", f"0/{LSN_INSERT:X}", "null"),
+            ("2", "null", "update_after", f"0/{LSN_UPDATE:X}", "[note]")]
     out = [
-        "`CREATE TABLE items (id int4 PRIMARY KEY, note text)`; one transaction inserts row 1 and updates row 2, whose long `note` "
-        "it leaves as it is.",
-        "Each block is one CopyData message of kind `w`; offsets count from the `w`, so bodies begin at multiples of 0x40.",
+        "`CREATE TABLE items (id int4 PRIMARY KEY, note text)`; one transaction inserts row 1 and updates "
+        "row 2, whose long `note` it leaves as it is.",
+        "Each block is one CopyData message of kind `w`; offsets count from the `w`, so bodies begin at "
+        "multiples of 0x40.",
         "", "The session opens with hello:", "", "```hex", *hello().lines(), "```", "",
         "Before its first batch the table is announced. Any Arrow library writes and reads this message:", "",
         "```hex", *schema(payload).lines(), "```", "",
@@ -237,11 +239,13 @@ def text():
         "| protocol_version | 1 |", "| server_version_num | 150020 |",
         f"| system_identifier | {SYSTEM_IDENTIFIER} |",
         "| options | publication_names=shop |", "| plugin_version | 0.1.0 |", "",
-        f"and of the batch, with `safe_lsn` 0/{LSN_END:X} in force once it has been processed (LSNs as PostgreSQL writes them):", "",
+        f"and of the batch, with `safe_lsn` 0/{LSN_END:X} in force once it has been processed (LSNs as "
+        "PostgreSQL writes them):", "",
         "| id | note | _op | _commit_lsn | _lsn | _ord | _xid | _commit_ts | _unchanged | _unrepresentable |",
         "|---|---|---|---|---|---|---|---|---|---|"]
     for identifier, note, op, lsn, unchanged in rows:
-        out.append(f"| {identifier} | {note} | {op} | 0/{LSN_COMMIT:X} | {lsn} | 0 | {XID} | {UNIX_US} | {unchanged} | null |")
+        out.append(f"| {identifier} | {note} | {op} | 0/{LSN_COMMIT:X} | {lsn} | 0 | {XID} | {UNIX_US} "
+                   f"| {unchanged} | null |")
     return "\n".join(out) + "\n"
 
 
