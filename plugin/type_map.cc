@@ -161,7 +161,7 @@ TypeRow ReadType(Session* session, Oid type) {
   row.by_value = form->typbyval;
   row.align = form->typalign;
   ReleaseSysCache(tuple);
-  if (pgtype::FindType(type) == nullptr) row.facts.output_is_textout = IsTextOut(row.output);
+  if (pgtype::ChooseKind(row.facts) == Kind::kOutput) row.facts.output_is_textout = IsTextOut(row.output);
   if (type >= FirstUnpinnedObjectId) WatchCatalogRow(session, TYPEOID, type);
   return row;
 }
