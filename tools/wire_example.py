@@ -229,9 +229,9 @@ def text():
             ("2", "null", "update_after", f"0/{LSN_UPDATE:X}", "[note]")]
     out = [
         textwrap.fill(
-            "`CREATE TABLE items (id int4 PRIMARY KEY, note text)`; one transaction inserts row 1 and updates "
-            "row 2, whose long `note` it leaves as it is. Each block is one CopyData message of kind `w`; "
-            "offsets count from the `w`, so bodies begin at multiples of 0x40.", COLUMNS),
+            "`CREATE TABLE items (id int4 PRIMARY KEY, note text)`; one transaction inserts row 1 and "
+            "updates row 2, whose long `note` it leaves as it is. Each block is one CopyData message of kind "
+            "`w`; offsets count from the `w`, so bodies begin at multiples of 0x40.", COLUMNS),
         "", "The session opens with hello:", "", "```hex", *hello().lines(), "```", "",
         "Before its first batch the table is announced. Any Arrow library writes and reads this message:", "",
         "```hex", *schema(payload).lines(), "```", "",
