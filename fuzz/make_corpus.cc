@@ -88,7 +88,7 @@ void WriteNumeric(const std::string& path, uint8_t precision, int8_t scale,
                   const std::vector<uint16_t>& value) {
   std::ofstream file(path, std::ios::binary);
   file.put(static_cast<char>(precision - 1));
-  file.put(static_cast<char>(scale));
+  file.put(static_cast<char>(scale + 128));
   for (const uint16_t word : value)
     file.put(static_cast<char>(word & 0xff)).put(static_cast<char>(word >> 8));
 }

@@ -89,7 +89,7 @@ void CheckIntegers(const uint8_t* data, size_t bytes, const NumericValue& value,
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
   if (bytes < 2) return 0;
   const int32_t precision = 1 + data[0] % kDecimal256Digits;
-  const int32_t scale = static_cast<int8_t>(data[1]);
+  const int32_t scale = data[1] - 128;
   data += 2;
   bytes -= 2;
   NumericValue value;
