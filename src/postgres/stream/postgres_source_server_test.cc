@@ -333,12 +333,13 @@ TEST_F(SourceServer, TablesSayWhatTheirColumnsWillBe) {
       "pg_lsn", "numeric", "numeric(10,2)", "numeric(60,2)", "money", "text", "varchar(3)", "char(3)", "name",
       "bytea", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "uuid", "json", "jsonb",
       "xml", "inet", "macaddr", "bit(3)", "varbit", "point", "int4range", "int4multirange", "tsvector",
-      "int2vector", "oidvector", "mood", "pair", "words", "words[]", "digits", "spans", "lists", "listed",
+      "int2vector", "oidvector", "refcursor", "mood", "pair", "words", "words[]", "digits", "spans", "lists",
+      "listed",
       // arrays
       "bool[]", "int2[]", "int4[]", "float8[]", "\"char\"[]", "regclass[]", "xid8[]", "pg_lsn[]", "numeric[]",
       "money[]", "text[]", "varchar(3)[]", "char(3)[]", "name[]", "bytea[]", "date[]", "time[]", "timetz[]",
       "timestamptz[]", "interval[]", "uuid[]", "jsonb[]", "xml[]", "inet[]", "bit(3)[]", "point[]",
-      "int4range[]", "int2vector[]", "mood[]", "pair[]", "digits[]", "lists[]"};
+      "int4range[]", "int2vector[]", "refcursor[]", "mood[]", "pair[]", "digits[]", "lists[]"};
   std::string sql =
       "CREATE TYPE mood AS ENUM ('calm'); CREATE TYPE pair AS (a int, b int);"
       "CREATE DOMAIN digits AS varchar(9); CREATE DOMAIN spans AS interval; CREATE DOMAIN lists AS int[];"
