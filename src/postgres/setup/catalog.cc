@@ -121,6 +121,14 @@ arrow::Status ReadColumns(Connection& connection, const std::unordered_map<uint3
 
 }  // namespace
 
+std::string NamesOf(const std::vector<const TableInfo*>& tables, size_t names_max) {
+  std::string names;
+  for (size_t i = 0; i < std::min(tables.size(), names_max); ++i)
+    names += (i == 0 ? "" : ", ") + ToString(tables[i]->name);
+  if (tables.size() > names_max) names += " and " + std::to_string(tables.size() - names_max) + " more";
+  return names;
+}
+
 std::string RowsObstacle(const TableInfo& table) {
   switch (table.kind) {
     case 'v':

@@ -34,6 +34,9 @@ struct TableInfo {
   std::vector<std::string> generated;  // generated columns outside of that index, stored or virtual
 };
 
+// For one text: at most names_max names, and how many more there are.
+std::string NamesOf(const std::vector<const TableInfo*>& tables, size_t names_max);
+
 // Why no changes of it can come, for people ("a view"); empty: they can.
 std::string RowsObstacle(const TableInfo& table);
 // The same, and where they cannot come under its own name, which no pattern matches.
