@@ -482,7 +482,7 @@ TableRows RandomBatch(int64_t rows, const std::vector<TypePtr>& types, Random& r
     fields.push_back(arrow::field("c" + std::to_string(fields.size()), type));
     columns.push_back(RandomArray(type, rows, random));
   }
-  auto table = MakeTableSchema({"public", "t"}, 1, 2, 'f', fields, nullptr).ValueOrDie();
+  auto table = MakeTableSchema({"public", "t"}, 1, 2, ReplicaIdentity::kFull, fields, nullptr).ValueOrDie();
   auto batch = test::MakeInserts(*table, columns);
   ARROWCDC_EXPECT_OK(batch->ValidateFull());
   return {std::move(table), std::move(batch)};

@@ -6,6 +6,8 @@
 
 #include <arrow/result.h>
 
+#include "arrowcdc/change_batch.h"
+
 namespace arrowcdc {
 
 struct KeyCandidates {
@@ -15,7 +17,7 @@ struct KeyCandidates {
     bool hashable = true;
   };
   std::string object;  // table public.users
-  char replica_identity = 'd';
+  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   std::vector<Column> columns;
   std::vector<int> identity;  // places in `columns`, in key order; empty: none or FULL
 };

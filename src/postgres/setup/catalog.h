@@ -24,7 +24,7 @@ struct TableInfo {
   char persistence = 'p';  // p permanent, u unlogged, t temporary
   bool is_partition = false;
   uint32_t parent = 0;  // the partitioned table that it is a partition of
-  char replica_identity = 'd';
+  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   bool owned = true;         // the role may do what the owner may
   bool primary_key = false;  // valid and not deferrable
   bool deferrable_key = false;
@@ -36,6 +36,9 @@ struct TableInfo {
 
 // For one text: at most names_max names, and how many more there are.
 std::string NamesOf(const std::vector<const TableInfo*>& tables, size_t names_max);
+
+// pg_class.relreplident in a column of a query. Errors: kInternal, a letter that no server is known to have.
+arrow::Result<ReplicaIdentity> IdentityAt(const QueryResult& rows, int row, int column);
 
 // Why no changes of it can come, for people ("a view"); empty: they can.
 std::string RowsObstacle(const TableInfo& table);

@@ -6,6 +6,7 @@
 
 #include "pgtype/type_table.h"
 #include "src/postgres/client/quoting.h"
+#include "src/postgres/setup/catalog.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -102,7 +103,7 @@ arrow::Result<std::vector<SourceTable>> ReadPublishedTables(Connection& connecti
     if (tables.empty() || tables.back().name != name) {
       SourceTable& table = tables.emplace_back();
       table.name = std::move(name);
-      table.replica_identity = rows.Text(row, 2)[0];
+      ARROW_ASSIGN_OR_RAISE(table.replica_identity, IdentityAt(rows, row, 2));
     }
     SourceTable::Column& column = tables.back().columns.emplace_back();
     column.name = rows.Text(row, 3);
