@@ -10,6 +10,7 @@
 #include "arrowcdc/error.h"
 #include "arrowcdc/secrets.h"
 #include "arrowcdc/postgres.h"
+#include "format/frame.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 #include "src/postgres/client/connection.h"
 #include "src/postgres/setup/publication.h"
@@ -38,7 +39,6 @@ using postgres::SlotStanding;
 using std::chrono::milliseconds;
 
 constexpr int kServerVersionMin = 150000;
-constexpr int64_t kXLogDataHeaderBytes = 25;
 
 class PostgresSource : public Source {
  public:
@@ -111,7 +111,7 @@ class PostgresSource : public Source {
       if (!message.has_value()) return std::nullopt;
       if (message->data == nullptr)
         return Event(KeepaliveEvent{At(message->wal_end), message->reply_requested});
-      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(message->data, kXLogDataHeaderBytes));
+      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(message->data, format::kXLogDataHeaderBytes));
       if (event.has_value()) return event;
     }
   }

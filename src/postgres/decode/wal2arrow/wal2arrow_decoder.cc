@@ -46,16 +46,6 @@ arrow::Result<std::pair<uint32_t, TableName>> NextName(const Frame& frame, uint3
   return std::pair(entry.oid, std::move(name));
 }
 
-arrow::Result<std::string> TextOf(const Frame& frame, SectionTag tag) {
-  const auto& section = frame.section(tag);
-  if (section.data == nullptr) return "";
-  std::string text(reinterpret_cast<const char*>(section.data), section.bytes);
-  arrow::util::InitializeUTF8();
-  if (!arrow::util::ValidateUTF8(text))
-    return FrameFault(frame.header, "text that is not UTF-8", section.offset);
-  return text;
-}
-
 }  // namespace
 
 struct Wal2arrowDecoder::Impl {
@@ -86,7 +76,7 @@ struct Wal2arrowDecoder::Impl {
   uint32_t epoch;
   int64_t bytes_max;  // of a payload, and of what a compressed one expands to
   PayloadAssembler assembler;
-  std::optional<HelloInfo> hello;
+  bool greeted = false;                            // the first frame has come, which is hello
   std::unordered_map<uint64_t, WireTable> tables;  // by fingerprint
   NullLists nulls;
   uint32_t next_sequence = 0;
@@ -141,10 +131,11 @@ arrow::Status Wal2arrowDecoder::Impl::CheckOrder(const FrameHeader& header) {
                       offsetof(FrameHeader, sequence));
   }
   bool is_hello = header.kind == static_cast<uint8_t>(FrameKind::kHello);
-  if (is_hello != (next_sequence == 0 && !hello.has_value())) {
+  if (is_hello == greeted) {
     return FrameFault(header, is_hello ? "hello in mid-session" : "the session does not begin with hello",
                       offsetof(FrameHeader, kind));
   }
+  greeted = true;
   ++next_sequence;
   if (header.kind == static_cast<uint8_t>(FrameKind::kContinuation)) return arrow::Status::OK();
   if (header.safe_lsn < safe_lsn) {
@@ -197,13 +188,6 @@ MaybeEvent Wal2arrowDecoder::Impl::Hello(const Frame& frame) {
     return FrameFault(frame.header, {"protocol version this client does not know",
                                      frame.section(SectionTag::kHello).offset, section.protocol_version});
   }
-  HelloInfo info;
-  info.protocol_version = section.protocol_version;
-  info.server_version_num = section.server_version_num;
-  info.system_identifier = section.system_identifier;
-  ARROW_ASSIGN_OR_RAISE(info.plugin_version, TextOf(frame, SectionTag::kPluginVersion));
-  ARROW_ASSIGN_OR_RAISE(info.options, TextOf(frame, SectionTag::kOptions));
-  hello = std::move(info);
   return StateAlone(frame.header);
 }
 
@@ -325,7 +309,5 @@ MaybeEvent Wal2arrowDecoder::Decode(const std::shared_ptr<arrow::Buffer>& messag
   impl_->failed = !event.ok();
   return event;
 }
-
-const std::optional<HelloInfo>& Wal2arrowDecoder::hello() const { return impl_->hello; }
 
 }  // namespace arrowcdc

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include <arrow/buffer.h>
 #include <arrow/result.h>
@@ -12,14 +11,6 @@
 #include "arrowcdc/change_batch.h"
 
 namespace arrowcdc {
-
-struct HelloInfo {
-  uint16_t protocol_version = 0;
-  uint32_t server_version_num = 0;
-  uint64_t system_identifier = 0;
-  std::string plugin_version;
-  std::string options;
-};
 
 // Largest payload that is put together from continuation frames, and the most that a compressed one expands
 // to: several values of PostgreSQL's largest size in a row.
@@ -41,9 +32,6 @@ class Wal2arrowDecoder {
   // Errors: kProtocol with offset and frame kind; a bad batch is dropped whole, and the decoder must not be
   // used further.
   arrow::Result<std::optional<Event>> Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset);
-
-  // The first frame of the session, once it has come.
-  const std::optional<HelloInfo>& hello() const;
 
  private:
   struct Impl;

@@ -49,16 +49,9 @@ void ExpectRefused(const std::vector<std::string>& frames, const std::string& te
 
 TEST(Decoder, Hello) {
   Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
-  EXPECT_FALSE(decoder.hello().has_value());
   auto event = decoder.Decode(Message::Make(FrameFactory().Hello()), 25);
   ASSERT_TRUE(event.ok()) << event.status();
   EXPECT_FALSE(event->has_value());
-  ASSERT_TRUE(decoder.hello().has_value());
-  EXPECT_EQ(decoder.hello()->protocol_version, 1);
-  EXPECT_EQ(decoder.hello()->server_version_num, 150020u);
-  EXPECT_EQ(decoder.hello()->system_identifier, 7300000000000000001u);
-  EXPECT_EQ(decoder.hello()->options, "publication_names=p\n");
-  EXPECT_EQ(decoder.hello()->plugin_version, "0.1.0");
 }
 
 TEST(Decoder, BatchWithEverything) {
