@@ -7,6 +7,7 @@
 #include "arrowcdc/error.h"
 #include "arrowcdc/secrets.h"
 #include "arrowcdc/source.h"
+#include "format/replication_message.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 #include "src/postgres/client/connection.h"
 #include "src/postgres/setup/publication.h"
@@ -33,7 +34,6 @@ using postgres::SlotNote;
 using std::chrono::milliseconds;
 
 constexpr int kServerVersionMin = 150000;
-constexpr int64_t kXLogDataHeaderBytes = 25;
 
 class PostgresSource : public Source {
  public:
@@ -91,7 +91,7 @@ class PostgresSource : public Source {
       ARROW_ASSIGN_OR_RAISE(auto message, stream_->Next(std::max(left, milliseconds(0))));
       if (!message.has_value()) return std::nullopt;
       if (message->data == nullptr) return Event(KeepaliveEvent{message->wal_end, message->reply_requested});
-      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(message->data, kXLogDataHeaderBytes));
+      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(message->data, format::kXLogDataHeaderBytes));
       if (event.has_value()) return event;
     }
   }
