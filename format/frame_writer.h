@@ -3,8 +3,7 @@
 // the caller's. Used inside the server: no memory of its own, no error.
 //
 //   const Section sections[] = {{SectionTag::kBatch, &batch, sizeof(batch)}};
-//   FrameDraft frame{};
-//   frame.kind = FrameKind::kBatch;
+//   FrameDraft frame{FrameKind::kBatch};
 //   frame.sections = sections;
 //   frame.section_count = 1;
 //   frame.metadata_bytes = RecordBatchMetadataBytes(nodes, buffers);
@@ -28,15 +27,15 @@ struct Section {
 
 struct FrameDraft {
   FrameKind kind;
-  uint16_t flags;  // FrameFlags
-  uint32_t sequence;
-  uint64_t safe_lsn;
-  const Section* sections;
-  int32_t section_count;
-  size_t metadata_bytes;      // the part of an Arrow message in front of its body (for a schema message all
-                              // of it), 0 where the payload is no Arrow message
-  uint64_t payload_bytes;     // all of the payload, parts that come in continuation frames included
-  uint32_t header_bytes_min;  // where the header is to be longer than it must be
+  uint16_t flags = 0;  // FrameFlags
+  uint32_t sequence = 0;
+  uint64_t safe_lsn = 0;
+  const Section* sections = nullptr;
+  int32_t section_count = 0;
+  size_t metadata_bytes = 0;   // the part of an Arrow message in front of its body (for a schema message all
+                               // of it), 0 where the payload is no Arrow message
+  uint64_t payload_bytes = 0;  // all of the payload, parts that come in continuation frames included
+  uint32_t header_bytes_min = 0;  // where the header is to be longer than it must be
 };
 
 // How long the header is: from the frame's first byte to the payload.

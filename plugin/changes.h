@@ -6,11 +6,10 @@
 
 namespace arrowcdc::plugin {
 
-// An INSERT, UPDATE or DELETE. `ord` is the place of its first row among those of its WAL record. In the
-// context of the change.
-void WriteChange(Session* session, Relation relation, const ReorderBufferChange* change, uint32_t ord);
+// An INSERT, UPDATE or DELETE.
+void WriteChange(Session* session, Relation relation, const ReorderBufferChange* change);
 
-// A TRUNCATE of `count` relations. Likewise.
+// A TRUNCATE of `count` relations.
 void WriteTruncate(Session* session, Relation* relations, int count, const ReorderBufferChange* change);
 
 }  // namespace arrowcdc::plugin

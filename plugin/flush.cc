@@ -64,6 +64,13 @@ void FlushOpenBatches(Session* session) {
   while (session->open.first != nullptr) FlushBatch(session, session->open.first);
 }
 
+void FlushTruncate(Session* session, const Truncate& truncate) {
+  session->transaction.touched = true;
+  FlushOpenBatches(session);
+  for (uint32_t i = 0; i < truncate.count; ++i) SendSchema(&session->frames, truncate.tables[i]);
+  SendTruncate(&session->frames, truncate, session->transaction);
+}
+
 void FlushBeforeTransaction(Session* session, const ReorderBufferTXN* txn) {
   if (!HoldsBack(session->group)) return;
   if (rbtxn_is_serialized(txn) || txn->total_size >= session->options.batch_bytes) FlushHeldBack(session);

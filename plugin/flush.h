@@ -14,6 +14,9 @@ void FlushOpenBatches(Session* session);
 // This table's batch, which is open, in the middle of the transaction.
 void FlushBatch(Session* session, PublishedTable* table);
 
+// A truncate frame, behind everything that is open.
+void FlushTruncate(Session* session, const Truncate& truncate);
+
 // At begin: what is held back must not wait for the decoding of a large transaction.
 void FlushBeforeTransaction(Session* session, const ReorderBufferTXN* txn);
 

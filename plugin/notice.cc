@@ -11,13 +11,6 @@ namespace {
 using format::NoticeSection;
 using format::NoticeWhat;
 
-uint8_t GetOperations(const PublicationActions& actions) {
-  return static_cast<uint8_t>((actions.pubinsert ? format::kOperationInsert : 0) |
-                              (actions.pubupdate ? format::kOperationUpdate : 0) |
-                              (actions.pubdelete ? format::kOperationDelete : 0) |
-                              (actions.pubtruncate ? format::kOperationTruncate : 0));
-}
-
 void AppendName(TextConversion* text, format::ByteBuffer* names, Oid relid, const char* schema,
                 const char* table) {
   const char* const schema_utf8 = ConvertName(text, schema == nullptr ? "" : schema);

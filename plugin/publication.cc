@@ -1,6 +1,7 @@
 // Publication membership, read at the point of the WAL that is being decoded.
 #include "plugin/publication.h"
 
+#include "format/frame.h"
 #include "plugin/replica_identity.h"
 
 namespace arrowcdc::plugin {
@@ -155,6 +156,13 @@ Bitmapset* FindColumns(const Publications& all, Relation published, const Public
 }
 
 }  // namespace
+
+uint8_t GetOperations(const PublicationActions& actions) {
+  return static_cast<uint8_t>((actions.pubinsert ? format::kOperationInsert : 0) |
+                              (actions.pubupdate ? format::kOperationUpdate : 0) |
+                              (actions.pubdelete ? format::kOperationDelete : 0) |
+                              (actions.pubtruncate ? format::kOperationTruncate : 0));
+}
 
 Membership FindMembership(Publications* publications, CatalogMarks* marks, Relation relation) {
   if (!marks->publications_fresh) ReadPublications(publications, marks);

@@ -23,6 +23,9 @@ struct Membership {
   List* ancestors;     // of a partition: oids from its parent to the root
 };
 
+// As format::Operations.
+uint8_t GetOperations(const PublicationActions& actions);
+
 // Memory of the result: the current context. Errors: a publication that does not exist at this point of the
 // WAL.
 Membership FindMembership(Publications* publications, CatalogMarks* marks, Relation relation);

@@ -90,8 +90,7 @@ void BuildPublished(Session* session, RelationEntry* entry, Relation relation, c
   entry->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
   PlanSteps(session->values.text.mode, entry, RelationGetDescr(published));
   MemoryContextSwitchTo(previous);
-  entry->actions = membership.actions;
-  entry->published = true;
+  entry->operations = GetOperations(membership.actions);
   if (published != relation) RelationClose(published);
 }
 
@@ -115,8 +114,7 @@ bool BuildEntry(Session* session, RelationEntry* entry, Relation relation, Membe
   const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
   WatchCatalogRow(&session->marks, NAMESPACEOID, RelationGetNamespace(relation));
   *membership = FindMembership(&session->publications, &session->marks, relation);
-  const PublicationActions& actions = membership->actions;
-  if (actions.pubinsert || actions.pubupdate || actions.pubdelete || actions.pubtruncate) {
+  if (GetOperations(membership->actions) != 0) {
     entry->context = AllocSetContextCreate(cache->context, "wal2arrow relation", ALLOCSET_SMALL_SIZES);
     BuildPublished(session, entry, relation, *membership);
     cache->bytes += MemoryContextMemAllocated(entry->context, false);
@@ -158,7 +156,7 @@ RelationLookup FindRelationEntry(Session* session, Relation relation) {
   if (!IsFresh(session->marks, entry)) {
     lookup.rebuilt = BuildEntry(session, entry, relation, &lookup.membership);
     // The relation may have the name of another since it was renamed or created.
-    lookup.flush_first = entry->published && HasOpenNamesake(session->open, entry->table);
+    lookup.flush_first = entry->operations != 0 && HasOpenNamesake(session->open, entry->table);
     cache->full = hash_get_num_entries(cache->entries) >= kEntriesMax ||
                   hash_get_num_entries(cache->tables) >= kTablesMax || cache->bytes >= kCacheBytesMax;
   }

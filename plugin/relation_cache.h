@@ -23,11 +23,10 @@ struct RelationTold {
 struct RelationEntry {
   Oid relid;
   bool fresh;
-  bool published;  // anything of it at all
+  uint8_t operations;  // format::Operations that are published; 0: nothing of it
   uint64_t epoch;
   uint64_t generation;  // of `target` when this was built
   PublishedRelation* target;
-  PublicationActions actions;
   bool via_ancestor;
   PublishedTable* table;
   TupleDesc tupdesc;     // of this relation, not of the published one

@@ -9,12 +9,6 @@ namespace arrowcdc::plugin {
 
 namespace {
 
-#if PG_VERSION_NUM >= 170000
-HeapTuple GetTuple(HeapTuple tuple) { return tuple; }
-#else
-HeapTuple GetTuple(ReorderBufferTupleBuf* buffer) { return buffer == nullptr ? nullptr : &buffer->tuple; }
-#endif
-
 // Room behind a column's bytes, so that short values are copied in whole blocks.
 constexpr size_t kCopyBlock = 32;
 constexpr size_t kCopySlack = 2 * kCopyBlock;
@@ -22,7 +16,6 @@ constexpr size_t kCopySlack = 2 * kCopyBlock;
 // The row being written.
 struct Row {
   AppendContext* append;
-  OldRow* old_row;
   RelationEntry* entry;
   PublishedTable* table;
   int64_t index;
@@ -64,13 +57,13 @@ pg_noinline void MarkUnrepresentable(const Row* row, const AttributeStep& step) 
 // The attribute's value in the old row; false: it is not there either.
 bool FindOldValue(Row* row, int attribute, const Column* column, Datum* value) {
   if (row->old == nullptr) return false;
-  OldRow* const old_row = row->old_row;
+  AppendContext* const append = row->append;
   if (!row->old_deformed) {
-    heap_deform_tuple(row->old, row->entry->tupdesc, old_row->values, old_row->nulls);
+    heap_deform_tuple(row->old, row->entry->tupdesc, append->old_values, append->old_nulls);
     row->old_deformed = true;
   }
-  *value = old_row->values[attribute];
-  return !old_row->nulls[attribute] && !PointsToToast(column, *value);
+  *value = append->old_values[attribute];
+  return !append->old_nulls[attribute] && !PointsToToast(column, *value);
 }
 
 // One value by its column's append function. Values that only point to the TOAST table were not changed and
@@ -286,48 +279,24 @@ void WriteCells(Row* row, HeapTuple tuple) {
 
 }  // namespace
 
-uint64_t WriteRow(AppendContext* append, OldRow* old_row, RelationEntry* entry, const DecodedRow& decoded) {
+uint64_t WriteRow(AppendContext* append, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
+                  HeapTuple tuple, HeapTuple old) {
   PublishedTable* const table = entry->table;
   Batch* const batch = &table->batch;
   if (batch->rows == GetOrdColumn(table)->capacity) GrowColumns(table);
-  Row row{append, old_row, entry, table, batch->rows, decoded.old, false};
+  Row row{append, entry, table, batch->rows, old, false};
   const size_t unchanged_before = batch->unchanged.size;
   const size_t unrepresentable_before = batch->unrepresentable.size;
   append->row_bytes = table->row_bytes_fixed;
-  WriteCells(&row, decoded.tuple);
-  Put(GetOpColumn(table), row.index, static_cast<int8_t>(decoded.op));
-  Put(GetLsnColumn(table), row.index, decoded.lsn);
-  Put(GetOrdColumn(table), row.index, static_cast<uint16_t>(decoded.ord));
+  WriteCells(&row, tuple);
+  Put(GetOpColumn(table), row.index, static_cast<int8_t>(op));
+  Put(GetLsnColumn(table), row.index, lsn);
+  Put(GetOrdColumn(table), row.index, static_cast<uint16_t>(ord));
   if (!entry->in_order) {
     SortCells(&batch->unchanged, unchanged_before);
     SortCells(&batch->unrepresentable, unrepresentable_before);
   }
   return append->row_bytes;
-}
-
-int SplitChange(const ReorderBufferChange* change, uint32_t ord, DecodedRow rows[2]) {
-  const HeapTuple old_tuple = GetTuple(change->data.tp.oldtuple);
-  const HeapTuple new_tuple = GetTuple(change->data.tp.newtuple);
-  int count = 0;
-  switch (change->action) {
-    case REORDER_BUFFER_CHANGE_INSERT:
-      if (new_tuple != nullptr) rows[count++] = {format::Op::kInsert, change->lsn, ord, new_tuple, nullptr};
-      break;
-    case REORDER_BUFFER_CHANGE_UPDATE:
-      if (old_tuple != nullptr) {
-        rows[count++] = {format::Op::kUpdateBefore, change->lsn, ord++, old_tuple, nullptr};
-      }
-      if (new_tuple != nullptr) {
-        rows[count++] = {format::Op::kUpdateAfter, change->lsn, ord, new_tuple, old_tuple};
-      }
-      break;
-    case REORDER_BUFFER_CHANGE_DELETE:
-      rows[count++] = {format::Op::kDelete, change->lsn, ord, old_tuple, nullptr};
-      break;
-    default:
-      break;
-  }
-  return count;
 }
 
 }  // namespace arrowcdc::plugin

@@ -7,29 +7,24 @@
 
 namespace arrowcdc::plugin {
 
-// Scratch: the old row of an update, where the new one refers to it.
-struct OldRow {
-  Datum values[MaxTupleAttributeNumber];
-  bool nulls[MaxTupleAttributeNumber];
-};
-
-struct DecodedRow {
-  format::Op op;
-  uint64_t lsn;     // of the WAL record
-  uint32_t ord;     // place among the record's rows
-  HeapTuple tuple;  // null: a delete of which nothing is known
-  HeapTuple old;    // the row before an update, where the server has logged it; or null
-};
-
 // How many rows an INSERT, UPDATE or DELETE makes, whether or not they are published.
 inline uint32_t CountRows(const ReorderBufferChange* change) {
   return change->action == REORDER_BUFFER_CHANGE_UPDATE && change->data.tp.oldtuple != nullptr ? 2 : 1;
 }
 
-// The rows themselves, in their order; `ord` is the first one's. Returns how many there are.
-int SplitChange(const ReorderBufferChange* change, uint32_t ord, DecodedRow rows[2]);
+// The tuples of a change, null where it has none.
+#if PG_VERSION_NUM >= 170000
+inline HeapTuple GetTuple(HeapTuple tuple) { return tuple; }
+#else
+inline HeapTuple GetTuple(ReorderBufferTupleBuf* buffer) {
+  return buffer == nullptr ? nullptr : &buffer->tuple;
+}
+#endif
 
-// Appends the row to the open batch of entry->table. Returns its bytes there; CountRow comes next.
-uint64_t WriteRow(AppendContext* append, OldRow* old_row, RelationEntry* entry, const DecodedRow& row);
+// Appends one row to the open batch of entry->table: `lsn` is that of its WAL record, `ord` its place among the
+// record's rows. `tuple` is null for a delete of which nothing is known; `old` is the row before an update,
+// where the server has logged it. Returns the row's bytes in the batch, which CountRow counts.
+uint64_t WriteRow(AppendContext* append, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
+                  HeapTuple tuple, HeapTuple old);
 
 }  // namespace arrowcdc::plugin

@@ -11,7 +11,6 @@
 #include "plugin/publication.h"
 #include "plugin/relation_cache.h"
 #include "plugin/replica_identity.h"
-#include "plugin/row_writer.h"
 #include "plugin/settings.h"
 
 namespace arrowcdc::plugin {
@@ -39,14 +38,13 @@ struct Session {
 
   // Rows on their way.
   Transaction transaction;
-  AppendContext values;
   OpenBatches open;
   Group group;
   Frames frames;
   Notices notices;
 
   Counters counters;
-  OldRow old_row;
+  AppendContext values;
 };
 
 // Of what START_REPLICATION or an SQL function gave the decoding context. Errors: wrong options. The session

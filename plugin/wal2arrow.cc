@@ -1,5 +1,5 @@
-// Entry points of the output plugin: what the server calls, in the order in which it calls it. Does nothing
-// itself but keep to the server's conventions: contexts, progress, the end of a session.
+// Entry points of the output plugin: what the server calls, in the order in which it calls it. What a change
+// becomes is not decided here.
 #include "plugin/appenders.h"
 #include "plugin/cache_invalidation.h"
 #include "plugin/changes.h"
@@ -17,30 +17,6 @@ Session* GetSession(LogicalDecodingContext* decoding) {
   return static_cast<Session*>(decoding->output_plugin_private);
 }
 
-#if PG_VERSION_NUM < 160000
-// Before 16 nobody but the plugin tells the client that a long transaction of which nothing is published goes
-// on.
-void ReportProgress(Session* session) {
-  constexpr uint32_t kChangesBetweenReports = 100;
-  if (++session->transaction.unreported_changes < kChangesBetweenReports) return;
-  session->transaction.unreported_changes = 0;
-  OutputPluginUpdateProgress(session->decoding, false);
-}
-#else
-void ReportProgress(Session*) {}
-#endif
-
-// Place of the change's first row among those of its WAL record, whether or not they are published.
-uint32_t PassRecord(Transaction* transaction, const ReorderBufferChange* change) {
-  if (change->lsn != transaction->record_lsn) {
-    transaction->record_lsn = change->lsn;
-    transaction->record_rows = 0;
-  }
-  const uint32_t ord = transaction->record_rows;
-  transaction->record_rows += CountRows(change);
-  return ord;
-}
-
 void LogCounters(const Session* session) {
   const Counters& counters = session->counters;
   if (!session->in_walsender) return;
@@ -56,13 +32,6 @@ void ShrinkScratch(Buffer* scratch) {
   if (scratch->capacity <= kScratchBytesKept) return;
   pfree(scratch->data);
   *scratch = Buffer{};
-}
-
-// Memory of one change.
-MemoryContext EnterChange(Session* session) { return MemoryContextSwitchTo(session->change_cxt); }
-void LeaveChange(Session* session, MemoryContext previous) {
-  MemoryContextSwitchTo(previous);
-  MemoryContextReset(session->change_cxt);
 }
 
 extern "C" {
@@ -104,21 +73,12 @@ void OnBegin(LogicalDecodingContext* decoding, ReorderBufferTXN* txn) {
 
 void OnChange(LogicalDecodingContext* decoding, ReorderBufferTXN*, Relation relation,
               ReorderBufferChange* change) {
-  Session* const session = GetSession(decoding);
-  const uint32_t ord = PassRecord(&session->transaction, change);
-  ReportProgress(session);
-  const MemoryContext previous = EnterChange(session);
-  WriteChange(session, relation, change, ord);
-  LeaveChange(session, previous);
+  WriteChange(GetSession(decoding), relation, change);
 }
 
 void OnTruncate(LogicalDecodingContext* decoding, ReorderBufferTXN*, int count, Relation relations[],
                 ReorderBufferChange* change) {
-  Session* const session = GetSession(decoding);
-  ReportProgress(session);
-  const MemoryContext previous = EnterChange(session);
-  WriteTruncate(session, relations, count, change);
-  LeaveChange(session, previous);
+  WriteTruncate(GetSession(decoding), relations, count, change);
 }
 
 void OnCommit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPtr) {
@@ -127,10 +87,11 @@ void OnCommit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPt
   OutputPluginUpdateProgress(decoding, !touched);
   session->transaction.unreported_changes = 0;
   if (!touched) return;
-  const MemoryContext previous = EnterChange(session);
+  const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
   EndTransaction(session, txn->end_lsn);
   ShrinkScratch(&session->values.scratch);
-  LeaveChange(session, previous);
+  MemoryContextSwitchTo(previous);
+  MemoryContextReset(session->change_cxt);
 }
 
 // 18 takes a subtransaction of a transaction that has aborted for one that was streamed, where memory was
