@@ -1,7 +1,7 @@
 // When open batches leave, in which order, and when a group ends: at every commit for clients that know no
 // better; for those that keep the acknowledgement contract of docs/wire.md (option batching) when it is large
-// or old enough, or nothing is left to decode. Until then whole transactions are held back, and the client has
-// been told so. Writes no row.
+// or old enough, or nothing is left to decode. Until then whole transactions are held back, and the client
+// has been told so. Writes no row.
 #pragma once
 
 #include "plugin/session.h"

@@ -22,7 +22,7 @@ void ShrinkOutput(LogicalDecodingContext* decoding) {
 }
 
 // Bytes of payload that the message has room for.
-uint64_t FindRoom(uint32_t header_bytes) {
+uint64_t MeasureRoom(uint32_t header_bytes) {
   return format::kFrameBytesMax - format::kXLogDataHeaderBytes - header_bytes;
 }
 
@@ -56,7 +56,7 @@ PayloadWriter::PayloadWriter(FrameStream* stream, const format::FrameDraft& fram
 
 void PayloadWriter::BeginMessage(format::FrameDraft frame) {
   const uint32_t header_bytes = format::MeasureFrameHeader(frame);
-  const uint64_t room = FindRoom(header_bytes);
+  const uint64_t room = MeasureRoom(header_bytes);
   const bool more = left_ > room;
   if (more) frame.flags |= format::kFlagMore;
   message_left_ = static_cast<size_t>(more ? room : left_);
@@ -80,7 +80,7 @@ void PayloadWriter::BeginContinuation() {
   frame.sequence = stream_->sequence++;
   frame.safe_lsn = stream_->group->safe_lsn;
   frame.header_bytes_min = kContinuationHeaderBytes;
-  const uint64_t room = FindRoom(kContinuationHeaderBytes);
+  const uint64_t room = MeasureRoom(kContinuationHeaderBytes);
   frame.payload_bytes = left_ < room ? left_ : room;
   BeginMessage(frame);
 }

@@ -1,5 +1,6 @@
-// What each kind of frame says (docs/wire.md): tables, batches and notices to headers and payloads. Sends what
-// it is given, at once and whole; when, and what else must go first, is decided in flush.h and changes.h.
+// What each kind of frame says (docs/wire.md): tables, batches and notices to headers and payloads. Sends
+// what it is given, at once and whole; when, and what else must go first, is decided in flush.h and
+// changes.h.
 #pragma once
 
 #include "format/byte_buffer.h"
@@ -30,7 +31,8 @@ void SendBatch(Frames* frames, PublishedTable* table, uint16_t flags);
 
 void SendProgress(Frames* frames, uint16_t flags);
 
-// It belongs to no group, and stands in front of what is open. names: format::NameEntry and what follows each.
+// It belongs to no group, and stands in front of what is open. names: format::NameEntry and what follows
+// each.
 void SendNotice(Frames* frames, const format::NoticeSection& notice, const format::ByteBuffer& names);
 
 // `tables`, whose schemas were sent, have places in the list in this order.

@@ -1,5 +1,5 @@
-// Keepalives of the walsender: none of them speaks of transactions that are held back (docs/wire.md). Sends no
-// row, and leaves the request for a reply as it is.
+// Keepalives of the walsender: none of them speaks of transactions that are held back (docs/wire.md). Sends
+// no row, and leaves the request for a reply as it is.
 #pragma once
 
 #include "format/replication_message.h"

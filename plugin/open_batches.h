@@ -21,7 +21,8 @@ enum class Opening : uint8_t {
   kFlushFirst,  // another version of the table is open; nothing was changed
 };
 
-// Before a row: puts the table among the open ones if it is not, and the transaction among those of its batch.
+// Before a row: puts the table among the open ones if it is not, and the transaction among those of its
+// batch.
 Opening OpenBatchSlow(OpenBatches* open, PublishedTable* table, Transaction* transaction);
 inline Opening OpenBatch(OpenBatches* open, PublishedTable* table, Transaction* transaction) {
   if (table->batch.transaction == transaction->number) return Opening::kOpen;
@@ -41,8 +42,8 @@ enum class Fill : uint8_t {
   kAllFull,    // all together
 };
 
-// After a row: what has grown over its cap. Each batch begins with up to 1 KiB, however few rows there are, so
-// that columns count as well.
+// After a row: what has grown over its cap. Each batch begins with up to 1 KiB, however few rows there are,
+// so that columns count as well.
 inline Fill CheckFill(const OpenBatches& open, const PublishedTable* table) {
   constexpr uint64_t kBatchesMax = 8;
   constexpr int64_t kColumnsMax = 16 << 10;

@@ -1,5 +1,5 @@
-// How fast commits come: where waking for each of them costs more than decoding it, the walsender rests before
-// it waits for more, and finds several. Only counts; whether it may rest is walsender.cc's.
+// How fast commits come: where waking for each of them costs more than decoding it, the walsender rests
+// before it waits for more, and finds several. Only counts; whether it may rest is walsender.cc's.
 #pragma once
 
 #include "plugin/pg.h"

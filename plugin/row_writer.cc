@@ -43,13 +43,13 @@ bool PointsToToast(const Column* column, Datum value) {
   return column->varlena && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
 }
 
-void NullAt(const Row* row, Column* column) {
+void WriteNull(const Row* row, Column* column) {
   column->length = row->index;
   AppendNull(column);
 }
 
 pg_noinline void MarkUnrepresentable(const Row* row, const AttributeStep& step) {
-  NullAt(row, step.column);
+  WriteNull(row, step.column);
   AddCell(row->table, &row->table->batch.unrepresentable, static_cast<uint32_t>(row->index), step.field);
   ReportUnrepresentable(row->table, step.field);
 }
@@ -72,7 +72,7 @@ bool FindOldValue(Row* row, int attribute, const Column* column, Datum* value) {
 pg_noinline void WriteValue(Row* row, const AttributeStep& step, int attribute, Datum value) {
   Column* const column = step.column;
   if (PointsToToast(column, value) && !FindOldValue(row, attribute, column, &value)) {
-    NullAt(row, column);
+    WriteNull(row, column);
     AddCell(row->table, &row->table->batch.unchanged, static_cast<uint32_t>(row->index), step.field);
     return;
   }
@@ -137,7 +137,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
   for (int i = 0; i < count; ++i) {
     const AttributeStep& step = steps[i];
     if (kHasNulls && att_isnull(i, nulls)) {
-      if (step.column != nullptr) NullAt(row, step.column);
+      if (step.column != nullptr) WriteNull(row, step.column);
       continue;
     }
     switch (step.kind) {
@@ -235,7 +235,7 @@ pg_noinline void WriteMissing(Row* row, int first) {
     if (step.column == nullptr) continue;
     bool is_null = true;
     const Datum value = getmissingattr(row->entry->tupdesc, i + 1, &is_null);
-    is_null ? NullAt(row, step.column) : WriteValue(row, step, i, value);
+    is_null ? WriteNull(row, step.column) : WriteValue(row, step, i, value);
   }
 }
 
@@ -262,7 +262,7 @@ void WriteCells(Row* row, HeapTuple tuple) {
   RelationEntry* const entry = row->entry;
   PublishedTable* const table = row->table;
   if (tuple == nullptr) {
-    for (int32_t i = 0; i < table->column_count; ++i) NullAt(row, &table->columns[i]);
+    for (int32_t i = 0; i < table->column_count; ++i) WriteNull(row, &table->columns[i]);
     return;
   }
   const int natts = entry->tupdesc->natts;
@@ -272,7 +272,7 @@ void WriteCells(Row* row, HeapTuple tuple) {
   if (count < natts) WriteMissing(row, count);
   if (entry->absent != nullptr) {
     for (int field = -1; (field = bms_next_member(entry->absent, field)) >= 0;) {
-      NullAt(row, &table->columns[field]);
+      WriteNull(row, &table->columns[field]);
     }
   }
 }

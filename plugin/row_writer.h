@@ -1,5 +1,5 @@
-// One decoded change to rows: what stands in its tuples goes straight into the columns of an open batch. Looks
-// nothing up, and sends nothing.
+// One decoded change to rows: what stands in its tuples goes straight into the columns of an open batch.
+// Looks nothing up, and sends nothing.
 #pragma once
 
 #include "plugin/append_context.h"
@@ -21,9 +21,9 @@ inline HeapTuple GetTuple(ReorderBufferTupleBuf* buffer) {
 }
 #endif
 
-// Appends one row to the open batch of entry->table: `lsn` is that of its WAL record, `ord` its place among the
-// record's rows. `tuple` is null for a delete of which nothing is known; `old` is the row before an update,
-// where the server has logged it. Returns the row's bytes in the batch, which CountRow counts.
+// Appends one row to the open batch of entry->table: `lsn` is that of its WAL record, `ord` its place among
+// the record's rows. `tuple` is null for a delete of which nothing is known; `old` is the row before an
+// update, where the server has logged it. Returns the row's bytes in the batch, which CountRow counts.
 uint64_t WriteRow(AppendContext* append, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
                   HeapTuple tuple, HeapTuple old);
 

@@ -1,6 +1,6 @@
 // What the walsender calls while it sends, intercepted: before it would wait for WAL, what is held back is
-// sent (here); a keepalive never speaks of transactions that are held back (keepalive.h); each turn of its loop
-// decodes many records instead of one (drain_loop.h); a stream from a standby ends when that is promoted
+// sent (here); a keepalive never speaks of transactions that are held back (keepalive.h); each turn of its
+// loop decodes many records instead of one (drain_loop.h); a stream from a standby ends when that is promoted
 // (promotion.h). Only in a walsender, and only on servers that were tested.
 #pragma once
 
