@@ -1,6 +1,7 @@
 // Versions of published tables and their Arrow schemas.
 #include "plugin/published_table.h"
 
+#include "pgtype/type_table.h"
 #include "plugin/appenders.h"
 #include "plugin/byte_buffer_pg.h"
 #include "plugin/replica_identity.h"
@@ -41,12 +42,13 @@ const char* GetSchemaName(Relation published) {
 
 void FillField(const Column* column, const char* name, Field* field);
 
-// A list's child is "item"; the only struct is timetz.
+// The only struct is timetz.
 Field* MakeChildFields(const Column* column) {
-  static constexpr const char* kTimeTzNames[2] = {"time", "offset_s"};
   auto* fields = static_cast<Field*>(palloc0(sizeof(Field) * static_cast<size_t>(column->children_count)));
   for (int32_t i = 0; i < column->children_count; ++i) {
-    FillField(&column->children[i], column->layout == Layout::kList ? "item" : kTimeTzNames[i], &fields[i]);
+    const char* const name =
+        column->layout == Layout::kList ? pgtype::kListMember : pgtype::kTimeTzMembers[i].name;
+    FillField(&column->children[i], name, &fields[i]);
   }
   return fields;
 }
@@ -147,7 +149,7 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
     if (!bms_is_member(attribute->attnum, columns)) continue;
     Column* const column = &table->columns[place];
     column->context = table->context;
-    PlanColumn(session, attribute->atttypid, attribute->atttypmod, table->context, column);
+    PlanColumn(&session->types, attribute->atttypid, attribute->atttypmod, table->context, column);
     char* const name = ConvertName(text, NameStr(attribute->attname));
     FillField(column, name, &fields[place]);
     AddColumnMetadata(text, attribute, identity, &fields[place]);

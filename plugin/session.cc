@@ -18,7 +18,7 @@ void InitModules(Session* session) {
   const MemoryContext publications =
       AllocSetContextCreate(context, "wal2arrow publications", ALLOCSET_SMALL_SIZES);
   const ReplicationSlotPersistentData& slot = session->decoding->slot->data;
-  session->money_digits = -1;
+  session->types = TypeMap{session->options.numeric, -1, &session->marks};
   InitMarks(&session->marks, context);
   session->publications.names = session->options.publication_names;
   session->publications.slot_name = NameStr(slot.name);

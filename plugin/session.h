@@ -12,6 +12,7 @@
 #include "plugin/relation_cache.h"
 #include "plugin/replica_identity.h"
 #include "plugin/settings.h"
+#include "plugin/type_map.h"
 
 namespace arrowcdc::plugin {
 
@@ -34,7 +35,7 @@ struct Session {
   Publications publications;
   WeakenedIdentities weakened;
   RelationCache relations;
-  int money_digits;  // -1: not asked yet; type_map.h
+  TypeMap types;
 
   // Rows on their way.
   Transaction transaction;
@@ -52,9 +53,5 @@ struct Session {
 // decoding context ends.
 Session* NewSession(LogicalDecodingContext* decoding);
 void ReleaseSession(Session* session);
-
-inline void WatchCatalogRow(Session* session, int cache, Oid oid) {
-  WatchCatalogRow(&session->marks, cache, oid);
-}
 
 }  // namespace arrowcdc::plugin

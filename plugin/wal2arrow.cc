@@ -1,6 +1,6 @@
 // Entry points of the output plugin: what the server calls, in the order in which it calls it. What a change
 // becomes is not decided here.
-#include "plugin/appenders.h"
+#include "pgtype/datetime.h"
 #include "plugin/cache_invalidation.h"
 #include "plugin/changes.h"
 #include "plugin/flush.h"
@@ -62,7 +62,7 @@ void OnBegin(LogicalDecodingContext* decoding, ReorderBufferTXN* txn) {
   Session* const session = GetSession(decoding);
   Transaction* const transaction = &session->transaction;
   transaction->commit_lsn = txn->final_lsn;
-  transaction->commit_ts = txn->xact_time.commit_time + static_cast<int64_t>(kUnixEpochOffsetUs);
+  transaction->commit_ts = txn->xact_time.commit_time + pgtype::kEpochUs;
   transaction->xid = txn->xid;
   transaction->touched = false;
   ++transaction->number;

@@ -15,6 +15,7 @@
 
 #include "arrowcdc/error.h"
 #include "format/replication_message.h"
+#include "pgtype/datetime.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -24,7 +25,6 @@ using std::chrono::milliseconds;
 constexpr int kXLogDataHeaderBytes = format::kXLogDataHeaderBytes;
 constexpr int kKeepaliveBytes = format::kKeepaliveBytes;
 constexpr int kStatusBytes = 34;  // 'r', write, flush, apply, time, replyRequested
-constexpr int64_t kPostgresEpochMicroseconds = 946'684'800'000'000;  // 2000-01-01 after 1970-01-01
 
 // A message as libpq allocated it, without a copy.
 class CopyBuffer : public arrow::Buffer {
@@ -50,7 +50,7 @@ void WriteUint64(uint64_t value, char* to) {
 int64_t ServerTimeNow() {
   timeval now;
   gettimeofday(&now, nullptr);
-  return now.tv_sec * int64_t{1'000'000} + now.tv_usec - kPostgresEpochMicroseconds;
+  return now.tv_sec * int64_t{1'000'000} + now.tv_usec - pgtype::kEpochUs;
 }
 
 milliseconds StatusInterval(const StreamOptions& options) {
