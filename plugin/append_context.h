@@ -1,4 +1,4 @@
-// What appending a value needs besides its column.
+// What appending a value needs besides its column. Knows no table, no batch and no transaction.
 #pragma once
 
 #include "plugin/column.h"

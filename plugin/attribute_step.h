@@ -1,5 +1,5 @@
 // How a relation's attributes are read off its tuples: one step an attribute, in the order in which they lie
-// there. Made once, when the relation's entry is built.
+// there. Made once, when the relation's entry is built. Looks at no value.
 #pragma once
 
 #include "plugin/published_table.h"

@@ -1,5 +1,6 @@
 // What the client should know of relations and publications besides rows: notice frames (docs/wire.md). Each
 // is sent once a session and state of what it is about, and costs nothing while entries stay as they are.
+// Decides nothing about what is published.
 #pragma once
 
 #include "plugin/relation_cache.h"

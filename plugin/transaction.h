@@ -1,4 +1,5 @@
-// The transaction that is being decoded, and where among the rows of its WAL records a row stands.
+// The transaction that is being decoded, and where among the rows of its WAL records a row stands. What of it
+// was sent is the group's (group.h).
 #pragma once
 
 #include "plugin/pg.h"
