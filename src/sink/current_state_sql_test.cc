@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include "src/sink/duckdb_types.h"
-#include "src/sink/testing/change_rows.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -13,7 +13,10 @@
 
 #include "src/sink/testing/memory_file_system.h"
 #include "src/sink/testing/parquet_rows.h"
-#include "src/sink/testing/change_rows.h"
+#include "src/change/testing/change_batches.h"
+#include "src/sink/testing/sink_stream.h"
+#include "tests/testing/error_detail.h"
+#include "tests/testing/assert_ok.h"
 #include "src/sink/storage_names.h"
 
 namespace arrowcdc::test {
@@ -46,7 +49,7 @@ class ParquetSinkTest : public ::testing::Test {
   // One transaction: a row an id, the id being its place too.
   ChangeBatch Rows(const std::shared_ptr<const TableSchema>& table, const std::vector<int64_t>& ids) {
     std::vector<RowMeta> rows;
-    for (const int64_t id : ids) rows.push_back({Place(id), 0, {}});
+    for (const int64_t id : ids) rows.push_back({Place(id)});
     return MakeBatch(table, rows, {Ids(ids)});
   }
   static RowPosition Place(int64_t id) {
@@ -193,7 +196,7 @@ TEST_F(ParquetSinkTest, RollsByBytesAsWritten) {
     std::vector<RowMeta> rows;
     std::vector<int64_t> values;
     for (int i = 0; i < 50; ++i) {
-      rows.push_back({Place(id++), 0, {}});
+      rows.push_back({Place(id++)});
       values.push_back(static_cast<int64_t>(random()));
     }
     ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(orders_, rows, {Ids(values)})));
@@ -279,7 +282,7 @@ TEST_F(ParquetSinkTest, ASchemaChangeClosesTheTablesFile) {
   const auto wider =
       MakeTable(kOrders, {arrow::field("id", arrow::int64()), arrow::field("note", arrow::utf8())}, 2);
   const auto notes = arrow::json::ArrayFromJSONString(arrow::utf8(), R"(["x"])").ValueOrDie();
-  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(wider, {{Place(2), 0, {}}}, {Ids({2}), notes})));
+  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(wider, {{Place(2)}}, {Ids({2}), notes})));
   ARROWCDC_ASSERT_OK(sink->Close());
   const auto paths = DataFiles(kOrdersDirectory);
   ASSERT_EQ(paths.size(), 2u);
@@ -290,7 +293,7 @@ TEST_F(ParquetSinkTest, ASchemaChangeClosesTheTablesFile) {
 TEST_F(ParquetSinkTest, ATableWithoutColumnsHasItsMetadata) {
   auto sink = MakeOpen();
   const auto bare = MakeTable({"public", "bare"}, {});
-  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(bare, {{Place(1), 0, {}}, {Place(2), 3, {}}}, {})));
+  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(bare, {{Place(1)}, {Place(2), Op::kDelete}}, {})));
   ARROWCDC_ASSERT_OK(sink->Close());
   const auto table = ReadParquet(files_, DataFiles("/d/public.bare").at(0));
   EXPECT_EQ(table->num_rows(), 2);
@@ -600,7 +603,7 @@ TEST(ParquetSinkCaseTest, TwoTablesNeverShareADirectory) {
   const auto lower = MakeTable({"public", "orders"}, {arrow::field("id", arrow::int64())});
   const auto upper = MakeTable({"public", "Orders"}, {arrow::field("id", arrow::int64())});
   const auto row = [](const auto& table, uint64_t place) {
-    return MakeBatch(table, {{{place, place, 0}, 0, {}}}, {Ids({1})});
+    return MakeBatch(table, {{{place, place, 0}}}, {Ids({1})});
   };
   for (const bool fresh_start : {false, true}) {
     CaseFoldingFileSystem files;

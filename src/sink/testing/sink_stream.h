@@ -1,0 +1,18 @@
+// The stream that the sinks' tests store.
+#pragma once
+
+#include <cstdint>
+
+#include "arrowcdc/sink.h"
+
+namespace arrowcdc::test {
+
+inline StreamIdentity TestStream() {
+  return {{"postgresql", "7123456789012345678"}, 1, "shop", "arrowcdc", {"p"}, {}};
+}
+
+inline Position At(uint64_t order, uint32_t timeline = 1) {
+  return {TestStream().source, timeline, order, ""};
+}
+
+}  // namespace arrowcdc::test
