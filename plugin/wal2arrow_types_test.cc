@@ -308,8 +308,7 @@ class Types : public PluginTest {
       const size_t place = static_cast<size_t>(row % period);
       const string value = place < expected.values.size() ? expected.values[place].json : "null";
       json += (row ? ", " : "") + (value == kNoForm ? "null" : value);
-      EXPECT_EQ(changes.IsUnrepresentable(row, index), value == kNoForm)
-          << "row " << row;
+      EXPECT_EQ(changes.IsUnrepresentable(row, index), value == kNoForm) << "row " << row;
     }
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto wanted,
                                   arrow::json::ArrayFromJSONString(expected.type, json + "]"));

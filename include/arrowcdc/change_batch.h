@@ -32,15 +32,16 @@ struct WeakenedIdentity {
   std::vector<int> own_key_fields;
 };
 
-// The metadata columns stand behind the table's columns, in this order. TableSchema::metadata_field says where.
+// The metadata columns stand behind the table's columns, in this order; TableSchema::metadata_field has their
+// places.
 enum class MetadataColumn : int {
-  kOp,         // dictionary<int8, utf8>: the names of Op, indexed by it
-  kCommitLsn,  // uint64, start of the commit record
-  kLsn,        // uint64, start of the WAL record the row came from
-  kOrd,        // uint16, place among the rows of that record
-  kXid,        // uint32
-  kCommitTs,   // timestamp[us, UTC]
-  kUnchanged,  // list<utf8>: names of the table's columns whose value the change did not carry
+  kOp,               // dictionary<int8, utf8>: the names of Op, indexed by it
+  kCommitLsn,        // uint64, start of the commit record
+  kLsn,              // uint64, start of the WAL record the row came from
+  kOrd,              // uint16, place among the rows of that record
+  kXid,              // uint32
+  kCommitTs,         // timestamp[us, UTC]
+  kUnchanged,        // list<utf8>: names of the table's columns whose value the change did not carry
   kUnrepresentable,  // list<utf8>: names of the table's columns whose value has no Arrow form
 };
 inline constexpr int kMetadataColumnCount = 8;

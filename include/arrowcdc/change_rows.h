@@ -49,10 +49,10 @@ class NameLists {
 // Ownership: it points into the table and the batch, which must outlive it. Threads: any number may read it.
 class ChangeRows {
  public:
-  // Errors: kInternal, with the table's name, where `rows` are not of table.schema: another number of columns,
-  // metadata columns of other types or lengths, nulls in _op, _commit_lsn, _lsn or _ord, an operation that is
-  // unknown. The arrays must be sound in themselves, as RecordBatch::ValidateFull has it. A dictionary of _op
-  // that has the names in another order is translated. Blocking: never.
+  // Errors: kInternal, with the table's name, where `rows` are not of table.schema: another number of
+  // columns, metadata columns of other types or lengths, nulls in _op, _commit_lsn, _lsn or _ord, an
+  // operation that is unknown. The arrays must be sound in themselves, as RecordBatch::ValidateFull has it.
+  // A dictionary of _op that has the names in another order is translated. Blocking: never.
   static arrow::Result<ChangeRows> Make(const TableSchema& table, const arrow::RecordBatch& rows);
 
   int64_t num_rows() const { return rows_->num_rows(); }
@@ -66,16 +66,16 @@ class ChangeRows {
   uint16_t ord(int64_t row) const { return ords_[row]; }
   RowPosition position(int64_t row) const { return {commit_lsns_[row], lsns_[row], ords_[row]}; }
 
-  // nullopt: the row came with no transaction, as those of a snapshot do.
+  // nullopt: null, as _xid is in rows of a snapshot. commit_ts: microseconds since 1970-01-01 UTC.
   std::optional<uint32_t> xid(int64_t row) const { return xids_.at(row); }
-  std::optional<int64_t> commit_ts(int64_t row) const { return commit_timestamps_.at(row); }  // us since 1970 UTC
+  std::optional<int64_t> commit_ts(int64_t row) const { return commit_timestamps_.at(row); }
 
   const NameLists& unchanged() const { return unchanged_; }
   const NameLists& unrepresentable() const { return unrepresentable_; }
 
-  // Why the table's column `column` is null in that row, where the source has a value: the change did not carry
-  // it, or it has no Arrow form. Of neither is said what is null because the row has no value of it at all:
-  // in old rows (kUpdateBefore, kDelete) what is no part of the replica identity, in a truncate everything.
+  // Why the table's column `column` is null in that row where the source has a value: the change did not
+  // carry it, or it has no Arrow form. Neither is said of what such a row never has: in old rows
+  // (kUpdateBefore, kDelete) the columns outside of the replica identity, in a truncate all of them.
   bool IsUnchanged(int64_t row, int column) const { return Lists(unchanged_, row, column); }
   bool IsUnrepresentable(int64_t row, int column) const { return Lists(unrepresentable_, row, column); }
 

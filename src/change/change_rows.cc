@@ -74,7 +74,8 @@ arrow::Result<std::unique_ptr<int8_t[]>> TranslateOps(const TableSchema& table, 
   for (int64_t row = 0; row < data.length; ++row) {
     ops[row] = codes[row] < 0 ? int8_t{-1} : op_of_code[codes[row]];
     if (ops[row] < 0) {
-      return ColumnFault(table, MetadataColumn::kOp, "has an operation that is unknown, in row " + std::to_string(row));
+      return ColumnFault(table, MetadataColumn::kOp,
+                         "has an operation that is unknown, in row " + std::to_string(row));
     }
   }
   return ops;
@@ -123,7 +124,9 @@ arrow::Status ChangeRows::Read() {
       return ColumnFault(*table_, column, "has nulls");
     }
   }
-  const auto data = [&](MetadataColumn column) -> const ArrayData& { return *columns[static_cast<int>(column)]; };
+  const auto data = [&](MetadataColumn column) -> const ArrayData& {
+    return *columns[static_cast<int>(column)];
+  };
   ops_ = data(MetadataColumn::kOp).GetValues<int8_t>(1);
   if (data(MetadataColumn::kOp).dictionary.get() != promised.op_dictionary) {
     ARROW_ASSIGN_OR_RAISE(translated_ops_, TranslateOps(*table_, data(MetadataColumn::kOp)));

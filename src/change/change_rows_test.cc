@@ -18,24 +18,31 @@ std::shared_ptr<arrow::Array> Json(const std::shared_ptr<arrow::DataType>& type,
 
 // Four rows of (id, note, tag): a row of each kind of metadata.
 ChangeBatch Sample() {
-  const auto table = MakeTable({"s", "t"}, {arrow::field("id", arrow::int64()), arrow::field("note", arrow::utf8()),
-                                            arrow::field("tag", arrow::utf8())});
-  return MakeBatch(table,
-                   {{{90, 10, 0}, Op::kSnapshot, {}, {}, std::nullopt, std::nullopt},
-                    {{200, 150, 0}, Op::kUpdateBefore, {}, {}, 7, -5},
-                    {{200, 150, 1}, Op::kUpdateAfter, {"note"}, {"tag"}, 7, -5},
-                    {{300, 250, 65535}, Op::kDelete, {}, {"note", "tag"}, 4'000'000'000, 9'000'000'000'000'000}},
-                   {Ids({1, 2, 2, 3}), Json(arrow::utf8(), R"(["a", null, null, null])"),
-                    Json(arrow::utf8(), R"(["b", null, null, null])")});
+  const auto table =
+      MakeTable({"s", "t"}, {arrow::field("id", arrow::int64()), arrow::field("note", arrow::utf8()),
+                             arrow::field("tag", arrow::utf8())});
+  return MakeBatch(
+      table,
+      {{{90, 10, 0}, Op::kSnapshot, {}, {}, std::nullopt, std::nullopt},
+       {{200, 150, 0}, Op::kUpdateBefore, {}, {}, 7, -5},
+       {{200, 150, 1}, Op::kUpdateAfter, {"note"}, {"tag"}, 7, -5},
+       {{300, 250, 65535}, Op::kDelete, {}, {"note", "tag"}, 4'000'000'000, 9'000'000'000'000'000}},
+      {Ids({1, 2, 2, 3}), Json(arrow::utf8(), R"(["a", null, null, null])"),
+       Json(arrow::utf8(), R"(["b", null, null, null])")});
 }
 
-ChangeBatch WithColumn(const ChangeBatch& batch, MetadataColumn column, std::shared_ptr<arrow::Array> values) {
+ChangeBatch WithColumn(const ChangeBatch& batch, MetadataColumn column,
+                       std::shared_ptr<arrow::Array> values) {
   arrow::ArrayVector columns = batch.rows->columns();
   columns[static_cast<size_t>(batch.table->metadata_field(column))] = std::move(values);
   return {batch.table, arrow::RecordBatch::Make(batch.table->schema, batch.rows->num_rows(), columns), {}};
 }
 
-arrow::Result<ChangeRows> View(const ChangeBatch& batch) { return ChangeRows::Make(*batch.table, *batch.rows); }
+arrow::Result<ChangeRows> View(const ChangeBatch& batch) {
+  return ChangeRows::Make(*batch.table, *batch.rows);
+}
+
+arrow::Result<ChangeRows> View(ChangeBatch&&) = delete;  // a view does not keep its batch
 
 // All that is said of rows 2 and 3 of Sample(), which are rows `first` and `first` + 1 here.
 void ExpectLastTwoRows(const ChangeRows& changes, int64_t first) {
@@ -59,7 +66,8 @@ void ExpectLastTwoRows(const ChangeRows& changes, int64_t first) {
   EXPECT_TRUE(changes.unrepresentable().Contains(first + 1, "tag"));
   EXPECT_FALSE(changes.unrepresentable().Contains(first, "note"));
   const auto unchanged = [&](int64_t row) {
-    return std::vector<bool>{changes.IsUnchanged(row, 0), changes.IsUnchanged(row, 1), changes.IsUnchanged(row, 2)};
+    return std::vector<bool>{changes.IsUnchanged(row, 0), changes.IsUnchanged(row, 1),
+                             changes.IsUnchanged(row, 2)};
   };
   const auto unrepresentable = [&](int64_t row) {
     return std::vector<bool>{changes.IsUnrepresentable(row, 0), changes.IsUnrepresentable(row, 1),
@@ -114,8 +122,8 @@ TEST(ChangeRows, CountsFromTheStartOfASlice) {
 }
 
 TEST(ChangeRows, ListsMayBeAnyThatAreSound) {
-  // Names that begin inside a larger array, under a list that begins inside a larger one; the first row's list
-  // is null and has a place all the same.
+  // Names that begin inside a larger array, under a list that begins inside a larger one; the first row's
+  // list is null and has a place all the same.
   const auto names = Json(arrow::utf8(), R"(["x", "y", "tag", "note", "z"])")->Slice(1);
   const auto offsets = Json(arrow::int32(), "[0, 0, 1, 2, 3]");
   auto lists = arrow::ListArray::FromArrays(*offsets, *names).ValueOrDie();
@@ -126,8 +134,8 @@ TEST(ChangeRows, ListsMayBeAnyThatAreSound) {
   ASSERT_TRUE(column->ValidateFull().ok());
   const ChangeBatch batch = Sample();
   const ChangeBatch three{batch.table, batch.rows->Slice(1), {}};
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto changes,
-                                View(WithColumn(three, MetadataColumn::kUnchanged, column)));
+  const ChangeBatch sliced = WithColumn(three, MetadataColumn::kUnchanged, column);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto changes, View(sliced));
   EXPECT_EQ(changes.unchanged().count(0), 0);
   EXPECT_FALSE(changes.unchanged().Contains(0, "y"));
   EXPECT_EQ(changes.unchanged().name(1, 0), "tag");
@@ -136,20 +144,24 @@ TEST(ChangeRows, ListsMayBeAnyThatAreSound) {
   EXPECT_FALSE(changes.IsUnchanged(2, 2));
 
   // Without a null at all, as a Parquet reader calls its field, and with lists that are empty.
-  const auto all = Json(arrow::list(arrow::field("element", arrow::utf8(), false)), R"([[], ["note"], [], []])");
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto others, View(WithColumn(batch, MetadataColumn::kUnchanged, all)));
+  const auto all =
+      Json(arrow::list(arrow::field("element", arrow::utf8(), false)), R"([[], ["note"], [], []])");
+  const ChangeBatch whole = WithColumn(batch, MetadataColumn::kUnchanged, all);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto others, View(whole));
   EXPECT_EQ(others.unchanged().count(0), 0);
   EXPECT_TRUE(others.IsUnchanged(1, 1));
   const auto none = arrow::MakeArrayOfNull(arrow::list(arrow::utf8()), 4).ValueOrDie();
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto without, View(WithColumn(batch, MetadataColumn::kUnchanged, none)));
+  const ChangeBatch empty = WithColumn(batch, MetadataColumn::kUnchanged, none);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto without, View(empty));
   EXPECT_FALSE(without.unchanged().any());
   EXPECT_FALSE(without.IsUnchanged(1, 1));
 }
 
 TEST(ChangeRows, ABatchWithoutRows) {
   const ChangeBatch batch = Sample();
-  const ChangeBatch empties[] = {{batch.table, batch.rows->Slice(4), {}},
-                                 {batch.table, arrow::RecordBatch::MakeEmpty(batch.table->schema).ValueOrDie(), {}}};
+  const ChangeBatch empties[] = {
+      {batch.table, batch.rows->Slice(4), {}},
+      {batch.table, arrow::RecordBatch::MakeEmpty(batch.table->schema).ValueOrDie(), {}}};
   for (const ChangeBatch& empty : empties) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto changes, View(empty));
     EXPECT_EQ(changes.num_rows(), 0);
@@ -167,11 +179,13 @@ std::shared_ptr<arrow::Array> Ops(const std::string& codes, const std::string& n
 TEST(ChangeRows, OtherDictionariesAreReadByTheirNames) {
   const ChangeBatch batch = Sample();
   // As a dictionary is that was made anew from the values, and with names that no row has.
-  for (const auto& ops : {Ops("[0, 1, 2, 3]", R"(["snapshot", "update_before", "update_after", "delete"])"),
-                          Ops("[5, 4, 2, 0]", R"(["delete", "merge", "update_after", null, "update_before", "snapshot"])"),
-                          Ops("[0, 5, 4, 2, 0]", R"(["delete", "", "update_after", null, "update_before", "snapshot"])")
-                              ->Slice(1)}) {
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto changes, View(WithColumn(batch, MetadataColumn::kOp, ops)));
+  for (const auto& ops :
+       {Ops("[0, 1, 2, 3]", R"(["snapshot", "update_before", "update_after", "delete"])"),
+        Ops("[5, 4, 2, 0]", R"(["delete", "merge", "update_after", null, "update_before", "snapshot"])"),
+        Ops("[0, 5, 4, 2, 0]", R"(["delete", "", "update_after", null, "update_before", "snapshot"])")
+            ->Slice(1)}) {
+    const ChangeBatch other = WithColumn(batch, MetadataColumn::kOp, ops);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto changes, View(other));
     const ChangeRows moved = std::move(changes);
     EXPECT_EQ(moved.op(0), Op::kSnapshot);
     EXPECT_EQ(moved.op(1), Op::kUpdateBefore);
@@ -194,31 +208,32 @@ TEST(ChangeRows, AnOperationThatIsUnknownIsRefused) {
   const ChangeBatch batch = Sample();
   const std::string names = R"(["snapshot", "merge", null, "delete"])";
   for (const char* codes : {"[0, 1, 0, 3]", "[0, 2, 0, 3]"}) {
-    ExpectRefused(WithColumn(batch, MetadataColumn::kOp, Ops(codes, names)), "operation that is unknown, in row 1");
+    ExpectRefused(WithColumn(batch, MetadataColumn::kOp, Ops(codes, names)),
+                  "operation that is unknown, in row 1");
   }
   // Codes that their dictionary does not have, which no sound array holds.
   for (const char* codes : {"[0, 3, 3, 4]", "[0, 0, 3, -1]", "[0, 0, 0, 127]"}) {
-    const auto bad = std::make_shared<arrow::DictionaryArray>(arrow::dictionary(arrow::int8(), arrow::utf8()),
-                                                              Json(arrow::int8(), codes), Json(arrow::utf8(), names));
+    const auto bad =
+        std::make_shared<arrow::DictionaryArray>(arrow::dictionary(arrow::int8(), arrow::utf8()),
+                                                 Json(arrow::int8(), codes), Json(arrow::utf8(), names));
     ExpectRefused(WithColumn(batch, MetadataColumn::kOp, bad), "operation that is unknown, in row 3");
   }
 }
 
 TEST(ChangeRows, ColumnsOfOtherTypesAreRefused) {
   const ChangeBatch batch = Sample();
-  const std::shared_ptr<arrow::DataType> types[] = {
-      arrow::utf8(),
-      arrow::int8(),
-      arrow::int64(),
-      arrow::null(),
-      arrow::timestamp(arrow::TimeUnit::NANO, "UTC"),
-      arrow::timestamp(arrow::TimeUnit::MICRO),
-      arrow::dictionary(arrow::int32(), arrow::utf8()),
-      arrow::dictionary(arrow::int8(), arrow::large_utf8()),
-      arrow::list(arrow::int32()),
-      arrow::list(arrow::large_utf8()),
-      arrow::large_list(arrow::utf8()),
-      arrow::fixed_size_list(arrow::utf8(), 1)};
+  const std::shared_ptr<arrow::DataType> types[] = {arrow::utf8(),
+                                                    arrow::int8(),
+                                                    arrow::int64(),
+                                                    arrow::null(),
+                                                    arrow::timestamp(arrow::TimeUnit::NANO, "UTC"),
+                                                    arrow::timestamp(arrow::TimeUnit::MICRO),
+                                                    arrow::dictionary(arrow::int32(), arrow::utf8()),
+                                                    arrow::dictionary(arrow::int8(), arrow::large_utf8()),
+                                                    arrow::list(arrow::int32()),
+                                                    arrow::list(arrow::large_utf8()),
+                                                    arrow::large_list(arrow::utf8()),
+                                                    arrow::fixed_size_list(arrow::utf8(), 1)};
   for (int i = 0; i < kMetadataColumnCount; ++i) {
     const auto column = static_cast<MetadataColumn>(i);
     for (const auto& type : types) {
@@ -242,14 +257,16 @@ TEST(ChangeRows, WhatHasNoIdentityIsRefused) {
   }
   const auto one_null = WithColumn(batch, MetadataColumn::kLsn, Json(arrow::uint64(), "[null, 2, 3, 4]"));
   ExpectRefused(one_null, "column _lsn has nulls");
-  ARROWCDC_EXPECT_OK(View({batch.table, one_null.rows->Slice(1), {}}));
+  const ChangeBatch rest{batch.table, one_null.rows->Slice(1), {}};
+  ARROWCDC_EXPECT_OK(View(rest));
 }
 
 TEST(ChangeRows, OtherNumbersOfColumnsOrRowsAreRefused) {
   const ChangeBatch batch = Sample();
   const auto fewer = batch.rows->RemoveColumn(0).ValueOrDie();
   ExpectRefused({batch.table, fewer, {}}, "it has 10 columns");
-  ExpectRefused({batch.table, arrow::RecordBatch::MakeEmpty(arrow::schema({})).ValueOrDie(), {}}, "it has 0 columns");
+  ExpectRefused({batch.table, arrow::RecordBatch::MakeEmpty(arrow::schema({})).ValueOrDie(), {}},
+                "it has 0 columns");
   ExpectRefused(WithColumn(batch, MetadataColumn::kXid, Json(arrow::uint32(), "[1, 2, 3]")),
                 "column _xid is of another length");
 }

@@ -162,8 +162,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> MakeCellColumn(const Cells& cells, 
   ARROW_ASSIGN_OR_RAISE(auto bitmap, arrow::AllocateEmptyBitmap(rows, pool));
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> offsets, arrow::AllocateBuffer((rows + 1) * 4, pool));
   int64_t name_bytes = 0;
-  for (const Cell& cell : cells)
-    name_bytes += static_cast<int64_t>(schema.field(cell.column)->name().size());
+  for (const Cell& cell : cells) name_bytes += static_cast<int64_t>(schema.field(cell.column)->name().size());
   arrow::StringBuilder names(pool);
   ARROW_RETURN_NOT_OK(names.Reserve(static_cast<int64_t>(cells.size())));
   ARROW_RETURN_NOT_OK(names.ReserveData(name_bytes));

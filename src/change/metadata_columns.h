@@ -1,5 +1,5 @@
-// The metadata columns of a change batch, as every decoder makes them: names and types, the operation, what is
-// constant in a transaction, lists of the cells without a value.
+// The metadata columns of a change batch, as every decoder makes them: names and types, the operation, what
+// is constant in a transaction, lists of the cells without a value.
 #pragma once
 
 #include <cstdint>

@@ -18,8 +18,8 @@ TEST(OpColumn, HasTheSixNamesInTheOrderOfTheWire) {
   ASSERT_TRUE(column->ValidateFull().ok());
   const auto& ops = static_cast<const arrow::DictionaryArray&>(*column);
   // docs/wire.md: 0 insert, 1 update_before, 2 update_after, 3 delete, 4 snapshot, 5 truncate.
-  EXPECT_TRUE(ops.dictionary()->Equals(
-      Json(arrow::utf8(), R"(["insert", "update_before", "update_after", "delete", "snapshot", "truncate"])")));
+  EXPECT_TRUE(ops.dictionary()->Equals(Json(
+      arrow::utf8(), R"(["insert", "update_before", "update_after", "delete", "snapshot", "truncate"])")));
   EXPECT_TRUE(ops.indices()->Equals(Json(arrow::int8(), "[5, 0]")));
 }
 

@@ -1,5 +1,5 @@
-// Makes TableSchema from what a decoder knows of a table. Used by every decoder, so that all agree on names and
-// order.
+// Makes TableSchema from what a decoder knows of a table. Used by every decoder, so that all agree on names
+// and order.
 #pragma once
 
 #include <memory>

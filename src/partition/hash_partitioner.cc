@@ -26,7 +26,8 @@ using Hashes = std::vector<std::vector<uint32_t>>;  // [key column][row]
 static_assert(HashPartitioner::kEveryPartition == RowPlan::kEvery);
 
 // Whether the old row may lack one of these columns, which not every partition carries.
-bool LacksAny(const std::vector<int>& fields, const arrow::RecordBatch& rows, const ChangeRows& changes, int64_t row) {
+bool LacksAny(const std::vector<int>& fields, const arrow::RecordBatch& rows, const ChangeRows& changes,
+              int64_t row) {
   if (changes.op(row) != Op::kUpdateBefore && changes.op(row) != Op::kDelete) return false;
   return std::any_of(fields.begin(), fields.end(), [&](int field) {
     return rows.column(field)->IsNull(row) && !changes.IsUnrepresentable(row, field);

@@ -123,14 +123,15 @@ TEST(HashPartitioner, AnUnchangedKeyIsThatOfTheOldRow) {
   const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
   const uint32_t moved = PartitionOf(other);
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
-  auto rows = Rows(table, {{Op::kUpdateBefore, other, 7, 0},
-                            {Op::kUpdateAfter, std::nullopt, 7, 1, {"id"}},  // its old row is in front
-                            {Op::kUpdateAfter, std::nullopt, 8, 1, {"id"}},  // there is no old row
-                            {Op::kUpdateAfter, other, 9, 1, {"name"}},       // another column is unchanged
-                            {Op::kUpdateBefore, other, 10, 0},
-                            {Op::kUpdateAfter, std::nullopt, 11, 1, {"id"}},  // the old row is another record's
-                            {Op::kUpdateBefore, other, 12, 4},
-                            {Op::kUpdateAfter, std::nullopt, 12, 5, {"name", "id"}}});
+  auto rows =
+      Rows(table, {{Op::kUpdateBefore, other, 7, 0},
+                   {Op::kUpdateAfter, std::nullopt, 7, 1, {"id"}},  // its old row is in front
+                   {Op::kUpdateAfter, std::nullopt, 8, 1, {"id"}},  // there is no old row
+                   {Op::kUpdateAfter, other, 9, 1, {"name"}},       // another column is unchanged
+                   {Op::kUpdateBefore, other, 10, 0},
+                   {Op::kUpdateAfter, std::nullopt, 11, 1, {"id"}},  // the old row is another record's
+                   {Op::kUpdateBefore, other, 12, 4},
+                   {Op::kUpdateAfter, std::nullopt, 12, 5, {"name", "id"}}});
   const std::vector<uint32_t> expected = {moved, moved, 0, moved, moved, 0, moved, moved};
   EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), expected);
   EXPECT_EQ(partitioner.PartitionsOf(*rows->Slice(4)).ValueOrDie(),
@@ -157,14 +158,14 @@ TEST(HashPartitioner, OldRowsThatLackTheKeyGoToTheFirstPartition) {
   const auto table = WeakenedUsers('d', {0}, 'n', {});
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
   const auto rows = Rows(table, {{Op::kInsert, other, 1},
-                                  {Op::kDelete, other, 2},
-                                  {Op::kDelete, std::nullopt, 3},
-                                  {Op::kUpdateBefore, std::nullopt, 4, 0},
-                                  {Op::kUpdateAfter, other, 4, 1},
-                                  {Op::kUpdateBefore, std::nullopt, 5, 0},
-                                  {Op::kUpdateAfter, std::nullopt, 5, 1, {"id"}},
-                                  {Op::kUpdateBefore, other, 6, 0},
-                                  {Op::kUpdateAfter, std::nullopt, 6, 1, {"id"}}});
+                                 {Op::kDelete, other, 2},
+                                 {Op::kDelete, std::nullopt, 3},
+                                 {Op::kUpdateBefore, std::nullopt, 4, 0},
+                                 {Op::kUpdateAfter, other, 4, 1},
+                                 {Op::kUpdateBefore, std::nullopt, 5, 0},
+                                 {Op::kUpdateAfter, std::nullopt, 5, 1, {"id"}},
+                                 {Op::kUpdateBefore, other, 6, 0},
+                                 {Op::kUpdateAfter, std::nullopt, 6, 1, {"id"}}});
   const uint32_t p = PartitionOf(other);
   EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), (std::vector<uint32_t>{p, p, 0, 0, p, 0, 0, p, p}));
   ASSERT_TRUE(partitioner.Split(rows).ok());
@@ -214,7 +215,8 @@ TEST(HashPartitioner, TruncateGoesToEveryPartitionInItsPlace) {
   auto table = Users();
   const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
-  auto rows = Rows(table, {{Op::kInsert, 34}, {Op::kInsert, other}, {Op::kTruncate, std::nullopt}, {Op::kInsert, other}});
+  auto rows = Rows(
+      table, {{Op::kInsert, 34}, {Op::kInsert, other}, {Op::kTruncate, std::nullopt}, {Op::kInsert, other}});
   auto split = partitioner.Split(rows).ValueOrDie();
   for (uint32_t p = 0; p < 4; ++p) {
     ASSERT_NE(split[p], nullptr) << p;

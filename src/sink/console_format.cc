@@ -113,7 +113,8 @@ arrow::Status AppendTable(const ChangeBatch& batch, std::string* out) {
   }
   for (int64_t row = 0; row < changes.num_rows(); ++row) {
     std::vector<std::string> line{FormatLsn(changes.commit_lsn(row)), OpName(changes.op(row))};
-    for (int column = 0; column < columns; ++column) line.push_back(CellText(*batch.rows, changes, column, row));
+    for (int column = 0; column < columns; ++column)
+      line.push_back(CellText(*batch.rows, changes, column, row));
     lines.push_back(std::move(line));
   }
   std::vector<size_t> widths(lines[0].size());

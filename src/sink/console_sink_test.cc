@@ -118,7 +118,8 @@ ChangeBatch Sample() {
                                {arrow::field("id", arrow::int64()), arrow::field("no\nte", arrow::utf8()),
                                 arrow::field("_op", arrow::utf8()), arrow::field("_table", arrow::int32())});
   return MakeBatch(
-      table, {{{0x16B374D848, 0x16B374D800, 0}}, {{0x16B374D848, 0x16B374D810, 1}, Op::kUpdateAfter, {"no\nte"}}},
+      table,
+      {{{0x16B374D848, 0x16B374D800, 0}}, {{0x16B374D848, 0x16B374D810, 1}, Op::kUpdateAfter, {"no\nte"}}},
       {Ids({1, 2}), FromJson(arrow::utf8(), R"(["x\ny", null])"),
        FromJson(arrow::utf8(), R"(["mine", null])"), FromJson(arrow::int32(), "[5, 6]")});
 }

@@ -17,8 +17,7 @@ using Stored = std::vector<std::pair<std::string, int64_t>>;
 
 ChangeBatch Rows(const std::shared_ptr<const TableSchema>& table, const std::vector<int64_t>& ids) {
   std::vector<RowMeta> rows;
-  for (const int64_t id : ids)
-    rows.push_back({{static_cast<uint64_t>(id), static_cast<uint64_t>(id), 0}});
+  for (const int64_t id : ids) rows.push_back({{static_cast<uint64_t>(id), static_cast<uint64_t>(id), 0}});
   return MakeBatch(table, rows, {Ids(ids)});
 }
 

@@ -43,9 +43,9 @@ std::unique_ptr<Sink> MakeIpc(FileSystem* files, const SteadyClock& clock) {
 
 std::vector<StoredRow> ReadIpcRows(MemoryFileSystem& files) {
   auto rows = ReadStreams(ReadFile(files, "/f").ValueOrDie()).rows;
-  EXPECT_TRUE(std::is_sorted(rows.begin(), rows.end(),
-                             [](const StoredRow& a, const StoredRow& b) { return a.second < b.second; }))
-      << "rows are not in the order in which they came";
+  EXPECT_TRUE(std::is_sorted(rows.begin(), rows.end(), [](const StoredRow& a, const StoredRow& b) {
+    return a.second < b.second;
+  })) << "rows are not in the order in which they came";
   return rows;
 }
 
@@ -57,7 +57,8 @@ class SinkCrash : public ::testing::TestWithParam<CrashedSink> {
  protected:
   enum class After { kKill, kPowerLoss };
 
-  // The k-th operation fails, for every k, until a run gets through. The seeds change what a power loss takes.
+  // The k-th operation fails, for every k, until a run gets through. The seeds change what a power loss
+  // takes.
   static void FailEverywhere(Failure failure, After after, uint64_t first_seed = 1234) {
     const CrashedSink& sink = GetParam();
     int64_t failures = 0;
@@ -86,9 +87,13 @@ class SinkCrash : public ::testing::TestWithParam<CrashedSink> {
 };
 
 TEST_P(SinkCrash, EveryOperationFailsOnceThenKill) { FailEverywhere(Failure::kOnce, After::kKill); }
-TEST_P(SinkCrash, EveryOperationFailsOnceThenPowerIsLost) { FailEverywhere(Failure::kOnce, After::kPowerLoss); }
+TEST_P(SinkCrash, EveryOperationFailsOnceThenPowerIsLost) {
+  FailEverywhere(Failure::kOnce, After::kPowerLoss);
+}
 TEST_P(SinkCrash, EveryOperationFailsForGoodThenKill) { FailEverywhere(Failure::kForGood, After::kKill); }
-TEST_P(SinkCrash, EveryOperationFailsThenPowerIsLost) { FailEverywhere(Failure::kForGood, After::kPowerLoss); }
+TEST_P(SinkCrash, EveryOperationFailsThenPowerIsLost) {
+  FailEverywhere(Failure::kForGood, After::kPowerLoss);
+}
 
 // What is made first is where a kill leaves least behind; every outcome of the power loss after it is met.
 TEST_P(SinkCrash, KilledAtTheBeginningThenPowerIsLost) {

@@ -55,7 +55,8 @@ inline arrow::ArrayVector MetadataColumns(const std::vector<RowMeta>& rows) {
   arrow::UInt64Builder lsns;
   arrow::UInt16Builder ords;
   arrow::UInt32Builder xids;
-  arrow::TimestampBuilder times(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), arrow::default_memory_pool());
+  arrow::TimestampBuilder times(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
+                                arrow::default_memory_pool());
   for (const auto& row : rows) {
     EXPECT_TRUE(ops.Append(static_cast<int8_t>(row.op)).ok());
     EXPECT_TRUE(commit_lsns.Append(row.position.commit_lsn).ok());

@@ -134,8 +134,7 @@ std::vector<std::string> RowsOf(Reader& reader, uint64_t end) {
     const ChangeRows changes = ChangeRows::Make(*batch.table, *batch.rows).ValueOrDie();
     const auto& ids = static_cast<const arrow::Int64Array&>(*batch.rows->GetColumnByName("id"));
     for (int64_t row = 0; row < ids.length(); ++row) {
-      rows.push_back(OpName(changes.op(row)) +
-                     (ids.IsNull(row) ? "" : " " + std::to_string(ids.Value(row))));
+      rows.push_back(OpName(changes.op(row)) + (ids.IsNull(row) ? "" : " " + std::to_string(ids.Value(row))));
     }
   }
 }

@@ -55,7 +55,8 @@ class CrashWorld {
 
   void MakeSource(int transactions);
   bool Deliver(Sink& sink);
-  bool WriteRows(Sink& sink, const SinkState& state, const Transaction& transaction, size_t begin, size_t end);
+  bool WriteRows(Sink& sink, const SinkState& state, const Transaction& transaction, size_t begin,
+                 size_t end);
   void Observe(const Sink& sink);
 
   const CrashedSink& sink_;

@@ -27,8 +27,9 @@ constexpr int kRoleCount = 3;
 constexpr bool IsCode(format::Op wire, Op op) { return static_cast<int8_t>(wire) == static_cast<int8_t>(op); }
 static_assert(IsCode(format::Op::kInsert, Op::kInsert) &&
               IsCode(format::Op::kUpdateBefore, Op::kUpdateBefore) &&
-              IsCode(format::Op::kUpdateAfter, Op::kUpdateAfter) && IsCode(format::Op::kDelete, Op::kDelete) &&
-              IsCode(format::Op::kSnapshot, Op::kSnapshot) && IsCode(format::Op::kTruncate, Op::kTruncate));
+              IsCode(format::Op::kUpdateAfter, Op::kUpdateAfter) &&
+              IsCode(format::Op::kDelete, Op::kDelete) && IsCode(format::Op::kSnapshot, Op::kSnapshot) &&
+              IsCode(format::Op::kTruncate, Op::kTruncate));
 
 // A role column of the wire schema: where its index goes and what type it has.
 struct Role {
