@@ -13,9 +13,9 @@
 
 #include <arrow/api.h>
 
-#include <arrowcdc/admin.h>
 #include <arrowcdc/change_rows.h>
 #include <arrowcdc/error.h>
+#include <arrowcdc/postgres.h>
 #include <arrowcdc/readers.h>
 
 namespace {
@@ -35,7 +35,7 @@ arrow::Status Print(const arrowcdc::TableSchema& table, const arrow::RecordBatch
 }
 
 arrow::Status Run(const std::string& conninfo, const std::string& table, bool until_now) {
-  arrowcdc::SourceOptions source_options;
+  arrowcdc::PostgresOptions source_options;
   source_options.conninfo = conninfo;
   source_options.slot = "read_table";
   source_options.tables = {table};

@@ -7,9 +7,9 @@
 #include <arrow/array.h>
 #include <gtest/gtest.h>
 
-#include "arrowcdc/admin.h"
 #include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/private_server.h"
@@ -77,7 +77,7 @@ class ReadersServer : public testing::Test {
   }
 
   std::unique_ptr<test::SqlConnection> sql_;
-  SourceOptions source_;
+  PostgresOptions source_;
   std::vector<TableName> tables_;
   std::unique_ptr<ReaderSet> set_;
 };
