@@ -95,6 +95,17 @@ TEST_F(ParquetSinkTest, ANewDirectoryHasNoPosition) {
   ARROWCDC_ASSERT_OK(sink->Close());
 }
 
+TEST_F(ParquetSinkTest, RefusesABatchThatIsNotOfItsSchema) {
+  auto sink = MakeOpen();
+  const ChangeBatch good = Rows(orders_, {1});
+  arrow::ArrayVector columns = good.rows->columns();
+  columns[static_cast<size_t>(orders_->metadata_field(MetadataColumn::kOrd))] = Ids({0});
+  const ChangeBatch bad{orders_, arrow::RecordBatch::Make(orders_->schema, 1, columns), {}};
+  EXPECT_EQ(KindOf(sink->Write(bad)), ErrorKind::kInternal);
+  ARROWCDC_ASSERT_OK(sink->Close());
+  EXPECT_TRUE(DataFiles("/d").empty());
+}
+
 TEST_F(ParquetSinkTest, ADirectoryThatIsGoneIsNotMadeAnew) {
   auto sink = MakeOpen();
   ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
