@@ -2,8 +2,10 @@
 // it.
 #include "src/sink/current_state_sql.h"
 
+#include <arrow/util/key_value_metadata.h>
 #include <gtest/gtest.h>
 
+#include "src/change/table_schema.h"
 #include "src/sink/duckdb_types.h"
 
 namespace arrowcdc::test {

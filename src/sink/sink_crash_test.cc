@@ -50,8 +50,9 @@ std::vector<StoredRow> ReadIpcRows(MemoryFileSystem& files) {
 }
 
 // A Parquet sink looks at a directory again where a first look has failed.
-const CrashedSink kSinks[] = {{"Parquet", MakeParquet, ReadParquetRows, /*makes_up_for_failures=*/true, 80},
-                              {"Ipc", MakeIpc, ReadIpcRows, /*makes_up_for_failures=*/false, 40}};
+const CrashedSink kSinks[] = {
+    {"Parquet", MakeParquet, ReadParquetRows, /*makes_up_for_failures=*/true, 80, 15},
+    {"Ipc", MakeIpc, ReadIpcRows, /*makes_up_for_failures=*/false, 40, 200}};
 
 class SinkCrash : public ::testing::TestWithParam<CrashedSink> {
  protected:
@@ -114,12 +115,11 @@ TEST_P(SinkCrash, KilledAtTheBeginningThenPowerIsLost) {
 
 TEST_P(SinkCrash, ManyCrashesInARow) {
   const uint64_t first_seed = std::random_device{}();
-  const auto operations = static_cast<uint64_t>(GetParam().operations);
-  for (uint64_t seed = first_seed; seed < first_seed + 30; ++seed) {
+  for (uint64_t seed = first_seed; seed < first_seed + GetParam().many_crashes; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed) + " (replay: CrashWorld world(GetParam(), seed))");
     CrashWorld world(GetParam(), seed);
     for (int crash = 0; crash < 8; ++crash) {
-      world.files().FailAt(static_cast<int64_t>(world.random()() % operations), Failure::kForGood);
+      world.files().FailAt(static_cast<int64_t>(world.random()() % GetParam().operations), Failure::kForGood);
       world.Run();
       if (world.random()() % 2 == 0) {
         world.files().KillProcess();

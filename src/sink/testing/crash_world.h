@@ -27,7 +27,8 @@ struct CrashedSink {
   std::function<std::vector<StoredRow>(MemoryFileSystem& files)> read;
   // Whether a run may succeed although an operation failed in it.
   bool makes_up_for_failures = false;
-  int operations = 0;  // of a run, about
+  uint64_t operations = 0;    // of a run, about
+  uint64_t many_crashes = 0;  // how often so many are tried; a file format may be slow to read
 };
 
 class CrashWorld {
