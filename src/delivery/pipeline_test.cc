@@ -11,6 +11,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/delivery/testing/fake_source.h"
 #include "tests/testing/assert_ok.h"
@@ -59,9 +60,9 @@ class FakeSink : public Sink {
   arrow::Status Write(const ChangeBatch& batch) override {
     EXPECT_GT(batch.rows->num_rows(), 0);
     const auto& ids = static_cast<const arrow::Int64Array&>(*batch.rows->column(0));
+    ARROW_ASSIGN_OR_RAISE(const auto changes, ChangeRows::Make(*batch.table, *batch.rows));
     for (int64_t row = 0; row < ids.length(); ++row) {
-      pending_[batch.table->name].push_back(
-          {0, ids.Value(row), RowPositionAt(*batch.table, *batch.rows, row)});
+      pending_[batch.table->name].push_back({0, ids.Value(row), changes.position(row)});
     }
     last_commit_ = pending_[batch.table->name].back().position.commit_lsn;
     // A table's file that is full becomes durable by itself, also in the middle of a transaction.

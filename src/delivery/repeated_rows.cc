@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 
 namespace arrowcdc {
@@ -37,8 +38,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
     rows_unmatched_ += static_cast<uint64_t>(count);
     return nullptr;
   }
-  const RowPosition begin = RowPositionAt(table, *rows, 0);
-  const RowPosition end = RowPositionAt(table, *rows, count - 1);
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(table, *rows));
+  const RowPosition begin = changes.position(0);
+  const RowPosition end = changes.position(count - 1);
   const auto session = session_rows_.find(table.name);
   if (end < begin || (session != session_rows_.end() && begin <= session->second)) {
     return MakeError(ErrorKind::kProtocol,
@@ -58,7 +60,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
     int64_t high = count;
     while (first_new < high) {
       const int64_t middle = first_new + (high - first_new) / 2;
-      if (RowPositionAt(table, *rows, middle) <= last->second.position) {
+      if (changes.position(middle) <= last->second.position) {
         first_new = middle + 1;
       } else {
         high = middle;
