@@ -11,8 +11,8 @@
 
 #include "arrowcdc/current_state.h"
 #include "arrowcdc/error.h"
-#include "cli/duration.h"
 #include "cli/logging.h"
+#include "src/options/amount.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -36,7 +36,7 @@ arrow::Status FlushOutput() {
 
 bool HasTerminal() { return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1; }
 
-bool Confirmed(const char* question) {
+bool Confirm(const char* question) {
   std::cout << question << " [y/N] " << std::flush;
   std::string answer;
   std::getline(std::cin, answer);
@@ -144,7 +144,7 @@ ExitCode FinishOutput(ExitCode code) {
   return Fail("arrowcdc", written);
 }
 
-std::string SuggestedOptions(const SourceOptions& source) {
+std::string SuggestOptions(const SourceOptions& source) {
   std::string text = "--slot " + source.slot;
   if (!source.publications.empty()) {
     text += " --publication";
@@ -153,11 +153,11 @@ std::string SuggestedOptions(const SourceOptions& source) {
   return text + (source.conninfo.empty() ? "" : " --source ...");
 }
 
-ExitCode RunSetup(const SetupCommand& command) {
-  const auto planned = PlanSetup(command.source, command.setup);
+ExitCode RunSetup(const Options& options) {
+  const auto planned = PlanSetup(options.source, options.setup);
   if (!planned.ok()) return Fail("setup", planned.status());
   const SetupPlan& plan = *planned;
-  if (command.print_sql) return PrintSql(plan, "setup");
+  if (options.command.print_sql) return PrintSql(plan, "setup");
   PrintPlan(plan);
   if (!plan.obstacles.empty()) return Refuse(plan, "setup");
   if (plan.steps.empty()) {
@@ -165,46 +165,47 @@ ExitCode RunSetup(const SetupCommand& command) {
     return kOk;
   }
   // Where there is no terminal nobody can answer, and the command line is the consent: nothing is lost by it.
-  if (!command.yes && HasTerminal() && !Confirmed("Apply these steps?")) {
+  if (!options.command.yes && HasTerminal() && !Confirm("Apply these steps?")) {
     std::printf("Nothing was changed.\n");
     return kFailure;
   }
-  const ExitCode applied = Apply(command.source, plan, "setup");
+  const ExitCode applied = Apply(options.source, plan, "setup");
   if (applied != kOk) return applied;
   std::printf(
       "Done: %zu table(s). The server keeps WAL for the slot from now on: start streaming soon, or run\n"
       "  arrowcdc teardown %s\n",
-      plan.tables.size(), SuggestedOptions(command.source).c_str());
+      plan.tables.size(), SuggestOptions(options.source).c_str());
   return kOk;
 }
 
-ExitCode RunTeardown(const TeardownCommand& command) {
-  const auto planned = PlanTeardown(command.source);
+ExitCode RunTeardown(const Options& options) {
+  const auto planned = PlanTeardown(options.source);
   if (!planned.ok()) return Fail("teardown", planned.status());
   const SetupPlan& plan = *planned;
-  if (command.print_sql) return PrintSql(plan, "teardown");
+  if (options.command.print_sql) return PrintSql(plan, "teardown");
   PrintPlan(plan);
   if (!plan.obstacles.empty()) return Refuse(plan, "teardown");
   if (plan.steps.empty()) {
     std::printf("Nothing to do: there is nothing here that setup made for this slot.\n");
     return kOk;
   }
-  if (!command.yes && !HasTerminal()) {
+  if (!options.command.yes && !HasTerminal()) {
     return Fail("teardown", MakeError(ErrorKind::kInvalidOption,
                                       "nobody can be asked here, and changes that were not streamed yet "
                                       "would be lost; nothing was dropped",
                                       "option --yes", "pass --yes to drop without being asked"));
   }
-  if (!command.yes && !Confirmed("Drop these? Changes that were not streamed yet are lost.")) {
+  if (!options.command.yes && !Confirm("Drop these? Changes that were not streamed yet are lost.")) {
     std::printf("Nothing was changed.\n");
     return kFailure;
   }
-  const ExitCode applied = Apply(command.source, plan, "teardown");
+  const ExitCode applied = Apply(options.source, plan, "teardown");
   if (applied == kOk) std::printf("Done.\n");
   return applied;
 }
 
-ExitCode RunStatus(const SourceOptions& source) {
+ExitCode RunStatus(const Options& options) {
+  const SourceOptions& source = options.source;
   const auto got = GetSlotStatus(source);
   if (!got.ok()) return Fail("status", got.status());
   const SlotStatus& status = *got;
@@ -244,8 +245,8 @@ ExitCode RunStatus(const SourceOptions& source) {
   return kOk;
 }
 
-ExitCode RunTables(const SourceOptions& source) {
-  const auto listed = ListTables(source);
+ExitCode RunTables(const Options& options) {
+  const auto listed = ListTables(options.source);
   if (!listed.ok()) return Fail("tables", listed.status());
   std::vector<std::vector<std::string>> rows = {{"table", "matches", "published", "replica identity", "why"}};
   for (const TableStatus& table : *listed) {
@@ -257,11 +258,11 @@ ExitCode RunTables(const SourceOptions& source) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   for (const auto& row : rows) PrintRow(row, widths);
-  return SayWhatIsInTheWay(source);
+  return SayWhatIsInTheWay(options.source);
 }
 
-ExitCode RunSql(const std::string& directory, const std::string& table) {
-  const auto query = CurrentStateQuery(directory, table);
+ExitCode RunSql(const Options& options) {
+  const auto query = CurrentStateQuery(options.command.directory, options.command.table);
   if (!query.ok()) return Fail("sql", query.status());
   if (std::fputs(query->c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
     return Fail("sql", MakeError(ErrorKind::kSink, "the query could not be written", "standard output", ""));

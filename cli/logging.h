@@ -11,9 +11,9 @@
 #include <arrow/status.h>
 #include <spdlog/common.h>
 
-namespace arrowcdc::cli {
+#include "src/options/options.h"
 
-enum class LogFormat { kAuto, kText, kJson };
+namespace arrowcdc::cli {
 
 void SetUpLogging(LogFormat format, bool verbose);
 
