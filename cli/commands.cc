@@ -56,6 +56,18 @@ void PrintPlan(const SetupPlan& plan) {
   for (const SetupStep& step : plan.steps) std::printf("  do    %s\n", step.what.c_str());
 }
 
+// For people who have just read the list: not once more. A log that a program reads has it all.
+arrow::Status SummarizeObstacles(const SetupPlan& plan, const char* what) {
+  const arrow::Status all = CheckObstacles(plan);
+  const ErrorDetail* detail = GetErrorDetail(all);
+  if (LogsJson() || detail == nullptr) return all;
+  const size_t count = plan.obstacles.size();
+  return MakeError(detail->kind(),
+                   (count == 1 ? "one thing is" : std::to_string(count) + " things are") +
+                       std::string(" in the way, as listed; nothing was changed"),
+                   what, "");
+}
+
 // What is in the way, and the SQL that helps.
 ExitCode Refuse(const SetupPlan& plan, const char* what) {
   const std::string sql = AdministratorSql(plan);
@@ -63,7 +75,7 @@ ExitCode Refuse(const SetupPlan& plan, const char* what) {
     std::printf("\nFor an administrator (arrowcdc %s --print-sql prints this alone):\n\n%s", what,
                 sql.c_str());
   if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
-  return Fail(what, CheckObstacles(plan));
+  return Fail(what, SummarizeObstacles(plan, what));
 }
 
 // Also with obstacles in the way, where SQL removes them.

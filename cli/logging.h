@@ -17,6 +17,9 @@ namespace arrowcdc::cli {
 
 void SetUpLogging(LogFormat format, bool verbose);
 
+// A line is an object for programs, not text for people.
+bool LogsJson();
+
 // Facts of one log line beside its message.
 using LogValue = std::variant<std::string, uint64_t>;
 using LogFields = std::vector<std::pair<std::string, LogValue>>;

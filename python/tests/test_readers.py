@@ -89,6 +89,27 @@ def test_a_table_that_cannot_be_published_ends_the_first_start_only(server, shop
         CONFIGURE(**shop)
 
 
+def test_commits_that_wait_for_the_readers_are_warned_of(server, shop, caplog):
+    server.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    with CONFIGURE(**shop) as readers:
+        try:
+            server.sql("SELECT pg_reload_conf()")
+            wait_for(lambda: server.sql("SHOW synchronous_standby_names") == "*")
+            server.sql("SET synchronous_commit = local; INSERT INTO users VALUES (1, 'a')", "shop")
+            assert ids([readers["public.users"].read(timeout=30)]) == [1]
+
+            def warned():
+                assert readers["public.users"].read(timeout=0.1) is None
+                return "takes this stream for a synchronous standby" in caplog.text
+
+            wait_for(warned)
+            assert caplog.text.count("synchronous_standby_names") == 1
+        finally:
+            server.sql("ALTER SYSTEM RESET synchronous_standby_names")
+            server.sql("SELECT pg_reload_conf()")
+            wait_for(lambda: server.sql("SHOW synchronous_standby_names") == "")
+
+
 def test_published_tables_that_nobody_reads_are_told(server, shop, caplog):
     CONFIGURE(**shop).close()
     assert "passes over" not in caplog.text
