@@ -1,4 +1,4 @@
-// The command line in the process. What it says of wrong ones is in tests/end_to_end/command_line_test.cc, too.
+// The command line, read within the process. As a program: tests/end_to_end/command_line_test.cc.
 #include "cli/command_line.h"
 
 #include <gtest/gtest.h>

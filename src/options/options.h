@@ -59,8 +59,8 @@ struct Options {
   PackageOptions package;
 };
 
-// The source with the address of PackageOptions as its connection string. Errors: kInvalidOption where both are
-// given.
+// The source with the address of PackageOptions as its connection string. Errors: kInvalidOption where both
+// are given.
 arrow::Result<SourceOptions> SourceOf(const Options& options);
 
 }  // namespace arrowcdc
