@@ -71,7 +71,8 @@ OptionValue ReadArgument(const Option& option, nb::handle value) {
     case OptionType::kList:
       return CastValue<std::vector<std::string>>(option, "a text, or a list of them,", value);
     case OptionType::kFlag:
-      return CastValue<bool>(option, "True or False", value);
+      if (nb::isinstance<nb::int_>(value)) return PyObject_IsTrue(value.ptr()) == 1;  // bool is one, too
+      RaiseTypeError(option, "True or False", value);
     case OptionType::kCount:
     case OptionType::kSize:
       return ReadNumber(option, value);
