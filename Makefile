@@ -46,7 +46,7 @@ reference: build ## docs/reference.md: the options, from their table
 	@cmake --build $(BUILD) --target arrowcdc_write_reference
 	@$(BUILD)/arrowcdc_write_reference > docs/reference.md
 
-fuzz:            ## libFuzzer on the decoder for a minute (needs clang with its runtime library); T=seconds
+fuzz:            ## libFuzzer, a minute a target (needs clang with its runtime library); T=seconds
 	@tools/fuzz.sh $(T)
 
 bench:           ## against the other plugins, to bench/results/latest.json; QUICK=1: four minutes; PEERS=all

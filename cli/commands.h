@@ -24,6 +24,6 @@ ExitCode FinishOutput(ExitCode code);
 
 // The options that name the source, as they were given but without what may be secret: "--slot s" for a
 // message that suggests a command.
-std::string SuggestOptions(const SourceOptions& source);
+std::string SuggestOptions(const PostgresOptions& source);
 
 }  // namespace arrowcdc::cli

@@ -118,9 +118,7 @@ class ProgressReporter : public PipelineObserver {
   // The server ranks a standby once it has heard of something durable.
   void WarnWhereCommitsWait() {
     const std::string state = sync_state_.Look(options_.source);
-    if ((state != "sync" && state != "quorum" && state != "potential") ||
-        std::exchange(warned_of_sync_, true))
-      return;
+    if (state.empty() || std::exchange(warned_of_sync_, true)) return;
     Log(warn,
         "the server takes this stream for a synchronous standby: with synchronous_commit on, commits wait "
         "until "
@@ -157,7 +155,7 @@ void SayGoodbye(const PipelineStats& stats) {
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
-void SayWhatTheSlotKeeps(SourceOptions source) {
+void SayWhatTheSlotKeeps(PostgresOptions source) {
   constexpr std::chrono::milliseconds kPatience{300};
   source.stop = std::make_shared<StopToken>();
   source.stop->StopAfter(kPatience);

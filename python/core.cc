@@ -24,8 +24,8 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include "arrowcdc/admin.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
 #include "arrowcdc/secrets.h"
 #include "python/convert.h"
@@ -115,7 +115,7 @@ auto WithSignals(int64_t timeout_ms, F once) -> decltype(once(milliseconds(0))) 
 template <typename F>
 auto OnOtherThread(const Options& given, F work) -> decltype(work(given.source)) {
   constexpr milliseconds kPatience{1000};
-  SourceOptions options = Check(SourceOf(given));
+  PostgresOptions options = Check(SourceOf(given));
   const auto stop = options.stop = std::make_shared<StopToken>();
   std::packaged_task<decltype(work(options))()> task(
       [options = std::move(options), work = std::move(work)] { return work(options); });
@@ -187,8 +187,8 @@ std::unique_ptr<Set> Open(const Options& given, std::optional<uint64_t> until_ls
   ReaderSetOptions options = given.readers;
   options.published_tables = true;
   options.until_lsn = until_lsn;
-  return std::make_unique<Set>(Check(
-      OnOtherThread(given, [options](const SourceOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
+  return std::make_unique<Set>(Check(OnOtherThread(
+      given, [options](const PostgresOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
         ReaderSetOptions own = options;
         own.stop = from.stop;
@@ -205,7 +205,7 @@ std::vector<std::string> Setup(const Options& given) {
   SetupOptions options = given.setup;
   options.accept_tables = given.readers.accept_tables;
   const SetupPlan plan =
-      Check(OnOtherThread(given, [options](const SourceOptions& from) -> arrow::Result<SetupPlan> {
+      Check(OnOtherThread(given, [options](const PostgresOptions& from) -> arrow::Result<SetupPlan> {
         ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, options));
         ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
         return planned;
@@ -216,11 +216,12 @@ std::vector<std::string> Setup(const Options& given) {
 }
 
 bool HasSlot(const Options& options) {
-  return Check(OnOtherThread(options, [](const SourceOptions& from) { return GetSlotStatus(from); })).exists;
+  return Check(OnOtherThread(options, [](const PostgresOptions& from) { return GetSlotStatus(from); }))
+      .exists;
 }
 
 void Teardown(const Options& options) {
-  Check(OnOtherThread(options, [](const SourceOptions& from) -> arrow::Status {
+  Check(OnOtherThread(options, [](const PostgresOptions& from) -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(const auto plan, PlanTeardown(from));
     return ApplySetup(from, plan, nullptr);
   }));
@@ -228,14 +229,15 @@ void Teardown(const Options& options) {
 
 // LSN, and whether everything before it is flushed.
 std::pair<uint64_t, bool> CurrentEnd(const Options& options) {
-  const WalEnd end = Check(OnOtherThread(options, [](const SourceOptions& from) { return GetWalEnd(from); }));
+  const WalEnd end =
+      Check(OnOtherThread(options, [](const PostgresOptions& from) { return GetWalEnd(from); }));
   return {end.lsn, end.flushed};
 }
 
-// Whether commits wait for this stream, as pg_stat_replication tells it; empty where it is not known in time.
+// Where commits wait for this stream: how pg_stat_replication calls it. Interrupted where the server is slow.
 std::string SyncState(const Options& options) {
   constexpr milliseconds kPatience{5000};
-  return Check(OnOtherThread(options, [](const SourceOptions& from) {
+  return Check(OnOtherThread(options, [](const PostgresOptions& from) {
     from.stop->StopAfter(kPatience);
     return GetSyncState(from);
   }));

@@ -75,7 +75,7 @@ class _Stream:
             state = _core.sync_state(self.options)
         except ArrowCDCError:
             return
-        if state not in ("sync", "quorum", "potential") or self._warned_of_waits:
+        if not state or self._warned_of_waits:
             return
         self._warned_of_waits = True
         _log.warning("the server takes this stream for a synchronous standby (sync_state %s): with "

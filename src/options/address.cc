@@ -19,7 +19,7 @@ std::string Quoted(std::string_view value) {
 
 }  // namespace
 
-arrow::Result<SourceOptions> SourceOf(const Options& options) {
+arrow::Result<PostgresOptions> SourceOf(const Options& options) {
   const PackageOptions& package = options.package;
   const std::optional<std::string> port =
       package.port.has_value() ? std::optional(std::to_string(*package.port)) : std::nullopt;
@@ -38,7 +38,7 @@ arrow::Result<SourceOptions> SourceOf(const Options& options) {
     }
     conninfo += (conninfo.empty() ? "" : " ") + std::string(key) + "=" + Quoted(*value);
   }
-  SourceOptions source = options.source;
+  PostgresOptions source = options.source;
   if (!conninfo.empty()) source.conninfo = std::move(conninfo);
   return source;
 }

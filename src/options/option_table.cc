@@ -20,7 +20,7 @@ constexpr std::string_view kPlugin[] = {"wal2arrow"};
 constexpr std::string_view kSnapshot[] = {"none"};
 constexpr std::string_view kCommit[] = {"by-hand", "on-next"};
 
-struct CompressionField : WordField<kCompression, &Options::source, &SourceOptions::compression> {
+struct CompressionField : WordField<kCompression, &Options::source, &PostgresOptions::compression> {
   static arrow::Status Set(const OptionValue& value, Options& options) {
     return ParseWireCompression(std::get<std::string>(value)).Value(&options.source.compression);
   }
@@ -119,7 +119,7 @@ constexpr Option kOptions[] = {
      .python = "source",
      .commands = kEveryWithSource,
      .type = kText,
-     .field = Fills<Field<&Options::source, &SourceOptions::conninfo>>(),
+     .field = Fills<Field<&Options::source, &PostgresOptions::conninfo>>(),
      .help = "libpq connection string or URI; what is missing comes from PG* variables, service and pgpass "
              "files",
      .secret = true},
@@ -128,7 +128,7 @@ constexpr Option kOptions[] = {
      .python = "slot",
      .commands = kEveryWithSource,
      .type = kText,
-     .field = Fills<Field<&Options::source, &SourceOptions::slot>>(),
+     .field = Fills<Field<&Options::source, &PostgresOptions::slot>>(),
      .help = "replication slot, for one program and the same tables each time; setup gives its publication "
              "the same name"},
     {.section = "source",
@@ -136,14 +136,14 @@ constexpr Option kOptions[] = {
      .python = "publications",
      .commands = kEveryWithSource,
      .type = kList,
-     .field = Fills<Field<&Options::source, &SourceOptions::publications>>(),
+     .field = Fills<Field<&Options::source, &PostgresOptions::publications>>(),
      .help = "publications to read (default: the slot's name, with SLOT_insert_only where setup made it)"},
     {.section = "source",
      .name = "tables",
      .python = "tables",
      .commands = kEveryWithSource,
      .type = kList,
-     .field = Fills<Field<&Options::source, &SourceOptions::tables>>(),
+     .field = Fills<Field<&Options::source, &PostgresOptions::tables>>(),
      .help = "table patterns, as in 'public.*' 'public.user_[0-9]+' '!public.audit_*' (default: every "
              "table); grammar: docs/patterns.md"},
     {.section = "source",
@@ -261,7 +261,7 @@ constexpr Option kOptions[] = {
      .python = "buffer_bytes_max",
      .commands = kStream,
      .type = kSize,
-     .field = Fills<Field<&Options::source, &SourceOptions::buffer_bytes_max>>(),
+     .field = Fills<Field<&Options::source, &PostgresOptions::buffer_bytes_max>>(),
      .help = "memory between the socket and the sink or the readers; when it is full the server waits",
      .minimum = 1},
     {.section = "source",

@@ -9,8 +9,8 @@
 
 #include <arrow/result.h>
 
-#include "arrowcdc/admin.h"
 #include "arrowcdc/pipeline.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
 #include "arrowcdc/sink.h"
 #include "arrowcdc/source.h"
@@ -36,7 +36,7 @@ struct CommandOptions {
 
 // What the Python package alone has.
 struct PackageOptions {
-  // In the place of SourceOptions::conninfo: see SourceOf.
+  // In the place of PostgresOptions::conninfo: see SourceOf.
   std::optional<std::string> host;
   std::optional<int64_t> port;
   std::optional<std::string> database;
@@ -49,7 +49,7 @@ struct PackageOptions {
 };
 
 struct Options {
-  SourceOptions source;
+  PostgresOptions source;
   SetupOptions setup;
   std::string sink_uri;
   SinkOptions sink;
@@ -61,6 +61,6 @@ struct Options {
 
 // The source with the address of PackageOptions as its connection string. Errors: kInvalidOption where both
 // are given.
-arrow::Result<SourceOptions> SourceOf(const Options& options);
+arrow::Result<PostgresOptions> SourceOf(const Options& options);
 
 }  // namespace arrowcdc
