@@ -129,8 +129,8 @@ arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source);
 // The end of the server's WAL now, as Source::CurrentEnd.
 arrow::Result<WalEnd> GetWalEnd(const PostgresOptions& source);
 
-// Where commits wait, or may, for the client that streams the slot, as pg_stat_replication tells it: potential,
-// sync or quorum. Empty where they do not, where nobody streams, or the role may not see it.
+// Where commits wait, or may, for the client that streams the slot, as pg_stat_replication tells it:
+// potential, sync or quorum. Empty where they do not, where nobody streams, or the role may not see it.
 arrow::Result<std::string> GetSyncState(const PostgresOptions& source);
 
 struct TableStatus {
