@@ -107,7 +107,7 @@ void PrintRow(const std::vector<std::string>& cells, const std::vector<size_t>& 
   std::printf("\n");
 }
 
-const char* IdentityName(ReplicaIdentity identity) {
+const char* NameIdentity(ReplicaIdentity identity) {
   switch (identity) {
     case ReplicaIdentity::kDefault:
       return "primary key";
@@ -121,11 +121,11 @@ const char* IdentityName(ReplicaIdentity identity) {
   return "";
 }
 
-std::string IdentityText(const TableStatus& table) {
-  if (table.usable_identity) return IdentityName(table.replica_identity);
+std::string DescribeIdentity(const TableStatus& table) {
+  if (table.usable_identity) return NameIdentity(table.replica_identity);
   return table.replica_identity == ReplicaIdentity::kDefault
              ? "none"
-             : std::string(IdentityName(table.replica_identity)) + " (unusable)";
+             : std::string(NameIdentity(table.replica_identity)) + " (unusable)";
 }
 
 // Behind the list of tables: what a setup of these would meet.
@@ -263,7 +263,8 @@ ExitCode RunTables(const Options& options) {
   std::vector<std::vector<std::string>> rows = {{"table", "matches", "published", "replica identity", "why"}};
   for (const TableStatus& table : *listed) {
     rows.push_back({ToString(table.name), table.matches ? "yes" : "no", table.published ? "yes" : "no",
-                    IdentityText(table), table.reason + (table.limits.empty() ? "" : "; " + table.limits)});
+                    DescribeIdentity(table),
+                    table.reason + (table.limits.empty() ? "" : "; " + table.limits)});
   }
   std::vector<size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows) {
