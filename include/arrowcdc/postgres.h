@@ -134,8 +134,8 @@ struct WalEnd {
 // Now, as Source::CurrentEnd.
 arrow::Result<WalEnd> GetWalEnd(const PostgresOptions& source);
 
-// Of the client that streams the slot, as pg_stat_replication tells it: async, potential, sync or quorum;
-// empty where nobody does or the role may not see it.
+// Where commits wait, or may, for the client that streams the slot, as pg_stat_replication tells it:
+// potential, sync or quorum. Empty where they do not, where nobody streams, or the role may not see it.
 arrow::Result<std::string> GetSyncState(const PostgresOptions& source);
 
 struct TableStatus {

@@ -1,4 +1,4 @@
-#include "cli/duration.h"
+#include "src/options/amount.h"
 
 #include <charconv>
 #include <cstdio>
@@ -9,7 +9,7 @@
 #include "arrowcdc/error.h"
 #include "arrowcdc/secrets.h"
 
-namespace arrowcdc::cli {
+namespace arrowcdc {
 namespace {
 
 struct Unit {
@@ -70,4 +70,4 @@ std::string FormatSize(uint64_t bytes) {
   return text;
 }
 
-}  // namespace arrowcdc::cli
+}  // namespace arrowcdc

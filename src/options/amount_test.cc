@@ -1,8 +1,8 @@
-#include "cli/duration.h"
+#include "src/options/amount.h"
 
 #include <gtest/gtest.h>
 
-namespace arrowcdc::cli {
+namespace arrowcdc {
 namespace {
 
 using std::chrono::milliseconds;
@@ -50,4 +50,4 @@ TEST(FormatSize, PicksTheUnit) {
 }
 
 }  // namespace
-}  // namespace arrowcdc::cli
+}  // namespace arrowcdc

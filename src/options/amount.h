@@ -7,7 +7,7 @@
 
 #include <arrow/result.h>
 
-namespace arrowcdc::cli {
+namespace arrowcdc {
 
 // A whole number and a unit: ms, s, min, h, d. Errors: kInvalidOption with the units.
 arrow::Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
@@ -18,4 +18,4 @@ arrow::Result<int64_t> ParseSize(std::string_view text);
 // "1.5 GiB", for people.
 std::string FormatSize(uint64_t bytes);
 
-}  // namespace arrowcdc::cli
+}  // namespace arrowcdc
