@@ -2,6 +2,7 @@
 // batches.
 #include "src/delivery/repeated_rows.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "arrowcdc/change_rows.h"
@@ -16,10 +17,18 @@ void RepeatedRows::Restore(const std::map<TableName, RowPosition>& last_rows) {
 
 void RepeatedRows::BeginSession() {
   session_rows_.clear();
+  session_commit_lsn_ = 0;
   behind_.clear();
   for (const auto& [table, last] : last_rows_) {
     if (last.stretch == stretch_) behind_[table] = last.position;
   }
+}
+
+const TableName* RepeatedRows::MissingTable() const {
+  for (const auto& [table, position] : behind_) {
+    if (position.commit_lsn < session_commit_lsn_) return &table;
+  }
+  return nullptr;
 }
 
 bool RepeatedRows::Matches(const TableName& name) {
@@ -50,6 +59,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
                      "this is a defect in arrowcdc: please report it; nothing was skipped");
   }
   session_rows_.insert_or_assign(table.name, end);
+  session_commit_lsn_ = std::max(session_commit_lsn_, end.commit_lsn);
   if (!behind_.empty()) {
     const auto behind = behind_.find(table.name);
     if (behind != behind_.end() && behind->second <= end) behind_.erase(behind);

@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/hash_partitioner.h"
+#include "src/change/table_schema.h"
+#include "src/change/testing/change_batches.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/seed.h"
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include <arrow/json/from_string.h>
 #include <arrow/io/memory.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
