@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include <arrow/io/memory.h>
+#include <arrow/json/from_string.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/file_reader.h>
