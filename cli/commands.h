@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "arrowcdc/postgres.h"
 #include "arrowcdc/pipeline.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/sink.h"
 #include "cli/exit_code.h"
 

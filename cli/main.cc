@@ -88,14 +88,14 @@ arrow::Status ReadStreamTexts(const Texts& texts, StreamCommand& command) {
   command.pipeline.on_unpublished =
       texts.on_unpublished == "stop" ? OnUnpublished::kStop : OnUnpublished::kGoOn;
   if (texts.until == "now") {
-    command.pipeline.until_now = true;
+    command.pipeline.until = texts.until;
   } else if (!texts.until.empty()) {
     const auto lsn = ParseLsn(texts.until);
     if (!lsn.ok()) {
       return MakeError(ErrorKind::kInvalidOption, "--until: " + lsn.status().message(), "option --until",
                        "give 'now' or an LSN as in 16/B374D848");
     }
-    command.pipeline.until_lsn = *lsn;
+    command.pipeline.until = texts.until;
   }
   return arrow::Status::OK();
 }

@@ -142,9 +142,11 @@ auto OnOtherThread(const Source& source, F work) -> decltype(work(source.options
 // soon as this returns.
 const char* Next(Reader& reader, int64_t timeout_ms, std::optional<uint64_t> until,
                  nb::typed<nb::list, Batch> into) {
+  std::optional<std::string> end;
+  if (until.has_value()) end = FormatLsn(*until);
   auto result =
       WithSignals(timeout_ms, [&](milliseconds timeout) -> std::optional<arrow::Result<ReadResult>> {
-        auto read = reader.Next(timeout, until);
+        auto read = reader.Next(timeout, end);
         if (read.ok() && read->state == ReadState::kTimeout) return std::nullopt;
         return read;
       });
@@ -198,7 +200,7 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
   options.unread_limit = milliseconds(unread_limit_ms);
   options.slow_limit = milliseconds(slow_limit_ms);
   if (retry_max_ms.has_value()) options.retry_max = milliseconds(*retry_max_ms);
-  options.until_lsn = until_lsn;
+  if (until_lsn.has_value()) options.until = FormatLsn(*until_lsn);
   options.accept_tables = accept_tables;
   return std::make_unique<Set>(Check(OnOtherThread(
       source, [options](const PostgresOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
@@ -291,8 +293,8 @@ Counts UnmatchedTables(const Set& set) {
 Counts Stats(const Set& set) {
   const ReaderSetStats stats = set.readers->stats();
   nb::dict dict;
-  dict["delivered_lsn"] = stats.delivered_lsn;
-  dict["acknowledged_lsn"] = stats.acknowledged_lsn;
+  dict["delivered_lsn"] = stats.delivered.value_or(Position{}).order;
+  dict["acknowledged_lsn"] = stats.acknowledged.value_or(Position{}).order;
   dict["server_lsn"] = stats.server_lsn;
   dict["received_bytes"] = stats.received_bytes;
   dict["reconnects"] = stats.reconnects;

@@ -87,6 +87,14 @@ inline ChangeBatch MakeBatch(std::shared_ptr<const TableSchema> table, const std
   return {std::move(table), std::move(batch), group};
 }
 
+// Inserted rows of one record.
+inline std::shared_ptr<arrow::RecordBatch> MakeInserts(const std::shared_ptr<const TableSchema>& table,
+                                                       arrow::ArrayVector columns) {
+  std::vector<RowMeta> rows(static_cast<size_t>(columns.at(0)->length()));
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].position = {1, 1, static_cast<uint16_t>(i)};
+  return MakeBatch(table, rows, std::move(columns)).rows;
+}
+
 inline std::shared_ptr<arrow::Array> Ids(const std::vector<int64_t>& values) {
   arrow::Int64Builder builder;
   EXPECT_TRUE(builder.AppendValues(values).ok());

@@ -108,7 +108,7 @@ TEST_F(ReadersServer, ManyReadersShareOneWalsenderAndOneSlot) {
   std::map<TableName, std::set<int32_t>> ids;
   for (const auto& reader : set_->readers()) {
     while (true) {
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, reader->Next(kLimit, end));
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, reader->Next(kLimit, FormatLsn(end)));
       if (batch.state == ReadState::kEnd) break;
       ASSERT_EQ(batch.state, ReadState::kBatch);
       const auto& column = static_cast<const arrow::Int32Array&>(*batch.rows->GetColumnByName("id"));
@@ -129,7 +129,7 @@ TEST_F(ReadersServer, ManyReadersShareOneWalsenderAndOneSlot) {
 std::vector<std::string> RowsOf(Reader& reader, uint64_t end) {
   std::vector<std::string> rows;
   while (true) {
-    const ReadResult batch = reader.Next(kLimit, end).ValueOrDie();
+    const ReadResult batch = reader.Next(kLimit, FormatLsn(end)).ValueOrDie();
     if (batch.state != ReadState::kBatch) return rows;
     const ChangeRows changes = ChangeRows::Make(*batch.table, *batch.rows).ValueOrDie();
     const auto& ids = static_cast<const arrow::Int64Array&>(*batch.rows->GetColumnByName("id"));

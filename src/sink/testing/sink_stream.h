@@ -8,11 +8,9 @@
 namespace arrowcdc::test {
 
 inline StreamIdentity TestStream() {
-  return {{"postgresql", "7123456789012345678"}, 1, "shop", "arrowcdc", {"p"}, {}};
+  return {{"postgresql", "7123456789012345678"}, "shop", "arrowcdc", {"p"}, {}};
 }
 
-inline Position At(uint64_t order, uint32_t timeline = 1) {
-  return {TestStream().source, timeline, order, ""};
-}
+inline Position At(uint64_t order, uint32_t epoch = 1) { return {epoch, order}; }
 
 }  // namespace arrowcdc::test
