@@ -6,8 +6,8 @@
 #include <arrow/array.h>
 
 #include "arrowcdc/pipeline.h"
-#include "arrowcdc/readers.h"
 #include "arrowcdc/postgres.h"
+#include "arrowcdc/readers.h"
 #include "bench/stopwatch.h"
 
 namespace arrowcdc::bench {
@@ -78,7 +78,7 @@ class CountingSink : public Sink {
 
 struct StartObserver : PipelineObserver {
   explicit StartObserver(const Started& given) : started(given) {}
-  void OnConnected(const SourceInfo&, uint64_t, bool) override { started(0); }
+  void OnConnected(const SourceInfo&, const Position&, bool) override { started(0); }
   const Started& started;
 };
 
@@ -90,7 +90,8 @@ arrow::Result<DrainResult> DrainSource(const DrainTask& task, const Started& sta
   ARROW_RETURN_NOT_OK(source->Connect());
   DrainResult result;
   const Stopwatch stopwatch;
-  ARROW_RETURN_NOT_OK(source->Start(0));
+  ARROW_ASSIGN_OR_RAISE(const Position start, source->Resume({}));
+  ARROW_RETURN_NOT_OK(source->Start(start));
   started(0);
   bool group_ended = false;
   while (result.rows < task.rows_expected || !group_ended) {
@@ -107,7 +108,8 @@ arrow::Result<DrainResult> DrainSource(const DrainTask& task, const Started& sta
   stopwatch.Stop(&result);
   result.transactions = task.transactions;
   result.wire_bytes = static_cast<int64_t>(source->stats().received_bytes);
-  source->Acknowledge(task.end_lsn);
+  ARROW_ASSIGN_OR_RAISE(const Position end, source->ParsePosition(FormatLsn(task.end_lsn)));
+  source->Acknowledge(end);
   hold(result);
   ARROW_RETURN_NOT_OK(source->Stop());
   return result;
@@ -146,7 +148,7 @@ arrow::Result<DrainResult> DrainPipeline(const DrainTask& task, const Started& s
   CountingSink counting(std::move(sink));
   ARROW_ASSIGN_OR_RAISE(auto source, MakePostgresSource(OptionsOf(task)));
   PipelineOptions options;
-  options.until_lsn = task.end_lsn;
+  options.until = FormatLsn(task.end_lsn);
   StartObserver observer(started);
   const StopToken stop;
   DrainResult result;

@@ -30,7 +30,7 @@ TEST(CommandLine, FillsTheOptionsOfTheCommand) {
   const Options& options = line.options();
   EXPECT_EQ(options.source.tables, (std::vector<std::string>{"a.b", "c.d", "!a.c"}));
   EXPECT_EQ(options.sink_uri, "parquet:x");
-  EXPECT_TRUE(options.pipeline.until_now);
+  EXPECT_EQ(options.pipeline.until, "now");
   EXPECT_EQ(options.command.duration, milliseconds(300'000));
   EXPECT_TRUE(options.pipeline.accept_gap);
   EXPECT_FALSE(options.pipeline.accept_tables);

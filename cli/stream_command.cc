@@ -21,6 +21,11 @@ using spdlog::level::err;
 using spdlog::level::info;
 using spdlog::level::warn;
 
+// 0/0 where there is none yet.
+std::string LsnText(const std::optional<Position>& position) {
+  return FormatLsn(position.value_or(Position{}).order);
+}
+
 // Those that no pattern matches, the ones with most rows first: "public.b 12, public.a 3".
 std::string ListOtherTables(const PipelineStats& stats) {
   constexpr size_t kTablesMax = 10;
@@ -42,8 +47,8 @@ class ProgressReporter : public PipelineObserver {
  public:
   explicit ProgressReporter(const Options& options) : options_(options), last_log_(Clock::now()) {}
 
-  void OnConnected(const SourceInfo& source, uint64_t start_lsn, bool resumed) override {
-    const std::string lsn = FormatLsn(start_lsn);
+  void OnConnected(const SourceInfo& source, const Position& start, bool resumed) override {
+    const std::string lsn = FormatLsn(start.order);
     sync_state_.Reset();
     if (std::exchange(connected_once_, true)) {
       Log(info, "connected again", {{"from_lsn", lsn}});
@@ -56,34 +61,34 @@ class ProgressReporter : public PipelineObserver {
         {{"slot", source.stream.slot},
          {"database", source.stream.database},
          {"from_lsn", lsn},
-         {"server_wal_end", FormatLsn(source.current_flush)}});
-    first_lsn_ = start_lsn;
+         {"server_wal_end", FormatLsn(source.end.order)}});
+    first_lsn_ = start.order;
   }
 
-  void OnEnd(const WalEnd& end) override {
+  void OnEnd(const LogEnd& end) override {
     if (!end.flushed) {
       Log(warn,
           "transactions in progress have written WAL behind the end of what is flushed: the stream ends "
           "there",
-          {{"until_lsn", FormatLsn(end.lsn)}});
+          {{"until_lsn", FormatLsn(end.position.order)}});
     }
   }
 
   void OnProgress(const PipelineStats& stats) override {
     if (!connected_once_) return;
-    if (stats.connected && stats.durable_lsn > 0) WarnWhereCommitsWait();
+    if (stats.connected && stats.durable.has_value()) WarnWhereCommitsWait();
     const auto now = Clock::now();
     const double seconds = std::max(std::chrono::duration<double>(now - last_progress_).count(), 1e-3);
     rows_per_s_ = static_cast<double>(stats.rows - last_rows_) / seconds;
     last_progress_ = now;
     last_rows_ = stats.rows;
-    const uint64_t reached = std::max(stats.durable_lsn, first_lsn_);
+    const uint64_t reached = std::max(stats.durable.value_or(Position{}).order, first_lsn_);
     const uint64_t lag = stats.server_lsn > reached ? stats.server_lsn - reached : 0;
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.0f", rows_per_s_);
     if (HasProgressLine()) {
       ShowProgressLine(std::to_string(stats.rows) + " rows, " + rate + " rows/s, delivered " +
-                       FormatLsn(stats.delivered_lsn) + ", durable " + FormatLsn(stats.durable_lsn) +
+                       LsnText(stats.delivered) + ", durable " + LsnText(stats.durable) +
                        ", not durable yet " + FormatSize(lag) + (stats.connected ? "" : ", not connected"));
       return;
     }
@@ -92,8 +97,8 @@ class ProgressReporter : public PipelineObserver {
     Log(info, "progress",
         {{"rows", stats.rows},
          {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
-         {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
-         {"durable_lsn", FormatLsn(stats.durable_lsn)},
+         {"delivered_lsn", LsnText(stats.delivered)},
+         {"durable_lsn", LsnText(stats.durable)},
          {"server_lsn", FormatLsn(stats.server_lsn)},
          {"lag_bytes", lag},
          {"received_bytes", stats.received_bytes},
@@ -150,8 +155,8 @@ void SayGoodbye(const PipelineStats& stats) {
        {"tables_not_published", stats.tables_unpublished},
        {"unrepresentable_values", stats.unrepresentable},
        {"reconnects", stats.reconnects},
-       {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
-       {"durable_lsn", FormatLsn(stats.durable_lsn)}});
+       {"delivered_lsn", LsnText(stats.delivered)},
+       {"durable_lsn", LsnText(stats.durable)}});
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.

@@ -33,7 +33,7 @@ class Session {
   explicit Session(uint8_t choices)
       : repairs_((choices & 1) != 0),
         offset_(choices >> 4),
-        decoder_(arrow::default_memory_pool(), kPayloadBytesMax) {}
+        decoder_(arrow::default_memory_pool(), /*epoch=*/1, kPayloadBytesMax) {}
 
   // False: the decoder has refused a frame.
   bool Feed(std::string frame) {

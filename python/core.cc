@@ -140,9 +140,11 @@ auto OnOtherThread(const Options& given, F work) -> decltype(work(given.source))
 // soon as this returns.
 const char* Next(Reader& reader, int64_t timeout_ms, std::optional<uint64_t> until,
                  nb::typed<nb::list, Batch> into) {
+  std::optional<std::string> end;
+  if (until.has_value()) end = FormatLsn(*until);
   auto result =
       WithSignals(timeout_ms, [&](milliseconds timeout) -> std::optional<arrow::Result<ReadResult>> {
-        auto read = reader.Next(timeout, until);
+        auto read = reader.Next(timeout, end);
         if (read.ok() && read->state == ReadState::kTimeout) return std::nullopt;
         return read;
       });
@@ -186,7 +188,7 @@ void SetNotifyFd(Reader& reader, int fd) {
 std::unique_ptr<Set> Open(const Options& given, std::optional<uint64_t> until_lsn) {
   ReaderSetOptions options = given.readers;
   options.published_tables = true;
-  options.until_lsn = until_lsn;
+  if (until_lsn.has_value()) options.until = FormatLsn(*until_lsn);
   return std::make_unique<Set>(Check(OnOtherThread(
       given, [options](const PostgresOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
@@ -287,8 +289,8 @@ Counts UnmatchedTables(const Set& set) {
 Counts Stats(const Set& set) {
   const ReaderSetStats stats = set.readers->stats();
   nb::dict dict;
-  dict["delivered_lsn"] = stats.delivered_lsn;
-  dict["acknowledged_lsn"] = stats.acknowledged_lsn;
+  dict["delivered_lsn"] = stats.delivered.value_or(Position{}).order;
+  dict["acknowledged_lsn"] = stats.acknowledged.value_or(Position{}).order;
   dict["server_lsn"] = stats.server_lsn;
   dict["received_bytes"] = stats.received_bytes;
   dict["reconnects"] = stats.reconnects;

@@ -54,10 +54,7 @@ arrow::Status Run(const std::string& conninfo, const std::string& table, bool un
                         arrowcdc::MakePostgresSource(source_options));
   arrowcdc::ReaderSetOptions options;
   options.tables = plan.tables;
-  if (until_now) {
-    ARROW_ASSIGN_OR_RAISE(const arrowcdc::WalEnd end, arrowcdc::GetWalEnd(source_options));
-    options.until_lsn = end.lsn;
-  }
+  if (until_now) options.until = "now";
   ARROW_ASSIGN_OR_RAISE(const std::unique_ptr<arrowcdc::ReaderSet> readers,
                         arrowcdc::ReaderSet::Open(std::move(source), options));
 

@@ -72,8 +72,8 @@ const char* MetadataColumnName(MetadataColumn column);
 
 // State of the group after an event, see docs/wire.md.
 struct GroupState {
-  uint64_t safe = 0;       // order of the last transaction delivered whole
-  bool group_end = false;  // `safe` is in force
+  std::optional<Position> safe;  // end of the last transaction delivered whole; none: none was
+  bool group_end = false;        // `safe` is in force
   bool txn_incomplete = false;
   bool dirty = false;  // the server may hold committed rows back
 };
@@ -101,10 +101,10 @@ struct ProgressEvent {
   GroupState group;
 };
 
-// The source has processed everything before `order`; nothing of it may be acknowledged while the group state
-// is dirty or a group is open.
+// The source has processed everything before `position`; nothing of it may be acknowledged while the group
+// state is dirty or a group is open.
 struct KeepaliveEvent {
-  uint64_t order = 0;
+  Position position;
   bool reply_requested = false;
 };
 
@@ -129,7 +129,7 @@ struct NoticeEvent {
   TableName table;
   TableName published_as;            // its own name, or an ancestor's; empty where nothing is published
   std::vector<TableName> ancestors;  // of a partition: from its parent to the root
-  uint64_t commit_lsn = 0;           // of the transaction that was being decoded, start of its commit record
+  Position position;                 // start of the commit of the transaction that was being decoded
 };
 
 using Event = std::variant<ChangeBatch, TruncateEvent, ProgressEvent, KeepaliveEvent, NoticeEvent>;

@@ -206,7 +206,7 @@ arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> PluginTest::Frames(Pl
 
 arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
   ARROW_ASSIGN_OR_RAISE(const auto frames, Frames(std::move(options)));
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
   std::vector<Event> events;
   for (const auto& frame : frames) ARROW_RETURN_NOT_OK(Decode(&decoder, frame, &events));
   if (!with_notices_) std::erase_if(events, IsNotice);
@@ -227,7 +227,7 @@ arrow::Result<std::vector<Event>> PluginTest::ReadStream(const PluginOptions& op
   ARROW_ASSIGN_OR_RAISE(const uint64_t end, ParseLsn(end_text));
   ARROW_ASSIGN_OR_RAISE(const auto client,
                         WalsenderClient::Start(SharedServer().conninfo(name_), name_, options));
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
   std::vector<Event> events;
   for (;;) {
     ARROW_ASSIGN_OR_RAISE(const auto message, client->Next(kStreamLimit));

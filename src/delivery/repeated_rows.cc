@@ -8,6 +8,19 @@
 
 namespace arrowcdc {
 
+void RepeatedRows::Restore(const std::map<TableName, RowPosition>& last_rows) {
+  last_rows_.clear();
+  for (const auto& [table, position] : last_rows) last_rows_[table] = {position, 0};
+}
+
+void RepeatedRows::BeginSession() {
+  session_rows_.clear();
+  behind_.clear();
+  for (const auto& [table, last] : last_rows_) {
+    if (last.stretch == stretch_) behind_[table] = last.position;
+  }
+}
+
 bool RepeatedRows::Matches(const TableName& name) {
   auto found = matches_.find(name);
   if (found == matches_.end()) {
@@ -35,13 +48,17 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
                      "this is a defect in arrowcdc: please report it; nothing was skipped");
   }
   session_rows_.insert_or_assign(table.name, end);
+  if (!behind_.empty()) {
+    const auto behind = behind_.find(table.name);
+    if (behind != behind_.end() && behind->second <= end) behind_.erase(behind);
+  }
   int64_t first_new = 0;
   const auto last = last_rows_.find(table.name);
   if (last != last_rows_.end()) {
     int64_t high = count;
     while (first_new < high) {
       const int64_t middle = first_new + (high - first_new) / 2;
-      if (RowPositionAt(table, *rows, middle) <= last->second) {
+      if (RowPositionAt(table, *rows, middle) <= last->second.position) {
         first_new = middle + 1;
       } else {
         high = middle;
@@ -50,7 +67,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
     rows_skipped_ += static_cast<uint64_t>(first_new);
     if (first_new == count) return nullptr;
   }
-  last_rows_.insert_or_assign(table.name, end);
+  last_rows_.insert_or_assign(table.name, LastRow{end, stretch_});
   return first_new == 0 ? std::move(rows) : rows->Slice(first_new);
 }
 

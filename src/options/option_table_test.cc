@@ -84,7 +84,7 @@ TEST(OptionTable, FieldsOfTheSameOptionHaveTheSameDefault) {
   EXPECT_EQ(options.pipeline.accept_tables, options.readers.accept_tables);
   EXPECT_EQ(options.pipeline.on_unpublished, options.readers.on_unpublished);
   EXPECT_EQ(options.pipeline.retry_max, options.readers.retry_max);
-  EXPECT_EQ(options.pipeline.until_lsn, options.readers.until_lsn);
+  EXPECT_EQ(options.pipeline.until, options.readers.until);
 }
 
 TEST(OptionTable, AnOptionFillsItsFields) {
@@ -109,11 +109,10 @@ TEST(OptionTable, AnOptionFillsItsFields) {
   set("log", "JSON");
   EXPECT_EQ(options.command.log, LogFormat::kJson);
   set("until", "now");
-  EXPECT_TRUE(options.pipeline.until_now);
+  EXPECT_EQ(options.pipeline.until, "now");
   set("until", "16/B374D848");
-  EXPECT_FALSE(options.pipeline.until_now);
-  EXPECT_EQ(options.pipeline.until_lsn, 0x16'B374'D848u);
-  EXPECT_EQ(options.readers.until_lsn, 0x16'B374'D848u);
+  EXPECT_EQ(options.pipeline.until, "16/B374D848");
+  EXPECT_EQ(options.readers.until, "16/B374D848");
 }
 
 TEST(SetOption, TheCommandLineNamesWords) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 #include <arrow/array.h>
@@ -125,26 +124,18 @@ arrow::Result<std::vector<Batch>> CopyRows(const arrow::RecordBatch& rows, const
 
 }  // namespace
 
-std::string HashPartitioner::ObjectName() const {
-  return table_ == nullptr ? "schema" : "table " + ToString(table_->name);
-}
-
 arrow::Status HashPartitioner::ChooseKey() {
   KeyCandidates candidates;
-  candidates.object = ObjectName();
-  candidates.is_table = table_ != nullptr;
-  const int columns = candidates.is_table ? table_->column_count : schema_->num_fields();
-  for (int i = 0; i < columns; ++i) {
-    const arrow::Field& field = *schema_->field(i);
+  candidates.object = "table " + ToString(table_->name);
+  for (int i = 0; i < table_->column_count; ++i) {
+    const arrow::Field& field = *table_->schema->field(i);
     candidates.columns.push_back({field.name(), field.type()->ToString(), IsHashable(*field.type())});
   }
-  if (candidates.is_table) {
-    const auto& weakened = table_->weakened;
-    candidates.replica_identity = weakened ? weakened->own_replica_identity : table_->replica_identity;
-    candidates.identity = weakened ? weakened->own_key_fields : table_->key_fields;
-  }
+  const auto& weakened = table_->weakened;
+  candidates.replica_identity = weakened ? weakened->own_replica_identity : table_->replica_identity;
+  candidates.identity = weakened ? weakened->own_key_fields : table_->key_fields;
   ARROW_ASSIGN_OR_RAISE(key_fields_, ChoosePartitionKey(candidates, options_.columns));
-  if (!candidates.is_table || !table_->weakened) return arrow::Status::OK();
+  if (!weakened) return arrow::Status::OK();
   const auto& carried = table_->key_fields;
   std::copy_if(key_fields_.begin(), key_fields_.end(), std::back_inserter(uncertain_fields_),
                [&](int field) { return std::find(carried.begin(), carried.end(), field) == carried.end(); });
@@ -156,19 +147,6 @@ arrow::Result<HashPartitioner> HashPartitioner::Make(std::shared_ptr<const Table
   ARROW_RETURN_NOT_OK(CheckPartitions(options.partitions));
   HashPartitioner partitioner;
   partitioner.table_ = std::move(table);
-  partitioner.schema_ = partitioner.table_->schema;
-  partitioner.options_ = std::move(options);
-  partitioner.pool_ = pool;
-  ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
-  return partitioner;
-}
-
-arrow::Result<HashPartitioner> HashPartitioner::MakeForSchema(std::shared_ptr<arrow::Schema> schema,
-                                                              PartitionOptions options,
-                                                              arrow::MemoryPool* pool) {
-  ARROW_RETURN_NOT_OK(CheckPartitions(options.partitions));
-  HashPartitioner partitioner;
-  partitioner.schema_ = std::move(schema);
   partitioner.options_ = std::move(options);
   partitioner.pool_ = pool;
   ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
@@ -176,9 +154,10 @@ arrow::Result<HashPartitioner> HashPartitioner::MakeForSchema(std::shared_ptr<ar
 }
 
 arrow::Status HashPartitioner::CheckSchema(const arrow::RecordBatch& rows) const {
-  if (rows.schema() == schema_ || rows.schema()->Equals(*schema_, /*check_metadata=*/false))
+  if (rows.schema() == table_->schema || rows.schema()->Equals(*table_->schema, /*check_metadata=*/false))
     return arrow::Status::OK();
-  return MakeError(ErrorKind::kInternal, "a batch has another schema than its partitioner", ObjectName(), "");
+  return MakeError(ErrorKind::kInternal, "a batch has another schema than its partitioner",
+                   "table " + ToString(table_->name), "");
 }
 
 arrow::Result<std::vector<uint32_t>> HashPartitioner::Route(const arrow::RecordBatch& rows,
@@ -189,20 +168,19 @@ arrow::Result<std::vector<uint32_t>> HashPartitioner::Route(const arrow::RecordB
     hashes.emplace_back(row_count);
     ARROW_RETURN_NOT_OK(HashColumn(*rows.column_data(field), options_.hash, hashes.back().data()));
   }
-  std::optional<ChangeColumns> changes;
-  if (table_ != nullptr) changes.emplace(*table_, rows);
+  const ChangeColumns changes(*table_, rows);
   std::vector<int64_t> unroutable;
-  if (changes && (changes->AnyUnchanged() || !uncertain_fields_.empty())) {
-    unroutable = FillUnchangedKeys(*changes, key_fields_, uncertain_fields_, &hashes);
+  if (changes.AnyUnchanged() || !uncertain_fields_.empty()) {
+    unroutable = FillUnchangedKeys(changes, key_fields_, uncertain_fields_, &hashes);
   }
   *unroutable_rows = unroutable.size();
 
   std::vector<uint32_t> partitions = CombineHashes(std::move(hashes), options_.hash);
   HashesToPartitions(partitions, static_cast<uint32_t>(options_.partitions));
   for (int64_t row : unroutable) partitions[static_cast<size_t>(row)] = 0;
-  if (changes && changes->AnyTruncate()) {
+  if (changes.AnyTruncate()) {
     for (size_t row = 0; row < row_count; ++row) {
-      if (changes->IsTruncate(static_cast<int64_t>(row))) partitions[row] = kEveryPartition;
+      if (changes.IsTruncate(static_cast<int64_t>(row))) partitions[row] = kEveryPartition;
     }
   }
   return partitions;

@@ -5,6 +5,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
+#include "src/partition/testing/inserts.h"
 #include "tests/testing/assert_ok.h"
 
 namespace arrowcdc {
@@ -101,12 +102,12 @@ const ErrorDetail& DetailOf(const arrow::Status& status) {
 
 TEST(HashPartitioner, BucketsAsIceberg) {
   EXPECT_EQ(PartitionOf(34), kPartitionOf34);
-  auto schema = arrow::schema({arrow::field("b", arrow::binary())});
+  auto table = Table(kFull, {Column("b", arrow::binary())});
   arrow::BinaryBuilder builder;
   ASSERT_TRUE(builder.Append(std::string("\0\1\2\3", 4)).ok());
-  auto batch = arrow::RecordBatch::Make(schema, 1, arrow::ArrayVector{builder.Finish().ValueOrDie()});
+  auto batch = test::MakeInserts(*table, {builder.Finish().ValueOrDie()});
   for (int n : {1, 2, 3, 7, 16, 100, 1000, 65535, kPartitionsMax}) {
-    auto partitioner = HashPartitioner::MakeForSchema(schema, ByKey(n, {"b"})).ValueOrDie();
+    auto partitioner = HashPartitioner::Make(table, ByKey(n, {"b"})).ValueOrDie();
     const auto expected = static_cast<uint32_t>((-188683207 & INT32_MAX) % n);
     EXPECT_EQ(partitioner.PartitionsOf(*batch).ValueOrDie(), std::vector<uint32_t>{expected}) << n;
   }
@@ -290,22 +291,15 @@ TEST(HashPartitioner, UnderFullEveryColumnCounts) {
 
 TEST(HashPartitioner, TheKeyInItsOwnOrder) {
   auto table = Table(kIndex, {Column("a", arrow::int64(), 2), Column("b", arrow::utf8(), 1)});
-  auto plain = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("b", arrow::utf8())});
+  auto full = Table(kFull, {Column("a", arrow::int64()), Column("b", arrow::utf8())});
   auto int_array = arrow::MakeArrayFromScalar(arrow::Int64Scalar(34), 1).ValueOrDie();
   auto text_array = arrow::MakeArrayFromScalar(arrow::StringScalar("iceberg"), 1).ValueOrDie();
-  auto values = arrow::RecordBatch::Make(plain, 1, arrow::ArrayVector{int_array, text_array});
-  arrow::ArrayVector columns = {int_array, text_array};
-  for (int i = 0; i < kMetadataColumnCount; ++i) {
-    auto which = static_cast<MetadataColumn>(i);
-    columns.push_back(arrow::MakeArrayOfNull(MetadataColumnType(which), 1).ValueOrDie());
-  }
-  columns[2] = MakeOpColumn(arrow::MakeArrayFromScalar(arrow::Int8Scalar(kInsert), 1).ValueOrDie());
-  auto rows = arrow::RecordBatch::Make(table->schema, 1, columns);
+  auto rows = test::MakeInserts(*table, {int_array, text_array});
   auto route = [&](const HashPartitioner& partitioner, const arrow::RecordBatch& batch) {
     return partitioner.PartitionsOf(batch).ValueOrDie();
   };
-  const auto b_a = route(*HashPartitioner::MakeForSchema(plain, ByKey(60000, {"b", "a"})), *values);
-  const auto a_b = route(*HashPartitioner::MakeForSchema(plain, ByKey(60000, {"a", "b"})), *values);
+  const auto b_a = route(*HashPartitioner::Make(full, ByKey(60000, {"b", "a"})), *rows);
+  const auto a_b = route(*HashPartitioner::Make(full, ByKey(60000, {"a", "b"})), *rows);
   EXPECT_NE(a_b, b_a);
   EXPECT_EQ(route(*HashPartitioner::Make(table, ByKey(60000)), *rows), b_a);
   EXPECT_EQ(route(*HashPartitioner::Make(table, ByKey(60000, {"a", "b"})), *rows), a_b);
@@ -329,11 +323,9 @@ TEST(HashPartitioner, RefusesWrongOptions) {
   EXPECT_EQ(kind(ByKey(2, {"_xid"})),
             ErrorKind::kInvalidOption);  // a metadata column is no column of the table
   EXPECT_EQ(kind(ByKey(2, {"id", "id"})), ErrorKind::kInvalidOption);
-  auto plain = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("a", arrow::int64())});
-  for (const auto& options : {ByKey(2), ByKey(2, {"a"})}) {
-    EXPECT_EQ(DetailOf(HashPartitioner::MakeForSchema(plain, options).status()).kind(),
-              ErrorKind::kInvalidOption);
-  }
+  auto twice = Table(kFull, {Column("a", arrow::int64()), Column("a", arrow::int64())});
+  EXPECT_EQ(DetailOf(HashPartitioner::Make(twice, ByKey(2, {"a"})).status()).kind(),
+            ErrorKind::kInvalidOption);
 }
 
 TEST(HashPartitioner, RefusesAnotherSchema) {

@@ -95,7 +95,7 @@ ParquetFile::ParquetFile(FileSystem* files, std::string directory, std::shared_p
     : files_(files),
       directory_(std::move(directory)),
       table_(std::move(table)),
-      source_(stream.source.kind + " " + stream.source.id + " " + std::to_string(stream.timeline)),
+      source_(stream.source.kind + " " + stream.source.id),
       stored_schema_(StoredSchema(*table_->schema)) {}
 
 ParquetFile::~ParquetFile() {

@@ -272,9 +272,9 @@ arrow::Status ParquetSink::Complete(OpenFiles::iterator open) {
 
 arrow::Status ParquetSink::Advance(const Position& position) {
   ARROW_RETURN_NOT_OK(failure_);
-  if (SamePosition(advanced_, manifest_.position)) advanced_since_ = clock_();
-  // A timeline or an order that runs backwards would make a stored position untrue.
-  if (Before(position, advanced_)) return arrow::Status::OK();
+  if (advanced_ == manifest_.position) advanced_since_ = clock_();
+  // One that runs backwards would make a stored position untrue.
+  if (position < advanced_) return arrow::Status::OK();
   advanced_ = position;
   return arrow::Status::OK();
 }
@@ -284,9 +284,9 @@ arrow::Status ParquetSink::StorePosition() {
   completed_ = false;
   std::optional<Position> floor = advanced_;
   for (const auto& [name, open] : open_) {
-    if (Before(open.floor, floor)) floor = open.floor;
+    floor = std::min(floor, open.floor);
   }
-  if (!Before(manifest_.position, floor)) return arrow::Status::OK();
+  if (floor <= manifest_.position) return arrow::Status::OK();
   Manifest next = manifest_;
   next.position = floor;
   ARROW_RETURN_NOT_OK(CheckDirectory());
@@ -320,7 +320,7 @@ arrow::Status ParquetSink::Tick() {
     const auto limit = clock_() - options_.roll_age;
     ARROW_RETURN_NOT_OK(CompleteOlderThan(limit));
     // Without rows the position moves too, but no oftener than it would with them.
-    const bool idle_long = !SamePosition(advanced_, manifest_.position) && advanced_since_ <= limit;
+    const bool idle_long = advanced_ != manifest_.position && advanced_since_ <= limit;
     if (!completed_ && !idle_long) return arrow::Status::OK();
     return StorePosition();
   };

@@ -229,7 +229,7 @@ TEST(ApacheArrowJs, FramesOfAServer) {
       << all;
 
   // The same bytes, by our own decoder.
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
   int64_t rows = 0;
   for (const auto& message : *messages) {
     auto event = decoder.Decode(arrow::Buffer::FromString(message), 25);

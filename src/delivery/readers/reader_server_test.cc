@@ -107,7 +107,7 @@ TEST_F(ReadersServer, ManyReadersShareOneWalsenderAndOneSlot) {
   std::map<TableName, std::set<int32_t>> ids;
   for (const auto& reader : set_->readers()) {
     while (true) {
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, reader->Next(kLimit, end));
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, reader->Next(kLimit, FormatLsn(end)));
       if (batch.state == ReadState::kEnd) break;
       ASSERT_EQ(batch.state, ReadState::kBatch);
       const auto& column = static_cast<const arrow::Int32Array&>(*batch.rows->GetColumnByName("id"));
@@ -128,7 +128,7 @@ TEST_F(ReadersServer, ManyReadersShareOneWalsenderAndOneSlot) {
 std::vector<std::string> RowsOf(Reader& reader, uint64_t end) {
   std::vector<std::string> rows;
   while (true) {
-    const ReadResult batch = reader.Next(kLimit, end).ValueOrDie();
+    const ReadResult batch = reader.Next(kLimit, FormatLsn(end)).ValueOrDie();
     if (batch.state != ReadState::kBatch) return rows;
     const auto& ops = static_cast<const arrow::DictionaryArray&>(*batch.rows->GetColumnByName("_op"));
     const auto& names = static_cast<const arrow::StringArray&>(*ops.dictionary());

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "format/frame.h"
 #include "pgtype/datetime.h"
 
 namespace arrowcdc::postgres {
@@ -21,9 +22,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kXLogDataHeaderBytes = 25;  // 'w', dataStart, walEnd, sendTime
-constexpr int kKeepaliveBytes = 18;       // 'k', walEnd, sendTime, replyRequested
-constexpr int kStatusBytes = 34;          // 'r', write, flush, apply, time, replyRequested
+constexpr int kKeepaliveBytes = 18;  // 'k', walEnd, sendTime, replyRequested
+constexpr int kStatusBytes = 34;     // 'r', write, flush, apply, time, replyRequested
 
 // A message as libpq allocated it, without a copy.
 class CopyBuffer : public arrow::Buffer {
@@ -181,7 +181,7 @@ arrow::Status ReplicationStream::TakeMessage(char* buffer, int bytes) {
   reply_requested_ = false;
   received_bytes_ += bytes;
   if (buffer[0] == 'k') return TakeKeepalive(buffer, bytes);
-  if (buffer[0] != 'w' || bytes < kXLogDataHeaderBytes) {
+  if (buffer[0] != 'w' || static_cast<size_t>(bytes) < format::kXLogDataHeaderBytes) {
     return MakeError(ErrorKind::kProtocol,
                      "the server sent a replication message of kind " +
                          std::to_string(static_cast<unsigned char>(buffer[0])) + " and " +

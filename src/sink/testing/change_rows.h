@@ -86,12 +86,10 @@ inline std::shared_ptr<arrow::Array> Ids(const std::vector<int64_t>& values) {
 }
 
 inline StreamIdentity TestStream() {
-  return {{"postgresql", "7123456789012345678"}, 1, "shop", "arrowcdc", {"p"}, {}};
+  return {{"postgresql", "7123456789012345678"}, "shop", "arrowcdc", {"p"}, {}};
 }
 
-inline Position At(uint64_t order, uint32_t timeline = 1) {
-  return {TestStream().source, timeline, order, ""};
-}
+inline Position At(uint64_t order, uint32_t epoch = 1) { return {epoch, order}; }
 
 inline ErrorKind KindOf(const arrow::Status& status) {
   const ErrorDetail* detail = GetErrorDetail(status);

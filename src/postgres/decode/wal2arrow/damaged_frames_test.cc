@@ -14,6 +14,7 @@ using test::BrokenText;
 using test::DecodeAll;
 using test::FrameFactory;
 using test::Items;
+using test::kEpoch;
 using test::Message;
 using test::Session;
 using test::With;
@@ -128,7 +129,7 @@ TEST(DamagedFrames, LengthsDamaged) {
 }
 
 TEST(DamagedFrames, MessageShorterThanItsOffset) {
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   EXPECT_FALSE(decoder.Decode(Message::Make("", 10), 25).ok());
 }
 

@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   int64_t batches = 0;
   int64_t rows = 0;
   for (int round = 0; round < rounds; ++round) {
-    arrowcdc::Wal2arrowDecoder decoder(arrow::default_memory_pool());
+    arrowcdc::Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
     for (const auto& message : messages) {
       const auto event = decoder.Decode(message, 25);
       if (!event.ok()) {

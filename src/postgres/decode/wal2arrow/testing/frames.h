@@ -16,6 +16,8 @@
 
 namespace arrowcdc::test {
 
+inline constexpr uint32_t kEpoch = 3;  // of the sessions
+
 // A CopyData message as libpq hands it over: 25 bytes, the frame; malloc'ed to its exact size, so that ASan
 // sees what lies beyond it.
 class Message : public arrow::Buffer {
