@@ -3,8 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include <arrow/array.h>
-
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/pipeline.h"
 #include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
@@ -21,31 +20,19 @@ PostgresOptions OptionsOf(const DrainTask& task) {
   return options;
 }
 
-const arrow::Array& MetadataArray(const ChangeBatch& batch, MetadataColumn column) {
-  return *batch.rows->column(batch.table->column_count + static_cast<int>(column));
-}
-
 // Rows, not counting the old side of updates.
-int64_t CountChanges(const TableSchema& table, const arrow::RecordBatch& rows) {
-  constexpr int8_t kUpdateBefore = 1;
-  const auto& column = rows.column(table.column_count + static_cast<int>(MetadataColumn::kOp));
-  const auto& operations = static_cast<const arrow::DictionaryArray&>(*column);
-  const int8_t* codes = static_cast<const arrow::Int8Array&>(*operations.indices()).raw_values();
+int64_t CountChanges(const ChangeRows& rows) {
   int64_t changes = 0;
-  for (int64_t row = 0; row < rows.num_rows(); ++row) changes += codes[row] != kUpdateBefore;
+  for (int64_t row = 0; row < rows.num_rows(); ++row) changes += rows.op(row) != Op::kUpdateBefore;
   return changes;
 }
 
 // One latency for each transaction of the batch.
-void KeepLatencies(const ChangeBatch& batch, DrainResult* result) {
+void KeepLatencies(const ChangeRows& rows, DrainResult* result) {
   const int64_t now = NowMicroseconds();
-  const auto& lsns = static_cast<const arrow::UInt64Array&>(MetadataArray(batch, MetadataColumn::kCommitLsn));
-  const auto& times =
-      static_cast<const arrow::TimestampArray&>(MetadataArray(batch, MetadataColumn::kCommitTs));
-  for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
-    if (row == 0 || lsns.Value(row) != lsns.Value(row - 1)) {
-      result->latencies_us.push_back(now - times.Value(row));
-    }
+  for (int64_t row = 0; row < rows.num_rows(); ++row) {
+    if (row > 0 && rows.commit_lsn(row) == rows.commit_lsn(row - 1)) continue;
+    if (const auto time = rows.commit_ts(row)) result->latencies_us.push_back(now - *time);
   }
 }
 
@@ -56,7 +43,8 @@ class CountingSink : public Sink {
   bool keeps_data() const override { return sink_->keeps_data(); }
   arrow::Result<SinkState> Open(const StreamIdentity& stream) override { return sink_->Open(stream); }
   arrow::Status Write(const ChangeBatch& batch) override {
-    changes_ += CountChanges(*batch.table, *batch.rows);
+    ARROW_ASSIGN_OR_RAISE(const auto rows, ChangeRows::Make(*batch.table, *batch.rows));
+    changes_ += CountChanges(rows);
     ++batches_;
     return sink_->Write(batch);
   }
@@ -100,10 +88,11 @@ arrow::Result<DrainResult> DrainSource(const DrainTask& task, const Started& sta
     if (const auto* progress = std::get_if<ProgressEvent>(&*event)) group_ended = progress->group.group_end;
     const auto* batch = std::get_if<ChangeBatch>(&*event);
     if (batch == nullptr) continue;
-    result.rows += CountChanges(*batch->table, *batch->rows);
+    ARROW_ASSIGN_OR_RAISE(const auto rows, ChangeRows::Make(*batch->table, *batch->rows));
+    result.rows += CountChanges(rows);
     ++result.frames;
     group_ended = batch->group.group_end;
-    if (task.keep_latencies) KeepLatencies(*batch, &result);
+    if (task.keep_latencies) KeepLatencies(rows, &result);
   }
   stopwatch.Stop(&result);
   result.transactions = task.transactions;
@@ -130,7 +119,8 @@ arrow::Result<DrainResult> DrainReaders(const DrainTask& task, const Started& st
     ARROW_ASSIGN_OR_RAISE(const ReadResult read, reader->Next(std::chrono::seconds(1)));
     if (read.state == ReadState::kEnd) return arrow::Status::IOError("the stream ended early");
     if (read.state != ReadState::kBatch) continue;
-    result.rows += CountChanges(*read.table, *read.rows);
+    ARROW_ASSIGN_OR_RAISE(const auto rows, ChangeRows::Make(*read.table, *read.rows));
+    result.rows += CountChanges(rows);
     ++result.frames;
   }
   stopwatch.Stop(&result);

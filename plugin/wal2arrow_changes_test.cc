@@ -7,6 +7,7 @@
 #include <arrow/array.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include "arrowcdc/change_rows.h"
 #include "format/frame.h"
 #include "plugin/testing/test_stream.h"
 #include "tests/testing/assert_ok.h"
@@ -112,8 +113,9 @@ TEST_F(Changes, TablesThatTakeOverANameInATransaction) {
     const auto* batch = std::get_if<ChangeBatch>(&event);
     if (batch == nullptr || batch->rows->num_rows() == 0) continue;
     ASSERT_EQ(batch->table->name.table, "t");
-    for (int64_t row = 0; row < batch->rows->num_rows(); ++row, ++rows) {
-      const RowPosition position = RowPositionAt(*batch->table, *batch->rows, row);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto changes, ChangeRows::Make(*batch->table, *batch->rows));
+    for (int64_t row = 0; row < changes.num_rows(); ++row, ++rows) {
+      const RowPosition position = changes.position(row);
       EXPECT_LT(last, position) << "row " << rows;
       last = position;
     }
@@ -381,8 +383,9 @@ TEST_F(Changes, RowsOfOneRecordAreCounted) {
   uint16_t ord_max = 0;
   for (const Event& event : events) {
     const auto& batch = std::get<ChangeBatch>(event);
-    for (int64_t row = 0; row < batch.rows->num_rows(); ++row, ++rows) {
-      const RowPosition position = RowPositionAt(*batch.table, *batch.rows, row);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto changes, ChangeRows::Make(*batch.table, *batch.rows));
+    for (int64_t row = 0; row < changes.num_rows(); ++row, ++rows) {
+      const RowPosition position = changes.position(row);
       if (!positions.empty()) {
         EXPECT_LT(*positions.rbegin(), position) << "rows are not in order";
       }

@@ -248,8 +248,20 @@ arrow::Status ChangeStream::TakeGroup(const GroupState& group) {
   return driver_.EndGroup();
 }
 
+// A server that took over without the last of what the one before had sent.
+arrow::Status ChangeStream::CheckNoneMissing() const {
+  const TableName* table = repeated_.MissingTable();
+  if (table == nullptr) return arrow::Status::OK();
+  return MakeError(
+      ErrorKind::kPositionGap,
+      "rows that were delivered before the connection was lost did not come again, but later ones "
+      "did: this server does not have them",
+      "table " + ToString(*table), "capture into a new sink from a new slot");
+}
+
 arrow::Status ChangeStream::Advance(const Position& position) {
-  if (delivered_ >= position || !repeated_.caught_up()) return arrow::Status::OK();
+  if (delivered_ >= position) return arrow::Status::OK();
+  if (!repeated_.caught_up()) return CheckNoneMissing();
   delivered_ = told_ = position;
   repeated_.NoteBoundary();
   rows_since_ = false;

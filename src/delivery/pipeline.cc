@@ -7,8 +7,7 @@
 #include <string>
 #include <utility>
 
-#include <arrow/array.h>
-
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "src/delivery/change_stream.h"
@@ -101,7 +100,7 @@ class Pipeline : private StreamDriver {
   arrow::Status Take(ChangeBatch batch) override {
     stats_.rows += static_cast<uint64_t>(batch.rows->num_rows());
     if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
-    CountUnrepresentable(batch);
+    ARROW_RETURN_NOT_OK(CountUnrepresentable(batch));
     WarnOfWeakenedIdentity(*batch.table);
     return sink_.Write(batch);
   }
@@ -173,21 +172,21 @@ class Pipeline : private StreamDriver {
     return arrow::Status::OK();
   }
 
-  void CountUnrepresentable(const ChangeBatch& batch) {
-    const int index = batch.table->column_count + static_cast<int>(MetadataColumn::kUnrepresentable);
-    const auto& lists = static_cast<const arrow::ListArray&>(*batch.rows->column(index));
-    if (lists.null_count() == lists.length()) return;
-    const auto& names = static_cast<const arrow::StringArray&>(*lists.values());
-    for (int64_t row = 0; row < lists.length(); ++row) {
-      if (lists.IsNull(row)) continue;
-      for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
+  arrow::Status CountUnrepresentable(const ChangeBatch& batch) {
+    ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
+    const NameLists& lists = changes.unrepresentable();
+    if (!lists.any()) return arrow::Status::OK();
+    for (int64_t row = 0; row < changes.num_rows(); ++row) {
+      const int32_t count = lists.count(row);
+      for (int32_t i = 0; i < count; ++i) {
         ++stats_.unrepresentable;
-        const std::string column = names.GetString(i);
+        const std::string column(lists.name(row, i));
         if (reported_columns_.emplace(batch.table->name, column).second) {
           observer_.OnUnrepresentable(batch.table->name, column);
         }
       }
     }
+    return arrow::Status::OK();
   }
 
   void WarnOfWeakenedIdentity(const TableSchema& table) {

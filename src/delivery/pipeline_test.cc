@@ -11,6 +11,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/delivery/testing/fake_source.h"
 #include "tests/testing/assert_ok.h"
@@ -59,9 +60,9 @@ class FakeSink : public Sink {
   arrow::Status Write(const ChangeBatch& batch) override {
     EXPECT_GT(batch.rows->num_rows(), 0);
     const auto& ids = static_cast<const arrow::Int64Array&>(*batch.rows->column(0));
+    ARROW_ASSIGN_OR_RAISE(const auto changes, ChangeRows::Make(*batch.table, *batch.rows));
     for (int64_t row = 0; row < ids.length(); ++row) {
-      pending_[batch.table->name].push_back(
-          {0, ids.Value(row), RowPositionAt(*batch.table, *batch.rows, row)});
+      pending_[batch.table->name].push_back({0, ids.Value(row), changes.position(row)});
     }
     last_commit_ = pending_[batch.table->name].back().position.commit_lsn;
     // A table's file that is full becomes durable by itself, also in the middle of a transaction.
@@ -314,6 +315,50 @@ TEST(Pipeline, AGapThatWasAcceptedIsStored) {
   EXPECT_EQ(world.stored_position, At(world.server.confirmed));
 }
 
+// Ends each of its sessions with a lost connection.
+struct ScriptedSessions : FakeSource {
+  ScriptedSessions(FakeServer& server, std::vector<std::vector<Event>> scripts)
+      : FakeSource(server, std::vector<Event>{}), sessions(std::move(scripts)) {}
+  arrow::Status Start(const Position&) override {
+    ++session;
+    place = 0;
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::optional<Event>> Next(milliseconds) override {
+    const std::vector<Event>& script = sessions[session - 1];
+    if (place < script.size()) return std::optional<Event>(script[place++]);
+    return MakeError(ErrorKind::kConnection, "lost", "server", "", "", true);
+  }
+  const std::vector<std::vector<Event>> sessions;
+  size_t session = 0;
+  size_t place = 0;
+};
+
+// A server that takes over without the last that the other one had sent: its rows are in the sink.
+TEST(Pipeline, RowsThatDoNotComeAgainAreAnError) {
+  std::mt19937_64 random(1);
+  World world;
+  world.server.wal_end = 1000;
+  const auto batch = [&](int table, uint64_t commit, GroupState group) {
+    return Event(test::FakeBatch(world.server.tables[static_cast<size_t>(table)],
+                                 {{table, static_cast<int64_t>(commit), {commit, commit, 0}}}, group));
+  };
+  const auto ends = [](uint64_t order) { return GroupState{At(order), /*group_end=*/true, false, false}; };
+  ScriptedSessions source(world.server, {{batch(0, 110, {})},
+                                         {KeepaliveEvent{At(115), true}, batch(1, 120, ends(121))},
+                                         {batch(0, 110, ends(111)), batch(1, 120, ends(121))}});
+  FakeSink sink(world, random, false);
+  PipelineOptions options;
+  options.until = FormatLsn(121);
+  PipelineObserver observer;
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
+  ASSERT_FALSE(stats.ok());
+  EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kPositionGap) << stats.status();
+  EXPECT_EQ(GetErrorDetail(stats.status())->object(), "table public.t0");
+  EXPECT_EQ(source.session, 2u);
+  EXPECT_EQ(world.server.confirmed, 100u);
+}
+
 // Another connection divides the same transactions into other groups.
 TEST(Pipeline, APositionIsToldOnceNoRowLiesBehindIt) {
   std::mt19937_64 random(1);
@@ -327,25 +372,10 @@ TEST(Pipeline, APositionIsToldOnceNoRowLiesBehindIt) {
   };
   const GroupState open;
   const auto ends = [](uint64_t order) { return GroupState{At(order), /*group_end=*/true, false, false}; };
-  struct Regrouping : FakeSource {
-    Regrouping(FakeServer& server, std::vector<std::vector<Event>> scripts)
-        : FakeSource(server, std::vector<Event>{}), sessions(std::move(scripts)) {}
-    arrow::Status Start(const Position&) override {
-      ++session;
-      place = 0;
-      return arrow::Status::OK();
-    }
-    arrow::Result<std::optional<Event>> Next(milliseconds) override {
-      const std::vector<Event>& script = sessions[session - 1];
-      if (place < script.size()) return std::optional<Event>(script[place++]);
-      return MakeError(ErrorKind::kConnection, "lost", "server", "", "", true);
-    }
-    const std::vector<std::vector<Event>> sessions;
-    size_t session = 0;
-    size_t place = 0;
-  } source(world.server, {{batch(0, {110, 120, 130}, open)},
-                          {batch(0, {110}, open), batch(1, {110}, ends(111)), KeepaliveEvent{At(115), true},
-                           batch(0, {120}, ends(121)), batch(0, {130}, ends(131))}});
+  ScriptedSessions source(world.server,
+                          {{batch(0, {110, 120, 130}, open)},
+                           {batch(0, {110}, open), batch(1, {110}, ends(111)), KeepaliveEvent{At(115), true},
+                            batch(0, {120}, ends(121)), batch(0, {130}, ends(131))}});
   struct Recording : FakeSink {
     using FakeSink::FakeSink;
     arrow::Status Advance(const Position& position) override {

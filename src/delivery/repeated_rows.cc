@@ -2,8 +2,10 @@
 // batches.
 #include "src/delivery/repeated_rows.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 
 namespace arrowcdc {
@@ -15,10 +17,18 @@ void RepeatedRows::Restore(const std::map<TableName, RowPosition>& last_rows) {
 
 void RepeatedRows::BeginSession() {
   session_rows_.clear();
+  session_commit_lsn_ = 0;
   behind_.clear();
   for (const auto& [table, last] : last_rows_) {
     if (last.stretch == stretch_) behind_[table] = last.position;
   }
+}
+
+const TableName* RepeatedRows::MissingTable() const {
+  for (const auto& [table, position] : behind_) {
+    if (position.commit_lsn < session_commit_lsn_) return &table;
+  }
+  return nullptr;
 }
 
 bool RepeatedRows::Matches(const TableName& name) {
@@ -37,8 +47,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
     rows_unmatched_ += static_cast<uint64_t>(count);
     return nullptr;
   }
-  const RowPosition begin = RowPositionAt(table, *rows, 0);
-  const RowPosition end = RowPositionAt(table, *rows, count - 1);
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(table, *rows));
+  const RowPosition begin = changes.position(0);
+  const RowPosition end = changes.position(count - 1);
   const auto session = session_rows_.find(table.name);
   if (end < begin || (session != session_rows_.end() && begin <= session->second)) {
     return MakeError(ErrorKind::kProtocol,
@@ -48,6 +59,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
                      "this is a defect in arrowcdc: please report it; nothing was skipped");
   }
   session_rows_.insert_or_assign(table.name, end);
+  session_commit_lsn_ = std::max(session_commit_lsn_, end.commit_lsn);
   if (!behind_.empty()) {
     const auto behind = behind_.find(table.name);
     if (behind != behind_.end() && behind->second <= end) behind_.erase(behind);
@@ -58,7 +70,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
     int64_t high = count;
     while (first_new < high) {
       const int64_t middle = first_new + (high - first_new) / 2;
-      if (RowPositionAt(table, *rows, middle) <= last->second.position) {
+      if (changes.position(middle) <= last->second.position) {
         first_new = middle + 1;
       } else {
         high = middle;

@@ -30,6 +30,9 @@ class RepeatedRows {
   // False: rows that were let through on earlier connections lie behind where this one is. Nothing that ends
   // here is a boundary.
   bool caught_up() const { return behind_.empty(); }
+  // At a group's end: one of these lies before rows that came on this connection. It does not come any more:
+  // this server does not have it. Null: there is none.
+  const TableName* MissingTable() const;
 
   // The rows of `rows` that are new, possibly a slice without a copy; null when there are none. Rows of one
   // table come in the order of their positions, also when a reconnect repeats them. Errors: kProtocol where
@@ -54,6 +57,7 @@ class RepeatedRows {
   std::map<TableName, LastRow> last_rows_;         // let through, in all
   std::map<TableName, RowPosition> behind_;        // of these, those that are still to be repeated
   std::map<TableName, RowPosition> session_rows_;  // come, on this connection
+  uint64_t session_commit_lsn_ = 0;                // the highest of them
   uint64_t rows_skipped_ = 0;
   uint64_t rows_unmatched_ = 0;
 };

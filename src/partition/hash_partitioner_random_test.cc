@@ -11,7 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/hash_partitioner.h"
-#include "src/partition/testing/inserts.h"
+#include "src/change/table_schema.h"
+#include "src/change/testing/change_batches.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/seed.h"
 
@@ -483,7 +484,7 @@ TableRows RandomBatch(int64_t rows, const std::vector<TypePtr>& types, Random& r
     columns.push_back(RandomArray(type, rows, random));
   }
   auto table = MakeTableSchema({"public", "t"}, 1, 2, ReplicaIdentity::kFull, fields, nullptr).ValueOrDie();
-  auto batch = test::MakeInserts(*table, columns);
+  auto batch = test::MakeInserts(table, columns);
   ARROWCDC_EXPECT_OK(batch->ValidateFull());
   return {std::move(table), std::move(batch)};
 }

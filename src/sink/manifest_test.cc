@@ -4,7 +4,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "src/sink/testing/change_rows.h"
+#include "src/sink/testing/sink_stream.h"
+#include "tests/testing/error_detail.h"
 
 namespace arrowcdc::test {
 namespace {

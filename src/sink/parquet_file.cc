@@ -103,9 +103,10 @@ ParquetFile::~ParquetFile() {
   if (out_ != nullptr) (void)out_->Abort();
 }
 
-arrow::Status ParquetFile::Add(std::shared_ptr<arrow::RecordBatch> rows) {
-  if (this->rows() == 0) first_row_ = RowPositionAt(*table_, *rows, 0);
-  last_row_ = RowPositionAt(*table_, *rows, rows->num_rows() - 1);
+arrow::Status ParquetFile::Add(std::shared_ptr<arrow::RecordBatch> rows, const RowPosition& first,
+                               const RowPosition& last) {
+  if (this->rows() == 0) first_row_ = first;
+  last_row_ = last;
   return buffer_.Add(std::move(rows));
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/sink/storage_names.h"
 
@@ -146,7 +147,8 @@ arrow::Status ParquetSink::Write(const ChangeBatch& batch) {
 arrow::Status ParquetSink::WriteRows(const ChangeBatch& batch) {
   const TableName& name = batch.table->name;
   const auto last = last_rows_.find(name);
-  const RowPosition first_row = RowPositionAt(*batch.table, *batch.rows, 0);
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
+  const RowPosition first_row = changes.position(0);
   if (last != last_rows_.end() && first_row <= last->second) {
     return MakeError(ErrorKind::kInternal,
                      "row " + FormatRowPosition(first_row) + " of " + ToString(name) + " came after row " +
@@ -161,10 +163,12 @@ arrow::Status ParquetSink::WriteRows(const ChangeBatch& batch) {
     const int64_t rows = std::min(room, batch.rows->num_rows() - offset);
     const bool whole = rows == batch.rows->num_rows();
     buffered_bytes_ -= open->file->buffered_bytes();
-    ARROW_RETURN_NOT_OK(open->file->Add(whole ? batch.rows : batch.rows->Slice(offset, rows)));
+    const RowPosition last_row = changes.position(offset + rows - 1);
+    ARROW_RETURN_NOT_OK(open->file->Add(whole ? batch.rows : batch.rows->Slice(offset, rows),
+                                        changes.position(offset), last_row));
     buffered_bytes_ += open->file->buffered_bytes();
     offset += rows;
-    last_rows_[name] = RowPositionAt(*batch.table, *batch.rows, offset - 1);
+    last_rows_[name] = last_row;
     ARROW_RETURN_NOT_OK(RollIfFull(open_.find(name)));
     if (offset < batch.rows->num_rows()) {
       ARROW_ASSIGN_OR_RAISE(open, FileFor(batch));

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "src/sink/testing/change_rows.h"
+#include "tests/testing/error_detail.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -11,51 +11,25 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/testing/change_batches.h"
 
 namespace arrowcdc::test {
 
 std::shared_ptr<const TableSchema> FakeTable(const std::string& name) {
-  auto table = std::make_shared<TableSchema>();
-  table->name = {"public", name};
-  table->fingerprint = std::hash<std::string>()(name);
-  table->column_count = 1;
-  table->key_fields = {0};
-  const auto names = arrow::list(arrow::utf8());
-  table->schema =
-      arrow::schema({arrow::field("id", arrow::int64()),
-                     arrow::field("_op", arrow::dictionary(arrow::int8(), arrow::utf8())),
-                     arrow::field("_commit_lsn", arrow::uint64()), arrow::field("_lsn", arrow::uint64()),
-                     arrow::field("_ord", arrow::uint16()), arrow::field("_xid", arrow::uint32()),
-                     arrow::field("_commit_ts", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
-                     arrow::field("_unchanged", names), arrow::field("_unrepresentable", names)});
-  return table;
+  const auto key = arrow::key_value_metadata({kIdentityKey}, {"1"});
+  return MakeTable({"public", name}, {arrow::field("id", arrow::int64(), true, key)},
+                   std::hash<std::string>()(name), 0);
 }
 
 ChangeBatch FakeBatch(const std::shared_ptr<const TableSchema>& table, const std::vector<FakeRow>& rows,
                       GroupState group) {
-  arrow::Int64Builder id;
-  arrow::Int8Builder op;
-  arrow::UInt64Builder commit_lsn, lsn;
-  arrow::UInt16Builder ord;
+  std::vector<RowMeta> metadata;
+  std::vector<int64_t> ids;
   for (const FakeRow& row : rows) {
-    EXPECT_TRUE(id.Append(row.id).ok() && op.Append(0).ok() &&
-                commit_lsn.Append(row.position.commit_lsn).ok() && lsn.Append(row.position.lsn).ok() &&
-                ord.Append(row.position.ord).ok());
+    metadata.push_back({row.position});
+    ids.push_back(row.id);
   }
-  arrow::StringBuilder names;
-  EXPECT_TRUE(
-      names.AppendValues({"insert", "update_before", "update_after", "delete", "snapshot", "truncate"}).ok());
-  arrow::ArrayVector columns;
-  for (const auto& field : table->schema->fields()) {
-    columns.push_back(*arrow::MakeArrayOfNull(field->type(), static_cast<int64_t>(rows.size())));
-  }
-  columns[0] = *id.Finish();
-  columns[1] =
-      *arrow::DictionaryArray::FromArrays(table->schema->field(1)->type(), *op.Finish(), *names.Finish());
-  columns[2] = *commit_lsn.Finish();
-  columns[3] = *lsn.Finish();
-  columns[4] = *ord.Finish();
-  return {table, arrow::RecordBatch::Make(table->schema, static_cast<int64_t>(rows.size()), columns), group};
+  return MakeBatch(table, metadata, {Ids(ids)}, group);
 }
 
 FakeServer::FakeServer(int table_count) {

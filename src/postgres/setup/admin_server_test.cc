@@ -13,11 +13,14 @@
 #include "src/postgres/setup/slot.h"
 #include "src/postgres/setup/slot_note.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 #include "tests/testing/wait.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
+using test::DetailOf;
+using test::KindOf;
 using test::PrivateServer;
 using test::PrivateServerOptions;
 

@@ -10,7 +10,7 @@
 #include "arrowcdc/error.h"
 #include "arrowcdc/secrets.h"
 #include "arrowcdc/postgres.h"
-#include "format/frame.h"
+#include "format/replication_message.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 #include "src/postgres/client/connection.h"
 #include "src/postgres/setup/publication.h"

@@ -9,6 +9,7 @@
 #include "src/change/table_schema.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 #include "tests/testing/wait.h"
 
 namespace arrowcdc::postgres {
@@ -16,6 +17,8 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::DetailOf;
+using test::KindOf;
 using test::PrivateServer;
 using test::WaitFor;
 

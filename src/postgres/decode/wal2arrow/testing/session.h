@@ -82,7 +82,7 @@ inline arrow::Result<std::optional<Event>> DecodeAll(const std::vector<std::stri
   if (decoder == nullptr) decoder = &own;
   std::optional<Event> last;
   for (const auto& frame : frames) {
-    ARROW_ASSIGN_OR_RAISE(last, decoder->Decode(Message::Make(frame), 25));
+    ARROW_ASSIGN_OR_RAISE(last, decoder->Decode(Message::Make(frame), format::kXLogDataHeaderBytes));
   }
   return last;
 }

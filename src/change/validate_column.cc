@@ -1,5 +1,5 @@
 // Text as a whole: one pass over the bytes and one over the offsets, instead of a call for each value.
-#include "src/postgres/decode/wal2arrow/validate_column.h"
+#include "src/change/validate_column.h"
 
 #include <cstdint>
 #include <cstring>

@@ -1,5 +1,5 @@
 // Text that is not UTF-8: the rows that hold it are null, and nothing else has changed.
-#include "src/postgres/decode/repair_text.h"
+#include "src/change/repair_text.h"
 
 #include <random>
 #include <string>

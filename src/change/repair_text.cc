@@ -1,5 +1,5 @@
 // The column is looked at with bytes in place of text, so that Arrow can check and copy it.
-#include "src/postgres/decode/repair_text.h"
+#include "src/change/repair_text.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
 // The short way of validation against Arrow's own, on columns that are right and on columns that are not.
-#include "src/postgres/decode/wal2arrow/validate_column.h"
+#include "src/change/validate_column.h"
 
 #include <random>
 #include <string>
