@@ -36,7 +36,7 @@ class ColumnBuilder {
     kFixed,          // width() bytes a value
     kVariable,       // utf8, binary
     kList,           // list, map: one child
-    kFixedSizeList,  // one child
+    kFixedSizeList,  // one child, of kFixed
     kStruct,
   };
 
@@ -86,7 +86,7 @@ class ColumnBuilder {
   // The same in two steps: where a value of at most `bytes_max` may be written, null where it does not fit;
   // then how long it is.
   char* Room(int64_t bytes_max) {
-    return data_size_ + bytes_max <= data_capacity_ || GrowData(bytes_max)
+    return data_size_ + bytes_max < data_capacity_ || GrowData(bytes_max)
                ? reinterpret_cast<char*>(data_) + data_size_
                : nullptr;
   }
@@ -114,6 +114,7 @@ class ColumnBuilder {
   bool GrowData(int64_t extra);
   bool Resize(BufferPointer* buffer, int64_t bytes);
   bool StartValidity();
+  bool AppendZeros(int64_t count);
   bool IsNull(int64_t index) const { return (validity_[index >> 3] & (1 << (index & 7))) == 0; }
   void EndNull();
   arrow::Result<std::shared_ptr<arrow::Buffer>> TakeBuffer(BufferPointer* buffer, int64_t bytes);

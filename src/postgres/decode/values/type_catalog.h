@@ -33,6 +33,7 @@ struct TypeDescription {
   uint32_t oid = 0;
   std::string name;  // typname, UTF-8 as of an attribute
   TypeKind kind = TypeKind::kBase;
+  int16_t length = -1;    // typlen
   std::string extension;  // that it is a member of, or empty
   // Arrays: typelem, where typsubscript is array_subscript_handler; otherwise 0. The vectors of the catalog
   // (int2vector, oidvector) are none.

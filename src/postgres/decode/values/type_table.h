@@ -12,13 +12,11 @@
 #include <arrow/type.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include "pgtype/type_table.h"
 #include "src/postgres/decode/values/type_catalog.h"
 #include "src/postgres/decode/values/value_reader.h"
 
 namespace arrowcdc {
-
-// What `numeric` without a precision becomes.
-enum class NumericAs : uint8_t { kText, kDouble, kDecimal };
 
 // What becomes of a value that has no Arrow form.
 enum class UnrepresentableAs : uint8_t {
@@ -28,9 +26,7 @@ enum class UnrepresentableAs : uint8_t {
 };
 
 struct ValueOptions {
-  NumericAs numeric = NumericAs::kText;
-  int32_t numeric_precision = 38;  // kDecimal, 1 to 76
-  int32_t numeric_scale = 0;
+  pgtype::NumericChoice numeric{pgtype::NumericAs::kText, 0, 0};  // without a precision
   UnrepresentableAs unrepresentable = UnrepresentableAs::kNull;
 };
 
@@ -58,7 +54,7 @@ struct ColumnDescription {
 struct MappedColumns {
   arrow::FieldVector fields;  // with the metadata of docs/types.md; for MakeTableSchema
   std::vector<std::unique_ptr<const ValueReader>> readers;
-  bool reads_binary = true;  // of all of them
+  std::vector<ValueForm> forms;  // kText where reads_binary is false
 };
 
 // The columns of a table. Errors: the catalog's.
