@@ -42,7 +42,7 @@ wheel: setup     ## the Python package: dist/arrowcdc-*.whl
 tour: setup      ## docs/tour.md: run its code, write what it prints
 	@tools/python.sh tools/tour.py docs/tour.md
 
-fuzz:            ## libFuzzer on the decoder for a minute (needs clang with its runtime library); T=seconds
+fuzz:            ## libFuzzer, a minute a target (needs clang with its runtime library); T=seconds
 	@tools/fuzz.sh $(T)
 
 bench:           ## against the other plugins, to bench/results/latest.json; QUICK=1: four minutes; PEERS=all

@@ -16,20 +16,20 @@ const Options kPgoutputStreaming = {
 const Options kWal2jsonV1 = {{"format-version", "1"}, {"include-types", "false"}};
 const Options kWal2json = {{"format-version", "2"}, {"include-types", "false"}};
 
-SourceOptions DrainOff() {
-  SourceOptions options;
+PostgresOptions DrainOff() {
+  PostgresOptions options;
   options.drain = false;
   return options;
 }
 
-SourceOptions BatchingOff() {
-  SourceOptions options;
+PostgresOptions BatchingOff() {
+  PostgresOptions options;
   options.batching = false;
   return options;
 }
 
-SourceOptions Compressed(WireCompression compression) {
-  SourceOptions options;
+PostgresOptions Compressed(WireCompression compression) {
+  PostgresOptions options;
   options.compression = compression;
   return options;
 }

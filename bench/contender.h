@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "arrowcdc/source.h"
+#include "arrowcdc/postgres.h"
 
 namespace arrowcdc::bench {
 
@@ -35,7 +35,7 @@ struct Contender {
   Reader reader;
   std::string plugin{};                                        // empty: needs no slot
   std::vector<std::pair<std::string, std::string>> options{};  // of START_REPLICATION
-  SourceOptions source{};                                      // of our client library, its switches
+  PostgresOptions source{};                                    // of our client library, its switches
   bool downloaded = false;                                     // takes part only when asked for
   bool tcp_only = false;                                       // whatever the workload's transport is
 };

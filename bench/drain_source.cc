@@ -7,14 +7,14 @@
 
 #include "arrowcdc/pipeline.h"
 #include "arrowcdc/readers.h"
-#include "arrowcdc/source.h"
+#include "arrowcdc/postgres.h"
 #include "bench/stopwatch.h"
 
 namespace arrowcdc::bench {
 namespace {
 
-SourceOptions OptionsOf(const DrainTask& task) {
-  SourceOptions options = task.contender->source;
+PostgresOptions OptionsOf(const DrainTask& task) {
+  PostgresOptions options = task.contender->source;
   options.conninfo = task.conninfo;
   options.slot = task.slot;
   options.publications = {kPublication};

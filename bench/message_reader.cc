@@ -5,12 +5,10 @@
 #include <cstring>
 
 #include "bench/json_columns.h"
+#include "pgtype/datetime.h"
 
 namespace arrowcdc::bench {
 namespace {
-
-// PostgreSQL counts from 2000-01-01.
-constexpr int64_t kPostgresEpoch = 946'684'800'000'000;
 
 uint64_t BigEndian64(const char* bytes) {
   uint64_t value;
@@ -35,7 +33,7 @@ class PgoutputReader : public MessageReader {
         return arrow::Status::OK();
       case 'B':  // final LSN, commit time, xid
         if (message.size() < 17) return Unreadable("pgoutput");
-        commit_time_ = static_cast<int64_t>(BigEndian64(message.data() + 9)) + kPostgresEpoch;
+        commit_time_ = static_cast<int64_t>(BigEndian64(message.data() + 9)) + pgtype::kEpochUs;
         return arrow::Status::OK();
       case 'C':
       case 'c':  // of a transaction that was streamed; nothing of it was rolled back here
@@ -177,7 +175,7 @@ class NoopReader : public MessageReader {
   arrow::Status Read(std::string_view message) override {
     if (message.size() != 16) return Unreadable("the do-nothing plugin");
     rows_ = static_cast<int64_t>(BigEndian64(message.data()));
-    commit_time_ = static_cast<int64_t>(BigEndian64(message.data() + 8)) + kPostgresEpoch;
+    commit_time_ = static_cast<int64_t>(BigEndian64(message.data() + 8)) + pgtype::kEpochUs;
     ++transactions_;
     at_commit_ = true;
     return arrow::Status::OK();

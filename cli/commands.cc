@@ -77,7 +77,7 @@ ExitCode PrintSql(const SetupPlan& plan, const char* what) {
   return left.obstacles.empty() ? kOk : Fail(what, CheckObstacles(left));
 }
 
-ExitCode Apply(const SourceOptions& source, const SetupPlan& plan, const char* what) {
+ExitCode Apply(const PostgresOptions& source, const SetupPlan& plan, const char* what) {
   // Nothing is changed that could not be shown.
   if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
   const arrow::Status applied = ApplySetup(source, plan, [](const SetupStep& step) {
@@ -95,29 +95,29 @@ void PrintRow(const std::vector<std::string>& cells, const std::vector<size_t>& 
   std::printf("\n");
 }
 
-const char* IdentityName(char identity) {
+const char* IdentityName(ReplicaIdentity identity) {
   switch (identity) {
-    case 'd':
+    case ReplicaIdentity::kDefault:
       return "primary key";
-    case 'f':
+    case ReplicaIdentity::kFull:
       return "full";
-    case 'i':
+    case ReplicaIdentity::kIndex:
       return "index";
-    case 'n':
+    case ReplicaIdentity::kNothing:
       return "nothing";
-    default:
-      return "?";
   }
+  return "";
 }
 
 std::string IdentityText(const TableStatus& table) {
   if (table.usable_identity) return IdentityName(table.replica_identity);
-  return table.replica_identity == 'd' ? "none"
-                                       : std::string(IdentityName(table.replica_identity)) + " (unusable)";
+  return table.replica_identity == ReplicaIdentity::kDefault
+             ? "none"
+             : std::string(IdentityName(table.replica_identity)) + " (unusable)";
 }
 
 // Behind the list of tables: what a setup of these would meet.
-ExitCode SayWhatIsInTheWay(const SourceOptions& source) {
+ExitCode SayWhatIsInTheWay(const PostgresOptions& source) {
   const auto planned = PlanSetup(source, {});
   if (!planned.ok()) {
     const ErrorDetail* detail = GetErrorDetail(planned.status());
@@ -144,7 +144,7 @@ ExitCode FinishOutput(ExitCode code) {
   return Fail("arrowcdc", written);
 }
 
-std::string SuggestedOptions(const SourceOptions& source) {
+std::string SuggestedOptions(const PostgresOptions& source) {
   std::string text = "--slot " + source.slot;
   if (!source.publications.empty()) {
     text += " --publication";
@@ -204,7 +204,7 @@ ExitCode RunTeardown(const TeardownCommand& command) {
   return applied;
 }
 
-ExitCode RunStatus(const SourceOptions& source) {
+ExitCode RunStatus(const PostgresOptions& source) {
   const auto got = GetSlotStatus(source);
   if (!got.ok()) return Fail("status", got.status());
   const SlotStatus& status = *got;
@@ -244,7 +244,7 @@ ExitCode RunStatus(const SourceOptions& source) {
   return kOk;
 }
 
-ExitCode RunTables(const SourceOptions& source) {
+ExitCode RunTables(const PostgresOptions& source) {
   const auto listed = ListTables(source);
   if (!listed.ok()) return Fail("tables", listed.status());
   std::vector<std::vector<std::string>> rows = {{"table", "matches", "published", "replica identity", "why"}};

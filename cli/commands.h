@@ -5,16 +5,15 @@
 #include <optional>
 #include <string>
 
-#include "arrowcdc/admin.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/pipeline.h"
 #include "arrowcdc/sink.h"
-#include "arrowcdc/source.h"
 #include "cli/exit_code.h"
 
 namespace arrowcdc::cli {
 
 struct SetupCommand {
-  SourceOptions source;
+  PostgresOptions source;
   SetupOptions setup;
   bool yes = false;
   bool print_sql = false;
@@ -22,17 +21,17 @@ struct SetupCommand {
 ExitCode RunSetup(const SetupCommand& command);
 
 struct TeardownCommand {
-  SourceOptions source;
+  PostgresOptions source;
   bool yes = false;
   bool print_sql = false;
 };
 ExitCode RunTeardown(const TeardownCommand& command);
 
-ExitCode RunStatus(const SourceOptions& source);
-ExitCode RunTables(const SourceOptions& source);
+ExitCode RunStatus(const PostgresOptions& source);
+ExitCode RunTables(const PostgresOptions& source);
 
 struct StreamCommand {
-  SourceOptions source;
+  PostgresOptions source;
   std::string sink;
   SinkOptions sink_options;
   PipelineOptions pipeline;
@@ -51,6 +50,6 @@ ExitCode FinishOutput(ExitCode code);
 
 // The options that name the source, as they were given but without what may be secret: "--slot s" for a
 // message that suggests a command.
-std::string SuggestedOptions(const SourceOptions& source);
+std::string SuggestedOptions(const PostgresOptions& source);
 
 }  // namespace arrowcdc::cli

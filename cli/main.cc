@@ -42,7 +42,7 @@ struct Texts {
   std::string retry_for;
 };
 
-void AddSourceOptions(CLI::App& app, SourceOptions& source) {
+void AddSourceOptions(CLI::App& app, PostgresOptions& source) {
   app.add_option(
       "--source", source.conninfo,
       "libpq connection string or URI; what is missing comes from PG* variables, service and pgpass files");
@@ -215,11 +215,11 @@ ExitCode Main(int argc, char** argv) {
   CLI::App* stream_app = app.add_subcommand("stream", "stream changes into a sink");
   AddStreamOptions(*stream_app, stream, texts);
 
-  SourceOptions status;
+  PostgresOptions status;
   CLI::App* status_app = app.add_subcommand("status", "show the slot and what WAL the server keeps for it");
   AddSourceOptions(*status_app, status);
 
-  SourceOptions tables;
+  PostgresOptions tables;
   CLI::App* tables_app =
       app.add_subcommand("tables", "show which tables match, which are published, and why not");
   AddSourceOptions(*tables_app, tables);
@@ -258,7 +258,7 @@ ExitCode Main(int argc, char** argv) {
   }
   SetUpLogging(log.format, log.verbose);
   const std::shared_ptr<StopToken> stop = StopOnSignals();
-  for (SourceOptions* source : {&setup.source, &stream.source, &status, &tables, &teardown.source})
+  for (PostgresOptions* source : {&setup.source, &stream.source, &status, &tables, &teardown.source})
     source->stop = stop;
   stream.sink_options.stop = stop;
   if (stream_app->parsed()) {

@@ -157,7 +157,7 @@ void SayGoodbye(const StreamCommand& command, const PipelineStats& stats) {
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
-void SayWhatTheSlotKeeps(SourceOptions source) {
+void SayWhatTheSlotKeeps(PostgresOptions source) {
   constexpr std::chrono::milliseconds kPatience{300};
   source.stop = std::make_shared<StopToken>();
   source.stop->StopAfter(kPatience);

@@ -4,8 +4,6 @@
 #include <thread>
 #include <utility>
 
-#include "arrowcdc/admin.h"
-
 namespace arrowcdc::cli {
 
 SyncState::~SyncState() {
@@ -14,12 +12,12 @@ SyncState::~SyncState() {
   answer_.wait();  // a stopped look ends at once
 }
 
-std::string SyncState::Look(const SourceOptions& source) {
+std::string SyncState::Look(const PostgresOptions& source) {
   constexpr std::chrono::seconds kPatience(5);
   if (answer_.valid() && answer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
     return answer_.get();
   if (!std::exchange(asked_, true)) {
-    SourceOptions own = source;
+    PostgresOptions own = source;
     own.stop = stop_ = std::make_shared<StopToken>();
     stop_->StopAfter(kPatience);
     std::packaged_task<std::string()> ask(

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "arrowcdc/source.h"
+#include "arrowcdc/postgres.h"
 
 namespace arrowcdc::cli {
 
@@ -21,7 +21,7 @@ class SyncState {
   void Reset() { asked_ = false; }
 
   // Call it now and then: the answer, once, when it is there; else empty. Never blocks.
-  std::string Look(const SourceOptions& source);
+  std::string Look(const PostgresOptions& source);
 
  private:
   bool asked_ = false;

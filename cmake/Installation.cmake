@@ -7,8 +7,8 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(modules arrowcdc_format arrowcdc_change arrowcdc_patterns arrowcdc_decode arrowcdc_partition
-  arrowcdc_delivery arrowcdc_postgres arrowcdc_readers arrowcdc_sink)
+set(modules arrowcdc_format arrowcdc_pgtype arrowcdc_change arrowcdc_patterns arrowcdc_decode
+  arrowcdc_partition arrowcdc_delivery arrowcdc_postgres arrowcdc_readers arrowcdc_sink)
 list(TRANSFORM modules REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
 add_library(arrowcdc_library SHARED ${objects})
 set_target_properties(arrowcdc_library PROPERTIES

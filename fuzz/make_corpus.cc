@@ -1,7 +1,9 @@
-// Writes the corpus of wal2arrow_decoder_fuzz anew: build/fuzz/make_corpus fuzz/corpus/wal2arrow_decoder
+// Writes the corpus of every fuzz target anew: build/fuzz/make_corpus fuzz/corpus
 #include <fstream>
 #include <iostream>
 
+#include "src/postgres/decode/copy/testing/copy_stream.h"
+#include "src/postgres/decode/values/testing/sample_values.h"
 #include "src/postgres/decode/wal2arrow/testing/session.h"
 
 namespace {
@@ -83,14 +85,38 @@ std::vector<std::string> InParts() {
   return frames;
 }
 
-}  // namespace
+// `value` in words of 16 bits, as the server keeps a NUMERIC.
+void WriteNumeric(const std::string& path, uint8_t precision, int8_t scale,
+                  const std::vector<uint16_t>& value) {
+  std::ofstream file(path, std::ios::binary);
+  file.put(static_cast<char>(precision - 1));
+  file.put(static_cast<char>(scale + 128));
+  for (const uint16_t word : value)
+    file.put(static_cast<char>(word & 0xff)).put(static_cast<char>(word >> 8));
+}
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: make_corpus DIRECTORY\n";
-    return 2;
-  }
-  std::string directory = std::string(argv[1]) + "/";
+void WriteNumerics(const std::string& directory) {
+  WriteNumeric(directory + "zero", 10, 2, {0x8100});
+  WriteNumeric(directory + "short", 12, 2, {0x8100, 12, 3400});
+  WriteNumeric(directory + "short_negative", 12, 2, {0xA200, 12, 3456});
+  WriteNumeric(directory + "short_fraction", 38, 38, {0x827F, 1});
+  WriteNumeric(directory + "negative_scale", 3, -2, {0x8001, 1, 2300});
+  WriteNumeric(directory + "nines18", 18, 0, {0x8004, 99, 9999, 9999, 9999, 9999});
+  WriteNumeric(directory + "nines38", 38, 0,
+               {0x8009, 99, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999});
+  WriteNumeric(directory + "long", 76, 10, {0x0002, 4, 7, 0, 0, 0, 1, 500});
+  WriteNumeric(directory + "long_negative", 76, 0, {0x4000, 18, 9999, 0, 1});
+  WriteNumeric(directory + "long_fraction", 76, 76, {0x0050, 0xFFEE, 9999});
+  WriteNumeric(directory + "large", 76, 0, {0x0000, 0x7FFF, 1});
+  WriteNumeric(directory + "small", 76, 0, {0x3FFF, 0x8000, 1});
+  WriteNumeric(directory + "nan", 38, 0, {0xC000});
+  WriteNumeric(directory + "infinity", 38, 0, {0xD000});
+  WriteNumeric(directory + "minus_infinity", 38, 0, {0xF000});
+  WriteNumeric(directory + "no_weight", 38, 0, {0x0000});
+  WriteNumeric(directory + "no_digit_of_four", 38, 0, {0x8000, 10000});
+}
+
+void WriteFrames(const std::string& directory) {
   Write(directory + "session", 0x90, Session());
   Write(directory + "session_repaired", 0x91, Session());
   Write(directory + "session_misaligned", 0x31, Session());
@@ -102,5 +128,37 @@ int main(int argc, char** argv) {
   Write(directory + "truncate", 0x91, TruncateAndProgress());
   Write(directory + "parts", 0x91, InParts());
   Write(directory + "broken_text", 0x91, BrokenText());
+}
+
+// Each sample in both forms, in front of it what the targets take.
+void WriteValues(const std::string& directory) {
+  const std::vector<SampleValue> samples = SampleValues();
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const std::string name = directory + std::to_string(samples[i].type) + "_" + std::to_string(i);
+    std::ofstream(name + "_binary", std::ios::binary) << static_cast<char>(i) << '\1' << samples[i].binary;
+    std::ofstream(name + "_text", std::ios::binary) << static_cast<char>(i) << '\0' << samples[i].text;
+  }
+}
+
+void WriteCopies(const std::string& directory) {
+  std::ofstream(directory + "whole", std::ios::binary) << '\0' << CopyStream();
+  std::ofstream(directory + "bytes", std::ios::binary) << '\1' << CopyStream();
+  std::ofstream(directory + "chunks", std::ios::binary)
+      << '\17' << Signature() << Be32(0) << Be32(0) << Tuple(1, 2, 3, "x")
+      << Tuple(1, 3, 4, std::string(2000, 'y')) << Be16(-1);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: make_corpus DIRECTORY\n";
+    return 2;
+  }
+  const std::string directory = argv[1];
+  WriteFrames(directory + "/wal2arrow_decoder/");
+  WriteNumerics(directory + "/numeric/");
+  WriteValues(directory + "/values/");
+  WriteCopies(directory + "/copy_decoder/");
   return 0;
 }

@@ -3,15 +3,18 @@
 
 #include <stdlib.h>
 
+#include "pgtype/datetime.h"
+#include "pgtype/numeric.h"
 #include "plugin/jsonb_text.h"
-#include "plugin/numeric.h"
 #include "plugin/text.h"
 
 namespace arrowcdc::plugin {
 
 namespace {
 
-constexpr int64_t kDayUs = 86400000000;
+using pgtype::NumericKind;
+using pgtype::NumericValue;
+
 constexpr int kElementsBetweenChecks = 4096;
 
 // Follows pointers into memory and decompresses.
@@ -40,13 +43,13 @@ struct varlena* AlignedVarlena(Session* session, Datum value, int level) {
 
 bool ReadNumericDatum(Datum value, NumericValue* out) {
   const Slice slice = OpenVarlena(value);
-  return ReadNumeric(slice.data, slice.size, out);
+  return pgtype::ReadNumeric(slice.data, slice.size, out);
 }
 
 size_t NumericIntoScratch(Session* session, const NumericValue& value) {
   session->scratch.size = 0;
-  Reserve(session->context, &session->scratch, NumericTextBytesMax(value) + 1);
-  return NumericToText(value, reinterpret_cast<char*>(session->scratch.data));
+  Reserve(session->context, &session->scratch, pgtype::NumericTextBytesMax(value) + 1);
+  return pgtype::NumericToText(value, reinterpret_cast<char*>(session->scratch.data));
 }
 
 }  // namespace
@@ -89,28 +92,28 @@ bool AppendMoneyValue(Session*, Column* column, Datum value) {
 
 bool AppendDateValue(Session*, Column* column, Datum value) {
   int32_t days;
-  if (!DateToDays(DatumGetDateADT(value), &days)) return false;
+  if (!pgtype::DateToDays(DatumGetDateADT(value), &days)) return false;
   AppendScalar(column, days);
   return true;
 }
 
 bool AppendTimestampValue(Session*, Column* column, Datum value) {
   int64_t us;
-  if (!TimestampToUs(DatumGetTimestamp(value), &us)) return false;
+  if (!pgtype::TimestampToUs(DatumGetTimestamp(value), &us)) return false;
   AppendScalar(column, us);
   return true;
 }
 
 bool AppendTimeValue(Session*, Column* column, Datum value) {
   const int64_t us = DatumGetTimeADT(value);
-  if (us < 0 || us >= kDayUs) return false;
+  if (!pgtype::IsTimeOfDay(us)) return false;
   AppendScalar(column, us);
   return true;
 }
 
 bool AppendTimeTzValue(Session*, Column* column, Datum value) {
   const TimeTzADT* const time = DatumGetTimeTzADTP(value);
-  if (time->time < 0 || time->time >= kDayUs) return false;
+  if (!pgtype::IsTimeOfDay(time->time)) return false;
   ReserveValue(column);
   AppendScalar(&column->children[0], static_cast<int64_t>(time->time));
   AppendScalar(&column->children[1], static_cast<int32_t>(-time->zone));  // PostgreSQL counts west of UTC
@@ -126,11 +129,7 @@ bool AppendIntervalValue(Session*, Column* column, Datum value) {
   };
   const Interval* const interval = DatumGetIntervalP(value);
   MonthDayNano out{interval->month, interval->day, 0};
-  // The infinite intervals of 17 have the extreme time, so that they end here too.
-  if (__builtin_mul_overflow(static_cast<int64_t>(interval->time), static_cast<int64_t>(1000),
-                             &out.nanoseconds)) {
-    return false;
-  }
+  if (!pgtype::IntervalToNs(interval->time, &out.nanoseconds)) return false;
   AppendScalar(column, out);
   return true;
 }
@@ -184,8 +183,8 @@ bool AppendDecimalValue(Session*, Column* column, Datum value) {
   uint8_t integer[32];
   if (!ReadNumericDatum(value, &numeric)) return false;
   const bool fits = column->type == format::ArrowTypeId::kDecimal128
-                        ? NumericToDecimal128(numeric, column->precision, column->scale, integer)
-                        : NumericToDecimal256(numeric, column->precision, column->scale, integer);
+                        ? pgtype::NumericToDecimal128(numeric, column->precision, column->scale, integer)
+                        : pgtype::NumericToDecimal256(numeric, column->precision, column->scale, integer);
   if (!fits) return false;
   AppendFixed(column, integer);
   return true;

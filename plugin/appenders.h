@@ -31,17 +31,6 @@ bool AppendNumericTextValue(Session* session, Column* column, Datum value);
 bool AppendNumericDoubleValue(Session* session, Column* column, Datum value);
 bool AppendArrayValue(Session* session, Column* column, Datum value);
 
-inline constexpr int32_t kUnixEpochOffsetDays = 10957;
-
-// False: infinity, or beyond Arrow's range.
-inline bool DateToDays(DateADT date, int32_t* days) {
-  return !DATE_NOT_FINITE(date) && !__builtin_add_overflow(date, kUnixEpochOffsetDays, days);
-}
-inline bool TimestampToUs(Timestamp timestamp, int64_t* us) {
-  return !TIMESTAMP_NOT_FINITE(timestamp) &&
-         !__builtin_add_overflow(timestamp, static_cast<int64_t>(kUnixEpochOffsetUs), us);
-}
-
 // Content of a varlena, plain or compressed, in line or reassembled in memory. Never reads a TOAST table: the
 // caller has sorted out values that only point there. May allocate in the current context.
 struct Slice {

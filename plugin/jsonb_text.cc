@@ -2,7 +2,7 @@
 // container.
 #include "plugin/jsonb_text.h"
 
-#include "plugin/numeric.h"
+#include "pgtype/numeric.h"
 
 namespace arrowcdc::plugin {
 
@@ -88,14 +88,15 @@ void PutString(Writer* writer, const char* text, size_t size) {
 }
 
 void PutNumeric(Writer* writer, const char* number) {
-  NumericValue value;
-  if (!ReadNumeric(reinterpret_cast<const uint8_t*>(VARDATA_ANY(number)), VARSIZE_ANY_EXHDR(number),
-                   &value)) {
+  pgtype::NumericValue value;
+  if (!pgtype::ReadNumeric(reinterpret_cast<const uint8_t*>(VARDATA_ANY(number)), VARSIZE_ANY_EXHDR(number),
+                           &value)) {
     writer->Put("null", 4);
     return;
   }
-  Reserve(writer->context, writer->out, NumericTextBytesMax(value));
-  writer->out->size += NumericToText(value, reinterpret_cast<char*>(writer->out->data + writer->out->size));
+  Reserve(writer->context, writer->out, pgtype::NumericTextBytesMax(value));
+  writer->out->size +=
+      pgtype::NumericToText(value, reinterpret_cast<char*>(writer->out->data + writer->out->size));
 }
 
 // A container being written: entries of its keys, then of its values (an array has only these), then their

@@ -51,19 +51,20 @@ bool SkipPrefix(const char** text, const char* prefix) {
 }
 
 void ParseNumeric(const char* text, Options* options) {
+  static_assert(pgtype::kDecimal256Digits == 76);
   const char* const wanted = "\"text\", \"double\" or \"decimal(P,S)\" with 1 <= P <= 76 and 0 <= S <= P";
   uint64_t precision = 0;
   uint64_t scale = 0;
   if (strcmp(text, "text") == 0) {
-    options->numeric_as = NumericAs::kText;
+    options->numeric.as = pgtype::NumericAs::kText;
   } else if (strcmp(text, "double") == 0) {
-    options->numeric_as = NumericAs::kDouble;
+    options->numeric.as = pgtype::NumericAs::kDouble;
   } else if (SkipPrefix(&text, "decimal(") && ParseNumber(&text, &precision) && SkipPrefix(&text, ",") &&
-             ParseNumber(&text, &scale) && strcmp(text, ")") == 0 && precision >= 1 && precision <= 76 &&
-             scale <= precision) {
-    options->numeric_as = NumericAs::kDecimal;
-    options->numeric_precision = static_cast<int32_t>(precision);
-    options->numeric_scale = static_cast<int32_t>(scale);
+             ParseNumber(&text, &scale) && strcmp(text, ")") == 0 && precision >= 1 &&
+             precision <= pgtype::kDecimal256Digits && scale <= precision) {
+    options->numeric.as = pgtype::NumericAs::kDecimal;
+    options->numeric.precision = static_cast<int32_t>(precision);
+    options->numeric.scale = static_cast<int32_t>(scale);
   } else {
     RaiseBadValue("numeric", wanted);
   }
@@ -137,7 +138,7 @@ Options ParseOptions(List* given) {
   Options options{};
   options.protocol = format::kProtocolVersion;
   options.batch_bytes = kBatchBytesDefault;
-  options.numeric_as = NumericAs::kText;
+  options.numeric.as = pgtype::NumericAs::kText;
   options.compression = format::BodyCodec::kNone;
   options.drain = true;
   uint64_t proto_min = format::kProtocolVersion;
@@ -211,15 +212,15 @@ char* DescribeOptions(Session* session) {
     appendStringInfoString(&text, NameToUtf8(session, static_cast<const char*>(lfirst(cell))));
   }
   appendStringInfo(&text, "\nbatch_bytes=" UINT64_FORMAT "\n", options.batch_bytes);
-  switch (options.numeric_as) {
-    case NumericAs::kText:
+  switch (options.numeric.as) {
+    case pgtype::NumericAs::kText:
       appendStringInfoString(&text, "numeric=text\n");
       break;
-    case NumericAs::kDouble:
+    case pgtype::NumericAs::kDouble:
       appendStringInfoString(&text, "numeric=double\n");
       break;
-    case NumericAs::kDecimal:
-      appendStringInfo(&text, "numeric=decimal(%d,%d)\n", options.numeric_precision, options.numeric_scale);
+    case pgtype::NumericAs::kDecimal:
+      appendStringInfo(&text, "numeric=decimal(%d,%d)\n", options.numeric.precision, options.numeric.scale);
       break;
   }
   appendStringInfo(&text, "compression=%s\n", NameOf(options.compression));

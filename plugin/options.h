@@ -4,21 +4,18 @@
 #include <cstdint>
 
 #include "format/ipc_writer.h"
+#include "pgtype/type_table.h"
 #include "plugin/pg.h"
 
 namespace arrowcdc::plugin {
 
 struct Session;
 
-enum class NumericAs : uint8_t { kText, kDouble, kDecimal };
-
 struct Options {
   uint16_t protocol;
   List* publication_names;  // of char*
   uint64_t batch_bytes;
-  NumericAs numeric_as;  // numeric without a precision
-  int32_t numeric_precision;
-  int32_t numeric_scale;
+  pgtype::NumericChoice numeric;
   bool
       batching;  // the client keeps the acknowledgement contract of docs/wire.md: batches across transactions
   bool drain;    // decode many WAL records a turn of the walsender's loop

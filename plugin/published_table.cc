@@ -1,6 +1,7 @@
 // Versions of published tables and their Arrow schemas.
 #include "plugin/published_table.h"
 
+#include "pgtype/type_table.h"
 #include "plugin/appenders.h"
 #include "plugin/byte_buffer_pg.h"
 #include "plugin/replica_identity.h"
@@ -40,12 +41,13 @@ const char* SchemaName(Relation published) {
 
 void FillField(const Column* column, const char* name, Field* field);
 
-// A list's child is "item"; the only struct is timetz.
+// The only struct is timetz.
 Field* ChildFields(const Column* column) {
-  static constexpr const char* kTimeTzNames[2] = {"time", "offset_s"};
   auto* fields = static_cast<Field*>(palloc0(sizeof(Field) * static_cast<size_t>(column->children_count)));
   for (int32_t i = 0; i < column->children_count; ++i) {
-    FillField(&column->children[i], column->layout == Layout::kList ? "item" : kTimeTzNames[i], &fields[i]);
+    const char* const name =
+        column->layout == Layout::kList ? pgtype::kListMember : pgtype::kTimeTzMembers[i].name;
+    FillField(&column->children[i], name, &fields[i]);
   }
   return fields;
 }

@@ -1,9 +1,10 @@
 // Tuples to rows.
 #include "plugin/row_writer.h"
 
+#include "pgtype/datetime.h"
+#include "pgtype/numeric.h"
 #include "plugin/appenders.h"
 #include "plugin/batch_writer.h"
-#include "plugin/numeric.h"
 #include "plugin/tuple_reader.h"
 
 namespace arrowcdc::plugin {
@@ -186,7 +187,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
         break;
       case StepKind::kDate: {
         int32_t days;
-        if (DateToDays(Load<DateADT>(reader.Take(step, 4)), &days)) {
+        if (pgtype::DateToDays(Load<DateADT>(reader.Take(step, 4)), &days)) {
           Put(step.column, index, days);
         } else {
           MarkUnrepresentable(row, step);
@@ -195,7 +196,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
       }
       case StepKind::kTimestamp: {
         int64_t us;
-        if (TimestampToUs(Load<Timestamp>(reader.Take(step, 8)), &us)) {
+        if (pgtype::TimestampToUs(Load<Timestamp>(reader.Take(step, 8)), &us)) {
           Put(step.column, index, us);
         } else {
           MarkUnrepresentable(row, step);
@@ -219,8 +220,9 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
         TupleReader ahead = reader;
         Slice value;
         int64_t integer;
-        if (ahead.TakeShort(&value) && ShortNumericToInteger(value.data, value.size, step.column->precision,
-                                                             step.column->scale, &integer)) {
+        if (ahead.TakeShort(&value) &&
+            pgtype::ShortNumericToInteger(value.data, value.size, step.column->precision, step.column->scale,
+                                          &integer)) {
           reader = ahead;
           Put(step.column, index, static_cast<__int128>(integer));
         } else {

@@ -114,6 +114,4 @@ struct Session {
   bool old_nulls[MaxTupleAttributeNumber];
 };
 
-inline constexpr uint64_t kUnixEpochOffsetUs = 946684800000000ull;  // 2000-01-01, PostgreSQL's epoch
-
 }  // namespace arrowcdc::plugin

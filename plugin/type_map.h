@@ -1,4 +1,4 @@
-// The type table: which Arrow column a PostgreSQL type becomes, and which function fills it.
+// Columns by the type table (pgtype/type_table.h), and the function that fills each.
 #pragma once
 
 #include "plugin/session.h"

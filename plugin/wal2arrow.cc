@@ -1,4 +1,5 @@
 // Entry points of the output plugin: what the server calls, in the order in which it calls it.
+#include "pgtype/datetime.h"
 #include "plugin/batch_writer.h"
 #include "plugin/byte_buffer_pg.h"
 #include "plugin/cache_invalidation.h"
@@ -146,7 +147,7 @@ void OnShutdown(LogicalDecodingContext* decoding) {
 void OnBegin(LogicalDecodingContext* decoding, ReorderBufferTXN* txn) {
   Session* const session = SessionOf(decoding);
   session->transaction.commit_lsn = txn->final_lsn;
-  session->transaction.commit_ts = txn->xact_time.commit_time + static_cast<int64_t>(kUnixEpochOffsetUs);
+  session->transaction.commit_ts = txn->xact_time.commit_time + pgtype::kEpochUs;
   session->transaction.xid = txn->xid;
   session->transaction.touched = false;
   ++session->transaction.number;

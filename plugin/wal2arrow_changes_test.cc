@@ -52,13 +52,15 @@ TEST_F(Changes, ReplicaIdentities) {
                      "delete index_t(1, y, null)", "insert nothing_t(1)"}));
 
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto events, Peek({{"publication_names", "p,q"}}));
-  std::map<string, std::pair<char, std::vector<int>>> identities;
+  std::map<string, std::pair<ReplicaIdentity, std::vector<int>>> identities;
   for (const Event& event : events) {
     const auto& batch = std::get<ChangeBatch>(event);
     identities[batch.table->name.table] = {batch.table->replica_identity, batch.table->key_fields};
   }
-  const std::map<string, std::pair<char, std::vector<int>>> expected = {
-      {"full_t", {'f', {}}}, {"index_t", {'i', {1, 0}}}, {"nothing_t", {'n', {}}}};
+  const std::map<string, std::pair<ReplicaIdentity, std::vector<int>>> expected = {
+      {"full_t", {ReplicaIdentity::kFull, {}}},
+      {"index_t", {ReplicaIdentity::kIndex, {1, 0}}},
+      {"nothing_t", {ReplicaIdentity::kNothing, {}}}};
   EXPECT_EQ(identities, expected);
 }
 
@@ -228,7 +230,7 @@ Strings KeysOf(const std::vector<Event>& events) {
   std::set<string> keys;
   for (const Event& event : events) {
     const auto& table = *std::get<ChangeBatch>(event).table;
-    string key = table.name.table + " " + table.replica_identity + ":";
+    string key = table.name.table + " " + LetterOf(table.replica_identity) + ":";
     for (const int field : table.key_fields) key += " " + table.schema->field(field)->name();
     keys.insert(key);
   }

@@ -13,8 +13,8 @@ namespace {
 using ::std::string;
 using Strings = std::vector<string>;
 
-string KeyOf(const TableSchema& table, char identity, const std::vector<int>& fields) {
-  string text(1, identity);
+string KeyOf(const TableSchema& table, ReplicaIdentity identity, const std::vector<int>& fields) {
+  string text(1, LetterOf(identity));
   for (const int field : fields) text += " " + table.schema->field(field)->name();
   return text;
 }

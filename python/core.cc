@@ -24,7 +24,7 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include "arrowcdc/admin.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/error.h"
 #include "arrowcdc/readers.h"
 #include "arrowcdc/secrets.h"
@@ -47,7 +47,7 @@ struct Batch {
 };
 
 struct Source {
-  SourceOptions options;
+  PostgresOptions options;
 };
 
 // For as long as it lives other threads may run. Where the interpreter has ended meanwhile, a daemon thread
@@ -117,7 +117,7 @@ auto WithSignals(int64_t timeout_ms, F once) -> decltype(once(milliseconds(0))) 
 template <typename F>
 auto OnOtherThread(const Source& source, F work) -> decltype(work(source.options)) {
   constexpr milliseconds kPatience{1000};
-  SourceOptions options = source.options;
+  PostgresOptions options = source.options;
   const auto stop = options.stop = std::make_shared<StopToken>();
   std::packaged_task<decltype(work(options))()> task(
       [options = std::move(options), work = std::move(work)] { return work(options); });
@@ -201,7 +201,7 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
   options.until_lsn = until_lsn;
   options.accept_tables = accept_tables;
   return std::make_unique<Set>(Check(OnOtherThread(
-      source, [options](const SourceOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
+      source, [options](const PostgresOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
         ReaderSetOptions own = options;
         own.stop = from.stop;
@@ -218,7 +218,7 @@ std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& sourc
                                                              bool accept_tables) {
   const SetupOptions options{.insert_only = insert_only, .accept_tables = accept_tables};
   const SetupPlan plan =
-      Check(OnOtherThread(source, [options](const SourceOptions& from) -> arrow::Result<SetupPlan> {
+      Check(OnOtherThread(source, [options](const PostgresOptions& from) -> arrow::Result<SetupPlan> {
         ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, options));
         ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
         return planned;
@@ -230,11 +230,11 @@ std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& sourc
 }
 
 bool HasSlot(const Source& source) {
-  return Check(OnOtherThread(source, [](const SourceOptions& from) { return GetSlotStatus(from); })).exists;
+  return Check(OnOtherThread(source, [](const PostgresOptions& from) { return GetSlotStatus(from); })).exists;
 }
 
 void Teardown(const Source& source) {
-  Check(OnOtherThread(source, [](const SourceOptions& from) -> arrow::Status {
+  Check(OnOtherThread(source, [](const PostgresOptions& from) -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(const auto plan, PlanTeardown(from));
     return ApplySetup(from, plan, nullptr);
   }));
@@ -242,7 +242,8 @@ void Teardown(const Source& source) {
 
 // LSN, and whether everything before it is flushed.
 std::pair<uint64_t, bool> CurrentEnd(const Source& source) {
-  const WalEnd end = Check(OnOtherThread(source, [](const SourceOptions& from) { return GetWalEnd(from); }));
+  const WalEnd end =
+      Check(OnOtherThread(source, [](const PostgresOptions& from) { return GetWalEnd(from); }));
   return {end.lsn, end.flushed};
 }
 

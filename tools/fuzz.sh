@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `make fuzz`: the decoder under libFuzzer. What it finds is left in build-fuzz; its growing corpus too.
-#   tools/fuzz.sh [seconds]
+# `make fuzz`: the fuzz targets under libFuzzer, one after the other. What it finds is left in build-fuzz; its
+# growing corpora too.
+#   tools/fuzz.sh [seconds]      for each
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,8 +19,10 @@ fi
 
 cmake -S . -B build-fuzz -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="$compiler" \
   -DARROWCDC_FUZZ=ON >/dev/null
-cmake --build build-fuzz --target wal2arrow_decoder_fuzz
-mkdir -p build-fuzz/corpus/wal2arrow_decoder
-build-fuzz/fuzz/wal2arrow_decoder_fuzz -max_total_time="$seconds" -max_len=8192 -rss_limit_mb=3000 \
-  -print_final_stats=1 -artifact_prefix=build-fuzz/ \
-  build-fuzz/corpus/wal2arrow_decoder fuzz/corpus/wal2arrow_decoder
+for target in numeric wal2arrow_decoder; do
+  cmake --build build-fuzz --target "${target}_fuzz"
+  mkdir -p "build-fuzz/corpus/$target"
+  "build-fuzz/fuzz/${target}_fuzz" -max_total_time="$seconds" -max_len=8192 -rss_limit_mb=3000 \
+    -print_final_stats=1 -artifact_prefix="build-fuzz/${target}_" \
+    "build-fuzz/corpus/$target" "fuzz/corpus/$target"
+done

@@ -117,9 +117,9 @@ class TidyTest(unittest.TestCase):
                     " allow to src/change/")
 
     def test_a_product_that_includes_what_is_for_tests(self):
-        self.add("src/sink/fake_files.h", "// Not real.\n")
-        self.add("src/sink/files.cc", '#include "src/sink/fake_files.h"\n')
-        self.expect("src/sink/files.cc: includes src/sink/fake_files.h, which is for tests")
+        self.add("src/sink/testing/fake_files.h", "// Not real.\n")
+        self.add("src/sink/files.cc", '#include "src/sink/testing/fake_files.h"\n')
+        self.expect("src/sink/files.cc: includes src/sink/testing/fake_files.h, which is for tests")
 
     def test_an_include_by_a_path_of_its_own(self):
         own = ("../change/position.h", "files.h", "arrowcdc/../../cli/secret.h")

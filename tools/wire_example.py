@@ -8,12 +8,14 @@ read back with pyarrow before it is printed.
 import datetime
 import pathlib
 import struct
+import textwrap
 
 import pyarrow as pa
 
 WIRE_MD = pathlib.Path(__file__).resolve().parent.parent / "docs" / "wire.md"
 BEGIN = "<!-- example: written by tools/wire_example.py -->\n"
 END = "<!-- end of the example -->\n"
+COLUMNS = 110  # of a line of prose
 
 SYSTEM_IDENTIFIER = 7574093012345678901
 OID = 16385
@@ -223,11 +225,13 @@ def text():
     payload += bytes(-len(payload) % 8)
     batch_dump, message = batch(fnv1a(payload))
     check(message)
-    rows = [("1", "hi", "insert", f"0/{LSN_INSERT:X}", "null"), ("2", "null", "update_after", f"0/{LSN_UPDATE:X}", "[note]")]
+    rows = [("1", "hi", "insert", f"0/{LSN_INSERT:X}", "null"),
+            ("2", "null", "update_after", f"0/{LSN_UPDATE:X}", "[note]")]
     out = [
-        "`CREATE TABLE items (id int4 PRIMARY KEY, note text)`; one transaction inserts row 1 and updates row 2, whose long `note` "
-        "it leaves as it is.",
-        "Each block is one CopyData message of kind `w`; offsets count from the `w`, so bodies begin at multiples of 0x40.",
+        textwrap.fill(
+            "`CREATE TABLE items (id int4 PRIMARY KEY, note text)`; one transaction inserts row 1 and "
+            "updates row 2, whose long `note` it leaves as it is. Each block is one CopyData message of kind "
+            "`w`; offsets count from the `w`, so bodies begin at multiples of 0x40.", COLUMNS),
         "", "The session opens with hello:", "", "```hex", *hello().lines(), "```", "",
         "Before its first batch the table is announced. Any Arrow library writes and reads this message:", "",
         "```hex", *schema(payload).lines(), "```", "",
@@ -237,11 +241,14 @@ def text():
         "| protocol_version | 1 |", "| server_version_num | 150020 |",
         f"| system_identifier | {SYSTEM_IDENTIFIER} |",
         "| options | publication_names=shop |", "| plugin_version | 0.1.0 |", "",
-        f"and of the batch, with `safe_lsn` 0/{LSN_END:X} in force once it has been processed (LSNs as PostgreSQL writes them):", "",
+        textwrap.fill(
+            f"and of the batch, with `safe_lsn` 0/{LSN_END:X} in force once it has been processed (LSNs as "
+            "PostgreSQL writes them):", COLUMNS), "",
         "| id | note | _op | _commit_lsn | _lsn | _ord | _xid | _commit_ts | _unchanged | _unrepresentable |",
         "|---|---|---|---|---|---|---|---|---|---|"]
     for identifier, note, op, lsn, unchanged in rows:
-        out.append(f"| {identifier} | {note} | {op} | 0/{LSN_COMMIT:X} | {lsn} | 0 | {XID} | {UNIX_US} | {unchanged} | null |")
+        out.append(f"| {identifier} | {note} | {op} | 0/{LSN_COMMIT:X} | {lsn} | 0 | {XID} | {UNIX_US} "
+                   f"| {unchanged} | null |")
     return "\n".join(out) + "\n"
 
 

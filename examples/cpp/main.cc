@@ -13,7 +13,7 @@
 
 #include <arrow/api.h>
 
-#include <arrowcdc/admin.h>
+#include <arrowcdc/postgres.h>
 #include <arrowcdc/error.h>
 #include <arrowcdc/readers.h>
 
@@ -40,7 +40,7 @@ arrow::Status Print(const arrowcdc::TableSchema& table, const arrow::RecordBatch
 }
 
 arrow::Status Run(const std::string& conninfo, const std::string& table, bool until_now) {
-  arrowcdc::SourceOptions source_options;
+  arrowcdc::PostgresOptions source_options;
   source_options.conninfo = conninfo;
   source_options.slot = "read_table";
   source_options.tables = {table};

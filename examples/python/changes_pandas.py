@@ -13,12 +13,14 @@ from arrowcdc import ArrowCDCReaderConfig
 def main(host: str, database: str, user: str) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
     with configure(
-        host=host, database=database, user=user, tables="public.users", slot="changes_pandas", commit="by-hand"
+        host=host, database=database, user=user, tables="public.users", slot="changes_pandas",
+        commit="by-hand"
     ) as readers:
         users = readers["public.users"]
         frame = pandas.DataFrame.from_arrow(users)
         # Before the first change of all the columns are not known.
-        print(frame.groupby("_op", observed=True)["id"].count().to_string() if len(frame) > 0 else "no changes")
+        counts = frame.groupby("_op", observed=True)["id"].count() if len(frame) > 0 else None
+        print("no changes" if counts is None else counts.to_string())
         users.commit()
 
 

@@ -14,7 +14,8 @@ METADATA = ["_op", "_commit_lsn", "_lsn", "_ord", "_xid", "_commit_ts", "_unchan
 
 
 def with_unchanged(state: pl.DataFrame, changes: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """The changes with the values that they left out (`_unchanged`): those of the change before it, else those of the state."""
+    """The changes with the values that they left out (`_unchanged`): those of the change before it, else
+    those of the state."""
     columns = [name for name in changes.columns if name not in METADATA]
     # A row keeps its number through changes of its key; `known_as` is the key that the state has it under.
     numbers: dict[tuple[object, ...], int] = {}
@@ -31,8 +32,8 @@ def with_unchanged(state: pl.DataFrame, changes: pl.DataFrame, keys: list[str]) 
         row_of_change.append(numbers[before])
         if before != key:
             numbers[key] = numbers.pop(before)
-    stored = pl.DataFrame(known_as, schema=state.select(keys).schema, orient="row").join(state, on=keys, how="left", maintain_order="left")
-    stored = stored[row_of_change]
+    known = pl.DataFrame(known_as, schema=state.select(keys).schema, orient="row")
+    stored = known.join(state, on=keys, how="left", maintain_order="left")[row_of_change]
     changes = changes.with_columns(pl.Series("_row", row_of_change)).with_row_index("_place")
     only_key = pl.col("_op").is_in(["update_before", "delete"])
     for name in columns:
@@ -40,7 +41,8 @@ def with_unchanged(state: pl.DataFrame, changes: pl.DataFrame, keys: list[str]) 
             continue
         left_out = only_key | pl.col("_unchanged").list.contains(name).fill_null(False)
         place = pl.when(left_out).then(None).otherwise(pl.col("_place")).forward_fill().over("_row")
-        changes = changes.with_columns(pl.when(place.is_null()).then(stored[name]).otherwise(pl.col(name).gather(place)).alias(name))
+        value = pl.when(place.is_null()).then(stored[name]).otherwise(pl.col(name).gather(place))
+        changes = changes.with_columns(value.alias(name))
     return changes.drop("_row", "_place")
 
 
@@ -55,20 +57,23 @@ def apply(state: pl.DataFrame | None, changes: pl.DataFrame, keys: list[str]) ->
     if changes["_unchanged"].null_count() < len(changes):
         changes = with_unchanged(state, changes, keys)
     last = changes.unique(subset=keys, keep="last", maintain_order=True)
-    live = last.filter(pl.col("_op").is_in(["insert", "snapshot", "update_after"])).select(pl.exclude(METADATA))
+    is_live = pl.col("_op").is_in(["insert", "snapshot", "update_after"])
+    live = last.filter(is_live).select(pl.exclude(METADATA))
     return pl.concat([state.join(last, on=keys, how="anti"), live], how="diagonal")
 
 
 def follow(state: pl.DataFrame, old: pa.Schema, new: pa.Schema) -> pl.DataFrame:
-    """The state under a newer schema of its table: a column is known by its field id, whatever it is called."""
-    new_names = {field.metadata[b"PARQUET:field_id"]: field.name for field in new if b"PARQUET:field_id" in (field.metadata or {})}
+    """The state under a newer schema of its table: a column is known by its field id, whatever its name."""
+    new_names = {field.metadata[b"PARQUET:field_id"]: field.name for field in new
+                 if b"PARQUET:field_id" in (field.metadata or {})}
     kept = {}
     for field in old:
         field_id = (field.metadata or {}).get(b"PARQUET:field_id")
         if field_id in new_names:
             kept[field.name] = new_names[field_id]
     types = pl.DataFrame(new.empty_table()).schema
-    return state.select(pl.col(name).cast(types[new_name], strict=False).alias(new_name) for name, new_name in kept.items())
+    return state.select(pl.col(name).cast(types[new_name], strict=False).alias(new_name)
+                        for name, new_name in kept.items())
 
 
 class CurrentState:
@@ -82,7 +87,8 @@ class CurrentState:
     def add(self, batch: pa.RecordBatch, keys: list[str]) -> None:
         if not keys:
             raise ValueError("without a key the changes do not say which rows they belong to")
-        if self.rows is not None and self._schema is not None and not batch.schema.equals(self._schema, check_metadata=True):
+        known = self.rows is not None and self._schema is not None
+        if known and not batch.schema.equals(self._schema, check_metadata=True):
             self.rows = follow(self.rows, self._schema, batch.schema)
         self._schema = batch.schema
         changes = pl.DataFrame(batch).with_columns(pl.col("_op").cast(pl.String))
@@ -99,7 +105,8 @@ class CurrentState:
 def main(host: str, database: str, user: str) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
     with configure(
-        host=host, database=database, user=user, tables="public.users", slot="current_state_polars", commit="by-hand"
+        host=host, database=database, user=user, tables="public.users", slot="current_state_polars",
+        commit="by-hand"
     ) as readers:
         users = readers["public.users"]
         state = CurrentState()

@@ -1,9 +1,11 @@
-"""The current state of a table as a Delta Lake table: each call merges the changes up to now, every change exactly once.
+"""The current state of a table as a Delta Lake table: each call merges the changes up to now, every change
+exactly once.
 
     python delta_merge.py HOST DATABASE USER DIRECTORY      (public.users; packages deltalake and polars)
 
-The position of the last change is part of the Delta commit that holds it, as versions of application transactions. Whatever happens between
-that commit and the slot's, changes that come again are recognised by their position.
+The position of the last change is part of the Delta commit that holds it, as versions of application
+transactions. Whatever happens between that commit and the slot's, changes that come again are recognised by
+their position.
 """
 
 import sys
@@ -48,7 +50,7 @@ def merge(reader: Reader, path: str) -> int:
     live = apply(state, changes, keys)
     new_versions = changes.select(POSITION).row(-1)
     properties = CommitProperties(
-        app_transactions=[Transaction(transaction, version) for transaction, version in zip(transactions, new_versions)]
+        app_transactions=[Transaction(*of) for of in zip(transactions, new_versions)]
     )
     if (changes["_op"] == "truncate").any():
         write_deltalake(table, live, mode="overwrite", schema_mode="overwrite", commit_properties=properties)
@@ -56,9 +58,9 @@ def merge(reader: Reader, path: str) -> int:
         gone = touched.join(live, on=keys, how="anti").with_columns(_gone=True)
         source = pl.concat([live.with_columns(_gone=False), gone], how="diagonal")
         columns = {name: f"source.`{name}`" for name in live.columns}
+        same_key = " AND ".join(f"target.`{key}` = source.`{key}`" for key in keys)
         (
-            table.merge(source, " AND ".join(f"target.`{key}` = source.`{key}`" for key in keys), "source", "target",
-                        merge_schema=True, commit_properties=properties)
+            table.merge(source, same_key, "source", "target", merge_schema=True, commit_properties=properties)
             .when_matched_delete("source._gone")
             .when_matched_update(columns)
             .when_not_matched_insert(columns, "NOT source._gone")

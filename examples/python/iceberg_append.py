@@ -1,9 +1,11 @@
-"""The changes of a table as an Apache Iceberg table: each call appends the changes up to now, every change exactly once.
+"""The changes of a table as an Apache Iceberg table: each call appends the changes up to now, every change
+exactly once.
 
     python iceberg_append.py HOST DATABASE USER DIRECTORY      (public.users; package pyiceberg[sql-sqlite])
 
-The position of the last change is a property of the Iceberg table, set in the transaction that appends the changes. Whatever happens between
-that transaction and the slot's commit, changes that come again are recognised by their position.
+The position of the last change is a property of the Iceberg table, set in the transaction that appends the
+changes. Whatever happens between that transaction and the slot's commit, changes that come again are
+recognised by their position.
 """
 
 import os
@@ -69,7 +71,8 @@ def main(host: str, database: str, user: str, directory: str) -> None:
     catalog.create_namespace_if_not_exists("public")
     configure = ArrowCDCReaderConfig.auto_configure
     with configure(
-        host=host, database=database, user=user, tables="public.users", slot="iceberg_append", commit="by-hand"
+        host=host, database=database, user=user, tables="public.users", slot="iceberg_append",
+        commit="by-hand"
     ) as readers:
         users = readers["public.users"]
         print(f"{append(users, catalog, 'public.users')} changes appended")

@@ -21,10 +21,12 @@ def main(host: str, database: str, user: str) -> None:
     ) as readers:
         try:
             for batch in readers["public.orders"]:  # DuckDB finds it by its name
-                connection.execute(f"{'INSERT INTO changes BY NAME' if known else 'CREATE TABLE changes AS'} SELECT * FROM batch")
+                into = "INSERT INTO changes BY NAME" if known else "CREATE TABLE changes AS"
+                connection.execute(f"{into} SELECT * FROM batch")
                 known = True
                 answer = connection.execute(QUERY).fetchall()
-                print("; ".join(f"{operation}: {changes} changes, total {total}" for operation, changes, total in answer), flush=True)
+                print("; ".join(f"{operation}: {changes} changes, total {total}"
+                                for operation, changes, total in answer), flush=True)
         except KeyboardInterrupt:
             # The table of the changes ends with this program. They stay in the slot: nothing was committed.
             print("stopped")

@@ -18,7 +18,9 @@ async def follow(readers: Readers, name: str, until: str | None) -> None:
 
 async def main(host: str, database: str, user: str, until: str | None = None) -> None:
     configure = ArrowCDCReaderConfig.auto_configure
-    async with configure(host=host, database=database, user=user, tables="public.*", slot="several_tables") as readers:
+    async with configure(
+        host=host, database=database, user=user, tables="public.*", slot="several_tables"
+    ) as readers:
         await asyncio.gather(*(follow(readers, name, until) for name in readers))
 
 

@@ -18,7 +18,9 @@ CREATE TABLE shop.orders (
   total numeric(12, 2) NOT NULL,
   weight_kg double precision,
   items jsonb NOT NULL,
-  note text,  -- long in every fourth order: stored apart (TOAST), and not part of the WAL of an update that leaves it alone
+  -- Long in every fourth order: stored apart (TOAST), and not part of the WAL of an update that leaves it
+  -- alone.
+  note text,
   tags text[],
   placed_on date NOT NULL DEFAULT current_date,
   changed_at timestamptz NOT NULL DEFAULT now()

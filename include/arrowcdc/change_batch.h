@@ -21,23 +21,32 @@ struct TableName {
   std::string table;
   auto operator<=>(const TableName&) const = default;
 };
-// "schema.table" with double quotes where PostgreSQL needs them. For people, not for keys.
+// "schema.table" with double quotes around what is more than lower-case letters, digits and underscores. For
+// people, not for keys.
 std::string ToString(const TableName& name);
+
+// Which columns the old side of a change carries.
+enum class ReplicaIdentity {
+  kDefault,  // the primary key, where there is one
+  kIndex,    // the columns of a unique index that was chosen
+  kFull,     // all
+  kNothing,
+};
 
 // Old rows of a partition carry less than the identity of the table whose name they go by: the table's schema
 // then says what all of them carry, and this what the table's own identity is.
 struct WeakenedIdentity {
   std::string partition;  // "schema.table"
-  char own_replica_identity = 'd';
+  ReplicaIdentity own_replica_identity = ReplicaIdentity::kDefault;
   std::vector<int> own_key_fields;
 };
 
 // One version of one table. Immutable; shared by the batches that use it.
 struct TableSchema {
   TableName name;
-  uint32_t relation_oid = 0;
+  uint32_t table_id = 0;  // the source's number of it; another one: it was dropped and made again
   uint64_t fingerprint = 0;
-  char replica_identity = 'd';
+  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   // Full schema of a ChangeBatch: the table's columns, then the metadata columns in the order of
   // MetadataColumn.
   std::shared_ptr<arrow::Schema> schema;
@@ -114,9 +123,9 @@ struct NoticeEvent {
     bool truncate = false;
   };
   What what = What::kPassedOver;
-  Operations operation;  // of kPassedOver: the one
-  Operations published;  // of the relation, of all publications together
-  uint32_t relation_oid = 0;
+  Operations operation;   // of kPassedOver: the one
+  Operations published;   // of the relation, of all publications together
+  uint32_t table_id = 0;  // of the relation
   TableName table;
   TableName published_as;            // its own name, or an ancestor's; empty where nothing is published
   std::vector<TableName> ancestors;  // of a partition: from its parent to the root

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <arrow/result.h>
 
@@ -16,6 +17,17 @@ struct SourceId {
   std::string kind;  // "postgresql"
   std::string id;    // PostgreSQL: system identifier, decimal
   bool operator==(const SourceId&) const = default;
+};
+
+// The stream a sink is opened for, stored with the data. Source and slot are its identity: a sink refuses
+// another one, and an earlier timeline. The rest is memory, for people and for warnings.
+struct StreamIdentity {
+  SourceId source;
+  uint32_t timeline = 0;
+  std::string database;  // as it is called now
+  std::string slot;
+  std::vector<std::string> publications;
+  std::vector<std::string> patterns;  // of tables; empty: all
 };
 
 // Everything that ends at or before `order` on `timeline`.

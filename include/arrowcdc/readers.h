@@ -16,6 +16,7 @@
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/hash_partitioner.h"
 #include "arrowcdc/source.h"
+#include "arrowcdc/stop_token.h"
 #include "arrowcdc/table_patterns.h"
 
 namespace arrowcdc {
@@ -32,7 +33,7 @@ struct ReaderSetOptions {
   CommitMode commit = CommitMode::kByHand;
   // Bytes of batches that wait in one reader, and in all of them together (at least reader_bytes_max); when
   // they are reached the server waits. A reader that was asked and had nothing gets its next batch in any
-  // case. What the source holds between socket and decoder (SourceOptions::buffer_bytes_max) comes on top.
+  // case. What the source holds between socket and decoder (PostgresOptions::buffer_bytes_max) comes on top.
   int64_t reader_bytes_max = 32 << 20;
   int64_t bytes_max = 256 << 20;
   // More than one: every table has so many readers, rows go to them by the hash of their key

@@ -18,23 +18,13 @@
 
 namespace arrowcdc {
 
-// The stream a sink is opened for, stored with the data. Source and slot are its identity: a sink refuses
-// another one, and an earlier timeline. The rest is memory, for people and for warnings.
-struct StreamIdentity {
-  SourceId source;
-  uint32_t timeline = 0;
-  std::string database;  // as it is called now
-  std::string slot;
-  std::vector<std::string> publications;
-  std::vector<std::string> patterns;  // of tables; empty: all
-};
-
 // What a sink found in its storage when it was opened.
 struct SinkState {
-  std::optional<Position> position;             // everything up to here is durable; none: the storage is new
-  std::map<TableName, RowPosition> last_rows;   // last durable row per table; may be beyond `position`
-  std::optional<StreamIdentity> stream;         // as it was stored; none: the storage is new
-  std::map<TableName, uint32_t> relation_oids;  // of the tables that it has rows of, as far as it knows
+  std::optional<Position> position;            // everything up to here is durable; none: the storage is new
+  std::map<TableName, RowPosition> last_rows;  // last durable row per table; may be beyond `position`
+  std::optional<StreamIdentity> stream;        // as it was stored; none: the storage is new
+  std::map<TableName, uint32_t>
+      table_ids;  // TableSchema::table_id of the tables that it has rows of, as far as it knows
 };
 
 // One sink. Threads: all calls come from one thread. Blocking: calls may block on storage; the source slows

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,34 +10,8 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
-#include "arrowcdc/sink.h"
-#include "arrowcdc/stop_token.h"
 
 namespace arrowcdc {
-
-// How the server compresses batches for their way here. kAuto: LZ4, and nothing where they do not leave the
-// machine (a unix socket, a loopback address).
-enum class WireCompression { kAuto, kNone, kLz4, kZstd };
-
-// "auto", "none", "lz4" or "zstd". Errors: kInvalidOption.
-arrow::Result<WireCompression> ParseWireCompression(const std::string& text);
-
-struct SourceOptions {
-  std::string conninfo;  // libpq keywords or URI; PG* variables, service and pgpass as libpq has them
-  std::string slot = "arrowcdc";
-  std::vector<std::string>
-      publications;  // empty: the slot's name, and that name plus "_insert_only" where it exists
-  std::vector<std::string> tables;      // patterns, docs/patterns.md
-  int64_t buffer_bytes_max = 64 << 20;  // between the socket and the reader of events
-  std::chrono::milliseconds status_interval{10'000};
-  WireCompression compression = WireCompression::kAuto;
-  bool batching =
-      true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
-  bool drain = true;  // the plugin decodes many WAL records a turn of the walsender's loop
-  // Ends what waits for the server: a connection attempt with its name resolution, a query (which is
-  // cancelled there). Its error is kInterrupted. Null: nothing does.
-  std::shared_ptr<StopToken> stop;
-};
 
 // The end of the server's WAL: everything that was committed before it was asked for ends at or before it.
 struct WalEnd {
@@ -82,8 +55,8 @@ struct SourceInfo {
       true;                // false: slot_used is what can be guessed without knowing where the slot began
   bool slot_used = false;  // changes of this slot were acknowledged before, as far as the server can tell
   PublishedState published;
-  // kPositionGap where setup noted that the slot is for other tables than SourceOptions::tables: of interest
-  // to whoever begins with it, and remembers nothing of it.
+  // kPositionGap where setup noted that the slot is for other tables than were asked for: of interest to
+  // whoever begins with it, and remembers nothing of it.
   arrow::Status other_tables;
 };
 
@@ -98,7 +71,7 @@ struct SourceTable {
     int key_place = 0;  // in the replica identity, from 1; 0: no part of it
   };
   TableName name;  // that its changes come under
-  char replica_identity = 'd';
+  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   std::vector<Column> columns;  // those that are sent
 };
 
@@ -151,7 +124,5 @@ class Source {
 
   virtual SourceStats stats() const = 0;
 };
-
-arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options);
 
 }  // namespace arrowcdc

@@ -22,6 +22,9 @@ using PluginOptions = std::map<std::string, std::string>;
 // The server all tests of the process share. Its teardown fails the run when a process of it has crashed.
 PrivateServer& SharedServer();
 
+// As the wire has it.
+inline char LetterOf(ReplicaIdentity identity) { return "difn"[static_cast<int>(identity)]; }
+
 // The event's rows as PluginTest::Lines writes them; none for other events.
 void AppendLines(const Event& event, bool ord, std::vector<std::string>* lines);
 

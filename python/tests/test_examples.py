@@ -32,14 +32,16 @@ def run(example, shop, *arguments):
 
 
 # Each has a slot of its own: what one of them reads is there for the others.
-_TABLES = {"several_tables": "public.*", "live_duckdb": "public.orders", "current_state_polars": "public.users",
-           "changes_pandas": "public.users", "delta_merge": "public.users", "iceberg_append": "public.users"}
+_TABLES = {"several_tables": "public.*", "live_duckdb": "public.orders",
+           "current_state_polars": "public.users", "changes_pandas": "public.users",
+           "delta_merge": "public.users", "iceberg_append": "public.users"}
 
 
 @pytest.fixture
 def slots(shop):
     """The slots of all examples, which go with the test."""
-    slots = [arrowcdc.ArrowCDCReaderConfig(**{**shop, "slot": slot, "tables": tables}) for slot, tables in _TABLES.items()]
+    slots = [arrowcdc.ArrowCDCReaderConfig(**{**shop, "slot": slot, "tables": tables})
+             for slot, tables in _TABLES.items()]
     yield slots
     for slot in slots:
         slot.teardown()
@@ -248,29 +250,38 @@ def test_the_state_in_polars_follows_the_columns(server, shop, documents):
             server.sql(sql, "shop")
             for batch in reader.batches(until="now"):
                 state.add(batch, reader.key_columns)
-            return sorted(row[:2] + (len(row[2] or ""),) + row[3:] for row in state.rows.select("id", "name", "large", pl.exclude("id", "name", "large")).rows())
+            first = ("id", "name", "large")
+            rows = state.rows.select(*first, pl.exclude(*first)).rows()
+            return sorted(row[:2] + (len(row[2] or ""),) + row[3:] for row in rows)
 
         big = "repeat('x', 4000)"
-        assert read(f"INSERT INTO documents VALUES (1, 'one', {big}), (2, 'two', {big})") == [(1, "one", 4000), (2, "two", 4000)]
+        assert read(f"INSERT INTO documents VALUES (1, 'one', {big}), (2, 'two', {big})") == [
+            (1, "one", 4000), (2, "two", 4000)]
         # The two columns change their names; an update of the key leaves the large value alone.
         assert read("ALTER TABLE documents RENAME name TO swap; ALTER TABLE documents RENAME large TO name;"
-                    "ALTER TABLE documents RENAME swap TO large; UPDATE documents SET id = 3, large = 'ab' WHERE id = 1;"
-                    "ALTER TABLE documents ALTER id TYPE bigint, ADD added int; UPDATE documents SET added = 7 WHERE id = 3") == [
+                    "ALTER TABLE documents RENAME swap TO large;"
+                    "UPDATE documents SET id = 3, large = 'ab' WHERE id = 1;"
+                    "ALTER TABLE documents ALTER id TYPE bigint, ADD added int;"
+                    "UPDATE documents SET added = 7 WHERE id = 3") == [
                         (2, "x" * 4000, 3, None), (3, "x" * 4000, 2, 7)]
         assert state.rows.schema["id"] == pl.Int64
-        assert read("ALTER TABLE documents DROP added; UPDATE documents SET id = 5000000000 WHERE id = 2") == [
+        assert read("ALTER TABLE documents DROP added;"
+                    "UPDATE documents SET id = 5000000000 WHERE id = 2") == [
             (3, "x" * 4000, 2), (5000000000, "x" * 4000, 3)]
 
 
 def test_current_state_from_files_in_polars(tmp_path):
     """As docs/sinks.md has it."""
     def change(place, op, key, text, unchanged=None):
-        return {"id": key, "text": text, "_op": op, "_commit_lsn": 10, "_lsn": place // 10, "_ord": place % 10, "_xid": 1, "_commit_ts": None,
-                "_unchanged": unchanged, "_unrepresentable": None}
+        return {"id": key, "text": text, "_op": op, "_commit_lsn": 10, "_lsn": place // 10,
+                "_ord": place % 10, "_xid": 1, "_commit_ts": None, "_unchanged": unchanged,
+                "_unrepresentable": None}
 
-    changes = [change(10, "insert", 1, "one"), change(20, "insert", 2, "two"), change(30, "update_before", 1, None),
-               change(31, "update_after", 3, None, ["text"]), change(40, "delete", 2, None)]
-    schema = {"_unchanged": pl.List(pl.String), "_unrepresentable": pl.List(pl.String), "_commit_ts": pl.Datetime}
+    changes = [change(10, "insert", 1, "one"), change(20, "insert", 2, "two"),
+               change(30, "update_before", 1, None), change(31, "update_after", 3, None, ["text"]),
+               change(40, "delete", 2, None)]
+    schema = {"_unchanged": pl.List(pl.String), "_unrepresentable": pl.List(pl.String),
+              "_commit_ts": pl.Datetime}
     for number, part in enumerate((changes[:3], changes[3:])):
         pl.DataFrame(part, schema_overrides=schema).write_parquet(tmp_path / f"{number}.parquet")
     read = pl.scan_parquet(tmp_path / "*.parquet").sort("_commit_lsn", "_lsn", "_ord").collect()

@@ -22,8 +22,8 @@ struct RowMetadata {
   uint64_t commit_lsn = 0;
   uint64_t lsn = 0;
   uint16_t ord = 0;
-  std::optional<uint32_t> xid;  // a snapshot's rows have none
-  int64_t commit_ts = 0;        // microseconds since 1970-01-01 UTC
+  std::optional<uint32_t> xid = {};  // a snapshot's rows have none
+  int64_t commit_ts = 0;             // microseconds since 1970-01-01 UTC
 };
 
 // One thread. Where memory cannot be had, EndRow says so.

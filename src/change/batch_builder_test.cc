@@ -12,7 +12,7 @@ namespace arrowcdc {
 namespace {
 
 std::shared_ptr<const TableSchema> Items() {
-  return MakeTableSchema({"public", "items"}, 1, 2, 'd',
+  return MakeTableSchema({"public", "items"}, 1, 2, ReplicaIdentity::kDefault,
                          {arrow::field("id", arrow::int64()), arrow::field("name", arrow::utf8()),
                           arrow::field("tags", arrow::list(arrow::utf8()))},
                          nullptr)

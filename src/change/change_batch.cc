@@ -18,23 +18,6 @@
 namespace arrowcdc {
 namespace {
 
-// What PostgreSQL's grammar does not take as a schema's name without quotes: its reserved words and those
-// that may be functions or types only. After the dot any word may stand.
-// clang-format off
-constexpr std::string_view kReservedWords[] = {
-    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
-    "both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint",
-    "create", "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
-    "current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end",
-    "except", "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having",
-    "ilike", "in", "initially", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "leading",
-    "left", "like", "limit", "localtime", "localtimestamp", "natural", "not", "notnull", "null", "offset",
-    "on", "only", "or", "order", "outer", "overlaps", "placing", "primary", "references", "returning",
-    "right", "select", "session_user", "similar", "some", "symmetric", "system_user", "table", "tablesample",
-    "then", "to", "trailing", "true", "union", "unique", "user", "using", "variadic", "verbose", "when",
-    "where", "window", "with"};
-// clang-format on
-
 bool IsPlainIdentifier(std::string_view name) {
   auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
   auto is_plain = [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); };
@@ -80,9 +63,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> TruncateCell(const TruncateEvent& e
 }  // namespace
 
 std::string ToString(const TableName& name) {
-  bool plain_schema = IsPlainIdentifier(name.schema) &&
-                      !std::binary_search(std::begin(kReservedWords), std::end(kReservedWords), name.schema);
-  return (plain_schema ? name.schema : Quote(name.schema)) + "." +
+  return (IsPlainIdentifier(name.schema) ? name.schema : Quote(name.schema)) + "." +
          (IsPlainIdentifier(name.table) ? name.table : Quote(name.table));
 }
 

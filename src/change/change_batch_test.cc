@@ -10,7 +10,7 @@
 namespace arrowcdc {
 namespace {
 
-TEST(TableName, QuotedWherePostgresNeedsIt) {
+TEST(TableName, QuotedWhereItIsMoreThanLowerCaseLettersDigitsAndUnderscores) {
   EXPECT_EQ(ToString(TableName{"public", "users"}), "public.users");
   EXPECT_EQ(ToString(TableName{"_s1", "t_2"}), "_s1.t_2");
   EXPECT_EQ(ToString(TableName{"public", "Users"}), "public.\"Users\"");
@@ -21,19 +21,12 @@ TEST(TableName, QuotedWherePostgresNeedsIt) {
   EXPECT_EQ(ToString(TableName{"s", "a\nb"}), "s.\"a\nb\"");
 }
 
-TEST(TableName, ReservedWordsOnlyInFrontOfTheDot) {
-  EXPECT_EQ(ToString(TableName{"user", "order"}), "\"user\".order");
-  EXPECT_EQ(ToString(TableName{"all", "with"}), "\"all\".with");
-  EXPECT_EQ(ToString(TableName{"with", "all"}), "\"with\".all");
-  EXPECT_EQ(ToString(TableName{"shop", "t"}), "shop.t");
-}
-
 TruncateEvent TwoTables() {
   TruncateEvent event;
-  event.tables.push_back(
-      *MakeTableSchema({"s", "a"}, 1, 1, 'd', {arrow::field("x", arrow::int32())}, nullptr));
+  event.tables.push_back(*MakeTableSchema({"s", "a"}, 1, 1, ReplicaIdentity::kDefault,
+                                          {arrow::field("x", arrow::int32())}, nullptr));
   event.tables.push_back(*MakeTableSchema(
-      {"s", "b"}, 2, 2, 'd',
+      {"s", "b"}, 2, 2, ReplicaIdentity::kDefault,
       {arrow::field("u", arrow::extension::uuid()), arrow::field("j", arrow::extension::json()),
        arrow::field("l", arrow::list(arrow::field("item", arrow::extension::uuid()))),
        arrow::field("d", arrow::decimal128(10, 2))},
@@ -74,7 +67,7 @@ TEST(TruncateRow, NoSuchTable) {
 }
 
 TEST(RowPositionAt, CountsFromTheStartOfASlice) {
-  auto table = *MakeTableSchema({"s", "t"}, 1, 1, 'd', {}, nullptr);
+  auto table = *MakeTableSchema({"s", "t"}, 1, 1, ReplicaIdentity::kDefault, {}, nullptr);
   auto numbers = [](auto builder, std::initializer_list<int> values) {
     for (int value : values) EXPECT_TRUE(builder.Append(value).ok());
     return builder.Finish().ValueOrDie();

@@ -1,5 +1,5 @@
-// A growing Arrow column that can be cut back, which Arrow's own builders cannot: a value may turn out to have
-// no Arrow form, or a row not to come whole, when half of it is written.
+// A growing Arrow column that can be cut back, which Arrow's own builders cannot: a value may turn out to
+// have no Arrow form, or a row not to come whole, when half of it is written.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <string_view>
 #include <unordered_set>
 #include <utility>
 
@@ -27,9 +26,9 @@ int KeyPlace(const arrow::Field& field, const char* key) {
 }
 
 // `key` names the metadata that holds the places.
-arrow::Result<std::vector<int>> KeyFields(const TableName& name, char replica_identity, const char* key,
+arrow::Result<std::vector<int>> KeyFields(const TableName& name, ReplicaIdentity identity, const char* key,
                                           const arrow::FieldVector& columns) {
-  if (replica_identity == 'f' || replica_identity == 'n') return std::vector<int>();
+  if (identity == ReplicaIdentity::kFull || identity == ReplicaIdentity::kNothing) return std::vector<int>();
   std::vector<std::pair<int, int>> places;  // place in the key, index of the column
   for (size_t i = 0; i < columns.size(); ++i) {
     int place = KeyPlace(*columns[i], key);
@@ -51,13 +50,13 @@ arrow::Status ReadWeakened(const arrow::FieldVector& columns, const arrow::KeyVa
   if (metadata == nullptr || !metadata->Contains(kWeakenedKey)) return arrow::Status::OK();
   WeakenedIdentity& weakened = table->weakened.emplace();
   weakened.partition = metadata->Get(kWeakenedKey).ValueOr("");
-  const std::string own = metadata->Get(kOwnIdentityKey).ValueOr("");
-  if (own.size() != 1 || std::string_view("dfin").find(own[0]) == std::string_view::npos) {
+  const auto own = ParseReplicaIdentity(metadata->Get(kOwnIdentityKey).ValueOr(""));
+  if (!own.has_value()) {
     return MakeError(ErrorKind::kProtocol, "the table's own replica identity is unknown",
                      "table " + ToString(table->name), "");
   }
-  weakened.own_replica_identity = own[0];
-  ARROW_ASSIGN_OR_RAISE(weakened.own_key_fields, KeyFields(table->name, own[0], kOwnKeyKey, columns));
+  weakened.own_replica_identity = *own;
+  ARROW_ASSIGN_OR_RAISE(weakened.own_key_fields, KeyFields(table->name, *own, kOwnKeyKey, columns));
   return arrow::Status::OK();
 }
 
@@ -69,6 +68,28 @@ std::shared_ptr<arrow::Array> BuildOpDictionary() {
 }
 
 }  // namespace
+
+char ReplicaIdentityLetter(ReplicaIdentity identity) {
+  switch (identity) {
+    case ReplicaIdentity::kDefault:
+      return 'd';
+    case ReplicaIdentity::kIndex:
+      return 'i';
+    case ReplicaIdentity::kFull:
+      return 'f';
+    case ReplicaIdentity::kNothing:
+      return 'n';
+  }
+  return '?';
+}
+
+std::optional<ReplicaIdentity> ParseReplicaIdentity(std::string_view letter) {
+  for (const ReplicaIdentity identity : {ReplicaIdentity::kDefault, ReplicaIdentity::kIndex,
+                                         ReplicaIdentity::kFull, ReplicaIdentity::kNothing}) {
+    if (letter.size() == 1 && letter[0] == ReplicaIdentityLetter(identity)) return identity;
+  }
+  return std::nullopt;
+}
 
 std::string FirstNames(const std::vector<TableName>& names) {
   constexpr size_t kNamesMax = 5;
@@ -163,12 +184,12 @@ std::shared_ptr<arrow::Schema> MakeChangeSchema(
 }
 
 arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(
-    TableName name, uint32_t relation_oid, uint64_t fingerprint, char replica_identity,
+    TableName name, uint32_t table_id, uint64_t fingerprint, ReplicaIdentity replica_identity,
     const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
   auto table = std::make_shared<TableSchema>();
   ARROW_ASSIGN_OR_RAISE(table->key_fields, KeyFields(name, replica_identity, kIdentityKey, columns));
   table->name = std::move(name);
-  table->relation_oid = relation_oid;
+  table->table_id = table_id;
   table->fingerprint = fingerprint;
   table->replica_identity = replica_identity;
   ARROW_RETURN_NOT_OK(ReadWeakened(columns, metadata.get(), table.get()));

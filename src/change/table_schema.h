@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <arrow/array.h>
 #include <arrow/result.h>
@@ -21,6 +23,10 @@ inline constexpr char kWeakenedKey[] = "arrowcdc:identity_weakened";
 inline constexpr char kOwnIdentityKey[] = "arrowcdc:own_replica_identity";
 inline constexpr char kOwnKeyKey[] = "arrowcdc:own_key";
 
+// The identity's letter, on the wire as in files: 'd', 'i', 'f' or 'n'. None: another letter.
+char ReplicaIdentityLetter(ReplicaIdentity identity);
+std::optional<ReplicaIdentity> ParseReplicaIdentity(std::string_view letter);
+
 // The full schema of a ChangeBatch: `columns` as they are, then the metadata columns, each named by
 // MetadataColumnName with further "_" in front until no column of the table has its name, and its role in its
 // metadata.
@@ -31,7 +37,7 @@ std::shared_ptr<arrow::Schema> MakeChangeSchema(
 // there is no key, and the own identity of a weakened table from `metadata` and arrowcdc:own_key. Errors:
 // kProtocol where the places in a key are not 1 to n, or the own identity is unknown.
 arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(
-    TableName name, uint32_t relation_oid, uint64_t fingerprint, char replica_identity,
+    TableName name, uint32_t table_id, uint64_t fingerprint, ReplicaIdentity replica_identity,
     const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata);
 
 // For people: what a consumer of the table should know, and what can be done.

@@ -11,6 +11,8 @@
 namespace arrowcdc {
 namespace {
 
+using enum ReplicaIdentity;
+
 std::shared_ptr<arrow::Field> Column(const std::string& name, const std::string& key = "") {
   auto field = arrow::field(name, arrow::int32());
   return key.empty() ? field : field->WithMetadata(arrow::key_value_metadata({"arrowcdc:key"}, {key}));
@@ -54,18 +56,18 @@ TEST(ChangeSchema, ATakenNameGetsFurtherUnderscores) {
 
 TEST(TableSchema, KeyInTheOrderOfTheIdentity) {
   auto table =
-      MakeTableSchema({"s", "t"}, 5, 6, 'i', {Column("a", "2"), Column("b"), Column("c", "1")}, nullptr);
+      MakeTableSchema({"s", "t"}, 5, 6, kIndex, {Column("a", "2"), Column("b"), Column("c", "1")}, nullptr);
   ASSERT_TRUE(table.ok()) << table.status();
   EXPECT_EQ((*table)->key_fields, (std::vector<int>{2, 0}));
   EXPECT_EQ((*table)->column_count, 3);
-  EXPECT_EQ((*table)->relation_oid, 5u);
+  EXPECT_EQ((*table)->table_id, 5u);
   EXPECT_EQ((*table)->fingerprint, 6u);
-  EXPECT_EQ((*table)->replica_identity, 'i');
+  EXPECT_EQ((*table)->replica_identity, kIndex);
   EXPECT_EQ((*table)->schema->num_fields(), 11);
 }
 
 TEST(TableSchema, NoKeyUnderFullAndNothing) {
-  for (char identity : {'f', 'n'}) {
+  for (const ReplicaIdentity identity : {kFull, kNothing}) {
     auto table = MakeTableSchema({"s", "t"}, 5, 6, identity, {Column("a", "1")}, nullptr);
     ASSERT_TRUE(table.ok());
     EXPECT_TRUE((*table)->key_fields.empty());
@@ -76,7 +78,7 @@ TEST(TableSchema, RefusesPlacesThatAreNotOneToN) {
   for (const char* place : {"0", "-1", "x", "", "1x", "3", "99999999999999999999", "1"}) {
     auto bad =
         arrow::field("b", arrow::int32())->WithMetadata(arrow::key_value_metadata({"arrowcdc:key"}, {place}));
-    auto table = MakeTableSchema({"s", "t"}, 5, 6, 'd', {Column("a", "1"), bad}, nullptr);
+    auto table = MakeTableSchema({"s", "t"}, 5, 6, kDefault, {Column("a", "1"), bad}, nullptr);
     ASSERT_FALSE(table.ok()) << place;
     EXPECT_EQ(GetErrorDetail(table.status())->kind(), ErrorKind::kProtocol);
   }
@@ -87,18 +89,18 @@ arrow::Result<std::shared_ptr<const TableSchema>> Weakened(const std::string& ow
   auto id = arrow::field("id", arrow::int32())
                 ->WithMetadata(arrow::key_value_metadata({"arrowcdc:own_key"}, {own_place}));
   return MakeTableSchema(
-      {"s", "t"}, 5, 6, 'n', {Column("v"), id},
+      {"s", "t"}, 5, 6, kNothing, {Column("v"), id},
       arrow::key_value_metadata({"arrowcdc:identity_weakened", "arrowcdc:own_replica_identity"},
                                 {"s.leaf", own}));
 }
 
 TEST(TableSchema, AWeakenedTableKeepsItsOwnIdentity) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto table, Weakened("d", "1"));
-  EXPECT_EQ(table->replica_identity, 'n');
+  EXPECT_EQ(table->replica_identity, kNothing);
   EXPECT_TRUE(table->key_fields.empty());
   ASSERT_TRUE(table->weakened.has_value());
   EXPECT_EQ(table->weakened->partition, "s.leaf");
-  EXPECT_EQ(table->weakened->own_replica_identity, 'd');
+  EXPECT_EQ(table->weakened->own_replica_identity, kDefault);
   EXPECT_EQ(table->weakened->own_key_fields, std::vector<int>{1});
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto full, Weakened("f", "1"));
   EXPECT_TRUE(full->weakened->own_key_fields.empty());
@@ -108,7 +110,7 @@ TEST(TableSchema, AWeakenedTableKeepsItsOwnIdentity) {
     EXPECT_EQ(GetErrorDetail(bad.status())->kind(), ErrorKind::kProtocol);
   }
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto plain,
-                                MakeTableSchema({"s", "t"}, 5, 6, 'n', {Column("v")}, nullptr));
+                                MakeTableSchema({"s", "t"}, 5, 6, kNothing, {Column("v")}, nullptr));
   EXPECT_FALSE(plain->weakened.has_value());
 }
 

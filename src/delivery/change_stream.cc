@@ -69,8 +69,8 @@ arrow::Status ChangeStream::Connect() {
   if (!state_.has_value()) {
     ARROW_ASSIGN_OR_RAISE(state_, driver_.Open(info));
     for (const auto& [table, row] : state_->last_rows) {
-      const auto oid = state_->relation_oids.find(table);
-      watch_.Knows(table, oid == state_->relation_oids.end() ? 0 : oid->second);
+      const auto oid = state_->table_ids.find(table);
+      watch_.Knows(table, oid == state_->table_ids.end() ? 0 : oid->second);
     }
   }
   // Who keeps nothing and was given nothing has nothing to go on from.
@@ -201,7 +201,7 @@ arrow::Status ChangeStream::Deliver(ChangeBatch batch) {
   ARROW_ASSIGN_OR_RAISE(batch.rows, repeated_.Filter(*batch.table, std::move(batch.rows)));
   if (!matches) TellNotices();
   if (batch.rows == nullptr) return arrow::Status::OK();
-  watch_.Knows(batch.table->name, batch.table->relation_oid);
+  watch_.Knows(batch.table->name, batch.table->table_id);
   return driver_.Take(std::move(batch));
 }
 

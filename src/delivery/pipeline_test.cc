@@ -220,7 +220,7 @@ TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
   std::mt19937_64 random(1);
   const auto batch = [&](int table, int64_t id, bool weakened) {
     auto schema = std::make_shared<TableSchema>(*world.server.tables[static_cast<size_t>(table)]);
-    if (weakened) schema->weakened = WeakenedIdentity{"public.leaf", 'd', {0}};
+    if (weakened) schema->weakened = WeakenedIdentity{"public.leaf", ReplicaIdentity::kDefault, {0}};
     const uint64_t lsn = 200 + static_cast<uint64_t>(id);
     return Event(
         test::FakeBatch(schema, {{table, id, {lsn, lsn, 0}}}, {lsn + 1, /*group_end=*/true, false, false}));

@@ -145,7 +145,7 @@ arrow::Status PublicationWatch::Noticed(const NoticeEvent& event) {
     return arrow::Status::OK();
   }
   const TablePatterns::Match comes_as = Match(event.published_as);
-  if (comes_as.matches) known_partitions_.insert(event.relation_oid);
+  if (comes_as.matches) known_partitions_.insert(event.table_id);
   if (comes_as.matches || comes_as.excluded) return arrow::Status::OK();
   const TableName* asked = Match(event.table).matches ? &event.table : nullptr;
   for (const TableName& ancestor : event.ancestors) {
@@ -178,8 +178,8 @@ void PublicationWatch::JudgeMissingRows(const NoticeEvent& event) {
     known = known || (matches && known_.contains(name));
   }
   // Whatever it is called now. One that is no partition any more has left its table.
-  const bool came = known_relations_.contains(event.relation_oid) ||
-                    (!event.ancestors.empty() && known_partitions_.contains(event.relation_oid));
+  const bool came = known_relations_.contains(event.table_id) ||
+                    (!event.ancestors.empty() && known_partitions_.contains(event.table_id));
   const std::string object = ObjectOf(event.table);
   if (!asked && !known && patterns_ != nullptr) {
     if (came && !Any(event.published))

@@ -23,11 +23,11 @@ class PublicationWatch {
   PublicationWatch(const TablePatterns* patterns, OnUnpublished on_unpublished)
       : patterns_(patterns), on_unpublished_(on_unpublished) {}
 
-  // A table of which rows have come, in this process or, as the sink knows, in an earlier one. The relation
+  // A table of which rows have come, in this process or, as the sink knows, in an earlier one. Its id
   // (0: nobody knows) stays the same when it is renamed.
-  void Knows(const TableName& table, uint32_t relation_oid) {
+  void Knows(const TableName& table, uint32_t table_id) {
     known_.insert(table);
-    if (relation_oid != 0) known_relations_.insert(relation_oid);
+    if (table_id != 0) known_relations_.insert(table_id);
   }
 
   // Before a stream starts, the first of the process or a later one. is_new: it begins with what the slot

@@ -252,7 +252,7 @@ TEST(PublicationWatch, RowsThatAreNotPublished) {
 TEST(PublicationWatch, ATableThatLeavesThePublicationUnderANewName) {
   NoticeEvent moved;
   moved.table = {"attic", "a"};
-  moved.relation_oid = 7;
+  moved.table_id = 7;
   moved.operation.insert = true;
   const auto said = [](PublicationWatch& watch, const NoticeEvent& event) {
     EXPECT_TRUE(watch.Noticed(event).ok());
@@ -275,7 +275,7 @@ TEST(PublicationWatch, ATableThatLeavesThePublicationUnderANewName) {
   for (const bool detached : {false, true}) {
     PublicationWatch watch(nullptr, OnUnpublished::kGoOn);
     NoticeEvent membership = Membership("a", "o", {T("o")});
-    membership.relation_oid = 7;
+    membership.table_id = 7;
     ASSERT_TRUE(watch.Noticed(membership).ok());
     NoticeEvent leaf = moved;
     if (!detached) leaf.ancestors = {{"attic", "o"}};
@@ -287,7 +287,7 @@ TEST(PublicationWatch, ATableThatLeavesThePublicationUnderANewName) {
 TEST(PublicationWatch, ATableUnderANewNameIsKnown) {
   NoticeEvent event;
   event.operation.insert = true;
-  event.relation_oid = 16384;
+  event.table_id = 16384;
   event.table = {"archive", "a"};
   const TablePatterns patterns = TablePatterns::Parse({"public.a"}).ValueOrDie();
   for (const TablePatterns* const given : {&patterns, static_cast<const TablePatterns*>(nullptr)}) {

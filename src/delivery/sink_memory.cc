@@ -21,7 +21,7 @@ std::string Joined(const std::vector<std::string>& names, const std::string& non
 }  // namespace
 
 std::vector<SourceNotice> SinkMemory::Restore(SinkState state, const StreamIdentity& now) {
-  relation_oids_ = std::move(state.relation_oids);
+  table_ids_ = std::move(state.table_ids);
   std::vector<SourceNotice> warnings;
   if (!state.stream.has_value()) return warnings;
   const StreamIdentity& stored = *state.stream;
@@ -47,14 +47,14 @@ std::vector<SourceNotice> SinkMemory::Restore(SinkState state, const StreamIdent
 std::optional<SourceNotice> SinkMemory::Check(const std::shared_ptr<const TableSchema>& table) {
   if (table == last_) return std::nullopt;
   last_ = table;
-  const auto [found, is_new] = relation_oids_.try_emplace(table->name, table->relation_oid);
-  if (is_new || found->second == table->relation_oid) return std::nullopt;
-  const uint32_t before = std::exchange(found->second, table->relation_oid);
-  if (!said_.emplace(table->name, table->relation_oid).second) return std::nullopt;
+  const auto [found, is_new] = table_ids_.try_emplace(table->name, table->table_id);
+  if (is_new || found->second == table->table_id) return std::nullopt;
+  const uint32_t before = std::exchange(found->second, table->table_id);
+  if (!said_.emplace(table->name, table->table_id).second) return std::nullopt;
   return SourceNotice{false,
                       "the name belongs to another table than before: rows of relation " +
                           std::to_string(before) + " came first, and those of relation " +
-                          std::to_string(table->relation_oid) + " follow",
+                          std::to_string(table->table_id) + " follow",
                       "table " + ToString(table->name)};
 }
 

@@ -26,7 +26,7 @@ class SinkMemory {
   std::optional<SourceNotice> Check(const std::shared_ptr<const TableSchema>& table);
 
  private:
-  std::map<TableName, uint32_t> relation_oids_;  // of the last rows
+  std::map<TableName, uint32_t> table_ids_;  // of the last rows
   std::set<std::pair<TableName, uint32_t>> said_;
   std::shared_ptr<const TableSchema> last_;  // looked at
 };

@@ -13,14 +13,14 @@ StreamIdentity Stream() {
 SinkState Stored() {
   SinkState state;
   state.stream = Stream();
-  state.relation_oids = {{{"public", "a"}, 100}, {{"public", "b"}, 200}};
+  state.table_ids = {{{"public", "a"}, 100}, {{"public", "b"}, 200}};
   return state;
 }
 
 std::shared_ptr<const TableSchema> Table(const std::string& name, uint32_t oid) {
   auto table = std::make_shared<TableSchema>();
   table->name = {"public", name};
-  table->relation_oid = oid;
+  table->table_id = oid;
   return table;
 }
 

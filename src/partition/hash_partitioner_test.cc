@@ -10,6 +10,8 @@
 namespace arrowcdc {
 namespace {
 
+using enum ReplicaIdentity;
+
 using Batch = std::shared_ptr<arrow::RecordBatch>;
 
 std::shared_ptr<arrow::Field> Column(const std::string& name, std::shared_ptr<arrow::DataType> type,
@@ -19,13 +21,13 @@ std::shared_ptr<arrow::Field> Column(const std::string& name, std::shared_ptr<ar
                   : field->WithMetadata(arrow::key_value_metadata({kIdentityKey}, {std::to_string(key)}));
 }
 
-std::shared_ptr<const TableSchema> Table(char identity, const arrow::FieldVector& columns) {
+std::shared_ptr<const TableSchema> Table(ReplicaIdentity identity, const arrow::FieldVector& columns) {
   return MakeTableSchema({"public", "users"}, 1, 2, identity, columns, nullptr).ValueOrDie();
 }
 
 // id (key), name, unless the columns are given.
 std::shared_ptr<const TableSchema> Users() {
-  return Table('d', {Column("id", arrow::int64(), 1), Column("name", arrow::utf8())});
+  return Table(kDefault, {Column("id", arrow::int64(), 1), Column("name", arrow::utf8())});
 }
 
 PartitionOptions ByKey(int partitions, std::vector<std::string> columns = {}) {
@@ -165,7 +167,8 @@ TEST(HashPartitioner, AnUnchangedKeyIsThatOfTheOldRow) {
 }
 
 // Users(), one of whose partitions carries less than the table's own identity: `announced` is what all carry.
-std::shared_ptr<const TableSchema> WeakenedUsers(char own, const std::vector<int>& own_key, char announced,
+std::shared_ptr<const TableSchema> WeakenedUsers(ReplicaIdentity own, const std::vector<int>& own_key,
+                                                 ReplicaIdentity announced,
                                                  const std::vector<int>& announced_key) {
   auto table = std::make_shared<TableSchema>(*Users());
   table->weakened = WeakenedIdentity{"public.leaf", own, own_key};
@@ -177,7 +180,7 @@ std::shared_ptr<const TableSchema> WeakenedUsers(char own, const std::vector<int
 TEST(HashPartitioner, OldRowsThatLackTheKeyGoToTheFirstPartition) {
   const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
   ASSERT_NE(PartitionOf(other), 0u);
-  const auto table = WeakenedUsers('d', {0}, 'n', {});
+  const auto table = WeakenedUsers(kDefault, {0}, kNothing, {});
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
   const auto rows = Rows(*table, {{kInsert, other, 1},
                                   {kDelete, other, 2},
@@ -204,7 +207,7 @@ TEST(HashPartitioner, ANullThatIsThereIsNoMissingKey) {
     *unroutable = partitioner.stats().unroutable_rows;
     return places[0];
   };
-  const auto full = Table('f', {Column("id", arrow::int64()), Column("name", arrow::utf8())});
+  const auto full = Table(kFull, {Column("id", arrow::int64()), Column("name", arrow::utf8())});
   uint64_t unroutable = 1;
   const uint32_t inserted = place_of(full, kInsert, &unroutable);
   EXPECT_EQ(unroutable, 0u);
@@ -212,22 +215,23 @@ TEST(HashPartitioner, ANullThatIsThereIsNoMissingKey) {
   EXPECT_EQ(place_of(full, kDelete, &unroutable), inserted);
   EXPECT_EQ(unroutable, 0u);
   // Weakened, but id is carried by all.
-  EXPECT_EQ(place_of(WeakenedUsers('f', {}, 'i', {0}), kDelete, &unroutable), inserted);
+  EXPECT_EQ(place_of(WeakenedUsers(kFull, {}, kIndex, {0}), kDelete, &unroutable), inserted);
   EXPECT_EQ(unroutable, 0u);
   // Nobody knows.
-  EXPECT_EQ(place_of(WeakenedUsers('f', {}, 'i', {1}), kDelete, &unroutable), 0u);
+  EXPECT_EQ(place_of(WeakenedUsers(kFull, {}, kIndex, {1}), kDelete, &unroutable), 0u);
   EXPECT_EQ(unroutable, 1u);
-  EXPECT_EQ(place_of(WeakenedUsers('f', {}, 'n', {}), kInsert, &unroutable), inserted);
+  EXPECT_EQ(place_of(WeakenedUsers(kFull, {}, kNothing, {}), kInsert, &unroutable), inserted);
   EXPECT_EQ(unroutable, 0u);
 }
 
 TEST(HashPartitioner, AWeakenedTableIsSplitByItsOwnIdentity) {
-  EXPECT_TRUE(HashPartitioner::Make(WeakenedUsers('f', {}, 'n', {}), ByKey(4, {"name"})).ok());
-  EXPECT_TRUE(HashPartitioner::Make(WeakenedUsers('d', {0}, 'n', {}), ByKey(4)).ok());
+  EXPECT_TRUE(HashPartitioner::Make(WeakenedUsers(kFull, {}, kNothing, {}), ByKey(4, {"name"})).ok());
+  EXPECT_TRUE(HashPartitioner::Make(WeakenedUsers(kDefault, {0}, kNothing, {}), ByKey(4)).ok());
   // What could never be split stays refused.
   for (const auto& [own, own_key, columns] :
-       {std::tuple<char, std::vector<int>, std::vector<std::string>>{'f', {}, {}}, {'d', {0}, {"name"}}}) {
-    const auto refused = HashPartitioner::Make(WeakenedUsers(own, own_key, 'n', {}), ByKey(4, columns));
+       {std::tuple<ReplicaIdentity, std::vector<int>, std::vector<std::string>>{kFull, {}, {}},
+        {kDefault, {0}, {"name"}}}) {
+    const auto refused = HashPartitioner::Make(WeakenedUsers(own, own_key, kNothing, {}), ByKey(4, columns));
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(GetErrorDetail(refused.status())->kind(), ErrorKind::kReplicaIdentity);
   }
@@ -265,7 +269,7 @@ TEST(HashPartitioner, RefusesColumnsOutsideTheReplicaIdentity) {
   EXPECT_EQ(DetailOf(status).object(), "table public.users, column \"name\"");
   EXPECT_EQ(status.message().find("public.users"), std::string::npos)
       << "the object is named once: " << status;
-  for (char identity : {'d', 'n'}) {
+  for (const ReplicaIdentity identity : {kDefault, kNothing}) {
     auto table = Table(identity, {Column("id", arrow::int64())});
     EXPECT_EQ(DetailOf(HashPartitioner::Make(table, ByKey(4)).status()).kind(), ErrorKind::kReplicaIdentity);
     status = HashPartitioner::Make(table, ByKey(4, {"id"})).status();
@@ -275,7 +279,7 @@ TEST(HashPartitioner, RefusesColumnsOutsideTheReplicaIdentity) {
 }
 
 TEST(HashPartitioner, UnderFullEveryColumnCounts) {
-  auto table = Table('f', {Column("id", arrow::int64()), Column("name", arrow::utf8())});
+  auto table = Table(kFull, {Column("id", arrow::int64()), Column("name", arrow::utf8())});
   EXPECT_TRUE(HashPartitioner::Make(table, ByKey(4, {"name"})).ok());
   auto status = HashPartitioner::Make(table, ByKey(4)).status();
   EXPECT_EQ(DetailOf(status).kind(), ErrorKind::kReplicaIdentity);
@@ -285,7 +289,7 @@ TEST(HashPartitioner, UnderFullEveryColumnCounts) {
 }
 
 TEST(HashPartitioner, TheKeyInItsOwnOrder) {
-  auto table = Table('i', {Column("a", arrow::int64(), 2), Column("b", arrow::utf8(), 1)});
+  auto table = Table(kIndex, {Column("a", arrow::int64(), 2), Column("b", arrow::utf8(), 1)});
   auto plain = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("b", arrow::utf8())});
   auto int_array = arrow::MakeArrayFromScalar(arrow::Int64Scalar(34), 1).ValueOrDie();
   auto text_array = arrow::MakeArrayFromScalar(arrow::StringScalar("iceberg"), 1).ValueOrDie();
@@ -308,7 +312,7 @@ TEST(HashPartitioner, TheKeyInItsOwnOrder) {
 }
 
 TEST(HashPartitioner, RefusesWhatItCannotHash) {
-  auto table = Table('f', {Column("tags", arrow::list(arrow::utf8())), Column("x", arrow::int32())});
+  auto table = Table(kFull, {Column("tags", arrow::list(arrow::utf8())), Column("x", arrow::int32())});
   auto status = HashPartitioner::Make(table, ByKey(4, {"tags"})).status();
   EXPECT_EQ(DetailOf(status).kind(), ErrorKind::kUnsupported);
   EXPECT_EQ(DetailOf(status).object(), "table public.users, column \"tags\"");
@@ -334,7 +338,7 @@ TEST(HashPartitioner, RefusesWrongOptions) {
 
 TEST(HashPartitioner, RefusesAnotherSchema) {
   auto partitioner = HashPartitioner::Make(Users(), ByKey(4)).ValueOrDie();
-  auto other = Table('d', {Column("id", arrow::int32(), 1), Column("name", arrow::utf8())});
+  auto other = Table(kDefault, {Column("id", arrow::int32(), 1), Column("name", arrow::utf8())});
   auto rows = arrow::RecordBatch::MakeEmpty(other->schema).ValueOrDie();
   EXPECT_EQ(DetailOf(partitioner.Split(rows).status()).kind(), ErrorKind::kInternal);
   EXPECT_EQ(DetailOf(partitioner.PartitionsOf(*rows).status()).kind(), ErrorKind::kInternal);

@@ -6,6 +6,8 @@
 
 #include <arrow/result.h>
 
+#include "arrowcdc/change_batch.h"
+
 namespace arrowcdc {
 
 struct KeyCandidates {
@@ -16,7 +18,7 @@ struct KeyCandidates {
   };
   std::string object;    // table public.users
   bool is_table = true;  // false: a plain schema, which has no replica identity
-  char replica_identity = 'd';
+  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   std::vector<Column> columns;
   std::vector<int> identity;  // places in `columns`, in key order; empty: none or FULL
 };

@@ -37,7 +37,7 @@ struct Column {
 struct Version {
   std::vector<Column> columns;
   std::vector<std::string> roles;  // of the metadata columns, in the order of the file
-  char replica_identity = 'd';
+  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   std::vector<std::string> paths;
 
   const Column* Find(int field_id) const {
@@ -47,7 +47,7 @@ struct Version {
   }
   // Old rows carry these columns and no others.
   bool has_key() const {
-    return (replica_identity == 'd' || replica_identity == 'i') &&
+    return (replica_identity == ReplicaIdentity::kDefault || replica_identity == ReplicaIdentity::kIndex) &&
            std::any_of(columns.begin(), columns.end(), [](const Column& c) { return c.key_place > 0; });
   }
 };
@@ -172,7 +172,7 @@ arrow::Status Query::ChooseKey() {
   const Version* keyed = newest().has_key() ? &newest() : nullptr;
   bool full = false;
   for (const Version& version : versions_) {
-    full = full || version.replica_identity == 'f';
+    full = full || version.replica_identity == ReplicaIdentity::kFull;
     if (!newest().has_key() && version.has_key()) keyed = &version;
   }
   counted_ = full && keyed == nullptr;

@@ -10,6 +10,8 @@
 namespace arrowcdc::test {
 namespace {
 
+using enum ReplicaIdentity;
+
 std::shared_ptr<arrow::Field> Field(const std::string& name, int id, std::shared_ptr<arrow::DataType> type,
                                     int key_place = 0) {
   auto metadata = arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(id)});
@@ -17,7 +19,8 @@ std::shared_ptr<arrow::Field> Field(const std::string& name, int id, std::shared
   return arrow::field(name, std::move(type), true, metadata);
 }
 
-StoredFile File(const std::string& path, const arrow::FieldVector& columns, char identity = 'd') {
+StoredFile File(const std::string& path, const arrow::FieldVector& columns,
+                ReplicaIdentity identity = kDefault) {
   StoredFile file;
   file.path = path;
   file.name = {"public", "t"};
@@ -78,18 +81,19 @@ TEST(CurrentStateSql, MetadataColumnsMayHaveGivenWay) {
 TEST(CurrentStateSql, WhatCannotBeToldIsRefused) {
   const auto code = [](int key_place) { return Field("code", 2, arrow::int32(), key_place); };
   const auto id = [](int key_place) { return Field("id", 1, arrow::int32(), key_place); };
-  EXPECT_TRUE(Has(Sql({File("/1", {id(1), code(0)}), File("/2", {id(0), code(1)}, 'i')}),
+  EXPECT_TRUE(Has(Sql({File("/1", {id(1), code(0)}), File("/2", {id(0), code(1)}, kIndex)}),
                   "refused: the key of the table has changed: column \"code\""));
-  EXPECT_TRUE(Has(Sql({File("/1", {id(1)}), File("/2", {code(0)}, 'n')}), "column \"id\""));
+  EXPECT_TRUE(Has(Sql({File("/1", {id(1)}), File("/2", {code(0)}, kNothing)}), "column \"id\""));
   // A key that became smaller, and one that only inserts stood before, can be told.
   EXPECT_FALSE(Has(Sql({File("/1", {id(1), code(2)}), File("/2", {id(1), code(0)})}), "refused"));
   EXPECT_FALSE(Has(Sql({File("/1", {id(0)}), File("/2", {id(1)})}), "refused"));
-  EXPECT_TRUE(Has(Sql({File("/1", {id(0)}, 'f'), File("/2", {id(0), code(0)}, 'f')}),
+  EXPECT_TRUE(Has(Sql({File("/1", {id(0)}, kFull), File("/2", {id(0), code(0)}, kFull)}),
                   "column \"code\" was added later"));
-  EXPECT_TRUE(Has(Sql({File("/1", {Field("v", 1, arrow::utf8())}, 'f'), File("/2", {id(0)}, 'f')}),
+  EXPECT_TRUE(Has(Sql({File("/1", {Field("v", 1, arrow::utf8())}, kFull), File("/2", {id(0)}, kFull)}),
                   "column \"id\" changed its type later"));
-  EXPECT_FALSE(Has(Sql({File("/1", {id(0), code(0)}, 'f'), File("/2", {Field("x", 1, arrow::int64())}, 'f')}),
-                   "refused"));
+  EXPECT_FALSE(
+      Has(Sql({File("/1", {id(0), code(0)}, kFull), File("/2", {Field("x", 1, arrow::int64())}, kFull)}),
+          "refused"));
   EXPECT_TRUE(Has(Sql({File("/1", {})}), "refused: a table without columns"));
   EXPECT_TRUE(Has(Sql({File("/1", {arrow::field("id", arrow::int32())})}), "does not say which columns"));
 }

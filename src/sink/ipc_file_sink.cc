@@ -29,7 +29,7 @@ arrow::Result<SinkState> IpcFileSink::Open(const StreamIdentity& stream) {
   opened_ = true;
   advanced_ = manifest_.position;
   state.position = manifest_.position;
-  state.relation_oids = manifest_.relation_oids;
+  state.table_ids = manifest_.table_ids;
   return state;
 }
 
@@ -89,7 +89,7 @@ arrow::Status IpcFileSink::Write(const ChangeBatch& batch) {
   if (!has_pending_rows()) oldest_ = clock_();
   if (batch.table != table_) {
     table_ = batch.table;
-    manifest_.relation_oids.insert_or_assign(table_->name, table_->relation_oid);
+    manifest_.table_ids.insert_or_assign(table_->name, table_->table_id);
   }
   rows_in_group_ = true;
   return Remember(streams_->Write(batch));

@@ -206,7 +206,7 @@ TEST_F(IpcFileSinkTest, RemembersWhatItsRowsCameFrom) {
   auto state = next.Open(other).ValueOrDie();
   EXPECT_EQ(state.stream->publications, std::vector<std::string>{"p"});
   EXPECT_TRUE(state.stream->patterns.empty());
-  EXPECT_EQ(state.relation_oids,
+  EXPECT_EQ(state.table_ids,
             (std::map<TableName, uint32_t>{{{"public", "a"}, 20000}, {{"public", "b"}, 16384}}));
   ARROWCDC_ASSERT_OK(next.Advance(At(20)));
   ARROWCDC_ASSERT_OK(next.Close());

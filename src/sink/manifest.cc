@@ -103,14 +103,14 @@ arrow::Status BadManifest(const std::string& path, const std::string& why) {
                    "restore it from a copy; without it nobody knows up to where the data is complete");
 }
 
-std::string ReadRelationOids(Members* members, std::map<TableName, uint32_t>* relation_oids) {
+std::string ReadTableIds(Members* members, std::map<TableName, uint32_t>* table_ids) {
   for (const json& item : members->List("tables")) {
     if (!item.is_object()) return "tables";
     Members table(item);
     TableName name{table.Text("schema"), table.Text("name")};
-    const auto oid = static_cast<uint32_t>(table.Number("oid", UINT32_MAX));
+    const auto id = static_cast<uint32_t>(table.Number("id", UINT32_MAX));
     if (!table.missing().empty()) return table.missing();
-    relation_oids->insert_or_assign(std::move(name), oid);
+    table_ids->insert_or_assign(std::move(name), id);
   }
   return "";
 }
@@ -151,8 +151,8 @@ std::string ToJson(const Manifest& manifest) {
     object["stream_open"] = manifest.stream_open;
   }
   object["tables"] = json::array();
-  for (const auto& [name, oid] : manifest.relation_oids) {
-    object["tables"].push_back({{"schema", name.schema}, {"name", name.table}, {"oid", oid}});
+  for (const auto& [name, id] : manifest.table_ids) {
+    object["tables"].push_back({{"schema", name.schema}, {"name", name.table}, {"id", id}});
   }
   // A name that is not UTF-8 must not stop the stream; it is stored with replacement characters and compared
   // so.
@@ -194,7 +194,7 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
     manifest.bytes = members.Number("bytes", INT64_MAX);
     manifest.stream_open = members.Flag("stream_open");
   }
-  const std::string bad_table = ReadRelationOids(&members, &manifest.relation_oids);
+  const std::string bad_table = ReadTableIds(&members, &manifest.table_ids);
   std::string bad = members.missing() + source.missing();
   if (bad.empty()) bad = bad_table;
   if (bad.empty() && members.HasValue("position")) {

@@ -16,7 +16,7 @@
 namespace arrowcdc {
 
 // Of the sinks' files, with their manifests. 2: _unchanged and _unrepresentable hold column names, which were
-// field indexes in 1; the manifest knows publications, patterns and relation OIDs.
+// field indexes in 1; the manifest knows publications, patterns and the tables' ids.
 inline constexpr int kStorageVersion = 2;
 
 // kSink, naming `place`, unless `version` is kStorageVersion: one place never holds two.
@@ -28,7 +28,7 @@ struct Manifest {
   std::optional<Position> position = std::nullopt;
   std::optional<int64_t> bytes = std::nullopt;  // ipc: length of the file that belongs to `position`
   bool stream_open = false;                     // ipc: the last stream's end marker is not among them
-  std::map<TableName, uint32_t> relation_oids = {};
+  std::map<TableName, uint32_t> table_ids = {};
 };
 
 std::string ToJson(const Manifest& manifest);

@@ -17,7 +17,7 @@ TEST(ManifestTest, ComesBackAsItWas) {
   manifest.stream_open = true;
   manifest.stream.publications = {"shop", "shop_insert_only"};
   manifest.stream.patterns = {"public.*", "!public.\"lo g\""};
-  manifest.relation_oids = {{{"public", "a.b"}, 16384}, {{"s\"", "t"}, UINT32_MAX}};
+  manifest.table_ids = {{{"public", "a.b"}, 16384}, {{"s\"", "t"}, UINT32_MAX}};
   const auto back = ParseManifest(ToJson(manifest), "m", "d").ValueOrDie();
   EXPECT_EQ(back.sink, "ipc");
   EXPECT_EQ(back.stream.source, manifest.stream.source);
@@ -32,7 +32,7 @@ TEST(ManifestTest, ComesBackAsItWas) {
   EXPECT_TRUE(back.stream_open);
   EXPECT_EQ(back.stream.publications, manifest.stream.publications);
   EXPECT_EQ(back.stream.patterns, manifest.stream.patterns);
-  EXPECT_EQ(back.relation_oids, manifest.relation_oids);
+  EXPECT_EQ(back.table_ids, manifest.table_ids);
 }
 
 TEST(ManifestTest, SaysThePositionForPeopleToo) {
@@ -50,7 +50,7 @@ TEST(ManifestTest, DamagedOnesAreRefused) {
   Manifest manifest{"parquet", TestStream()};
   manifest.position = At(100);
   manifest.stream.publications = {"p"};
-  manifest.relation_oids = {{{"public", "t"}, 7}};
+  manifest.table_ids = {{{"public", "t"}, 7}};
   const std::string whole = ToJson(manifest);
   for (size_t bytes = 0; bytes + 2 < whole.size(); ++bytes) {
     const auto status = ParseManifest(whole.substr(0, bytes), "/d/manifest", "/d").status();
@@ -65,7 +65,7 @@ TEST(ManifestTest, DamagedOnesAreRefused) {
   }
   for (const char* name :
        {"/sink", "/source", "/source/id", "/timeline", "/slot", "/position/order", "/arrowcdc_manifest",
-        "/position/timeline", "/position/token", "/publications/0", "/tables/0", "/tables/0/oid"}) {
+        "/position/timeline", "/position/token", "/publications/0", "/tables/0", "/tables/0/id"}) {
     auto damaged = json;
     damaged[nlohmann::json::json_pointer(name)] = nlohmann::json::array();
     EXPECT_EQ(KindOf(ParseManifest(damaged.dump(), "m", "d").status()), ErrorKind::kSink) << name;

@@ -12,6 +12,7 @@
 #include <parquet/properties.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
 #include "src/sink/manifest.h"
 #include "src/sink/parquet_types.h"
 #include "src/sink/storage_names.h"
@@ -75,9 +76,8 @@ arrow::Result<ParquetFooter> FooterFrom(const arrow::KeyValueMetadata& metadata)
   ARROW_ASSIGN_OR_RAISE(footer.table.schema, metadata.Get(kSchemaKey));
   ARROW_ASSIGN_OR_RAISE(footer.table.table, metadata.Get(kTableKey));
   ARROW_ASSIGN_OR_RAISE(const std::string oid, metadata.Get(kOidKey));
-  if (!ParseNumber(oid, &footer.relation_oid)) return arrow::Status::Invalid("its relation OID is no number");
-  const std::string identity = metadata.Get(kReplicaIdentityKey).ValueOr("");
-  if (identity.size() == 1) footer.replica_identity = identity[0];
+  if (!ParseNumber(oid, &footer.table_id)) return arrow::Status::Invalid("its relation OID is no number");
+  footer.replica_identity = ParseReplicaIdentity(metadata.Get(kReplicaIdentityKey).ValueOr(""));
   ARROW_ASSIGN_OR_RAISE(const std::string version, metadata.Get(kVersionKey));
   // Version 1 has the version of the program here.
   if (!ParseNumber(version, &footer.version)) footer.version = 1;
@@ -173,15 +173,16 @@ arrow::Status ParquetFile::Fail(const arrow::Status& status) const {
 }
 
 std::shared_ptr<const arrow::KeyValueMetadata> ParquetFile::FooterMetadata() const {
-  return arrow::key_value_metadata({{kSchemaKey, table_->name.schema},
-                                    {kTableKey, table_->name.table},
-                                    {kOidKey, std::to_string(table_->relation_oid)},
-                                    {kReplicaIdentityKey, std::string(1, table_->replica_identity)},
-                                    {"arrowcdc:fingerprint", Hex(table_->fingerprint)},
-                                    {"arrowcdc:source", source_},
-                                    {kFirstRowKey, FormatRowPosition(first_row_)},
-                                    {kLastRowKey, FormatRowPosition(last_row_)},
-                                    {kVersionKey, std::to_string(kStorageVersion)}});
+  return arrow::key_value_metadata(
+      {{kSchemaKey, table_->name.schema},
+       {kTableKey, table_->name.table},
+       {kOidKey, std::to_string(table_->table_id)},
+       {kReplicaIdentityKey, std::string(1, ReplicaIdentityLetter(table_->replica_identity))},
+       {"arrowcdc:fingerprint", Hex(table_->fingerprint)},
+       {"arrowcdc:source", source_},
+       {kFirstRowKey, FormatRowPosition(first_row_)},
+       {kLastRowKey, FormatRowPosition(last_row_)},
+       {kVersionKey, std::to_string(kStorageVersion)}});
 }
 
 arrow::Result<ParquetFooter> ReadParquetFooter(FileSystem& files, const std::string& path) {

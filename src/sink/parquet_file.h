@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <arrow/result.h>
@@ -19,9 +20,9 @@ namespace arrowcdc {
 // What the footer says of the rows. Read back at the next start.
 struct ParquetFooter {
   TableName table;
-  uint32_t relation_oid = 0;
-  char replica_identity = '?';  // of the table when the file was written; '?': it does not say
-  int64_t version = 0;          // of the sink's format
+  uint32_t table_id = 0;
+  std::optional<ReplicaIdentity> replica_identity;  // when the file was written; none: it does not say
+  int64_t version = 0;                              // of the sink's format
   RowPosition first_row;
   RowPosition last_row;
 };

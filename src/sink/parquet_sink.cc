@@ -47,7 +47,7 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
   };
   ARROW_RETURN_NOT_OK(Remember(open()));
   state.position = manifest_.position;
-  state.relation_oids = manifest_.relation_oids;
+  state.table_ids = manifest_.table_ids;
   advanced_ = manifest_.position;
   last_rows_ = state.last_rows;
   opened_ = true;
@@ -133,7 +133,7 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
   state->last_rows[footer.table] = *last;
   // The manifest may be older than the file.
   if (!manifest_.position || last->commit_lsn >= manifest_.position->order)
-    manifest_.relation_oids.insert_or_assign(footer.table, footer.relation_oid);
+    manifest_.table_ids.insert_or_assign(footer.table, footer.table_id);
   return arrow::Status::OK();
 }
 
@@ -184,7 +184,7 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
   ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(name));
   OpenFile file{std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream),
                 advanced_, clock_()};
-  manifest_.relation_oids.insert_or_assign(name, batch.table->relation_oid);
+  manifest_.table_ids.insert_or_assign(name, batch.table->table_id);
   return &open_.emplace(name, std::move(file)).first->second;
 }
 

@@ -377,7 +377,7 @@ TEST_F(ParquetSinkTest, GoesOnUnderAnotherDatabaseName) {
 TEST_F(ParquetSinkTest, RemembersWhatItsRowsCameFrom) {
   auto sink = MakeOpen();
   EXPECT_FALSE(state_.stream);
-  EXPECT_TRUE(state_.relation_oids.empty());
+  EXPECT_TRUE(state_.table_ids.empty());
   ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
   ARROWCDC_ASSERT_OK(sink->Advance(At(200)));
   ARROWCDC_ASSERT_OK(sink->Close());
@@ -388,7 +388,7 @@ TEST_F(ParquetSinkTest, RemembersWhatItsRowsCameFrom) {
   auto state = sink->Open(other).ValueOrDie();
   EXPECT_EQ(state.stream->publications, std::vector<std::string>{"p"});
   EXPECT_TRUE(state.stream->patterns.empty());
-  EXPECT_EQ(state.relation_oids, (std::map<TableName, uint32_t>{{kOrders, 16384}}));
+  EXPECT_EQ(state.table_ids, (std::map<TableName, uint32_t>{{kOrders, 16384}}));
   // The name comes back as another relation, whose rows are durable before any position is.
   const auto again = MakeTable(kOrders, {arrow::field("id", arrow::int64())}, 9, 20000);
   ARROWCDC_ASSERT_OK(sink->Write(Rows(again, {5})));
@@ -398,13 +398,13 @@ TEST_F(ParquetSinkTest, RemembersWhatItsRowsCameFrom) {
   sink = Make();
   state = sink->Open(other).ValueOrDie();
   EXPECT_EQ(state.position->order, 200u);
-  EXPECT_EQ(state.relation_oids, (std::map<TableName, uint32_t>{{kOrders, 20000}}));
+  EXPECT_EQ(state.table_ids, (std::map<TableName, uint32_t>{{kOrders, 20000}}));
   ARROWCDC_ASSERT_OK(sink->Advance(At(600)));
   ARROWCDC_ASSERT_OK(sink->Close());
   // Without any file of the table left, the manifest knows.
   for (const auto& path : DataFiles("/d")) ARROWCDC_ASSERT_OK(files_.Remove(path));
   state = Make()->Open(other).ValueOrDie();
-  EXPECT_EQ(state.relation_oids, (std::map<TableName, uint32_t>{{kOrders, 20000}}));
+  EXPECT_EQ(state.table_ids, (std::map<TableName, uint32_t>{{kOrders, 20000}}));
   EXPECT_EQ(state.stream->publications, (std::vector<std::string>{"q", "r"}));
   EXPECT_EQ(state.stream->patterns, std::vector<std::string>{"public.*"});
 }

@@ -153,15 +153,15 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
   for (const auto& directory : directories) {
     for (const auto& path : directory.paths) {
       ARROW_ASSIGN_OR_RAISE(const ParquetFooter footer, ReadParquetFooter(files, path));
-      if (footer.relation_oid != newest.relation_oid) continue;
+      if (footer.table_id != newest.table_id) continue;
       ARROW_RETURN_NOT_OK(CheckStorageVersion(footer.version, root));
-      if (footer.replica_identity == '?') {
+      if (!footer.replica_identity.has_value()) {
         return MakeError(ErrorKind::kSink, path + " does not say what the table's replica identity was", path,
                          "restore the file as the sink wrote it");
       }
       ARROW_ASSIGN_OR_RAISE(auto schema, ReadSchema(files, path));
       stored.files.push_back(
-          {AbsolutePath(path), footer.table, footer.replica_identity, footer.last_row, std::move(schema)});
+          {AbsolutePath(path), footer.table, *footer.replica_identity, footer.last_row, std::move(schema)});
     }
   }
   std::sort(stored.files.begin(), stored.files.end(),

@@ -17,7 +17,7 @@ namespace arrowcdc {
 struct StoredFile {
   std::string path;  // absolute
   TableName name;    // of the table when the file was written
-  char replica_identity = 'd';
+  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   RowPosition last_row;
   std::shared_ptr<arrow::Schema> schema;  // as stored, with field metadata
 };

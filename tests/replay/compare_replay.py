@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Replays the change rows in a Parquet directory and compares the result with the tables they came from.
 
-Shares no code with the product: DuckDB reads the files, psql reads the source, the replay is the plain Python below.
-Both ways, with multiplicity. The last line is `total rows=N lost=N duplicated=N wrong=N`; exit code 0 only if all three are 0.
+Shares no code with the product: DuckDB reads the files, psql reads the source, the replay is the plain Python
+below. Both ways, with multiplicity. The last line is `total rows=N lost=N duplicated=N wrong=N`; exit code 0
+only if all three are 0.
 
   lost        in the source, not in the replay; or a change of a row that the replay does not have
-  duplicated  in the replay, not in the source; or a change row that is there twice; or an insert of a row that is there already
+  duplicated  in the replay, not in the source; or a change row that is there twice; or an insert of a row
+              that is there already
   wrong       in both, with different values; or a change row that contradicts docs/wire.md
 """
 
@@ -36,12 +38,12 @@ class Mark:
         return self.name
 
 
-UNREPRESENTABLE = Mark("<unrepresentable>")  # the value has no Arrow form; the source's value must be one of those
+UNREPRESENTABLE = Mark("<unrepresentable>")  # no Arrow form; the source's value must be one of those
 UNKNOWN = Mark("<unknown>")  # no change row carried this column: it was added later (see --allow-unknown)
 UNREPRESENTABLE_TEXT = "<no arrow form>"  # how the source query writes such a value
 
 
-# --- the source --------------------------------------------------------------------------------------------------
+# --- the source ------------------------------------------------------------------------------------------
 
 Column = collections.namedtuple("Column", "attnum name type element_type")
 Table = collections.namedtuple("Table", "schema name identity columns key")
@@ -52,9 +54,11 @@ class Source:
         self.conninfo = conninfo
 
     def psql(self, sql):
-        settings = "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1;"
+        settings = ("SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; "
+                    "SET bytea_output = 'hex'; SET extra_float_digits = 1;")
         run = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo],
-                             input=f"SET client_encoding = 'UTF8'; {settings}\n{sql};\n".encode(), capture_output=True)
+                             input=f"SET client_encoding = 'UTF8'; {settings}\n{sql};\n".encode(),
+                             capture_output=True)
         if run.returncode != 0:
             raise SystemExit("compare_replay: psql: " + run.stderr.decode(errors="replace").strip())
         return run.stdout.decode("utf-8", "surrogateescape")
@@ -72,15 +76,21 @@ class Source:
         answer = self.psql(f"""
             SELECT json_build_object(
               'schema', n.nspname, 'name', c.relname, 'identity', c.relreplident,
-              'columns', (SELECT json_agg(json_build_array(a.attnum, a.attname, coalesce(nullif(b.typbasetype, 0), t.oid)::regtype::text,
-                            (SELECT e.oid::regtype::text FROM pg_type e WHERE e.oid = t.typelem AND t.typcategory = 'A')) ORDER BY a.attnum)
+              'columns', (SELECT json_agg(json_build_array(
+                              a.attnum, a.attname, coalesce(nullif(b.typbasetype, 0), t.oid)::regtype::text,
+                              (SELECT e.oid::regtype::text FROM pg_type e
+                               WHERE e.oid = t.typelem AND t.typcategory = 'A')) ORDER BY a.attnum)
                           FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
                           LEFT JOIN pg_type b ON b.oid = t.oid AND b.typtype = 'd'
-                          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
-              'key', (SELECT json_agg(k.attnum ORDER BY k.place) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(attnum, place)
+                          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                            AND a.attgenerated = ''),
+              'key', (SELECT json_agg(k.attnum ORDER BY k.place)
+                      FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(attnum, place)
                       WHERE i.indrelid = c.oid AND k.place <= i.indnkeyatts AND
-                            CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END))
-            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass({quoted})""").strip()
+                            CASE c.relreplident WHEN 'd' THEN i.indisprimary
+                                                WHEN 'i' THEN i.indisreplident ELSE false END))
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.oid = to_regclass({quoted})""").strip()
         if not answer:
             raise SystemExit(f"compare_replay: no table {name} in the source")
         found = json.loads(answer)
@@ -110,7 +120,7 @@ def unescape(cell):
 
 
 def source_scalar(pg_type, value):
-    """SQL whose text is the canonical form of one value: the same text as canonical() makes of the Parquet value."""
+    """SQL whose text is the canonical form of one value: as canonical() makes it of the Parquet value."""
     base = pg_type.split("(")[0]
     no_form = f"'{UNREPRESENTABLE_TEXT}'"
     if base in ("real", "double precision"):
@@ -121,11 +131,14 @@ def source_scalar(pg_type, value):
         return f"CASE WHEN NOT isfinite({value}) THEN {no_form} ELSE ({value} - date '1970-01-01')::text END"
     if base.startswith("timestamp"):
         micros = f"trunc(extract(epoch FROM {value}) * 1000000)"
-        return f"CASE WHEN NOT isfinite({value}) OR {micros} > 9223372036854775807 THEN {no_form} ELSE {micros}::bigint::text END"
+        return (f"CASE WHEN NOT isfinite({value}) OR {micros} > 9223372036854775807 THEN {no_form} "
+                f"ELSE {micros}::bigint::text END")
     if base == "time without time zone":
-        return f"CASE WHEN {value} = time '24:00' THEN {no_form} ELSE (extract(epoch FROM {value}) * 1000000)::bigint::text END"
+        return (f"CASE WHEN {value} = time '24:00' THEN {no_form} "
+                f"ELSE (extract(epoch FROM {value}) * 1000000)::bigint::text END")
     if base == "interval":
-        time = f"extract(hour FROM {value}) * 3600000000 + extract(minute FROM {value}) * 60000000 + extract(microseconds FROM {value})"
+        time = (f"extract(hour FROM {value}) * 3600000000 + extract(minute FROM {value}) * 60000000 "
+                f"+ extract(microseconds FROM {value})")
         months = f"extract(year FROM {value}) * 12 + extract(month FROM {value})"
         return f"(({months})::int || ' ' || extract(day FROM {value})::int || ' ' || ({time})::bigint)"
     if base == "pg_lsn":
@@ -147,18 +160,21 @@ def source_expression(column):
         value = source_scalar(column.type, name)
         return value
     element = source_scalar(column.element_type, "e")
-    return (f"CASE WHEN {name} IS NULL THEN NULL WHEN array_ndims({name}) > 1 OR array_lower({name}, 1) <> 1 THEN '{UNREPRESENTABLE_TEXT}' "
-            f"ELSE ARRAY(SELECT ({element})::text FROM unnest({name}) WITH ORDINALITY u(e, o) ORDER BY o)::text END")
+    return (f"CASE WHEN {name} IS NULL THEN NULL "
+            f"WHEN array_ndims({name}) > 1 OR array_lower({name}, 1) <> 1 THEN '{UNREPRESENTABLE_TEXT}' "
+            f"ELSE ARRAY(SELECT ({element})::text FROM unnest({name}) WITH ORDINALITY u(e, o) "
+            "ORDER BY o)::text END")
 
 
 def same(replayed, sourced):
     if replayed is UNREPRESENTABLE:
-        # A numeric has its NaN and infinities as text when it has no precision, and no Arrow form when it has one.
+        # A numeric without a precision has its NaN and infinities as text, one with a precision has no Arrow
+        # form for them.
         return sourced in (UNREPRESENTABLE_TEXT, "NaN", "Infinity", "-Infinity")
     return replayed is UNKNOWN or replayed == sourced
 
 
-# --- the Parquet files -------------------------------------------------------------------------------------------
+# --- the Parquet files -----------------------------------------------------------------------------------
 
 Change = collections.namedtuple("Change", "position op xid values")
 
@@ -178,7 +194,8 @@ def duck_expression(name, duck_type, pg_type):
     elif duck_type == "TIME":
         name = f"date_diff('microsecond', TIME '00:00:00', {name})"
     elif duck_type == "BLOB" and pg_type == "uuid":
-        name = f"regexp_replace(lower(hex({name})), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})(.{{12}})', '\\1-\\2-\\3-\\4-\\5')"
+        parts = "(.{8})(.{4})(.{4})(.{4})(.{12})"
+        name = f"regexp_replace(lower(hex({name})), '{parts}', '\\1-\\2-\\3-\\4-\\5')"
     elif duck_type == "BLOB":
         return f"'\\x' || lower(hex({name}))"
     return f"{name}::VARCHAR"
@@ -219,8 +236,9 @@ class Files:
         self.paths = []
         for entry in sorted(os.listdir(directory)):
             parts = entry.split(".")
-            if len(parts) == 2 and [urllib.parse.unquote(part) for part in parts] == [table.schema, table.name]:
-                self.paths = sorted(glob.glob(os.path.join(glob.escape(os.path.join(directory, entry)), "*.parquet")))
+            if [urllib.parse.unquote(part) for part in parts] == [table.schema, table.name]:
+                folder = glob.escape(os.path.join(directory, entry))
+                self.paths = sorted(glob.glob(os.path.join(folder, "*.parquet")))
         self.problems = []
         self.last_attnums = None  # of the newest row: which columns the newest schema has
 
@@ -234,7 +252,8 @@ class Files:
     def layout(self, path):
         """((name, DuckDB type, field id), ...) of the columns."""
         described = self.database.execute("DESCRIBE SELECT * FROM read_parquet(?)", [[path]]).fetchall()
-        tree = self.database.execute("SELECT num_children, field_id FROM parquet_schema(?)", [path]).fetchall()
+        tree = self.database.execute(
+            "SELECT num_children, field_id FROM parquet_schema(?)", [path]).fetchall()
         ids = []
         place = 1
         while place < len(tree):
@@ -243,17 +262,19 @@ class Files:
             while pending:
                 pending += (tree[place][0] or 0) - 1
                 place += 1
-        return tuple((column[0], column[1], field_id) for column, field_id in zip(described, ids, strict=True))
+        return tuple((name, duck_type, field_id)
+                     for (name, duck_type, *_), field_id in zip(described, ids, strict=True))
 
     def read(self, paths, layout):
         own, metadata = layout[:-len(METADATA)], layout[-len(METADATA):]
         if [name.lstrip("_") for name, _, _ in metadata] != [name.lstrip("_") for name in METADATA]:
             self.problems.append(f"metadata columns are {[name for name, _, _ in metadata]}")
             return
-        # The attribute number follows a column through renames; the name does where the file has no field ids.
+        # The attribute number follows a column through renames; the name does in a file without field ids.
         by_attnum = {column.attnum: column for column in self.table.columns}
         by_name = {column.name: column for column in self.table.columns}
-        sources = [by_attnum.get(field_id) if field_id is not None and field_id > 0 else by_name.get(name) for name, _, field_id in own]
+        sources = [by_attnum.get(field_id) if field_id is not None and field_id > 0 else by_name.get(name)
+                   for name, _, field_id in own]
         source_of = {name: source for (name, _, _), source in zip(own, sources)}
         place_of = {column.attnum: place for place, column in enumerate(self.table.columns)}
         meta = [identifier(name) for name, _, _ in metadata]
@@ -272,7 +293,8 @@ class Files:
             if convert is not None:
                 converters.append((place, convert))
         cursor = self.database.cursor()
-        cursor.execute(f"SELECT {', '.join(selected)} FROM read_parquet(?) ORDER BY {meta[1]}, {meta[2]}, {meta[3]}", [paths])
+        cursor.execute(f"SELECT {', '.join(selected)} FROM read_parquet(?) "
+                       f"ORDER BY {meta[1]}, {meta[2]}, {meta[3]}", [paths])
         attnums = frozenset(found)
         while rows := cursor.fetchmany(20000):
             for op, commit_lsn, lsn, ord_, xid, unchanged, unrepresentable, *values in rows:
@@ -284,13 +306,15 @@ class Files:
                 for mark, names in ((Unchanged, unchanged), (UNREPRESENTABLE, unrepresentable)):
                     for name in names or ():
                         if name not in source_of:
-                            self.problems.append(f"{name} is marked and no column of the file, at {commit_lsn}/{lsn}/{ord_}")
+                            self.problems.append(
+                                f"{name} is marked and no column of the file, at {commit_lsn}/{lsn}/{ord_}")
                             continue
                         if source_of[name] is None:
                             continue
                         place = place_of[source_of[name].attnum]
                         if values[place] is not None:
-                            self.problems.append(f"{name} is marked and has a value at {commit_lsn}/{lsn}/{ord_}")
+                            self.problems.append(
+                                f"{name} is marked and has a value at {commit_lsn}/{lsn}/{ord_}")
                         values[place] = mark
                 self.last_attnums = attnums
                 yield Change((commit_lsn, lsn, ord_), op, xid, values)
@@ -300,7 +324,7 @@ class Unchanged:
     """Stands in a cell: keep the old value."""
 
 
-# --- the replay --------------------------------------------------------------------------------------------------
+# --- the replay ------------------------------------------------------------------------------------------
 
 OPS = ("insert", "update_before", "update_after", "delete", "snapshot", "truncate")
 
@@ -319,7 +343,8 @@ class Report:
 
 
 class Replay:
-    """The state of one table. With a key: a row per key; without one, or with the identity FULL: a bag of rows."""
+    """The state of one table. With a key: a row per key; without one, or with the identity FULL: a bag of
+    rows."""
 
     def __init__(self, table, report):
         self.table = table
@@ -353,7 +378,8 @@ class Replay:
             # An unchanged toasted key is not carried by the new side; the old side is then the key.
             if op != "update_after" or before is None:
                 return self.report.add("wrong", f"a key without a value at {position}")
-            key = tuple(before.values[place] if value is Unchanged else value for place, value in zip(self.key, key))
+            key = tuple(before.values[place] if value is Unchanged else value
+                        for place, value in zip(self.key, key))
         if op in ("insert", "snapshot"):
             if key in self.state:
                 self.report.add("duplicated", f"insert of key {key}, which is there, at {position}")
@@ -389,7 +415,8 @@ class Replay:
         row = tuple(values)
         if self.state[row] <= 0:
             # A column that was added meanwhile is unknown in the older of the two.
-            near = (other for other in self.state if all(a is b or a == b or UNKNOWN in (a, b) for a, b in zip(other, row)))
+            near = (other for other in self.state
+                    if all(a is b or a == b or UNKNOWN in (a, b) for a, b in zip(other, row)))
             row = next(near, None)
             if row is None:
                 return self.report.add("lost", f"removal of a row that is not there, at {position}")
@@ -442,7 +469,7 @@ def compare_bags(replay, source_rows, report):
             report.add("duplicated", f"{count} times one row that the source does not have", count)
 
 
-# --- the whole ---------------------------------------------------------------------------------------------------
+# --- the whole -------------------------------------------------------------------------------------------
 
 
 class Transactions:
@@ -502,7 +529,8 @@ def compare_journal(wanted, seen, report):
 
 
 def read_journal(source, journal):
-    """{table: Counter of (xid, operation, key)} of all committed changes; the journal's own columns are tbl, op, xid, key."""
+    """{table: Counter of (xid, operation, key)} of all committed changes; the journal's own columns are tbl,
+    op, xid, key."""
     entries = collections.defaultdict(collections.Counter)
     for tbl, op, xid, key in source.copy(f"SELECT tbl, op, xid, key FROM {journal}"):
         entries[tbl][(int(xid) & 0xFFFFFFFF, op, key)] += 1
@@ -510,14 +538,19 @@ def read_journal(source, journal):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parquet", required=True, metavar="DIR")
     parser.add_argument("--conninfo", required=True, help="of the source, for psql")
-    parser.add_argument("--tables", required=True, nargs="+", metavar="SCHEMA.TABLE", help="as SQL writes them, quotes included")
-    parser.add_argument("--key", action="append", default=[], metavar="SCHEMA.TABLE=COLUMN,...", help="instead of the replica identity's")
+    parser.add_argument("--tables", required=True, nargs="+", metavar="SCHEMA.TABLE",
+                        help="as SQL writes them, quotes included")
+    parser.add_argument("--key", action="append", default=[], metavar="SCHEMA.TABLE=COLUMN,...",
+                        help="instead of the replica identity's")
     parser.add_argument("--journal", metavar="SCHEMA.TABLE",
-                        help="table of the source (tbl, op, xid, key) in which triggers record every change; finds what cancels out")
-    parser.add_argument("--allow-unknown", action="store_true", help="columns added later may be unknown in older rows")
+                        help="table of the source (tbl, op, xid, key) in which triggers record every change; "
+                             "finds what cancels out")
+    parser.add_argument("--allow-unknown", action="store_true",
+                        help="columns added later may be unknown in older rows")
     parser.add_argument("--quiet", action="store_true", help="the last line only, unless something differs")
     arguments = parser.parse_args()
 
@@ -535,7 +568,8 @@ def main():
         totals.update(counts)
         if not arguments.quiet or report.examples:
             ops = ", ".join(f"{op} {report.ops[op]}" for op in OPS if report.ops[op])
-            print(report.name, *(f"{what}={count}" for what, count in counts.items()), f"({ops or 'no changes'})")
+            print(report.name, *(f"{what}={count}" for what, count in counts.items()),
+                  f"({ops or 'no changes'})")
         for example in report.examples:
             print("  " + example)
     print("total", *(f"{what}={totals[what]}" for what in ("rows", "lost", "duplicated", "wrong")))

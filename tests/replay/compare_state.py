@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs what `arrowcdc sql` prints in DuckDB and compares the rows with the tables that they came from, both ways, with multiplicity.
+"""Runs what `arrowcdc sql` prints in DuckDB and compares the rows with the tables that they came from, both
+ways, with multiplicity.
 
   compare_state.py COMMAND DIR CONNINFO TABLE...
 
@@ -18,7 +19,8 @@ def run(*argv):
 
 
 def psql(conninfo, sql):
-    return run("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-c", "SET timezone = 'UTC'", "-c", sql)
+    return run("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", conninfo,
+               "-c", "SET timezone = 'UTC'", "-c", sql)
 
 
 def source_column(line):
@@ -32,18 +34,23 @@ def compare(command, directory, conninfo, table):
     database = duckdb.connect()
     database.execute("SET timezone = 'UTC'")
     database.execute("CREATE TABLE files AS " + run(command, "sql", directory, table))
-    columns = psql(conninfo, f"""SELECT attname, format_type(atttypid, atttypmod) LIKE '%[]' FROM pg_attribute
-        WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum""").splitlines()
+    columns = psql(conninfo, f"""
+        SELECT attname, format_type(atttypid, atttypmod) LIKE '%[]' FROM pg_attribute
+        WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped
+        ORDER BY attnum""").splitlines()
     with tempfile.NamedTemporaryFile("w", suffix=".csv") as csv:
-        csv.write(psql(conninfo, f"COPY (SELECT {', '.join(map(source_column, columns))} FROM {table}) TO STDOUT (FORMAT csv, NULL '\\N', FORCE_QUOTE *)"))
+        csv.write(psql(conninfo, f"COPY (SELECT {', '.join(map(source_column, columns))} FROM {table}) "
+                                 "TO STDOUT (FORMAT csv, NULL '\\N', FORCE_QUOTE *)"))
         csv.flush()
         database.execute("CREATE TABLE source AS FROM files LIMIT 0")
-        database.execute(f"COPY source FROM '{csv.name}' (FORMAT csv, HEADER false, NULLSTR '\\N', PARALLEL false)")
+        database.execute(f"COPY source FROM '{csv.name}' "
+                         "(FORMAT csv, HEADER false, NULLSTR '\\N', PARALLEL false)")
 
     def count(query):
         return database.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
 
-    return count("FROM source"), count("FROM files EXCEPT ALL FROM source"), count("FROM source EXCEPT ALL FROM files")
+    return (count("FROM source"), count("FROM files EXCEPT ALL FROM source"),
+            count("FROM source EXCEPT ALL FROM files"))
 
 
 def main(command, directory, conninfo, *tables):

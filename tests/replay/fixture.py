@@ -16,13 +16,16 @@ ROWS = 5000
 # What the tables of the source hold in the end. The changes below must lead there.
 SQL = f"""
 CREATE SCHEMA shop;
-CREATE TABLE shop.item (id int PRIMARY KEY, price numeric(10,2), doc jsonb, big text, tags text[], at timestamptz, day date,
-  raw bytea, u uuid, f float8, g real, ok boolean, n numeric, days date[], tm time, never timestamp, c char(4), span interval);
-INSERT INTO shop.item SELECT i, i * 0.01, jsonb_build_object('i', i), 'big ' || i, ARRAY['a b', NULL, i::text, 'x"y\\z', ''],
-  timestamptz 'epoch' + i * interval '1.000001 s', date '1969-12-30' + i % 7, decode(lpad(to_hex(i), 8, '0'), 'hex'),
-  lpad(to_hex(i), 32, '0')::uuid, i / 4.0, 0.1, i % 2 = 0, '1.500', ARRAY[date '1970-01-02', NULL],
+CREATE TABLE shop.item (id int PRIMARY KEY, price numeric(10,2), doc jsonb, big text, tags text[],
+  at timestamptz, day date, raw bytea, u uuid, f float8, g real, ok boolean, n numeric, days date[], tm time,
+  never timestamp, c char(4), span interval);
+INSERT INTO shop.item SELECT i, i * 0.01, jsonb_build_object('i', i), 'big ' || i,
+  ARRAY['a b', NULL, i::text, 'x"y\\z', ''], timestamptz 'epoch' + i * interval '1.000001 s',
+  date '1969-12-30' + i % 7, decode(lpad(to_hex(i), 8, '0'), 'hex'), lpad(to_hex(i), 32, '0')::uuid,
+  i / 4.0, 0.1, i % 2 = 0, '1.500', ARRAY[date '1970-01-02', NULL],
   time '00:00:01.5', 'infinity', 'ab',
-  make_interval(months => i % 30 - 15, days => -i, secs => i * -40.5::float8) FROM generate_series(1, {ROWS}) i;
+  make_interval(months => i % 30 - 15, days => -i, secs => i * -40.5::float8)
+  FROM generate_series(1, {ROWS}) i;
 UPDATE shop.item SET price = 7.00, at = NULL WHERE id = 10;
 UPDATE shop.item SET id = 100011 WHERE id = 11;
 UPDATE shop.item SET n = 'NaN', f = '-0' WHERE id = 12;
@@ -40,20 +43,23 @@ INSERT INTO shop.grown VALUES (1, 'one', 5), (2, 'two', NULL);
 CREATE TABLE shop.journal (tbl text, op text, xid bigint, key text);
 INSERT INTO shop.journal SELECT 'shop.item', 'insert', 700, i::text FROM generate_series(1, {ROWS}) i;
 INSERT INTO shop.journal VALUES
-  ('shop.item', 'update', 701, '10'), ('shop.item', 'update', 702, '100011'), ('shop.item', 'update', 703, '12'),
-  ('shop.item', 'delete', 704, '13'), ('shop.item', 'delete', 704, '14'), ('shop.item', 'insert', 705, '99999'), ('shop.item', 'delete', 705, '99999');
+  ('shop.item', 'update', 701, '10'), ('shop.item', 'update', 702, '100011'),
+  ('shop.item', 'update', 703, '12'), ('shop.item', 'delete', 704, '13'), ('shop.item', 'delete', 704, '14'),
+  ('shop.item', 'insert', 705, '99999'), ('shop.item', 'delete', 705, '99999');
 """
 
 TABLES = ["shop.item", "shop.log", '"We.ird/""T"', "shop.emptied", "shop.grown"]
 
 
 def meta(op, commit, lsn, place, xid, unchanged="NULL", unrepresentable="NULL", prefix=""):
-    return (f"'{op}' AS {prefix}_op, {commit}::UBIGINT AS {prefix}_commit_lsn, ({lsn})::UBIGINT AS _lsn, {place}::USMALLINT AS _ord, "
-            f"{xid}::UINTEGER AS _xid, TIMESTAMPTZ '2026-01-01 00:00:00+00' AS _commit_ts, "
+    return (f"'{op}' AS {prefix}_op, {commit}::UBIGINT AS {prefix}_commit_lsn, ({lsn})::UBIGINT AS _lsn, "
+            f"{place}::USMALLINT AS _ord, {xid}::UINTEGER AS _xid, "
+            f"TIMESTAMPTZ '2026-01-01 00:00:00+00' AS _commit_ts, "
             f"{unchanged}::VARCHAR[] AS _unchanged, {unrepresentable}::VARCHAR[] AS _unrepresentable")
 
 
-ITEM = ["id", "price", "doc", "big", "tags", "at", "day", "raw", "u", "f", "g", "ok", "n", "days", "tm", "never", "c", "span"]
+ITEM = ["id", "price", "doc", "big", "tags", "at", "day", "raw", "u", "f", "g", "ok", "n", "days", "tm",
+        "never", "c", "span"]
 
 
 def item(number, **changed):
@@ -76,7 +82,8 @@ def item(number, **changed):
         "tm": "TIME '00:00:01.5'",
         "never": "NULL::TIMESTAMP",
         "c": "'ab  '",
-        "span": f"{{'months': (({number}) % 30 - 15)::INTEGER, 'days': (-({number}))::INTEGER, 'nanoseconds': ({number})::BIGINT * -40500000000}}",
+        "span": f"{{'months': (({number}) % 30 - 15)::INTEGER, 'days': (-({number}))::INTEGER, "
+                f"'nanoseconds': ({number})::BIGINT * -40500000000}}",
     }
     values.update(changed)
     return ", ".join(f"{values[name]} AS {name}" for name in ITEM)
@@ -91,12 +98,15 @@ NEVER = "['never']"  # infinity has no Arrow form
 BIG = "['big']"
 
 ITEM_CHANGES = [
-    f"SELECT {item('i')}, {meta('insert', 1000, '100 + i', 0, 700, unrepresentable=NEVER)} FROM range(1, {ROWS + 1}) r(i)",
+    f"SELECT {item('i')}, {meta('insert', 1000, '100 + i', 0, 700, unrepresentable=NEVER)} "
+    f"FROM range(1, {ROWS + 1}) r(i)",
     # Updates that do not carry `big`; the second one changes the key as well.
-    f"SELECT {item(10, price='7.00', at='NULL', big='NULL')}, {meta('update_after', 90010, 90001, 0, 701, BIG, NEVER)}",
+    f"SELECT {item(10, price='7.00', at='NULL', big='NULL')}, "
+    f"{meta('update_after', 90010, 90001, 0, 701, BIG, NEVER)}",
     f"SELECT {only_key(11)}, {meta('update_before', 90020, 90011, 0, 702)}",
     f"SELECT {item(11, id='100011', big='NULL')}, {meta('update_after', 90020, 90011, 1, 702, BIG, NEVER)}",
-    f"SELECT {item(12, n=repr('NaN'), f='-0.0::DOUBLE')}, {meta('update_after', 90030, 90021, 0, 703, unrepresentable=NEVER)}",
+    f"SELECT {item(12, n=repr('NaN'), f='-0.0::DOUBLE')}, "
+    f"{meta('update_after', 90030, 90021, 0, 703, unrepresentable=NEVER)}",
     f"SELECT {only_key(13)}, {meta('delete', 90040, 90031, 0, 704)}",
     f"SELECT {only_key(14)}, {meta('delete', 90040, 90032, 0, 704)}",
     # A pair that cancels out: only the journal knows of it.
@@ -113,12 +123,15 @@ LOG_CHANGES = [
     f"SELECT {LOG_ROW.format(repr('twice'), 1)}, {meta('insert', 90080, 90071, 2, 708)}",
     f"SELECT {LOG_ROW.format(repr('twice'), 1)}, {meta('update_before', 90090, 90081, 0, 709)}",
     f"SELECT {LOG_ROW.format('NULL', 2)}, {meta('update_after', 90090, 90081, 1, 709)}",
-    f"SELECT chr(116)||'ab'||chr(9)||'here'||chr(10)||'and '||chr(92)||'N' AS line, NULL::INTEGER AS level, {meta('insert', 90100, 90091, 0, 710)}",
+    f"SELECT chr(116)||'ab'||chr(9)||'here'||chr(10)||'and '||chr(92)||'N' AS line, NULL::INTEGER AS level, "
+    f"{meta('insert', 90100, 90091, 0, 710)}",
     f"SELECT {LOG_ROW.format(repr('twice'), 2)}, {meta('insert', 90110, 90101, 0, 711)}",
     f"SELECT {LOG_ROW.format(repr('twice'), 2)}, {meta('delete', 90120, 90111, 0, 712)}",
 ]
 
-WEIRD_CHANGES = [f"SELECT 'mine' AS _op, 1::INTEGER AS _commit_lsn, {meta('insert', 90130, 90121, 0, 713, prefix='_')}"]
+WEIRD_CHANGES = [
+    f"SELECT 'mine' AS _op, 1::INTEGER AS _commit_lsn, {meta('insert', 90130, 90121, 0, 713, prefix='_')}",
+]
 
 EMPTIED_CHANGES = [
     f"SELECT 1::INTEGER AS id, {meta('insert', 90140, 90131, 0, 714)}",
@@ -128,8 +141,10 @@ EMPTIED_CHANGES = [
 # A renamed column (field id 2), one added later (3), and one dropped (4).
 GROWN_OLD = [f"SELECT 1::INTEGER AS id, 'one' AS old_name, {meta('insert', 90160, 90151, 0, 716)}"]
 GROWN_NEW = [
-    f"SELECT 2::INTEGER AS id, 'two' AS new_name, NULL::INTEGER AS added, 'x' AS dropped, {meta('insert', 90170, 90161, 0, 717)}",
-    f"SELECT 1::INTEGER AS id, 'one' AS new_name, 5::INTEGER AS added, 'y' AS dropped, {meta('update_after', 90180, 90171, 0, 718)}",
+    "SELECT 2::INTEGER AS id, 'two' AS new_name, NULL::INTEGER AS added, 'x' AS dropped, "
+    f"{meta('insert', 90170, 90161, 0, 717)}",
+    "SELECT 1::INTEGER AS id, 'one' AS new_name, 5::INTEGER AS added, 'y' AS dropped, "
+    f"{meta('update_after', 90180, 90171, 0, 718)}",
 ]
 
 
@@ -145,7 +160,8 @@ def write(directory):
     ):
         os.makedirs(os.path.join(directory, folder), exist_ok=True)
         path = os.path.join(directory, folder, name + ".parquet")
-        database.execute(f"COPY ({' UNION ALL '.join(changes)}) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 2048{ids})")
+        database.execute(f"COPY ({' UNION ALL '.join(changes)}) TO '{path}' "
+                         f"(FORMAT parquet, ROW_GROUP_SIZE 2048{ids})")
 
 
 def rewrite(path, query):
@@ -153,13 +169,15 @@ def rewrite(path, query):
     database = duckdb.connect()
     database.execute(f"CREATE TABLE rows AS SELECT * FROM read_parquet('{path}', file_row_number = true)")
     before = database.execute("SELECT count(*) FROM rows").fetchone()[0]
-    database.execute(f"COPY (SELECT * EXCLUDE (file_row_number) FROM ({query}) ORDER BY file_row_number) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 2048)")
+    database.execute(f"COPY (SELECT * EXCLUDE (file_row_number) FROM ({query}) ORDER BY file_row_number) "
+                     f"TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 2048)")
     print(f"{path}: {before} rows")
 
 
 def second_row_group(path):
     rows = duckdb.connect().execute(
-        f"SELECT row_group_id, any_value(row_group_num_rows) FROM parquet_metadata('{path}') GROUP BY 1 ORDER BY 1").fetchall()
+        f"SELECT row_group_id, any_value(row_group_num_rows) FROM parquet_metadata('{path}') "
+        "GROUP BY 1 ORDER BY 1").fetchall()
     assert len(rows) > 1, "one row group only"
     return f"file_row_number BETWEEN {rows[0][1]} AND {rows[0][1] + rows[1][1] - 1}"
 
@@ -175,7 +193,8 @@ def damage_row_group_doubled(directory):
 
 
 def damage_value_changed(directory):
-    rewrite(directory + "/shop.item/a.parquet", "SELECT * REPLACE (CASE WHEN id = 4321 THEN price + 0.01 ELSE price END AS price) FROM rows")
+    rewrite(directory + "/shop.item/a.parquet",
+            "SELECT * REPLACE (CASE WHEN id = 4321 THEN price + 0.01 ELSE price END AS price) FROM rows")
 
 
 def damage_file_removed(directory):
@@ -192,11 +211,14 @@ def damage_truncate_lost(directory):
 
 def damage_bag_row_doubled(directory):
     rewrite(directory + "/shop.log/a.parquet",
-            "SELECT * FROM rows UNION ALL SELECT * REPLACE ((_lsn + 50000)::UBIGINT AS _lsn, 99999999::UBIGINT AS _commit_lsn, 999 AS _xid) FROM rows WHERE _op = 'insert' AND _ord = 1")
+            "SELECT * FROM rows UNION ALL "
+            "SELECT * REPLACE ((_lsn + 50000)::UBIGINT AS _lsn, 99999999::UBIGINT AS _commit_lsn, "
+            "999 AS _xid) FROM rows WHERE _op = 'insert' AND _ord = 1")
 
 
 def damage_bag_row_changed(directory):
-    rewrite(directory + "/shop.log/a.parquet", "SELECT * REPLACE (CASE WHEN _op = 'update_after' THEN 3 ELSE level END AS level) FROM rows")
+    rewrite(directory + "/shop.log/a.parquet",
+            "SELECT * REPLACE (CASE WHEN _op = 'update_after' THEN 3 ELSE level END AS level) FROM rows")
 
 
 def damage_cancelled_pair_lost(directory):
@@ -204,14 +226,17 @@ def damage_cancelled_pair_lost(directory):
 
 
 def damage_unrepresentable_unmarked(directory):
-    rewrite(directory + "/shop.item/b.parquet", "SELECT * REPLACE (NULL::VARCHAR[] AS _unrepresentable) FROM rows")
+    rewrite(directory + "/shop.item/b.parquet",
+            "SELECT * REPLACE (NULL::VARCHAR[] AS _unrepresentable) FROM rows")
 
 
 def damage_transactions_mixed(directory):
-    rewrite(directory + "/shop.item/b.parquet", "SELECT * REPLACE (CASE WHEN id = 14 THEN 799 ELSE _xid END AS _xid) FROM rows")
+    rewrite(directory + "/shop.item/b.parquet",
+            "SELECT * REPLACE (CASE WHEN id = 14 THEN 799 ELSE _xid END AS _xid) FROM rows")
 
 
-DAMAGES = {name[len("damage_"):].replace("_", "-"): function for name, function in globals().items() if name.startswith("damage_")}
+DAMAGES = {name.removeprefix("damage_").replace("_", "-"): function for name, function in globals().items()
+           if name.startswith("damage_")}
 
 
 if __name__ == "__main__":

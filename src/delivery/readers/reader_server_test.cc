@@ -7,7 +7,7 @@
 #include <arrow/array.h>
 #include <gtest/gtest.h>
 
-#include "arrowcdc/admin.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/error.h"
 #include "arrowcdc/readers.h"
 #include "tests/testing/assert_ok.h"
@@ -76,7 +76,7 @@ class ReadersServer : public testing::Test {
   }
 
   std::unique_ptr<test::SqlConnection> sql_;
-  SourceOptions source_;
+  PostgresOptions source_;
   std::vector<TableName> tables_;
   std::unique_ptr<ReaderSet> set_;
 };

@@ -19,6 +19,8 @@
 namespace arrowcdc {
 namespace {
 
+using enum ReplicaIdentity;
+
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -356,7 +358,7 @@ TEST(ReaderSet, ATableWithoutAKeyEndsItsOwnPartitionsOnly) {
   server.wal_end = 200;
   auto keyless = std::make_shared<TableSchema>(*server.tables[0]);
   keyless->key_fields.clear();
-  keyless->replica_identity = 'n';
+  keyless->replica_identity = kNothing;
   ReaderSetOptions options;
   options.partitions = 2;
   options.tables = {keyless->name, server.tables[1]->name};
@@ -398,7 +400,7 @@ struct NeverStarted : FakeSource {
 TEST(ReaderSet, TablesThatCannotBeSplitAreRefusedBeforeAnythingIsStreamed) {
   FakeServer server(1);
   const auto open = [&](const SourceTable& table, int partitions, std::vector<std::string> columns = {}) {
-    server.catalog = {{{"public", "fine"}, 'd', {{"id", "bigint", true, 1}}}, table};
+    server.catalog = {{{"public", "fine"}, kDefault, {{"id", "bigint", true, 1}}}, table};
     ReaderSetOptions options;
     options.partitions = partitions;
     if (!columns.empty()) options.partition_columns[table.name] = std::move(columns);
@@ -417,17 +419,19 @@ TEST(ReaderSet, TablesThatCannotBeSplitAreRefusedBeforeAnythingIsStreamed) {
   const SourceTable::Column name = {"name", "text", true, 0};
   const SourceTable::Column tags = {"tags", "text[]", false, 2};
   const TableName t = {"public", "t"};
-  expect(open({t, 'd', {name}}, 2), ErrorKind::kReplicaIdentity, "table public.t");
-  expect(open({t, 'n', {name}}, 2), ErrorKind::kReplicaIdentity, "table public.t");
-  expect(open({t, 'f', {name}}, 2), ErrorKind::kReplicaIdentity, "table public.t");
-  expect(open({t, 'd', {id, name}}, 2, {"name"}), ErrorKind::kReplicaIdentity,
+  expect(open({t, kDefault, {name}}, 2), ErrorKind::kReplicaIdentity, "table public.t");
+  expect(open({t, kNothing, {name}}, 2), ErrorKind::kReplicaIdentity, "table public.t");
+  expect(open({t, kFull, {name}}, 2), ErrorKind::kReplicaIdentity, "table public.t");
+  expect(open({t, kDefault, {id, name}}, 2, {"name"}), ErrorKind::kReplicaIdentity,
          "table public.t, column \"name\"");
-  expect(open({t, 'd', {name, id, tags}}, 2), ErrorKind::kUnsupported, "table public.t, column \"tags\"");
-  expect(open({t, 'd', {id}}, 2, {"nope"}), ErrorKind::kInvalidOption, "table public.t, column \"nope\"");
+  expect(open({t, kDefault, {name, id, tags}}, 2), ErrorKind::kUnsupported,
+         "table public.t, column \"tags\"");
+  expect(open({t, kDefault, {id}}, 2, {"nope"}), ErrorKind::kInvalidOption,
+         "table public.t, column \"nope\"");
   // What is left: the start itself.
   for (const arrow::Status& status :
-       {open({t, 'd', {name}}, 1), open({{"other", "t"}, 'd', {name}}, 2),
-        open({t, 'f', {name}}, 2, {"name"}), open({t, 'd', {name, id, tags}}, 2, {"id"})}) {
+       {open({t, kDefault, {name}}, 1), open({{"other", "t"}, kDefault, {name}}, 2),
+        open({t, kFull, {name}}, 2, {"name"}), open({t, kDefault, {name, id, tags}}, 2, {"id"})}) {
     expect(status, ErrorKind::kPluginMissing, "start");
   }
 }

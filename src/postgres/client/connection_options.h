@@ -9,7 +9,7 @@
 
 #include <arrow/result.h>
 
-#include "arrowcdc/source.h"
+#include "arrowcdc/postgres.h"
 
 namespace arrowcdc::postgres {
 

@@ -1,5 +1,5 @@
 // The I/O of setup, teardown, status and tables: reads what planning needs, runs what it decided.
-#include "arrowcdc/admin.h"
+#include "arrowcdc/postgres.h"
 
 #include <algorithm>
 #include <set>
@@ -36,7 +36,7 @@ bool OfServer(const SetupObstacle& obstacle) {
          detail->kind() == ErrorKind::kPluginNotAllowed;
 }
 
-arrow::Result<Inspection> Inspect(Connection& connection, const SourceOptions& source) {
+arrow::Result<Inspection> Inspect(Connection& connection, const PostgresOptions& source) {
   ARROW_RETURN_NOT_OK(postgres::CheckSlotName(source.slot));
   Inspection inspected;
   ARROW_ASSIGN_OR_RAISE(inspected.server, postgres::ReadServer(connection));
@@ -83,7 +83,7 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, S
 
 // Of a slot that nobody reads at the moment: does it come past everything that it holds?
 arrow::Status CheckPublicationAge(Connection& connection, const Inspection& inspected,
-                                  const SourceOptions& source, SetupPlan* plan) {
+                                  const PostgresOptions& source, SetupPlan* plan) {
   const auto& slot = inspected.slot;
   if (!slot.has_value() || slot->active || !postgres::CheckSlotFits(*slot, inspected.server.database).ok() ||
       plan->tables.empty()) {
@@ -128,7 +128,7 @@ ErrorContext::Action ActionOf(SetupStepKind kind) {
   return ErrorContext::Action::kQuery;
 }
 
-arrow::Status RunStep(Connection& connection, const SourceOptions& source, const SetupStep& step) {
+arrow::Status RunStep(Connection& connection, const PostgresOptions& source, const SetupStep& step) {
   ErrorContext context = connection.MakeContext(ActionOf(step.kind));
   context.slot = source.slot;
   context.publications = {postgres::PublicationName(source)};
@@ -137,11 +137,11 @@ arrow::Status RunStep(Connection& connection, const SourceOptions& source, const
   return connection.Query(step.sql, context).status();
 }
 
-arrow::Result<std::unique_ptr<Connection>> Open(const SourceOptions& source) {
+arrow::Result<std::unique_ptr<Connection>> Open(const PostgresOptions& source) {
   return Connection::Open(source.conninfo, ConnectionMode::kSql, source.stop);
 }
 
-arrow::Status RunSteps(const SourceOptions& source, const SetupPlan& plan,
+arrow::Status RunSteps(const PostgresOptions& source, const SetupPlan& plan,
                        const std::function<void(const SetupStep&)>& on_step) {
   ARROW_RETURN_NOT_OK(CheckObstacles(plan));
   std::unique_ptr<Connection> connection;
@@ -167,7 +167,7 @@ bool ChangedByOthers(const arrow::Status& status) {
 
 }  // namespace
 
-arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options) {
+arrow::Result<SetupPlan> PlanSetup(const PostgresOptions& source, const SetupOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(source.tables));
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
   ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
@@ -177,7 +177,7 @@ arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptio
   return plan;
 }
 
-arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
+arrow::Status ApplySetup(const PostgresOptions& source, const SetupPlan& plan,
                          const std::function<void(const SetupStep&)>& on_step) {
   constexpr int kPlansMax = 5;
   SetupPlan rest = plan;
@@ -194,13 +194,13 @@ arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
   }
 }
 
-arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source) {
+arrow::Result<SetupPlan> PlanTeardown(const PostgresOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
   ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
   return postgres::MakeTeardownPlan(inspected, source);
 }
 
-arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source) {
+arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source) {
   ARROW_RETURN_NOT_OK(postgres::CheckSlotName(source.slot));
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
   ARROW_ASSIGN_OR_RAISE(const auto slot, postgres::ReadSlot(*connection, source.slot));
@@ -230,12 +230,12 @@ arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source) {
   return status;
 }
 
-arrow::Result<WalEnd> GetWalEnd(const SourceOptions& source) {
+arrow::Result<WalEnd> GetWalEnd(const PostgresOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
   return postgres::ReadWalEnd(*connection);
 }
 
-arrow::Result<std::string> GetSyncState(const SourceOptions& source) {
+arrow::Result<std::string> GetSyncState(const PostgresOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteLiteral(source.slot));
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
   ARROW_ASSIGN_OR_RAISE(
@@ -247,7 +247,7 @@ arrow::Result<std::string> GetSyncState(const SourceOptions& source) {
   return rows.rows() == 0 ? std::string() : rows.Text(0, 0);
 }
 
-arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source) {
+arrow::Result<std::vector<TableStatus>> ListTables(const PostgresOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(source.tables));
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
   ARROW_ASSIGN_OR_RAISE(Inspection inspected, Inspect(*connection, source));

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "arrowcdc/admin.h"
+#include "arrowcdc/postgres.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
 
@@ -14,7 +14,7 @@ using test::PrivateServer;
 using test::PrivateServerOptions;
 
 // Why nothing would be changed.
-arrow::Status SetupStatus(const SourceOptions& source) {
+arrow::Status SetupStatus(const PostgresOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const SetupPlan plan, PlanSetup(source, {}));
   return CheckObstacles(plan);
 }
@@ -23,7 +23,7 @@ arrow::Status SetupStatus(const SourceOptions& source) {
 struct Lacking {
   std::unique_ptr<PrivateServer> server;
   std::unique_ptr<test::SqlConnection> sql;
-  SourceOptions source;
+  PostgresOptions source;
 
   explicit Lacking(PrivateServerOptions options) {
     server = PrivateServer::Create(std::move(options)).ValueOrDie();
@@ -35,8 +35,8 @@ struct Lacking {
     source.conninfo = server->conninfo();
     source.slot = "cdc";
   }
-  SourceOptions AsRole() const {
-    SourceOptions role = source;
+  PostgresOptions AsRole() const {
+    PostgresOptions role = source;
     role.conninfo += " user=cdc";
     return role;
   }
@@ -47,7 +47,7 @@ TEST(AdminLacking, Plugin) {
   options.libraries = {};
   options.settings = {{"dynamic_library_path", kNoLibraries}};
   const Lacking lacking(options);
-  for (const SourceOptions& source : {lacking.source, lacking.AsRole()}) {
+  for (const PostgresOptions& source : {lacking.source, lacking.AsRole()}) {
     const arrow::Status status = SetupStatus(source);
     EXPECT_EQ(KindOf(status), ErrorKind::kPluginMissing) << status.ToString();
     EXPECT_NE(DetailOf(status).remedy().find("managed services"), std::string::npos);
@@ -73,7 +73,7 @@ TEST(AdminLacking, PluginAllowance) {
   EXPECT_TRUE(PlanSetup(lacking.source, {})->steps.empty());
   // The remedy helps the other role as it stands.
   ARROWCDC_ASSERT_OK(lacking.sql->Exec(lacks.obstacles[0].sql));
-  SourceOptions role = lacking.AsRole();
+  PostgresOptions role = lacking.AsRole();
   role.slot = "cdc2";
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan printed, PlanSetup(role, {}));
   // An administrator whom nothing allows the plugin runs what was printed for the role.
@@ -148,7 +148,7 @@ TEST(AdminLacking, NameThatIsNotUtf8StopsNothing) {
       odd.sql->Exec("CREATE TABLE \"caf\xe9\" (id int PRIMARY KEY); CREATE SCHEMA \"sch\xe9ma\"; CREATE "
                     "TABLE \"sch\xe9ma\".x (id int PRIMARY KEY); CREATE TABLE \"caf\xc3\xa9\" (id int "
                     "PRIMARY KEY, \"c\xe9\" int GENERATED ALWAYS AS (1) STORED)"));
-  SourceOptions source = odd.source;
+  PostgresOptions source = odd.source;
   for (const std::vector<std::string>& tables :
        std::vector<std::vector<std::string>>{{}, {"*.*"}, {"!public.y"}}) {
     source.tables = tables;

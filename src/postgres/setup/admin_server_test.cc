@@ -1,5 +1,5 @@
 // Setup, teardown, status and tables on real servers with the real plugin.
-#include "arrowcdc/admin.h"
+#include "arrowcdc/postgres.h"
 
 #include <arrow/api.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ using test::PrivateServer;
 using test::PrivateServerOptions;
 
 // Why nothing would be changed.
-arrow::Status SetupStatus(const SourceOptions& source) {
+arrow::Status SetupStatus(const PostgresOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const SetupPlan plan, PlanSetup(source, {}));
   return CheckObstacles(plan);
 }
@@ -75,7 +75,7 @@ class AdminServer : public testing::Test {
   static inline std::unique_ptr<PrivateServer> server_;
   std::string name_;
   std::unique_ptr<test::SqlConnection> sql_;
-  SourceOptions source_;
+  PostgresOptions source_;
 };
 
 TEST_F(AdminServer, TwiceIsOnceAndTeardownLeavesNothing) {
@@ -397,7 +397,7 @@ TEST_F(AdminServer, SourceSaysThatTheSlotIsForOtherTables) {
 
 TEST_F(AdminServer, NotesOfTwoSlotsAndTeardownOfOne) {
   ARROWCDC_ASSERT_OK(SetUpAll());
-  SourceOptions second = source_;
+  PostgresOptions second = source_;
   second.slot = name_ + "_b";
   second.publications = {name_};
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(second, {}));
@@ -418,7 +418,7 @@ TEST_F(AdminServer, NotesOfTwoSlotsAndTeardownOfOne) {
 // Each sees the other's slot, and leaves the publication to it.
 TEST_F(AdminServer, TeardownsOfTwoSlotsAtTheSameTimeLeaveNothing) {
   ARROWCDC_ASSERT_OK(SetUpAll());
-  SourceOptions second = source_;
+  PostgresOptions second = source_;
   second.slot = name_ + "_b";
   second.publications = {name_};
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(second, {}));
@@ -434,7 +434,7 @@ TEST_F(AdminServer, TeardownsOfTwoSlotsAtTheSameTimeLeaveNothing) {
 // A setup that ended between the slot and its note: the next one notes what it can know.
 TEST_F(AdminServer, SlotWithoutANoteGetsOne) {
   ARROWCDC_ASSERT_OK(SetUpAll());
-  SourceOptions second = source_;
+  PostgresOptions second = source_;
   second.slot = name_ + "_b";
   second.publications = {name_};
   ARROWCDC_ASSERT_OK_AND_ASSIGN(SetupPlan cut, PlanSetup(second, {}));
@@ -555,7 +555,7 @@ TEST_F(AdminServer, HalfMadeSlotIsBusyAndAStoppedSetupLeavesNone) {
   ARROWCDC_ASSERT_OK(
       holder->Exec("SET application_name = 'the blocker'; BEGIN; INSERT INTO users VALUES (1, 'x')"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source_, {}));
-  SourceOptions stoppable = source_;
+  PostgresOptions stoppable = source_;
   stoppable.stop = std::make_shared<StopToken>();
   arrow::Status applied;
   std::thread setup([&] { applied = ApplySetup(stoppable, plan, nullptr); });
@@ -586,7 +586,7 @@ TEST_F(AdminServer, HalfMadeSlotIsBusyAndAStoppedSetupLeavesNone) {
 }
 
 // Ids of the rows that the stream delivers until it ends or has nothing more.
-std::vector<std::string> StreamedIds(const SourceOptions& options, arrow::Status* ended) {
+std::vector<std::string> StreamedIds(const PostgresOptions& options, arrow::Status* ended) {
   std::vector<std::string> ids;
   const auto source = MakePostgresSource(options).ValueOrDie();
   const auto stream = [&]() -> arrow::Status {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
 #include "src/change/utf8_text.h"
 
 namespace arrowcdc::postgres {
@@ -121,6 +122,14 @@ arrow::Status ReadColumns(Connection& connection, const std::unordered_map<uint3
 
 }  // namespace
 
+arrow::Result<ReplicaIdentity> IdentityAt(const QueryResult& rows, int row, int column) {
+  const std::string letter = rows.Text(row, column);
+  const auto identity = ParseReplicaIdentity(letter);
+  if (identity.has_value()) return *identity;
+  return MakeError(ErrorKind::kInternal, "a table has the replica identity '" + letter + "'", "server",
+                   "this arrowcdc does not know it: please report it");
+}
+
 std::string RowsObstacle(const TableInfo& table) {
   switch (table.kind) {
     case 'v':
@@ -193,26 +202,28 @@ std::string TableCatalog::IdentityProblem(const TableInfo& table) const {
     return "";
   }
   switch (table.replica_identity) {
-    case 'f':
+    case ReplicaIdentity::kFull:
       return "";
-    case 'n':
+    case ReplicaIdentity::kNothing:
       return "its replica identity is NOTHING";
-    case 'i':
+    case ReplicaIdentity::kIndex:
       return table.identity_index ? "" : "the index of its replica identity was dropped";
-    default:
-      if (table.primary_key) return "";
-      return table.deferrable_key ? "its primary key is deferrable" : "it has no primary key";
+    case ReplicaIdentity::kDefault:
+      break;
   }
+  if (table.primary_key) return "";
+  return table.deferrable_key ? "its primary key is deferrable" : "it has no primary key";
 }
 
 std::vector<const TableInfo*> TableCatalog::WeakerLeaves(const TableInfo& table) const {
   std::vector<const TableInfo*> weaker;
-  if (table.kind != 'p' || table.replica_identity == 'n') return weaker;
+  if (table.kind != 'p' || table.replica_identity == ReplicaIdentity::kNothing) return weaker;
   for (const TableInfo* leaf : Leaves(table)) {
-    if (!RowsObstacle(*leaf).empty() || leaf->replica_identity == 'f') continue;
+    if (!RowsObstacle(*leaf).empty() || leaf->replica_identity == ReplicaIdentity::kFull) continue;
     const auto& has = leaf->identity_columns;
     const auto& wanted = table.identity_columns;
-    if (table.replica_identity == 'f' || !std::includes(has.begin(), has.end(), wanted.begin(), wanted.end()))
+    if (table.replica_identity == ReplicaIdentity::kFull ||
+        !std::includes(has.begin(), has.end(), wanted.begin(), wanted.end()))
       weaker.push_back(leaf);
   }
   return weaker;
@@ -256,7 +267,7 @@ arrow::Result<TableCatalog> ReadTables(Connection& connection) {
   tables.reserve(static_cast<size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) {
     ARROW_ASSIGN_OR_RAISE(TableInfo table, NamesAt(rows, row));
-    table.replica_identity = CharAt(rows, row, 7);
+    ARROW_ASSIGN_OR_RAISE(table.replica_identity, IdentityAt(rows, row, 7));
     table.owned = rows.Bool(row, 8);
     table.primary_key = rows.Bool(row, 9);
     table.deferrable_key = rows.Bool(row, 10);

@@ -24,7 +24,7 @@ struct TableInfo {
   char persistence = 'p';  // p permanent, u unlogged, t temporary
   bool is_partition = false;
   uint32_t parent = 0;  // the partitioned table that it is a partition of
-  char replica_identity = 'd';
+  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   bool owned = true;         // the role may do what the owner may
   bool primary_key = false;  // valid and not deferrable
   bool deferrable_key = false;
@@ -33,6 +33,9 @@ struct TableInfo {
   std::set<std::string> identity_columns;
   std::vector<std::string> generated;  // generated columns outside of that index, stored or virtual
 };
+
+// pg_class.relreplident in a column of a query. Errors: kInternal, a letter that no server is known to have.
+arrow::Result<ReplicaIdentity> IdentityAt(const QueryResult& rows, int row, int column);
 
 // Why no changes of it can come, for people ("a view"); empty: they can.
 std::string RowsObstacle(const TableInfo& table);

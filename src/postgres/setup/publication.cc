@@ -50,7 +50,7 @@ arrow::Status ReadMembers(Connection& connection, const std::string& list,
   return arrow::Status::OK();
 }
 
-std::vector<std::string> StreamNames(const SourceOptions& options) {
+std::vector<std::string> StreamNames(const PostgresOptions& options) {
   if (!options.publications.empty()) return options.publications;
   return {PublicationName(options), InsertOnlyPublicationName(options)};
 }
@@ -68,11 +68,11 @@ bool IsMadeBySetup(const PublicationInfo& publication) {
   return publication.comment.rfind(kMadeBySetup, 0) == 0;
 }
 
-std::string PublicationName(const SourceOptions& options) {
+std::string PublicationName(const PostgresOptions& options) {
   return options.publications.empty() ? options.slot : options.publications[0];
 }
 
-std::string InsertOnlyPublicationName(const SourceOptions& options) {
+std::string InsertOnlyPublicationName(const PostgresOptions& options) {
   return options.publications.size() > 1 ? options.publications[1]
                                          : PublicationName(options) + "_insert_only";
 }
@@ -130,7 +130,7 @@ arrow::Status CheckRowFilters(const std::vector<PublicationInfo>& publications) 
 }
 
 arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection,
-                                                                   const SourceOptions& options) {
+                                                                   const PostgresOptions& options) {
   const std::vector<std::string> names = StreamNames(options);
   ARROW_ASSIGN_OR_RAISE(auto publications, ReadPublications(connection, names));
   for (const std::string& name : names) {

@@ -10,7 +10,7 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
-#include "arrowcdc/source.h"
+#include "arrowcdc/postgres.h"
 #include "src/postgres/client/connection.h"
 
 namespace arrowcdc::postgres {
@@ -37,8 +37,8 @@ struct PublicationInfo {
 bool IsMadeBySetup(const PublicationInfo& publication);
 
 // The name, and the name of the publication for tables without a usable replica identity.
-std::string PublicationName(const SourceOptions& options);
-std::string InsertOnlyPublicationName(const SourceOptions& options);
+std::string PublicationName(const PostgresOptions& options);
+std::string InsertOnlyPublicationName(const PostgresOptions& options);
 
 // Those of `names` that exist, in that order.
 arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection,
@@ -48,6 +48,6 @@ arrow::Status CheckRowFilters(const std::vector<PublicationInfo>& publications);
 // The publications to stream: all that are named; without names the default ones that exist.
 // Errors: kPublicationMissing, kUnsupported for row filters, by table.
 arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection,
-                                                                   const SourceOptions& options);
+                                                                   const PostgresOptions& options);
 
 }  // namespace arrowcdc::postgres

@@ -25,14 +25,16 @@ std::string ColumnsOf(const std::vector<std::string>& columns) {
 
 std::string IdentityText(const TableInfo& table) {
   switch (table.replica_identity) {
-    case 'f':
+    case ReplicaIdentity::kFull:
       return "the whole row";
-    case 'n':
+    case ReplicaIdentity::kNothing:
       return "nothing";
-    default:
-      if (table.identity_columns.empty()) return "nothing";
-      return "(" + ColumnsOf({table.identity_columns.begin(), table.identity_columns.end()}) + ")";
+    case ReplicaIdentity::kDefault:
+    case ReplicaIdentity::kIndex:
+      break;
   }
+  if (table.identity_columns.empty()) return "nothing";
+  return "(" + ColumnsOf({table.identity_columns.begin(), table.identity_columns.end()}) + ")";
 }
 
 void AddPartitionLimits(const TableCatalog& catalog, const TableInfo& root,

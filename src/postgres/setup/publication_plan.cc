@@ -374,7 +374,7 @@ void WarnOfLimits(const Inspection& inspected, const Tables& selected, SetupPlan
 }  // namespace
 
 arrow::Result<std::vector<std::string>> PlanPublications(const Inspection& inspected,
-                                                         const SourceOptions& source,
+                                                         const PostgresOptions& source,
                                                          const TablePatterns& patterns, SetupPlan* plan) {
   const bool via_root = plan->options.via_partition_root;
   const Tables selected = SelectTables(inspected.catalog, patterns, via_root, plan);

@@ -1,29 +1,44 @@
-// One query over pg_publication_tables and the catalog. What it says of types repeats the plugin's type table
-// (docs/types.md) as far as lists, structs and intervals go; a test compares both.
+// One query over pg_publication_tables and the catalog.
 #include "src/postgres/setup/published_tables.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "pgtype/type_table.h"
 #include "src/postgres/client/quoting.h"
+#include "src/postgres/setup/catalog.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
-// An array becomes a list when its elements have an Arrow type of their own: these, xml, enums, and what is
-// stored as text. Arrays of all others are text as a whole, and so are the two vectors. 18 is "char", whose
-// quotes would have to be quoted twice.
-constexpr char kPlainColumn[] =
-    "t.oid NOT IN ('timetz'::regtype, 'interval'::regtype) AND NOT "
-    "(t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc "
-    "AND t.oid NOT IN ('int2vector'::regtype, 'oidvector'::regtype) AND "
-    "(e.oid = ANY ('{bool,int2,int4,int8,float4,float8,18,oid,xid,cid,regproc,regprocedure,regoper,"
-    "regoperator,regclass,regcollation,regtype,regconfig,regdictionary,regnamespace,regrole,xid8,pg_lsn,date,"
-    "time,timetz,timestamp,timestamptz,interval,uuid,numeric,money,text,varchar,bpchar,name,bytea,json,jsonb,"
-    "xml}'::regtype[]) "
-    "OR e.typtype = 'e' OR (e.typtype = 'b' AND e.typlen = -1 AND EXISTS (SELECT FROM pg_proc AS o JOIN "
-    "pg_language AS l ON "
-    "l.oid = o.prolang WHERE o.oid = e.typoutput AND l.lanname = 'internal' AND o.prosrc = 'textout'))))";
+// pgtype::TypeFacts of a row of pg_type, so many columns; null where there is no row.
+constexpr int kTypeFacts = 5;
+std::string SelectTypeFacts(const std::string& type) {
+  return type + ".oid, " + type + ".typtype, " + type + ".typlen, " + type + ".typelem <> 0 AND " + type +
+         ".typsubscript = 'array_subscript_handler'::regproc, " + type +
+         ".typoutput = ANY (ARRAY(SELECT o.oid FROM pg_proc AS o JOIN pg_language AS l ON l.oid = o.prolang "
+         "WHERE l.lanname = 'internal' AND o.prosrc = 'textout'))";
+}
+
+arrow::Result<pgtype::TypeFacts> ReadTypeFacts(const QueryResult& rows, int row, int column) {
+  ARROW_ASSIGN_OR_RAISE(const int64_t oid, rows.Int(row, column));
+  ARROW_ASSIGN_OR_RAISE(const int64_t length, rows.Int(row, column + 2));
+  return pgtype::TypeFacts{static_cast<uint32_t>(oid), rows.Text(row, column + 1)[0],
+                           static_cast<int16_t>(length), rows.Bool(row, column + 3),
+                           rows.Bool(row, column + 4)};
+}
+
+// SourceTable::Column::plain of a type whose facts begin at `column`, with its element's behind them.
+arrow::Result<bool> IsPlain(const QueryResult& rows, int row, int column) {
+  ARROW_ASSIGN_OR_RAISE(const pgtype::TypeFacts type, ReadTypeFacts(rows, row, column));
+  const pgtype::Kind kind = pgtype::ChooseKind(type);
+  if (kind == pgtype::Kind::kArray) {
+    ARROW_ASSIGN_OR_RAISE(const pgtype::TypeFacts element, ReadTypeFacts(rows, row, column + kTypeFacts));
+    return !pgtype::HasList(pgtype::ChooseKind(element));
+  }
+  const format::ArrowTypeId arrow_type = pgtype::ChooseForm(kind, -1, {}, 0).type;
+  return arrow_type != format::ArrowTypeId::kStruct && arrow_type != format::ArrowTypeId::kMonthDayNano;
+}
 
 // The index of the replica identity, by the rules of RelationGetIndexList.
 constexpr char kIdentityIndex[] =
@@ -57,11 +72,11 @@ std::string TablesQuery(const std::string& names) {
          "p.oid)), "
          "base AS (SELECT oid AS type, oid AS base FROM pg_type WHERE typtype <> 'd' UNION ALL SELECT d.oid, "
          "b.base FROM base AS b JOIN pg_type AS d ON d.typtype = 'd' AND d.typbasetype = b.type) "
-         "SELECT n.nspname, c.relname, c.relreplident, a.attname, format_type(a.atttypid, a.atttypmod), " +
-         kPlainColumn +
-         ", coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0), "
-         "coalesce(i.indnkeyatts, 0) "
-         "FROM roots AS r JOIN published AS p USING (oid) JOIN pg_class AS c USING (oid) "
+         "SELECT n.nspname, c.relname, c.relreplident, a.attname, format_type(a.atttypid, a.atttypmod), "
+         "coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0), "
+         "coalesce(i.indnkeyatts, 0), " +
+         SelectTypeFacts("t") + ", " + SelectTypeFacts("e") +
+         " FROM roots AS r JOIN published AS p USING (oid) JOIN pg_class AS c USING (oid) "
          "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
          "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.attnum "
          "JOIN base AS tb ON tb.type = a.atttypid JOIN pg_type AS t ON t.oid = tb.base "
@@ -88,18 +103,18 @@ arrow::Result<std::vector<SourceTable>> ReadPublishedTables(Connection& connecti
     if (tables.empty() || tables.back().name != name) {
       SourceTable& table = tables.emplace_back();
       table.name = std::move(name);
-      table.replica_identity = rows.Text(row, 2)[0];
+      ARROW_ASSIGN_OR_RAISE(table.replica_identity, IdentityAt(rows, row, 2));
     }
     SourceTable::Column& column = tables.back().columns.emplace_back();
     column.name = rows.Text(row, 3);
     column.type = rows.Text(row, 4);
-    column.plain = rows.Bool(row, 5);
-    ARROW_ASSIGN_OR_RAISE(const int64_t place, rows.Int(row, 6));
+    ARROW_ASSIGN_OR_RAISE(const int64_t place, rows.Int(row, 5));
+    ARROW_ASSIGN_OR_RAISE(column.plain, IsPlain(rows, row, 7));
     column.key_place = static_cast<int>(place);
     const bool last = row + 1 == rows.rows() || rows.Text(row + 1, 0) != tables.back().name.schema ||
                       rows.Text(row + 1, 1) != tables.back().name.table;
     if (!last) continue;
-    ARROW_ASSIGN_OR_RAISE(const int64_t key_columns, rows.Int(row, 7));
+    ARROW_ASSIGN_OR_RAISE(const int64_t key_columns, rows.Int(row, 6));
     DropPartialKey(&tables.back(), key_columns);
   }
   return tables;

@@ -89,7 +89,7 @@ void CheckExistingSlot(const Inspection& inspected, SetupPlan* plan) {
                          FormatLsn(inspected.slot->confirmed_flush));
 }
 
-arrow::Status PlanNotes(const std::vector<std::string>& publications, const SourceOptions& source,
+arrow::Status PlanNotes(const std::vector<std::string>& publications, const PostgresOptions& source,
                         NoteChange change, const std::string& what, SetupPlan* plan) {
   for (const std::string& publication : publications) {
     ARROW_ASSIGN_OR_RAISE(const std::string sql,
@@ -100,7 +100,7 @@ arrow::Status PlanNotes(const std::vector<std::string>& publications, const Sour
   return arrow::Status::OK();
 }
 
-arrow::Status PlanNewSlot(const Inspection& inspected, const SourceOptions& source,
+arrow::Status PlanNewSlot(const Inspection& inspected, const PostgresOptions& source,
                           const std::vector<std::string>& note_in, SetupPlan* plan) {
   ARROW_ASSIGN_OR_RAISE(const std::string sql, CreateSlotSql(source.slot, inspected.server.version_num));
   plan->steps.push_back(
@@ -120,7 +120,7 @@ arrow::Status PlanNewSlot(const Inspection& inspected, const SourceOptions& sour
 
 // A setup that was cut short, or somebody by hand, has left a slot without a note: whoever takes down another
 // slot must know that this one reads the publication as well.
-arrow::Status PlanNotesOnSeenSlot(const Inspection& inspected, const SourceOptions& source,
+arrow::Status PlanNotesOnSeenSlot(const Inspection& inspected, const PostgresOptions& source,
                                   const std::vector<std::string>& note_in, SetupPlan* plan) {
   if (!CheckSlotFits(*inspected.slot, inspected.server.database).ok()) return arrow::Status::OK();
   std::vector<std::string> without;
@@ -135,7 +135,7 @@ arrow::Status PlanNotesOnSeenSlot(const Inspection& inspected, const SourceOptio
 }
 
 // A slot that is there was set up for certain tables: somebody may read it for these.
-arrow::Status PlanExistingSlot(const Inspection& inspected, const SourceOptions& source,
+arrow::Status PlanExistingSlot(const Inspection& inspected, const PostgresOptions& source,
                                const std::vector<std::string>& note_in, SetupPlan* plan) {
   const auto note = NoteOnSlot(inspected);
   if (!note.has_value()) return PlanNotesOnSeenSlot(inspected, source, note_in, plan);
@@ -209,7 +209,7 @@ arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_ver
          failover + ")";
 }
 
-arrow::Status PlanServer(const Inspection& inspected, const SourceOptions& source, SetupPlan* plan) {
+arrow::Status PlanServer(const Inspection& inspected, const PostgresOptions& source, SetupPlan* plan) {
   ARROW_RETURN_NOT_OK(CheckSlotName(source.slot));
   const ServerInfo& server = inspected.server;
   if (server.version_num < 150000) {
@@ -229,7 +229,7 @@ arrow::Status PlanServer(const Inspection& inspected, const SourceOptions& sourc
   return arrow::Status::OK();
 }
 
-arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const SourceOptions& source,
+arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const PostgresOptions& source,
                                        const SetupOptions& options, const TablePatterns& patterns) {
   SetupPlan plan;
   plan.options = options;
@@ -243,7 +243,7 @@ arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const Source
   return plan;
 }
 
-arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const SourceOptions& source) {
+arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const PostgresOptions& source) {
   SetupPlan plan;
   plan.teardown = true;
   ARROW_RETURN_NOT_OK(CheckSlotName(source.slot));

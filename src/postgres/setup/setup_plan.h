@@ -8,7 +8,7 @@
 
 #include <arrow/result.h>
 
-#include "arrowcdc/admin.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/table_patterns.h"
 #include "src/postgres/setup/catalog.h"
 #include "src/postgres/setup/publication.h"
@@ -27,19 +27,19 @@ struct Inspection {
 
 // Settings, role, plugin and slot. Fills checks, obstacles, steps and warnings.
 // Errors: kUnsupported: nothing else is worth a look on such a server.
-arrow::Status PlanServer(const Inspection& inspected, const SourceOptions& source, SetupPlan* plan);
+arrow::Status PlanServer(const Inspection& inspected, const PostgresOptions& source, SetupPlan* plan);
 
 // The publications. Returns those of ours that carry a note on the slot.
 arrow::Result<std::vector<std::string>> PlanPublications(const Inspection& inspected,
-                                                         const SourceOptions& source,
+                                                         const PostgresOptions& source,
                                                          const TablePatterns& patterns, SetupPlan* plan);
 
 // Everything, in the order of commitment: role, publications, slot.
-arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const SourceOptions& source,
+arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const PostgresOptions& source,
                                        const SetupOptions& options, const TablePatterns& patterns);
 
 // Errors: kSlotActive, kSlotMismatch, kBusy: another's slot is not dropped.
-arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const SourceOptions& source);
+arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const PostgresOptions& source);
 
 // Other slots of this server that the publication's note names.
 std::vector<std::string> OtherReaders(const Inspection& inspected, const PublicationInfo& publication,

@@ -88,15 +88,15 @@ Inspection AfterSetup() {
   return inspected;
 }
 
-SourceOptions Source() {
-  SourceOptions source;
+PostgresOptions Source() {
+  PostgresOptions source;
   source.slot = "cdc";
   return source;
 }
 
 arrow::Result<SetupPlan> Plan(const Inspection& inspected,
                               const std::vector<std::string>& patterns = {"public.*"},
-                              const SetupOptions& options = {}, const SourceOptions& source = Source()) {
+                              const SetupOptions& options = {}, const PostgresOptions& source = Source()) {
   return MakeSetupPlan(inspected, source, options, TablePatterns::Parse(patterns).ValueOrDie());
 }
 
@@ -259,7 +259,7 @@ TEST(SetupPlan, NamesDoNotBreakOutOfTheCommentsOfThePrintedSql) {
 
 TEST(SetupPlan, NoTableMatches) {
   const auto plan = Plan(Fresh(), {"public.order", "!public.x"}, {}, [] {
-    SourceOptions source = Source();
+    PostgresOptions source = Source();
     source.tables = {"public.order", "!public.x"};
     return source;
   }());
@@ -284,7 +284,7 @@ TEST(SetupPlan, SlotThatWasSetUpForOtherTables) {
   Inspection inspected = AfterSetup();
   inspected.publications[0].comment =
       Comment(R"({"slot": "cdc", "system": "77", "lsn": "0/100", "tables": ["public.customers"]})");
-  SourceOptions source = Source();
+  PostgresOptions source = Source();
   source.tables = {"public.*"};
   // Asked for by somebody: done, said and noted.
   const auto asked = Plan(inspected, {"public.*"}, {}, source);
@@ -416,13 +416,13 @@ TEST(SetupPlan, UnusableIdentitiesAreRefusedByName) {
   EXPECT_NE(problem().find("no primary key"), std::string::npos);
   Edit(&inspected, [](auto& tables) { tables[0].deferrable_key = true; });
   EXPECT_NE(problem().find("deferrable"), std::string::npos);
-  Edit(&inspected, [](auto& tables) { tables[0].replica_identity = 'n'; });
+  Edit(&inspected, [](auto& tables) { tables[0].replica_identity = ReplicaIdentity::kNothing; });
   EXPECT_NE(problem().find("NOTHING"), std::string::npos);
-  Edit(&inspected, [](auto& tables) { tables[0].replica_identity = 'i'; });
+  Edit(&inspected, [](auto& tables) { tables[0].replica_identity = ReplicaIdentity::kIndex; });
   EXPECT_NE(problem().find("dropped"), std::string::npos);
   Edit(&inspected, [](auto& tables) { tables[0].identity_index = true; });
   EXPECT_TRUE(Obstacle(Plan(inspected)).ok());
-  Edit(&inspected, [](auto& tables) { tables[0].replica_identity = 'f'; });
+  Edit(&inspected, [](auto& tables) { tables[0].replica_identity = ReplicaIdentity::kFull; });
   Edit(&inspected, [](auto& tables) { tables[0].identity_index = false; });
   EXPECT_TRUE(Obstacle(Plan(inspected)).ok());
 }
@@ -454,7 +454,7 @@ TEST(SetupPlan, InsertOnly) {
 TEST(SetupPlan, InsertOnlyWithOneNamedPublicationIsRefused) {
   Inspection inspected = Fresh();
   Edit(&inspected, [](auto& tables) { tables[1] = WithoutKey(2, "orders"); });
-  SourceOptions source = Source();
+  PostgresOptions source = Source();
   source.publications = {"a"};
   EXPECT_EQ(Refused(Plan(inspected, {"public.*"}, {.insert_only = true}, source)), ErrorKind::kInvalidOption);
   source.publications = {"a", "b"};
@@ -498,7 +498,7 @@ TEST(SetupPlan, RootStandsForItsPartitions) {
   EXPECT_TRUE(
       Warns(Plan(Partitioned(), {"public.*", "!public.*_1"}), "changes of partition public.events_1"));
   Inspection inspected = Partitioned();
-  Edit(&inspected, [](auto& tables) { tables[1].replica_identity = 'n'; });
+  Edit(&inspected, [](auto& tables) { tables[1].replica_identity = ReplicaIdentity::kNothing; });
   const auto plan = Plan(inspected);
   EXPECT_EQ(Refused(plan), ErrorKind::kReplicaIdentity);
   EXPECT_NE(Obstacle(plan).message().find("its partition public.events_1"), std::string::npos);
@@ -605,14 +605,14 @@ TEST(SetupPlan, PartitionsThatCarryLessThanTheirRoot) {
   const std::string said = "public.events: old rows are identified by ";
   EXPECT_FALSE(Warns(Plan(inspected), said));
   // FULL on the root is not inherited.
-  Edit(&inspected, [](auto& tables) { tables[0].replica_identity = 'f'; });
+  Edit(&inspected, [](auto& tables) { tables[0].replica_identity = ReplicaIdentity::kFull; });
   EXPECT_TRUE(Warns(Plan(inspected), said + "the whole row, but in public.events_1 by (day, id, more)"));
-  Edit(&inspected, [](auto& tables) { tables[1].replica_identity = 'f'; });
+  Edit(&inspected, [](auto& tables) { tables[1].replica_identity = ReplicaIdentity::kFull; });
   EXPECT_FALSE(Warns(Plan(inspected), said));
   // USING INDEX on a leaf.
   Edit(&inspected, [](auto& tables) {
-    tables[0].replica_identity = 'd';
-    tables[1].replica_identity = 'i';
+    tables[0].replica_identity = ReplicaIdentity::kDefault;
+    tables[1].replica_identity = ReplicaIdentity::kIndex;
     tables[1].identity_index = true;
     tables[1].identity_columns = {"other"};
   });
@@ -640,7 +640,7 @@ TEST(SetupPlan, ColumnsThatAreNotSent) {
 TEST(SetupPlan, StrangeNames) {
   Inspection inspected = Fresh();
   inspected.catalog = TableCatalog({Table(1, "a\"b.c'; DROP TABLE x; --\n\U0001F600")});
-  SourceOptions source = Source();
+  PostgresOptions source = Source();
   source.publications = {"My \"pub\""};
   const auto sql = Sql(Plan(inspected, {"public.*"}, {}, source));
   EXPECT_EQ(sql.at(0).find("CREATE PUBLICATION \"My \"\"pub\"\"\" FOR TABLE ONLY \"public\".\"a\"\"b.c'; "

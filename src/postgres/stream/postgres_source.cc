@@ -6,7 +6,7 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/secrets.h"
-#include "arrowcdc/source.h"
+#include "arrowcdc/postgres.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 #include "src/postgres/client/connection.h"
 #include "src/postgres/setup/publication.h"
@@ -37,7 +37,7 @@ constexpr int64_t kXLogDataHeaderBytes = 25;
 
 class PostgresSource : public Source {
  public:
-  explicit PostgresSource(SourceOptions options) : options_(std::move(options)) {}
+  explicit PostgresSource(PostgresOptions options) : options_(std::move(options)) {}
   ~PostgresSource() override { (void)Stop(); }
 
   arrow::Result<SourceInfo> Connect() override {
@@ -245,7 +245,7 @@ class PostgresSource : public Source {
            (codec.empty() ? "" : ", compression '" + codec + "'") + ")";
   }
 
-  const SourceOptions options_;
+  const PostgresOptions options_;
   std::unique_ptr<Connection> connection_;  // between Connect and Start
   std::unique_ptr<Wal2arrowDecoder> decoder_;
   std::vector<std::string> publications_;
@@ -271,7 +271,7 @@ arrow::Result<WireCompression> ParseWireCompression(const std::string& text) {
                    "use auto, none, lz4 or zstd");
 }
 
-arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const SourceOptions& options) {
+arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const PostgresOptions& options) {
   ARROW_RETURN_NOT_OK(postgres::CheckSlotName(options.slot));
   if (options.buffer_bytes_max <= 0) {
     return MakeError(ErrorKind::kInvalidOption, "buffer_bytes_max must be positive",

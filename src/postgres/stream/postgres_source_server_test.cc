@@ -5,8 +5,8 @@
 
 #include <arrow/array.h>
 
-#include "arrowcdc/admin.h"
-#include "arrowcdc/source.h"
+#include "arrowcdc/postgres.h"
+#include "src/change/table_schema.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/wait.h"
@@ -86,7 +86,7 @@ class SourceServer : public testing::Test {
 
   static std::unique_ptr<PrivateServer> server_;
   std::unique_ptr<test::SqlConnection> sql_;
-  SourceOptions options_;
+  PostgresOptions options_;
   std::unique_ptr<Source> source_;
 };
 
@@ -99,7 +99,7 @@ TEST_F(SourceServer, Compression) {
     const std::string copy = "copy_" + std::to_string(static_cast<int>(compression)) +
                              (conninfo == options_.conninfo ? "_socket" : "_tcp");
     ARROWCDC_EXPECT_OK(sql_->Query("SELECT pg_copy_logical_replication_slot('source_test', '" + copy + "')"));
-    SourceOptions options = options_;
+    PostgresOptions options = options_;
     options.conninfo = conninfo;
     options.slot = copy;
     options.publications = {"source_test"};
@@ -133,7 +133,7 @@ TEST_F(SourceServer, InfoThenRowsThenAcknowledgement) {
   EXPECT_EQ(info.stream.slot, "source_test");
   EXPECT_EQ(info.stream.publications, std::vector<std::string>{"source_test"});
   EXPECT_TRUE(info.stream.patterns.empty());
-  SourceOptions some = options_;
+  PostgresOptions some = options_;
   some.tables = {"public.*", "!public.log"};
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo patterned, MakePostgresSource(some).ValueOrDie()->Connect());
   EXPECT_EQ(patterned.stream.patterns, some.tables);
@@ -189,12 +189,12 @@ TEST_F(SourceServer, KeepaliveOnRequest) {
 }
 
 TEST_F(SourceServer, RefusalsBeforeTheStream) {
-  const auto refused = [&](const SourceOptions& options) {
+  const auto refused = [&](const PostgresOptions& options) {
     const arrow::Status status = MakePostgresSource(options).ValueOrDie()->Connect().status();
     EXPECT_FALSE(status.ok());
     return KindOf(status);
   };
-  SourceOptions options = options_;
+  PostgresOptions options = options_;
   options.slot = "missing";
   EXPECT_EQ(refused(options), ErrorKind::kSlotMissing);
   ARROWCDC_ASSERT_OK(
@@ -312,12 +312,13 @@ TEST_F(SourceServer, TablesSayWhatTheirColumnsWillBe) {
       "pg_lsn", "numeric", "numeric(10,2)", "numeric(60,2)", "money", "text", "varchar(3)", "char(3)", "name",
       "bytea", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "uuid", "json", "jsonb",
       "xml", "inet", "macaddr", "bit(3)", "varbit", "point", "int4range", "int4multirange", "tsvector",
-      "int2vector", "oidvector", "mood", "pair", "words", "words[]", "digits", "spans", "lists", "listed",
+      "int2vector", "oidvector", "refcursor", "mood", "pair", "words", "words[]", "digits", "spans", "lists",
+      "listed",
       // arrays
       "bool[]", "int2[]", "int4[]", "float8[]", "\"char\"[]", "regclass[]", "xid8[]", "pg_lsn[]", "numeric[]",
       "money[]", "text[]", "varchar(3)[]", "char(3)[]", "name[]", "bytea[]", "date[]", "time[]", "timetz[]",
       "timestamptz[]", "interval[]", "uuid[]", "jsonb[]", "xml[]", "inet[]", "bit(3)[]", "point[]",
-      "int4range[]", "int2vector[]", "mood[]", "pair[]", "digits[]", "lists[]"};
+      "int4range[]", "int2vector[]", "refcursor[]", "mood[]", "pair[]", "digits[]", "lists[]"};
   std::string sql =
       "CREATE TYPE mood AS ENUM ('calm'); CREATE TYPE pair AS (a int, b int);"
       "CREATE DOMAIN digits AS varchar(9); CREATE DOMAIN spans AS interval; CREATE DOMAIN lists AS int[];"
@@ -375,7 +376,7 @@ TEST_F(SourceServer, TablesSayWhichColumnsAreTheKey) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto tables, source_->Tables());
   std::string text;
   for (const SourceTable& table : tables) {
-    text += table.name.table + ":" + table.replica_identity;
+    text += table.name.table + ":" + ReplicaIdentityLetter(table.replica_identity);
     for (const auto& column : table.columns)
       text += " " + column.name + (column.key_place > 0 ? std::to_string(column.key_place) : "");
     text += "; ";

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "pgtype/datetime.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -23,7 +24,6 @@ using std::chrono::milliseconds;
 constexpr int kXLogDataHeaderBytes = 25;  // 'w', dataStart, walEnd, sendTime
 constexpr int kKeepaliveBytes = 18;       // 'k', walEnd, sendTime, replyRequested
 constexpr int kStatusBytes = 34;          // 'r', write, flush, apply, time, replyRequested
-constexpr int64_t kPostgresEpochMicroseconds = 946'684'800'000'000;  // 2000-01-01 after 1970-01-01
 
 // A message as libpq allocated it, without a copy.
 class CopyBuffer : public arrow::Buffer {
@@ -49,7 +49,7 @@ void WriteUint64(uint64_t value, char* to) {
 int64_t ServerTimeNow() {
   timeval now;
   gettimeofday(&now, nullptr);
-  return now.tv_sec * int64_t{1'000'000} + now.tv_usec - kPostgresEpochMicroseconds;
+  return now.tv_sec * int64_t{1'000'000} + now.tv_usec - pgtype::kEpochUs;
 }
 
 milliseconds StatusInterval(const StreamOptions& options) {

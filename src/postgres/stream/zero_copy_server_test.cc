@@ -13,8 +13,7 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
-#include "arrowcdc/admin.h"
-#include "arrowcdc/source.h"
+#include "arrowcdc/postgres.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
 
@@ -73,7 +72,7 @@ TEST(ZeroCopy, ValuesLieInWhatLibpqHandedOver) {
       sql->Exec("CREATE TABLE t (id bigint PRIMARY KEY, i int, b bool, n numeric(12,2), w numeric(50,2), t "
                 "text, d date,"
                 "j jsonb, u uuid, v interval, z timetz, a int[], s text[])"));
-  SourceOptions options;
+  PostgresOptions options;
   options.conninfo = server->conninfo();
   options.slot = "zero_copy";
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(options, {}));

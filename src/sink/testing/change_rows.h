@@ -23,7 +23,7 @@ namespace arrowcdc::test {
 inline std::shared_ptr<const TableSchema> MakeTable(const TableName& name, const arrow::FieldVector& columns,
                                                     uint64_t fingerprint = 1, uint32_t oid = 16384) {
   return MakeTableSchema(
-             name, oid, fingerprint, 'd', columns,
+             name, oid, fingerprint, ReplicaIdentity::kDefault, columns,
              arrow::key_value_metadata({{"arrowcdc:schema", name.schema}, {"arrowcdc:table", name.table}}))
       .ValueOrDie();
 }

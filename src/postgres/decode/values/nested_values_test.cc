@@ -12,65 +12,8 @@ using arrow::field;
 using std::string;
 using namespace std::string_literals;  // NOLINT
 
-// --- Types that are made of others ---------------------------------------------------------------------------
-
-constexpr uint32_t kInt4Array = 1007;
-constexpr uint32_t kTextArray = 1009;
-constexpr uint32_t kNumericArray = 1231;
-constexpr uint32_t kMood = 20001;
-constexpr uint32_t kMoodArray = 20002;
-constexpr uint32_t kPair = 20003;
-constexpr uint32_t kPairArray = 20004;
-constexpr uint32_t kOuter = 20005;
-constexpr uint32_t kPrice = 20006;
-constexpr uint32_t kPriceArray = 20007;
-constexpr uint32_t kInt4Range = 3904;
-constexpr uint32_t kInt4Multirange = 4451;
-constexpr uint32_t kTsRange = 3908;
-constexpr uint32_t kPoint = 600;
-constexpr uint32_t kPointArray = 1017;
-constexpr uint32_t kHstore = 20010;
-constexpr uint32_t kVector = 20011;
-constexpr uint32_t kHalfvec = 20012;
-constexpr uint32_t kGeometry = 20013;
-constexpr uint32_t kGeography = 20014;
-constexpr uint32_t kCitext = 20015;
-constexpr uint32_t kNothing = 20016;
-
 class NestedValues : public Values {
  protected:
-  NestedValues() {
-    catalog_.AddArray(kInt4Array, kInt4);
-    catalog_.AddArray(kTextArray, kText);
-    catalog_.AddArray(kNumericArray, kNumeric);
-    catalog_.Add(kMood, {.name = "mood", .kind = TypeKind::kEnum, .length = 4});
-    catalog_.AddArray(kMoodArray, kMood);
-    catalog_.Add(
-        kPair,
-        {.name = "pair", .kind = TypeKind::kComposite, .attributes = {{"a", kInt4, -1}, {"b", kText, -1}}});
-    catalog_.AddArray(kPairArray, kPair);
-    catalog_.Add(kOuter, {.name = "outer",
-                          .kind = TypeKind::kComposite,
-                          .attributes = {{"pairs", kPairArray, -1}, {"at", kDate, -1}}});
-    catalog_.Add(
-        kPrice,
-        {.name = "price", .kind = TypeKind::kDomain, .base = kNumeric, .base_typmod = NumericTypmod(8, 3)});
-    catalog_.AddArray(kPriceArray, kPrice);
-    catalog_.Add(kInt4Range, {.name = "int4range", .kind = TypeKind::kRange, .subtype = kInt4});
-    catalog_.Add(kInt4Multirange,
-                 {.name = "int4multirange", .kind = TypeKind::kMultirange, .subtype = kInt4Range});
-    catalog_.Add(kTsRange, {.name = "tsrange", .kind = TypeKind::kRange, .subtype = kTimestamp});
-    catalog_.Add(kPoint, {.name = "point", .length = 16});
-    catalog_.AddArray(kPointArray, kPoint);
-    catalog_.Add(kHstore, {.name = "hstore", .extension = "hstore"});
-    catalog_.Add(kVector, {.name = "vector", .extension = "vector"});
-    catalog_.Add(kHalfvec, {.name = "halfvec", .extension = "vector"});
-    catalog_.Add(kGeometry, {.name = "geometry", .extension = "postgis"});
-    catalog_.Add(kGeography, {.name = "geography", .extension = "postgis"});
-    catalog_.Add(
-        kCitext,
-        {.name = "citext", .extension = "citext", .output_is_textout = true, .send_is_textsend = true});
-  }
   std::shared_ptr<arrow::DataType> pair_ =
       arrow::struct_({field("a", arrow::int32()), field("b", arrow::utf8())});
 };
@@ -272,7 +215,7 @@ TEST_F(NestedValues, Geometries) {
   EXPECT_EQ(plain.metadata->Get("ARROW:extension:metadata").ValueOr("none"), "");
 }
 
-// --- The type table ------------------------------------------------------------------------------------------
+// --- The type table
 
 TEST_F(NestedValues, BinaryIsReadOnlyWhereAllOfATypeIsKnown) {
   const auto reads_binary = [&](uint32_t type) {

@@ -32,6 +32,7 @@ class Digits {
 // numeric_send: how many digits, weight, sign, display scale, digits.
 bool FromBinary(std::string_view bytes, Digits* digits, ReadContext::Scratch* scratch, NumericValue* value) {
   constexpr uint16_t kDisplayScaleMask = 0x3fff;
+  *value = NumericValue{};
   BinaryCursor cursor(bytes);
   uint16_t count;
   int16_t weight;

@@ -1,5 +1,5 @@
-// The type table of the decoders: which Arrow type a PostgreSQL type becomes (docs/types.md), and what reads
-// its values. The same for text and binary, for pgoutput and COPY; the plugin's columns are of the same types.
+// The type table of the decoders: which Arrow type a PostgreSQL type becomes (docs/types.md), and what
+// reads its values. The same for text and binary, for pgoutput and COPY; the plugin's columns are of the same types.
 #pragma once
 
 #include <cstdint>
@@ -46,9 +46,9 @@ arrow::Result<MappedType> MapType(uint32_t type, int32_t typmod, const ValueOpti
                                   TypeCatalog* catalog);
 
 struct ColumnDescription {
-  Attribute attribute;
-  std::optional<int16_t> attnum;  // PARQUET:field_id, where it is known
-  int key_place = 0;              // in the replica identity, from 1; 0: not part of it
+  Attribute attribute = {};
+  std::optional<int16_t> attnum = {};  // PARQUET:field_id, where it is known
+  int key_place = 0;                   // in the replica identity, from 1; 0: not part of it
 };
 
 struct MappedColumns {

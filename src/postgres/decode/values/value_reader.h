@@ -26,8 +26,8 @@ enum class ReadOutcome : uint8_t {
   kFault,   // not what PostgreSQL writes; nothing was appended, the context says where and what
 };
 
-// What reading needs besides the bytes: where a fault goes, and memory that is used again. One for all readers
-// of a thread.
+// What reading needs besides the bytes: where a fault goes, and memory that is used again. One for all
+// readers of a thread.
 class ReadContext {
  public:
   // Remembers the fault. `what`: a literal. `at` is in the value that is being read, or just behind it.

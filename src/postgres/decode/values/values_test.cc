@@ -1,5 +1,5 @@
-// Values of types of one part in both forms, laid out by hand as PostgreSQL's documentation and the sources of
-// the send functions have them, against values worked out by hand.
+// Values of types of one part in both forms, laid out by hand as PostgreSQL's documentation and the sources
+// of the send functions have them, against values worked out by hand.
 #include <bit>
 #include <cmath>
 

@@ -260,7 +260,7 @@ MaybeEvent Wal2arrowDecoder::Impl::Notice(const Frame& frame) {
   event.what = static_cast<NoticeEvent::What>(section.what - 1);
   event.operation = OperationsOf(section.operation);
   event.published = OperationsOf(section.published);
-  event.relation_oid = section.relation_oid;
+  event.table_id = section.relation_oid;
   event.commit_lsn = section.commit_lsn;
   bool found = section.published_as == 0;
   uint32_t at = 0;
@@ -287,7 +287,7 @@ arrow::Result<const WireTable*> Wal2arrowDecoder::Impl::Find(const FrameHeader& 
                                                              uint32_t relation_oid, uint64_t offset) const {
   auto found = tables.find(fingerprint);
   if (found == tables.end()) return FrameFault(header, "table whose schema was not announced", offset);
-  if (found->second.table->relation_oid != relation_oid) {
+  if (found->second.table->table_id != relation_oid) {
     return FrameFault(header, {"relation that is not the schema's", offset, relation_oid});
   }
   return &found->second;

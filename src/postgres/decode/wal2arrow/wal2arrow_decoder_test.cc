@@ -64,7 +64,7 @@ TEST(Decoder, BatchWithEverything) {
   ChangeBatch batch = DecodeBatch(Session());
   ASSERT_NE(batch.rows, nullptr);
   EXPECT_EQ(batch.table->name, (TableName{"public", "items"}));
-  EXPECT_EQ(batch.table->relation_oid, 16385u);
+  EXPECT_EQ(batch.table->table_id, 16385u);
   EXPECT_EQ(batch.table->fingerprint, Items().fingerprint());
   EXPECT_EQ(batch.table->column_count, 3);
   EXPECT_EQ(batch.table->key_fields, std::vector<int>{0});
@@ -283,7 +283,7 @@ TEST(Decoder, Notices) {
                              {{16386, "public", "o_1"}, {16385, "s", "\xc3\xa4"}, {16384, "public", "o"}});
   EXPECT_EQ(event.what, NoticeEvent::What::kMembership);
   EXPECT_EQ(event.commit_lsn, 900u);
-  EXPECT_EQ(event.relation_oid, 16386u);
+  EXPECT_EQ(event.table_id, 16386u);
   EXPECT_TRUE(event.published.insert && event.published.remove);
   EXPECT_FALSE(event.published.update || event.published.truncate);
   EXPECT_EQ(event.table, (TableName{"public", "o_1"}));
@@ -726,7 +726,7 @@ TEST(Decoder, SessionLaidByHand) {
 
   ChangeBatch change = DecodeBatch({hello.text, schema.text, batch.text});
   ASSERT_NE(change.rows, nullptr);
-  EXPECT_EQ(change.table->replica_identity, 'i');
+  EXPECT_EQ(change.table->replica_identity, ReplicaIdentity::kIndex);
   EXPECT_EQ(change.group.safe, 0x5000u);
   EXPECT_TRUE(change.rows->column(0)->Equals(*Json(arrow::int32(), "[7, null]")));
   EXPECT_TRUE(change.rows->column(2)->Equals(*Json(arrow::uint64(), "[16384, 16384]")));

@@ -55,12 +55,12 @@ arrow::Status FindRoles(const arrow::Schema& schema, WireTable* table) {
 
 // What the schema's metadata says must not contradict the table section.
 arrow::Status CompareMetadata(const arrow::Schema& schema, const TableName& name, uint32_t oid,
-                              char identity) {
+                              ReplicaIdentity identity) {
   const std::pair<const char*, std::string> kExpected[] = {
       {"arrowcdc:schema", name.schema},
       {"arrowcdc:table", name.table},
       {"arrowcdc:oid", std::to_string(oid)},
-      {"arrowcdc:replica_identity", std::string(1, identity)}};
+      {"arrowcdc:replica_identity", std::string(1, ReplicaIdentityLetter(identity))}};
   if (schema.metadata() == nullptr) return arrow::Status::Invalid("schema without metadata");
   for (const auto& [key, value] : kExpected) {
     if (schema.metadata()->Get(key).ValueOr("") != value) {
@@ -106,8 +106,9 @@ arrow::Result<WireTable> ReadWireTable(const Frame& frame, const std::shared_ptr
     if (part->empty() || !IsName(*part))
       return FrameFault(frame.header, "schema or table name that is no name", at);
   }
-  char identity = static_cast<char>(section.replica_identity);
-  if (std::string_view("dfin").find(identity) == std::string_view::npos) {
+  const char letter = static_cast<char>(section.replica_identity);
+  const auto identity = ParseReplicaIdentity({&letter, 1});
+  if (!identity.has_value()) {
     return FrameFault(frame.header, {"unknown replica identity", at, section.replica_identity});
   }
   if (format::Fingerprint(payload->data(), static_cast<uint64_t>(payload->size())) != section.fingerprint) {
@@ -119,11 +120,11 @@ arrow::Result<WireTable> ReadWireTable(const Frame& frame, const std::shared_ptr
   if (!schema.ok()) return PayloadFault(frame, schema.status());
   result.wire_schema = *schema;
   auto status = FindRoles(**schema, &result);
-  if (status.ok()) status = CompareMetadata(**schema, name, section.relation_oid, identity);
+  if (status.ok()) status = CompareMetadata(**schema, name, section.relation_oid, *identity);
   if (!status.ok()) return PayloadFault(frame, status);
   arrow::FieldVector columns((*schema)->fields().begin(), (*schema)->fields().end() - kRoleCount);
   ARROW_ASSIGN_OR_RAISE(result.table,
-                        MakeTableSchema(std::move(name), section.relation_oid, section.fingerprint, identity,
+                        MakeTableSchema(std::move(name), section.relation_oid, section.fingerprint, *identity,
                                         columns, (*schema)->metadata()));
   return result;
 }

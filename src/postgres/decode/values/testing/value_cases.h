@@ -10,7 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "src/postgres/decode/values/testing/bytes.h"
-#include "src/postgres/decode/values/testing/fixed_catalog.h"
+#include "src/postgres/decode/values/testing/read_one.h"
+#include "src/postgres/decode/values/testing/test_catalog.h"
 #include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
@@ -26,57 +27,8 @@ struct Case {
   std::string json;  // as Arrow's JSON reader takes it
 };
 
-// OIDs of pg_type.dat.
-enum Oid : uint32_t {
-  kBool = 16,
-  kBytea = 17,
-  kChar = 18,
-  kName = 19,
-  kInt8 = 20,
-  kInt2 = 21,
-  kInt2Vector = 22,
-  kInt4 = 23,
-  kText = 25,
-  kOid = 26,
-  kTid = 27,
-  kOidVector = 30,
-  kJson = 114,
-  kXml = 142,
-  kCidr = 650,
-  kFloat4 = 700,
-  kFloat8 = 701,
-  kMacaddr8 = 774,
-  kMoney = 790,
-  kMacaddr = 829,
-  kInet = 869,
-  kBpchar = 1042,
-  kDate = 1082,
-  kTime = 1083,
-  kTimestamp = 1114,
-  kTimestampTz = 1184,
-  kInterval = 1186,
-  kTimeTz = 1266,
-  kBit = 1560,
-  kVarbit = 1562,
-  kNumeric = 1700,
-  kRegclass = 2205,
-  kUuid = 2950,
-  kPgLsn = 3220,
-  kTsvector = 3614,
-  kJsonb = 3802,
-  kJsonpath = 4072,
-  kXid8 = 5069,
-};
-
 class Values : public ::testing::Test {
  protected:
-  Values() {
-    for (const uint32_t oid :
-         {kTid, kCidr, kMacaddr8, kMacaddr, kInet, kBit, kVarbit, kTsvector, kJsonpath}) {
-      catalog_.Add(oid, {.name = "type " + std::to_string(oid)});
-    }
-  }
-
   void Check(uint32_t oid, const std::shared_ptr<arrow::DataType>& type, const std::vector<Case>& cases,
              int32_t typmod = -1, const ValueOptions& options = {}) {
     SCOPED_TRACE("type " + std::to_string(oid));
@@ -105,10 +57,7 @@ class Values : public ::testing::Test {
         << "wanted " << wanted->ToString() << "\ngot " << read.array->ToString();
   }
 
-  FixedCatalog catalog_;
+  TestCatalog catalog_;
 };
-
-// The modifier of numeric(precision, scale).
-inline int32_t NumericTypmod(int precision, int scale) { return ((precision << 16) | (scale & 0x7ff)) + 4; }
 
 }  // namespace arrowcdc::test

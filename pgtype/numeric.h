@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace arrowcdc::plugin {
+namespace arrowcdc::pgtype {
 
 enum class NumericKind : uint8_t { kFinite, kNan, kInfinity, kMinusInfinity };
 
@@ -35,4 +35,4 @@ bool ShortNumericToInteger(const uint8_t* bytes, size_t size, int32_t precision,
 size_t NumericTextBytesMax(const NumericValue& value);
 size_t NumericToText(const NumericValue& value, char* out);
 
-}  // namespace arrowcdc::plugin
+}  // namespace arrowcdc::pgtype

@@ -1,9 +1,9 @@
 // NUMERIC to integers and to text.
-#include "plugin/numeric.h"
+#include "pgtype/numeric.h"
 
 #include <cstring>
 
-namespace arrowcdc::plugin {
+namespace arrowcdc::pgtype {
 
 namespace {
 
@@ -40,6 +40,8 @@ constexpr uint64_t kPowers[kPowersMax + 1] = {1,
                                               100000000000000000,
                                               1000000000000000000};
 
+__extension__ typedef unsigned __int128 Uint128;  // NOLINT(modernize-use-using): takes no __extension__
+
 uint16_t Load16(const uint8_t* p) {
   uint16_t v;
   memcpy(&v, p, sizeof(v));
@@ -51,7 +53,7 @@ uint32_t Digit(const NumericValue& value, int32_t i) {
 }
 
 struct Accumulator128 {
-  unsigned __int128 value;
+  Uint128 value;
   void MultiplyAdd(uint32_t factor, uint32_t addend) { value = value * factor + addend; }
   void Negate() { value = -value; }
 };
@@ -61,7 +63,7 @@ struct Accumulator256 {
   void MultiplyAdd(uint32_t factor, uint32_t addend) {
     uint64_t carry = addend;
     for (uint64_t& limb : limbs) {
-      const unsigned __int128 product = static_cast<unsigned __int128>(limb) * factor + carry;
+      const Uint128 product = static_cast<Uint128>(limb) * factor + carry;
       limb = static_cast<uint64_t>(product);
       carry = static_cast<uint64_t>(product >> 64);
     }
@@ -256,4 +258,4 @@ size_t NumericToText(const NumericValue& value, char* out) {
   return static_cast<size_t>(p - out);
 }
 
-}  // namespace arrowcdc::plugin
+}  // namespace arrowcdc::pgtype

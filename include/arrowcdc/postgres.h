@@ -1,8 +1,11 @@
-// What an administrator does with a source: set up, look, take down. One short-lived SQL connection a call.
+// PostgreSQL as a source, and what an administrator does with one: set up, look, take down, each on a
+// short-lived SQL connection of its own.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,8 +14,38 @@
 
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/source.h"
+#include "arrowcdc/stop_token.h"
 
 namespace arrowcdc {
+
+// How the server compresses batches for their way here. kAuto: LZ4, and nothing where they do not leave the
+// machine (a unix socket, a loopback address).
+enum class WireCompression { kAuto, kNone, kLz4, kZstd };
+
+// "auto", "none", "lz4" or "zstd". Errors: kInvalidOption.
+arrow::Result<WireCompression> ParseWireCompression(const std::string& text);
+
+struct PostgresOptions {
+  std::string conninfo;  // libpq keywords or URI; PG* variables, service and pgpass as libpq has them
+  std::string slot = "arrowcdc";
+  std::vector<std::string>
+      publications;  // empty: the slot's name, and that name plus "_insert_only" where it exists
+  std::vector<std::string> tables;      // patterns, docs/patterns.md
+  int64_t buffer_bytes_max = 64 << 20;  // between the socket and the reader of events
+  std::chrono::milliseconds status_interval{10'000};
+  WireCompression compression = WireCompression::kAuto;
+  bool batching =
+      true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
+  bool drain = true;  // the plugin decodes many WAL records a turn of the walsender's loop
+  // Ends what waits for the server: a connection attempt with its name resolution, a query (which is
+  // cancelled there). Its error is kInterrupted. Null: nothing does.
+  std::shared_ptr<StopToken> stop;
+};
+
+// Connects at Source::Connect. Errors: kInvalidOption.
+arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const PostgresOptions& options);
+
+// --- administration ---
 
 struct SetupOptions {
   bool insert_only = false;  // tables without a usable replica identity: publish inserts and truncates only
@@ -66,16 +99,16 @@ std::string AdministratorSql(const SetupPlan& plan);
 
 // Inspects only. Errors: no connection, a pattern or name that cannot be, a server that cannot; everything
 // else is an obstacle in the plan.
-arrow::Result<SetupPlan> PlanSetup(const SourceOptions& source, const SetupOptions& options);
+arrow::Result<SetupPlan> PlanSetup(const PostgresOptions& source, const SetupOptions& options);
 // Runs the steps in order; on_step is called before each. With an obstacle it changes nothing. Where somebody
-// else was quicker it plans anew, a few times. Of a slot whose making was stopped (SourceOptions::stop)
+// else was quicker it plans anew, a few times. Of a slot whose making was stopped (PostgresOptions::stop)
 // nothing stays. Errors: CheckObstacles; of the step that failed; kBusy where others change the same
 // (retryable).
-arrow::Status ApplySetup(const SourceOptions& source, const SetupPlan& plan,
+arrow::Status ApplySetup(const PostgresOptions& source, const SetupPlan& plan,
                          const std::function<void(const SetupStep&)>& on_step);
 
 // Drops the slot, and the publications that setup made and no other slot reads.
-arrow::Result<SetupPlan> PlanTeardown(const SourceOptions& source);
+arrow::Result<SetupPlan> PlanTeardown(const PostgresOptions& source);
 
 struct SlotStatus {
   bool exists = false;
@@ -91,25 +124,25 @@ struct SlotStatus {
   std::string wal_status;
   std::vector<std::string> publications;
 };
-arrow::Result<SlotStatus> GetSlotStatus(const SourceOptions& source);
+arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source);
 
 // The end of the server's WAL now, as Source::CurrentEnd.
-arrow::Result<WalEnd> GetWalEnd(const SourceOptions& source);
+arrow::Result<WalEnd> GetWalEnd(const PostgresOptions& source);
 
 // Of the client that streams the slot, as pg_stat_replication tells it: async, potential, sync or quorum;
 // empty where nobody does or the role may not see it.
-arrow::Result<std::string> GetSyncState(const SourceOptions& source);
+arrow::Result<std::string> GetSyncState(const PostgresOptions& source);
 
 struct TableStatus {
   TableName name;
   bool matches = false;
   bool published = false;  // its changes come, under its name or, where the reason says so, another
-  char replica_identity = 'd';
+  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   bool usable_identity = false;
   std::string reason;  // the pattern that decided, and what hinders
   std::string limits;  // what of its changes will not come as one would expect, for people; empty: all comes
 };
 // All tables of the database that could be captured, matching or not.
-arrow::Result<std::vector<TableStatus>> ListTables(const SourceOptions& source);
+arrow::Result<std::vector<TableStatus>> ListTables(const PostgresOptions& source);
 
 }  // namespace arrowcdc

@@ -1,47 +1,19 @@
-// A catalog that a test fills by hand, and readers of its types tried on single values.
+// One value read alone.
 #pragma once
 
-#include <map>
+#include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <arrow/array.h>
 #include <arrow/array/util.h>
+#include <arrow/compare.h>
 #include <arrow/extension_type.h>
 
-#include "pgtype/type_table.h"
 #include "src/postgres/decode/values/type_table.h"
 
 namespace arrowcdc::test {
-
-class FixedCatalog : public TypeCatalog {
- public:
-  arrow::Result<std::optional<TypeDescription>> FindType(uint32_t oid) override {
-    if (const auto found = types_.find(oid); found != types_.end()) return found->second;
-    if (const pgtype::Type* const known = pgtype::FindType(oid)) {
-      return TypeDescription{.oid = oid, .name = known->name};
-    }
-    return std::nullopt;
-  }
-  arrow::Result<int> MoneyDigits() override { return money_digits_; }
-
-  // Gives the type its OID.
-  void Add(uint32_t oid, TypeDescription type) {
-    type.oid = oid;
-    types_[oid] = std::move(type);
-  }
-  void AddArray(uint32_t oid, uint32_t element, char delimiter = ',') {
-    Add(oid, {.name = "_" + std::to_string(element), .element = element, .delimiter = delimiter});
-  }
-
-  int money_digits_ = 2;
-
- private:
-  std::map<uint32_t, TypeDescription> types_;
-};
 
 // The array with storage in place of extension types, at every depth.
 inline std::shared_ptr<arrow::ArrayData> WithoutExtensions(const std::shared_ptr<arrow::ArrayData>& data) {
