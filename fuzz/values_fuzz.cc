@@ -1,5 +1,6 @@
 // Fuzz target: a value of one of PostgreSQL's types, in one of its forms -> an Arrow column. What comes out
-// is a value, none, or a fault that lies in the value; the column is valid, and what was in it before still is.
+// is a value, none, or a fault that lies in the value; the column is valid, and what was in it before still
+// is.
 //
 // Input: which type (by its place among the samples), form (odd: binary), then the value.
 #include <cstdint>

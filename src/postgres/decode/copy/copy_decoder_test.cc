@@ -36,7 +36,7 @@ void CheckRows(const ChangeBatch& batch) {
   check("name", R"(["one", null, ""])");
   check("day", "[0, null, null]");
   check("tags", R"([["a", null], [], null])");
-  check("spot", R"(["(1,2)", null, null])");
+  check("spot", R"x(["(1,2)", null, null])x");
   check("_commit_lsn", "[4095, 4095, 4095]");
   // leaf << 48 | block << 16 | offset
   check("_lsn", "[1407374883553281, 1407374883553282, 1407379178455041]");

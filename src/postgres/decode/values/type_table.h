@@ -1,5 +1,6 @@
 // The type table of the decoders: which Arrow type a PostgreSQL type becomes (docs/types.md), and what
-// reads its values. The same for text and binary, for pgoutput and COPY; the plugin's columns are of the same types.
+// reads its values. The same for text and binary, for pgoutput and COPY; the plugin's columns are of the same
+// types.
 #pragma once
 
 #include <cstdint>
