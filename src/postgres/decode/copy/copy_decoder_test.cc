@@ -39,7 +39,7 @@ void CheckRows(const ChangeBatch& batch) {
   check("spot", R"x(["(1,2)", null, null])x");
   check("_commit_lsn", "[4095, 4095, 4095]");
   // leaf << 48 | block << 16 | offset
-  check("_lsn", "[1407374883553281, 1407374883553282, 1407379178455041]");
+  check("_lsn", "[1407374883553281, 1407374883553282, 1407379178520577]");
   check("_ord", "[0, 0, 0]");
   check("_xid", "[null, null, null]");
   check("_commit_ts",

@@ -40,8 +40,8 @@ TEST_P(DamagedValues, EachByteChanged) {
   ForEach([](const MappedType& type, const std::string& value) {
     for (size_t at = 0; at < value.size(); ++at) {
       std::string damaged = value;
-      for (const int byte : {0x00, 0x01, 0x7f, 0x80, 0xff, '"', '\\', '{', '}', '(', ')', ',', '0', '9'}) {
-        damaged[at] = static_cast<char>(byte);
+      for (const char byte : std::string_view("\0\1\x7f\x80\xff\"\\{}(),09", 14)) {
+        damaged[at] = byte;
         ReadOne(type, GetParam(), damaged);
       }
       for (int bit = 0; bit < 8; ++bit) {
