@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "src/postgres/decode/copy/testing/copy_stream.h"
+#include "src/postgres/decode/pgoutput/testing/session.h"
 #include "src/postgres/decode/values/testing/sample_values.h"
 #include "src/postgres/decode/wal2arrow/testing/session.h"
 
@@ -130,6 +131,16 @@ void WriteFrames(const std::string& directory) {
   Write(directory + "broken_text", 0x91, BrokenText());
 }
 
+// Each message behind its length and its place in the WAL.
+void WriteMessages(const std::string& path, const std::vector<SentMessage>& messages) {
+  std::ofstream file(path, std::ios::binary);
+  for (const SentMessage& message : messages) {
+    const auto bytes = static_cast<uint32_t>(message.bytes.size());
+    file.write(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
+    file.put(static_cast<char>(message.lsn & 0xff)) << message.bytes;
+  }
+}
+
 // Each sample in both forms, in front of it what the targets take.
 void WriteValues(const std::string& directory) {
   const std::vector<SampleValue> samples = SampleValues();
@@ -160,5 +171,6 @@ int main(int argc, char** argv) {
   WriteNumerics(directory + "/numeric/");
   WriteValues(directory + "/values/");
   WriteCopies(directory + "/copy_decoder/");
+  WriteMessages(directory + "/pgoutput_decoder/session", WholeSession());
   return 0;
 }
