@@ -2,6 +2,7 @@
 // numbers and times.
 #include <arrow/array.h>
 #include <arrow/compare.h>
+#include <arrow/extension_type.h>
 #include <arrow/util/decimal.h>
 
 #include "tests/testing/assert_ok.h"
@@ -50,7 +51,7 @@ constexpr char kRows[] = R"(
       nummultirange(numrange(number(2, 2), NULL), numrange(NULL, -1000)),
       (random() - 0.5) * 10 ^ ((random() - 0.5) * 600), ((random() - 0.5) * 10 ^ ((random() - 0.5) * 60))::float4,
       CASE WHEN random() < 0.3 THEN '10.0.0.0'::inet + (random() * 1000000)::int8
-           ELSE ('2001:' || (CASE WHEN random() < 0.5 THEN ':' ELSE '0:0:1:' END) || to_hex((random() * 65535)::int) || ':0:'
+           ELSE ('2001:' || (CASE WHEN random() < 0.5 THEN ':' ELSE '0:0:1:9:' END) || to_hex((random() * 65535)::int) || ':0:'
                  || to_hex((random() * 3)::int) || '/' || (random() * 128)::int)::inet END,
       textrange(least(letters(3), 'M'), CASE WHEN random() < 0.5 THEN 'N' || letters(3) END),
       array_to_tsvector(ARRAY[coalesce(nullif(letters(4), ''), 'x'), 'it''s']), decode(md5(id::text), 'hex'),
