@@ -6,8 +6,8 @@ BUILD := build
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test faults valgrind test-majors wheel tour bench fuzz install install-plugin \
-  format lint clean
+.PHONY: help setup build demo test faults valgrind test-majors wheel tour reference bench fuzz install \
+  install-plugin format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -41,6 +41,10 @@ wheel: setup     ## the Python package: dist/arrowcdc-*.whl
 
 tour: setup      ## docs/tour.md: run its code, write what it prints
 	@tools/python.sh tools/tour.py docs/tour.md
+
+reference: build ## docs/reference.md: the options, from their table
+	@cmake --build $(BUILD) --target arrowcdc_write_reference
+	@$(BUILD)/arrowcdc_write_reference > docs/reference.md
 
 fuzz:            ## libFuzzer, a minute a target (needs clang with its runtime library); T=seconds
 	@tools/fuzz.sh $(T)

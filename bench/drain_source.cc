@@ -3,11 +3,10 @@
 #include <chrono>
 #include <utility>
 
-#include <arrow/array.h>
-
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/pipeline.h"
-#include "arrowcdc/readers.h"
 #include "arrowcdc/postgres.h"
+#include "arrowcdc/readers.h"
 #include "bench/stopwatch.h"
 
 namespace arrowcdc::bench {
@@ -21,31 +20,19 @@ PostgresOptions OptionsOf(const DrainTask& task) {
   return options;
 }
 
-const arrow::Array& MetadataArray(const ChangeBatch& batch, MetadataColumn column) {
-  return *batch.rows->column(batch.table->column_count + static_cast<int>(column));
-}
-
 // Rows, not counting the old side of updates.
-int64_t CountChanges(const TableSchema& table, const arrow::RecordBatch& rows) {
-  constexpr int8_t kUpdateBefore = 1;
-  const auto& column = rows.column(table.column_count + static_cast<int>(MetadataColumn::kOp));
-  const auto& operations = static_cast<const arrow::DictionaryArray&>(*column);
-  const int8_t* codes = static_cast<const arrow::Int8Array&>(*operations.indices()).raw_values();
+int64_t CountChanges(const ChangeRows& rows) {
   int64_t changes = 0;
-  for (int64_t row = 0; row < rows.num_rows(); ++row) changes += codes[row] != kUpdateBefore;
+  for (int64_t row = 0; row < rows.num_rows(); ++row) changes += rows.op(row) != Op::kUpdateBefore;
   return changes;
 }
 
 // One latency for each transaction of the batch.
-void KeepLatencies(const ChangeBatch& batch, DrainResult* result) {
+void KeepLatencies(const ChangeRows& rows, DrainResult* result) {
   const int64_t now = NowMicroseconds();
-  const auto& lsns = static_cast<const arrow::UInt64Array&>(MetadataArray(batch, MetadataColumn::kCommitLsn));
-  const auto& times =
-      static_cast<const arrow::TimestampArray&>(MetadataArray(batch, MetadataColumn::kCommitTs));
-  for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
-    if (row == 0 || lsns.Value(row) != lsns.Value(row - 1)) {
-      result->latencies_us.push_back(now - times.Value(row));
-    }
+  for (int64_t row = 0; row < rows.num_rows(); ++row) {
+    if (row > 0 && rows.commit_lsn(row) == rows.commit_lsn(row - 1)) continue;
+    if (const auto time = rows.commit_ts(row)) result->latencies_us.push_back(now - *time);
   }
 }
 
@@ -56,7 +43,8 @@ class CountingSink : public Sink {
   bool keeps_data() const override { return sink_->keeps_data(); }
   arrow::Result<SinkState> Open(const StreamIdentity& stream) override { return sink_->Open(stream); }
   arrow::Status Write(const ChangeBatch& batch) override {
-    changes_ += CountChanges(*batch.table, *batch.rows);
+    ARROW_ASSIGN_OR_RAISE(const auto rows, ChangeRows::Make(*batch.table, *batch.rows));
+    changes_ += CountChanges(rows);
     ++batches_;
     return sink_->Write(batch);
   }
@@ -78,7 +66,7 @@ class CountingSink : public Sink {
 
 struct StartObserver : PipelineObserver {
   explicit StartObserver(const Started& given) : started(given) {}
-  void OnConnected(const SourceInfo&, uint64_t, bool) override { started(0); }
+  void OnConnected(const SourceInfo&, const Position&, bool) override { started(0); }
   const Started& started;
 };
 
@@ -90,7 +78,8 @@ arrow::Result<DrainResult> DrainSource(const DrainTask& task, const Started& sta
   ARROW_RETURN_NOT_OK(source->Connect());
   DrainResult result;
   const Stopwatch stopwatch;
-  ARROW_RETURN_NOT_OK(source->Start(0));
+  ARROW_ASSIGN_OR_RAISE(const Position start, source->Resume({}));
+  ARROW_RETURN_NOT_OK(source->Start(start));
   started(0);
   bool group_ended = false;
   while (result.rows < task.rows_expected || !group_ended) {
@@ -99,15 +88,17 @@ arrow::Result<DrainResult> DrainSource(const DrainTask& task, const Started& sta
     if (const auto* progress = std::get_if<ProgressEvent>(&*event)) group_ended = progress->group.group_end;
     const auto* batch = std::get_if<ChangeBatch>(&*event);
     if (batch == nullptr) continue;
-    result.rows += CountChanges(*batch->table, *batch->rows);
+    ARROW_ASSIGN_OR_RAISE(const auto rows, ChangeRows::Make(*batch->table, *batch->rows));
+    result.rows += CountChanges(rows);
     ++result.frames;
     group_ended = batch->group.group_end;
-    if (task.keep_latencies) KeepLatencies(*batch, &result);
+    if (task.keep_latencies) KeepLatencies(rows, &result);
   }
   stopwatch.Stop(&result);
   result.transactions = task.transactions;
   result.wire_bytes = static_cast<int64_t>(source->stats().received_bytes);
-  source->Acknowledge(task.end_lsn);
+  ARROW_ASSIGN_OR_RAISE(const Position end, source->ParsePosition(FormatLsn(task.end_lsn)));
+  source->Acknowledge(end);
   hold(result);
   ARROW_RETURN_NOT_OK(source->Stop());
   return result;
@@ -128,7 +119,8 @@ arrow::Result<DrainResult> DrainReaders(const DrainTask& task, const Started& st
     ARROW_ASSIGN_OR_RAISE(const ReadResult read, reader->Next(std::chrono::seconds(1)));
     if (read.state == ReadState::kEnd) return arrow::Status::IOError("the stream ended early");
     if (read.state != ReadState::kBatch) continue;
-    result.rows += CountChanges(*read.table, *read.rows);
+    ARROW_ASSIGN_OR_RAISE(const auto rows, ChangeRows::Make(*read.table, *read.rows));
+    result.rows += CountChanges(rows);
     ++result.frames;
   }
   stopwatch.Stop(&result);
@@ -146,7 +138,7 @@ arrow::Result<DrainResult> DrainPipeline(const DrainTask& task, const Started& s
   CountingSink counting(std::move(sink));
   ARROW_ASSIGN_OR_RAISE(auto source, MakePostgresSource(OptionsOf(task)));
   PipelineOptions options;
-  options.until_lsn = task.end_lsn;
+  options.until = FormatLsn(task.end_lsn);
   StartObserver observer(started);
   const StopToken stop;
   DrainResult result;

@@ -11,7 +11,10 @@
 #include <arrow/compute/api.h>
 #include <arrow/compute/initialize.h>
 
-#include "arrowcdc/hash_partitioner.h"
+#include "src/partition/key_hash.h"
+#include "src/partition/modulo.h"
+#include "src/partition/row_plan.h"
+#include "src/partition/take.h"
 
 namespace arrowcdc::bench {
 namespace {
@@ -80,8 +83,36 @@ class Copier {
   std::vector<std::unique_ptr<arrow::Buffer>> copies_;
 };
 
-void SplitByTake(const HashPartitioner& partitioner, const Batch& batch, size_t partitions) {
-  auto partition_of_row = partitioner.PartitionsOf(*batch).ValueOrDie();
+// HashPartitioner by the first column, without what it does with the metadata columns, which these batches do
+// not have.
+class Splitter {
+ public:
+  explicit Splitter(int partitions) : partitions_(static_cast<uint32_t>(partitions)) {}
+
+  std::vector<uint32_t> PartitionsOf(const arrow::RecordBatch& rows) const {
+    std::vector<uint32_t> hashes(static_cast<size_t>(rows.num_rows()));
+    Check(HashColumn(*rows.column_data(0), PartitionHash::kMurmur3, hashes.data()));
+    HashesToPartitions(hashes, partitions_);
+    return hashes;
+  }
+
+  std::vector<Batch> Split(const arrow::RecordBatch& rows) const {
+    const RowPlan plan(PartitionsOf(rows), partitions_);
+    auto columns = TakeByPartition(rows.column_data(), plan, arrow::default_memory_pool()).ValueOrDie();
+    std::vector<Batch> batches(partitions_);
+    for (uint32_t p = 0; p < partitions_; ++p) {
+      const auto count = static_cast<int64_t>(plan.rows(p).size());
+      if (count > 0) batches[p] = arrow::RecordBatch::Make(rows.schema(), count, std::move(columns[p]));
+    }
+    return batches;
+  }
+
+ private:
+  const uint32_t partitions_;
+};
+
+void SplitByTake(const Splitter& splitter, const Batch& batch, size_t partitions) {
+  auto partition_of_row = splitter.PartitionsOf(*batch);
   std::vector<std::vector<int32_t>> rows(partitions);
   for (size_t i = 0; i < partition_of_row.size(); ++i)
     rows[partition_of_row[i]].push_back(static_cast<int32_t>(i));
@@ -94,8 +125,8 @@ void SplitByTake(const HashPartitioner& partitioner, const Batch& batch, size_t 
   Keep(parts.data());
 }
 
-void SplitByAppending(const HashPartitioner& partitioner, const Batch& batch, size_t partitions) {
-  auto partition_of_row = partitioner.PartitionsOf(*batch).ValueOrDie();
+void SplitByAppending(const Splitter& splitter, const Batch& batch, size_t partitions) {
+  auto partition_of_row = splitter.PartitionsOf(*batch);
   std::vector<std::unique_ptr<arrow::RecordBatchBuilder>> builders;
   for (size_t p = 0; p < partitions; ++p) {
     builders.push_back(
@@ -158,10 +189,7 @@ arrow::Status RunPartition(int64_t rows_measured, Results* results) {
   ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
   for (const PartitionCase& one : PartitionCases()) {
     const Batch batch = MakeBatch(one.rows, one.columns);
-    PartitionOptions options;
-    options.partitions = one.partitions;
-    options.columns = {"c0"};
-    ARROW_ASSIGN_OR_RAISE(auto partitioner, HashPartitioner::MakeForSchema(batch->schema(), options));
+    const Splitter splitter(one.partitions);
     Copier copier(*batch);
     const auto partitions = static_cast<size_t>(one.partitions);
     const auto rows = static_cast<double>(one.rows);
@@ -171,9 +199,9 @@ arrow::Status RunPartition(int64_t rows_measured, Results* results) {
     const auto rounds = static_cast<int>(std::max<int64_t>(1, rows_measured / rows_a_round));
     for (int round = -1; round < rounds; ++round) {  // the first one warms
       const double by_memcpy = Seconds(calls, [&] { copier.Run(); });
-      const double ours = Seconds(calls, [&] { Keep(partitioner.Split(batch).ValueOrDie().data()); });
-      const double by_take = Seconds(calls, [&] { SplitByTake(partitioner, batch, partitions); });
-      const double naive = Seconds(calls, [&] { SplitByAppending(partitioner, batch, partitions); });
+      const double ours = Seconds(calls, [&] { Keep(splitter.Split(*batch).data()); });
+      const double by_take = Seconds(calls, [&] { SplitByTake(splitter, batch, partitions); });
+      const double naive = Seconds(calls, [&] { SplitByAppending(splitter, batch, partitions); });
       if (round < 0) continue;
       const auto add = [&](const char* metric, double value) {
         results->Add(kPartition, one.name, metric, round, value);

@@ -4,12 +4,14 @@
 
 #include <cstring>
 
+#include "format/replication_message.h"
+
 namespace arrowcdc::bench {
 namespace {
 
-constexpr int kXLogDataHeader = 25;  // 'w', dataStart, walEnd, sendTime
-constexpr int kKeepaliveBytes = 18;  // 'k', walEnd, sendTime, reply requested
-constexpr int kMessageHeader = 5;    // CopyData's own: 'd' and the length
+constexpr int kXLogDataHeaderBytes = format::kXLogDataHeaderBytes;
+constexpr int kKeepaliveBytes = format::kKeepaliveBytes;
+constexpr int kMessageHeader = 5;  // CopyData's own: 'd' and the length
 
 std::string Quoted(const std::string& text) {
   std::string quoted = "'";
@@ -55,14 +57,15 @@ arrow::Result<std::string_view> ReplicationClient::Next() {
     const int size = PQgetCopyData(connection_, &buffer_, 0);
     if (size == -1) return arrow::Status::IOError("the server ended the stream");
     if (size < 0) return Failure("reading the stream");
-    if (size >= kXLogDataHeader && buffer_[0] == 'w') {
+    if (size >= kXLogDataHeaderBytes && buffer_[0] == 'w') {
       wire_bytes_ += size + kMessageHeader;
       ++messages_;
-      return std::string_view(buffer_ + kXLogDataHeader, static_cast<size_t>(size - kXLogDataHeader));
+      return std::string_view(buffer_ + kXLogDataHeaderBytes,
+                              static_cast<size_t>(size - kXLogDataHeaderBytes));
     }
     if (size < kKeepaliveBytes || buffer_[0] != 'k')
       return arrow::Status::IOError("a message of an unknown kind");
-    if (buffer_[kKeepaliveBytes - 1] != 0) ARROW_RETURN_NOT_OK(Acknowledge(acknowledged_));
+    if (buffer_[format::kKeepaliveReplyAt] != 0) ARROW_RETURN_NOT_OK(Acknowledge(acknowledged_));
   }
 }
 

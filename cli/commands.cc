@@ -11,8 +11,8 @@
 
 #include "arrowcdc/current_state.h"
 #include "arrowcdc/error.h"
-#include "cli/duration.h"
 #include "cli/logging.h"
+#include "src/options/amount.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -36,7 +36,7 @@ arrow::Status FlushOutput() {
 
 bool HasTerminal() { return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1; }
 
-bool Confirmed(const char* question) {
+bool Confirm(const char* question) {
   std::cout << question << " [y/N] " << std::flush;
   std::string answer;
   std::getline(std::cin, answer);
@@ -56,6 +56,18 @@ void PrintPlan(const SetupPlan& plan) {
   for (const SetupStep& step : plan.steps) std::printf("  do    %s\n", step.what.c_str());
 }
 
+// For people who have just read the list: not once more. A log that a program reads has it all.
+arrow::Status SummarizeObstacles(const SetupPlan& plan, const char* what) {
+  const arrow::Status all = CheckObstacles(plan);
+  const ErrorDetail* detail = GetErrorDetail(all);
+  if (LogsJson() || detail == nullptr) return all;
+  const size_t count = plan.obstacles.size();
+  return MakeError(detail->kind(),
+                   (count == 1 ? "one thing is" : std::to_string(count) + " things are") +
+                       std::string(" in the way, as listed; nothing was changed"),
+                   what, "");
+}
+
 // What is in the way, and the SQL that helps.
 ExitCode Refuse(const SetupPlan& plan, const char* what) {
   const std::string sql = AdministratorSql(plan);
@@ -63,7 +75,7 @@ ExitCode Refuse(const SetupPlan& plan, const char* what) {
     std::printf("\nFor an administrator (arrowcdc %s --print-sql prints this alone):\n\n%s", what,
                 sql.c_str());
   if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
-  return Fail(what, CheckObstacles(plan));
+  return Fail(what, SummarizeObstacles(plan, what));
 }
 
 // Also with obstacles in the way, where SQL removes them.
@@ -95,7 +107,7 @@ void PrintRow(const std::vector<std::string>& cells, const std::vector<size_t>& 
   std::printf("\n");
 }
 
-const char* IdentityName(ReplicaIdentity identity) {
+const char* NameIdentity(ReplicaIdentity identity) {
   switch (identity) {
     case ReplicaIdentity::kDefault:
       return "primary key";
@@ -109,11 +121,11 @@ const char* IdentityName(ReplicaIdentity identity) {
   return "";
 }
 
-std::string IdentityText(const TableStatus& table) {
-  if (table.usable_identity) return IdentityName(table.replica_identity);
+std::string DescribeIdentity(const TableStatus& table) {
+  if (table.usable_identity) return NameIdentity(table.replica_identity);
   return table.replica_identity == ReplicaIdentity::kDefault
              ? "none"
-             : std::string(IdentityName(table.replica_identity)) + " (unusable)";
+             : std::string(NameIdentity(table.replica_identity)) + " (unusable)";
 }
 
 // Behind the list of tables: what a setup of these would meet.
@@ -144,7 +156,7 @@ ExitCode FinishOutput(ExitCode code) {
   return Fail("arrowcdc", written);
 }
 
-std::string SuggestedOptions(const PostgresOptions& source) {
+std::string SuggestOptions(const PostgresOptions& source) {
   std::string text = "--slot " + source.slot;
   if (!source.publications.empty()) {
     text += " --publication";
@@ -153,11 +165,11 @@ std::string SuggestedOptions(const PostgresOptions& source) {
   return text + (source.conninfo.empty() ? "" : " --source ...");
 }
 
-ExitCode RunSetup(const SetupCommand& command) {
-  const auto planned = PlanSetup(command.source, command.setup);
+ExitCode RunSetup(const Options& options) {
+  const auto planned = PlanSetup(options.source, options.setup);
   if (!planned.ok()) return Fail("setup", planned.status());
   const SetupPlan& plan = *planned;
-  if (command.print_sql) return PrintSql(plan, "setup");
+  if (options.command.print_sql) return PrintSql(plan, "setup");
   PrintPlan(plan);
   if (!plan.obstacles.empty()) return Refuse(plan, "setup");
   if (plan.steps.empty()) {
@@ -165,46 +177,47 @@ ExitCode RunSetup(const SetupCommand& command) {
     return kOk;
   }
   // Where there is no terminal nobody can answer, and the command line is the consent: nothing is lost by it.
-  if (!command.yes && HasTerminal() && !Confirmed("Apply these steps?")) {
+  if (!options.command.yes && HasTerminal() && !Confirm("Apply these steps?")) {
     std::printf("Nothing was changed.\n");
     return kFailure;
   }
-  const ExitCode applied = Apply(command.source, plan, "setup");
+  const ExitCode applied = Apply(options.source, plan, "setup");
   if (applied != kOk) return applied;
   std::printf(
       "Done: %zu table(s). The server keeps WAL for the slot from now on: start streaming soon, or run\n"
       "  arrowcdc teardown %s\n",
-      plan.tables.size(), SuggestedOptions(command.source).c_str());
+      plan.tables.size(), SuggestOptions(options.source).c_str());
   return kOk;
 }
 
-ExitCode RunTeardown(const TeardownCommand& command) {
-  const auto planned = PlanTeardown(command.source);
+ExitCode RunTeardown(const Options& options) {
+  const auto planned = PlanTeardown(options.source);
   if (!planned.ok()) return Fail("teardown", planned.status());
   const SetupPlan& plan = *planned;
-  if (command.print_sql) return PrintSql(plan, "teardown");
+  if (options.command.print_sql) return PrintSql(plan, "teardown");
   PrintPlan(plan);
   if (!plan.obstacles.empty()) return Refuse(plan, "teardown");
   if (plan.steps.empty()) {
     std::printf("Nothing to do: there is nothing here that setup made for this slot.\n");
     return kOk;
   }
-  if (!command.yes && !HasTerminal()) {
+  if (!options.command.yes && !HasTerminal()) {
     return Fail("teardown", MakeError(ErrorKind::kInvalidOption,
                                       "nobody can be asked here, and changes that were not streamed yet "
                                       "would be lost; nothing was dropped",
                                       "option --yes", "pass --yes to drop without being asked"));
   }
-  if (!command.yes && !Confirmed("Drop these? Changes that were not streamed yet are lost.")) {
+  if (!options.command.yes && !Confirm("Drop these? Changes that were not streamed yet are lost.")) {
     std::printf("Nothing was changed.\n");
     return kFailure;
   }
-  const ExitCode applied = Apply(command.source, plan, "teardown");
+  const ExitCode applied = Apply(options.source, plan, "teardown");
   if (applied == kOk) std::printf("Done.\n");
   return applied;
 }
 
-ExitCode RunStatus(const PostgresOptions& source) {
+ExitCode RunStatus(const Options& options) {
+  const PostgresOptions& source = options.source;
   const auto got = GetSlotStatus(source);
   if (!got.ok()) return Fail("status", got.status());
   const SlotStatus& status = *got;
@@ -244,24 +257,25 @@ ExitCode RunStatus(const PostgresOptions& source) {
   return kOk;
 }
 
-ExitCode RunTables(const PostgresOptions& source) {
-  const auto listed = ListTables(source);
+ExitCode RunTables(const Options& options) {
+  const auto listed = ListTables(options.source);
   if (!listed.ok()) return Fail("tables", listed.status());
   std::vector<std::vector<std::string>> rows = {{"table", "matches", "published", "replica identity", "why"}};
   for (const TableStatus& table : *listed) {
     rows.push_back({ToString(table.name), table.matches ? "yes" : "no", table.published ? "yes" : "no",
-                    IdentityText(table), table.reason + (table.limits.empty() ? "" : "; " + table.limits)});
+                    DescribeIdentity(table),
+                    table.reason + (table.limits.empty() ? "" : "; " + table.limits)});
   }
   std::vector<size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   for (const auto& row : rows) PrintRow(row, widths);
-  return SayWhatIsInTheWay(source);
+  return SayWhatIsInTheWay(options.source);
 }
 
-ExitCode RunSql(const std::string& directory, const std::string& table) {
-  const auto query = CurrentStateQuery(directory, table);
+ExitCode RunSql(const Options& options) {
+  const auto query = CurrentStateQuery(options.command.directory, options.command.table);
   if (!query.ok()) return Fail("sql", query.status());
   if (std::fputs(query->c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
     return Fail("sql", MakeError(ErrorKind::kSink, "the query could not be written", "standard output", ""));

@@ -76,6 +76,8 @@ void SetUpLogging(LogFormat format, bool verbose) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+bool LogsJson() { return json_lines; }
+
 void Log(spdlog::level::level_enum level, const std::string& message, const LogFields& fields) {
   EndProgressLine();
   if (!json_lines) {

@@ -11,11 +11,14 @@
 #include <arrow/status.h>
 #include <spdlog/common.h>
 
+#include "src/options/options.h"
+
 namespace arrowcdc::cli {
 
-enum class LogFormat { kAuto, kText, kJson };
-
 void SetUpLogging(LogFormat format, bool verbose);
+
+// A line is an object for programs, not text for people.
+bool LogsJson();
 
 // Facts of one log line beside its message.
 using LogValue = std::variant<std::string, uint64_t>;

@@ -8,10 +8,10 @@
 #include "arrowcdc/error.h"
 #include "cli/commands.h"
 #include "cli/descriptors.h"
-#include "cli/duration.h"
 #include "cli/logging.h"
 #include "cli/stop.h"
 #include "cli/sync_state.h"
+#include "src/options/amount.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -21,8 +21,13 @@ using spdlog::level::err;
 using spdlog::level::info;
 using spdlog::level::warn;
 
+// 0/0 where there is none yet.
+std::string LsnText(const std::optional<Position>& position) {
+  return FormatLsn(position.value_or(Position{}).order);
+}
+
 // Those that no pattern matches, the ones with most rows first: "public.b 12, public.a 3".
-std::string OtherTables(const PipelineStats& stats) {
+std::string ListOtherTables(const PipelineStats& stats) {
   constexpr size_t kTablesMax = 10;
   std::vector<std::pair<uint64_t, TableName>> tables;
   for (const auto& [table, rows] : stats.unmatched_tables) {
@@ -40,10 +45,10 @@ std::string OtherTables(const PipelineStats& stats) {
 
 class ProgressReporter : public PipelineObserver {
  public:
-  explicit ProgressReporter(const StreamCommand& command) : command_(command), last_log_(Clock::now()) {}
+  explicit ProgressReporter(const Options& options) : options_(options), last_log_(Clock::now()) {}
 
-  void OnConnected(const SourceInfo& source, uint64_t start_lsn, bool resumed) override {
-    const std::string lsn = FormatLsn(start_lsn);
+  void OnConnected(const SourceInfo& source, const Position& start, bool resumed) override {
+    const std::string lsn = FormatLsn(start.order);
     sync_state_.Reset();
     if (std::exchange(connected_once_, true)) {
       Log(info, "connected again", {{"from_lsn", lsn}});
@@ -56,44 +61,44 @@ class ProgressReporter : public PipelineObserver {
         {{"slot", source.stream.slot},
          {"database", source.stream.database},
          {"from_lsn", lsn},
-         {"server_wal_end", FormatLsn(source.current_flush)}});
-    first_lsn_ = start_lsn;
+         {"server_wal_end", FormatLsn(source.end.order)}});
+    first_lsn_ = start.order;
   }
 
-  void OnEnd(const WalEnd& end) override {
+  void OnEnd(const LogEnd& end) override {
     if (!end.flushed) {
       Log(warn,
           "transactions in progress have written WAL behind the end of what is flushed: the stream ends "
           "there",
-          {{"until_lsn", FormatLsn(end.lsn)}});
+          {{"until_lsn", FormatLsn(end.position.order)}});
     }
   }
 
   void OnProgress(const PipelineStats& stats) override {
     if (!connected_once_) return;
-    if (stats.connected && stats.durable_lsn > 0) WarnWhereCommitsWait();
+    if (stats.connected && stats.durable.has_value()) WarnWhereCommitsWait();
     const auto now = Clock::now();
     const double seconds = std::max(std::chrono::duration<double>(now - last_progress_).count(), 1e-3);
     rows_per_s_ = static_cast<double>(stats.rows - last_rows_) / seconds;
     last_progress_ = now;
     last_rows_ = stats.rows;
-    const uint64_t reached = std::max(stats.durable_lsn, first_lsn_);
+    const uint64_t reached = std::max(stats.durable.value_or(Position{}).order, first_lsn_);
     const uint64_t lag = stats.server_lsn > reached ? stats.server_lsn - reached : 0;
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.0f", rows_per_s_);
     if (HasProgressLine()) {
       ShowProgressLine(std::to_string(stats.rows) + " rows, " + rate + " rows/s, delivered " +
-                       FormatLsn(stats.delivered_lsn) + ", durable " + FormatLsn(stats.durable_lsn) +
+                       LsnText(stats.delivered) + ", durable " + LsnText(stats.durable) +
                        ", not durable yet " + FormatSize(lag) + (stats.connected ? "" : ", not connected"));
       return;
     }
-    if (now - last_log_ < command_.progress_interval) return;
+    if (now - last_log_ < options_.command.progress_interval) return;
     last_log_ = now;
     Log(info, "progress",
         {{"rows", stats.rows},
          {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
-         {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
-         {"durable_lsn", FormatLsn(stats.durable_lsn)},
+         {"delivered_lsn", LsnText(stats.delivered)},
+         {"durable_lsn", LsnText(stats.durable)},
          {"server_lsn", FormatLsn(stats.server_lsn)},
          {"lag_bytes", lag},
          {"received_bytes", stats.received_bytes},
@@ -117,10 +122,8 @@ class ProgressReporter : public PipelineObserver {
  private:
   // The server ranks a standby once it has heard of something durable.
   void WarnWhereCommitsWait() {
-    const std::string state = sync_state_.Look(command_.source);
-    if ((state != "sync" && state != "quorum" && state != "potential") ||
-        std::exchange(warned_of_sync_, true))
-      return;
+    const std::string state = sync_state_.Look(options_.source);
+    if (state.empty() || std::exchange(warned_of_sync_, true)) return;
     Log(warn,
         "the server takes this stream for a synchronous standby: with synchronous_commit on, commits wait "
         "until "
@@ -132,7 +135,7 @@ class ProgressReporter : public PipelineObserver {
           "application_name count it among them"}});
   }
 
-  const StreamCommand& command_;
+  const Options& options_;
   SyncState sync_state_;
   bool warned_of_sync_ = false;
   bool connected_once_ = false;
@@ -143,17 +146,17 @@ class ProgressReporter : public PipelineObserver {
   Clock::time_point last_log_;
 };
 
-void SayGoodbye(const StreamCommand& command, const PipelineStats& stats) {
+void SayGoodbye(const PipelineStats& stats) {
   Log(info, "stopped",
       {{"rows", stats.rows},
        {"rows_skipped", stats.rows_skipped},
        {"rows_of_other_tables", stats.rows_unmatched},
-       {"other_tables", OtherTables(stats)},
+       {"other_tables", ListOtherTables(stats)},
        {"tables_not_published", stats.tables_unpublished},
        {"unrepresentable_values", stats.unrepresentable},
        {"reconnects", stats.reconnects},
-       {"delivered_lsn", FormatLsn(stats.delivered_lsn)},
-       {"durable_lsn", FormatLsn(stats.durable_lsn)}});
+       {"delivered_lsn", LsnText(stats.delivered)},
+       {"durable_lsn", LsnText(stats.durable)}});
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
@@ -164,51 +167,51 @@ void SayWhatTheSlotKeeps(PostgresOptions source) {
   const auto status = GetSlotStatus(source);
   if (!status.ok() || !status->exists) return;
   Log(info, "the slot stays and keeps " + FormatSize(status->retained_bytes) +
-                " of WAL on the server; to remove it: arrowcdc teardown " + SuggestedOptions(source));
+                " of WAL on the server; to remove it: arrowcdc teardown " + SuggestOptions(source));
 }
 
 }  // namespace
 
-ExitCode RunStream(const StreamCommand& command) {
+ExitCode RunStream(const Options& options) {
   // A reader of our standard output that goes away is an error of the sink, not a silent death.
   std::signal(SIGPIPE, SIG_IGN);
-  StopToken& stop = *command.source.stop;
-  if (command.duration.has_value()) stop.StopAfter(*command.duration);
+  StopToken& stop = *options.source.stop;
+  if (options.command.duration.has_value()) stop.StopAfter(*options.command.duration);
   const auto fail = [](const arrow::Status& status) {
     LogError(err, "stream", status);
     return ExitCodeOf(status);
   };
-  auto sink = MakeSink(command.sink, command.sink_options);
+  auto sink = MakeSink(options.sink_uri, options.sink);
   if (!sink.ok()) return fail(sink.status());
-  auto source = MakePostgresSource(command.source);
+  auto source = MakePostgresSource(options.source);
   if (!source.ok()) return fail(source.status());
-  if (StandardOutputWasClosed() && (command.sink == "ipc:-" || command.sink.starts_with("console"))) {
+  if (StandardOutputWasClosed() && (options.sink_uri == "ipc:-" || options.sink_uri.starts_with("console"))) {
     return fail(MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the sink writes there",
                           "option --sink", "give it a standard output, or choose another sink"));
   }
-  const auto patterns = TablePatterns::Parse(command.source.tables);
+  const auto patterns = TablePatterns::Parse(options.source.tables);
   if (!patterns.ok()) return fail(patterns.status());
   if (const std::string path = (*sink)->location(); !path.empty()) Log(info, "writing to", {{"path", path}});
-  if (!(*sink)->keeps_data() && !command.pipeline.ack_on_write) {
+  if (!(*sink)->keeps_data() && !options.pipeline.ack_on_write) {
     Log(info,
         "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");
   }
-  if ((*sink)->keeps_data() && command.pipeline.ack_on_write) {
+  if ((*sink)->keeps_data() && options.pipeline.ack_on_write) {
     return fail(MakeError(ErrorKind::kInvalidOption,
                           "this sink keeps its rows: they are acknowledged when they are durable",
                           "option --ack", "leave --ack=on-write to console and ipc:-"));
   }
   const StopLimit limit(
-      command.source.stop, command.stop_timeout,
+      options.source.stop, options.command.stop_timeout,
       "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
       "them was acknowledged and it comes again with the next start");
-  ProgressReporter reporter(command);
-  const auto streamed = RunPipeline(**source, **sink, command.pipeline,
-                                    command.source.tables.empty() ? nullptr : &*patterns, reporter, stop);
+  ProgressReporter reporter(options);
+  const auto streamed = RunPipeline(**source, **sink, options.pipeline,
+                                    options.source.tables.empty() ? nullptr : &*patterns, reporter, stop);
   EndProgressLine();
   if (!streamed.ok()) return fail(streamed.status());
-  SayGoodbye(command, *streamed);
-  SayWhatTheSlotKeeps(command.source);
+  SayGoodbye(*streamed);
+  SayWhatTheSlotKeeps(options.source);
   return kOk;
 }
 

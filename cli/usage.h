@@ -22,7 +22,7 @@ std::optional<std::string> FindUnknownSubcommand(const CLI::App& app,
 // the other one's name for the value.
 std::optional<std::string> FindMissingValue(const CLI::App& app, const std::vector<std::string>& arguments);
 
-std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
+std::string ExplainError(const CLI::App& app, const CLI::ParseError& error,
                          const std::vector<std::string>& arguments);
 
 }  // namespace arrowcdc::cli

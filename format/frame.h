@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "format/replication_message.h"
+
 namespace arrowcdc::format {
 
 inline constexpr uint8_t kMagic0 = 'W';
@@ -12,10 +14,10 @@ inline constexpr uint8_t kMagic1 = 'A';
 inline constexpr uint8_t kLayoutVersion = 1;
 inline constexpr uint16_t kProtocolVersion = 1;
 
-// Bytes that libpq hands over before the frame: 'w', dataStart, walEnd, sendTime.
-inline constexpr uint32_t kXLogDataHeaderBytes = 25;
 // The body of the Arrow message starts at a multiple of this, counted from the start of libpq's buffer.
 inline constexpr uint32_t kBodyAlignment = 64;
+// Sections begin and end at a multiple of this, counted from the start of the frame.
+inline constexpr uint32_t kSectionAlignment = 8;
 // Buffers inside the body start at a multiple of this, counted from the start of the body.
 inline constexpr uint32_t kBufferAlignment = 16;
 // A frame, its 25 bytes in front included, stays below PostgreSQL's limit of 0x3fffffff for one message.

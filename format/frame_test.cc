@@ -105,11 +105,12 @@ TEST(FrameReader, NoticeLaidByHand) {
 
 TEST(FrameWriter, HelloAsLaidByHand) {
   TestBuffer out;
-  FrameWriter writer(out.get(), FrameKind::kHello, 0, 0, 0x1122334455667788);
-  HelloSection hello = {1, 0, 150018, 7300000000000000001};
-  writer.AddSection(SectionTag::kHello, &hello, sizeof(hello));
-  writer.AddSection(SectionTag::kOptions, "a=b\n", 4);
-  writer.Finish(0, 0);
+  const HelloSection hello = {1, 0, 150018, 7300000000000000001};
+  const Section sections[] = {{SectionTag::kHello, &hello, sizeof(hello)},
+                              {SectionTag::kOptions, "a=b\n", 4}};
+  AppendFrameHeader(
+      {.kind = FrameKind::kHello, .safe_lsn = 0x1122334455667788, .sections = sections, .section_count = 2},
+      out.get());
   std::string by_hand = HelloByHand();
   by_hand.resize(72);  // the end marker is optional
   by_hand[8] = 72;
@@ -122,9 +123,14 @@ TEST(FrameWriter, BodyIsAlignedForEveryMetadataLength) {
       for (size_t metadata_bytes = 8; metadata_bytes < 300; metadata_bytes += 8) {
         TestBuffer out;
         AppendZeros(out.get(), in_front);
-        FrameWriter writer(out.get(), FrameKind::kBatch, 0, 0, 0);
-        for (int i = 0; i < sections; ++i) writer.AddSection(SectionTag::kEnd, "0123456", i % 8);
-        writer.Finish(metadata_bytes, metadata_bytes);
+        std::vector<Section> given;
+        for (int i = 0; i < sections; ++i) given.push_back({SectionTag::kEnd, "0123456", size_t(i % 8)});
+        AppendFrameHeader({.kind = FrameKind::kBatch,
+                           .sections = given.data(),
+                           .section_count = sections,
+                           .metadata_bytes = metadata_bytes,
+                           .payload_bytes = metadata_bytes},
+                          out.get());
         size_t header_bytes = out.size() - in_front;
         ASSERT_EQ((25 + header_bytes + metadata_bytes) % 64, 0u);
         uint32_t written;
@@ -135,29 +141,47 @@ TEST(FrameWriter, BodyIsAlignedForEveryMetadataLength) {
   }
 }
 
+TEST(FrameWriter, HeaderAsLongAsWanted) {
+  const FrameDraft frame = {
+      .kind = FrameKind::kContinuation, .sequence = 2, .payload_bytes = 3, .header_bytes_min = 64};
+  EXPECT_EQ(MeasureFrameHeader(frame), 64u);
+  TestBuffer out;
+  AppendFrameHeader(frame, out.get());
+  Bytes by_hand;
+  by_hand.Text("WA").Int(1, 1).Int(7, 1).Int(0, 2).Int(32, 2).Int(64, 4).Int(2, 4).Int(0, 8).Int(3, 8);
+  EXPECT_EQ(out.view(), by_hand.Zeros(32).text);
+}
+
 // A frame with every section, for the damage tests.
 std::string Everything() {
+  const HelloSection hello = {1, 0, 150020, 9};
+  TestBuffer table;
+  AppendValue(table.get(), TableSection{11, 12, 'f', {}, 6, 5, 0});
+  Append(table.get(), "publicitems", 11);
+  const BatchSection batch = {11, 12, 3};
+  const TransactionEntry transactions[] = {{100, -5, 7, 1}, {200, 6, 8, 2}};
+  const CellEntry cells[] = {{0, 1, 0}, {2, 0, 0}, {2, 1, 0}};
+  TestBuffer truncate;
+  AppendValue(truncate.get(), TruncateSection{300, 1, 0, 0, 2});
+  AppendValue(truncate.get(), TruncateEntry{11, 12, 0, 0});
+  AppendValue(truncate.get(), TruncateEntry{21, 22, 1, 0});
+  const std::vector<Section> sections = {
+      {SectionTag::kHello, &hello, sizeof(hello)},
+      {SectionTag::kTable, table.data(), table.size()},
+      {SectionTag::kBatch, &batch, sizeof(batch)},
+      {SectionTag::kTransactions, transactions, sizeof(transactions), kSectionRequired},
+      {SectionTag::kUnchanged, cells, sizeof(cells)},
+      {SectionTag::kTruncate, truncate.data(), truncate.size()}};
   TestBuffer out;
-  FrameWriter writer(out.get(), FrameKind::kBatch, kFlagGroupEnd | kFlagDirty, 3, 77);
-  HelloSection hello = {1, 0, 150020, 9};
-  writer.AddSection(SectionTag::kHello, &hello, sizeof(hello));
-  TableSection table = {11, 12, 'f', {}, 6, 5, 0};
-  writer.BeginSection(SectionTag::kTable);
-  AppendValue(out.get(), table);
-  Append(out.get(), "publicitems", 11);
-  writer.EndSection();
-  BatchSection batch = {11, 12, 3};
-  writer.AddSection(SectionTag::kBatch, &batch, sizeof(batch));
-  TransactionEntry transactions[] = {{100, -5, 7, 1}, {200, 6, 8, 2}};
-  writer.AddSection(SectionTag::kTransactions, transactions, sizeof(transactions), kSectionRequired);
-  CellEntry cells[] = {{0, 1, 0}, {2, 0, 0}, {2, 1, 0}};
-  writer.AddSection(SectionTag::kUnchanged, cells, sizeof(cells));
-  writer.BeginSection(SectionTag::kTruncate);
-  AppendValue(out.get(), TruncateSection{300, 1, 0, 0, 2});
-  AppendValue(out.get(), TruncateEntry{11, 12, 0, 0});
-  AppendValue(out.get(), TruncateEntry{21, 22, 1, 0});
-  writer.EndSection();
-  writer.Finish(16, 20);
+  AppendFrameHeader({.kind = FrameKind::kBatch,
+                     .flags = kFlagGroupEnd | kFlagDirty,
+                     .sequence = 3,
+                     .safe_lsn = 77,
+                     .sections = sections.data(),
+                     .section_count = static_cast<int32_t>(sections.size()),
+                     .metadata_bytes = 16,
+                     .payload_bytes = 20},
+                    out.get());
   Append(out.get(), "0123456789abcdefbody", 20);
   return std::string(out.view());
 }

@@ -3,45 +3,58 @@
 
 namespace arrowcdc::format {
 
-FrameWriter::FrameWriter(ByteBuffer* out, FrameKind kind, uint16_t flags, uint32_t sequence,
-                         uint64_t safe_lsn)
-    : out_(out), frame_(out->size), section_(0) {
-  FrameHeader header = {};
+namespace {
+
+size_t MeasureSection(const Section& section) {
+  return RoundUp(sizeof(SectionHeader) + section.bytes, kSectionAlignment);
+}
+
+// See "Frame" in docs/wire.md.
+size_t PadHeader(size_t content_bytes, size_t metadata_bytes) {
+  if (metadata_bytes == 0) return RoundUp(content_bytes, kSectionAlignment);
+  return RoundUp(kXLogDataHeaderBytes + content_bytes + metadata_bytes, kBodyAlignment) -
+         kXLogDataHeaderBytes - metadata_bytes;
+}
+
+uint8_t* Put(uint8_t* to, const void* bytes, size_t count) {
+  if (count > 0) memcpy(to, bytes, count);
+  return to + count;
+}
+
+}  // namespace
+
+uint32_t MeasureFrameHeader(const FrameDraft& frame) {
+  size_t content_bytes = kFixedHeaderBytes;
+  for (int32_t i = 0; i < frame.section_count; ++i) content_bytes += MeasureSection(frame.sections[i]);
+  const auto header_bytes = static_cast<uint32_t>(PadHeader(content_bytes, frame.metadata_bytes));
+  return header_bytes < frame.header_bytes_min ? frame.header_bytes_min : header_bytes;
+}
+
+void WriteFrameHeader(const FrameDraft& frame, uint8_t* out) {
+  FrameHeader header{};
   header.magic[0] = kMagic0;
   header.magic[1] = kMagic1;
   header.layout_version = kLayoutVersion;
-  header.kind = static_cast<uint8_t>(kind);
-  header.flags = flags;
+  header.kind = static_cast<uint8_t>(frame.kind);
+  header.flags = frame.flags;
   header.fixed_bytes = kFixedHeaderBytes;
-  header.sequence = sequence;
-  header.safe_lsn = safe_lsn;
-  AppendValue(out, header);
-}
+  header.header_bytes = MeasureFrameHeader(frame);
+  header.sequence = frame.sequence;
+  header.safe_lsn = frame.safe_lsn;
+  header.payload_bytes = frame.payload_bytes;
 
-void FrameWriter::AddSection(SectionTag tag, const void* data, size_t bytes, uint16_t section_flags) {
-  BeginSection(tag, section_flags);
-  Append(out_, data, bytes);
-  EndSection();
-}
-
-void FrameWriter::BeginSection(SectionTag tag, uint16_t section_flags) {
-  section_ = out_->size - frame_;
-  AppendValue(out_, SectionHeader{static_cast<uint16_t>(tag), section_flags, 0});
-}
-
-void FrameWriter::EndSection() {
-  size_t end = out_->size - frame_;
-  size_t bytes = end - section_ - sizeof(SectionHeader);
-  Set(section_ + offsetof(SectionHeader, bytes), static_cast<uint32_t>(bytes));
-  AppendZeros(out_, RoundUp(end, 8) - end);
-}
-
-void FrameWriter::Finish(size_t metadata_bytes, uint64_t payload_bytes) {
-  size_t content_bytes = out_->size - frame_;
-  size_t header_bytes = PaddedHeaderBytes(content_bytes, metadata_bytes);
-  AppendZeros(out_, header_bytes - content_bytes);
-  Set(offsetof(FrameHeader, header_bytes), static_cast<uint32_t>(header_bytes));
-  Set(offsetof(FrameHeader, payload_bytes), payload_bytes);
+  uint8_t* to = Put(out, &header, sizeof(header));
+  for (int32_t i = 0; i < frame.section_count; ++i) {
+    const Section& section = frame.sections[i];
+    uint8_t* const end = to + MeasureSection(section);
+    const SectionHeader section_header{static_cast<uint16_t>(section.tag), section.flags,
+                                       static_cast<uint32_t>(section.bytes)};
+    to = Put(to, &section_header, sizeof(section_header));
+    to = Put(to, section.data, section.bytes);
+    memset(to, 0, static_cast<size_t>(end - to));
+    to = end;
+  }
+  memset(to, 0, header.header_bytes - static_cast<size_t>(to - out));
 }
 
 }  // namespace arrowcdc::format

@@ -1,10 +1,14 @@
-// Writes the header of one frame of docs/wire.md into a ByteBuffer: fixed part, sections, padding. The
-// payload is appended by the caller. Used inside the server: same rules as byte_buffer.h.
+// Writes the header of one frame of docs/wire.md: fixed part, sections, padding. The header is a value until
+// all of it is known, then it is written once, and nothing is changed in the bytes afterwards. The payload is
+// the caller's. Used inside the server: no memory of its own, no error.
 //
-//   FrameWriter frame(out, FrameKind::kBatch, kFlagGroupEnd, sequence++, safe_lsn);
-//   frame.AddSection(SectionTag::kBatch, &batch, sizeof(batch));
-//   const size_t metadata_bytes = RecordBatchMetadataBytes(nodes, buffers);
-//   frame.Finish(metadata_bytes, metadata_bytes + body_bytes);
+//   const Section sections[] = {{SectionTag::kBatch, &batch, sizeof(batch)}};
+//   FrameDraft frame{FrameKind::kBatch};
+//   frame.sections = sections;
+//   frame.section_count = 1;
+//   frame.metadata_bytes = RecordBatchMetadataBytes(nodes, buffers);
+//   frame.payload_bytes = frame.metadata_bytes + body_bytes;
+//   AppendFrameHeader(frame, out);
 //   WriteRecordBatchMetadata(..., out);  // then the body
 #pragma once
 
@@ -13,39 +17,35 @@
 
 namespace arrowcdc::format {
 
-class FrameWriter {
- public:
-  // The frame begins at the end of what `out` holds.
-  FrameWriter(ByteBuffer* out, FrameKind kind, uint16_t flags, uint32_t sequence, uint64_t safe_lsn);
-
-  // A section whose data is at hand. Sections every reader of this protocol knows need no kSectionRequired.
-  void AddSection(SectionTag tag, const void* data, size_t bytes, uint16_t section_flags = 0);
-
-  // A section in parts: between these two calls its data is appended to the buffer, to nothing else.
-  void BeginSection(SectionTag tag, uint16_t section_flags = 0);
-  void EndSection();
-
-  // Pads the header and fills in its lengths. metadata_bytes: the part of an Arrow message in front of its
-  // body (for a schema message all of it), 0 where the payload is no Arrow message. payload_bytes: all of the
-  // payload, parts that come in continuation frames included.
-  void Finish(size_t metadata_bytes, uint64_t payload_bytes);
-
- private:
-  template <typename T>
-  void Set(size_t at, T value) {
-    memcpy(out_->data + frame_ + at, &value, sizeof(T));
-  }
-
-  ByteBuffer* out_;
-  size_t frame_;    // where the frame begins
-  size_t section_;  // where the open section begins, counted from the frame
+// The data is the caller's, and stays where it is until the header has been written.
+struct Section {
+  SectionTag tag;
+  const void* data;
+  size_t bytes;
+  uint16_t flags = 0;  // what every reader of this protocol knows needs no kSectionRequired
 };
 
-// header_bytes of a frame whose fixed part and sections take `content_bytes`, see "Frame" in docs/wire.md.
-inline constexpr size_t PaddedHeaderBytes(size_t content_bytes, size_t metadata_bytes) {
-  if (metadata_bytes == 0) return RoundUp(content_bytes, 8);
-  return RoundUp(kXLogDataHeaderBytes + content_bytes + metadata_bytes, kBodyAlignment) -
-         kXLogDataHeaderBytes - metadata_bytes;
+struct FrameDraft {
+  FrameKind kind;
+  uint16_t flags = 0;  // FrameFlags
+  uint32_t sequence = 0;
+  uint64_t safe_lsn = 0;
+  const Section* sections = nullptr;
+  int32_t section_count = 0;
+  size_t metadata_bytes = 0;   // the part of an Arrow message in front of its body (for a schema message all
+                               // of it), 0 where the payload is no Arrow message
+  uint64_t payload_bytes = 0;  // all of the payload, parts that come in continuation frames included
+  uint32_t header_bytes_min = 0;  // where the header is to be longer than it must be
+};
+
+// How long the header is: from the frame's first byte to the payload.
+uint32_t MeasureFrameHeader(const FrameDraft& frame);
+
+// Writes that many bytes.
+void WriteFrameHeader(const FrameDraft& frame, uint8_t* out);
+
+inline void AppendFrameHeader(const FrameDraft& frame, ByteBuffer* out) {
+  WriteFrameHeader(frame, Extend(out, MeasureFrameHeader(frame)));
 }
 
 }  // namespace arrowcdc::format

@@ -11,6 +11,7 @@
 
 #include <arrow/memory_pool.h>
 
+#include "arrowcdc/change_rows.h"
 #include "format/frame_reader.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 
@@ -33,7 +34,7 @@ class Session {
   explicit Session(uint8_t choices)
       : repairs_((choices & 1) != 0),
         offset_(choices >> 4),
-        decoder_(arrow::default_memory_pool(), kPayloadBytesMax) {}
+        decoder_(arrow::default_memory_pool(), /*epoch=*/1, kPayloadBytesMax) {}
 
   // False: the decoder has refused a frame.
   bool Feed(std::string frame) {
@@ -75,7 +76,7 @@ class Session {
       Require(batch->rows->num_rows() > 0);
       Require(batch->rows->schema() == batch->table->schema);
       Require(batch->rows->ValidateFull().ok());
-      RowPositionAt(*batch->table, *batch->rows, batch->rows->num_rows() - 1);
+      Require(arrowcdc::ChangeRows::Make(*batch->table, *batch->rows).ok());
     }
     if (const auto* truncate = std::get_if<arrowcdc::TruncateEvent>(&event)) {
       auto row = TruncateRow(*truncate, static_cast<int>(truncate->tables.size()) - 1);

@@ -18,7 +18,7 @@ using pgtype::NumericValue;
 constexpr int kElementsBetweenChecks = 4096;
 
 // Follows pointers into memory and decompresses.
-struct varlena* PlainVarlena(Datum value) {
+struct varlena* FlattenVarlena(Datum value) {
   auto* attribute = reinterpret_cast<struct varlena*>(DatumGetPointer(value));
   while (VARATT_IS_EXTERNAL_INDIRECT(attribute)) {
     struct varatt_indirect redirect;
@@ -31,11 +31,11 @@ struct varlena* PlainVarlena(Datum value) {
 
 // The value with an aligned four-byte header. A short one is copied; `level` keeps an array apart from its
 // elements.
-struct varlena* AlignedVarlena(Session* session, Datum value, int level) {
-  struct varlena* const plain = PlainVarlena(value);
+struct varlena* AlignVarlena(AppendContext* append, Datum value, int level) {
+  struct varlena* const plain = FlattenVarlena(value);
   if (!VARATT_IS_SHORT(plain)) return plain;
   const size_t size = VARSIZE_SHORT(plain) - VARHDRSZ_SHORT;
-  auto* copy = reinterpret_cast<struct varlena*>(session->aligned[level]);
+  auto* copy = reinterpret_cast<struct varlena*>(append->aligned[level]);
   SET_VARSIZE(copy, size + VARHDRSZ);
   memcpy(VARDATA(copy), VARDATA_SHORT(plain), size);
   return copy;
@@ -46,72 +46,72 @@ bool ReadNumericDatum(Datum value, NumericValue* out) {
   return pgtype::ReadNumeric(slice.data, slice.size, out);
 }
 
-size_t NumericIntoScratch(Session* session, const NumericValue& value) {
-  session->scratch.size = 0;
-  Reserve(session->context, &session->scratch, pgtype::NumericTextBytesMax(value) + 1);
-  return pgtype::NumericToText(value, reinterpret_cast<char*>(session->scratch.data));
+size_t PrintNumeric(AppendContext* append, const NumericValue& value) {
+  append->scratch.size = 0;
+  Reserve(append->context, &append->scratch, pgtype::NumericTextBytesMax(value) + 1);
+  return pgtype::NumericToText(value, reinterpret_cast<char*>(append->scratch.data));
 }
 
 }  // namespace
 
 Slice OpenVarlena(Datum value) {
-  const struct varlena* const plain = PlainVarlena(value);
+  const struct varlena* const plain = FlattenVarlena(value);
   return {reinterpret_cast<const uint8_t*>(VARDATA_ANY(plain)), VARSIZE_ANY_EXHDR(plain)};
 }
 
-bool AppendBoolValue(Session*, Column* column, Datum value) {
+bool AppendBoolValue(AppendContext*, Column* column, Datum value) {
   ReserveValue(column);
-  PutBoolAt(column, column->length++, DatumGetBool(value));
+  PutBool(column, column->length++, DatumGetBool(value));
   return true;
 }
 
-bool AppendCharValue(Session*, Column* column, Datum value) {
+bool AppendCharValue(AppendContext*, Column* column, Datum value) {
   AppendScalar(column, static_cast<uint8_t>(DatumGetChar(value)));
   return true;
 }
 
-bool AppendInt16Value(Session*, Column* column, Datum value) {
+bool AppendInt16Value(AppendContext*, Column* column, Datum value) {
   AppendScalar(column, DatumGetInt16(value));
   return true;
 }
 
-bool AppendInt32Value(Session*, Column* column, Datum value) {
+bool AppendInt32Value(AppendContext*, Column* column, Datum value) {
   AppendScalar(column, DatumGetInt32(value));
   return true;
 }
 
-bool AppendInt64Value(Session*, Column* column, Datum value) {
+bool AppendInt64Value(AppendContext*, Column* column, Datum value) {
   AppendScalar(column, DatumGetInt64(value));
   return true;
 }
 
-bool AppendMoneyValue(Session*, Column* column, Datum value) {
+bool AppendMoneyValue(AppendContext*, Column* column, Datum value) {
   AppendScalar(column, static_cast<__int128>(DatumGetInt64(value)));
   return true;
 }
 
-bool AppendDateValue(Session*, Column* column, Datum value) {
+bool AppendDateValue(AppendContext*, Column* column, Datum value) {
   int32_t days;
   if (!pgtype::DateToDays(DatumGetDateADT(value), &days)) return false;
   AppendScalar(column, days);
   return true;
 }
 
-bool AppendTimestampValue(Session*, Column* column, Datum value) {
+bool AppendTimestampValue(AppendContext*, Column* column, Datum value) {
   int64_t us;
   if (!pgtype::TimestampToUs(DatumGetTimestamp(value), &us)) return false;
   AppendScalar(column, us);
   return true;
 }
 
-bool AppendTimeValue(Session*, Column* column, Datum value) {
+bool AppendTimeValue(AppendContext*, Column* column, Datum value) {
   const int64_t us = DatumGetTimeADT(value);
   if (!pgtype::IsTimeOfDay(us)) return false;
   AppendScalar(column, us);
   return true;
 }
 
-bool AppendTimeTzValue(Session*, Column* column, Datum value) {
+bool AppendTimeTzValue(AppendContext*, Column* column, Datum value) {
   const TimeTzADT* const time = DatumGetTimeTzADTP(value);
   if (!pgtype::IsTimeOfDay(time->time)) return false;
   ReserveValue(column);
@@ -121,7 +121,7 @@ bool AppendTimeTzValue(Session*, Column* column, Datum value) {
   return true;
 }
 
-bool AppendIntervalValue(Session*, Column* column, Datum value) {
+bool AppendIntervalValue(AppendContext*, Column* column, Datum value) {
   struct MonthDayNano {
     int32_t months;
     int32_t days;
@@ -134,51 +134,51 @@ bool AppendIntervalValue(Session*, Column* column, Datum value) {
   return true;
 }
 
-bool AppendUuidValue(Session*, Column* column, Datum value) {
+bool AppendUuidValue(AppendContext*, Column* column, Datum value) {
   AppendFixed(column, DatumGetPointer(value));
   return true;
 }
 
-bool AppendByteaValue(Session* session, Column* column, Datum value) {
+bool AppendByteaValue(AppendContext* append, Column* column, Datum value) {
   const Slice slice = OpenVarlena(value);
-  return AppendBytes(session, column, slice.data, slice.size);
+  return AppendBytes(append, column, slice.data, slice.size);
 }
 
-bool AppendTextValue(Session* session, Column* column, Datum value) {
+bool AppendTextValue(AppendContext* append, Column* column, Datum value) {
   const Slice slice = OpenVarlena(value);
-  return AppendText(session, column, reinterpret_cast<const char*>(slice.data), slice.size);
+  return AppendText(append, column, reinterpret_cast<const char*>(slice.data), slice.size);
 }
 
-bool AppendStoredTextValue(Session* session, Column* column, Datum value) {
+bool AppendStoredTextValue(AppendContext* append, Column* column, Datum value) {
   const Slice slice = OpenVarlena(value);
-  return AppendUntrustedText(session, column, reinterpret_cast<const char*>(slice.data), slice.size);
+  return AppendUntrustedText(append, column, reinterpret_cast<const char*>(slice.data), slice.size);
 }
 
-bool AppendNameValue(Session* session, Column* column, Datum value) {
+bool AppendNameValue(AppendContext* append, Column* column, Datum value) {
   const char* const name = NameStr(*DatumGetName(value));
-  return AppendText(session, column, name, strnlen(name, NAMEDATALEN));
+  return AppendText(append, column, name, strnlen(name, NAMEDATALEN));
 }
 
-bool AppendJsonbValue(Session* session, Column* column, Datum value) {
-  auto* const jsonb = reinterpret_cast<Jsonb*>(AlignedVarlena(session, value, 1));
-  if (session->text_mode == TextMode::kUtf8) {
+bool AppendJsonbValue(AppendContext* append, Column* column, Datum value) {
+  auto* const jsonb = reinterpret_cast<Jsonb*>(AlignVarlena(append, value, 1));
+  if (append->text.mode == TextMode::kUtf8) {
     const size_t before = column->data.size;
     if (!JsonbToText(&jsonb->root, column->context, &column->data, kColumnBytesMax) ||
         column->data.size > kColumnBytesMax) {
       column->data.size = before;
       return false;
     }
-    session->row_bytes += column->data.size - before;
+    append->row_bytes += column->data.size - before;
     EndValue(column, static_cast<int64_t>(column->data.size));
     return true;
   }
-  session->scratch.size = 0;
-  return JsonbToText(&jsonb->root, session->context, &session->scratch, kColumnBytesMax) &&
-         AppendText(session, column, reinterpret_cast<const char*>(session->scratch.data),
-                    session->scratch.size);
+  append->scratch.size = 0;
+  return JsonbToText(&jsonb->root, append->context, &append->scratch, kColumnBytesMax) &&
+         AppendText(append, column, reinterpret_cast<const char*>(append->scratch.data),
+                    append->scratch.size);
 }
 
-bool AppendDecimalValue(Session*, Column* column, Datum value) {
+bool AppendDecimalValue(AppendContext*, Column* column, Datum value) {
   NumericValue numeric;
   uint8_t integer[32];
   if (!ReadNumericDatum(value, &numeric)) return false;
@@ -190,26 +190,26 @@ bool AppendDecimalValue(Session*, Column* column, Datum value) {
   return true;
 }
 
-bool AppendNumericTextValue(Session* session, Column* column, Datum value) {
+bool AppendNumericTextValue(AppendContext* append, Column* column, Datum value) {
   NumericValue numeric;
   if (!ReadNumericDatum(value, &numeric)) return false;
-  const size_t size = NumericIntoScratch(session, numeric);
-  return AppendBytes(session, column, session->scratch.data, size);
+  const size_t size = PrintNumeric(append, numeric);
+  return AppendBytes(append, column, append->scratch.data, size);
 }
 
-bool AppendNumericDoubleValue(Session* session, Column* column, Datum value) {
+bool AppendNumericDoubleValue(AppendContext* append, Column* column, Datum value) {
   NumericValue numeric;
   if (!ReadNumericDatum(value, &numeric)) return false;
-  const size_t size = NumericIntoScratch(session, numeric);
-  session->scratch.data[size] = '\0';
-  const double number = strtod(reinterpret_cast<const char*>(session->scratch.data), nullptr);
+  const size_t size = PrintNumeric(append, numeric);
+  append->scratch.data[size] = '\0';
+  const double number = strtod(reinterpret_cast<const char*>(append->scratch.data), nullptr);
   if (numeric.kind == NumericKind::kFinite && __builtin_isinf(number)) return false;
   AppendScalar(column, number);
   return true;
 }
 
-bool AppendArrayValue(Session* session, Column* column, Datum value) {
-  auto* const array = reinterpret_cast<ArrayType*>(AlignedVarlena(session, value, 0));
+bool AppendArrayValue(AppendContext* append, Column* column, Datum value) {
+  auto* const array = reinterpret_cast<ArrayType*>(AlignVarlena(append, value, 0));
   int count = 0;
   if (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] == 1) {
     count = ARR_DIMS(array)[0];
@@ -220,7 +220,7 @@ bool AppendArrayValue(Session* session, Column* column, Datum value) {
   Column* const elements = &column->children[0];
   const int64_t length_before = elements->length;
   const int64_t nulls_before = elements->null_count;
-  const uint64_t bytes_before = session->row_bytes;
+  const uint64_t bytes_before = append->row_bytes;
   const bits8* const nulls = ARR_NULLBITMAP(array);
   char* p = ARR_DATA_PTR(array);
 
@@ -232,10 +232,9 @@ bool AppendArrayValue(Session* session, Column* column, Datum value) {
     }
     const bool points_elsewhere = column->element_length == -1 && VARATT_IS_EXTERNAL_ONDISK(p);
     if (points_elsewhere ||
-        !elements->append(session, elements,
-                          fetch_att(p, column->element_by_value, column->element_length))) {
+        !elements->append(append, elements, fetch_att(p, column->element_by_value, column->element_length))) {
       TruncateColumn(elements, length_before, nulls_before);
-      session->row_bytes = bytes_before;
+      append->row_bytes = bytes_before;
       return false;
     }
     p = att_addlength_pointer(p, column->element_length, p);
@@ -243,7 +242,7 @@ bool AppendArrayValue(Session* session, Column* column, Datum value) {
   }
   // What an element takes besides variable-length data is the same for all types of the table within a few
   // bytes.
-  session->row_bytes +=
+  append->row_bytes +=
       static_cast<uint64_t>(count) * static_cast<uint64_t>(elements->width > 0 ? elements->width : 4);
   EndValue(column, elements->length);
   return true;

@@ -3,33 +3,32 @@
 // function.
 #pragma once
 
-#include "plugin/column.h"
-#include "plugin/session.h"
+#include "plugin/append_context.h"
 
 namespace arrowcdc::plugin {
 
-bool AppendBoolValue(Session* session, Column* column, Datum value);
-bool AppendCharValue(Session* session, Column* column, Datum value);
-bool AppendInt16Value(Session* session, Column* column, Datum value);
-bool AppendInt32Value(Session* session, Column* column, Datum value);  // int4, oid and its kin, float4
-bool AppendInt64Value(Session* session, Column* column, Datum value);  // int8, float8, xid8, pg_lsn
-bool AppendMoneyValue(Session* session, Column* column, Datum value);
-bool AppendDateValue(Session* session, Column* column, Datum value);
-bool AppendTimestampValue(Session* session, Column* column, Datum value);
-bool AppendTimeValue(Session* session, Column* column, Datum value);
-bool AppendTimeTzValue(Session* session, Column* column, Datum value);
-bool AppendIntervalValue(Session* session, Column* column, Datum value);
-bool AppendUuidValue(Session* session, Column* column, Datum value);
-bool AppendByteaValue(Session* session, Column* column, Datum value);
-bool AppendTextValue(Session* session, Column* column, Datum value);
+bool AppendBoolValue(AppendContext* append, Column* column, Datum value);
+bool AppendCharValue(AppendContext* append, Column* column, Datum value);
+bool AppendInt16Value(AppendContext* append, Column* column, Datum value);
+bool AppendInt32Value(AppendContext* append, Column* column, Datum value);  // int4, oid and its kin, float4
+bool AppendInt64Value(AppendContext* append, Column* column, Datum value);  // int8, float8, xid8, pg_lsn
+bool AppendMoneyValue(AppendContext* append, Column* column, Datum value);
+bool AppendDateValue(AppendContext* append, Column* column, Datum value);
+bool AppendTimestampValue(AppendContext* append, Column* column, Datum value);
+bool AppendTimeValue(AppendContext* append, Column* column, Datum value);
+bool AppendTimeTzValue(AppendContext* append, Column* column, Datum value);
+bool AppendIntervalValue(AppendContext* append, Column* column, Datum value);
+bool AppendUuidValue(AppendContext* append, Column* column, Datum value);
+bool AppendByteaValue(AppendContext* append, Column* column, Datum value);
+bool AppendTextValue(AppendContext* append, Column* column, Datum value);
 // A user type that stores text: its bytes need not be valid in the database's encoding.
-bool AppendStoredTextValue(Session* session, Column* column, Datum value);
-bool AppendNameValue(Session* session, Column* column, Datum value);
-bool AppendJsonbValue(Session* session, Column* column, Datum value);
-bool AppendDecimalValue(Session* session, Column* column, Datum value);  // decimal128 or decimal256
-bool AppendNumericTextValue(Session* session, Column* column, Datum value);
-bool AppendNumericDoubleValue(Session* session, Column* column, Datum value);
-bool AppendArrayValue(Session* session, Column* column, Datum value);
+bool AppendStoredTextValue(AppendContext* append, Column* column, Datum value);
+bool AppendNameValue(AppendContext* append, Column* column, Datum value);
+bool AppendJsonbValue(AppendContext* append, Column* column, Datum value);
+bool AppendDecimalValue(AppendContext* append, Column* column, Datum value);  // decimal128 or decimal256
+bool AppendNumericTextValue(AppendContext* append, Column* column, Datum value);
+bool AppendNumericDoubleValue(AppendContext* append, Column* column, Datum value);
+bool AppendArrayValue(AppendContext* append, Column* column, Datum value);
 
 // Content of a varlena, plain or compressed, in line or reassembled in memory. Never reads a TOAST table: the
 // caller has sorted out values that only point there. May allocate in the current context.

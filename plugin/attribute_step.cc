@@ -7,7 +7,7 @@ namespace arrowcdc::plugin {
 
 namespace {
 
-uint8_t AlignMask(char align) {
+uint8_t GetAlignMask(char align) {
   switch (align) {
     case TYPALIGN_CHAR:
       return 0;
@@ -21,7 +21,7 @@ uint8_t AlignMask(char align) {
 }
 
 // What the row writer does in line, by the function that it stands for.
-StepKind InLineKind(const Session* session, const Column* column) {
+StepKind FindInLineKind(TextMode text_mode, const Column* column) {
   const AppendFunction append = column->append;
   if (append == AppendBoolValue) return StepKind::kBool;
   if (append == AppendCharValue) return StepKind::kBytes1;
@@ -32,14 +32,14 @@ StepKind InLineKind(const Session* session, const Column* column) {
   if (append == AppendDateValue) return StepKind::kDate;
   if (append == AppendTimestampValue) return StepKind::kTimestamp;
   if (append == AppendByteaValue) return StepKind::kVarlenaBytes;
-  if (append == AppendTextValue && session->text_mode == TextMode::kUtf8) return StepKind::kVarlenaBytes;
+  if (append == AppendTextValue && text_mode == TextMode::kUtf8) return StepKind::kVarlenaBytes;
   if (append == AppendDecimalValue && column->type == format::ArrowTypeId::kDecimal128)
     return StepKind::kDecimal128;
   return StepKind::kValue;
 }
 
 // Bytes that an in-line kind of fixed length takes in the tuple, 0 for the others.
-int16_t TupleBytes(StepKind kind) {
+int16_t CountTupleBytes(StepKind kind) {
   switch (kind) {
     case StepKind::kBool:
     case StepKind::kBytes1:
@@ -59,29 +59,29 @@ int16_t TupleBytes(StepKind kind) {
   }
 }
 
-StepKind KindOf(const Session* session, const AttributeStep& step) {
+StepKind FindKind(TextMode text_mode, const AttributeStep& step) {
   const bool published = step.column != nullptr;
   if (step.length == -2) return published ? StepKind::kCStringValue : StepKind::kSkipCString;
   if (!published) return step.length == -1 ? StepKind::kSkipVarlena : StepKind::kSkipFixed;
-  const StepKind kind = InLineKind(session, step.column);
+  const StepKind kind = FindInLineKind(text_mode, step.column);
   const bool varlena_kind = kind == StepKind::kVarlenaBytes || kind == StepKind::kDecimal128;
   if (step.length == -1) return varlena_kind ? kind : StepKind::kVarlenaValue;
   // Types and their storage belong together; a step never reads by the wrong one.
-  return TupleBytes(kind) == step.length ? kind : StepKind::kValue;
+  return CountTupleBytes(kind) == step.length ? kind : StepKind::kValue;
 }
 
 }  // namespace
 
-AttributeStep PlanAttribute(const Session* session, TupleDesc tupdesc, int index, PublishedTable* table,
+AttributeStep PlanAttribute(TextMode text_mode, TupleDesc tupdesc, int index, PublishedTable* table,
                             int32_t field) {
   const Form_pg_attribute attribute = TupleDescAttr(tupdesc, index);
   AttributeStep step{};
-  step.align_mask = AlignMask(attribute->attalign);
+  step.align_mask = GetAlignMask(attribute->attalign);
   step.by_value = attribute->attbyval;
   step.length = attribute->attlen;
   step.field = field;
   step.column = field < 0 ? nullptr : &table->columns[field];
-  step.kind = KindOf(session, step);
+  step.kind = FindKind(text_mode, step);
   return step;
 }
 

@@ -1,8 +1,9 @@
 // How a relation's attributes are read off its tuples: one step an attribute, in the order in which they lie
-// there. Made once, when the relation's entry is built.
+// there. Made once, when the relation's entry is built. Looks at no value.
 #pragma once
 
 #include "plugin/published_table.h"
+#include "plugin/text.h"
 
 namespace arrowcdc::plugin {
 
@@ -37,7 +38,7 @@ struct AttributeStep {
 };
 
 // The step of attribute `index` of tupdesc; `field` is -1 where it is not published.
-AttributeStep PlanAttribute(const Session* session, TupleDesc tupdesc, int index, PublishedTable* table,
+AttributeStep PlanAttribute(TextMode text_mode, TupleDesc tupdesc, int index, PublishedTable* table,
                             int32_t field);
 
 }  // namespace arrowcdc::plugin

@@ -1,23 +1,34 @@
 // What tells a session that the catalog has changed. The callbacks stay registered for the life of the
-// backend and only mark the live session's caches as stale.
+// backend and only mark the live session's caches as stale: they may run at any time and must not raise.
 #pragma once
 
-#include "plugin/session.h"
+#include "plugin/pg.h"
 
 namespace arrowcdc::plugin {
+
+struct RelationCache;
+
+struct CatalogMarks {
+  uint64_t epoch;           // entries built in an earlier one are stale
+  uint8_t* watched;         // bits of the catalog rows (types, schemas, ancestors) that entries depend on
+  bool publications_fresh;  // publications are as they were read last
+};
 
 // Once a backend, at load.
 void RegisterCacheCallbacks();
 
-// Makes `session` the one the callbacks mark, until DetachSession or the end of its decoding context.
-void AttachSession(Session* session);
-void DetachSession(Session* session);
+void InitMarks(CatalogMarks* marks, MemoryContext context);
+
+// Makes these the ones that the callbacks mark, until they are detached. Detaching touches no memory of the
+// session, which may be gone, and does nothing where others are attached.
+void AttachMarks(CatalogMarks* marks, RelationCache* relations);
+void DetachMarks(const CatalogMarks* marks);
 
 // Entries depend on this row of a catalog (TYPEOID or NAMESPACEOID): a change of it makes all of them stale.
-void WatchCatalogRow(Session* session, int cache, Oid oid);
+void WatchCatalogRow(CatalogMarks* marks, int cache, Oid oid);
 
 // Entries depend on this relation, which is not their own: an ancestor, whose schema and parent decide what
 // its partitions are published as.
-void WatchRelation(Session* session, Oid relid);
+void WatchRelation(CatalogMarks* marks, Oid relid);
 
 }  // namespace arrowcdc::plugin

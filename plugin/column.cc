@@ -23,13 +23,13 @@ void EnsureBytes(MemoryContext context, Buffer* buffer, size_t bytes) {
   if (buffer->capacity < bytes) Reallocate(context, buffer, bytes);
 }
 
-size_t BitBytes(int64_t bits) { return static_cast<size_t>((bits + 7) >> 3); }
+size_t CountBitBytes(int64_t bits) { return static_cast<size_t>((bits + 7) >> 3); }
 
 // Validity for all values there is room for: those up to `from`, a multiple of 8, have theirs.
 void FillValidity(Column* column, int64_t from) {
-  const size_t bytes = BitBytes(column->capacity);
+  const size_t bytes = CountBitBytes(column->capacity);
   EnsureBytes(column->context, &column->validity, bytes);
-  memset(column->validity.data + BitBytes(from), 0xff, bytes - BitBytes(from));
+  memset(column->validity.data + CountBitBytes(from), 0xff, bytes - CountBitBytes(from));
 }
 
 void PutBit(uint8_t* bits, int64_t index, bool value) {
@@ -56,13 +56,13 @@ void GrowColumn(Column* column, int64_t values) {
                   static_cast<size_t>(column->capacity) * static_cast<size_t>(column->width));
       break;
     case Layout::kBits:
-      EnsureBytes(column->context, &column->data, BitBytes(column->capacity));
+      EnsureBytes(column->context, &column->data, CountBitBytes(column->capacity));
       break;
     case Layout::kVariable:
     case Layout::kList:
       EnsureBytes(column->context, &column->offsets,
                   (static_cast<size_t>(column->capacity) + 1) * sizeof(int32_t));
-      if (before == 0) PutOffsetAt(column, 0, 0);
+      if (before == 0) PutOffset(column, 0, 0);
       break;
     case Layout::kStruct:
       break;
@@ -77,14 +77,14 @@ void AppendNull(Column* column) {
   PutBit(column->validity.data, place, false);
   switch (column->layout) {
     case Layout::kFixed:
-      memset(SlotAt(column, place), 0, static_cast<size_t>(column->width));
+      memset(GetSlot(column, place), 0, static_cast<size_t>(column->width));
       break;
     case Layout::kBits:
-      PutBoolAt(column, place, false);
+      PutBool(column, place, false);
       break;
     case Layout::kVariable:
     case Layout::kList:
-      PutOffsetAt(column, place + 1, OffsetAt(column, place));
+      PutOffset(column, place + 1, GetOffset(column, place));
       break;
     case Layout::kStruct:
       for (int32_t i = 0; i < column->children_count; ++i) AppendNull(&column->children[i]);
@@ -102,7 +102,7 @@ void TruncateColumn(Column* column, int64_t length, int64_t null_count) {
   column->length = length;
   column->null_count = null_count;
   if (column->layout == Layout::kVariable) {
-    column->data.size = column->capacity > 0 ? static_cast<size_t>(OffsetAt(column, length)) : 0;
+    column->data.size = column->capacity > 0 ? static_cast<size_t>(GetOffset(column, length)) : 0;
   }
   if (column->layout == Layout::kStruct) {
     for (int32_t i = 0; i < column->children_count; ++i) {
@@ -115,7 +115,7 @@ void SealColumn(Column* column) {
   const int64_t length = column->length;
   column->validity.size = 0;
   if (column->null_count > 0) {
-    column->validity.size = BitBytes(length);
+    column->validity.size = CountBitBytes(length);
     if ((length & 7) != 0)
       column->validity.data[length >> 3] &= static_cast<uint8_t>((1u << (length & 7)) - 1);
   }
@@ -124,7 +124,7 @@ void SealColumn(Column* column) {
       column->data.size = static_cast<size_t>(length) * static_cast<size_t>(column->width);
       break;
     case Layout::kBits:
-      column->data.size = BitBytes(length);
+      column->data.size = CountBitBytes(length);
       break;
     case Layout::kVariable:
     case Layout::kList:
@@ -153,9 +153,9 @@ void ReleaseColumn(Column* column) {
   for (int32_t i = 0; i < column->children_count; ++i) ReleaseColumn(&column->children[i]);
 }
 
-size_t ColumnCapacity(const Column* column) {
+size_t MeasureColumn(const Column* column) {
   size_t bytes = column->validity.capacity + column->offsets.capacity + column->data.capacity;
-  for (int32_t i = 0; i < column->children_count; ++i) bytes += ColumnCapacity(&column->children[i]);
+  for (int32_t i = 0; i < column->children_count; ++i) bytes += MeasureColumn(&column->children[i]);
   return bytes;
 }
 

@@ -11,7 +11,7 @@
 
 namespace arrowcdc::plugin {
 
-struct Session;
+struct AppendContext;
 struct Column;
 struct TextOutput;
 
@@ -35,7 +35,7 @@ inline void Append(MemoryContext context, Buffer* buffer, const void* bytes, siz
 enum class Layout : uint8_t { kFixed, kBits, kVariable, kList, kStruct };
 
 // Appends one value that is not NULL. False: the value has no Arrow form and the column is as it was before.
-using AppendFunction = bool (*)(Session* session, Column* column, Datum value);
+using AppendFunction = bool (*)(AppendContext* append, Column* column, Datum value);
 
 // Values are written by their place: `data` of kFixed and kBits, `offsets` and `validity` have room for
 // `capacity` of them, so that a value costs its stores and nothing else. Their sizes are set when the column
@@ -92,26 +92,26 @@ void ResetColumn(Column* column);
 // Empties the column and gives its memory back.
 void ReleaseColumn(Column* column);
 // Bytes of memory the column's buffers hold.
-size_t ColumnCapacity(const Column* column);
+size_t MeasureColumn(const Column* column);
 
 // Where value `index` of kFixed lies. There is room for it.
-inline uint8_t* SlotAt(Column* column, int64_t index) {
+inline uint8_t* GetSlot(Column* column, int64_t index) {
   return column->data.data + static_cast<size_t>(index) * static_cast<size_t>(column->width);
 }
 
 // Bits behind `index` do not matter: what is written next overwrites them.
-inline void PutBoolAt(Column* column, int64_t index, bool value) {
+inline void PutBool(Column* column, int64_t index, bool value) {
   uint8_t* const byte = column->data.data + (index >> 3);
   const uint32_t below = (1u << (index & 7)) - 1;
   *byte = static_cast<uint8_t>((*byte & below) | (static_cast<uint32_t>(value) << (index & 7)));
 }
 
-inline int32_t OffsetAt(const Column* column, int64_t index) {
+inline int32_t GetOffset(const Column* column, int64_t index) {
   int32_t offset;
   memcpy(&offset, column->offsets.data + static_cast<size_t>(index) * sizeof(offset), sizeof(offset));
   return offset;
 }
-inline void PutOffsetAt(Column* column, int64_t index, int64_t end) {
+inline void PutOffset(Column* column, int64_t index, int64_t end) {
   const int32_t offset = static_cast<int32_t>(end);
   memcpy(column->offsets.data + static_cast<size_t>(index) * sizeof(offset), &offset, sizeof(offset));
 }
@@ -119,7 +119,7 @@ inline void PutOffsetAt(Column* column, int64_t index, int64_t end) {
 // One value of kFixed, which is `width` bytes wide.
 inline void AppendFixed(Column* column, const void* bytes) {
   ReserveValue(column);
-  memcpy(SlotAt(column, column->length), bytes, static_cast<size_t>(column->width));
+  memcpy(GetSlot(column, column->length), bytes, static_cast<size_t>(column->width));
   ++column->length;
 }
 template <typename T>
@@ -132,7 +132,7 @@ inline void AppendScalar(Column* column, T value) {
 // Ends a value of kVariable or kList: its bytes (its elements) have been appended, up to `end`.
 inline void EndValue(Column* column, int64_t end) {
   ReserveValue(column);
-  PutOffsetAt(column, column->length + 1, end);
+  PutOffset(column, column->length + 1, end);
   ++column->length;
 }
 

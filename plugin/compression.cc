@@ -43,7 +43,7 @@ void FreeBlock(void* block) {
   if (block != nullptr) pfree(block);
 }
 
-LZ4F_preferences_t Lz4Preferences() {
+LZ4F_preferences_t MakeLz4Preferences() {
   // One block a buffer, up to 4 MiB: independent blocks need no memory of their own between calls.
   LZ4F_preferences_t preferences{};
   preferences.frameInfo.blockSizeID = LZ4F_max4MB;
@@ -51,9 +51,9 @@ LZ4F_preferences_t Lz4Preferences() {
   return preferences;
 }
 
-size_t Bound(const Compressor* compressor, size_t size) {
+size_t FindBound(const Compressor* compressor, size_t size) {
   if (compressor->codec == format::BodyCodec::kZstd) return ZSTD_compressBound(size);
-  const LZ4F_preferences_t preferences = Lz4Preferences();
+  const LZ4F_preferences_t preferences = MakeLz4Preferences();
   return LZ4F_compressFrameBound(size, &preferences);
 }
 
@@ -63,19 +63,19 @@ size_t CompressBuffer(Compressor* compressor, const Buffer* buffer, size_t size,
     const size_t bytes = ZSTD_compress2(compressor->zstd, out, room, buffer->data, size);
     return ZSTD_isError(bytes) != 0 ? 0 : bytes;
   }
-  const LZ4F_preferences_t preferences = Lz4Preferences();
+  const LZ4F_preferences_t preferences = MakeLz4Preferences();
   const size_t bytes = LZ4F_compressFrame(out, room, buffer->data, size, &preferences);
   return LZ4F_isError(bytes) != 0 ? 0 : bytes;
 }
 
-size_t Aligned(size_t size) { return format::RoundUp(size, format::kBufferAlignment); }
+size_t AlignUp(size_t size) { return format::RoundUp(size, format::kBufferAlignment); }
 
 // Room for the buffers worth a try, as far as there may be room; false: there is none.
 bool PrepareStaging(Compressor* compressor, const format::BufferRef* refs, int32_t count) {
   size_t wanted = 0;
   for (int32_t i = 0; i < count; ++i) {
     const size_t size = static_cast<size_t>(refs[i].length);
-    if (size >= kTriedBytesMin && size <= kStagingBytesMax) wanted += Bound(compressor, size);
+    if (size >= kTriedBytesMin && size <= kStagingBytesMax) wanted += FindBound(compressor, size);
   }
   if (wanted > kStagingBytesMax) wanted = kStagingBytesMax;
   if (wanted <= compressor->staging_capacity) return wanted > 0;
@@ -128,16 +128,16 @@ const BodyPart* CompressBody(Compressor* compressor, const Buffer* const* buffer
     BodyPart* const part = &compressor->parts[i];
     *part = BodyPart{format::kLeftUncompressed, buffers[i]->data, size};
     const size_t room = compressor->staging_capacity - staged;
-    if (size >= kTriedBytesMin && size <= room && Bound(compressor, size) <= room) {
+    if (size >= kTriedBytesMin && size <= room && FindBound(compressor, size) <= room) {
       CHECK_FOR_INTERRUPTS();
       uint8_t* const out = compressor->staging + staged;
       const size_t bytes = CompressBuffer(compressor, buffers[i], size, out, room);
-      if (bytes > 0 && Aligned(kPrefixBytes + bytes) < Aligned(size)) {
+      if (bytes > 0 && AlignUp(kPrefixBytes + bytes) < AlignUp(size)) {
         *part = BodyPart{static_cast<int64_t>(size), out, bytes};
         staged += bytes;
       }
     }
-    if (size > 0) total += Aligned(kPrefixBytes + part->size);
+    if (size > 0) total += AlignUp(kPrefixBytes + part->size);
   }
   if (static_cast<int64_t>(total) >= *body_bytes) return nullptr;
 
@@ -145,7 +145,7 @@ const BodyPart* CompressBody(Compressor* compressor, const Buffer* const* buffer
   for (int32_t i = 0; i < count; ++i) {
     const size_t size = compressor->parts[i].size;
     refs[i] = format::BufferRef{offset, static_cast<int64_t>(size == 0 ? 0 : kPrefixBytes + size)};
-    offset += static_cast<int64_t>(Aligned(static_cast<size_t>(refs[i].length)));
+    offset += static_cast<int64_t>(AlignUp(static_cast<size_t>(refs[i].length)));
   }
   *body_bytes = offset;
   return compressor->parts;

@@ -1,9 +1,6 @@
 // Frames into the server's output buffer.
 #include "plugin/frame_stream.h"
 
-#include "format/frame_writer.h"
-#include "plugin/group.h"
-
 extern "C" {
 #include "lib/stringinfo.h"
 }
@@ -14,7 +11,7 @@ namespace {
 
 // The output buffer keeps what it has grown to; beyond this it is given back after the message.
 constexpr int kOutputBytesKept = 4 << 20;
-constexpr size_t kHeaderRoom = 64;
+constexpr uint32_t kContinuationHeaderBytes = 64;
 
 void ShrinkOutput(LogicalDecodingContext* decoding) {
   if (decoding->out->maxlen <= kOutputBytesKept) return;
@@ -24,73 +21,92 @@ void ShrinkOutput(LogicalDecodingContext* decoding) {
   MemoryContextSwitchTo(previous);
 }
 
+// Bytes of payload that the message has room for.
+uint64_t MeasureRoom(uint32_t header_bytes) {
+  return format::kFrameBytesMax - format::kXLogDataHeaderBytes - header_bytes;
+}
+
 }  // namespace
 
-FrameStream::FrameStream(Session* session, uint64_t payload_bytes)
-    : session_(session),
-      left_(payload_bytes),
+format::FrameDraft BeginFrame(FrameStream* stream, format::FrameKind kind, uint16_t flags) {
+  format::FrameDraft frame{};
+  frame.kind = kind;
+  frame.flags = flags;
+  if (stream->group->marked && (flags & format::kFlagGroupEnd) == 0) frame.flags |= format::kFlagDirty;
+  frame.sequence = stream->sequence++;
+  frame.safe_lsn = stream->group->safe_lsn;
+  return frame;
+}
+
+void SendFrame(FrameStream* stream, const format::FrameDraft& frame, const void* payload) {
+  PayloadWriter writer(stream, frame);
+  writer.Write(payload, frame.payload_bytes);
+  writer.End();
+}
+
+PayloadWriter::PayloadWriter(FrameStream* stream, const format::FrameDraft& frame)
+    : stream_(stream),
+      left_(frame.payload_bytes),
       message_left_(0),
+      group_end_((frame.flags & format::kFlagGroupEnd) != 0),
       last_message_(false),
       write_location_(InvalidXLogRecPtr) {
-  uint16_t flags;
-  memcpy(&flags, session->header.data + offsetof(format::FrameHeader, flags), sizeof(flags));
-  group_end_ = (flags & format::kFlagGroupEnd) != 0;
-  BeginMessage();
+  BeginMessage(frame);
 }
 
-void FrameStream::BeginMessage() {
-  format::ByteBuffer* const header = &session_->header;
-  const uint64_t room = format::kFrameBytesMax - format::kXLogDataHeaderBytes - header->size;
-  message_left_ = static_cast<size_t>(left_ < room ? left_ : room);
-  if (left_ > room) {
-    uint16_t flags;
-    memcpy(&flags, header->data + offsetof(format::FrameHeader, flags), sizeof(flags));
-    flags |= format::kFlagMore;
-    memcpy(header->data + offsetof(format::FrameHeader, flags), &flags, sizeof(flags));
-  }
-  last_message_ = group_end_ && left_ <= room;
+void PayloadWriter::BeginMessage(format::FrameDraft frame) {
+  const uint32_t header_bytes = format::MeasureFrameHeader(frame);
+  const uint64_t room = MeasureRoom(header_bytes);
+  const bool more = left_ > room;
+  if (more) frame.flags |= format::kFlagMore;
+  message_left_ = static_cast<size_t>(more ? room : left_);
+  last_message_ = group_end_ && !more;
   // Clients that know nothing of groups acknowledge the position of any message, so only the last one of a
   // group may carry its safe_lsn. All others say again how far the client was before.
-  LogicalDecodingContext* const decoding = session_->decoding;
+  LogicalDecodingContext* const decoding = stream_->decoding;
   write_location_ = decoding->write_location;
-  decoding->write_location = last_message_ ? session_->safe_lsn : session_->reached_lsn;
+  decoding->write_location = last_message_ ? stream_->group->safe_lsn : stream_->group->reached_lsn;
   OutputPluginPrepareWrite(decoding, true);
-  enlargeStringInfo(session_->decoding->out, static_cast<int>(header->size + message_left_));
-  Put(header->data, header->size);
+  StringInfo out = decoding->out;
+  enlargeStringInfo(out, static_cast<int>(header_bytes + message_left_));
+  format::WriteFrameHeader(frame, reinterpret_cast<uint8_t*>(out->data + out->len));
+  out->len += static_cast<int>(header_bytes);
+  out->data[out->len] = '\0';
 }
 
-void FrameStream::SendMessage() {
+void PayloadWriter::BeginContinuation() {
+  format::FrameDraft frame{};
+  frame.kind = format::FrameKind::kContinuation;
+  frame.sequence = stream_->sequence++;
+  frame.safe_lsn = stream_->group->safe_lsn;
+  frame.header_bytes_min = kContinuationHeaderBytes;
+  const uint64_t room = MeasureRoom(kContinuationHeaderBytes);
+  frame.payload_bytes = left_ < room ? left_ : room;
+  BeginMessage(frame);
+}
+
+void PayloadWriter::SendMessage() {
   // The message is in the output buffer before the server can say anything else: from here on the group has
   // been told.
-  if (last_message_) GroupIsSent(session_);
-  OutputPluginWrite(session_->decoding, true);
-  session_->decoding->write_location = write_location_;
-  ShrinkOutput(session_->decoding);
+  if (last_message_) EndGroup(stream_->group);
+  OutputPluginWrite(stream_->decoding, true);
+  stream_->decoding->write_location = write_location_;
+  ShrinkOutput(stream_->decoding);
 }
 
-void FrameStream::Put(const void* bytes, size_t size) {
-  StringInfo out = session_->decoding->out;
+void PayloadWriter::Put(const void* bytes, size_t size) {
+  StringInfo out = stream_->decoding->out;
   if (size > 0) memcpy(out->data + out->len, bytes, size);
   out->len += static_cast<int>(size);
   out->data[out->len] = '\0';
 }
 
-void FrameStream::Write(const void* bytes, size_t size) {
+void PayloadWriter::Write(const void* bytes, size_t size) {
   const char* p = static_cast<const char*>(bytes);
   while (size > 0) {
     if (message_left_ == 0) {
       SendMessage();
-      const uint64_t room = format::kFrameBytesMax - format::kXLogDataHeaderBytes - kHeaderRoom;
-      session_->header.size = 0;
-      format::FrameWriter frame(&session_->header, format::FrameKind::kContinuation, 0, session_->sequence++,
-                                session_->safe_lsn);
-      frame.Finish(0, left_ < room ? left_ : room);
-      // The length in the header and the room that BeginMessage finds must be the same.
-      format::AppendZeros(&session_->header, kHeaderRoom - session_->header.size);
-      const uint32_t header_bytes = kHeaderRoom;
-      memcpy(session_->header.data + offsetof(format::FrameHeader, header_bytes), &header_bytes,
-             sizeof(header_bytes));
-      BeginMessage();
+      BeginContinuation();
     }
     const size_t part = size < message_left_ ? size : message_left_;
     Put(p, part);
@@ -101,7 +117,7 @@ void FrameStream::Write(const void* bytes, size_t size) {
   }
 }
 
-void FrameStream::WriteZeros(size_t size) {
+void PayloadWriter::WriteZeros(size_t size) {
   static constexpr char kZeros[format::kBodyAlignment] = {};
   while (size > 0) {
     const size_t part = size < sizeof(kZeros) ? size : sizeof(kZeros);
@@ -110,6 +126,6 @@ void FrameStream::WriteZeros(size_t size) {
   }
 }
 
-void FrameStream::End() { SendMessage(); }
+void PayloadWriter::End() { SendMessage(); }
 
 }  // namespace arrowcdc::plugin

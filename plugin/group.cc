@@ -1,14 +1,7 @@
-// When a group ends.
+// Groups of transactions.
 #include "plugin/group.h"
 
-#include "plugin/batch_writer.h"
-#include "plugin/options.h"
-#include "plugin/settings.h"
 #include "plugin/walsender.h"
-
-extern "C" {
-#include "replication/slot.h"
-}
 
 namespace arrowcdc::plugin {
 
@@ -17,64 +10,34 @@ namespace {
 constexpr int kAgeMaxMs = kUnsafe ? 3'600'000 : 20;
 constexpr uint32_t kTransactionsMax = 1 << 16;
 
-bool MayHoldBack(const Session* session) {
-  const Group& group = session->group;
-  return session->in_walsender && session->options.batching && BatchingAllowed() &&
-         session->open_first != nullptr && group.whole_count < group.whole_max &&
-         group.sent_bytes + session->open_bytes < session->options.batch_bytes && !OthersWait(session) &&
-         !NothingLeftToDecode(session);
-}
-
 }  // namespace
 
-void InitGroup(Session* session) {
+void InitGroup(Group* group, uint64_t confirmed_lsn) {
   // Small at first: where an ERROR at some later record ends every session, what lies before it still gets
   // through.
-  session->group.whole_max = 1;
-  session->reached_lsn = session->decoding->slot->data.confirmed_flush;
+  group->whole_max = 1;
+  group->reached_lsn = confirmed_lsn;
 }
 
-void BeginTransactionInGroup(Session* session, const ReorderBufferTXN* txn) {
-  if (session->group.whole_lsn == 0) return;
-  if (rbtxn_is_serialized(txn) || txn->total_size >= session->options.batch_bytes) FlushHeldBack(session);
-}
-
-void EndTransactionInGroup(Session* session, uint64_t end_lsn) {
-  Group* const group = &session->group;
-  ++session->counters.transactions;
+void AddTransaction(Group* group, uint64_t end_lsn) {
   ++group->whole_count;
   group->whole_lsn = end_lsn;
-  if (!MayHoldBack(session)) {
-    SendGroup(session);
-    return;
-  }
+}
+
+void HoldBack(Group* group) {
   if (group->since == 0) group->since = GetCurrentTimestamp();
 }
 
-void FlushHeldBack(Session* session) {
-  if (session->group.whole_lsn == 0 || StreamHasEnded()) return;
-  LogicalDecodingContext* const decoding = session->decoding;
-  const bool accept_writes = decoding->accept_writes;
-  const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
-  decoding->accept_writes = true;
-  SendGroup(session);
-  decoding->accept_writes = accept_writes;
-  MemoryContextSwitchTo(previous);
-  MemoryContextReset(session->change_cxt);
+bool IsOld(const Group& group) {
+  return HoldsBack(group) && TimestampDifferenceExceeds(group.since, GetCurrentTimestamp(), kAgeMaxMs);
 }
 
-void FlushHeldBackIfOld(Session* session) {
-  const Group& group = session->group;
-  if (group.whole_lsn == 0) return;
-  if (TimestampDifferenceExceeds(group.since, GetCurrentTimestamp(), kAgeMaxMs)) FlushHeldBack(session);
-}
-
-void GroupIsSent(Session* session) {
-  Group* const group = &session->group;
-  session->reached_lsn = session->safe_lsn;
+void EndGroup(Group* group) {
+  const uint64_t safe_lsn = group->safe_lsn;
   const uint32_t whole_max = group->whole_max < kTransactionsMax ? group->whole_max * 2 : kTransactionsMax;
   *group = Group{};
   group->whole_max = whole_max;
+  group->safe_lsn = group->reached_lsn = safe_lsn;
 }
 
 }  // namespace arrowcdc::plugin

@@ -20,7 +20,7 @@ struct Writer {
 };
 
 // The letter behind the backslash, 'u' for \u00XX.
-char EscapeOf(uint8_t byte) {
+char FindEscape(uint8_t byte) {
   switch (byte) {
     case '\b':
       return 'b';
@@ -54,7 +54,7 @@ bool AnyNeedsEscape(uint64_t bytes) {
 }
 
 // How many bytes at the start stand for themselves.
-size_t PlainBytes(const char* text, size_t size) {
+size_t CountPlainBytes(const char* text, size_t size) {
   size_t i = 0;
   for (; i + 8 <= size; i += 8) {
     uint64_t word;
@@ -66,7 +66,7 @@ size_t PlainBytes(const char* text, size_t size) {
 }
 
 void PutEscaped(Writer* writer, uint8_t byte) {
-  const char escape = EscapeOf(byte);
+  const char escape = FindEscape(byte);
   if (escape == 'u') {
     const char code[6] = {'\\', 'u', '0', '0', "01"[byte >> 4], "0123456789abcdef"[byte & 15]};
     writer->Put(code, sizeof(code));
@@ -79,7 +79,7 @@ void PutEscaped(Writer* writer, uint8_t byte) {
 void PutString(Writer* writer, const char* text, size_t size) {
   writer->PutChar('"');
   for (size_t i = 0; i < size;) {
-    const size_t plain = PlainBytes(text + i, size - i);
+    const size_t plain = CountPlainBytes(text + i, size - i);
     writer->Put(text + i, plain);
     i += plain;
     if (i < size) PutEscaped(writer, static_cast<uint8_t>(text[i++]));
@@ -126,7 +126,7 @@ Level OpenContainer(const JsonbContainer* container) {
 }
 
 // An entry has the length of its bytes or, now and then, where they end.
-uint32_t EndOf(JEntry entry, uint32_t offset) {
+uint32_t FindEnd(JEntry entry, uint32_t offset) {
   return JBE_HAS_OFF(entry) ? JBE_OFFLENFLD(entry) : offset + JBE_OFFLENFLD(entry);
 }
 
@@ -177,7 +177,7 @@ void PutEnd(Writer* writer, const Level& level) {
 }
 
 void PutKey(Writer* writer, Level* level) {
-  const uint32_t end = EndOf(level->keys[level->next], level->key_offset);
+  const uint32_t end = FindEnd(level->keys[level->next], level->key_offset);
   PutString(writer, level->bytes + level->key_offset, end - level->key_offset);
   writer->Put(": ", 2);
   level->key_offset = end;
@@ -203,7 +203,7 @@ bool JsonbToText(const JsonbContainer* root, MemoryContext context, Buffer* out,
     if (level->is_object) PutKey(&writer, level);
     const JEntry entry = level->values[level->next++];
     const uint32_t offset = level->value_offset;
-    level->value_offset = EndOf(entry, offset);
+    level->value_offset = FindEnd(entry, offset);
     if (JBE_ISCONTAINER(entry)) {
       stack.Push(CurrentMemoryContext,
                  reinterpret_cast<const JsonbContainer*>(level->bytes + INTALIGN(offset)));

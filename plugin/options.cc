@@ -2,7 +2,6 @@
 #include "plugin/options.h"
 
 #include "format/frame.h"
-#include "plugin/session.h"
 #include "plugin/text.h"
 
 extern "C" {
@@ -85,7 +84,7 @@ format::BodyCodec ParseCompression(const char* text) {
   RaiseBadValue("compression", "\"none\", \"lz4\" or \"zstd\"");
 }
 
-const char* NameOf(format::BodyCodec codec) {
+const char* GetName(format::BodyCodec codec) {
   for (const CodecName& known : kCodecNames) {
     if (known.codec == codec) return known.name;
   }
@@ -201,32 +200,31 @@ Options ParseOptions(List* given) {
   return options;
 }
 
-char* DescribeOptions(Session* session) {
-  const Options& options = session->options;
-  StringInfoData text;
-  initStringInfo(&text);
-  appendStringInfo(&text, "proto=%u\npublication_names=", options.protocol);
+char* DescribeOptions(const Options& options, TextConversion* text) {
+  StringInfoData lines;
+  initStringInfo(&lines);
+  appendStringInfo(&lines, "proto=%u\npublication_names=", options.protocol);
   ListCell* cell;
   foreach (cell, options.publication_names) {
-    if (cell != list_head(options.publication_names)) appendStringInfoChar(&text, ',');
-    appendStringInfoString(&text, NameToUtf8(session, static_cast<const char*>(lfirst(cell))));
+    if (cell != list_head(options.publication_names)) appendStringInfoChar(&lines, ',');
+    appendStringInfoString(&lines, ConvertName(text, static_cast<const char*>(lfirst(cell))));
   }
-  appendStringInfo(&text, "\nbatch_bytes=" UINT64_FORMAT "\n", options.batch_bytes);
+  appendStringInfo(&lines, "\nbatch_bytes=" UINT64_FORMAT "\n", options.batch_bytes);
   switch (options.numeric.as) {
     case pgtype::NumericAs::kText:
-      appendStringInfoString(&text, "numeric=text\n");
+      appendStringInfoString(&lines, "numeric=text\n");
       break;
     case pgtype::NumericAs::kDouble:
-      appendStringInfoString(&text, "numeric=double\n");
+      appendStringInfoString(&lines, "numeric=double\n");
       break;
     case pgtype::NumericAs::kDecimal:
-      appendStringInfo(&text, "numeric=decimal(%d,%d)\n", options.numeric.precision, options.numeric.scale);
+      appendStringInfo(&lines, "numeric=decimal(%d,%d)\n", options.numeric.precision, options.numeric.scale);
       break;
   }
-  appendStringInfo(&text, "compression=%s\n", NameOf(options.compression));
-  appendStringInfo(&text, "batching=%s\ndrain=%s\n", options.batching ? "on" : "off",
+  appendStringInfo(&lines, "compression=%s\n", GetName(options.compression));
+  appendStringInfo(&lines, "batching=%s\ndrain=%s\n", options.batching ? "on" : "off",
                    options.drain ? "on" : "off");
-  return text.data;
+  return lines.data;
 }
 
 }  // namespace arrowcdc::plugin

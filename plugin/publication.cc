@@ -1,22 +1,21 @@
 // Publication membership, read at the point of the WAL that is being decoded.
 #include "plugin/publication.h"
 
-#include "plugin/cache_invalidation.h"
-#include "plugin/notice.h"
+#include "format/frame.h"
 #include "plugin/replica_identity.h"
 
 namespace arrowcdc::plugin {
 
 namespace {
 
-void LoadPublications(Session* session) {
-  MemoryContextReset(session->publications_cxt);
-  const MemoryContext previous = MemoryContextSwitchTo(session->publications_cxt);
-  session->publications = NIL;
+void ReadPublications(Publications* publications, CatalogMarks* marks) {
+  MemoryContextReset(publications->context);
+  const MemoryContext previous = MemoryContextSwitchTo(publications->context);
+  publications->list = NIL;
   // Set first: a change that arrives while reading makes it stale again.
-  session->publications_valid = true;
+  marks->publications_fresh = true;
   ListCell* cell;
-  foreach (cell, session->options.publication_names) {
+  foreach (cell, publications->names) {
     const char* const name = static_cast<const char*>(lfirst(cell));
     Publication* const publication = GetPublicationByName(name, true);
     if (publication == nullptr) {
@@ -32,14 +31,14 @@ void LoadPublications(Session* session) {
                "changes up to where the publication exists can only be passed over, with "
                "pg_replication_slot_advance().")));
     }
-    session->publications = lappend(session->publications, publication);
+    publications->list = lappend(publications->list, publication);
   }
   MemoryContextSwitchTo(previous);
-  NotePublications(session);
+  ++publications->reads;
 }
 
 // The topmost ancestor through which this publication publishes a partition, or InvalidOid.
-Oid PublishedAncestor(const Publication* publication, List* ancestors, int* level) {
+Oid FindPublishedAncestor(const Publication* publication, List* ancestors, int* level) {
   if (publication->alltables) {
     *level = list_length(ancestors);
     return llast_oid(ancestors);
@@ -64,7 +63,7 @@ bool IsStored(const Form_pg_attribute attribute) {
 
 // Generated columns that are part of the key. Their values are in the WAL, and in what an old row carries:
 // without them nobody could tell which row was changed.
-Bitmapset* GeneratedKeyColumns(Relation relation) {
+Bitmapset* FindGeneratedKeyColumns(Relation relation) {
   const TupleConstr* const constraints = RelationGetDescr(relation)->constr;
   if (constraints == nullptr || !constraints->has_generated_stored) return nullptr;
   const ReplicaIdentity identity = GetReplicaIdentity(relation);
@@ -77,8 +76,8 @@ Bitmapset* GeneratedKeyColumns(Relation relation) {
 }
 
 // The columns that a publication sends without a list, or with `listed`.
-Bitmapset* SentColumns(Relation relation, bool stored_ones, const Bitmapset* generated_key,
-                       const Bitmapset* listed) {
+Bitmapset* FindSentColumns(Relation relation, bool stored_ones, const Bitmapset* generated_key,
+                           const Bitmapset* listed) {
   const TupleDesc tupdesc = RelationGetDescr(relation);
   Bitmapset* columns = nullptr;
   for (int i = 0; i < tupdesc->natts; ++i) {
@@ -103,26 +102,26 @@ bool SendsStoredColumns(const Publication* publication) {
 }
 
 // Nothing that is changed now makes readable what was written before.
-int HintOfWayOut(const Session* session, const char* cause, const char* change) {
+int HintAtWayOut(const Publications& all, const char* cause, const char* change) {
   return errhint(
       "The changes from here on were written with %s, and stay so. If another publication has had the table "
       "without all along, stream with that one. Else %s, start the stream again (it ends here again once all "
       "earlier changes are delivered), run SELECT pg_replication_slot_advance('%s', pg_current_wal_lsn()), "
       "and go on with arrowcdc stream --accept-gap: changes of all tables between here and that position "
       "are lost. Or begin with a new slot and an empty sink.",
-      cause, change, NameStr(session->decoding->slot->data.name));
+      cause, change, all.slot_name);
 }
 
-void RefuseRowFilter(const Session* session, Relation relation, const Publication* publication) {
+void RefuseRowFilter(const Publications& all, Relation relation, const Publication* publication) {
   const char* const schema = get_namespace_name(RelationGetNamespace(relation));
   ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                   errmsg("publication \"%s\" has a row filter on table \"%s.%s\" at this point of the WAL, "
                          "which wal2arrow does not support",
                          publication->name, schema, RelationGetRelationName(relation)),
-                  HintOfWayOut(session, "this filter", "remove it from the publication")));
+                  HintAtWayOut(all, "this filter", "remove it from the publication")));
 }
 
-void RefuseDifference(const Session* session, Relation relation, const Publication* first,
+void RefuseDifference(const Publications& all, Relation relation, const Publication* first,
                       const Publication* second) {
   const char* const schema = get_namespace_name(RelationGetNamespace(relation));
   ereport(ERROR,
@@ -130,11 +129,11 @@ void RefuseDifference(const Session* session, Relation relation, const Publicati
            errmsg("publications \"%s\" and \"%s\" send different columns of table \"%s.%s\" at this point of "
                   "the WAL",
                   first->name, second->name, schema, RelationGetRelationName(relation)),
-           HintOfWayOut(session, "these column lists", "make them equal")));
+           HintAtWayOut(all, "these column lists", "make them equal")));
 }
 
-Bitmapset* ColumnsOf(const Session* session, Relation published, const Publication* publication,
-                     const Bitmapset* generated_key) {
+Bitmapset* FindColumns(const Publications& all, Relation published, const Publication* publication,
+                       const Bitmapset* generated_key) {
   const bool stored_ones = SendsStoredColumns(publication);
   // Without a row the table is published with its schema or with all, which have neither filter nor list.
   const HeapTuple tuple =
@@ -142,24 +141,31 @@ Bitmapset* ColumnsOf(const Session* session, Relation published, const Publicati
           ? nullptr
           : SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(RelationGetRelid(published)),
                             ObjectIdGetDatum(publication->oid));
-  if (!HeapTupleIsValid(tuple)) return SentColumns(published, stored_ones, generated_key, nullptr);
+  if (!HeapTupleIsValid(tuple)) return FindSentColumns(published, stored_ones, generated_key, nullptr);
   bool no_filter = true;
   SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prqual, &no_filter);
-  if (!no_filter) RefuseRowFilter(session, published, publication);
+  if (!no_filter) RefuseRowFilter(all, published, publication);
   bool no_list = true;
   const Datum list = SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prattrs, &no_list);
   const Bitmapset* const listed =
       no_list ? nullptr : pub_collist_to_bitmapset(nullptr, list, CurrentMemoryContext);
   // From 18 on a list may name stored columns; before, no list can, and none is in `listed`.
-  Bitmapset* const columns = SentColumns(published, stored_ones || !no_list, generated_key, listed);
+  Bitmapset* const columns = FindSentColumns(published, stored_ones || !no_list, generated_key, listed);
   ReleaseSysCache(tuple);
   return columns;
 }
 
 }  // namespace
 
-Membership FindMembership(Session* session, Relation relation) {
-  if (!session->publications_valid) LoadPublications(session);
+uint8_t GetOperations(const PublicationActions& actions) {
+  return static_cast<uint8_t>((actions.pubinsert ? format::kOperationInsert : 0) |
+                              (actions.pubupdate ? format::kOperationUpdate : 0) |
+                              (actions.pubdelete ? format::kOperationDelete : 0) |
+                              (actions.pubtruncate ? format::kOperationTruncate : 0));
+}
+
+Membership FindMembership(Publications* publications, CatalogMarks* marks, Relation relation) {
+  if (!marks->publications_fresh) ReadPublications(publications, marks);
 
   const Oid relid = RelationGetRelid(relation);
   const bool is_partition = relation->rd_rel->relispartition;
@@ -168,13 +174,13 @@ Membership FindMembership(Session* session, Relation relation) {
   List* const by_schema = GetSchemaPublications(RelationGetNamespace(relation));
   List* const ancestors = is_partition ? get_partition_ancestors(relid) : NIL;
   ListCell* cell;
-  foreach (cell, ancestors) WatchRelation(session, lfirst_oid(cell));
+  foreach (cell, ancestors) WatchRelation(marks, lfirst_oid(cell));
 
   Membership membership{};
   membership.publish_as = relid;
   membership.ancestors = ancestors;
   int membership_level = 0;
-  foreach (cell, session->publications) {
+  foreach (cell, publications->list) {
     Publication* const publication = static_cast<Publication*>(lfirst(cell));
     bool publish = publication->alltables || list_member_oid(direct, publication->oid) ||
                    list_member_oid(by_schema, publication->oid);
@@ -182,7 +188,7 @@ Membership FindMembership(Session* session, Relation relation) {
     int level = 0;
     if (ancestors != NIL) {
       int ancestor_level = 0;
-      const Oid ancestor = PublishedAncestor(publication, ancestors, &ancestor_level);
+      const Oid ancestor = FindPublishedAncestor(publication, ancestors, &ancestor_level);
       if (OidIsValid(ancestor)) {
         publish = true;
         if (publication->pubviaroot) {
@@ -206,14 +212,14 @@ Membership FindMembership(Session* session, Relation relation) {
   return membership;
 }
 
-Bitmapset* PublishedColumns(const Session* session, Relation published, List* publications) {
-  const Bitmapset* const generated_key = GeneratedKeyColumns(published);
+Bitmapset* FindPublishedColumns(const Publications& all, Relation published, List* publications) {
+  const Bitmapset* const generated_key = FindGeneratedKeyColumns(published);
   Bitmapset* columns = nullptr;
   const Publication* first = nullptr;
   ListCell* cell;
   foreach (cell, publications) {
     const Publication* const publication = static_cast<const Publication*>(lfirst(cell));
-    Bitmapset* const sent = ColumnsOf(session, published, publication, generated_key);
+    Bitmapset* const sent = FindColumns(all, published, publication, generated_key);
     if (first == nullptr) {
       first = publication;
       columns = sent;
@@ -221,7 +227,7 @@ Bitmapset* PublishedColumns(const Session* session, Relation published, List* pu
     }
     // Whoever lists all columns up to 17 cannot list generated ones: these make no difference.
     if (!bms_equal(bms_difference(columns, generated_key), bms_difference(sent, generated_key))) {
-      RefuseDifference(session, published, first, publication);
+      RefuseDifference(all, published, first, publication);
     }
     columns = bms_union(columns, sent);
   }

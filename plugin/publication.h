@@ -1,9 +1,20 @@
 // Which relations are published, as what, and with which columns: the rules of the server's own pgoutput.
+// Reads the catalog as it is at the point of the WAL that is being decoded; sends nothing.
 #pragma once
 
-#include "plugin/session.h"
+#include "plugin/cache_invalidation.h"
+#include "plugin/pg.h"
 
 namespace arrowcdc::plugin {
+
+// The session's publications, as they were read last.
+struct Publications {
+  List* names;            // of char*, as the option has them
+  const char* slot_name;  // for hints
+  MemoryContext context;  // of `list`
+  List* list;             // of Publication*, in the order of `names`
+  uint64_t reads;         // how often the list was read
+};
 
 struct Membership {
   PublicationActions actions;
@@ -12,13 +23,16 @@ struct Membership {
   List* ancestors;     // of a partition: oids from its parent to the root
 };
 
+// As format::Operations.
+uint8_t GetOperations(const PublicationActions& actions);
+
 // Memory of the result: the current context. Errors: a publication that does not exist at this point of the
 // WAL.
-Membership FindMembership(Session* session, Relation relation);
+Membership FindMembership(Publications* publications, CatalogMarks* marks, Relation relation);
 
 // Attribute numbers of `published` that its publications send: what they list, or all columns with those
 // generated ones that are part of the key. Errors: a row filter, and column lists that differ, each with the
 // names of table and publication and the way out.
-Bitmapset* PublishedColumns(const Session* session, Relation published, List* publications);
+Bitmapset* FindPublishedColumns(const Publications& all, Relation published, List* publications);
 
 }  // namespace arrowcdc::plugin

@@ -5,6 +5,7 @@
 #include "plugin/appenders.h"
 #include "plugin/byte_buffer_pg.h"
 #include "plugin/replica_identity.h"
+#include "plugin/session.h"
 #include "plugin/text.h"
 #include "plugin/type_map.h"
 
@@ -19,22 +20,22 @@ using format::KeyValue;
 constexpr int32_t kFieldMetadataMax = 8;
 
 // Place in the key, from 1; 0: not part of it.
-int KeyPlace(const ReplicaIdentity& identity, int16 attnum) {
+int FindKeyPlace(const ReplicaIdentity& identity, int16 attnum) {
   for (int i = 0; i < identity.key_count; ++i) {
     if (identity.key[i] == attnum) return i + 1;
   }
   return 0;
 }
 
-char* TypeName(Session* session, Oid type) {
+char* GetTypeName(TextConversion* text, Oid type) {
   const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
   if (!HeapTupleIsValid(tuple)) return pstrdup("unknown");
-  char* const name = NameToUtf8(session, NameStr(reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typname));
+  char* const name = ConvertName(text, NameStr(reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typname));
   ReleaseSysCache(tuple);
   return name;
 }
 
-const char* SchemaName(Relation published) {
+const char* GetSchemaName(Relation published) {
   const char* const name = get_namespace_name(RelationGetNamespace(published));
   return name == nullptr ? "" : name;
 }
@@ -42,7 +43,7 @@ const char* SchemaName(Relation published) {
 void FillField(const Column* column, const char* name, Field* field);
 
 // The only struct is timetz.
-Field* ChildFields(const Column* column) {
+Field* MakeChildFields(const Column* column) {
   auto* fields = static_cast<Field*>(palloc0(sizeof(Field) * static_cast<size_t>(column->children_count)));
   for (int32_t i = 0; i < column->children_count; ++i) {
     const char* const name =
@@ -61,7 +62,7 @@ void FillField(const Column* column, const char* name, Field* field) {
   field->precision = column->precision;
   field->scale = column->scale;
   if (column->children_count > 0) {
-    field->children = ChildFields(column);
+    field->children = MakeChildFields(column);
     field->children_count = column->children_count;
   }
   if (column->extension != nullptr) {
@@ -73,17 +74,17 @@ void FillField(const Column* column, const char* name, Field* field) {
   }
 }
 
-void AddColumnMetadata(Session* session, const Form_pg_attribute attribute, const TableIdentity& identity,
+void AddColumnMetadata(TextConversion* text, const Form_pg_attribute attribute, const TableIdentity& identity,
                        Field* field) {
   auto* metadata = static_cast<KeyValue*>(palloc(sizeof(KeyValue) * kFieldMetadataMax));
   int32_t count = 0;
-  metadata[count++] = KeyValue{"ADBC:postgresql:typname", TypeName(session, attribute->atttypid)};
+  metadata[count++] = KeyValue{"ADBC:postgresql:typname", GetTypeName(text, attribute->atttypid)};
   metadata[count++] = KeyValue{"arrowcdc:typoid", psprintf("%u", attribute->atttypid)};
   metadata[count++] = KeyValue{"arrowcdc:typmod", psprintf("%d", attribute->atttypmod)};
   metadata[count++] = KeyValue{"PARQUET:field_id", psprintf("%d", attribute->attnum)};
-  const int place = KeyPlace(identity.announced, attribute->attnum);
+  const int place = FindKeyPlace(identity.announced, attribute->attnum);
   if (place > 0) metadata[count++] = KeyValue{"arrowcdc:key", psprintf("%d", place)};
-  const int own_place = identity.weakened_by == nullptr ? 0 : KeyPlace(identity.own, attribute->attnum);
+  const int own_place = identity.weakened_by == nullptr ? 0 : FindKeyPlace(identity.own, attribute->attnum);
   if (own_place > 0) metadata[count++] = KeyValue{"arrowcdc:own_key", psprintf("%d", own_place)};
   for (int32_t i = 0; i < field->metadata_count; ++i) metadata[count++] = field->metadata[i];
   field->metadata = metadata;
@@ -91,7 +92,7 @@ void AddColumnMetadata(Session* session, const Form_pg_attribute attribute, cons
 }
 
 // `name` with as many further underscores as make it differ from those of all fields.
-char* FreeName(const char* name, const Field* fields, int32_t count) {
+char* FindFreeName(const char* name, const Field* fields, int32_t count) {
   char* candidate = pstrdup(name);
   for (int32_t i = 0; i < count; ++i) {
     if (strcmp(fields[i].name, candidate) != 0) continue;
@@ -120,11 +121,11 @@ void PlanMetadataColumn(const MetadataColumn& metadata, Column* column) {
 }
 
 // Bytes every row takes in the column whatever its value, validity left out.
-uint64_t FixedRowBytes(const Column* column) {
+uint64_t CountFixedRowBytes(const Column* column) {
   uint64_t bytes = static_cast<uint64_t>(column->width);
   if (column->layout == Layout::kVariable || column->layout == Layout::kList) bytes += sizeof(int32_t);
   if (column->layout == Layout::kStruct) {
-    for (int32_t i = 0; i < column->children_count; ++i) bytes += FixedRowBytes(&column->children[i]);
+    for (int32_t i = 0; i < column->children_count; ++i) bytes += CountFixedRowBytes(&column->children[i]);
   }
   return bytes + 1;
 }
@@ -132,6 +133,7 @@ uint64_t FixedRowBytes(const Column* column) {
 // Columns and their fields. Everything that stays is in table->context, the fields in the current one.
 Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
                  const TableIdentity& identity, PublishedTable* table) {
+  TextConversion* const text = &session->values.text;
   const TupleDesc tupdesc = RelationGetDescr(published);
   const int32_t count = bms_num_members(columns);
   const size_t all = static_cast<size_t>(count + kMetadataColumns);
@@ -147,10 +149,10 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
     if (!bms_is_member(attribute->attnum, columns)) continue;
     Column* const column = &table->columns[place];
     column->context = table->context;
-    PlanColumn(session, attribute->atttypid, attribute->atttypmod, table->context, column);
-    char* const name = NameToUtf8(session, NameStr(attribute->attname));
+    PlanColumn(&session->types, attribute->atttypid, attribute->atttypmod, table->context, column);
+    char* const name = ConvertName(text, NameStr(attribute->attname));
     FillField(column, name, &fields[place]);
-    AddColumnMetadata(session, attribute, identity, &fields[place]);
+    AddColumnMetadata(text, attribute, identity, &fields[place]);
     table->attnums[place] = attribute->attnum;
     table->column_names[place] = MemoryContextStrdup(table->context, NameStr(attribute->attname));
     ++place;
@@ -159,7 +161,7 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
     Column* const column = &table->columns[count + i];
     column->context = table->context;
     PlanMetadataColumn(kMetadata[i], column);
-    FillField(column, FreeName(kMetadata[i].name, fields, count + i), &fields[count + i]);
+    FillField(column, FindFreeName(kMetadata[i].name, fields, count + i), &fields[count + i]);
     auto* role = static_cast<KeyValue*>(palloc(sizeof(KeyValue)));
     *role = KeyValue{"arrowcdc:role", kMetadata[i].role};
     fields[count + i].metadata = role;
@@ -168,7 +170,7 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
   for (size_t i = 0; i < all; ++i) {
     table->node_count += CountNodes(&table->columns[i]);
     table->buffer_count += CountBuffers(&table->columns[i]);
-    table->row_bytes_fixed += FixedRowBytes(&table->columns[i]);
+    table->row_bytes_fixed += CountFixedRowBytes(&table->columns[i]);
   }
   return fields;
 }
@@ -184,7 +186,7 @@ void WriteSchema(PublishedTable* table, const TableIdentity& identity, const Fie
   constexpr int32_t kOfWeakened = 2;  // the last ones
   const int32_t count = lengthof(metadata) - (identity.weakened_by == nullptr ? kOfWeakened : 0);
   format::ByteBuffer message = NewByteBuffer(table->context);
-  format::WriteSchemaMessage(fields, table->column_count + kMetadataColumns, metadata, count, &message);
+  format::WriteSchemaMessage(fields, CountColumns(table), metadata, count, &message);
   table->schema_message = message.data;
   table->schema_bytes = message.size;
   table->fingerprint = format::Fingerprint(message.data, message.size);
@@ -216,24 +218,26 @@ void RefuseForgery(const PublishedTable* table, const PublishedTable& planned) {
 
 PublishedTable* GetPublishedTable(Session* session, Relation published, const Bitmapset* columns,
                                   PublishedRelation* target) {
+  RelationCache* const cache = &session->relations;
+  TextConversion* const text = &session->values.text;
   PublishedTable planned{};
   planned.relid = RelationGetRelid(published);
-  const TableIdentity identity = GetTableIdentity(session, published, columns);
+  const TableIdentity identity = GetTableIdentity(session->weakened, text, published, columns);
   planned.replica_identity = identity.announced.kind;
   planned.target = target;
-  planned.context = AllocSetContextCreate(session->cache_cxt, "wal2arrow table", ALLOCSET_SMALL_SIZES);
-  const char* const schema_name = SchemaName(published);
+  planned.context = AllocSetContextCreate(cache->context, "wal2arrow table", ALLOCSET_SMALL_SIZES);
+  const char* const schema_name = GetSchemaName(published);
   planned.message_name = MemoryContextStrdup(
       planned.context, psprintf("%s.%s", schema_name, RelationGetRelationName(published)));
-  planned.schema_name = MemoryContextStrdup(planned.context, NameToUtf8(session, schema_name));
+  planned.schema_name = MemoryContextStrdup(planned.context, ConvertName(text, schema_name));
   planned.table_name =
-      MemoryContextStrdup(planned.context, NameToUtf8(session, RelationGetRelationName(published)));
+      MemoryContextStrdup(planned.context, ConvertName(text, RelationGetRelationName(published)));
   const Field* const fields = PlanTable(session, published, columns, identity, &planned);
   WriteSchema(&planned, identity, fields);
 
   bool found = false;
   auto* table =
-      static_cast<PublishedTable*>(hash_search(session->tables, &planned.fingerprint, HASH_ENTER, &found));
+      static_cast<PublishedTable*>(hash_search(cache->tables, &planned.fingerprint, HASH_ENTER, &found));
   if (found) {
     RefuseForgery(table, planned);
     MemoryContextDelete(planned.context);
@@ -241,7 +245,7 @@ PublishedTable* GetPublishedTable(Session* session, Relation published, const Bi
   }
   *table = planned;
   AllocateScratch(table);
-  session->cache_bytes += MemoryContextMemAllocated(table->context, false);
+  cache->bytes += MemoryContextMemAllocated(table->context, false);
   return table;
 }
 

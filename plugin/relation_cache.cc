@@ -1,11 +1,8 @@
 // Relations to published tables.
 #include "plugin/relation_cache.h"
 
-#include "plugin/batch_writer.h"
-#include "plugin/cache_invalidation.h"
-#include "plugin/notice.h"
-#include "plugin/publication.h"
 #include "plugin/replica_identity.h"
+#include "plugin/session.h"
 
 namespace arrowcdc::plugin {
 
@@ -16,17 +13,17 @@ constexpr long kEntriesMax = 16384;
 constexpr long kTablesMax = 8192;
 constexpr uint64_t kCacheBytesMax = 128 << 20;  // a table of 1,600 columns takes two MiB
 
-HTAB* NewTable(Session* session, const char* name, Size key_bytes, Size entry_bytes) {
+HTAB* NewTable(MemoryContext context, const char* name, Size key_bytes, Size entry_bytes) {
   HASHCTL control{};
   control.keysize = key_bytes;
   control.entrysize = entry_bytes;
-  control.hcxt = session->cache_cxt;
+  control.hcxt = context;
   return hash_create(name, 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-PublishedRelation* GetPublishedRelation(Session* session, Oid relid) {
+PublishedRelation* GetPublishedRelation(RelationCache* cache, Oid relid) {
   bool found = false;
-  auto* target = static_cast<PublishedRelation*>(hash_search(session->published, &relid, HASH_ENTER, &found));
+  auto* target = static_cast<PublishedRelation*>(hash_search(cache->published, &relid, HASH_ENTER, &found));
   if (!found) {
     target->generation = 0;
     target->open = nullptr;
@@ -35,7 +32,7 @@ PublishedRelation* GetPublishedRelation(Session* session, Oid relid) {
 }
 
 // The attribute of the relation that the rows come from, by name for a partition; -1: it has none.
-int AttributeOf(const RelationEntry* entry, TupleDesc published, int16 attnum) {
+int FindAttribute(const RelationEntry* entry, TupleDesc published, int16 attnum) {
   if (!entry->via_ancestor) return attnum - 1;
   const char* const name = NameStr(TupleDescAttr(published, attnum - 1)->attname);
   for (int i = 0; i < entry->tupdesc->natts; ++i) {
@@ -46,21 +43,21 @@ int AttributeOf(const RelationEntry* entry, TupleDesc published, int16 attnum) {
 }
 
 // Columns of the published table to attributes of the relation.
-void PlanSteps(Session* session, RelationEntry* entry, TupleDesc published) {
+void PlanSteps(TextMode text_mode, RelationEntry* entry, TupleDesc published) {
   PublishedTable* const table = entry->table;
   const int natts = entry->tupdesc->natts;
   entry->steps = static_cast<AttributeStep*>(
       MemoryContextAllocZero(entry->context, sizeof(AttributeStep) * static_cast<size_t>(Max(natts, 1))));
-  for (int i = 0; i < natts; ++i) entry->steps[i] = PlanAttribute(session, entry->tupdesc, i, nullptr, -1);
+  for (int i = 0; i < natts; ++i) entry->steps[i] = PlanAttribute(text_mode, entry->tupdesc, i, nullptr, -1);
   entry->in_order = true;
   int last = -1;
   for (int32_t field = 0; field < table->column_count; ++field) {
-    const int index = AttributeOf(entry, published, table->attnums[field]);
+    const int index = FindAttribute(entry, published, table->attnums[field]);
     if (index < 0) {
       entry->absent = bms_add_member(entry->absent, field);
       continue;
     }
-    entry->steps[index] = PlanAttribute(session, entry->tupdesc, index, table, field);
+    entry->steps[index] = PlanAttribute(text_mode, entry->tupdesc, index, table, field);
     entry->in_order = entry->in_order && index > last;
     last = index;
   }
@@ -76,32 +73,32 @@ void BuildPublished(Session* session, RelationEntry* entry, Relation relation, c
            membership.publish_as, RelationGetRelationName(relation));
     }
   }
-  entry->target = GetPublishedRelation(session, membership.publish_as);
+  entry->target = GetPublishedRelation(&session->relations, membership.publish_as);
   entry->generation = entry->target->generation;
-  WatchCatalogRow(session, NAMESPACEOID, RelationGetNamespace(published));
+  WatchCatalogRow(&session->marks, NAMESPACEOID, RelationGetNamespace(published));
 
-  Bitmapset* const columns = PublishedColumns(session, published, membership.publications);
+  Bitmapset* const columns = FindPublishedColumns(session->publications, published, membership.publications);
   const bool has_old_rows = membership.actions.pubupdate || membership.actions.pubdelete;
-  if (entry->via_ancestor && has_old_rows && WeakenIdentity(session, published, columns, relation)) {
+  if (entry->via_ancestor && has_old_rows &&
+      WeakenIdentity(&session->weakened, &session->marks, published, columns, relation)) {
     // The entries of the other partitions have a version of the table that says too much.
     ++entry->target->generation;
     ++entry->generation;
   }
   entry->table = GetPublishedTable(session, published, columns, entry->target);
-  // The relation may have the name of another since it was renamed or created.
-  FlushNamesakes(session, entry->table);
   const MemoryContext previous = MemoryContextSwitchTo(entry->context);
   entry->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
-  PlanSteps(session, entry, RelationGetDescr(published));
+  PlanSteps(session->values.text.mode, entry, RelationGetDescr(published));
   MemoryContextSwitchTo(previous);
-  entry->actions = membership.actions;
-  entry->published = true;
+  entry->operations = GetOperations(membership.actions);
   if (published != relation) RelationClose(published);
 }
 
-void BuildEntry(Session* session, RelationEntry* entry, Relation relation) {
+// False: nothing of the relation could be published, and there is no membership.
+bool BuildEntry(Session* session, RelationEntry* entry, Relation relation, Membership* membership) {
+  RelationCache* const cache = &session->relations;
   if (entry->context != nullptr) {
-    session->cache_bytes -= MemoryContextMemAllocated(entry->context, false);
+    cache->bytes -= MemoryContextMemAllocated(entry->context, false);
     MemoryContextDelete(entry->context);
   }
   const Oid relid = entry->relid;
@@ -111,69 +108,69 @@ void BuildEntry(Session* session, RelationEntry* entry, Relation relation) {
   entry->told = told;
   // Fresh from here on: a change that arrives while the catalog is read makes it stale again.
   entry->fresh = true;
-  entry->epoch = session->epoch;
-  if (!is_publishable_relation(relation)) return;
+  entry->epoch = session->marks.epoch;
+  if (!is_publishable_relation(relation)) return false;
 
   const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
-  WatchCatalogRow(session, NAMESPACEOID, RelationGetNamespace(relation));
-  const Membership membership = FindMembership(session, relation);
-  const PublicationActions& actions = membership.actions;
-  if (actions.pubinsert || actions.pubupdate || actions.pubdelete || actions.pubtruncate) {
-    entry->context = AllocSetContextCreate(session->cache_cxt, "wal2arrow relation", ALLOCSET_SMALL_SIZES);
-    BuildPublished(session, entry, relation, membership);
-    session->cache_bytes += MemoryContextMemAllocated(entry->context, false);
+  WatchCatalogRow(&session->marks, NAMESPACEOID, RelationGetNamespace(relation));
+  *membership = FindMembership(&session->publications, &session->marks, relation);
+  if (GetOperations(membership->actions) != 0) {
+    entry->context = AllocSetContextCreate(cache->context, "wal2arrow relation", ALLOCSET_SMALL_SIZES);
+    BuildPublished(session, entry, relation, *membership);
+    cache->bytes += MemoryContextMemAllocated(entry->context, false);
   }
-  TellMembership(session, entry, relation, membership);
   MemoryContextSwitchTo(previous);
+  return true;
 }
 
 }  // namespace
 
-void InitRelationCache(Session* session) {
-  session->entries = NewTable(session, "wal2arrow relations", sizeof(Oid), sizeof(RelationEntry));
-  session->published =
-      NewTable(session, "wal2arrow published relations", sizeof(Oid), sizeof(PublishedRelation));
-  session->tables = NewTable(session, "wal2arrow tables", sizeof(uint64_t), sizeof(PublishedTable));
-  session->last_entry = nullptr;
-  session->cache_full = false;
-  session->kept_bytes = 0;
-  session->cache_bytes = 0;
+void InitRelationCache(RelationCache* cache, MemoryContext context) {
+  *cache = RelationCache{};
+  cache->context = context;
+  cache->entries = NewTable(context, "wal2arrow relations", sizeof(Oid), sizeof(RelationEntry));
+  cache->published =
+      NewTable(context, "wal2arrow published relations", sizeof(Oid), sizeof(PublishedRelation));
+  cache->tables = NewTable(context, "wal2arrow tables", sizeof(uint64_t), sizeof(PublishedTable));
 }
 
-void RestartRelationCache(Session* session) {
-  FlushOpenBatches(session);
-  session->entries = session->published = session->tables = nullptr;
-  MemoryContextReset(session->cache_cxt);
-  InitRelationCache(session);
+void RestartRelationCache(RelationCache* cache) {
+  const MemoryContext context = cache->context;
+  // First, as callbacks may come in between.
+  *cache = RelationCache{};
+  MemoryContextReset(context);
+  InitRelationCache(cache, context);
 }
 
-RelationEntry* FindRelationEntry(Session* session, Relation relation) {
+RelationLookup FindRelationEntry(Session* session, Relation relation) {
+  RelationCache* const cache = &session->relations;
   const Oid relid = RelationGetRelid(relation);
   bool found = false;
-  auto* entry = static_cast<RelationEntry*>(hash_search(session->entries, &relid, HASH_ENTER, &found));
+  auto* entry = static_cast<RelationEntry*>(hash_search(cache->entries, &relid, HASH_ENTER, &found));
   if (!found) {
     *entry = RelationEntry{};
     entry->relid = relid;
   }
-  if (!IsFresh(session, entry)) {
-    BuildEntry(session, entry, relation);
-    session->cache_full = hash_get_num_entries(session->entries) >= kEntriesMax ||
-                          hash_get_num_entries(session->tables) >= kTablesMax ||
-                          session->cache_bytes >= kCacheBytesMax;
+  RelationLookup lookup{};
+  lookup.entry = entry;
+  if (!IsFresh(session->marks, entry)) {
+    lookup.rebuilt = BuildEntry(session, entry, relation, &lookup.membership);
+    // The relation may have the name of another since it was renamed or created.
+    lookup.flush_first = entry->operations != 0 && HasOpenNamesake(session->open, entry->table);
+    cache->full = hash_get_num_entries(cache->entries) >= kEntriesMax ||
+                  hash_get_num_entries(cache->tables) >= kTablesMax || cache->bytes >= kCacheBytesMax;
   }
-  session->last_entry = entry;
-  return entry;
+  cache->last = entry;
+  return lookup;
 }
 
-void MarkRelationStale(Session* session, Oid relid) {
-  if (!OidIsValid(relid) || session->entries == nullptr || session->published == nullptr) {
-    ++session->epoch;
-    return;
-  }
-  auto* entry = static_cast<RelationEntry*>(hash_search(session->entries, &relid, HASH_FIND, nullptr));
+bool MarkRelationStale(RelationCache* cache, Oid relid) {
+  if (!OidIsValid(relid) || cache->entries == nullptr || cache->published == nullptr) return false;
+  auto* entry = static_cast<RelationEntry*>(hash_search(cache->entries, &relid, HASH_FIND, nullptr));
   if (entry != nullptr) entry->fresh = false;
-  auto* target = static_cast<PublishedRelation*>(hash_search(session->published, &relid, HASH_FIND, nullptr));
+  auto* target = static_cast<PublishedRelation*>(hash_search(cache->published, &relid, HASH_FIND, nullptr));
   if (target != nullptr) ++target->generation;
+  return true;
 }
 
 }  // namespace arrowcdc::plugin

@@ -1,19 +1,16 @@
 // What is known of each relation that rows come from: whether and as what it is published, and how its
-// attributes map to the columns of the published table. Rebuilt when the catalog changes; bounded.
+// attributes map to the columns of the published table. Rebuilt when the catalog changes; bounded. Never
+// sends: what must leave first, the result says.
 #pragma once
 
 #include "plugin/attribute_step.h"
+#include "plugin/cache_invalidation.h"
+#include "plugin/publication.h"
 #include "plugin/published_table.h"
-#include "plugin/session.h"
 
 namespace arrowcdc::plugin {
 
-// A relation that rows are published under. Kept for the life of the cache: its address may be remembered.
-struct PublishedRelation {
-  Oid relid;
-  uint64_t generation;   // counts changes of the relation
-  PublishedTable* open;  // the version of it that has an open batch, or null
-};
+struct Session;
 
 // What a client was told of a relation last.
 struct RelationTold {
@@ -26,11 +23,10 @@ struct RelationTold {
 struct RelationEntry {
   Oid relid;
   bool fresh;
-  bool published;  // anything of it at all
+  uint8_t operations;  // format::Operations that are published; 0: nothing of it
   uint64_t epoch;
   uint64_t generation;  // of `target` when this was built
   PublishedRelation* target;
-  PublicationActions actions;
   bool via_ancestor;
   PublishedTable* table;
   TupleDesc tupdesc;     // of this relation, not of the published one
@@ -41,28 +37,38 @@ struct RelationEntry {
   RelationTold told;  // outlives a rebuild of the rest
 };
 
-void InitRelationCache(Session* session);
+struct RelationCache {
+  MemoryContext context;  // everything that is looked up here, batches included
+  HTAB* entries;          // RelationEntry by relation
+  HTAB* published;        // PublishedRelation by the relation rows are published as
+  HTAB* tables;           // PublishedTable by fingerprint
+  RelationEntry* last;
+  bool full;       // it starts anew before the next change
+  uint64_t bytes;  // memory of entries and tables, without their batches
+};
 
-// Between changes: starts the cache anew when it has grown too large. Entries and tables got before are gone.
-void RestartRelationCache(Session* session);
-inline void BoundRelationCache(Session* session) {
-  if (session->cache_full) RestartRelationCache(session);
-}
+void InitRelationCache(RelationCache* cache, MemoryContext context);
 
-inline bool IsFresh(const Session* session, const RelationEntry* entry) {
-  return entry->fresh && entry->epoch == session->epoch &&
+// Forgets everything. No batch may be open; entries and tables got before are gone.
+void RestartRelationCache(RelationCache* cache);
+
+inline bool IsFresh(const CatalogMarks& marks, const RelationEntry* entry) {
+  return entry->fresh && entry->epoch == marks.epoch &&
          (entry->target == nullptr || entry->generation == entry->target->generation);
 }
 
-// The entry of the relation, built anew where the catalog has changed. Errors: see publication.h.
-RelationEntry* FindRelationEntry(Session* session, Relation relation);
-inline RelationEntry* GetRelationEntry(Session* session, Relation relation) {
-  RelationEntry* const last = session->last_entry;
-  if (last != nullptr && last->relid == RelationGetRelid(relation) && IsFresh(session, last)) return last;
-  return FindRelationEntry(session, relation);
-}
+struct RelationLookup {
+  RelationEntry* entry;
+  bool flush_first;       // open batches must leave before a row of the entry: one of them has its name
+  bool rebuilt;           // `membership` was read, and the client may have to hear of it (notice.h)
+  Membership membership;  // in the context of the change
+};
 
-// The relation (InvalidOid: every relation) has changed. Touches marks only.
-void MarkRelationStale(Session* session, Oid relid);
+// The entry of the relation, built anew where the catalog has changed. Errors: see publication.h.
+RelationLookup FindRelationEntry(Session* session, Relation relation);
+
+// The relation (InvalidOid: every relation) has changed. Touches marks only. False: nothing here says which
+// entries that concerns.
+bool MarkRelationStale(RelationCache* cache, Oid relid);
 
 }  // namespace arrowcdc::plugin

@@ -1,8 +1,6 @@
 // Replica identities, and the least that partitions carry.
 #include "plugin/replica_identity.h"
 
-#include "plugin/text.h"
-
 namespace arrowcdc::plugin {
 
 namespace {
@@ -44,34 +42,34 @@ bool IsPublishedWhole(const ReplicaIdentity& identity, const Bitmapset* columns)
   return true;
 }
 
-ReplicaIdentity OwnIdentity(Relation published, const Bitmapset* columns) {
+ReplicaIdentity GetOwnIdentity(Relation published, const Bitmapset* columns) {
   ReplicaIdentity own = GetReplicaIdentity(published);
   if (!IsPublishedWhole(own, columns)) own.key_count = 0;
   return own;
 }
 
-ReplicaIdentity Announced(const ReplicaIdentity& own, const WeakenedTable* weakened,
-                          const Bitmapset* columns) {
+ReplicaIdentity LimitIdentity(const ReplicaIdentity& own, const WeakenedTable* weakened,
+                              const Bitmapset* columns) {
   if (weakened == nullptr) return own;
   const ReplicaIdentity& limit = weakened->limit;
   if (own.kind != REPLICA_IDENTITY_FULL) return CarriesKey(limit, own) ? own : kNothing;
   return IsPublishedWhole(limit, columns) ? limit : kNothing;
 }
 
-const WeakenedTable* FindWeakened(const Session* session, Oid relid) {
-  return static_cast<const WeakenedTable*>(hash_search(session->weakened, &relid, HASH_FIND, nullptr));
+const WeakenedTable* FindWeakened(const WeakenedIdentities& weakened, Oid relid) {
+  return static_cast<const WeakenedTable*>(hash_search(weakened.tables, &relid, HASH_FIND, nullptr));
 }
 
-WeakenedTable* AddWeakened(Session* session, Oid relid) {
-  if (hash_get_num_entries(session->weakened) >= kWeakenedMax) {
-    hash_destroy(session->weakened);
-    InitIdentities(session);
-    ++session->epoch;
+WeakenedTable* AddWeakened(WeakenedIdentities* weakened, CatalogMarks* marks, Oid relid) {
+  if (hash_get_num_entries(weakened->tables) >= kWeakenedMax) {
+    hash_destroy(weakened->tables);
+    InitIdentities(weakened, weakened->context);
+    ++marks->epoch;
   }
-  return static_cast<WeakenedTable*>(hash_search(session->weakened, &relid, HASH_ENTER, nullptr));
+  return static_cast<WeakenedTable*>(hash_search(weakened->tables, &relid, HASH_ENTER, nullptr));
 }
 
-int16 AttributeNamed(Relation relation, const char* name) {
+int16 FindAttribute(Relation relation, const char* name) {
   const TupleDesc tupdesc = RelationGetDescr(relation);
   for (int i = 0; i < tupdesc->natts; ++i) {
     const Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
@@ -81,19 +79,19 @@ int16 AttributeNamed(Relation relation, const char* name) {
 }
 
 // What old rows of the partition carry, in the attribute numbers of the table: the two match by name.
-ReplicaIdentity CarriedBy(Relation partition, Relation published, const Bitmapset* columns) {
+ReplicaIdentity FindCarried(Relation partition, Relation published, const Bitmapset* columns) {
   ReplicaIdentity carried = GetReplicaIdentity(partition);
   for (int i = 0; i < carried.key_count; ++i) {
     const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(partition), carried.key[i] - 1);
-    carried.key[i] = AttributeNamed(published, NameStr(attribute->attname));
+    carried.key[i] = FindAttribute(published, NameStr(attribute->attname));
   }
   const bool has_key = carried.key_count > 0 && IsPublishedWhole(carried, columns);
   return has_key || carried.kind == REPLICA_IDENTITY_FULL ? carried : kNothing;
 }
 
-char* PartitionName(Session* session, const WeakenedTable* weakened) {
-  return psprintf("%s.%s", NameToUtf8(session, NameStr(weakened->partition_schema)),
-                  NameToUtf8(session, NameStr(weakened->partition)));
+char* PrintPartition(TextConversion* text, const WeakenedTable* weakened) {
+  return psprintf("%s.%s", ConvertName(text, NameStr(weakened->partition_schema)),
+                  ConvertName(text, NameStr(weakened->partition)));
 }
 
 }  // namespace
@@ -116,40 +114,43 @@ ReplicaIdentity GetReplicaIdentity(Relation relation) {
   return identity;
 }
 
-void InitIdentities(Session* session) {
+void InitIdentities(WeakenedIdentities* weakened, MemoryContext context) {
   HASHCTL control{};
   control.keysize = sizeof(Oid);
   control.entrysize = sizeof(WeakenedTable);
-  control.hcxt = session->context;
-  session->weakened =
+  control.hcxt = context;
+  weakened->context = context;
+  weakened->tables =
       hash_create("wal2arrow weakened identities", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-TableIdentity GetTableIdentity(Session* session, Relation published, const Bitmapset* columns) {
+TableIdentity GetTableIdentity(const WeakenedIdentities& weakened, TextConversion* text, Relation published,
+                               const Bitmapset* columns) {
   TableIdentity identity{};
-  const WeakenedTable* const weakened = FindWeakened(session, RelationGetRelid(published));
-  identity.own = OwnIdentity(published, columns);
-  identity.announced = Announced(identity.own, weakened, columns);
+  const WeakenedTable* const found = FindWeakened(weakened, RelationGetRelid(published));
+  identity.own = GetOwnIdentity(published, columns);
+  identity.announced = LimitIdentity(identity.own, found, columns);
   const bool less =
       identity.announced.kind != identity.own.kind || identity.announced.key_count != identity.own.key_count;
-  if (less) identity.weakened_by = PartitionName(session, weakened);
+  if (less) identity.weakened_by = PrintPartition(text, found);
   return identity;
 }
 
-bool WeakenIdentity(Session* session, Relation published, const Bitmapset* columns, Relation partition) {
+bool WeakenIdentity(WeakenedIdentities* weakened, CatalogMarks* marks, Relation published,
+                    const Bitmapset* columns, Relation partition) {
   const Oid relid = RelationGetRelid(published);
-  const ReplicaIdentity own = OwnIdentity(published, columns);
-  const ReplicaIdentity announced = Announced(own, FindWeakened(session, relid), columns);
+  const ReplicaIdentity own = GetOwnIdentity(published, columns);
+  const ReplicaIdentity announced = LimitIdentity(own, FindWeakened(*weakened, relid), columns);
   const bool full = announced.kind == REPLICA_IDENTITY_FULL;
   if (!full && announced.key_count == 0) return false;
-  const ReplicaIdentity carried = CarriedBy(partition, published, columns);
+  const ReplicaIdentity carried = FindCarried(partition, published, columns);
   if (full ? carried.kind == REPLICA_IDENTITY_FULL : CarriesKey(carried, announced)) return false;
   const char* const schema = get_namespace_name(RelationGetNamespace(partition));
-  WeakenedTable* const weakened = AddWeakened(session, relid);
-  weakened->limit = full ? carried : kNothing;
-  weakened->partition_schema = NameData{};
-  if (schema != nullptr) strncpy(NameStr(weakened->partition_schema), schema, NAMEDATALEN - 1);
-  weakened->partition = partition->rd_rel->relname;
+  WeakenedTable* const table = AddWeakened(weakened, marks, relid);
+  table->limit = full ? carried : kNothing;
+  table->partition_schema = NameData{};
+  if (schema != nullptr) strncpy(NameStr(table->partition_schema), schema, NAMEDATALEN - 1);
+  table->partition = partition->rd_rel->relname;
   return true;
 }
 

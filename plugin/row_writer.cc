@@ -4,18 +4,11 @@
 #include "pgtype/datetime.h"
 #include "pgtype/numeric.h"
 #include "plugin/appenders.h"
-#include "plugin/batch_writer.h"
 #include "plugin/tuple_reader.h"
 
 namespace arrowcdc::plugin {
 
 namespace {
-
-#if PG_VERSION_NUM >= 170000
-HeapTuple TupleOf(HeapTuple tuple) { return tuple; }
-#else
-HeapTuple TupleOf(ReorderBufferTupleBuf* buffer) { return buffer == nullptr ? nullptr : &buffer->tuple; }
-#endif
 
 // Room behind a column's bytes, so that short values are copied in whole blocks.
 constexpr size_t kCopyBlock = 32;
@@ -23,7 +16,7 @@ constexpr size_t kCopySlack = 2 * kCopyBlock;
 
 // The row being written.
 struct Row {
-  Session* session;
+  AppendContext* append;
   RelationEntry* entry;
   PublishedTable* table;
   int64_t index;
@@ -51,27 +44,27 @@ bool PointsToToast(const Column* column, Datum value) {
   return column->varlena && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
 }
 
-void NullAt(const Row* row, Column* column) {
+void WriteNull(const Row* row, Column* column) {
   column->length = row->index;
   AppendNull(column);
 }
 
 pg_noinline void MarkUnrepresentable(const Row* row, const AttributeStep& step) {
-  NullAt(row, step.column);
-  AddCell(row->table, &row->table->unrepresentable, static_cast<uint32_t>(row->index), step.field);
+  WriteNull(row, step.column);
+  AddCell(row->table, &row->table->batch.unrepresentable, static_cast<uint32_t>(row->index), step.field);
   ReportUnrepresentable(row->table, step.field);
 }
 
 // The attribute's value in the old row; false: it is not there either.
-bool OldValue(Row* row, int attribute, const Column* column, Datum* value) {
+bool FindOldValue(Row* row, int attribute, const Column* column, Datum* value) {
   if (row->old == nullptr) return false;
-  Session* const session = row->session;
+  AppendContext* const append = row->append;
   if (!row->old_deformed) {
-    heap_deform_tuple(row->old, row->entry->tupdesc, session->old_values, session->old_nulls);
+    heap_deform_tuple(row->old, row->entry->tupdesc, append->old_values, append->old_nulls);
     row->old_deformed = true;
   }
-  *value = session->old_values[attribute];
-  return !session->old_nulls[attribute] && !PointsToToast(column, *value);
+  *value = append->old_values[attribute];
+  return !append->old_nulls[attribute] && !PointsToToast(column, *value);
 }
 
 // One value by its column's append function. Values that only point to the TOAST table were not changed and
@@ -79,13 +72,13 @@ bool OldValue(Row* row, int attribute, const Column* column, Datum* value) {
 // key.
 pg_noinline void WriteValue(Row* row, const AttributeStep& step, int attribute, Datum value) {
   Column* const column = step.column;
-  if (PointsToToast(column, value) && !OldValue(row, attribute, column, &value)) {
-    NullAt(row, column);
-    AddCell(row->table, &row->table->unchanged, static_cast<uint32_t>(row->index), step.field);
+  if (PointsToToast(column, value) && !FindOldValue(row, attribute, column, &value)) {
+    WriteNull(row, column);
+    AddCell(row->table, &row->table->batch.unchanged, static_cast<uint32_t>(row->index), step.field);
     return;
   }
   column->length = row->index;
-  if (!column->append(row->session, column, value)) MarkUnrepresentable(row, step);
+  if (!column->append(row->append, column, value)) MarkUnrepresentable(row, step);
 }
 
 // Copies whole blocks while source and target have the bytes: `to` has kCopySlack behind `size`.
@@ -109,7 +102,7 @@ inline bool PutBytes(Column* column, int64_t index, const Slice& value, const ui
   }
   CopyShort(column->data.data + before, value.data, value.size, tuple_end);
   column->data.size = before + value.size;
-  PutOffsetAt(column, index + 1, static_cast<int64_t>(before + value.size));
+  PutOffset(column, index + 1, static_cast<int64_t>(before + value.size));
   return true;
 }
 
@@ -125,7 +118,7 @@ void Put(Column* column, int64_t index, T value) {
   memcpy(column->data.data + static_cast<size_t>(index) * sizeof(T), &value, sizeof(T));
 }
 
-Datum FixedDatum(const AttributeStep& step, const uint8_t* at) {
+Datum FetchDatum(const AttributeStep& step, const uint8_t* at) {
   return fetch_att(reinterpret_cast<const char*>(at), step.by_value, step.length);
 }
 
@@ -145,7 +138,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
   for (int i = 0; i < count; ++i) {
     const AttributeStep& step = steps[i];
     if (kHasNulls && att_isnull(i, nulls)) {
-      if (step.column != nullptr) NullAt(row, step.column);
+      if (step.column != nullptr) WriteNull(row, step.column);
       continue;
     }
     switch (step.kind) {
@@ -159,7 +152,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
         reader.TakeCString(step);
         break;
       case StepKind::kValue:
-        WriteValue(row, step, i, FixedDatum(step, reader.Take(step, static_cast<size_t>(step.length))));
+        WriteValue(row, step, i, FetchDatum(step, reader.Take(step, static_cast<size_t>(step.length))));
         break;
       case StepKind::kVarlenaValue:
         WriteValue(row, step, i, PointerGetDatum(reader.TakeVarlena(step)));
@@ -168,7 +161,7 @@ uint64_t WalkTuple(Row* row, const HeapTupleData* tuple, int count) {
         WriteValue(row, step, i, PointerGetDatum(reader.TakeCString(step)));
         break;
       case StepKind::kBool:
-        PutBoolAt(step.column, index, *reader.Take(step, 1) != 0);
+        PutBool(step.column, index, *reader.Take(step, 1) != 0);
         break;
       case StepKind::kBytes1:
         Put(step.column, index, *reader.Take(step, 1));
@@ -244,14 +237,14 @@ pg_noinline void WriteMissing(Row* row, int first) {
     if (step.column == nullptr) continue;
     bool is_null = true;
     const Datum value = getmissingattr(row->entry->tupdesc, i + 1, &is_null);
-    is_null ? NullAt(row, step.column) : WriteValue(row, step, i, value);
+    is_null ? WriteNull(row, step.column) : WriteValue(row, step, i, value);
   }
 }
 
 // Room for another row in every column; the last of them tells how much there is.
 pg_noinline void GrowColumns(PublishedTable* table) {
-  for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i) {
-    GrowColumn(&table->columns[i], int64_t{table->rows} + 1);
+  for (int32_t i = 0; i < CountColumns(table); ++i) {
+    GrowColumn(&table->columns[i], int64_t{table->batch.rows} + 1);
   }
 }
 
@@ -267,79 +260,45 @@ pg_noinline void SortCells(Buffer* cells, size_t from) {
   }
 }
 
-// `tuple` may be null: a delete of which nothing is known.
 void WriteCells(Row* row, HeapTuple tuple) {
   RelationEntry* const entry = row->entry;
   PublishedTable* const table = row->table;
   if (tuple == nullptr) {
-    for (int32_t i = 0; i < table->column_count; ++i) NullAt(row, &table->columns[i]);
+    for (int32_t i = 0; i < table->column_count; ++i) WriteNull(row, &table->columns[i]);
     return;
   }
   const int natts = entry->tupdesc->natts;
   const int count = Min(static_cast<int>(HeapTupleHeaderGetNatts(tuple->t_data)), natts);
-  row->session->row_bytes +=
+  row->append->row_bytes +=
       HeapTupleHasNulls(tuple) ? WalkTuple<true>(row, tuple, count) : WalkTuple<false>(row, tuple, count);
   if (count < natts) WriteMissing(row, count);
   if (entry->absent != nullptr) {
     for (int field = -1; (field = bms_next_member(entry->absent, field)) >= 0;) {
-      NullAt(row, &table->columns[field]);
+      WriteNull(row, &table->columns[field]);
     }
   }
 }
 
-// `old` is the row before an update, where the server has logged it.
-void WriteRow(Session* session, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
-              HeapTuple tuple, HeapTuple old) {
-  PublishedTable* const table = entry->table;
-  OpenBatch(session, table);
-  if (table->rows == OrdColumn(table)->capacity) GrowColumns(table);
-  Row row{session, entry, table, table->rows, old, false};
-  const size_t unchanged_before = table->unchanged.size;
-  const size_t unrepresentable_before = table->unrepresentable.size;
-  session->row_bytes = table->row_bytes_fixed;
-  WriteCells(&row, tuple);
-  Put(OpColumn(table), row.index, static_cast<int8_t>(op));
-  Put(LsnColumn(table), row.index, lsn);
-  Put(OrdColumn(table), row.index, static_cast<uint16_t>(ord));
-  if (!entry->in_order) {
-    SortCells(&table->unchanged, unchanged_before);
-    SortCells(&table->unrepresentable, unrepresentable_before);
-  }
-  ++table->rows;
-  table->bytes += session->row_bytes;
-  session->open_bytes += session->row_bytes;
-  FlushIfFull(session, table);
-}
-
 }  // namespace
 
-void WriteChange(Session* session, RelationEntry* entry, const ReorderBufferChange* change, uint32_t ord) {
-  const HeapTuple old_tuple = TupleOf(change->data.tp.oldtuple);
-  const HeapTuple new_tuple = TupleOf(change->data.tp.newtuple);
-  switch (change->action) {
-    case REORDER_BUFFER_CHANGE_INSERT:
-      if (new_tuple != nullptr)
-        WriteRow(session, entry, format::Op::kInsert, change->lsn, ord, new_tuple, nullptr);
-      break;
-    case REORDER_BUFFER_CHANGE_UPDATE:
-      if (old_tuple != nullptr)
-        WriteRow(session, entry, format::Op::kUpdateBefore, change->lsn, ord++, old_tuple, nullptr);
-      if (new_tuple != nullptr)
-        WriteRow(session, entry, format::Op::kUpdateAfter, change->lsn, ord, new_tuple, old_tuple);
-      break;
-    case REORDER_BUFFER_CHANGE_DELETE:
-      WriteRow(session, entry, format::Op::kDelete, change->lsn, ord, old_tuple, nullptr);
-      break;
-    default:
-      break;
+uint64_t WriteRow(AppendContext* append, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
+                  HeapTuple tuple, HeapTuple old) {
+  PublishedTable* const table = entry->table;
+  Batch* const batch = &table->batch;
+  if (batch->rows == GetOrdColumn(table)->capacity) GrowColumns(table);
+  Row row{append, entry, table, batch->rows, old, false};
+  const size_t unchanged_before = batch->unchanged.size;
+  const size_t unrepresentable_before = batch->unrepresentable.size;
+  append->row_bytes = table->row_bytes_fixed;
+  WriteCells(&row, tuple);
+  Put(GetOpColumn(table), row.index, static_cast<int8_t>(op));
+  Put(GetLsnColumn(table), row.index, lsn);
+  Put(GetOrdColumn(table), row.index, static_cast<uint16_t>(ord));
+  if (!entry->in_order) {
+    SortCells(&batch->unchanged, unchanged_before);
+    SortCells(&batch->unrepresentable, unrepresentable_before);
   }
-}
-
-void SealRows(PublishedTable* table) {
-  for (int32_t i = 0; i < table->column_count + kMetadataColumns; ++i) {
-    table->columns[i].length = table->rows;
-    SealColumn(&table->columns[i]);
-  }
+  return append->row_bytes;
 }
 
 }  // namespace arrowcdc::plugin

@@ -1,21 +1,30 @@
-// One decoded change to the rows of an open batch.
+// One decoded change to rows: what stands in its tuples goes straight into the columns of an open batch.
+// Looks nothing up, and sends nothing.
 #pragma once
 
+#include "plugin/append_context.h"
 #include "plugin/relation_cache.h"
-#include "plugin/session.h"
 
 namespace arrowcdc::plugin {
 
-// Appends the rows of an INSERT, UPDATE or DELETE; `ord` is the place of its first row among those of its WAL
-// record.
-void WriteChange(Session* session, RelationEntry* entry, const ReorderBufferChange* change, uint32_t ord);
-
-// How many rows the change makes.
-inline uint32_t RowsOf(const ReorderBufferChange* change) {
+// How many rows an INSERT, UPDATE or DELETE makes, whether or not they are published.
+inline uint32_t CountRows(const ReorderBufferChange* change) {
   return change->action == REORDER_BUFFER_CHANGE_UPDATE && change->data.tp.oldtuple != nullptr ? 2 : 1;
 }
 
-// Before the batch is sent: lengths and sizes of the columns are set.
-void SealRows(PublishedTable* table);
+// The tuples of a change, null where it has none.
+#if PG_VERSION_NUM >= 170000
+inline HeapTuple GetTuple(HeapTuple tuple) { return tuple; }
+#else
+inline HeapTuple GetTuple(ReorderBufferTupleBuf* buffer) {
+  return buffer == nullptr ? nullptr : &buffer->tuple;
+}
+#endif
+
+// Appends one row to the open batch of entry->table: `lsn` is that of its WAL record, `ord` its place among
+// the record's rows. `tuple` is null for a delete of which nothing is known; `old` is the row before an
+// update, where the server has logged it. Returns the row's bytes in the batch, which CountRow counts.
+uint64_t WriteRow(AppendContext* append, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
+                  HeapTuple tuple, HeapTuple old);
 
 }  // namespace arrowcdc::plugin

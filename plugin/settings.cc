@@ -29,22 +29,23 @@ void DefineSettings() {
   MarkGUCPrefixReserved("wal2arrow");
 }
 
-bool BatchingAllowed() { return batching_allowed; }
-bool DrainAllowed() { return drain_allowed; }
+bool IsBatchingAllowed() { return batching_allowed; }
+bool IsDrainAllowed() { return drain_allowed; }
 
-void ApplySettings(Session* session) {
+AppliedSettings ApplySettings() {
   const bool in_transaction = IsTransactionOrTransactionBlock();
-  session->guc_nest_level = in_transaction ? NewGUCNestLevel() : 0;
+  const AppliedSettings applied{in_transaction ? NewGUCNestLevel() : 0};
   for (const Setting& setting : kSettings) {
     (void)set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION,
                             in_transaction ? GUC_ACTION_SAVE : GUC_ACTION_SET, true, 0, false);
   }
+  return applied;
 }
 
-void RestoreSettings(Session* session) {
-  if (session->guc_nest_level == 0) return;
-  AtEOXact_GUC(true, session->guc_nest_level);
-  session->guc_nest_level = 0;
+void RestoreSettings(AppliedSettings* applied) {
+  if (applied->nest_level == 0) return;
+  AtEOXact_GUC(true, applied->nest_level);
+  applied->nest_level = 0;
 }
 
 }  // namespace arrowcdc::plugin

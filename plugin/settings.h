@@ -3,18 +3,22 @@
 // ask for.
 #pragma once
 
-#include "plugin/session.h"
+#include "plugin/pg.h"
 
 namespace arrowcdc::plugin {
 
+struct AppliedSettings {
+  int nest_level;  // 0: for the whole backend
+};
+
 // In a walsender for the whole backend, in an SQL function until RestoreSettings or the end of the
 // transaction.
-void ApplySettings(Session* session);
-void RestoreSettings(Session* session);
+AppliedSettings ApplySettings();
+void RestoreSettings(AppliedSettings* applied);
 
 // wal2arrow.batching and wal2arrow.drain. Once a backend, at load.
 void DefineSettings();
-bool BatchingAllowed();
-bool DrainAllowed();
+bool IsBatchingAllowed();
+bool IsDrainAllowed();
 
 }  // namespace arrowcdc::plugin

@@ -1,6 +1,8 @@
 // Text of the database's encoding to UTF-8.
 #include "plugin/text.h"
 
+#include "plugin/append_context.h"
+
 namespace arrowcdc::plugin {
 
 namespace {
@@ -26,25 +28,25 @@ bool IsUtf8(const char* text, size_t size) {
 }
 
 // The conversion function, looked up once; needs the transaction that every change callback runs in.
-void PrepareConversion(Session* session) {
-  if (session->conversion_ready) return;
-  const Oid function = FindDefaultConversionProc(session->encoding, PG_UTF8);
+void PrepareConversion(TextConversion* conversion) {
+  if (conversion->ready) return;
+  const Oid function = FindDefaultConversionProc(conversion->encoding, PG_UTF8);
   if (OidIsValid(function)) {
-    fmgr_info_cxt(function, &session->conversion, session->context);
+    fmgr_info_cxt(function, &conversion->function, conversion->context);
   } else {
-    session->text_mode = TextMode::kVerify;
+    conversion->mode = TextMode::kVerify;
   }
-  session->conversion_ready = true;
+  conversion->ready = true;
 }
 
 // Appends the UTF-8 form to *out. False: some character has none; *out may have grown.
-bool Convert(Session* session, MemoryContext context, Buffer* out, const char* text, size_t size) {
+bool Convert(TextConversion* conversion, MemoryContext context, Buffer* out, const char* text, size_t size) {
   while (size > 0) {
     const size_t chunk = size < kConversionChunk ? size : kConversionChunk;
     Reserve(context, out, chunk * MAX_CONVERSION_GROWTH + 1);
     char* const to = reinterpret_cast<char*>(out->data + out->size);
     // Without errors the function stops at what it cannot convert, also at a character that the chunk cuts.
-    const Datum result = FunctionCall6(&session->conversion, Int32GetDatum(session->encoding),
+    const Datum result = FunctionCall6(&conversion->function, Int32GetDatum(conversion->encoding),
                                        Int32GetDatum(PG_UTF8), CStringGetDatum(text), CStringGetDatum(to),
                                        Int32GetDatum(static_cast<int32>(chunk)), BoolGetDatum(true));
     const int32 consumed = DatumGetInt32(result);
@@ -57,31 +59,32 @@ bool Convert(Session* session, MemoryContext context, Buffer* out, const char* t
   return true;
 }
 
-bool AppendConverted(Session* session, Column* column, const char* text, size_t size) {
+bool AppendConverted(AppendContext* append, Column* column, const char* text, size_t size) {
   const size_t before = column->data.size;
-  if (!Convert(session, column->context, &column->data, text, size) || column->data.size > kColumnBytesMax) {
+  if (!Convert(&append->text, column->context, &column->data, text, size) ||
+      column->data.size > kColumnBytesMax) {
     column->data.size = before;
     return false;
   }
-  session->row_bytes += column->data.size - before;
+  append->row_bytes += column->data.size - before;
   EndValue(column, static_cast<int64_t>(column->data.size));
   return true;
 }
 
 // The UTF-8 form of a name, or null where it has none of its own: the way back must lead to this name, since
 // some encodings have several codes for one character.
-char* ConvertName(Session* session, const char* name, size_t size) {
+char* ConvertThereAndBack(TextConversion* conversion, const char* name, size_t size) {
   Buffer converted{nullptr, 0, 0};
-  if (!Convert(session, CurrentMemoryContext, &converted, name, size)) return nullptr;
+  if (!Convert(conversion, CurrentMemoryContext, &converted, name, size)) return nullptr;
   Append(CurrentMemoryContext, &converted, "", 1);
   char* const text = reinterpret_cast<char*>(converted.data);
-  const Oid function = FindDefaultConversionProc(PG_UTF8, session->encoding);
+  const Oid function = FindDefaultConversionProc(PG_UTF8, conversion->encoding);
   if (!OidIsValid(function)) return nullptr;
   const size_t text_size = strlen(text);
   char* const back = static_cast<char*>(palloc(text_size * MAX_CONVERSION_GROWTH + 1));
-  FmgrInfo conversion;
-  fmgr_info_cxt(function, &conversion, CurrentMemoryContext);
-  const Datum consumed = FunctionCall6(&conversion, Int32GetDatum(PG_UTF8), Int32GetDatum(session->encoding),
+  FmgrInfo way_back;
+  fmgr_info_cxt(function, &way_back, CurrentMemoryContext);
+  const Datum consumed = FunctionCall6(&way_back, Int32GetDatum(PG_UTF8), Int32GetDatum(conversion->encoding),
                                        CStringGetDatum(text), CStringGetDatum(back),
                                        Int32GetDatum(static_cast<int32>(text_size)), BoolGetDatum(true));
   const bool same = static_cast<size_t>(DatumGetInt32(consumed)) == text_size && strcmp(back, name) == 0;
@@ -111,43 +114,44 @@ char* EscapeName(const char* name, size_t size) {
 
 }  // namespace
 
-void InitText(Session* session) {
-  session->encoding = GetDatabaseEncoding();
-  session->conversion_ready = false;
-  session->text_mode = session->encoding == PG_UTF8        ? TextMode::kUtf8
-                       : session->encoding == PG_SQL_ASCII ? TextMode::kVerify
-                                                           : TextMode::kConvert;
+void InitText(TextConversion* conversion, MemoryContext context) {
+  conversion->context = context;
+  conversion->encoding = GetDatabaseEncoding();
+  conversion->ready = false;
+  conversion->mode = conversion->encoding == PG_UTF8        ? TextMode::kUtf8
+                     : conversion->encoding == PG_SQL_ASCII ? TextMode::kVerify
+                                                            : TextMode::kConvert;
 }
 
-bool AppendBytes(Session* session, Column* column, const void* bytes, size_t size) {
+bool AppendBytes(AppendContext* append, Column* column, const void* bytes, size_t size) {
   if (size > kColumnBytesMax - column->data.size) return false;
   Append(column->context, &column->data, bytes, size);
-  session->row_bytes += size;
+  append->row_bytes += size;
   EndValue(column, static_cast<int64_t>(column->data.size));
   return true;
 }
 
-bool AppendText(Session* session, Column* column, const char* text, size_t size) {
-  if (session->text_mode == TextMode::kUtf8 || IsAscii(reinterpret_cast<const uint8_t*>(text), size)) {
-    return AppendBytes(session, column, text, size);
+bool AppendText(AppendContext* append, Column* column, const char* text, size_t size) {
+  if (append->text.mode == TextMode::kUtf8 || IsAscii(reinterpret_cast<const uint8_t*>(text), size)) {
+    return AppendBytes(append, column, text, size);
   }
-  PrepareConversion(session);
-  if (session->text_mode == TextMode::kConvert) return AppendConverted(session, column, text, size);
-  return IsUtf8(text, size) && AppendBytes(session, column, text, size);
+  PrepareConversion(&append->text);
+  if (append->text.mode == TextMode::kConvert) return AppendConverted(append, column, text, size);
+  return IsUtf8(text, size) && AppendBytes(append, column, text, size);
 }
 
-bool AppendUntrustedText(Session* session, Column* column, const char* text, size_t size) {
-  if (session->text_mode == TextMode::kUtf8 && !IsUtf8(text, size)) return false;
-  return AppendText(session, column, text, size);
+bool AppendUntrustedText(AppendContext* append, Column* column, const char* text, size_t size) {
+  if (append->text.mode == TextMode::kUtf8 && !IsUtf8(text, size)) return false;
+  return AppendText(append, column, text, size);
 }
 
-char* NameToUtf8(Session* session, const char* name) {
+char* ConvertName(TextConversion* conversion, const char* name) {
   const size_t size = strlen(name);
   if (IsAscii(reinterpret_cast<const uint8_t*>(name), size)) return pstrdup(name);
-  if (session->text_mode != TextMode::kUtf8) PrepareConversion(session);
-  char* const plain = session->text_mode == TextMode::kConvert ? ConvertName(session, name, size)
-                      : IsUtf8(name, size)                     ? pstrdup(name)
-                                                               : nullptr;
+  if (conversion->mode != TextMode::kUtf8) PrepareConversion(conversion);
+  char* const plain = conversion->mode == TextMode::kConvert ? ConvertThereAndBack(conversion, name, size)
+                      : IsUtf8(name, size)                   ? pstrdup(name)
+                                                             : nullptr;
   return plain == nullptr || strncmp(plain, kEscapeMark, strlen(kEscapeMark)) == 0 ? EscapeName(name, size)
                                                                                    : plain;
 }

@@ -62,36 +62,35 @@ char* CallOutputGuarded(TextOutput* output, Datum value) {
 
 }  // namespace
 
-char* OutputText(TextOutput* output, Datum value) {
+char* GetOutputText(TextOutput* output, Datum value) {
   if (output->builtin && (!output->varlena || toast_raw_datum_size(value) <= kSafeBytesMax)) {
     return CallOutput(output, value);
   }
   return CallOutputGuarded(output, value);
 }
 
-bool AppendOutputValue(Session* session, Column* column, Datum value) {
-  char* const text = OutputText(column->output, value);
+bool AppendOutputValue(AppendContext* append, Column* column, Datum value) {
+  char* const text = GetOutputText(column->output, value);
   if (text == nullptr) return false;
-  const bool appended = column->output->builtin ? AppendText(session, column, text, strlen(text))
-                                                : AppendUntrustedText(session, column, text, strlen(text));
+  const bool appended = column->output->builtin ? AppendText(append, column, text, strlen(text))
+                                                : AppendUntrustedText(append, column, text, strlen(text));
   pfree(text);
   return appended;
 }
 
-bool AppendEnumValue(Session* session, Column* column, Datum value) {
+bool AppendEnumValue(AppendContext* append, Column* column, Datum value) {
   const HeapTuple tuple = SearchSysCache1(ENUMOID, value);
   if (!HeapTupleIsValid(tuple)) return false;
   const char* const label = NameStr(reinterpret_cast<Form_pg_enum>(GETSTRUCT(tuple))->enumlabel);
-  const bool appended = AppendText(session, column, label, strlen(label));
+  const bool appended = AppendText(append, column, label, strlen(label));
   ReleaseSysCache(tuple);
   return appended;
 }
 
-bool AppendXmlValue(Session* session, Column* column, Datum value) {
+bool AppendXmlValue(AppendContext* append, Column* column, Datum value) {
   const Slice slice = OpenVarlena(value);
-  if (slice.size >= 5 && memcmp(slice.data, "<?xml", 5) == 0)
-    return AppendOutputValue(session, column, value);
-  return AppendText(session, column, reinterpret_cast<const char*>(slice.data), slice.size);
+  if (slice.size >= 5 && memcmp(slice.data, "<?xml", 5) == 0) return AppendOutputValue(append, column, value);
+  return AppendText(append, column, reinterpret_cast<const char*>(slice.data), slice.size);
 }
 
 }  // namespace arrowcdc::plugin

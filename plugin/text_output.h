@@ -2,8 +2,7 @@
 // own may raise errors; those are caught in a subtransaction, so that no value can stop the stream.
 #pragma once
 
-#include "plugin/column.h"
-#include "plugin/session.h"
+#include "plugin/append_context.h"
 
 namespace arrowcdc::plugin {
 
@@ -17,11 +16,11 @@ struct TextOutput {
 };
 
 // Null where the value has no text. The text is in the database's encoding and in the current context.
-char* OutputText(TextOutput* output, Datum value);
+char* GetOutputText(TextOutput* output, Datum value);
 
-bool AppendOutputValue(Session* session, Column* column, Datum value);
-bool AppendEnumValue(Session* session, Column* column, Datum value);
+bool AppendOutputValue(AppendContext* append, Column* column, Datum value);
+bool AppendEnumValue(AppendContext* append, Column* column, Datum value);
 // As stored, unless it has an XML declaration, from which xml_out takes the encoding.
-bool AppendXmlValue(Session* session, Column* column, Datum value);
+bool AppendXmlValue(AppendContext* append, Column* column, Datum value);
 
 }  // namespace arrowcdc::plugin

@@ -13,14 +13,14 @@ class TupleReader {
       : data_(reinterpret_cast<const uint8_t*>(tuple) + tuple->t_hoff), offset_(0) {}
 
   const uint8_t* Take(const AttributeStep& step, size_t bytes) {
-    const uint8_t* const at = data_ + Aligned(step);
+    const uint8_t* const at = data_ + Align(step);
     offset_ = static_cast<size_t>(at - data_) + bytes;
     return at;
   }
 
   // A byte of padding is 0, the first byte of a value with a header of one byte is not.
   const uint8_t* TakeVarlena(const AttributeStep& step) {
-    if (data_[offset_] == 0) offset_ = Aligned(step);
+    if (data_[offset_] == 0) offset_ = Align(step);
     const uint8_t* const at = data_ + offset_;
     offset_ += VARSIZE_ANY(at);
     return at;
@@ -48,14 +48,14 @@ class TupleReader {
   }
 
   const uint8_t* TakeCString(const AttributeStep& step) {
-    offset_ = Aligned(step);
+    offset_ = Align(step);
     const uint8_t* const at = data_ + offset_;
     offset_ += strlen(reinterpret_cast<const char*>(at)) + 1;
     return at;
   }
 
  private:
-  size_t Aligned(const AttributeStep& step) const {
+  size_t Align(const AttributeStep& step) const {
     return (offset_ + step.align_mask) & ~size_t{step.align_mask};
   }
 

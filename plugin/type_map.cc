@@ -6,7 +6,6 @@
 #include "pgtype/datetime.h"
 #include "pgtype/type_table.h"
 #include "plugin/appenders.h"
-#include "plugin/cache_invalidation.h"
 #include "plugin/text_output.h"
 
 extern "C" {
@@ -27,9 +26,9 @@ static_assert(DATEVAL_NOBEGIN == pgtype::kDateEarliest && DATEVAL_NOEND == pgtyp
 static_assert(DT_NOBEGIN == pgtype::kTimestampEarliest && DT_NOEND == pgtype::kTimestampLatest);
 static_assert((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) == pgtype::kEpochDays);
 
-int MoneyDigits(Session* session) {
-  if (session->money_digits < 0) session->money_digits = pgtype::MoneyScale(PGLC_localeconv()->frac_digits);
-  return session->money_digits;
+int AskMoneyDigits(TypeMap* map) {
+  if (map->money_digits < 0) map->money_digits = pgtype::MoneyScale(PGLC_localeconv()->frac_digits);
+  return map->money_digits;
 }
 
 Column* NewChildren(MemoryContext context, Column* column, int32_t count) {
@@ -39,7 +38,7 @@ Column* NewChildren(MemoryContext context, Column* column, int32_t count) {
   return column->children;
 }
 
-Layout LayoutOf(ArrowTypeId type) {
+Layout ChooseLayout(ArrowTypeId type) {
   switch (type) {
     case ArrowTypeId::kBool:
       return Layout::kBits;
@@ -56,7 +55,7 @@ Layout LayoutOf(ArrowTypeId type) {
 }
 
 // NOLINTNEXTLINE(readability-function-size): a table
-AppendFunction AppendFunctionOf(Kind kind, ArrowTypeId type) {
+AppendFunction ChooseAppendFunction(Kind kind, ArrowTypeId type) {
   switch (kind) {
     case Kind::kBool:
       return AppendBoolValue;
@@ -144,7 +143,7 @@ bool IsTextOut(Oid function) {
   return is_textout;
 }
 
-TypeRow ReadType(Session* session, Oid type) {
+TypeRow ReadType(TypeMap* map, Oid type) {
   TypeRow row{};
   row.facts.oid = type;
   const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
@@ -162,17 +161,17 @@ TypeRow ReadType(Session* session, Oid type) {
   row.align = form->typalign;
   ReleaseSysCache(tuple);
   if (pgtype::ChooseKind(row.facts) == Kind::kOutput) row.facts.output_is_textout = IsTextOut(row.output);
-  if (type >= FirstUnpinnedObjectId) WatchCatalogRow(session, TYPEOID, type);
+  if (type >= FirstUnpinnedObjectId) WatchCatalogRow(map->marks, TYPEOID, type);
   return row;
 }
 
 // Follows domains to their base type; the last modifier on the way is the one in force.
-TypeRow ResolveDomains(Session* session, Oid* type, int32* typmod) {
-  TypeRow row = ReadType(session, *type);
+TypeRow ResolveDomains(TypeMap* map, Oid* type, int32* typmod) {
+  TypeRow row = ReadType(map, *type);
   while (row.found && row.facts.type == TYPTYPE_DOMAIN) {
     *type = row.base;
     *typmod = row.base_typmod;
-    row = ReadType(session, *type);
+    row = ReadType(map, *type);
   }
   return row;
 }
@@ -189,30 +188,30 @@ void SetOutput(const TypeRow& row, MemoryContext context, Column* column) {
   column->output = output;
 }
 
-void SetForm(Session* session, Kind kind, int32 typmod, Column* column) {
-  const ArrowForm form = pgtype::ChooseForm(kind, typmod, session->options.numeric,
-                                            kind == Kind::kMoney ? MoneyDigits(session) : 0);
-  column->layout = LayoutOf(form.type);
+void SetForm(TypeMap* map, Kind kind, int32 typmod, Column* column) {
+  const ArrowForm form =
+      pgtype::ChooseForm(kind, typmod, map->numeric, kind == Kind::kMoney ? AskMoneyDigits(map) : 0);
+  column->layout = ChooseLayout(form.type);
   column->type = form.type;
   column->width = form.width;
   column->precision = form.precision;
   column->scale = form.scale;
   column->utc = form.utc;
   column->extension = form.extension;
-  column->append = AppendFunctionOf(kind, form.type);
+  column->append = ChooseAppendFunction(kind, form.type);
 }
 
-void SetTimeTzMembers(Session* session, MemoryContext context, Column* column) {
+void SetTimeTzMembers(TypeMap* map, MemoryContext context, Column* column) {
   constexpr auto kCount = static_cast<int32_t>(std::size(pgtype::kTimeTzMembers));
   Column* const members = NewChildren(context, column, kCount);
-  for (int32_t i = 0; i < kCount; ++i) SetForm(session, pgtype::kTimeTzMembers[i].kind, -1, &members[i]);
+  for (int32_t i = 0; i < kCount; ++i) SetForm(map, pgtype::kTimeTzMembers[i].kind, -1, &members[i]);
 }
 
 // False: the array has no list.
-bool SetElements(Session* session, Oid type, int32 typmod, MemoryContext context, Column* column) {
-  const TypeRow element = ResolveDomains(session, &type, &typmod);
+bool SetElements(TypeMap* map, Oid type, int32 typmod, MemoryContext context, Column* column) {
+  const TypeRow element = ResolveDomains(map, &type, &typmod);
   if (!element.found || !pgtype::HasList(pgtype::ChooseKind(element.facts))) return false;
-  PlanColumn(session, type, typmod, context, NewChildren(context, column, 1));
+  PlanColumn(map, type, typmod, context, NewChildren(context, column, 1));
   column->element_length = element.facts.length;
   column->element_by_value = element.by_value;
   column->element_align = element.align;
@@ -221,15 +220,15 @@ bool SetElements(Session* session, Oid type, int32 typmod, MemoryContext context
 
 }  // namespace
 
-void PlanColumn(Session* session, Oid type, int32 typmod, MemoryContext context, Column* column) {
-  const TypeRow row = ResolveDomains(session, &type, &typmod);
+void PlanColumn(TypeMap* map, Oid type, int32 typmod, MemoryContext context, Column* column) {
+  const TypeRow row = ResolveDomains(map, &type, &typmod);
   Kind kind = pgtype::ChooseKind(row.facts);
-  if (kind == Kind::kArray && !SetElements(session, row.element, typmod, context, column)) {
+  if (kind == Kind::kArray && !SetElements(map, row.element, typmod, context, column)) {
     kind = Kind::kOutput;
   }
   column->varlena = row.facts.length == -1;
-  SetForm(session, kind, typmod, column);
-  if (kind == Kind::kTimeTz) SetTimeTzMembers(session, context, column);
+  SetForm(map, kind, typmod, column);
+  if (kind == Kind::kTimeTz) SetTimeTzMembers(map, context, column);
   if (kind == Kind::kOutput || kind == Kind::kXml) SetOutput(row, context, column);
 }
 

@@ -1,13 +1,21 @@
 // Columns by the type table (pgtype/type_table.h), and the function that fills each.
 #pragma once
 
-#include "plugin/session.h"
+#include "pgtype/type_table.h"
+#include "plugin/cache_invalidation.h"
+#include "plugin/column.h"
 
 namespace arrowcdc::plugin {
+
+struct TypeMap {
+  pgtype::NumericChoice numeric;
+  int money_digits;  // -1: not asked yet
+  CatalogMarks* marks;
+};
 
 // Fills in what *column is (type, appender, children), empty. Domains are resolved to their base type with
 // their modifier; the types looked at are watched for changes. Memory comes from `context`. Never fails: what
 // has no place in the table becomes utf8 by its output function.
-void PlanColumn(Session* session, Oid type, int32 typmod, MemoryContext context, Column* column);
+void PlanColumn(TypeMap* map, Oid type, int32 typmod, MemoryContext context, Column* column);
 
 }  // namespace arrowcdc::plugin

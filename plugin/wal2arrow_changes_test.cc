@@ -1,11 +1,13 @@
 // Changes through the plugin in a real server: which rows come, with which cells, in which frames.
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <set>
 
 #include <arrow/array.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include "arrowcdc/change_rows.h"
 #include "format/frame.h"
 #include "plugin/testing/test_stream.h"
 #include "tests/testing/assert_ok.h"
@@ -111,8 +113,9 @@ TEST_F(Changes, TablesThatTakeOverANameInATransaction) {
     const auto* batch = std::get_if<ChangeBatch>(&event);
     if (batch == nullptr || batch->rows->num_rows() == 0) continue;
     ASSERT_EQ(batch->table->name.table, "t");
-    for (int64_t row = 0; row < batch->rows->num_rows(); ++row, ++rows) {
-      const RowPosition position = RowPositionAt(*batch->table, *batch->rows, row);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto changes, ChangeRows::Make(*batch->table, *batch->rows));
+    for (int64_t row = 0; row < changes.num_rows(); ++row, ++rows) {
+      const RowPosition position = changes.position(row);
       EXPECT_LT(last, position) << "row " << rows;
       last = position;
     }
@@ -163,7 +166,7 @@ TEST_F(Changes, DdlInTheMiddleOfATransaction) {
 
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto events, Peek());
   std::set<uint64_t> fingerprints;
-  uint64_t safe = 0;
+  std::optional<Position> safe;
   for (const Event& event : events) {
     const auto& batch = std::get<ChangeBatch>(event);
     fingerprints.insert(batch.table->fingerprint);
@@ -174,7 +177,7 @@ TEST_F(Changes, DdlInTheMiddleOfATransaction) {
     safe = batch.group.safe;
   }
   EXPECT_EQ(fingerprints.size(), 7u);
-  EXPECT_GT(safe, 0u);
+  EXPECT_TRUE(safe.has_value());
 }
 
 TEST_F(Changes, DroppedAndAddedAgainUnderTheSameName) {
@@ -380,8 +383,9 @@ TEST_F(Changes, RowsOfOneRecordAreCounted) {
   uint16_t ord_max = 0;
   for (const Event& event : events) {
     const auto& batch = std::get<ChangeBatch>(event);
-    for (int64_t row = 0; row < batch.rows->num_rows(); ++row, ++rows) {
-      const RowPosition position = RowPositionAt(*batch.table, *batch.rows, row);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto changes, ChangeRows::Make(*batch.table, *batch.rows));
+    for (int64_t row = 0; row < changes.num_rows(); ++row, ++rows) {
+      const RowPosition position = changes.position(row);
       if (!positions.empty()) {
         EXPECT_LT(*positions.rbegin(), position) << "rows are not in order";
       }
@@ -413,7 +417,7 @@ TEST_F(Changes, LargeTransactionComesInPieces) {
       ++group_ends;
     } else {
       EXPECT_TRUE(batch.group.txn_incomplete);
-      EXPECT_EQ(batch.group.safe, 0u);
+      EXPECT_EQ(batch.group.safe, std::nullopt);
     }
   }
   EXPECT_EQ(rows, 5003);

@@ -44,10 +44,13 @@ TEST_F(Compression, HelloSaysIt) {
   Sql("INSERT INTO t VALUES (1)");
   for (const string wanted : {"none", "lz4", "zstd"}) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto frames, Frames({{"compression", wanted}}));
-    Wal2arrowDecoder decoder(arrow::default_memory_pool());
-    ARROWCDC_ASSERT_OK(decoder.Decode(frames.at(0), 0));
-    EXPECT_NE(("\n" + decoder.hello()->options).find("\ncompression=" + wanted + "\n"), string::npos)
-        << decoder.hello()->options;
+    format::Frame hello;
+    format::FrameError error;
+    ASSERT_TRUE(
+        format::ReadFrame(frames.at(0)->data(), static_cast<size_t>(frames.at(0)->size()), &hello, &error));
+    const format::SectionData& section = hello.section(format::SectionTag::kOptions);
+    const string options(reinterpret_cast<const char*>(section.data), section.bytes);
+    EXPECT_NE(("\n" + options).find("\ncompression=" + wanted + "\n"), string::npos) << options;
   }
 }
 
@@ -104,7 +107,7 @@ TEST_F(Compression, WhatDoesNotBecomeSmallerStays) {
     EXPECT_LT(Bytes({{"compression", codec}}), Bytes({})) << codec;
     // A buffer left as it is is a slice of the frame still.
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto frames, Frames({{"compression", codec}}));
-    Wal2arrowDecoder decoder(arrow::default_memory_pool());
+    Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
     int64_t batches = 0;
     for (const auto& frame : frames) {
       ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto event, decoder.Decode(frame, 0));

@@ -33,7 +33,7 @@ class Notices : public PluginTest {
     for (const Event& event : events) {
       if (const auto* notice = std::get_if<NoticeEvent>(&event)) {
         lines.push_back(Line(*notice));
-        EXPECT_GT(notice->commit_lsn, 0u);
+        EXPECT_GT(notice->position.order, 0u);
       }
       AppendLines(event, false, &lines);
     }

@@ -1,18 +1,21 @@
 // What the walsender calls while it sends, intercepted: before it would wait for WAL, what is held back is
-// sent; a keepalive never speaks of transactions that are held back; and each turn of its loop decodes many
-// records instead of one (the drain loop). A stream from a standby ends when that is promoted. Only in a
-// walsender, and only on servers that were tested.
+// sent (here); a keepalive never speaks of transactions that are held back (keepalive.h); each turn of its
+// loop decodes many records instead of one (drain_loop.h); a stream from a standby ends when that is promoted
+// (promotion.h). Only in a walsender, and only on servers that were tested.
 #pragma once
 
-#include "plugin/session.h"
+#include "plugin/pg.h"
 
 namespace arrowcdc::plugin {
 
-// In startup_cb. Does nothing inside SQL functions, on a server that was not tested, or on a primary where
-// neither batching nor the drain loop is asked for and allowed.
+struct Session;
+
+// Does nothing inside SQL functions, on a server that was not tested, or on a primary where neither batching
+// nor the drain loop is asked for and allowed. The session's options say then that both are off.
 void AttachToWalsender(Session* session);
-// Touches statics only, so that it may run when the session's memory is gone. Idempotent.
-void DetachFromWalsender();
+// Touches statics only, so that it may run when the session's memory is gone; nothing where another session
+// is attached. Idempotent.
+void DetachFromWalsender(const Session* session);
 
 // The record that is decoded now is the last that is flushed.
 bool NothingLeftToDecode(const Session* session);

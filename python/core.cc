@@ -24,11 +24,13 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include "arrowcdc/postgres.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
 #include "arrowcdc/secrets.h"
 #include "python/convert.h"
+#include "python/options.h"
+#include "src/options/options.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -44,10 +46,6 @@ constexpr milliseconds kSignalInterval{100};
 struct Batch {
   std::shared_ptr<const TableSchema> table;
   std::shared_ptr<arrow::RecordBatch> rows;
-};
-
-struct Source {
-  PostgresOptions options;
 };
 
 // For as long as it lives other threads may run. Where the interpreter has ended meanwhile, a daemon thread
@@ -115,9 +113,9 @@ auto WithSignals(int64_t timeout_ms, F once) -> decltype(once(milliseconds(0))) 
 // stops the token; then it is given the time to cancel its query, and nobody waits for it any more. It must
 // own what it uses.
 template <typename F>
-auto OnOtherThread(const Source& source, F work) -> decltype(work(source.options)) {
+auto OnOtherThread(const Options& given, F work) -> decltype(work(given.source)) {
   constexpr milliseconds kPatience{1000};
-  PostgresOptions options = source.options;
+  PostgresOptions options = Check(SourceOf(given));
   const auto stop = options.stop = std::make_shared<StopToken>();
   std::packaged_task<decltype(work(options))()> task(
       [options = std::move(options), work = std::move(work)] { return work(options); });
@@ -142,9 +140,11 @@ auto OnOtherThread(const Source& source, F work) -> decltype(work(source.options
 // soon as this returns.
 const char* Next(Reader& reader, int64_t timeout_ms, std::optional<uint64_t> until,
                  nb::typed<nb::list, Batch> into) {
+  std::optional<std::string> end;
+  if (until.has_value()) end = FormatLsn(*until);
   auto result =
       WithSignals(timeout_ms, [&](milliseconds timeout) -> std::optional<arrow::Result<ReadResult>> {
-        auto read = reader.Next(timeout, until);
+        auto read = reader.Next(timeout, end);
         if (read.ok() && read->state == ReadState::kTimeout) return std::nullopt;
         return read;
       });
@@ -185,23 +185,12 @@ void SetNotifyFd(Reader& reader, int fd) {
   });
 }
 
-std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables, int64_t reader_bytes_max,
-                          int partitions, int64_t unread_limit_ms, int64_t slow_limit_ms,
-                          std::optional<int64_t> retry_max_ms, bool stop_on_unpublished,
-                          std::optional<uint64_t> until_lsn, bool accept_tables) {
-  ReaderSetOptions options;
-  for (const Name& name : tables) options.tables.push_back({name.first, name.second});
+std::unique_ptr<Set> Open(const Options& given, std::optional<uint64_t> until_lsn) {
+  ReaderSetOptions options = given.readers;
   options.published_tables = true;
-  options.on_unpublished = stop_on_unpublished ? OnUnpublished::kStop : OnUnpublished::kGoOn;
-  options.reader_bytes_max = reader_bytes_max;
-  options.partitions = partitions;
-  options.unread_limit = milliseconds(unread_limit_ms);
-  options.slow_limit = milliseconds(slow_limit_ms);
-  if (retry_max_ms.has_value()) options.retry_max = milliseconds(*retry_max_ms);
-  options.until_lsn = until_lsn;
-  options.accept_tables = accept_tables;
+  if (until_lsn.has_value()) options.until = FormatLsn(*until_lsn);
   return std::make_unique<Set>(Check(OnOtherThread(
-      source, [options](const PostgresOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
+      given, [options](const PostgresOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
         ReaderSetOptions own = options;
         own.stop = from.stop;
@@ -213,38 +202,47 @@ std::unique_ptr<Set> Open(const Source& source, const std::vector<Name>& tables,
       })));
 }
 
-// What setup has done, in words, and the tables it covers.
-std::pair<std::vector<Name>, std::vector<std::string>> Setup(const Source& source, bool insert_only,
-                                                             bool accept_tables) {
-  const SetupOptions options{.insert_only = insert_only, .accept_tables = accept_tables};
+// What setup has done, in words.
+std::vector<std::string> Setup(const Options& given) {
+  SetupOptions options = given.setup;
+  options.accept_tables = given.readers.accept_tables;
   const SetupPlan plan =
-      Check(OnOtherThread(source, [options](const PostgresOptions& from) -> arrow::Result<SetupPlan> {
+      Check(OnOtherThread(given, [options](const PostgresOptions& from) -> arrow::Result<SetupPlan> {
         ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, options));
         ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
         return planned;
       }));
-  std::pair<std::vector<Name>, std::vector<std::string>> result;
-  for (const TableName& table : plan.tables) result.first.emplace_back(table.schema, table.table);
-  for (const SetupStep& step : plan.steps) result.second.push_back(step.what);
-  return result;
+  std::vector<std::string> steps;
+  for (const SetupStep& step : plan.steps) steps.push_back(step.what);
+  return steps;
 }
 
-bool HasSlot(const Source& source) {
-  return Check(OnOtherThread(source, [](const PostgresOptions& from) { return GetSlotStatus(from); })).exists;
+bool HasSlot(const Options& options) {
+  return Check(OnOtherThread(options, [](const PostgresOptions& from) { return GetSlotStatus(from); }))
+      .exists;
 }
 
-void Teardown(const Source& source) {
-  Check(OnOtherThread(source, [](const PostgresOptions& from) -> arrow::Status {
+void Teardown(const Options& options) {
+  Check(OnOtherThread(options, [](const PostgresOptions& from) -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(const auto plan, PlanTeardown(from));
     return ApplySetup(from, plan, nullptr);
   }));
 }
 
 // LSN, and whether everything before it is flushed.
-std::pair<uint64_t, bool> CurrentEnd(const Source& source) {
+std::pair<uint64_t, bool> CurrentEnd(const Options& options) {
   const WalEnd end =
-      Check(OnOtherThread(source, [](const PostgresOptions& from) { return GetWalEnd(from); }));
+      Check(OnOtherThread(options, [](const PostgresOptions& from) { return GetWalEnd(from); }));
   return {end.lsn, end.flushed};
+}
+
+// Where commits wait for this stream: how pg_stat_replication calls it. Interrupted where the server is slow.
+std::string SyncState(const Options& options) {
+  constexpr milliseconds kPatience{5000};
+  return Check(OnOtherThread(options, [](const PostgresOptions& from) {
+    from.stop->StopAfter(kPatience);
+    return GetSyncState(from);
+  }));
 }
 
 // (kind, reader where it is about one, message), or None when nothing has happened in time or will.
@@ -291,8 +289,8 @@ Counts UnmatchedTables(const Set& set) {
 Counts Stats(const Set& set) {
   const ReaderSetStats stats = set.readers->stats();
   nb::dict dict;
-  dict["delivered_lsn"] = stats.delivered_lsn;
-  dict["acknowledged_lsn"] = stats.acknowledged_lsn;
+  dict["delivered_lsn"] = stats.delivered.value_or(Position{}).order;
+  dict["acknowledged_lsn"] = stats.acknowledged.value_or(Position{}).order;
   dict["server_lsn"] = stats.server_lsn;
   dict["received_bytes"] = stats.received_bytes;
   dict["reconnects"] = stats.reconnects;
@@ -321,21 +319,7 @@ NB_MODULE(_core, module) {
   module.attr("arrow_major") = ARROW_VERSION_MAJOR;
   module.def("looks_like_conninfo", [](const std::string& text) { return LooksLikeConninfo(text); });
 
-  nb::class_<Source>(module, "Source")
-      .def(
-          "__init__",
-          [](Source* self, std::string conninfo, std::string slot, std::vector<std::string> publications,
-             std::vector<std::string> tables, int64_t buffer_bytes_max, const std::string& compression) {
-            const WireCompression wanted = Check(ParseWireCompression(compression));
-            new (self) Source();
-            self->options.conninfo = std::move(conninfo);
-            self->options.slot = std::move(slot);
-            self->options.publications = std::move(publications);
-            self->options.tables = std::move(tables);
-            self->options.buffer_bytes_max = buffer_bytes_max;
-            self->options.compression = wanted;
-          },
-          "conninfo"_a, "slot"_a, "publications"_a, "tables"_a, "buffer_bytes_max"_a, "compression"_a);
+  BindOptions(module);
 
   nb::class_<Batch>(module, "Batch")
       .def("buffers", &Buffers)
@@ -385,13 +369,12 @@ NB_MODULE(_core, module) {
         Check(status);
       });
 
-  module.def("open", &Open, "source"_a, "tables"_a, "reader_bytes_max"_a, "partitions"_a, "unread_limit_ms"_a,
-             "slow_limit_ms"_a, "retry_max_ms"_a = nb::none(), "stop_on_unpublished"_a = false,
-             "until_lsn"_a = nb::none(), "accept_tables"_a = false);
-  module.def("setup", &Setup, "source"_a, "insert_only"_a, "accept_tables"_a);
-  module.def("has_slot", &HasSlot, "source"_a);
-  module.def("teardown", &Teardown, "source"_a);
-  module.def("current_end", &CurrentEnd, "source"_a);
+  module.def("open", &Open, "options"_a, "until_lsn"_a = nb::none());
+  module.def("setup", &Setup, "options"_a);
+  module.def("has_slot", &HasSlot, "options"_a);
+  module.def("teardown", &Teardown, "options"_a);
+  module.def("current_end", &CurrentEnd, "options"_a);
+  module.def("sync_state", &SyncState, "options"_a);
   module.def(
       "parse_lsn", [](const std::string& text) { return Check(ParseLsn(text)); }, "text"_a);
 }

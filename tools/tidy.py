@@ -56,9 +56,6 @@ SLEEP = {
 # Where a test waits for a condition by looking again after a while, once for all tests of its language.
 WAITS = ("tests/testing/wait.cc", "python/tests/helpers.py")
 
-# Files whose long lines are still to be broken. None is to come in.
-LONG_LINES = {"python/arrowcdc/_readers.py", "python/tests/test_readers.py"}
-
 RAW_STRING = re.compile(r'R"([^()\\\s"]{0,16})\(.*?\)\1"', re.DOTALL)
 ADDRESS = re.compile(r"https?://[^\s)>\"']+")
 
@@ -193,7 +190,7 @@ class Tidy:
                     if fence or mark or line.lstrip().startswith("|"):
                         continue
                 columns = len(ADDRESS.sub("", line))
-                if columns > COLUMNS_MAX and name not in LONG_LINES:
+                if columns > COLUMNS_MAX:
                     self.fault(f"{name}:{number}", f"{columns} columns ({COLUMNS_MAX})")
 
     def check_files(self) -> None:

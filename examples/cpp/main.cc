@@ -13,22 +13,17 @@
 
 #include <arrow/api.h>
 
-#include <arrowcdc/postgres.h>
+#include <arrowcdc/change_rows.h>
 #include <arrowcdc/error.h>
+#include <arrowcdc/postgres.h>
 #include <arrowcdc/readers.h>
 
 namespace {
 
-// insert, update_after, delete, ...
-std::string Operation(const arrowcdc::TableSchema& table, const arrow::RecordBatch& rows, int64_t row) {
-  const int field = table.column_count + static_cast<int>(arrowcdc::MetadataColumn::kOp);
-  const auto& column = static_cast<const arrow::DictionaryArray&>(*rows.column(field));
-  return static_cast<const arrow::StringArray&>(*column.dictionary()).GetString(column.GetValueIndex(row));
-}
-
 arrow::Status Print(const arrowcdc::TableSchema& table, const arrow::RecordBatch& rows) {
+  ARROW_ASSIGN_OR_RAISE(const arrowcdc::ChangeRows changes, arrowcdc::ChangeRows::Make(table, rows));
   for (int64_t row = 0; row < rows.num_rows(); ++row) {
-    std::cout << Operation(table, rows, row);
+    std::cout << arrowcdc::OpName(changes.op(row));
     for (int i = 0; i < table.column_count; ++i) {
       ARROW_ASSIGN_OR_RAISE(const std::shared_ptr<arrow::Scalar> value, rows.column(i)->GetScalar(row));
       std::cout << ' ' << table.schema->field(i)->name() << '=' << value->ToString();
@@ -54,10 +49,7 @@ arrow::Status Run(const std::string& conninfo, const std::string& table, bool un
                         arrowcdc::MakePostgresSource(source_options));
   arrowcdc::ReaderSetOptions options;
   options.tables = plan.tables;
-  if (until_now) {
-    ARROW_ASSIGN_OR_RAISE(const arrowcdc::WalEnd end, arrowcdc::GetWalEnd(source_options));
-    options.until_lsn = end.lsn;
-  }
+  if (until_now) options.until = "now";
   ARROW_ASSIGN_OR_RAISE(const std::unique_ptr<arrowcdc::ReaderSet> readers,
                         arrowcdc::ReaderSet::Open(std::move(source), options));
 

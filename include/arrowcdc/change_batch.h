@@ -41,6 +41,29 @@ struct WeakenedIdentity {
   std::vector<int> own_key_fields;
 };
 
+// The metadata columns stand behind the table's columns, in this order; TableSchema::metadata_field has their
+// places.
+enum class MetadataColumn : int {
+  kOp,               // dictionary<int8, utf8>: the names of Op, indexed by it
+  kCommitLsn,        // uint64, start of the commit record
+  kLsn,              // uint64, start of the WAL record the row came from
+  kOrd,              // uint16, place among the rows of that record
+  kXid,              // uint32
+  kCommitTs,         // timestamp[us, UTC]
+  kUnchanged,        // list<utf8>: names of the table's columns whose value the change did not carry
+  kUnrepresentable,  // list<utf8>: names of the table's columns whose value has no Arrow form
+};
+inline constexpr int kMetadataColumnCount = 8;
+// "_op", "_commit_lsn", ...; a table column of that name gets the metadata column further "_" in front.
+const char* MetadataColumnName(MetadataColumn column);
+
+// What a row is. An update has a row with the old values in front of that with the new ones where the source
+// logged them.
+enum class Op : int8_t { kInsert, kUpdateBefore, kUpdateAfter, kDelete, kSnapshot, kTruncate };
+inline constexpr int kOpCount = 6;
+// As in _op: "insert", "update_before", "update_after", "delete", "snapshot", "truncate".
+const char* OpName(Op op);
+
 // One version of one table. Immutable; shared by the batches that use it.
 struct TableSchema {
   TableName name;
@@ -53,27 +76,15 @@ struct TableSchema {
   int column_count = 0;         // the table's own columns
   std::vector<int> key_fields;  // indexes of the replica identity's columns in key order; empty: none or FULL
   std::optional<WeakenedIdentity> weakened;
-};
 
-// The metadata columns stand behind the table's columns, in this order: index = column_count + value.
-enum class MetadataColumn : int {
-  kOp,         // dictionary<int8, utf8>: insert, update_before, update_after, delete, snapshot, truncate
-  kCommitLsn,  // uint64, start of the commit record
-  kLsn,        // uint64, start of the WAL record the row came from
-  kOrd,        // uint16, place among the rows of that record
-  kXid,        // uint32
-  kCommitTs,   // timestamp[us, UTC]
-  kUnchanged,  // list<utf8>: names of the table's columns whose value the change did not carry
-  kUnrepresentable,  // list<utf8>: names of the table's columns whose value has no Arrow form
+  // The place of a metadata column in `schema`.
+  int metadata_field(MetadataColumn column) const { return column_count + static_cast<int>(column); }
 };
-inline constexpr int kMetadataColumnCount = 8;
-// "_op", "_commit_lsn", ...; a table column of that name gets the metadata column further "_" in front.
-const char* MetadataColumnName(MetadataColumn column);
 
 // State of the group after an event, see docs/wire.md.
 struct GroupState {
-  uint64_t safe = 0;       // order of the last transaction delivered whole
-  bool group_end = false;  // `safe` is in force
+  std::optional<Position> safe;  // end of the last transaction delivered whole; none: none was
+  bool group_end = false;        // `safe` is in force
   bool txn_incomplete = false;
   bool dirty = false;  // the server may hold committed rows back
 };
@@ -101,10 +112,10 @@ struct ProgressEvent {
   GroupState group;
 };
 
-// The source has processed everything before `order`; nothing of it may be acknowledged while the group state
-// is dirty or a group is open.
+// The source has processed everything before `position`; nothing of it may be acknowledged while the group
+// state is dirty or a group is open.
 struct KeepaliveEvent {
-  uint64_t order = 0;
+  Position position;
   bool reply_requested = false;
 };
 
@@ -129,19 +140,12 @@ struct NoticeEvent {
   TableName table;
   TableName published_as;            // its own name, or an ancestor's; empty where nothing is published
   std::vector<TableName> ancestors;  // of a partition: from its parent to the root
-  uint64_t commit_lsn = 0;           // of the transaction that was being decoded, start of its commit record
+  Position position;                 // start of the commit of the transaction that was being decoded
 };
 
 using Event = std::variant<ChangeBatch, TruncateEvent, ProgressEvent, KeepaliveEvent, NoticeEvent>;
 
 // The truncate event as one row for tables[index]: _op is truncate, the table's columns are null.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> TruncateRow(const TruncateEvent& event, int index);
-
-// (_commit_lsn, _lsn, _ord) of one row of a batch whose schema is table.schema.
-RowPosition RowPositionAt(const TableSchema& table, const arrow::RecordBatch& rows, int64_t row);
-
-// Whether `list`, kUnchanged or kUnrepresentable, names the table's column `column` in that row.
-bool ListsColumn(const TableSchema& table, const arrow::RecordBatch& rows, MetadataColumn list, int64_t row,
-                 int column);
 
 }  // namespace arrowcdc

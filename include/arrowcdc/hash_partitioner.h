@@ -84,11 +84,6 @@ class HashPartitioner {
                                              PartitionOptions options,
                                              arrow::MemoryPool* pool = arrow::default_memory_pool());
 
-  // For batches that are no change batches: options.columns is not empty, no column has a special meaning.
-  static arrow::Result<HashPartitioner> MakeForSchema(std::shared_ptr<arrow::Schema> schema,
-                                                      PartitionOptions options,
-                                                      arrow::MemoryPool* pool = arrow::default_memory_pool());
-
   // One batch a partition, null where it has no rows; the order of rows inside a partition is that of the
   // input. Where all rows belong to one partition (always with a single partition), that is `rows` itself,
   // not a copy. Errors: kInternal when the batch has another schema; the pool's.
@@ -105,12 +100,10 @@ class HashPartitioner {
   HashPartitioner() = default;
 
   arrow::Status ChooseKey();
-  std::string ObjectName() const;
   arrow::Status CheckSchema(const arrow::RecordBatch& rows) const;
   arrow::Result<std::vector<uint32_t>> Route(const arrow::RecordBatch& rows, uint64_t* unroutable_rows) const;
 
-  std::shared_ptr<const TableSchema> table_;  // null: MakeForSchema
-  std::shared_ptr<arrow::Schema> schema_;
+  std::shared_ptr<const TableSchema> table_;
   PartitionOptions options_;
   arrow::MemoryPool* pool_ = nullptr;
   std::vector<int> key_fields_;

@@ -19,10 +19,11 @@
 namespace arrowcdc {
 
 struct PipelineOptions {
-  std::optional<uint64_t> until_lsn;  // stop when everything up to here is delivered
-  bool until_now = false;             // until_lsn = the end of the server's WAL at start
-  bool accept_tables = false;         // begin with a slot that was set up for other tables
-  bool accept_gap = false;            // start although the sink lacks changes that the slot has passed
+  // Stop when everything up to here is delivered: a position as the source reads it, or "now", the end of the
+  // source's log at the start.
+  std::optional<std::string> until;
+  bool accept_tables = false;  // begin with a slot that was set up for other tables
+  bool accept_gap = false;     // start although the sink lacks changes that the slot has passed
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;
   bool ack_on_write = false;  // sinks that keep nothing: acknowledge what was handed on
   // Give up after failing for so long; 0: at once. None: before anything was streamed after 60 s (10 s for an
@@ -38,8 +39,8 @@ struct PipelineStats {
   uint64_t tables_unpublished = 0;                 // asked for, and known not to come: each was told once
   uint64_t unrepresentable = 0;                    // values without an Arrow form
   uint64_t reconnects = 0;
-  uint64_t delivered_lsn = 0;  // last safe position handed to the sink
-  uint64_t durable_lsn = 0;    // last acknowledged
+  std::optional<Position> delivered;  // last safe position handed to the sink
+  std::optional<Position> durable;    // last acknowledged
   uint64_t server_lsn = 0;
   uint64_t received_bytes = 0;
   bool connected = false;
@@ -49,8 +50,8 @@ struct PipelineStats {
 struct PipelineObserver {
   virtual ~PipelineObserver() = default;
   // resumed: the sink goes on where it stood, else it is new.
-  virtual void OnConnected(const SourceInfo&, uint64_t /*start_lsn*/, bool /*resumed*/) {}
-  virtual void OnEnd(const WalEnd&) {}              // where until_now stops
+  virtual void OnConnected(const SourceInfo&, const Position& /*start*/, bool /*resumed*/) {}
+  virtual void OnEnd(const LogEnd&) {}              // where until "now" stops
   virtual void OnNotice(const SourceNotice&) {}     // once each; what makes rows stay away at every connect
   virtual void OnProgress(const PipelineStats&) {}  // about once a second
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}

@@ -1,5 +1,5 @@
-// Positions in a source. Sinks and the pipeline compare (timeline, order) and store the whole; only the
-// source knows what order means (PostgreSQL: an LSN; token is empty there).
+// Positions in a source. Only the source makes them and knows what order means (PostgreSQL: an LSN, and the
+// epoch is the timeline); everybody else compares them, and stores them whole.
 #pragma once
 
 #include <compare>
@@ -20,25 +20,24 @@ struct SourceId {
 };
 
 // The stream a sink is opened for, stored with the data. Source and slot are its identity: a sink refuses
-// another one, and an earlier timeline. The rest is memory, for people and for warnings.
+// another one. The rest is memory, for people and for warnings.
 struct StreamIdentity {
   SourceId source;
-  uint32_t timeline = 0;
   std::string database;  // as it is called now
   std::string slot;
   std::vector<std::string> publications;
   std::vector<std::string> patterns;  // of tables; empty: all
 };
 
-// Everything that ends at or before `order` on `timeline`.
+// Everything that ends at or before `order` in `epoch`. The source raises the epoch where order may run
+// backwards, as when another server takes over.
 struct Position {
-  SourceId source;
-  uint32_t timeline = 0;
+  uint32_t epoch = 0;
   uint64_t order = 0;
-  std::string token;
+  auto operator<=>(const Position&) const = default;
 };
 
-// Identifies a row and orders all rows of a source: (_commit_lsn, _lsn, _ord).
+// Identifies a row and orders all rows of a source, over its epochs too: (_commit_lsn, _lsn, _ord).
 struct RowPosition {
   uint64_t commit_lsn = 0;
   uint64_t lsn = 0;

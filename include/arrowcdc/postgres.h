@@ -126,11 +126,16 @@ struct SlotStatus {
 };
 arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source);
 
-// The end of the server's WAL now, as Source::CurrentEnd.
+// The end of the server's WAL: everything that was committed before it was asked for ends at or before it.
+struct WalEnd {
+  uint64_t lsn = 0;
+  bool flushed = true;  // false: WAL of transactions in progress lies behind it, which nothing has flushed
+};
+// Now, as Source::CurrentEnd.
 arrow::Result<WalEnd> GetWalEnd(const PostgresOptions& source);
 
-// Of the client that streams the slot, as pg_stat_replication tells it: async, potential, sync or quorum;
-// empty where nobody does or the role may not see it.
+// Where commits wait, or may, for the client that streams the slot, as pg_stat_replication tells it:
+// potential, sync or quorum. Empty where they do not, where nobody streams, or the role may not see it.
 arrow::Result<std::string> GetSyncState(const PostgresOptions& source);
 
 struct TableStatus {

@@ -49,9 +49,9 @@ struct ReaderSetOptions {
   std::chrono::milliseconds unread_limit{5'000};
   std::chrono::milliseconds slow_limit{600'000};
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;  // an end comes when all is committed, too
-  std::optional<uint64_t> until_lsn;  // the stream ends when everything up to here is delivered
-  bool accept_tables = false;         // read a slot that was set up for other tables
-  std::optional<std::chrono::milliseconds> retry_max;  // as PipelineOptions::retry_max
+  std::optional<std::string> until;                     // as PipelineOptions::until
+  bool accept_tables = false;                           // read a slot that was set up for other tables
+  std::optional<std::chrono::milliseconds> retry_max;   // as PipelineOptions::retry_max
   // The source's own, so that Stop ends an attempt to connect, too. Null: the set has one of its own.
   std::shared_ptr<StopToken> stop;
 };
@@ -85,12 +85,13 @@ class Reader {
   int partition() const { return partition_; }
   std::string ToString() const;  // table "public"."users", with the partition where there are several
 
-  // Next batch, in the order of the commits. kEnd: the stream has ended in order, or `until` is given and
-  // everything that commits at or before it was returned (rows after it may have been returned, too).
+  // Next batch, in the order of the commits. kEnd: the stream has ended in order, or `until`, a position as
+  // the source reads it, is given and everything that commits at or before it was returned (rows after it may
+  // have been returned, too).
   // Blocking: up to timeout. Errors: what ended the stream, after all that came before it was returned; what
   // ended this reader, at once.
   arrow::Result<ReadResult> Next(std::chrono::milliseconds timeout,
-                                 std::optional<uint64_t> until = std::nullopt);
+                                 const std::optional<std::string>& until = std::nullopt);
 
   // Everything that Next has returned is dealt with: it will not come again, and the slot may move over it.
   // Errors: the stream was stopped, so that the server cannot be told.
@@ -133,8 +134,8 @@ struct ReaderEvent {
 };
 
 struct ReaderSetStats {
-  uint64_t delivered_lsn = 0;     // everything up to here was given to the readers
-  uint64_t acknowledged_lsn = 0;  // everything up to here is committed, and the server was told
+  std::optional<Position> delivered;     // everything up to here was given to the readers
+  std::optional<Position> acknowledged;  // everything up to here is committed, and the source was told
   uint64_t server_lsn = 0;
   uint64_t received_bytes = 0;
   uint64_t reconnects = 0;

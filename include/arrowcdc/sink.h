@@ -14,13 +14,14 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
+#include "arrowcdc/position.h"
 #include "arrowcdc/stop_token.h"
 
 namespace arrowcdc {
 
 // What a sink found in its storage when it was opened.
 struct SinkState {
-  std::optional<Position> position;            // everything up to here is durable; none: the storage is new
+  std::optional<Position> position;            // everything up to here is durable; none: it has no rows yet
   std::map<TableName, RowPosition> last_rows;  // last durable row per table; may be beyond `position`
   std::optional<StreamIdentity> stream;        // as it was stored; none: the storage is new
   std::map<TableName, uint32_t>
@@ -46,11 +47,11 @@ class Sink {
   // Accepts rows. The caller has already left out rows at or before SinkState::last_rows.
   virtual arrow::Status Write(const ChangeBatch& batch) = 0;
 
-  // A group boundary: all rows up to `position` were accepted and none after it.
+  // A group boundary: all rows up to `position` were accepted and none after it. Called before the first
+  // rows of a new storage and of an epoch, too: then with where the stream begins.
   virtual arrow::Status Advance(const Position& position) = 0;
 
-  // Makes all that was accepted durable and stores the position of the last Advance. Before the first Advance
-  // it stores rows only.
+  // Makes all that was accepted durable and stores the position of the last Advance.
   virtual arrow::Status Flush() = 0;
 
   // Closes what is over its age; the caller calls it at least once a second.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arrow/result.h>
@@ -13,10 +14,10 @@
 
 namespace arrowcdc {
 
-// The end of the server's WAL: everything that was committed before it was asked for ends at or before it.
-struct WalEnd {
-  uint64_t lsn = 0;
-  bool flushed = true;  // false: WAL of transactions in progress lies behind it, which nothing has flushed
+// The end of the source's log: everything that was committed before it was asked for ends at or before it.
+struct LogEnd {
+  Position position;
+  bool flushed = true;  // false: changes in progress lie behind it, which nothing has flushed
 };
 
 // What is worth telling of tables and publications: nothing ends by it.
@@ -45,19 +46,27 @@ struct PublishedState {
   std::vector<SourceNotice> notices;   // what else of the patterns has no effect, or less than they say
 };
 
-// What the server says before streaming.
+// What the source says before streaming.
 struct SourceInfo {
   StreamIdentity stream;
-  int server_version_num = 0;
-  uint64_t confirmed_flush = 0;  // the slot's: changes that commit after it will come
-  uint64_t current_flush = 0;    // end of the server's WAL on its disk now
-  bool slot_start_known =
-      true;                // false: slot_used is what can be guessed without knowing where the slot began
-  bool slot_used = false;  // changes of this slot were acknowledged before, as far as the server can tell
+  Position end;  // of what the source has on its disk now
   PublishedState published;
   // kPositionGap where setup noted that the slot is for other tables than were asked for: of interest to
   // whoever begins with it, and remembers nothing of it.
   arrow::Status other_tables;
+};
+
+// What there is already of a stream that is to begin, or to go on.
+struct ResumeRequest {
+  enum class Have {
+    kNothing,     // and nothing is kept: the source alone says where to begin
+    kNothingYet,  // what comes is kept, and nothing has come
+    kStored,      // everything up to `position`, from an earlier process
+    kDelivered,   // everything up to `position`, over an earlier connection of the same Source
+  };
+  Have have = Have::kNothing;
+  Position position{};
+  bool accept_gap = false;  // begin although changes are lacking that the source has passed
 };
 
 // A table that the stream carries, as the catalog has it now. What its rows really look like comes with the
@@ -77,49 +86,58 @@ struct SourceTable {
 
 struct SourceStats {
   uint64_t received_bytes = 0;
-  uint64_t server_lsn = 0;  // highest LSN the server has told us
+  uint64_t server_lsn = 0;  // highest position the server has told us
   int64_t buffered_bytes = 0;
 };
 
-// Threads: Next, Connect and Start from one thread; Acknowledge, RequestKeepalive and stats from any. The
-// socket has a thread of its own, which answers the server while the reader is slow and stops reading when
-// buffer_bytes_max is reached. Errors: MakeError with SQLSTATE, object and remedy; retryable ones can be
+// Threads: Acknowledge, RequestKeepalive, ParsePosition and stats from any, all else from one thread. A
+// source reads ahead of Next, up to a bound in bytes of its own, and answers its server however slow Next is
+// called.
+// Errors: MakeError with object and remedy, and the server's code where it has one; retryable ones can be
 // followed by Connect and Start again.
 class Source {
  public:
   virtual ~Source() = default;
 
-  // Connects, checks slot, plugin, publications, tables and settings; starts nothing. Again after an error: a
+  // Connects, checks all that can be known before a stream; starts nothing. Again after an error: a
   // new connection. Errors: kPublicationMismatch where rows of a table that was asked for come under a name
   // that was not.
   virtual arrow::Result<SourceInfo> Connect() = 0;
 
-  // Where the server's history left `timeline` for the next one. Between Connect and Start only.
-  virtual arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) = 0;
+  // Where to start, so that the next change follows what there is: in the epoch of this connection. Between
+  // Connect and Start only. Errors: kPositionGap with the positions and the remedy, where changes are lacking
+  // in between, or what there is belongs to another history than the source's.
+  virtual arrow::Result<Position> Resume(const ResumeRequest& request) = 0;
 
   // The tables that the stream carries as far as the catalog tells, for checks before the start. Between
   // Connect and Start only.
   virtual arrow::Result<std::vector<SourceTable>> Tables() = 0;
 
-  // The end of the server's WAL now. Waits up to a second for what asynchronous commits have not flushed yet.
+  // The end of the source's log now. Waits up to a second for what asynchronous commits have not flushed yet.
   // Between Connect and Start only.
-  virtual arrow::Result<WalEnd> CurrentEnd() = 0;
+  virtual arrow::Result<LogEnd> CurrentEnd() = 0;
 
-  // START_REPLICATION from `start` (0: the slot's confirmed position). After Connect.
-  virtual arrow::Status Start(uint64_t start) = 0;
+  // The position that a text names (PostgreSQL: an LSN, "16/B374D848"), in the epoch of the last connection.
+  // After the first Connect. Errors: kInvalidOption.
+  virtual arrow::Result<Position> ParsePosition(std::string_view text) = 0;
+  // The same place in the epoch of the last connection, of a position that this Source made earlier: epochs
+  // order what was delivered, not what is still to come.
+  virtual arrow::Result<Position> Rebase(const Position& position) = 0;
+
+  // Begins to stream. After Connect.
+  virtual arrow::Status Start(const Position& start) = 0;
 
   // Next event; nullopt when `timeout` has passed. Blocking: up to timeout.
   virtual arrow::Result<std::optional<Event>> Next(std::chrono::milliseconds timeout) = 0;
 
-  // `durable`: end LSN up to which all is durable. Told to the server at once, monotone: lower values are
-  // ignored.
-  virtual void Acknowledge(uint64_t durable) = 0;
+  // Everything up to `durable` is. Told to the server at once, monotone: lower positions are ignored.
+  virtual void Acknowledge(const Position& durable) = 0;
 
-  // Asks the server for its position; the answer is a KeepaliveEvent.
+  // Asks the server how far it is; the answer is a KeepaliveEvent.
   virtual void RequestKeepalive() = 0;
 
-  // Ends the stream in order (CopyDone, rest of the acknowledgements sent), then the connection. Idempotent;
-  // blocks at most about two seconds.
+  // Ends the stream in order, the last acknowledgement sent, then the connection. Idempotent; blocks at most
+  // about two seconds.
   virtual arrow::Status Stop() = 0;
 
   virtual SourceStats stats() const = 0;

@@ -8,6 +8,7 @@
 #include <arrow/extension_type.h>
 #include <arrow/scalar.h>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/position.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 #include "tests/testing/assert_ok.h"
@@ -67,27 +68,22 @@ std::string Cell(const arrow::Array& column, int64_t row) {
 }
 
 void AppendBatch(const ChangeBatch& batch, bool ord, std::vector<std::string>* lines) {
-  const int columns = batch.table->column_count;
-  const auto metadata = [&](MetadataColumn column) -> const arrow::Array& {
-    return *batch.rows->column(columns + static_cast<int>(column));
-  };
-  const auto& op = static_cast<const arrow::DictionaryArray&>(metadata(MetadataColumn::kOp));
-  const auto& names = static_cast<const arrow::StringArray&>(*op.dictionary());
-  for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
-    std::string line = names.GetString(op.GetValueIndex(row)) + " " + batch.table->name.table + "(";
-    for (int field = 0; field < columns; ++field) {
+  const ChangeRows changes = ChangeRows::Make(*batch.table, *batch.rows).ValueOrDie();
+  for (int64_t row = 0; row < changes.num_rows(); ++row) {
+    std::string line = std::string(OpName(changes.op(row))) + " " + batch.table->name.table + "(";
+    for (int field = 0; field < batch.table->column_count; ++field) {
       if (field > 0) line += ", ";
       const std::string cell = Cell(*batch.rows->column(field), row);
-      if (ListsColumn(*batch.table, *batch.rows, MetadataColumn::kUnchanged, row, field)) {
+      if (changes.IsUnchanged(row, field)) {
         line += cell == "null" ? "~" : "carried but marked unchanged";
-      } else if (ListsColumn(*batch.table, *batch.rows, MetadataColumn::kUnrepresentable, row, field)) {
+      } else if (changes.IsUnrepresentable(row, field)) {
         line += cell == "null" ? "!" : "there but marked unrepresentable";
       } else {
         line += cell;
       }
     }
     line += ")";
-    if (ord) line += " #" + Cell(metadata(MetadataColumn::kOrd), row);
+    if (ord) line += " #" + std::to_string(changes.ord(row));
     lines->push_back(line);
   }
 }
@@ -206,7 +202,7 @@ arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> PluginTest::Frames(Pl
 
 arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
   ARROW_ASSIGN_OR_RAISE(const auto frames, Frames(std::move(options)));
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
   std::vector<Event> events;
   for (const auto& frame : frames) ARROW_RETURN_NOT_OK(Decode(&decoder, frame, &events));
   if (!with_notices_) std::erase_if(events, IsNotice);
@@ -227,7 +223,7 @@ arrow::Result<std::vector<Event>> PluginTest::ReadStream(const PluginOptions& op
   ARROW_ASSIGN_OR_RAISE(const uint64_t end, ParseLsn(end_text));
   ARROW_ASSIGN_OR_RAISE(const auto client,
                         WalsenderClient::Start(SharedServer().conninfo(name_), name_, options));
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
   std::vector<Event> events;
   for (;;) {
     ARROW_ASSIGN_OR_RAISE(const auto message, client->Next(kStreamLimit));

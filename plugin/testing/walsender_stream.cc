@@ -87,7 +87,7 @@ arrow::Result<WalsenderStream::Outcome> WalsenderStream::Run(const std::string& 
   if (!copying && started != nullptr) outcome.error = PQresultErrorMessage(started);
   PQclear(started);
 
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
   while (copying && outcome.lines.size() < wanted) {
     ARROW_ASSIGN_OR_RAISE(std::string message, ReadMessage(connection, deadline));
     if (message.empty()) break;

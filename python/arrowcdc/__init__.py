@@ -13,6 +13,7 @@ if int(_pyarrow.__version__.split(".")[0]) != _REQUIRED_MAJOR:
         f"pip install 'pyarrow>={_REQUIRED_MAJOR},<{_REQUIRED_MAJOR + 1}'"
     )
 
+from ._config import ArrowCDCReaderConfig
 from ._core import version as __version__
 from ._errors import (
     ArrowCDCError,
@@ -22,7 +23,7 @@ from ._errors import (
     ServerError,
     SlotError,
 )
-from ._readers import ArrowCDCReaderConfig, Reader, Readers
+from ._readers import Reader, Readers
 
 __all__ = [
     "ArrowCDCError",

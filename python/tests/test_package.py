@@ -1,18 +1,20 @@
 """Errors, types, and what the package needs."""
 
+import inspect
 import os
 import pathlib
 import re
 import subprocess
 import sys
 import tomllib
-from typing import get_type_hints
+from collections.abc import Sequence
+from typing import Literal, get_type_hints
 
 import pytest
 from helpers import CONFIGURE
 
 import arrowcdc
-from arrowcdc import ArrowCDCReaderConfig, _core, _errors, _readers
+from arrowcdc import ArrowCDCReaderConfig, _config, _core, _errors
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _PACKAGE = pathlib.Path(arrowcdc.__file__).parent
@@ -113,18 +115,71 @@ def test_without_its_pyarrow_the_import_says_what_to_install(tmp_path, found):
     assert "ImportError: arrowcdc " in done.stderr and "pip install 'pyarrow>=26,<27'" in done.stderr
 
 
-def test_options_are_the_arguments_of_the_configuration():
+_TYPES = {"text": str, "flag": bool, "count": int, "size": int, "duration": float, "position": str | int}
+
+
+def test_the_arguments_are_those_of_the_option_table():
+    options = {option.name: option for option in _core.option_table()}
     fields = get_type_hints(ArrowCDCReaderConfig)
-    assert get_type_hints(_readers.Options) == fields
-    in_order = list(fields)
-    assert in_order[:9] == ["host", "port", "database", "user", "password", "tables", "plugin", "slot",
-                            "snapshot"]
+    assert set(fields) == set(options)
+    for name, option in options.items():
+        if option.type == "list":
+            expected = Sequence[str] if option.default == () else str | Sequence[str]
+        elif option.type == "choice":
+            expected = Literal[tuple(option.words)]
+        else:
+            expected = _TYPES[option.type]
+        assert fields[name] == (expected | None if option.default is None else expected), name
+    assert get_type_hints(_config.Options) == fields
+    assert list(fields)[:9] == ["host", "port", "database", "user", "password", "tables", "plugin", "slot",
+                                "snapshot"]
+
+
+@pytest.mark.parametrize("function", [ArrowCDCReaderConfig, CONFIGURE])
+def test_the_signature_has_each_argument_with_its_default(function):
+    parameters = inspect.signature(function).parameters.values()
+    assert all(parameter.kind == inspect.Parameter.KEYWORD_ONLY for parameter in parameters)
+    defaults = {parameter.name: parameter.default for parameter in parameters}
+    assert defaults == {option.name: option.default for option in _core.option_table()}
+    assert {name: defaults[name] for name in ("slot", "tables", "commit", "partitions", "setup", "until",
+                                              "unread_limit", "reader_bytes_max", "publications")} == {
+        "slot": "arrowcdc", "tables": "*.*", "commit": "on-next", "partitions": 1, "setup": True,
+        "until": None, "unread_limit": 5.0, "reader_bytes_max": 33_554_432, "publications": ()}
 
 
 def test_every_option_is_explained():
-    explained = re.findall(r"^    ([a-z_, ]+):", ArrowCDCReaderConfig.__doc__, re.MULTILINE)
-    described = {name for names in explained for name in names.split(", ")}
-    assert described == set(get_type_hints(ArrowCDCReaderConfig))
+    explained = " ".join(ArrowCDCReaderConfig.__doc__.split())
+    for option in _core.option_table():
+        assert option.help and f" {option.name}: {option.help}" in explained
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("host", 5), ("tables", [1]), ("publications", [b"p"]), ("slot", None), ("setup", "no"),
+     ("partitions", "two"), ("partitions", 1.5), ("reader_bytes_max", "32MiB"), ("unread_limit", None),
+     ("slow_limit", "5s"), ("retry_max", float("nan")), ("compression", None), ("until", 1.5)])
+def test_an_argument_of_another_type_is_refused_by_name(name, value):
+    with pytest.raises(TypeError, match=f"argument {name}: "):
+        ArrowCDCReaderConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [("partitions", 0, "must be between 1 and 65536"), ("partitions", 65_537, "must be between 1 and 65536"),
+     ("reader_bytes_max", 0, "must be positive"), ("buffer_bytes_max", 0, "must be positive"),
+     ("commit", "never", "not supported"), ("on_unpublished", "Stop", "not supported"),
+     ("compression", "LZ4", "is no compression"), ("until", "soon", "not an LSN")])
+def test_an_argument_out_of_its_range_is_refused(name, value, message):
+    with pytest.raises(arrowcdc.OptionError, match=message) as caught:
+        ArrowCDCReaderConfig(**{name: value})
+    assert name in caught.value.object and caught.value.remedy
+
+
+def test_values_at_the_edge_of_their_range():
+    ArrowCDCReaderConfig(partitions=65_536, reader_bytes_max=1, unread_limit=0, slow_limit=0.0, retry_max=0,
+                         until=2**64 - 1, port="5432")
+    ArrowCDCReaderConfig(retry_max=float("inf"), until="now", port=5432, tables=["a.b", "c.d"],
+                         publications="one", host=None, source=None)
 
 
 def test_source_or_single_parameters():

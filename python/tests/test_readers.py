@@ -82,10 +82,32 @@ def test_a_table_that_cannot_be_published_ends_the_first_start_only(server, shop
         assert set(readers) == {"public.users", "public.orders"}
         server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
         assert ids(readers["public.users"].batches(until="now")) == [1]
-    assert "setup changed nothing: " in caplog.text and "tables public.later: tables match and are not streamed" in caplog.text
+    assert "setup changed nothing: " in caplog.text
+    assert "tables public.later: tables match and are not streamed" in caplog.text
     server.sql("DROP PUBLICATION arrowcdc", "shop")
     with pytest.raises(arrowcdc.ServerError, match="public.later"):  # nothing is left to go on with
         CONFIGURE(**shop)
+
+
+def test_commits_that_wait_for_the_readers_are_warned_of(server, shop, caplog):
+    server.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    with CONFIGURE(**shop) as readers:
+        try:
+            server.sql("SELECT pg_reload_conf()")
+            wait_for(lambda: server.sql("SHOW synchronous_standby_names") == "*")
+            server.sql("SET synchronous_commit = local; INSERT INTO users VALUES (1, 'a')", "shop")
+            assert ids([readers["public.users"].read(timeout=30)]) == [1]
+
+            def warned():
+                assert readers["public.users"].read(timeout=0.1) is None
+                return "takes this stream for a synchronous standby" in caplog.text
+
+            wait_for(warned)
+            assert caplog.text.count("synchronous_standby_names") == 1
+        finally:
+            server.sql("ALTER SYSTEM RESET synchronous_standby_names")
+            server.sql("SELECT pg_reload_conf()")
+            wait_for(lambda: server.sql("SHOW synchronous_standby_names") == "")
 
 
 def test_published_tables_that_nobody_reads_are_told(server, shop, caplog):
@@ -101,7 +123,8 @@ def test_published_tables_that_nobody_reads_are_told(server, shop, caplog):
 def test_what_of_a_table_does_not_come_is_told_once(server, shop, caplog):
     server.sql("ALTER TABLE users ADD COLUMN upper text GENERATED ALWAYS AS (upper(name)) STORED", "shop")
     with CONFIGURE(**shop) as readers:
-        assert "public.users: not everything of it comes: its generated columns are not sent: upper" in caplog.text
+        told = "public.users: not everything of it comes: its generated columns are not sent: upper"
+        assert told in caplog.text
         server.sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
         wait_for(lambda: readers.stats()["reconnects"] > 0)
         server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
@@ -112,7 +135,8 @@ def test_what_of_a_table_does_not_come_is_told_once(server, shop, caplog):
 @pytest.mark.parametrize("how", ["read", "async"])
 def test_a_program_that_only_reads_finds_in_the_log_why_nothing_comes(server, shop, caplog, how):
     def lines(level, text):
-        return [record for record in caplog.records if record.levelname == level and text in record.getMessage()]
+        return [record for record in caplog.records
+                if record.levelname == level and text in record.getMessage()]
 
     async def first(reader):
         return await anext(reader.read_batches())
@@ -142,7 +166,8 @@ def test_partitions_under_names_that_nobody_asked_for_are_refused(server, shop):
         server.sql("INSERT INTO parts VALUES (1)", "shop")
         assert ids(readers["public.parts"].batches(until="now")) == [1]
         readers.commit()
-        server.sql("ALTER PUBLICATION arrowcdc SET (publish_via_partition_root = false); INSERT INTO parts VALUES (2)", "shop")
+        server.sql("ALTER PUBLICATION arrowcdc SET (publish_via_partition_root = false);"
+                   "INSERT INTO parts VALUES (2)", "shop")
         with pytest.raises(arrowcdc.SlotError, match="parts_1") as caught:
             readers["public.parts"].read(timeout=30)
         assert caught.value.kind == "publication_mismatch"
@@ -153,7 +178,8 @@ def test_partitions_under_names_that_nobody_asked_for_are_refused(server, shop):
 
 def test_an_empty_publication_ends_the_readers_with_what_the_slot_holds(server, shop, caplog):
     CONFIGURE(**shop).close()
-    server.sql("INSERT INTO users VALUES (1, 'a'); ALTER PUBLICATION arrowcdc DROP TABLE users, orders", "shop")
+    server.sql("INSERT INTO users VALUES (1, 'a');"
+               "ALTER PUBLICATION arrowcdc DROP TABLE users, orders", "shop")
     end = end_of_wal(server)
     with CONFIGURE(**shop, setup=False) as readers:
         assert "no table is published any more" in caplog.text and readers.stats()["tables_unpublished"] == 1

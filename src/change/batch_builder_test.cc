@@ -31,7 +31,7 @@ class Batches : public ::testing::Test {
     tags->EndList();
   }
 
-  static RowMetadata Row(format::Op op, uint64_t lsn, uint16_t ord = 0) {
+  static RowMetadata Row(Op op, uint64_t lsn, uint16_t ord = 0) {
     return {.op = op, .commit_lsn = 900, .lsn = lsn, .ord = ord, .xid = 7, .commit_ts = 1'000'000};
   }
 
@@ -53,15 +53,15 @@ class Batches : public ::testing::Test {
 
 TEST_F(Batches, RowsWithTheirMetadata) {
   Values(1, "a");
-  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(format::Op::kInsert, 100)));
+  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kInsert, 100)));
   builder_->column(0)->Append(int64_t{2});
   builder_->AppendUnchanged(2);
   builder_->AppendUnrepresentable(1);
-  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(format::Op::kUpdateAfter, 200, 3)));
+  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kUpdateAfter, 200, 3)));
   builder_->AppendUnchanged(2);
   builder_->AppendUnchanged(0);
   builder_->AppendNull(1);
-  RowMetadata snapshot = Row(format::Op::kSnapshot, 300);
+  RowMetadata snapshot = Row(Op::kSnapshot, 300);
   snapshot.xid.reset();
   ARROWCDC_ASSERT_OK(builder_->EndRow(snapshot));
   EXPECT_EQ(builder_->rows(), 3);
@@ -85,7 +85,7 @@ TEST_F(Batches, RowsWithTheirMetadata) {
 
 TEST_F(Batches, CancelledRowLeavesNoTrace) {
   Values(1, "a");
-  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(format::Op::kInsert, 100)));
+  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kInsert, 100)));
   const int64_t bytes = builder_->bytes();
   // Half a row, in which every kind of value has come.
   builder_->column(0)->Append(int64_t{2});
@@ -96,7 +96,7 @@ TEST_F(Batches, CancelledRowLeavesNoTrace) {
   builder_->CancelRow();
   EXPECT_EQ(builder_->bytes(), bytes);
   Values(3, "c");
-  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(format::Op::kInsert, 300)));
+  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kInsert, 300)));
   // What has not ended when the batch does is no row either.
   builder_->column(0)->Append(int64_t{4});
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, builder_->Finish());
@@ -110,15 +110,15 @@ TEST_F(Batches, CancelledRowLeavesNoTrace) {
 
 TEST_F(Batches, RowThatLacksAValueOrHasTwoIsRefused) {
   builder_->column(0)->Append(int64_t{1});
-  const arrow::Status lacking = builder_->EndRow(Row(format::Op::kInsert, 100));
+  const arrow::Status lacking = builder_->EndRow(Row(Op::kInsert, 100));
   ASSERT_NE(GetErrorDetail(lacking), nullptr) << lacking.ToString();
   EXPECT_EQ(GetErrorDetail(lacking)->kind(), ErrorKind::kInternal);
   Values(1, "a");
   builder_->AppendNull(1);
-  EXPECT_FALSE(builder_->EndRow(Row(format::Op::kInsert, 100)).ok());
+  EXPECT_FALSE(builder_->EndRow(Row(Op::kInsert, 100)).ok());
   EXPECT_EQ(builder_->rows(), 0);
   Values(2, "b");
-  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(format::Op::kInsert, 200)));
+  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kInsert, 200)));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, builder_->Finish());
   CheckColumn(batch, "id", "[2]");
 }
@@ -131,7 +131,7 @@ TEST_F(Batches, BuilderIsUsedAgain) {
     int64_t before = 0;
     for (int64_t i = 0; i < 500; ++i) {
       Values(round * 1000 + i, "row " + std::to_string(round) + " " + std::to_string(i));
-      ARROWCDC_ASSERT_OK(builder_->EndRow(Row(format::Op::kInsert, static_cast<uint64_t>(i))));
+      ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kInsert, static_cast<uint64_t>(i))));
       ASSERT_GT(builder_->bytes(), before);
       before = builder_->bytes();
     }

@@ -1,19 +1,17 @@
-// Table names for people, truncate events as rows, positions of rows.
+// Table names for people, truncate events as rows.
 #include "arrowcdc/change_batch.h"
 
 #include <algorithm>
 #include <string_view>
 
 #include <arrow/array.h>
-#include <arrow/array/data.h>
 #include <arrow/array/util.h>
 #include <arrow/result.h>
 #include <arrow/scalar.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/metadata_columns.h"
 #include "src/change/utf8_text.h"
-#include "format/frame.h"
-#include "src/change/table_schema.h"
 
 namespace arrowcdc {
 namespace {
@@ -39,7 +37,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> TruncateCell(const TruncateEvent& e
   const auto& type = MetadataColumnType(column);
   switch (column) {
     case MetadataColumn::kOp: {
-      auto code = static_cast<int8_t>(format::Op::kTruncate);
+      auto code = static_cast<int8_t>(Op::kTruncate);
       ARROW_ASSIGN_OR_RAISE(auto codes, arrow::MakeArrayFromScalar(arrow::Int8Scalar(code), 1));
       return MakeOpColumn(codes);
     }
@@ -82,28 +80,6 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> TruncateRow(const TruncateEve
     columns.push_back(std::move(column));
   }
   return arrow::RecordBatch::Make(table.schema, 1, std::move(columns));
-}
-
-RowPosition RowPositionAt(const TableSchema& table, const arrow::RecordBatch& rows, int64_t row) {
-  auto values = [&](MetadataColumn which) {
-    return rows.column_data(table.column_count + static_cast<int>(which));
-  };
-  return {values(MetadataColumn::kCommitLsn)->GetValues<uint64_t>(1)[row],
-          values(MetadataColumn::kLsn)->GetValues<uint64_t>(1)[row],
-          values(MetadataColumn::kOrd)->GetValues<uint16_t>(1)[row]};
-}
-
-bool ListsColumn(const TableSchema& table, const arrow::RecordBatch& rows, MetadataColumn list, int64_t row,
-                 int column) {
-  const auto& lists =
-      static_cast<const arrow::ListArray&>(*rows.column(table.column_count + static_cast<int>(list)));
-  if (lists.IsNull(row)) return false;
-  const auto& names = static_cast<const arrow::StringArray&>(*lists.values());
-  const std::string& name = table.schema->field(column)->name();
-  for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
-    if (names.GetView(i) == name) return true;
-  }
-  return false;
 }
 
 }  // namespace arrowcdc

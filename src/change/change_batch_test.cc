@@ -5,6 +5,7 @@
 #include <arrow/extension/uuid.h>
 #include <gtest/gtest.h>
 
+#include "arrowcdc/change_rows.h"
 #include "src/change/table_schema.h"
 
 namespace arrowcdc {
@@ -52,7 +53,7 @@ TEST(TruncateRow, OneRowThatIsNullButForItsMetadata) {
     auto op = batch.column(n)->GetScalar(0).ValueOrDie();
     auto name = static_cast<const arrow::DictionaryScalar&>(*op).GetEncodedValue().ValueOrDie();
     EXPECT_EQ(name->ToString(), "truncate");
-    EXPECT_EQ(RowPositionAt(*event.tables[index], batch, 0),
+    EXPECT_EQ(ChangeRows::Make(*event.tables[index], batch)->position(0),
               (RowPosition{1000, 900, static_cast<uint16_t>(index)}));
     EXPECT_EQ(static_cast<const arrow::UInt32Array&>(*batch.column(n + 4)).Value(0), 77u);
     EXPECT_EQ(static_cast<const arrow::TimestampArray&>(*batch.column(n + 5)).Value(0), -3);
@@ -64,26 +65,6 @@ TEST(TruncateRow, OneRowThatIsNullButForItsMetadata) {
 TEST(TruncateRow, NoSuchTable) {
   EXPECT_FALSE(TruncateRow(TwoTables(), 2).ok());
   EXPECT_FALSE(TruncateRow(TwoTables(), -1).ok());
-}
-
-TEST(RowPositionAt, CountsFromTheStartOfASlice) {
-  auto table = *MakeTableSchema({"s", "t"}, 1, 1, ReplicaIdentity::kDefault, {}, nullptr);
-  auto numbers = [](auto builder, std::initializer_list<int> values) {
-    for (int value : values) EXPECT_TRUE(builder.Append(value).ok());
-    return builder.Finish().ValueOrDie();
-  };
-  auto codes = numbers(arrow::Int8Builder(), {0, 1, 2});
-  auto lists = arrow::MakeArrayOfNull(arrow::list(arrow::utf8()), 3).ValueOrDie();
-  auto times = arrow::MakeArrayOfNull(MetadataColumnType(MetadataColumn::kCommitTs), 3).ValueOrDie();
-  auto batch = arrow::RecordBatch::Make(
-      table->schema, 3,
-      arrow::ArrayVector{MakeOpColumn(codes), numbers(arrow::UInt64Builder(), {10, 20, 30}),
-                         numbers(arrow::UInt64Builder(), {5, 15, 25}),
-                         numbers(arrow::UInt16Builder(), {0, 1, 2}),
-                         numbers(arrow::UInt32Builder(), {7, 7, 7}), times, lists, lists});
-  ASSERT_TRUE(batch->ValidateFull().ok()) << batch->ValidateFull();
-  EXPECT_EQ(RowPositionAt(*table, *batch, 1), (RowPosition{20, 15, 1}));
-  EXPECT_EQ(RowPositionAt(*table, *batch->Slice(1), 1), (RowPosition{30, 25, 2}));
 }
 
 }  // namespace

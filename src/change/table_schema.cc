@@ -6,10 +6,10 @@
 #include <unordered_set>
 #include <utility>
 
-#include <arrow/array/builder_binary.h>
 #include <arrow/util/key_value_metadata.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/metadata_columns.h"
 
 namespace arrowcdc {
 namespace {
@@ -60,13 +60,6 @@ arrow::Status ReadWeakened(const arrow::FieldVector& columns, const arrow::KeyVa
   return arrow::Status::OK();
 }
 
-std::shared_ptr<arrow::Array> BuildOpDictionary() {
-  arrow::StringBuilder builder;
-  auto status =
-      builder.AppendValues({"insert", "update_before", "update_after", "delete", "snapshot", "truncate"});
-  return status.ok() ? builder.Finish().ValueOrDie() : nullptr;
-}
-
 }  // namespace
 
 char ReplicaIdentityLetter(ReplicaIdentity identity) {
@@ -109,63 +102,6 @@ std::string WeakenedIdentityText(const WeakenedIdentity& weakened) {
 std::string WeakenedIdentityRemedy(const WeakenedIdentity& weakened) {
   return "give " + weakened.partition +
          " the replica identity of the table (ALTER TABLE ... REPLICA IDENTITY)";
-}
-
-const char* MetadataColumnName(MetadataColumn column) {
-  switch (column) {
-    case MetadataColumn::kOp:
-      return "_op";
-    case MetadataColumn::kCommitLsn:
-      return "_commit_lsn";
-    case MetadataColumn::kLsn:
-      return "_lsn";
-    case MetadataColumn::kOrd:
-      return "_ord";
-    case MetadataColumn::kXid:
-      return "_xid";
-    case MetadataColumn::kCommitTs:
-      return "_commit_ts";
-    case MetadataColumn::kUnchanged:
-      return "_unchanged";
-    case MetadataColumn::kUnrepresentable:
-      return "_unrepresentable";
-  }
-  return "";
-}
-
-const char* MetadataColumnRole(MetadataColumn column) { return MetadataColumnName(column) + 1; }
-
-const std::shared_ptr<arrow::DataType>& MetadataColumnType(MetadataColumn column) {
-  static const auto op = arrow::dictionary(arrow::int8(), arrow::utf8());
-  static const auto commit_ts = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
-  static const auto names = arrow::list(arrow::field("item", arrow::utf8()));
-  switch (column) {
-    case MetadataColumn::kOp:
-      return op;
-    case MetadataColumn::kOrd:
-      return arrow::uint16();
-    case MetadataColumn::kXid:
-      return arrow::uint32();
-    case MetadataColumn::kCommitTs:
-      return commit_ts;
-    case MetadataColumn::kUnchanged:
-    case MetadataColumn::kUnrepresentable:
-      return names;
-    case MetadataColumn::kCommitLsn:
-    case MetadataColumn::kLsn:
-      break;
-  }
-  return arrow::uint64();
-}
-
-const std::shared_ptr<arrow::Array>& OpDictionary() {
-  static const std::shared_ptr<arrow::Array> dictionary = BuildOpDictionary();
-  return dictionary;
-}
-
-std::shared_ptr<arrow::Array> MakeOpColumn(const std::shared_ptr<arrow::Array>& codes) {
-  return std::make_shared<arrow::DictionaryArray>(MetadataColumnType(MetadataColumn::kOp), codes,
-                                                  OpDictionary());
 }
 
 std::shared_ptr<arrow::Schema> MakeChangeSchema(

@@ -1,5 +1,5 @@
-// Makes TableSchema from what a decoder knows of a table, and the parts of the metadata columns that are
-// constant. Used by every decoder, so that all agree on names, types and order.
+// Makes TableSchema from what a decoder knows of a table. Used by every decoder, so that all agree on names
+// and order.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include <arrow/array.h>
 #include <arrow/result.h>
 #include <arrow/type.h>
 
@@ -46,15 +45,5 @@ std::string WeakenedIdentityRemedy(const WeakenedIdentity& weakened);
 
 // Names for one message: "public.a public.b and 3 more", the first five.
 std::string FirstNames(const std::vector<TableName>& names);
-
-// The column's role: its name without the "_" in front. It stays when the name has to give way.
-const char* MetadataColumnRole(MetadataColumn column);
-const std::shared_ptr<arrow::DataType>& MetadataColumnType(MetadataColumn column);
-
-// The values of _op: its index is format::Op.
-const std::shared_ptr<arrow::Array>& OpDictionary();
-
-// The _op column over `codes` (int8, no nulls, all of them below OpDictionary()->length()); no copy.
-std::shared_ptr<arrow::Array> MakeOpColumn(const std::shared_ptr<arrow::Array>& codes);
 
 }  // namespace arrowcdc

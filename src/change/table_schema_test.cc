@@ -1,11 +1,9 @@
 #include "src/change/table_schema.h"
 
-#include <arrow/array.h>
 #include <arrow/util/key_value_metadata.h>
 #include <gtest/gtest.h>
 
 #include "arrowcdc/error.h"
-#include "format/frame.h"
 #include "tests/testing/assert_ok.h"
 
 namespace arrowcdc {
@@ -112,17 +110,6 @@ TEST(TableSchema, AWeakenedTableKeepsItsOwnIdentity) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto plain,
                                 MakeTableSchema({"s", "t"}, 5, 6, kNothing, {Column("v")}, nullptr));
   EXPECT_FALSE(plain->weakened.has_value());
-}
-
-TEST(OpColumn, CodesAreThoseOfTheWire) {
-  const auto& names = static_cast<const arrow::StringArray&>(*OpDictionary());
-  ASSERT_EQ(names.length(), 6);
-  EXPECT_EQ(names.GetView(static_cast<int>(format::Op::kInsert)), "insert");
-  EXPECT_EQ(names.GetView(static_cast<int>(format::Op::kUpdateBefore)), "update_before");
-  EXPECT_EQ(names.GetView(static_cast<int>(format::Op::kUpdateAfter)), "update_after");
-  EXPECT_EQ(names.GetView(static_cast<int>(format::Op::kDelete)), "delete");
-  EXPECT_EQ(names.GetView(static_cast<int>(format::Op::kSnapshot)), "snapshot");
-  EXPECT_EQ(names.GetView(static_cast<int>(format::Op::kTruncate)), "truncate");
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ arrow::Status ChangeStream::Open() {
 
 arrow::Status ChangeStream::Run() {
   while (true) {
-    const uint64_t began_at = delivered_;
+    const std::optional<Position> began_at = delivered_;
     const arrow::Status status = Receive();
     if (status.ok()) return status;
     ARROW_RETURN_NOT_OK(WaitAfter(status, delivered_ > began_at));
@@ -51,45 +51,37 @@ arrow::Status ChangeStream::Run() {
   }
 }
 
-bool ChangeStream::Reached() const { return until_.has_value() && !group_open_ && delivered_ >= *until_; }
+bool ChangeStream::Reached() const { return until_.has_value() && !group_open_ && delivered_ >= until_; }
 
 bool ChangeStream::IsInterrupted(const arrow::Status& status) const {
   const ErrorDetail* detail = GetErrorDetail(status);
   return stop_.stopped() && detail != nullptr && detail->kind() == ErrorKind::kInterrupted;
 }
 
-TimelineEnd ChangeStream::TimelineEnds() {
-  return [this](uint32_t timeline) { return source_.TimelineEnd(timeline); };
-}
-
 // --- connecting ---
 
 arrow::Status ChangeStream::Connect() {
   ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source_.Connect());
+  ARROW_RETURN_NOT_OK(MoveEnds());
   if (!state_.has_value()) {
     ARROW_ASSIGN_OR_RAISE(state_, driver_.Open(info));
     for (const auto& [table, row] : state_->last_rows) {
-      const auto oid = state_->table_ids.find(table);
-      watch_.Knows(table, oid == state_->table_ids.end() ? 0 : oid->second);
+      const auto id = state_->table_ids.find(table);
+      watch_.Knows(table, id == state_->table_ids.end() ? 0 : id->second);
     }
+    told_ = state_->position;
   }
   // Who keeps nothing and was given nothing has nothing to go on from.
   const bool goes_on = begun_ && (started_ || options_.keeps_data);
   ARROW_RETURN_NOT_OK(goes_on ? GoOn(info) : BeginAnew(info));
-  identity_ = info.stream;
-  // The connection may break here: whoever connects again asks again.
-  if (options_.until_now && !until_.has_value()) {
-    ARROW_ASSIGN_OR_RAISE(const WalEnd end, source_.CurrentEnd());
-    until_ = end.lsn;
-    driver_.EndsAt(end);
-  }
-  ARROW_RETURN_NOT_OK(source_.Start(delivered_));
+  ARROW_RETURN_NOT_OK(FindEnd());
+  ARROW_RETURN_NOT_OK(source_.Start(*delivered_));
   started_ = true;
   backoff_.NoteStarted();
   repeated_.BeginSession();
   group_open_ = false;
   dirty_ = false;
-  driver_.Started(info, delivered_);
+  driver_.Started(info, *delivered_);
   return arrow::Status::OK();
 }
 
@@ -98,25 +90,63 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
   // Whoever moves the slot on and has not read it before.
   const bool begins = !state_->position.has_value() && options_.moves_slot;
   if (begins && !options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
-  ARROW_ASSIGN_OR_RAISE(const uint64_t start,
-                        ChooseStart(info, *state_, options_.keeps_data, options_.accept_gap, TimelineEnds()));
-  // Before Start, which may fail and be tried again as a reconnect.
-  delivered_ = start;
-  identity_ = info.stream;
+  ResumeRequest request{.accept_gap = options_.accept_gap};
+  if (options_.keeps_data) {
+    using Have = ResumeRequest::Have;
+    request.have = state_->position.has_value() ? Have::kStored : Have::kNothingYet;
+    request.position = state_->position.value_or(Position{});
+  }
+  ARROW_ASSIGN_OR_RAISE(const Position start, source_.Resume(request));
   repeated_.Restore(state_->last_rows);
-  if (options_.until_lsn.has_value()) until_ = options_.until_lsn;
-  ARROW_RETURN_NOT_OK(driver_.Begin(info, *state_, start));
+  ARROW_RETURN_NOT_OK(driver_.Begin(info, *state_));
   begun_ = true;
-  // A gap that was accepted once is not asked about again.
-  const bool gap = state_->position.has_value() && state_->position->order < start;
-  return gap ? driver_.Advance(start) : arrow::Status::OK();
+  // Before Start, which may fail and be tried again as a reconnect.
+  return StartAt(start);
 }
 
 // What was delivered in this process need not come again: rows are skipped one by one in any case.
 arrow::Status ChangeStream::GoOn(const SourceInfo& info) {
   ++reconnects_;
-  ARROW_RETURN_NOT_OK(CheckReconnect(identity_, info, delivered_, TimelineEnds()));
-  return CheckPublished(info);
+  ARROW_ASSIGN_OR_RAISE(const Position start, source_.Resume({ResumeRequest::Have::kDelivered, *delivered_}));
+  ARROW_RETURN_NOT_OK(CheckPublished(info));
+  return StartAt(start);
+}
+
+// A driver that has a position is told of another start at once: a gap that was accepted is not asked about
+// again, and the position of an epoch is there before rows of that epoch are. One that has none is told in
+// front of its first rows: until they come it is as new as it was, whatever this start comes to. Behind rows
+// of a group that came in part the start is no boundary; then the next one tells the epoch.
+arrow::Status ChangeStream::StartAt(const Position& start) {
+  delivered_ = start;
+  if (!told_.has_value() || *told_ == start || rows_since_) return arrow::Status::OK();
+  told_ = start;
+  return driver_.Advance(start);
+}
+
+// The connection may break here: whoever connects again asks again.
+arrow::Status ChangeStream::FindEnd() {
+  if (!options_.until.has_value() || until_.has_value()) return arrow::Status::OK();
+  if (options_.until != "now") {
+    ARROW_ASSIGN_OR_RAISE(until_, source_.ParsePosition(*options_.until));
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const LogEnd end, source_.CurrentEnd());
+  until_ = end.position;
+  driver_.EndsAt(end);
+  return arrow::Status::OK();
+}
+
+// Before a position of this connection counts as delivered: one of a later epoch is behind any end of an
+// earlier one.
+arrow::Status ChangeStream::MoveEnds() {
+  if (until_.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(until_, source_.Rebase(*until_));
+  }
+  if (watch_.end().has_value()) {
+    ARROW_ASSIGN_OR_RAISE(const Position end, source_.Rebase(watch_.end()->position));
+    watch_.MoveEnd(end);
+  }
+  return arrow::Status::OK();
 }
 
 arrow::Status ChangeStream::CheckPublished(const SourceInfo& info) {
@@ -163,7 +193,7 @@ arrow::Status ChangeStream::Receive() {
 
 arrow::Status ChangeStream::CheckEnd() const {
   if (!watch_.end().has_value()) return arrow::Status::OK();
-  const uint64_t position = watch_.end()->position;
+  const Position& position = watch_.end()->position;
   const bool delivered = !group_open_ && delivered_ >= position;
   return (delivered || Reached()) && driver_.MayEndAt(position) ? watch_.end()->why : arrow::Status::OK();
 }
@@ -185,7 +215,7 @@ arrow::Status ChangeStream::Handle(const TruncateEvent& event) {
 }
 
 arrow::Status ChangeStream::Handle(const KeepaliveEvent& event) {
-  if (!group_open_ && !dirty_) ARROW_RETURN_NOT_OK(Advance(event.order));
+  if (!group_open_ && !dirty_) ARROW_RETURN_NOT_OK(Advance(event.position));
   return driver_.Keepalive(event.reply_requested);
 }
 
@@ -202,6 +232,11 @@ arrow::Status ChangeStream::Deliver(ChangeBatch batch) {
   if (!matches) TellNotices();
   if (batch.rows == nullptr) return arrow::Status::OK();
   watch_.Knows(batch.table->name, batch.table->table_id);
+  if (options_.keeps_data && !told_.has_value()) {
+    told_ = delivered_;
+    ARROW_RETURN_NOT_OK(driver_.Advance(*delivered_));
+  }
+  rows_since_ = true;
   return driver_.Take(std::move(batch));
 }
 
@@ -209,14 +244,28 @@ arrow::Status ChangeStream::TakeGroup(const GroupState& group) {
   dirty_ = group.dirty;
   group_open_ = !group.group_end;
   if (!group.group_end) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(Advance(group.safe));
+  if (group.safe.has_value()) ARROW_RETURN_NOT_OK(Advance(*group.safe));
   return driver_.EndGroup();
 }
 
-arrow::Status ChangeStream::Advance(uint64_t order) {
-  if (order <= delivered_) return arrow::Status::OK();
-  delivered_ = order;
-  return driver_.Advance(order);
+// A server that took over without the last of what the one before had sent.
+arrow::Status ChangeStream::CheckNoneMissing() const {
+  const TableName* table = repeated_.MissingTable();
+  if (table == nullptr) return arrow::Status::OK();
+  return MakeError(
+      ErrorKind::kPositionGap,
+      "rows that were delivered before the connection was lost did not come again, but later ones "
+      "did: this server does not have them",
+      "table " + ToString(*table), "capture into a new sink from a new slot");
+}
+
+arrow::Status ChangeStream::Advance(const Position& position) {
+  if (delivered_ >= position) return arrow::Status::OK();
+  if (!repeated_.caught_up()) return CheckNoneMissing();
+  delivered_ = told_ = position;
+  repeated_.NoteBoundary();
+  rows_since_ = false;
+  return driver_.Advance(position);
 }
 
 }  // namespace arrowcdc

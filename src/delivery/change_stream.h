@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
@@ -21,17 +22,15 @@
 #include "src/delivery/backoff.h"
 #include "src/delivery/publication_watch.h"
 #include "src/delivery/repeated_rows.h"
-#include "src/delivery/start_position.h"
 
 namespace arrowcdc {
 
 struct ChangeStreamOptions {
-  std::optional<uint64_t> until_lsn;  // the stream ends when everything up to here is delivered
-  bool until_now = false;             // until_lsn = the end of the server's WAL at start
-  bool keeps_data = false;            // the driver knows at a start what it has
-  bool moves_slot = true;             // what is delivered is acknowledged sometime
-  bool accept_tables = false;         // begin with a slot that was set up for other tables
-  bool accept_gap = false;            // start although changes are lacking that the slot has passed
+  std::optional<std::string> until;  // as PipelineOptions::until
+  bool keeps_data = false;           // the driver knows at a start what it has
+  bool moves_slot = true;            // what is delivered is acknowledged sometime
+  bool accept_tables = false;        // begin with a slot that was set up for other tables
+  bool accept_gap = false;           // start although changes are lacking that the slot has passed
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;
   std::optional<std::chrono::milliseconds> retry_max;  // as PipelineOptions::retry_max
 };
@@ -44,11 +43,11 @@ class StreamDriver {
 
   // Once, at the first connection, before anything is checked: what is there already.
   virtual arrow::Result<SinkState> Open(const SourceInfo& info) = 0;
-  // When the start is allowed: the stream begins at `start`, `state` is what Open gave. Again where the start
-  // fails and the driver keeps nothing.
-  virtual arrow::Status Begin(const SourceInfo& info, const SinkState& state, uint64_t start) = 0;
+  // When the start is allowed; `state` is what Open gave. Again where the start fails and the driver keeps
+  // nothing.
+  virtual arrow::Status Begin(const SourceInfo& info, const SinkState& state) = 0;
   // At each connection: events follow.
-  virtual void Started(const SourceInfo& info, uint64_t start) = 0;
+  virtual void Started(const SourceInfo& info, const Position& start) = 0;
   // The connection is lost, and the next try comes after `wait`.
   virtual void Retrying(const arrow::Status& status, std::chrono::milliseconds wait) = 0;
   // Again and again meanwhile.
@@ -56,21 +55,23 @@ class StreamDriver {
 
   // Rows that did not come before, of a table that matches; at least one.
   virtual arrow::Status Take(ChangeBatch batch) = 0;
-  // Everything up to `order` was delivered; it is higher than any before.
-  virtual arrow::Status Advance(uint64_t order) = 0;
+  // Everything up to `position` was delivered, and nothing behind it; it is higher than any before. A driver
+  // that keeps what it takes is told so also before its first rows, and at an epoch's begin: where the stream
+  // starts.
+  virtual arrow::Status Advance(const Position& position) = 0;
   // A group has ended, whether Advance was called or not.
   virtual arrow::Status EndGroup() { return arrow::Status::OK(); }
   virtual arrow::Status Keepalive(bool /*reply_requested*/) { return arrow::Status::OK(); }
   // After each event, and while none comes.
   virtual arrow::Status Housekeeping() = 0;
   // The stream is to end at `position`: whether all is done for that.
-  virtual bool MayEndAt(uint64_t position) const = 0;
+  virtual bool MayEndAt(const Position& position) const = 0;
 
   virtual void Tell(const SourceNotice& notice) = 0;
   // What the stream counts may be other than before.
   virtual void Counted() {}
-  // Where until_now ends.
-  virtual void EndsAt(const WalEnd& /*end*/) {}
+  // Where until "now" ends.
+  virtual void EndsAt(const LogEnd& /*end*/) {}
 };
 
 class ChangeStream {
@@ -88,9 +89,9 @@ class ChangeStream {
 
   bool started() const { return started_; }  // once
   bool group_open() const { return group_open_; }
-  uint64_t delivered() const { return delivered_; }
+  // None: nothing was streamed yet.
+  const std::optional<Position>& delivered() const { return delivered_; }
   uint64_t reconnects() const { return reconnects_; }
-  const StreamIdentity& identity() const { return identity_; }
   // Somebody waits for a position, which an idle server tells only when it is asked.
   bool ends_at_a_position() const { return until_.has_value() || watch_.end().has_value(); }
   bool Reached() const;
@@ -104,12 +105,14 @@ class ChangeStream {
  private:
   bool Finished() const { return stop_.stopped() || Reached(); }
   bool IsInterrupted(const arrow::Status& status) const;
-  TimelineEnd TimelineEnds();
   void TellNotices();
 
   arrow::Status Connect();
   arrow::Status BeginAnew(const SourceInfo& info);
   arrow::Status GoOn(const SourceInfo& info);
+  arrow::Status StartAt(const Position& start);
+  arrow::Status FindEnd();
+  arrow::Status MoveEnds();
   arrow::Status CheckPublished(const SourceInfo& info);
   arrow::Status WaitAfter(const arrow::Status& status, bool delivered);
 
@@ -122,7 +125,8 @@ class ChangeStream {
   arrow::Status Handle(const NoticeEvent& event);
   arrow::Status Deliver(ChangeBatch batch);
   arrow::Status TakeGroup(const GroupState& group);
-  arrow::Status Advance(uint64_t order);
+  arrow::Status CheckNoneMissing() const;
+  arrow::Status Advance(const Position& position);
 
   Source& source_;
   const ChangeStreamOptions options_;
@@ -132,13 +136,14 @@ class ChangeStream {
   RepeatedRows repeated_;
   PublicationWatch watch_;
 
-  std::optional<SinkState> state_;  // what the driver had at its Open
-  bool begun_ = false;              // a start was allowed once
-  bool started_ = false;            // and was made
-  arrow::Status last_;              // why there is no stream
-  StreamIdentity identity_;
-  std::optional<uint64_t> until_;
-  uint64_t delivered_ = 0;
+  std::optional<SinkState> state_;     // what the driver had at its Open
+  bool begun_ = false;                 // a start was allowed once
+  bool started_ = false;               // and was made
+  arrow::Status last_;                 // why there is no stream
+  std::optional<Position> until_;      // in the last connection's epoch
+  std::optional<Position> delivered_;  // or where the stream starts
+  std::optional<Position> told_;       // the driver, by Advance, or its own at its Open
+  bool rows_since_ = false;            // the driver has rows behind that
   uint64_t reconnects_ = 0;
   bool group_open_ = false;  // frames of a group came, its end did not
   bool dirty_ = false;

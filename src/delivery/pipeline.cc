@@ -7,8 +7,7 @@
 #include <string>
 #include <utility>
 
-#include <arrow/array.h>
-
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "src/delivery/change_stream.h"
@@ -55,8 +54,7 @@ class Pipeline : private StreamDriver {
 
  private:
   ChangeStreamOptions StreamOptionsOf(const PipelineOptions& options) const {
-    return {.until_lsn = options.until_lsn,
-            .until_now = options.until_now,
+    return {.until = options.until,
             .keeps_data = sink_.keeps_data(),
             .moves_slot = moves_slot_,
             .accept_tables = options.accept_tables,
@@ -71,15 +69,16 @@ class Pipeline : private StreamDriver {
     ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
     sink_opened_ = true;
     resumed_ = state.position.has_value();
+    if (resumed_) epoch_ = state.position->epoch;
     return state;
   }
 
-  arrow::Status Begin(const SourceInfo& info, const SinkState& state, uint64_t) override {
+  arrow::Status Begin(const SourceInfo& info, const SinkState& state) override {
     for (const SourceNotice& notice : memory_.Restore(state, info.stream)) observer_.OnNotice(notice);
     return arrow::Status::OK();
   }
 
-  void Started(const SourceInfo& info, uint64_t start) override {
+  void Started(const SourceInfo& info, const Position& start) override {
     stats_.connected = true;
     observer_.OnConnected(info, start, resumed_);
   }
@@ -92,8 +91,8 @@ class Pipeline : private StreamDriver {
   // The sink's age limits hold while the server is away.
   arrow::Status TickWhileAway() override { return sink_opened_ ? sink_.Tick() : arrow::Status::OK(); }
 
-  void EndsAt(const WalEnd& end) override { observer_.OnEnd(end); }
-  bool MayEndAt(uint64_t) const override {
+  void EndsAt(const LogEnd& end) override { observer_.OnEnd(end); }
+  bool MayEndAt(const Position&) const override {
     return true;
   }  // Run closes the sink, and acknowledges what it has
   void Tell(const SourceNotice& notice) override { observer_.OnNotice(notice); }
@@ -101,13 +100,18 @@ class Pipeline : private StreamDriver {
   arrow::Status Take(ChangeBatch batch) override {
     stats_.rows += static_cast<uint64_t>(batch.rows->num_rows());
     if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
-    CountUnrepresentable(batch);
+    ARROW_RETURN_NOT_OK(CountUnrepresentable(batch));
     WarnOfWeakenedIdentity(*batch.table);
     return sink_.Write(batch);
   }
 
-  arrow::Status Advance(uint64_t order) override {
-    return sink_.Advance(Position{stream_.identity().source, stream_.identity().timeline, order, ""});
+  arrow::Status Advance(const Position& position) override {
+    ARROW_RETURN_NOT_OK(sink_.Advance(position));
+    // Rows may become durable by themselves. Without a position of their epoch a server that never had them
+    // would be taken for theirs at the next start.
+    if (epoch_ == position.epoch) return arrow::Status::OK();
+    epoch_ = position.epoch;
+    return sink_.Flush();
   }
 
   arrow::Status EndGroup() override { return Acknowledge(); }
@@ -144,7 +148,7 @@ class Pipeline : private StreamDriver {
     // The last keepalive before silence may have come within the interval: it is stored here.
     const auto now = Clock::now();
     const std::optional<Position> durable = sink_.durable();
-    const bool behind = !durable.has_value() || durable->order < stream_.delivered();
+    const bool behind = durable < stream_.delivered();
     if (behind && !stream_.group_open() && !sink_.has_pending_rows() &&
         now - last_idle_store_ >= kIdleStoreInterval) {
       last_idle_store_ = now;
@@ -156,33 +160,33 @@ class Pipeline : private StreamDriver {
   arrow::Status Acknowledge() {
     if (!moves_slot_) return arrow::Status::OK();
     const std::optional<Position> durable = sink_.durable();
-    if (!durable.has_value() || durable->order <= stats_.durable_lsn) return arrow::Status::OK();
-    if (durable->order > stream_.delivered()) {
+    if (durable <= stats_.durable) return arrow::Status::OK();
+    if (durable > stream_.delivered()) {
       return MakeError(ErrorKind::kInternal,
                        "the sink reports " + FormatLsn(durable->order) + " as durable, but only " +
-                           FormatLsn(stream_.delivered()) + " was delivered to it",
+                           FormatLsn(stream_.delivered().value_or(Position{}).order) + " was delivered to it",
                        "sink", "this is a defect in arrowcdc: please report it; nothing was acknowledged");
     }
-    stats_.durable_lsn = durable->order;
-    source_.Acknowledge(durable->order);
+    stats_.durable = durable;
+    source_.Acknowledge(*durable);
     return arrow::Status::OK();
   }
 
-  void CountUnrepresentable(const ChangeBatch& batch) {
-    const int index = batch.table->column_count + static_cast<int>(MetadataColumn::kUnrepresentable);
-    const auto& lists = static_cast<const arrow::ListArray&>(*batch.rows->column(index));
-    if (lists.null_count() == lists.length()) return;
-    const auto& names = static_cast<const arrow::StringArray&>(*lists.values());
-    for (int64_t row = 0; row < lists.length(); ++row) {
-      if (lists.IsNull(row)) continue;
-      for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
+  arrow::Status CountUnrepresentable(const ChangeBatch& batch) {
+    ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
+    const NameLists& lists = changes.unrepresentable();
+    if (!lists.any()) return arrow::Status::OK();
+    for (int64_t row = 0; row < changes.num_rows(); ++row) {
+      const int32_t count = lists.count(row);
+      for (int32_t i = 0; i < count; ++i) {
         ++stats_.unrepresentable;
-        const std::string column = names.GetString(i);
+        const std::string column(lists.name(row, i));
         if (reported_columns_.emplace(batch.table->name, column).second) {
           observer_.OnUnrepresentable(batch.table->name, column);
         }
       }
     }
+    return arrow::Status::OK();
   }
 
   void WarnOfWeakenedIdentity(const TableSchema& table) {
@@ -196,7 +200,7 @@ class Pipeline : private StreamDriver {
     const SourceStats source = source_.stats();
     stats_.server_lsn = std::max(stats_.server_lsn, source.server_lsn);
     stats_.received_bytes = source.received_bytes;
-    stats_.delivered_lsn = stream_.delivered();
+    stats_.delivered = stream_.delivered();
     stats_.reconnects = stream_.reconnects();
     stats_.rows_skipped = stream_.rows_skipped();
     stats_.rows_unmatched = stream_.rows_unmatched();
@@ -212,7 +216,8 @@ class Pipeline : private StreamDriver {
   SinkMemory memory_;
 
   bool sink_opened_ = false;
-  bool resumed_ = false;  // the sink had a position of its own
+  bool resumed_ = false;           // the sink had a position of its own
+  std::optional<uint32_t> epoch_;  // of the stored position
   Clock::time_point last_tick_{};
   Clock::time_point last_progress_{};
   Clock::time_point last_idle_store_{};

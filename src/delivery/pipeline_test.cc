@@ -11,9 +11,10 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
-#include "src/delivery/start_position.h"
 #include "src/delivery/testing/fake_source.h"
+#include "tests/testing/assert_ok.h"
 #include "tests/testing/seed.h"
 
 namespace arrowcdc {
@@ -21,6 +22,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+using test::At;
 using test::FakeRow;
 using test::FakeServer;
 using test::FakeSource;
@@ -38,7 +40,7 @@ struct World {
   FakeServer server{3};
   int wanted_tables = 3;  // the first so many are asked for
 
-  std::optional<uint64_t> stored_position;
+  std::optional<Position> stored_position;
   std::map<TableName, RowPosition> stored_last_rows;
   std::multiset<int64_t> stored_ids;
 };
@@ -51,25 +53,26 @@ class FakeSink : public Sink {
   bool keeps_data() const override { return true; }
   arrow::Result<SinkState> Open(const StreamIdentity&) override {
     SinkState state;
-    if (world_.stored_position.has_value())
-      state.position = Position{{"fake", "1"}, 1, *world_.stored_position, ""};
+    state.position = world_.stored_position;
     state.last_rows = world_.stored_last_rows;
     return state;
   }
   arrow::Status Write(const ChangeBatch& batch) override {
     EXPECT_GT(batch.rows->num_rows(), 0);
     const auto& ids = static_cast<const arrow::Int64Array&>(*batch.rows->column(0));
+    ARROW_ASSIGN_OR_RAISE(const auto changes, ChangeRows::Make(*batch.table, *batch.rows));
     for (int64_t row = 0; row < ids.length(); ++row) {
-      pending_[batch.table->name].push_back(
-          {0, ids.Value(row), RowPositionAt(*batch.table, *batch.rows, row)});
+      pending_[batch.table->name].push_back({0, ids.Value(row), changes.position(row)});
     }
+    last_commit_ = pending_[batch.table->name].back().position.commit_lsn;
     // A table's file that is full becomes durable by itself, also in the middle of a transaction.
     if (random_() % 7 == 0) Store(batch.table->name);
     return arrow::Status::OK();
   }
   arrow::Status Advance(const Position& position) override {
-    EXPECT_FALSE(advanced_.has_value() && position.order < *advanced_);
-    advanced_ = position.order;
+    EXPECT_GE(position, advanced_);
+    EXPECT_LT(last_commit_, FakeServer::LsnAt(position)) << "rows behind it were accepted";
+    advanced_ = position;
     return arrow::Status::OK();
   }
   arrow::Status Flush() override {
@@ -80,15 +83,13 @@ class FakeSink : public Sink {
     return arrow::Status::OK();
   }
   arrow::Status Tick() override { return random_() % 3 == 0 ? Flush() : arrow::Status::OK(); }
-  std::optional<Position> durable() const override {
-    if (!world_.stored_position.has_value()) return std::nullopt;
-    return Position{{"fake", "1"}, 1, *world_.stored_position, ""};
-  }
+  std::optional<Position> durable() const override { return world_.stored_position; }
   bool has_pending_rows() const override { return !pending_.empty(); }
   arrow::Status Close() override { return crash_ ? arrow::Status::OK() : Flush(); }
 
  private:
   void Store(const TableName& name) {
+    EXPECT_TRUE(world_.stored_position.has_value()) << "rows before a position";
     for (const FakeRow& row : pending_[name]) {
       world_.stored_ids.insert(row.id);
       world_.stored_last_rows[name] = row.position;
@@ -100,7 +101,8 @@ class FakeSink : public Sink {
   std::mt19937_64& random_;
   bool crash_;
   std::map<TableName, std::vector<FakeRow>> pending_;
-  std::optional<uint64_t> advanced_;
+  uint64_t last_commit_ = 0;  // of the rows accepted
+  std::optional<Position> advanced_;
 };
 
 void ExpectEveryRowOnce(const World& world) {
@@ -109,40 +111,50 @@ void ExpectEveryRowOnce(const World& world) {
     EXPECT_EQ(world.stored_ids.count(id), 1u) << "row " << id;
 }
 
+std::string UntilEnd(const FakeServer& server) { return FormatLsn(server.PositionAt(server.wal_end).order); }
+
 TEST(Pipeline, EveryRowExactlyOnceOverCrashesAndReconnects) {
   std::mt19937_64 random(test::Seed());
   PipelineObserver observer;
   const StopToken stop;
   uint64_t reconnects = 0;
+  uint32_t epochs = 0;
   for (int round = 0; round < 60; ++round) {
     World world(random, 40);
     PipelineOptions options;
-    options.until_lsn = world.server.wal_end;
     for (int crash = 0; crash < 5; ++crash) {
+      if (random() % 4 == 0) world.server.FailOver();
+      options.until = UntilEnd(world.server);
       FakeSource source(world.server, random(), 0);
       source.FailForGoodAfter(static_cast<int>(random() % 120));
       FakeSink sink(world, random, true);
       (void)RunPipeline(source, sink, options, nullptr, observer, stop);
     }
+    options.until = UntilEnd(world.server);
     FakeSource source(world.server, random(), 200);
+    source.FailOverOneIn(3);
     FakeSink sink(world, random, false);
+    const uint32_t epoch = world.server.epoch;
     const auto stats = RunPipeline(source, sink, options, nullptr, observer, stop);
     ASSERT_TRUE(stats.ok()) << stats.status();
     reconnects += stats->reconnects;
-    EXPECT_EQ(world.server.confirmed, world.server.wal_end);
+    epochs += world.server.epoch - epoch;
+    EXPECT_EQ(world.stored_position, world.server.PositionAt(world.server.wal_end));
+    EXPECT_EQ(world.server.PositionAt(world.server.confirmed), world.stored_position);
     ExpectEveryRowOnce(world);
     if (HasFailure()) return;
   }
   EXPECT_GT(reconnects, 0u);
+  EXPECT_GT(epochs, 0u) << "while it streamed";
 }
 
 // Delivers so many transactions a session, then meets what no session can pass.
 class PoisonedSource : public FakeSource {
  public:
-  PoisonedSource(FakeServer& server, ErrorKind kind, std::vector<uint64_t> session_ends)
+  PoisonedSource(FakeServer& server, ErrorKind kind, std::vector<Position> session_ends)
       : FakeSource(server, 1, 0), kind_(kind), session_ends_(std::move(session_ends)) {}
 
-  arrow::Status Start(uint64_t start) override {
+  arrow::Status Start(const Position& start) override {
     start_ = start;
     told_ = false;
     ++sessions;
@@ -160,8 +172,8 @@ class PoisonedSource : public FakeSource {
 
  private:
   const ErrorKind kind_;
-  const std::vector<uint64_t> session_ends_;
-  uint64_t start_ = 0;
+  const std::vector<Position> session_ends_;
+  Position start_;
   bool told_ = false;
 };
 
@@ -171,7 +183,7 @@ TEST(Pipeline, WhatLiesBeforeAnErrorOfOnePlaceIsDelivered) {
     World world;
     world.server.wal_end = 1000;
     std::mt19937_64 random(1);
-    PoisonedSource source(world.server, kind, {101, 105, 105});
+    PoisonedSource source(world.server, kind, {At(101), At(105), At(105)});
     FakeSink sink(world, random, false);
     PipelineObserver observer;
     const auto stats = RunPipeline(source, sink, {}, nullptr, observer, stop);
@@ -179,10 +191,10 @@ TEST(Pipeline, WhatLiesBeforeAnErrorOfOnePlaceIsDelivered) {
     EXPECT_EQ(GetErrorDetail(stats.status())->kind(), kind);
     return std::pair(source.sessions, world.stored_position);
   };
-  EXPECT_EQ(run(ErrorKind::kUnsupported), std::pair(size_t{3}, std::optional<uint64_t>(105)));
-  EXPECT_EQ(run(ErrorKind::kPublicationMissing), std::pair(size_t{3}, std::optional<uint64_t>(105)));
+  EXPECT_EQ(run(ErrorKind::kUnsupported), std::pair(size_t{3}, std::optional(At(105))));
+  EXPECT_EQ(run(ErrorKind::kPublicationMissing), std::pair(size_t{3}, std::optional(At(105))));
   // Of another error nobody knows that.
-  EXPECT_EQ(run(ErrorKind::kProtocol), std::pair(size_t{1}, std::optional<uint64_t>(101)));
+  EXPECT_EQ(run(ErrorKind::kProtocol), std::pair(size_t{1}, std::optional(At(101))));
 }
 
 TEST(Pipeline, AnEndThatWasAskedForIsNoErrorOfTheSession) {
@@ -190,13 +202,13 @@ TEST(Pipeline, AnEndThatWasAskedForIsNoErrorOfTheSession) {
   std::mt19937_64 random(1);
   const auto batch = [&](int64_t id, uint64_t lsn) {
     return Event(test::FakeBatch(world.server.tables[0], {{0, id, {lsn, lsn, 0}}},
-                                 {lsn + 1, /*group_end=*/true, false, false}));
+                                 {At(lsn + 1), /*group_end=*/true, false, false}));
   };
   NoticeEvent notice;
   notice.what = NoticeEvent::What::kPassedOver;
   notice.table = world.server.tables[1]->name;
   notice.operation.insert = true;
-  notice.commit_lsn = 300;
+  notice.position = At(300);
   struct Observer : PipelineObserver {
     void OnRetry(const arrow::Status& status, milliseconds) override { ADD_FAILURE() << status; }
   } observer;
@@ -204,14 +216,14 @@ TEST(Pipeline, AnEndThatWasAskedForIsNoErrorOfTheSession) {
   FakeSink sink(world, random, false);
   PipelineOptions options;
   options.on_unpublished = OnUnpublished::kStop;
-  options.until_lsn = 301;
+  options.until = FormatLsn(301);
   const auto patterns = TablePatterns::Parse({"public.*"});
   ASSERT_TRUE(patterns.ok());
   const auto stats = RunPipeline(source, sink, options, &*patterns, observer, StopToken());
   ASSERT_FALSE(stats.ok());
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kPublicationMissing);
   EXPECT_EQ(world.stored_ids, (std::multiset<int64_t>{0, 1}));
-  EXPECT_EQ(world.stored_position, 301u);
+  EXPECT_EQ(world.stored_position, At(301));
 }
 
 TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
@@ -222,8 +234,8 @@ TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
     auto schema = std::make_shared<TableSchema>(*world.server.tables[static_cast<size_t>(table)]);
     if (weakened) schema->weakened = WeakenedIdentity{"public.leaf", ReplicaIdentity::kDefault, {0}};
     const uint64_t lsn = 200 + static_cast<uint64_t>(id);
-    return Event(
-        test::FakeBatch(schema, {{table, id, {lsn, lsn, 0}}}, {lsn + 1, /*group_end=*/true, false, false}));
+    return Event(test::FakeBatch(schema, {{table, id, {lsn, lsn, 0}}},
+                                 {At(lsn + 1), /*group_end=*/true, false, false}));
   };
   struct Observer : PipelineObserver {
     void OnNotice(const SourceNotice& notice) override {
@@ -237,7 +249,7 @@ TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
                                    batch(0, 4, true), batch(0, 5, false), batch(0, 6, true)});
   FakeSink sink(world, random, false);
   PipelineOptions options;
-  options.until_lsn = 207;
+  options.until = FormatLsn(207);
   ASSERT_TRUE(RunPipeline(source, sink, options, nullptr, observer, stop).ok());
   EXPECT_EQ(observer.objects, std::vector<std::string>{"table public.t0"});
 }
@@ -247,7 +259,7 @@ TEST(Pipeline, AServerThatGoesAwayBeforeTheFirstStartIsTriedAgain) {
   World world(random, 5);
   struct Restarting : FakeSource {
     using FakeSource::FakeSource;
-    arrow::Status Start(uint64_t start) override {
+    arrow::Status Start(const Position& start) override {
       if (starts++ == 0) return MakeError(ErrorKind::kConnection, "restarting", "server", "", "57P01", true);
       return FakeSource::Start(start);
     }
@@ -255,7 +267,7 @@ TEST(Pipeline, AServerThatGoesAwayBeforeTheFirstStartIsTriedAgain) {
   } source(world.server, random(), 0);
   FakeSink sink(world, random, false);
   PipelineOptions options;
-  options.until_lsn = world.server.wal_end;
+  options.until = UntilEnd(world.server);
   PipelineObserver observer;
   const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
@@ -267,24 +279,20 @@ TEST(Pipeline, AServerThatGoesAwayBeforeTheFirstStartIsTriedAgain) {
 TEST(Pipeline, AServerThatGoesAwayWhileTheStartIsDecidedIsTriedAgain) {
   std::mt19937_64 random(1);
   World world(random, 5);
-  world.stored_position = 100;
+  world.stored_position = At(100);
   struct Promoted : FakeSource {
     using FakeSource::FakeSource;
-    arrow::Result<SourceInfo> Connect() override {
-      ARROW_ASSIGN_OR_RAISE(SourceInfo info, FakeSource::Connect());
-      info.stream.timeline = 2;
-      return info;
-    }
-    arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) override {
-      EXPECT_EQ(timeline, 1u);
+    arrow::Result<Position> Resume(const ResumeRequest& request) override {
+      EXPECT_EQ(request.have, ResumeRequest::Have::kStored);
+      EXPECT_EQ(request.position, At(100));
       if (asked++ == 0) return MakeError(ErrorKind::kConnection, "lost", "server", "", "57P01", true);
-      return 100;
+      return FakeSource::Resume(request);
     }
     int asked = 0;
   } source(world.server, random(), 0);
   FakeSink sink(world, random, false);
   PipelineOptions options;
-  options.until_lsn = world.server.wal_end;
+  options.until = UntilEnd(world.server);
   PipelineObserver observer;
   const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
@@ -295,16 +303,194 @@ TEST(Pipeline, AServerThatGoesAwayWhileTheStartIsDecidedIsTriedAgain) {
 TEST(Pipeline, AGapThatWasAcceptedIsStored) {
   std::mt19937_64 random(1);
   World world;
-  world.stored_position = 50;
+  world.stored_position = At(50);
   FakeSource source(world.server, random(), 0);
   FakeSink sink(world, random, false);
   PipelineOptions options;
-  options.until_lsn = world.server.wal_end;
+  options.until = UntilEnd(world.server);
   options.accept_gap = true;
   PipelineObserver observer;
   const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
-  EXPECT_EQ(world.stored_position, world.server.confirmed);
+  EXPECT_EQ(world.stored_position, At(world.server.confirmed));
+}
+
+// Ends each of its sessions with a lost connection.
+struct ScriptedSessions : FakeSource {
+  ScriptedSessions(FakeServer& server, std::vector<std::vector<Event>> scripts)
+      : FakeSource(server, std::vector<Event>{}), sessions(std::move(scripts)) {}
+  arrow::Status Start(const Position&) override {
+    ++session;
+    place = 0;
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::optional<Event>> Next(milliseconds) override {
+    const std::vector<Event>& script = sessions[session - 1];
+    if (place < script.size()) return std::optional<Event>(script[place++]);
+    return MakeError(ErrorKind::kConnection, "lost", "server", "", "", true);
+  }
+  const std::vector<std::vector<Event>> sessions;
+  size_t session = 0;
+  size_t place = 0;
+};
+
+// A server that takes over without the last that the other one had sent: its rows are in the sink.
+TEST(Pipeline, RowsThatDoNotComeAgainAreAnError) {
+  std::mt19937_64 random(1);
+  World world;
+  world.server.wal_end = 1000;
+  const auto batch = [&](int table, uint64_t commit, GroupState group) {
+    return Event(test::FakeBatch(world.server.tables[static_cast<size_t>(table)],
+                                 {{table, static_cast<int64_t>(commit), {commit, commit, 0}}}, group));
+  };
+  const auto ends = [](uint64_t order) { return GroupState{At(order), /*group_end=*/true, false, false}; };
+  ScriptedSessions source(world.server, {{batch(0, 110, {})},
+                                         {KeepaliveEvent{At(115), true}, batch(1, 120, ends(121))},
+                                         {batch(0, 110, ends(111)), batch(1, 120, ends(121))}});
+  FakeSink sink(world, random, false);
+  PipelineOptions options;
+  options.until = FormatLsn(121);
+  PipelineObserver observer;
+  const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
+  ASSERT_FALSE(stats.ok());
+  EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kPositionGap) << stats.status();
+  EXPECT_EQ(GetErrorDetail(stats.status())->object(), "table public.t0");
+  EXPECT_EQ(source.session, 2u);
+  EXPECT_EQ(world.server.confirmed, 100u);
+}
+
+// Another connection divides the same transactions into other groups.
+TEST(Pipeline, APositionIsToldOnceNoRowLiesBehindIt) {
+  std::mt19937_64 random(1);
+  World world;
+  world.server.wal_end = 1000;
+  const auto batch = [&](int table, std::initializer_list<uint64_t> commits, GroupState group) {
+    std::vector<FakeRow> rows;
+    for (const uint64_t commit : commits)
+      rows.push_back({table, static_cast<int64_t>(commit) * 10 + table, {commit, commit, 0}});
+    return Event(test::FakeBatch(world.server.tables[static_cast<size_t>(table)], rows, group));
+  };
+  const GroupState open;
+  const auto ends = [](uint64_t order) { return GroupState{At(order), /*group_end=*/true, false, false}; };
+  ScriptedSessions source(world.server,
+                          {{batch(0, {110, 120, 130}, open)},
+                           {batch(0, {110}, open), batch(1, {110}, ends(111)), KeepaliveEvent{At(115), true},
+                            batch(0, {120}, ends(121)), batch(0, {130}, ends(131))}});
+  struct Recording : FakeSink {
+    using FakeSink::FakeSink;
+    arrow::Status Advance(const Position& position) override {
+      told.push_back(position);
+      return FakeSink::Advance(position);
+    }
+    std::vector<Position> told;
+  } sink(world, random, false);
+  PipelineOptions options;
+  options.until = FormatLsn(131);
+  PipelineObserver observer;
+  ARROWCDC_ASSERT_OK(RunPipeline(source, sink, options, nullptr, observer, StopToken()));
+  EXPECT_EQ(sink.told, (std::vector<Position>{At(100), At(131)}));
+  EXPECT_EQ(world.stored_ids, (std::multiset<int64_t>{1100, 1101, 1200, 1300}));
+}
+
+// Its orders begin below those that were acknowledged, as another server's do after a failover.
+TEST(Pipeline, AnEpochWithLowerOrdersGoesOnWhereTheOneBeforeItEnded) {
+  std::mt19937_64 random(1);
+  World world(random, 20);
+  const auto run = [&] {
+    FakeSource source(world.server, random(), 0);
+    FakeSink sink(world, random, false);
+    PipelineOptions options;
+    options.until = UntilEnd(world.server);
+    PipelineObserver observer;
+    return RunPipeline(source, sink, options, nullptr, observer, StopToken());
+  };
+  ARROWCDC_ASSERT_OK(run());
+  const Position before = *world.stored_position;
+  world.server.FailOver();
+  world.server.Write(random, 3, 11);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const PipelineStats stats, run());
+  EXPECT_EQ(world.stored_position, world.server.PositionAt(world.server.wal_end));
+  EXPECT_EQ(stats.durable, world.stored_position);
+  EXPECT_EQ(world.stored_position->epoch, 2u);
+  EXPECT_LT(world.stored_position->order, before.order);
+  EXPECT_EQ(world.server.PositionAt(world.server.confirmed), world.stored_position);
+  ExpectEveryRowOnce(world);
+}
+
+// The end that a connection set is behind all that a later epoch delivers, until the source says where it is
+// there.
+TEST(Pipeline, AnEndMovesIntoTheNextEpoch) {
+  std::mt19937_64 random(test::Seed());
+  struct Unpublished : FakeSource {
+    using FakeSource::FakeSource;
+    arrow::Result<SourceInfo> Connect() override {
+      ARROW_ASSIGN_OR_RAISE(SourceInfo info, FakeSource::Connect());
+      info.published.any = false;
+      return info;
+    }
+  };
+  uint32_t epochs = 0;
+  for (int round = 0; round < 5; ++round) {
+    World world(random, 20);
+    Unpublished source(world.server, random(), 40);
+    source.FailOverOneIn(1);
+    FakeSink sink(world, random, false);
+    PipelineObserver observer;
+    const auto stats = RunPipeline(source, sink, {}, nullptr, observer, StopToken());
+    ASSERT_FALSE(stats.ok());
+    EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kPublicationMissing) << stats.status();
+    ExpectEveryRowOnce(world);
+    epochs += world.server.epoch - 1;
+  }
+  EXPECT_GT(epochs, 0u);
+}
+
+// A server of the earlier epoch must not take the rows for its own.
+TEST(Pipeline, TheFirstPositionOfAnEpochIsStoredBeforeItsRows) {
+  std::mt19937_64 random(1);
+  World world;
+  world.stored_position = At(100);
+  world.server.FailOver();
+  world.server.wal_end = 1000;
+  struct Observing : FakeSink {
+    using FakeSink::FakeSink;
+    arrow::Status Write(const ChangeBatch& batch) override {
+      stored.push_back(*durable());
+      return FakeSink::Write(batch);
+    }
+    std::vector<Position> stored;
+  } sink(world, random, false);
+  const auto batch = [&](int64_t id, uint64_t lsn) {
+    return Event(test::FakeBatch(world.server.tables[0], {{0, id, {lsn, lsn, 0}}},
+                                 {world.server.PositionAt(lsn + 8), /*group_end=*/true, false, false}));
+  };
+  FakeSource source(world.server, {batch(1, 200), batch(2, 216)});
+  PipelineOptions options;
+  options.until = FormatLsn(world.server.PositionAt(224).order);
+  PipelineObserver observer;
+  ARROWCDC_ASSERT_OK(RunPipeline(source, sink, options, nullptr, observer, StopToken()));
+  ASSERT_EQ(sink.stored.size(), 2u);
+  EXPECT_EQ(sink.stored[0], world.server.PositionAt(100));
+  EXPECT_EQ(sink.stored[1].epoch, 2u);
+}
+
+// Whatever the stream ends with before any row: it may be of another slot, or with other patterns, next time.
+TEST(Pipeline, ASinkIsNewUntilItHasRowsOrAPosition) {
+  std::mt19937_64 random(1);
+  World world;
+  world.server.wal_end = 1000;
+  const auto run = [&](std::vector<Position> session_ends) {
+    PoisonedSource source(world.server, ErrorKind::kProtocol, std::move(session_ends));
+    FakeSink sink(world, random, false);
+    PipelineObserver observer;
+    EXPECT_FALSE(RunPipeline(source, sink, {}, nullptr, observer, StopToken()).ok());
+    EXPECT_EQ(source.sessions, 1u);
+  };
+  run({At(100)});
+  EXPECT_EQ(world.stored_position, std::nullopt);
+  EXPECT_EQ(world.server.confirmed, 100u);
+  run({At(120)});
+  EXPECT_EQ(world.stored_position, At(120));
 }
 
 TEST(Pipeline, ASinkThatClaimsTooMuchIsStoppedBeforeTheAcknowledgement) {
@@ -312,11 +498,11 @@ TEST(Pipeline, ASinkThatClaimsTooMuchIsStoppedBeforeTheAcknowledgement) {
   World world(random, 5);
   struct Liar : FakeSink {
     using FakeSink::FakeSink;
-    std::optional<Position> durable() const override { return Position{{"fake", "1"}, 1, ~0ull, ""}; }
+    std::optional<Position> durable() const override { return At(~0ull); }
   } sink(world, random, false);
   FakeSource source(world.server, random(), 0);
   PipelineOptions options;
-  options.until_lsn = world.server.wal_end;
+  options.until = UntilEnd(world.server);
   PipelineObserver observer;
   const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_FALSE(stats.ok());
@@ -376,7 +562,7 @@ TEST(Pipeline, LeavesOutTablesThatDoNotMatch) {
   FakeSource source(world.server, random(), 0);
   FakeSink sink(world, random, false);
   PipelineOptions options;
-  options.until_lsn = world.server.wal_end;
+  options.until = UntilEnd(world.server);
   PipelineObserver observer;
   auto patterns = TablePatterns::Parse({"public.t0"});
   ASSERT_TRUE(patterns.ok());
@@ -390,79 +576,6 @@ TEST(Pipeline, LeavesOutTablesThatDoNotMatch) {
   }
   EXPECT_EQ(world.stored_ids, expected);
   EXPECT_EQ(stats->rows_unmatched, static_cast<size_t>(world.server.next_id) - expected.size());
-}
-
-SourceInfo Slot(uint64_t confirmed, uint64_t end, uint32_t timeline = 1) {
-  SourceInfo info;
-  info.stream = {{"postgresql", "7"}, timeline, "db", "s"};
-  info.confirmed_flush = confirmed;
-  info.current_flush = end;
-  return info;
-}
-
-SinkState Stored(uint64_t order, uint32_t timeline = 1) {
-  SinkState state;
-  state.position = Position{{"postgresql", "7"}, timeline, order, ""};
-  return state;
-}
-
-const TimelineEnd kEndsAt500 = [](uint32_t) { return arrow::Result<uint64_t>(500); };
-
-void ExpectGap(const arrow::Result<uint64_t>& start) {
-  ASSERT_FALSE(start.ok());
-  ASSERT_NE(GetErrorDetail(start.status()), nullptr);
-  EXPECT_EQ(GetErrorDetail(start.status())->kind(), ErrorKind::kPositionGap);
-}
-
-TEST(ChooseStart, NewSinkOnNewSlotBeginsAtTheSlot) {
-  EXPECT_EQ(ChooseStart(Slot(200, 300), SinkState{}, true, false, kEndsAt500).ValueOrDie(), 200u);
-}
-
-TEST(ChooseStart, NewSinkOnUsedSlotIsRefusedUnlessTold) {
-  SourceInfo info = Slot(200, 300);
-  info.slot_used = true;
-  ExpectGap(ChooseStart(info, SinkState{}, true, false, kEndsAt500));
-  EXPECT_EQ(ChooseStart(info, SinkState{}, true, true, kEndsAt500).ValueOrDie(), 200u);
-}
-
-TEST(ChooseStart, WithoutANoteItDoesNotClaimThatOthersAcknowledged) {
-  SourceInfo info = Slot(200, 300);
-  info.slot_start_known = false;
-  EXPECT_EQ(ChooseStart(info, SinkState{}, true, false, kEndsAt500).ValueOrDie(), 200u);
-  info.slot_used = true;
-  const auto refused = ChooseStart(info, SinkState{}, true, false, kEndsAt500);
-  ExpectGap(refused);
-  EXPECT_NE(refused.status().message().find("nothing tells whether"), std::string::npos);
-  EXPECT_EQ(ChooseStart(info, SinkState{}, true, true, kEndsAt500).ValueOrDie(), 200u);
-}
-
-TEST(ChooseStart, StoredPositionAheadOfTheSlotIsUsed) {
-  EXPECT_EQ(ChooseStart(Slot(200, 300), Stored(250), true, false, kEndsAt500).ValueOrDie(), 250u);
-}
-
-TEST(ChooseStart, SlotAheadOfTheStoredPositionIsRefusedUnlessTold) {
-  ExpectGap(ChooseStart(Slot(200, 300), Stored(150), true, false, kEndsAt500));
-  EXPECT_EQ(ChooseStart(Slot(200, 300), Stored(150), true, true, kEndsAt500).ValueOrDie(), 200u);
-}
-
-TEST(ChooseStart, StoredPositionBeyondTheServerIsRefused) {
-  ExpectGap(ChooseStart(Slot(200, 300), Stored(301), true, false, kEndsAt500));
-  ExpectGap(ChooseStart(Slot(200, 300), Stored(301), true, true, kEndsAt500));
-}
-
-TEST(ChooseStart, TimelinesDecideWhetherAStoredPositionIsWorthSomething) {
-  EXPECT_EQ(ChooseStart(Slot(200, 900, 2), Stored(500), true, false, kEndsAt500).ValueOrDie(), 500u);
-  ExpectGap(ChooseStart(Slot(200, 900, 2), Stored(501), true, false, kEndsAt500));
-  ExpectGap(ChooseStart(Slot(200, 900, 1), Stored(300, 2), true, false, kEndsAt500));
-}
-
-TEST(CheckReconnect, RefusesAnotherServerAndAMovedSlot) {
-  const StreamIdentity before = Slot(0, 0).stream;
-  EXPECT_TRUE(CheckReconnect(before, Slot(200, 300), 250, kEndsAt500).ok());
-  EXPECT_FALSE(CheckReconnect(before, Slot(260, 300), 250, kEndsAt500).ok());
-  SourceInfo other = Slot(200, 300);
-  other.stream.source.id = "8";
-  EXPECT_FALSE(CheckReconnect(before, other, 250, kEndsAt500).ok());
 }
 
 }  // namespace

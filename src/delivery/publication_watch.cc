@@ -52,7 +52,7 @@ void PublicationWatch::Tell(bool error, const std::string& text, const std::stri
   if (is_new || again) notices_.push_back({error, text, object});
 }
 
-void PublicationWatch::EndAt(uint64_t position, const std::string& text, const std::string& object) {
+void PublicationWatch::EndAt(const Position& position, const std::string& text, const std::string& object) {
   if (end_.has_value() && end_->position <= position) return;
   end_ = End{position, MakeError(ErrorKind::kPublicationMissing, text, object,
                                  std::string("run 'arrowcdc setup' with the same patterns to publish it from "
@@ -83,8 +83,8 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
     Tell(true, text + kLost, ObjectOf(state), true);
     unpublished_.insert(ObjectOf(state));
     if ((first && is_new) || before.has_value() || may_stop)
-      EndAt(before.has_value() ? before->position : info.current_flush,
-            text + ": what the slot held was delivered", ObjectOf(state));
+      EndAt(before.has_value() ? before->position : info.end, text + ": what the slot held was delivered",
+            ObjectOf(state));
     return arrow::Status::OK();
   }
   if (state.any_pattern && state.coming.empty()) {
@@ -98,7 +98,7 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
     const std::string text = "no published table matches the patterns any more";
     Tell(true, text + kLost, ObjectOf(state), true);
     if (state.not_coming.empty()) unpublished_.insert(ObjectOf(state));
-    if (may_stop) EndAt(info.current_flush, text + ": what the slot held was delivered", ObjectOf(state));
+    if (may_stop) EndAt(info.end, text + ": what the slot held was delivered", ObjectOf(state));
   }
   JudgeTables(info);
   return arrow::Status::OK();
@@ -128,8 +128,7 @@ void PublicationWatch::JudgeTables(const SourceInfo& info) {
          "tables " + FirstNames(never), false);
   gone.insert(gone.end(), never.begin(), never.end());
   if (!gone.empty() && on_unpublished_ == OnUnpublished::kStop && state.lists_tables) {
-    EndAt(info.current_flush,
-          "tables that were asked for are not published: what the slot held of them was delivered",
+    EndAt(info.end, "tables that were asked for are not published: what the slot held of them was delivered",
           "tables " + FirstNames(gone));
   }
 }
@@ -199,7 +198,7 @@ void PublicationWatch::JudgeMissingRows(const NoticeEvent& event) {
   Tell(true, text + kLost, object, false);
   unpublished_.insert(object);
   if (on_unpublished_ == OnUnpublished::kStop && lists_tables_)
-    EndAt(event.commit_lsn, text + ": everything before its first change was delivered", object);
+    EndAt(event.position, text + ": everything before its first change was delivered", object);
 }
 
 void PublicationWatch::PassedOver(const TableName& table, uint64_t rows) {

@@ -48,10 +48,12 @@ class PublicationWatch {
   // The stream ends with `why` once everything up to `position` was delivered, and what can be acknowledged
   // is.
   struct End {
-    uint64_t position = 0;
+    Position position;
     arrow::Status why;
   };
   const std::optional<End>& end() const { return end_; }
+  // The same end, as another connection calls its position.
+  void MoveEnd(const Position& position) { end_->position = position; }
 
   uint64_t tables_unpublished() const { return unpublished_.size(); }
   const std::map<TableName, uint64_t>& unmatched() const { return unmatched_; }
@@ -60,7 +62,7 @@ class PublicationWatch {
   TablePatterns::Match Match(const TableName& table) const;
   bool KnowsOneThatMatches() const;
   void Tell(bool error, const std::string& text, const std::string& object, bool again);
-  void EndAt(uint64_t position, const std::string& text, const std::string& object);
+  void EndAt(const Position& position, const std::string& text, const std::string& object);
   void JudgeTables(const SourceInfo& info);
   void JudgeMissingRows(const NoticeEvent& event);
 

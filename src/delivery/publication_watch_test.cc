@@ -13,7 +13,7 @@ TableName T(const std::string& table) { return {"public", table}; }
 SourceInfo Info(std::vector<TableName> coming, std::vector<TableName> not_coming, bool any_other,
                 bool lists_tables = true) {
   SourceInfo info;
-  info.current_flush = 500;
+  info.end = {1, 500};
   info.published.publications = {"p"};
   info.published.lists_tables = lists_tables;
   info.published.any = !coming.empty() || any_other;
@@ -36,7 +36,7 @@ Then Outcome(PublicationWatch& watch, const SourceInfo& info, bool first, bool i
   for (const SourceNotice& notice : watch.TakeNotices()) (notice.error ? errors : warns) = true;
   if (watch.end().has_value()) {
     EXPECT_TRUE(errors || warns);
-    EXPECT_EQ(watch.end()->position, 500u);
+    EXPECT_EQ(watch.end()->position, (Position{1, 500}));
     EXPECT_EQ(GetErrorDetail(watch.end()->why)->kind(), ErrorKind::kPublicationMissing);
     return Then::kEnds;
   }
@@ -171,7 +171,7 @@ TEST(PublicationWatch, AnEndOutlivesAReconnect) {
   PublicationWatch watch(nullptr, OnUnpublished::kGoOn);
   EXPECT_EQ(Outcome(watch, Info({}, {}, false), true, true), Then::kEnds);
   SourceInfo later = Info({}, {}, false);
-  later.current_flush = 900;
+  later.end = {1, 900};
   EXPECT_EQ(Outcome(watch, later, false, true), Then::kEnds);
 }
 
@@ -212,7 +212,7 @@ TEST(PublicationWatch, RowsThatAreNotPublished) {
   NoticeEvent event;
   event.operation.insert = true;
   event.table = T("a");
-  event.commit_lsn = 700;
+  event.position = {1, 700};
   const TablePatterns patterns = TablePatterns::Parse({"public.a"}).ValueOrDie();
   for (const OnUnpublished choice : {OnUnpublished::kGoOn, OnUnpublished::kStop}) {
     PublicationWatch watch(&patterns, choice);
@@ -225,7 +225,7 @@ TEST(PublicationWatch, RowsThatAreNotPublished) {
     EXPECT_EQ(watch.tables_unpublished(), 1u);
     ASSERT_EQ(watch.end().has_value(), choice == OnUnpublished::kStop);
     if (watch.end().has_value()) {
-      EXPECT_EQ(watch.end()->position, 700u);
+      EXPECT_EQ(watch.end()->position, (Position{1, 700}));
     }
   }
   // What nobody asked for is not worth a word; without patterns that is what never came.

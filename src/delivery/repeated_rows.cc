@@ -2,11 +2,34 @@
 // batches.
 #include "src/delivery/repeated_rows.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 
 namespace arrowcdc {
+
+void RepeatedRows::Restore(const std::map<TableName, RowPosition>& last_rows) {
+  last_rows_.clear();
+  for (const auto& [table, position] : last_rows) last_rows_[table] = {position, 0};
+}
+
+void RepeatedRows::BeginSession() {
+  session_rows_.clear();
+  session_commit_lsn_ = 0;
+  behind_.clear();
+  for (const auto& [table, last] : last_rows_) {
+    if (last.stretch == stretch_) behind_[table] = last.position;
+  }
+}
+
+const TableName* RepeatedRows::MissingTable() const {
+  for (const auto& [table, position] : behind_) {
+    if (position.commit_lsn < session_commit_lsn_) return &table;
+  }
+  return nullptr;
+}
 
 bool RepeatedRows::Matches(const TableName& name) {
   auto found = matches_.find(name);
@@ -24,8 +47,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
     rows_unmatched_ += static_cast<uint64_t>(count);
     return nullptr;
   }
-  const RowPosition begin = RowPositionAt(table, *rows, 0);
-  const RowPosition end = RowPositionAt(table, *rows, count - 1);
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(table, *rows));
+  const RowPosition begin = changes.position(0);
+  const RowPosition end = changes.position(count - 1);
   const auto session = session_rows_.find(table.name);
   if (end < begin || (session != session_rows_.end() && begin <= session->second)) {
     return MakeError(ErrorKind::kProtocol,
@@ -35,13 +59,18 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
                      "this is a defect in arrowcdc: please report it; nothing was skipped");
   }
   session_rows_.insert_or_assign(table.name, end);
+  session_commit_lsn_ = std::max(session_commit_lsn_, end.commit_lsn);
+  if (!behind_.empty()) {
+    const auto behind = behind_.find(table.name);
+    if (behind != behind_.end() && behind->second <= end) behind_.erase(behind);
+  }
   int64_t first_new = 0;
   const auto last = last_rows_.find(table.name);
   if (last != last_rows_.end()) {
     int64_t high = count;
     while (first_new < high) {
       const int64_t middle = first_new + (high - first_new) / 2;
-      if (RowPositionAt(table, *rows, middle) <= last->second) {
+      if (changes.position(middle) <= last->second.position) {
         first_new = middle + 1;
       } else {
         high = middle;
@@ -50,7 +79,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
     rows_skipped_ += static_cast<uint64_t>(first_new);
     if (first_new == count) return nullptr;
   }
-  last_rows_.insert_or_assign(table.name, end);
+  last_rows_.insert_or_assign(table.name, LastRow{end, stretch_});
   return first_new == 0 ? std::move(rows) : rows->Slice(first_new);
 }
 

@@ -21,10 +21,18 @@ class RepeatedRows {
 
   // Rows at or before the given positions are dropped; from then on every row that Filter lets through
   // counts.
-  void Restore(std::map<TableName, RowPosition> last_rows) { last_rows_ = std::move(last_rows); }
+  void Restore(const std::map<TableName, RowPosition>& last_rows);
 
-  // A connection begins: the server may repeat what it sent on earlier ones.
-  void BeginSession() { session_rows_.clear(); }
+  // A connection begins: the server may repeat what it sent on earlier ones, in other groups than before.
+  void BeginSession();
+  // Everything that was let through lies before a position that was told.
+  void NoteBoundary() { ++stretch_; }
+  // False: rows that were let through on earlier connections lie behind where this one is. Nothing that ends
+  // here is a boundary.
+  bool caught_up() const { return behind_.empty(); }
+  // At a group's end: one of these lies before rows that came on this connection. It does not come any more:
+  // this server does not have it. Null: there is none.
+  const TableName* MissingTable() const;
 
   // The rows of `rows` that are new, possibly a slice without a copy; null when there are none. Rows of one
   // table come in the order of their positions, also when a reconnect repeats them. Errors: kProtocol where
@@ -40,9 +48,16 @@ class RepeatedRows {
 
  private:
   const TablePatterns* patterns_;
-  std::map<TableName, bool> matches_;              // one answer a table, so that a pattern runs once
-  std::map<TableName, RowPosition> last_rows_;     // let through, in all
+  std::map<TableName, bool> matches_;  // one answer a table, so that a pattern runs once
+  struct LastRow {
+    RowPosition position;
+    uint64_t stretch;  // between two boundaries; 0: before any of them
+  };
+  uint64_t stretch_ = 1;
+  std::map<TableName, LastRow> last_rows_;         // let through, in all
+  std::map<TableName, RowPosition> behind_;        // of these, those that are still to be repeated
   std::map<TableName, RowPosition> session_rows_;  // come, on this connection
+  uint64_t session_commit_lsn_ = 0;                // the highest of them
   uint64_t rows_skipped_ = 0;
   uint64_t rows_unmatched_ = 0;
 };

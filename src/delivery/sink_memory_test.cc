@@ -7,7 +7,7 @@ namespace arrowcdc {
 namespace {
 
 StreamIdentity Stream() {
-  return {{"postgresql", "7"}, 1, "shop", "cdc", {"cdc", "cdc_insert_only"}, {"public.*", "!public.log"}};
+  return {{"postgresql", "7"}, "shop", "cdc", {"cdc", "cdc_insert_only"}, {"public.*", "!public.log"}};
 }
 
 SinkState Stored() {

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 #include <arrow/array.h>
-#include <arrow/util/checked_cast.h>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/partition/key_hash.h"
 #include "src/partition/modulo.h"
@@ -20,80 +19,40 @@
 namespace arrowcdc {
 namespace {
 
-using arrow::internal::checked_cast;
 using Batch = std::shared_ptr<arrow::RecordBatch>;
 using Hashes = std::vector<std::vector<uint32_t>>;  // [key column][row]
 
 static_assert(HashPartitioner::kEveryPartition == RowPlan::kEvery);
 
-// The metadata columns of a change batch that matter here.
-class ChangeColumns {
- public:
-  ChangeColumns(const TableSchema& table, const arrow::RecordBatch& rows)
-      : table_(table), rows_(rows), ops_(Column(MetadataColumn::kOp).GetValues<int8_t>(1)) {
-    const auto& names = checked_cast<const arrow::StringArray&>(
-        *checked_cast<const arrow::DictionaryArray&>(*rows.column(table.column_count)).dictionary());
-    for (int64_t code = 0; code < names.length(); ++code) {
-      if (names.GetView(code) == "truncate") truncate_ = static_cast<int8_t>(code);
-      if (names.GetView(code) == "update_before") update_before_ = static_cast<int8_t>(code);
-      if (names.GetView(code) == "update_after") update_after_ = static_cast<int8_t>(code);
-      if (names.GetView(code) == "delete") delete_ = static_cast<int8_t>(code);
-    }
-  }
+// Whether the old row may lack one of these columns, which not every partition carries.
+bool LacksAny(const std::vector<int>& fields, const arrow::RecordBatch& rows, const ChangeRows& changes,
+              int64_t row) {
+  if (changes.op(row) != Op::kUpdateBefore && changes.op(row) != Op::kDelete) return false;
+  return std::any_of(fields.begin(), fields.end(), [&](int field) {
+    return rows.column(field)->IsNull(row) && !changes.IsUnrepresentable(row, field);
+  });
+}
 
-  bool IsTruncate(int64_t row) const { return ops_[row] == truncate_; }
-  bool AnyTruncate() const {
-    return std::find(ops_, ops_ + rows_.num_rows(), truncate_) != ops_ + rows_.num_rows();
-  }
-  bool AnyUnchanged() const { return Column(MetadataColumn::kUnchanged).GetNullCount() < rows_.num_rows(); }
-
-  bool IsUnchanged(int64_t row, int field) const {
-    return ops_[row] == update_after_ && ListsColumn(table_, rows_, MetadataColumn::kUnchanged, row, field);
-  }
-
-  // Whether the old row may lack one of these columns, which not every partition carries.
-  bool Lacks(int64_t row, const std::vector<int>& fields) const {
-    if (ops_[row] != update_before_ && ops_[row] != delete_) return false;
-    return std::any_of(fields.begin(), fields.end(), [&](int field) {
-      return rows_.column(field)->IsNull(row) &&
-             !ListsColumn(table_, rows_, MetadataColumn::kUnrepresentable, row, field);
-    });
-  }
-
-  // Whether the row in front is the update_before of the update_after `row`.
-  bool HasUpdateBefore(int64_t row) const {
-    if (row == 0 || ops_[row - 1] != update_before_) return false;
-    RowPosition before = RowPositionAt(table_, rows_, row - 1);
-    ++before.ord;
-    return before == RowPositionAt(table_, rows_, row);
-  }
-
- private:
-  const arrow::ArrayData& Column(MetadataColumn which) const {
-    return *rows_.column_data(table_.column_count + static_cast<int>(which));
-  }
-
-  const TableSchema& table_;
-  const arrow::RecordBatch& rows_;
-  const int8_t* ops_;
-  int8_t truncate_ = -1;  // no row has it
-  int8_t update_before_ = -1;
-  int8_t update_after_ = -1;
-  int8_t delete_ = -1;
-};
+// Whether the row in front is the update_before of the update_after `row`.
+bool HasUpdateBefore(const ChangeRows& changes, int64_t row) {
+  if (row == 0 || changes.op(row - 1) != Op::kUpdateBefore) return false;
+  RowPosition before = changes.position(row - 1);
+  ++before.ord;
+  return before == changes.position(row);
+}
 
 // Gives unchanged keys the hash of their old row. The rows whose key is not known: those that have no such
 // row, and old rows that lack one of `uncertain`.
-std::vector<int64_t> FillUnchangedKeys(const ChangeColumns& changes, const std::vector<int>& key_fields,
-                                       const std::vector<int>& uncertain, Hashes* hashes) {
+std::vector<int64_t> FillUnchangedKeys(const arrow::RecordBatch& rows, const ChangeRows& changes,
+                                       const std::vector<int>& key_fields, const std::vector<int>& uncertain,
+                                       Hashes* hashes) {
   std::vector<int64_t> unroutable;
-  const auto row_count = static_cast<int64_t>((*hashes)[0].size());
-  for (int64_t row = 0; row < row_count; ++row) {
-    bool known = !changes.Lacks(row, uncertain);
+  for (int64_t row = 0; row < changes.num_rows(); ++row) {
+    bool known = !LacksAny(uncertain, rows, changes, row);
     for (size_t k = 0; k < key_fields.size(); ++k) {
-      if (!changes.IsUnchanged(row, key_fields[k])) continue;
+      if (changes.op(row) != Op::kUpdateAfter || !changes.IsUnchanged(row, key_fields[k])) continue;
       auto& column = (*hashes)[k];
-      if (changes.HasUpdateBefore(row) && !changes.Lacks(row - 1, uncertain)) {
+      if (HasUpdateBefore(changes, row) && !LacksAny(uncertain, rows, changes, row - 1)) {
         column[static_cast<size_t>(row)] = column[static_cast<size_t>(row - 1)];
       } else {
         known = false;
@@ -125,26 +84,18 @@ arrow::Result<std::vector<Batch>> CopyRows(const arrow::RecordBatch& rows, const
 
 }  // namespace
 
-std::string HashPartitioner::ObjectName() const {
-  return table_ == nullptr ? "schema" : "table " + ToString(table_->name);
-}
-
 arrow::Status HashPartitioner::ChooseKey() {
   KeyCandidates candidates;
-  candidates.object = ObjectName();
-  candidates.is_table = table_ != nullptr;
-  const int columns = candidates.is_table ? table_->column_count : schema_->num_fields();
-  for (int i = 0; i < columns; ++i) {
-    const arrow::Field& field = *schema_->field(i);
+  candidates.object = "table " + ToString(table_->name);
+  for (int i = 0; i < table_->column_count; ++i) {
+    const arrow::Field& field = *table_->schema->field(i);
     candidates.columns.push_back({field.name(), field.type()->ToString(), IsHashable(*field.type())});
   }
-  if (candidates.is_table) {
-    const auto& weakened = table_->weakened;
-    candidates.replica_identity = weakened ? weakened->own_replica_identity : table_->replica_identity;
-    candidates.identity = weakened ? weakened->own_key_fields : table_->key_fields;
-  }
+  const auto& weakened = table_->weakened;
+  candidates.replica_identity = weakened ? weakened->own_replica_identity : table_->replica_identity;
+  candidates.identity = weakened ? weakened->own_key_fields : table_->key_fields;
   ARROW_ASSIGN_OR_RAISE(key_fields_, ChoosePartitionKey(candidates, options_.columns));
-  if (!candidates.is_table || !table_->weakened) return arrow::Status::OK();
+  if (!weakened) return arrow::Status::OK();
   const auto& carried = table_->key_fields;
   std::copy_if(key_fields_.begin(), key_fields_.end(), std::back_inserter(uncertain_fields_),
                [&](int field) { return std::find(carried.begin(), carried.end(), field) == carried.end(); });
@@ -156,19 +107,6 @@ arrow::Result<HashPartitioner> HashPartitioner::Make(std::shared_ptr<const Table
   ARROW_RETURN_NOT_OK(CheckPartitions(options.partitions));
   HashPartitioner partitioner;
   partitioner.table_ = std::move(table);
-  partitioner.schema_ = partitioner.table_->schema;
-  partitioner.options_ = std::move(options);
-  partitioner.pool_ = pool;
-  ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
-  return partitioner;
-}
-
-arrow::Result<HashPartitioner> HashPartitioner::MakeForSchema(std::shared_ptr<arrow::Schema> schema,
-                                                              PartitionOptions options,
-                                                              arrow::MemoryPool* pool) {
-  ARROW_RETURN_NOT_OK(CheckPartitions(options.partitions));
-  HashPartitioner partitioner;
-  partitioner.schema_ = std::move(schema);
   partitioner.options_ = std::move(options);
   partitioner.pool_ = pool;
   ARROW_RETURN_NOT_OK(partitioner.ChooseKey());
@@ -176,9 +114,10 @@ arrow::Result<HashPartitioner> HashPartitioner::MakeForSchema(std::shared_ptr<ar
 }
 
 arrow::Status HashPartitioner::CheckSchema(const arrow::RecordBatch& rows) const {
-  if (rows.schema() == schema_ || rows.schema()->Equals(*schema_, /*check_metadata=*/false))
+  if (rows.schema() == table_->schema || rows.schema()->Equals(*table_->schema, /*check_metadata=*/false))
     return arrow::Status::OK();
-  return MakeError(ErrorKind::kInternal, "a batch has another schema than its partitioner", ObjectName(), "");
+  return MakeError(ErrorKind::kInternal, "a batch has another schema than its partitioner",
+                   "table " + ToString(table_->name), "");
 }
 
 arrow::Result<std::vector<uint32_t>> HashPartitioner::Route(const arrow::RecordBatch& rows,
@@ -189,20 +128,19 @@ arrow::Result<std::vector<uint32_t>> HashPartitioner::Route(const arrow::RecordB
     hashes.emplace_back(row_count);
     ARROW_RETURN_NOT_OK(HashColumn(*rows.column_data(field), options_.hash, hashes.back().data()));
   }
-  std::optional<ChangeColumns> changes;
-  if (table_ != nullptr) changes.emplace(*table_, rows);
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*table_, rows));
   std::vector<int64_t> unroutable;
-  if (changes && (changes->AnyUnchanged() || !uncertain_fields_.empty())) {
-    unroutable = FillUnchangedKeys(*changes, key_fields_, uncertain_fields_, &hashes);
+  if (changes.unchanged().any() || !uncertain_fields_.empty()) {
+    unroutable = FillUnchangedKeys(rows, changes, key_fields_, uncertain_fields_, &hashes);
   }
   *unroutable_rows = unroutable.size();
 
   std::vector<uint32_t> partitions = CombineHashes(std::move(hashes), options_.hash);
   HashesToPartitions(partitions, static_cast<uint32_t>(options_.partitions));
   for (int64_t row : unroutable) partitions[static_cast<size_t>(row)] = 0;
-  if (changes && changes->AnyTruncate()) {
+  if (changes.Any(Op::kTruncate)) {
     for (size_t row = 0; row < row_count; ++row) {
-      if (changes->IsTruncate(static_cast<int64_t>(row))) partitions[row] = kEveryPartition;
+      if (changes.op(static_cast<int64_t>(row)) == Op::kTruncate) partitions[row] = kEveryPartition;
     }
   }
   return partitions;

@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/hash_partitioner.h"
+#include "src/change/table_schema.h"
+#include "src/change/testing/change_batches.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/seed.h"
 
@@ -445,9 +447,14 @@ const std::vector<TypePtr>& OtherTypes() {
 
 // --- The property --------------------------------------------------------------------------------
 
-void CheckSplit(const std::shared_ptr<arrow::RecordBatch>& batch, const std::vector<int>& key,
-                const PartitionOptions& options) {
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto partitioner, HashPartitioner::MakeForSchema(batch->schema(), options));
+struct TableRows {
+  std::shared_ptr<const TableSchema> table;
+  std::shared_ptr<arrow::RecordBatch> batch;
+};
+
+void CheckSplit(const TableRows& rows, const std::vector<int>& key, const PartitionOptions& options) {
+  const auto& batch = rows.batch;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto partitioner, HashPartitioner::Make(rows.table, options));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto split, partitioner.Split(batch));
   ASSERT_EQ(split.size(), static_cast<size_t>(options.partitions));
   std::vector<int64_t> next(split.size());
@@ -468,23 +475,23 @@ void CheckSplit(const std::shared_ptr<arrow::RecordBatch>& batch, const std::vec
   }
 }
 
-// A batch of some columns, the key columns first.
-std::shared_ptr<arrow::RecordBatch> RandomBatch(int64_t rows, const std::vector<TypePtr>& types,
-                                                Random& random) {
+// A batch of some columns, the key columns first. The identity is FULL, so that any column may be the key.
+TableRows RandomBatch(int64_t rows, const std::vector<TypePtr>& types, Random& random) {
   arrow::FieldVector fields;
   arrow::ArrayVector columns;
   for (const auto& type : types) {
     fields.push_back(arrow::field("c" + std::to_string(fields.size()), type));
     columns.push_back(RandomArray(type, rows, random));
   }
-  auto batch = arrow::RecordBatch::Make(arrow::schema(fields), rows, columns);
+  auto table = MakeTableSchema({"public", "t"}, 1, 2, ReplicaIdentity::kFull, fields, nullptr).ValueOrDie();
+  auto batch = test::MakeInserts(table, columns);
   ARROWCDC_EXPECT_OK(batch->ValidateFull());
-  return batch;
+  return {std::move(table), std::move(batch)};
 }
 
 void CheckRandomBatch(int64_t rows, const std::vector<TypePtr>& types, size_t keys, int partitions,
                       Random& random) {
-  auto batch = RandomBatch(rows, types, random);
+  const TableRows batch = RandomBatch(rows, types, random);
   PartitionOptions options;
   options.partitions = partitions;
   options.hash = Below(random, 3) == 0 ? PartitionHash::kMurmur2 : PartitionHash::kMurmur3;

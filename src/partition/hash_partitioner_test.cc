@@ -5,12 +5,15 @@
 
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
+#include "src/change/testing/change_batches.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 
 namespace arrowcdc {
 namespace {
 
 using enum ReplicaIdentity;
+using test::DetailOf;
 
 using Batch = std::shared_ptr<arrow::RecordBatch>;
 
@@ -37,8 +40,6 @@ PartitionOptions ByKey(int partitions, std::vector<std::string> columns = {}) {
   return options;
 }
 
-enum Op : int8_t { kInsert, kUpdateBefore, kUpdateAfter, kDelete, kSnapshot, kTruncate };
-
 // One row of Users(): a null id is nullopt; unchanged names columns.
 struct Row {
   Op op;
@@ -48,34 +49,16 @@ struct Row {
   std::vector<std::string> unchanged;
 };
 
-Batch Rows(const TableSchema& table, const std::vector<Row>& rows) {
+Batch Rows(const std::shared_ptr<const TableSchema>& table, const std::vector<Row>& rows) {
   arrow::Int64Builder id;
   arrow::StringBuilder name;
-  arrow::Int8Builder op;
-  arrow::UInt64Builder lsn;
-  arrow::UInt16Builder ord;
-  auto names = std::make_shared<arrow::StringBuilder>();
-  arrow::ListBuilder unchanged(arrow::default_memory_pool(), names);
+  std::vector<test::RowMeta> metadata;
   for (const Row& row : rows) {
     ARROWCDC_EXPECT_OK(row.id ? id.Append(*row.id) : id.AppendNull());
     ARROWCDC_EXPECT_OK(name.Append("n" + std::to_string(row.id.value_or(-1))));
-    ARROWCDC_EXPECT_OK(op.Append(row.op));
-    ARROWCDC_EXPECT_OK(lsn.Append(row.lsn));
-    ARROWCDC_EXPECT_OK(ord.Append(row.ord));
-    ARROWCDC_EXPECT_OK(row.unchanged.empty() ? unchanged.AppendNull() : unchanged.Append());
-    ARROWCDC_EXPECT_OK(names->AppendValues(row.unchanged));
+    metadata.push_back({{row.lsn, row.lsn, row.ord}, row.op, row.unchanged});
   }
-  const auto n = static_cast<int64_t>(rows.size());
-  auto constant = [&](MetadataColumn which) {
-    return arrow::MakeArrayOfNull(MetadataColumnType(which), n).ValueOrDie();
-  };
-  auto lsns = lsn.Finish().ValueOrDie();
-  return arrow::RecordBatch::Make(
-      table.schema, n,
-      arrow::ArrayVector{id.Finish().ValueOrDie(), name.Finish().ValueOrDie(),
-                         MakeOpColumn(op.Finish().ValueOrDie()), lsns, lsns, ord.Finish().ValueOrDie(),
-                         constant(MetadataColumn::kXid), constant(MetadataColumn::kCommitTs),
-                         unchanged.Finish().ValueOrDie(), constant(MetadataColumn::kUnrepresentable)});
+  return test::MakeBatch(table, metadata, {id.Finish().ValueOrDie(), name.Finish().ValueOrDie()}).rows;
 }
 
 // With 4 partitions, by Iceberg's bucket[4]: 34 -> 2017239379 % 4.
@@ -84,7 +67,7 @@ constexpr uint32_t kPartitionOf34 = 2017239379u % 4;
 uint32_t PartitionOf(int64_t id) {
   auto table = Users();
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
-  return partitioner.PartitionsOf(*Rows(*table, {{kInsert, id}})).ValueOrDie()[0];
+  return partitioner.PartitionsOf(*Rows(table, {{Op::kInsert, id}})).ValueOrDie()[0];
 }
 
 int64_t IdWithOtherPartitionThan(uint32_t partition) {
@@ -93,20 +76,14 @@ int64_t IdWithOtherPartitionThan(uint32_t partition) {
   return id;
 }
 
-const ErrorDetail& DetailOf(const arrow::Status& status) {
-  static const ErrorDetail kNone(ErrorKind::kInternal, "no detail", "", "", false);
-  const auto* detail = GetErrorDetail(status);
-  return detail == nullptr ? kNone : *detail;
-}
-
 TEST(HashPartitioner, BucketsAsIceberg) {
   EXPECT_EQ(PartitionOf(34), kPartitionOf34);
-  auto schema = arrow::schema({arrow::field("b", arrow::binary())});
+  auto table = Table(kFull, {Column("b", arrow::binary())});
   arrow::BinaryBuilder builder;
   ASSERT_TRUE(builder.Append(std::string("\0\1\2\3", 4)).ok());
-  auto batch = arrow::RecordBatch::Make(schema, 1, arrow::ArrayVector{builder.Finish().ValueOrDie()});
+  auto batch = test::MakeInserts(table, {builder.Finish().ValueOrDie()});
   for (int n : {1, 2, 3, 7, 16, 100, 1000, 65535, kPartitionsMax}) {
-    auto partitioner = HashPartitioner::MakeForSchema(schema, ByKey(n, {"b"})).ValueOrDie();
+    auto partitioner = HashPartitioner::Make(table, ByKey(n, {"b"})).ValueOrDie();
     const auto expected = static_cast<uint32_t>((-188683207 & INT32_MAX) % n);
     EXPECT_EQ(partitioner.PartitionsOf(*batch).ValueOrDie(), std::vector<uint32_t>{expected}) << n;
   }
@@ -115,7 +92,7 @@ TEST(HashPartitioner, BucketsAsIceberg) {
 TEST(HashPartitioner, OnePartitionIsTheBatchItself) {
   auto table = Users();
   auto partitioner = HashPartitioner::Make(table, ByKey(1)).ValueOrDie();
-  auto rows = Rows(*table, {{kInsert, 1}, {kTruncate, std::nullopt}, {kInsert, 2}});
+  auto rows = Rows(table, {{Op::kInsert, 1}, {Op::kTruncate, std::nullopt}, {Op::kInsert, 2}});
   EXPECT_EQ(partitioner.Split(rows).ValueOrDie(), std::vector<Batch>{rows});
   EXPECT_EQ(partitioner.stats().rows, 3u);
   auto empty = rows->Slice(0, 0);
@@ -125,7 +102,7 @@ TEST(HashPartitioner, OnePartitionIsTheBatchItself) {
 TEST(HashPartitioner, RowsOfOnePartitionAreTheBatchItself) {
   auto table = Users();
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
-  auto rows = Rows(*table, {{kInsert, 34}, {kDelete, 34}, {kInsert, 34}});
+  auto rows = Rows(table, {{Op::kInsert, 34}, {Op::kDelete, 34}, {Op::kInsert, 34}});
   auto split = partitioner.Split(rows).ValueOrDie();
   for (uint32_t p = 0; p < 4; ++p) EXPECT_EQ(split[p], p == kPartitionOf34 ? rows : nullptr);
   EXPECT_EQ(partitioner.Split(rows->Slice(0, 0)).ValueOrDie(), std::vector<Batch>(4));
@@ -135,7 +112,7 @@ TEST(HashPartitioner, BothSidesOfAKeyChangeReachTheirPartition) {
   auto table = Users();
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
   const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
-  auto rows = Rows(*table, {{kUpdateBefore, 34, 7, 0}, {kUpdateAfter, other, 7, 1}});
+  auto rows = Rows(table, {{Op::kUpdateBefore, 34, 7, 0}, {Op::kUpdateAfter, other, 7, 1}});
   auto split = partitioner.Split(rows).ValueOrDie();
   ASSERT_NE(split[kPartitionOf34], nullptr);
   ASSERT_NE(split[PartitionOf(other)], nullptr);
@@ -148,14 +125,15 @@ TEST(HashPartitioner, AnUnchangedKeyIsThatOfTheOldRow) {
   const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
   const uint32_t moved = PartitionOf(other);
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
-  auto rows = Rows(*table, {{kUpdateBefore, other, 7, 0},
-                            {kUpdateAfter, std::nullopt, 7, 1, {"id"}},  // its old row is in front
-                            {kUpdateAfter, std::nullopt, 8, 1, {"id"}},  // there is no old row
-                            {kUpdateAfter, other, 9, 1, {"name"}},       // another column is unchanged
-                            {kUpdateBefore, other, 10, 0},
-                            {kUpdateAfter, std::nullopt, 11, 1, {"id"}},  // the old row is another record's
-                            {kUpdateBefore, other, 12, 4},
-                            {kUpdateAfter, std::nullopt, 12, 5, {"name", "id"}}});
+  auto rows =
+      Rows(table, {{Op::kUpdateBefore, other, 7, 0},
+                   {Op::kUpdateAfter, std::nullopt, 7, 1, {"id"}},  // its old row is in front
+                   {Op::kUpdateAfter, std::nullopt, 8, 1, {"id"}},  // there is no old row
+                   {Op::kUpdateAfter, other, 9, 1, {"name"}},       // another column is unchanged
+                   {Op::kUpdateBefore, other, 10, 0},
+                   {Op::kUpdateAfter, std::nullopt, 11, 1, {"id"}},  // the old row is another record's
+                   {Op::kUpdateBefore, other, 12, 4},
+                   {Op::kUpdateAfter, std::nullopt, 12, 5, {"name", "id"}}});
   const std::vector<uint32_t> expected = {moved, moved, 0, moved, moved, 0, moved, moved};
   EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), expected);
   EXPECT_EQ(partitioner.PartitionsOf(*rows->Slice(4)).ValueOrDie(),
@@ -182,15 +160,15 @@ TEST(HashPartitioner, OldRowsThatLackTheKeyGoToTheFirstPartition) {
   ASSERT_NE(PartitionOf(other), 0u);
   const auto table = WeakenedUsers(kDefault, {0}, kNothing, {});
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
-  const auto rows = Rows(*table, {{kInsert, other, 1},
-                                  {kDelete, other, 2},
-                                  {kDelete, std::nullopt, 3},
-                                  {kUpdateBefore, std::nullopt, 4, 0},
-                                  {kUpdateAfter, other, 4, 1},
-                                  {kUpdateBefore, std::nullopt, 5, 0},
-                                  {kUpdateAfter, std::nullopt, 5, 1, {"id"}},
-                                  {kUpdateBefore, other, 6, 0},
-                                  {kUpdateAfter, std::nullopt, 6, 1, {"id"}}});
+  const auto rows = Rows(table, {{Op::kInsert, other, 1},
+                                 {Op::kDelete, other, 2},
+                                 {Op::kDelete, std::nullopt, 3},
+                                 {Op::kUpdateBefore, std::nullopt, 4, 0},
+                                 {Op::kUpdateAfter, other, 4, 1},
+                                 {Op::kUpdateBefore, std::nullopt, 5, 0},
+                                 {Op::kUpdateAfter, std::nullopt, 5, 1, {"id"}},
+                                 {Op::kUpdateBefore, other, 6, 0},
+                                 {Op::kUpdateAfter, std::nullopt, 6, 1, {"id"}}});
   const uint32_t p = PartitionOf(other);
   EXPECT_EQ(partitioner.PartitionsOf(*rows).ValueOrDie(), (std::vector<uint32_t>{p, p, 0, 0, p, 0, 0, p, p}));
   ASSERT_TRUE(partitioner.Split(rows).ok());
@@ -201,7 +179,7 @@ TEST(HashPartitioner, ANullThatIsThereIsNoMissingKey) {
   // FULL, split by id and name: what is null in an old row was null.
   const auto place_of = [](const std::shared_ptr<const TableSchema>& table, Op op, uint64_t* unroutable) {
     auto partitioner = HashPartitioner::Make(table, ByKey(4, {"id", "name"})).ValueOrDie();
-    const auto rows = Rows(*table, {{op, std::nullopt}});
+    const auto rows = Rows(table, {{op, std::nullopt}});
     const auto places = partitioner.PartitionsOf(*rows).ValueOrDie();
     EXPECT_TRUE(partitioner.Split(rows).ok());
     *unroutable = partitioner.stats().unroutable_rows;
@@ -209,18 +187,18 @@ TEST(HashPartitioner, ANullThatIsThereIsNoMissingKey) {
   };
   const auto full = Table(kFull, {Column("id", arrow::int64()), Column("name", arrow::utf8())});
   uint64_t unroutable = 1;
-  const uint32_t inserted = place_of(full, kInsert, &unroutable);
+  const uint32_t inserted = place_of(full, Op::kInsert, &unroutable);
   EXPECT_EQ(unroutable, 0u);
   ASSERT_NE(inserted, 0u);  // else this shows nothing
-  EXPECT_EQ(place_of(full, kDelete, &unroutable), inserted);
+  EXPECT_EQ(place_of(full, Op::kDelete, &unroutable), inserted);
   EXPECT_EQ(unroutable, 0u);
   // Weakened, but id is carried by all.
-  EXPECT_EQ(place_of(WeakenedUsers(kFull, {}, kIndex, {0}), kDelete, &unroutable), inserted);
+  EXPECT_EQ(place_of(WeakenedUsers(kFull, {}, kIndex, {0}), Op::kDelete, &unroutable), inserted);
   EXPECT_EQ(unroutable, 0u);
   // Nobody knows.
-  EXPECT_EQ(place_of(WeakenedUsers(kFull, {}, kIndex, {1}), kDelete, &unroutable), 0u);
+  EXPECT_EQ(place_of(WeakenedUsers(kFull, {}, kIndex, {1}), Op::kDelete, &unroutable), 0u);
   EXPECT_EQ(unroutable, 1u);
-  EXPECT_EQ(place_of(WeakenedUsers(kFull, {}, kNothing, {}), kInsert, &unroutable), inserted);
+  EXPECT_EQ(place_of(WeakenedUsers(kFull, {}, kNothing, {}), Op::kInsert, &unroutable), inserted);
   EXPECT_EQ(unroutable, 0u);
 }
 
@@ -241,7 +219,8 @@ TEST(HashPartitioner, TruncateGoesToEveryPartitionInItsPlace) {
   auto table = Users();
   const int64_t other = IdWithOtherPartitionThan(kPartitionOf34);
   auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
-  auto rows = Rows(*table, {{kInsert, 34}, {kInsert, other}, {kTruncate, std::nullopt}, {kInsert, other}});
+  auto rows = Rows(
+      table, {{Op::kInsert, 34}, {Op::kInsert, other}, {Op::kTruncate, std::nullopt}, {Op::kInsert, other}});
   auto split = partitioner.Split(rows).ValueOrDie();
   for (uint32_t p = 0; p < 4; ++p) {
     ASSERT_NE(split[p], nullptr) << p;
@@ -290,22 +269,15 @@ TEST(HashPartitioner, UnderFullEveryColumnCounts) {
 
 TEST(HashPartitioner, TheKeyInItsOwnOrder) {
   auto table = Table(kIndex, {Column("a", arrow::int64(), 2), Column("b", arrow::utf8(), 1)});
-  auto plain = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("b", arrow::utf8())});
+  auto full = Table(kFull, {Column("a", arrow::int64()), Column("b", arrow::utf8())});
   auto int_array = arrow::MakeArrayFromScalar(arrow::Int64Scalar(34), 1).ValueOrDie();
   auto text_array = arrow::MakeArrayFromScalar(arrow::StringScalar("iceberg"), 1).ValueOrDie();
-  auto values = arrow::RecordBatch::Make(plain, 1, arrow::ArrayVector{int_array, text_array});
-  arrow::ArrayVector columns = {int_array, text_array};
-  for (int i = 0; i < kMetadataColumnCount; ++i) {
-    auto which = static_cast<MetadataColumn>(i);
-    columns.push_back(arrow::MakeArrayOfNull(MetadataColumnType(which), 1).ValueOrDie());
-  }
-  columns[2] = MakeOpColumn(arrow::MakeArrayFromScalar(arrow::Int8Scalar(kInsert), 1).ValueOrDie());
-  auto rows = arrow::RecordBatch::Make(table->schema, 1, columns);
+  auto rows = test::MakeInserts(table, {int_array, text_array});
   auto route = [&](const HashPartitioner& partitioner, const arrow::RecordBatch& batch) {
     return partitioner.PartitionsOf(batch).ValueOrDie();
   };
-  const auto b_a = route(*HashPartitioner::MakeForSchema(plain, ByKey(60000, {"b", "a"})), *values);
-  const auto a_b = route(*HashPartitioner::MakeForSchema(plain, ByKey(60000, {"a", "b"})), *values);
+  const auto b_a = route(*HashPartitioner::Make(full, ByKey(60000, {"b", "a"})), *rows);
+  const auto a_b = route(*HashPartitioner::Make(full, ByKey(60000, {"a", "b"})), *rows);
   EXPECT_NE(a_b, b_a);
   EXPECT_EQ(route(*HashPartitioner::Make(table, ByKey(60000)), *rows), b_a);
   EXPECT_EQ(route(*HashPartitioner::Make(table, ByKey(60000, {"a", "b"})), *rows), a_b);
@@ -329,11 +301,9 @@ TEST(HashPartitioner, RefusesWrongOptions) {
   EXPECT_EQ(kind(ByKey(2, {"_xid"})),
             ErrorKind::kInvalidOption);  // a metadata column is no column of the table
   EXPECT_EQ(kind(ByKey(2, {"id", "id"})), ErrorKind::kInvalidOption);
-  auto plain = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("a", arrow::int64())});
-  for (const auto& options : {ByKey(2), ByKey(2, {"a"})}) {
-    EXPECT_EQ(DetailOf(HashPartitioner::MakeForSchema(plain, options).status()).kind(),
-              ErrorKind::kInvalidOption);
-  }
+  auto twice = Table(kFull, {Column("a", arrow::int64()), Column("a", arrow::int64())});
+  EXPECT_EQ(DetailOf(HashPartitioner::Make(twice, ByKey(2, {"a"})).status()).kind(),
+            ErrorKind::kInvalidOption);
 }
 
 TEST(HashPartitioner, RefusesAnotherSchema) {
@@ -342,6 +312,23 @@ TEST(HashPartitioner, RefusesAnotherSchema) {
   auto rows = arrow::RecordBatch::MakeEmpty(other->schema).ValueOrDie();
   EXPECT_EQ(DetailOf(partitioner.Split(rows).status()).kind(), ErrorKind::kInternal);
   EXPECT_EQ(DetailOf(partitioner.PartitionsOf(*rows).status()).kind(), ErrorKind::kInternal);
+}
+
+TEST(HashPartitioner, RefusesColumnsThatAreNotOfTheSchema) {
+  auto table = Users();
+  auto partitioner = HashPartitioner::Make(table, ByKey(4)).ValueOrDie();
+  const auto rows = Rows(table, {{Op::kInsert, 34}, {Op::kDelete, 34}});
+  for (int i = 0; i < kMetadataColumnCount; ++i) {
+    const auto which = static_cast<MetadataColumn>(i);
+    auto columns = rows->columns();
+    columns[static_cast<size_t>(table->metadata_field(which))] =
+        arrow::MakeArrayOfNull(arrow::binary(), 2).ValueOrDie();
+    const auto bad = arrow::RecordBatch::Make(table->schema, 2, columns);
+    for (const auto& status : {partitioner.Split(bad).status(), partitioner.PartitionsOf(*bad).status()}) {
+      EXPECT_EQ(DetailOf(status).kind(), ErrorKind::kInternal) << MetadataColumnName(which);
+      EXPECT_EQ(DetailOf(status).object(), "table public.users");
+    }
+  }
 }
 
 }  // namespace

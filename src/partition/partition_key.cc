@@ -16,8 +16,7 @@ bool Contains(const std::vector<int>& places, int place) {
 arrow::Status CheckColumn(const KeyCandidates& candidates, int place) {
   const KeyCandidates::Column& column = candidates.columns[static_cast<size_t>(place)];
   const std::string object = candidates.object + ", column \"" + column.name + "\"";
-  if (candidates.is_table && candidates.replica_identity != ReplicaIdentity::kFull &&
-      !Contains(candidates.identity, place)) {
+  if (candidates.replica_identity != ReplicaIdentity::kFull && !Contains(candidates.identity, place)) {
     return MakeError(
         ErrorKind::kReplicaIdentity,
         "the column is not part of the replica identity: the old side of its changes cannot be routed",
@@ -42,9 +41,6 @@ arrow::Result<int> FindColumn(const KeyCandidates& candidates, const std::string
 
 arrow::Status NoIdentity(const KeyCandidates& candidates) {
   const std::string& object = candidates.object;
-  if (!candidates.is_table) {
-    return MakeError(ErrorKind::kInvalidOption, "no partition columns", object, "name one or more");
-  }
   if (candidates.replica_identity == ReplicaIdentity::kFull) {
     return MakeError(ErrorKind::kReplicaIdentity,
                      "its replica identity is FULL, which says nothing about a key", object,

@@ -1,4 +1,4 @@
-// Which columns a table or schema is split by, or why it cannot be. Pure.
+// Which columns a table is split by, or why it cannot be. Pure.
 #pragma once
 
 #include <string>
@@ -16,8 +16,7 @@ struct KeyCandidates {
     std::string type;  // for people
     bool hashable = true;
   };
-  std::string object;    // table public.users
-  bool is_table = true;  // false: a plain schema, which has no replica identity
+  std::string object;  // table public.users
   ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   std::vector<Column> columns;
   std::vector<int> identity;  // places in `columns`, in key order; empty: none or FULL

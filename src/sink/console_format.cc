@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <arrow/array.h>
-
+#include "arrowcdc/change_rows.h"
 #include "src/sink/json_values.h"
 
 namespace arrowcdc {
@@ -13,24 +12,6 @@ namespace {
 
 constexpr size_t kCellWidthMax = 40;
 constexpr std::string_view kCut = "…";
-
-// The metadata columns of one batch.
-class Meta {
- public:
-  explicit Meta(const ChangeBatch& batch) : batch_(batch) {}
-
-  const std::string& Name(MetadataColumn column) const {
-    return batch_.table->schema->field(Index(column))->name();
-  }
-  const arrow::Array& Values(MetadataColumn column) const { return *batch_.rows->column(Index(column)); }
-  uint64_t Lsn(MetadataColumn column, int64_t row) const {
-    return static_cast<const arrow::UInt64Array&>(Values(column)).Value(row);
-  }
-
- private:
-  int Index(MetadataColumn column) const { return batch_.table->column_count + static_cast<int>(column); }
-  const ChangeBatch& batch_;
-};
 
 // `name`, with "_" in front until no column of the table is called so: the rule of the metadata columns.
 std::string FreeName(const TableSchema& table, std::string name) {
@@ -43,11 +24,19 @@ void AppendKey(std::string_view name, std::string* out) {
   *out += ':';
 }
 
-void AppendColumnNames(const Meta& meta, MetadataColumn column, int64_t row, std::string* out) {
-  if (meta.Values(column).IsNull(row)) return;
+// ,"_xid":731
+void AppendMetadata(const ChangeBatch& batch, MetadataColumn column, int64_t row, std::string* out) {
+  const int field = batch.table->metadata_field(column);
   *out += ',';
-  AppendKey(meta.Name(column), out);
-  AppendJsonValue(meta.Values(column), row, out);
+  AppendKey(batch.table->schema->field(field)->name(), out);
+  AppendJsonValue(*batch.rows->column(field), row, out);
+}
+
+// ,"_lsn":"0/16B3748"
+void AppendLsn(const TableSchema& table, MetadataColumn column, uint64_t lsn, std::string* out) {
+  *out += ',';
+  AppendKey(table.schema->field(table.metadata_field(column))->name(), out);
+  AppendJsonString(FormatLsn(lsn), out);
 }
 
 // Code points, which is what most terminals give one column each.
@@ -66,14 +55,11 @@ std::string CutToWidth(std::string text) {
   return text.append(kCut);
 }
 
-std::string Cell(const ChangeBatch& batch, int column, int64_t row) {
-  const auto listed = [&](MetadataColumn list) {
-    return ListsColumn(*batch.table, *batch.rows, list, row, column);
-  };
-  if (listed(MetadataColumn::kUnchanged)) return "(unchanged)";
-  if (listed(MetadataColumn::kUnrepresentable)) return "(unrepresentable)";
+std::string CellText(const arrow::RecordBatch& rows, const ChangeRows& changes, int column, int64_t row) {
+  if (changes.IsUnchanged(row, column)) return "(unchanged)";
+  if (changes.IsUnrepresentable(row, column)) return "(unrepresentable)";
   std::string text;
-  AppendJsonValue(*batch.rows->column(column), row, &text);
+  AppendJsonValue(*rows.column(column), row, &text);
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
   return CutToWidth(std::move(text));
 }
@@ -86,8 +72,8 @@ std::string Unquoted(std::string_view text) {
 
 }  // namespace
 
-void AppendNdjson(const ChangeBatch& batch, std::string* out) {
-  const Meta meta(batch);
+arrow::Status AppendNdjson(const ChangeBatch& batch, std::string* out) {
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
   const std::string schema_name = FreeName(*batch.table, "_schema");
   const std::string table_name = FreeName(*batch.table, "_table");
   for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
@@ -97,18 +83,16 @@ void AppendNdjson(const ChangeBatch& batch, std::string* out) {
     *out += ',';
     AppendKey(table_name, out);
     AppendJsonString(batch.table->name.table, out);
-    for (const auto column : {MetadataColumn::kOp, MetadataColumn::kCommitLsn, MetadataColumn::kLsn,
-                              MetadataColumn::kOrd, MetadataColumn::kXid, MetadataColumn::kCommitTs}) {
-      *out += ',';
-      AppendKey(meta.Name(column), out);
-      if (column == MetadataColumn::kCommitLsn || column == MetadataColumn::kLsn) {
-        AppendJsonString(FormatLsn(meta.Lsn(column, row)), out);
-      } else {
-        AppendJsonValue(meta.Values(column), row, out);
-      }
+    AppendMetadata(batch, MetadataColumn::kOp, row, out);
+    AppendLsn(*batch.table, MetadataColumn::kCommitLsn, changes.commit_lsn(row), out);
+    AppendLsn(*batch.table, MetadataColumn::kLsn, changes.lsn(row), out);
+    AppendMetadata(batch, MetadataColumn::kOrd, row, out);
+    AppendMetadata(batch, MetadataColumn::kXid, row, out);
+    AppendMetadata(batch, MetadataColumn::kCommitTs, row, out);
+    if (changes.unchanged().count(row) > 0) AppendMetadata(batch, MetadataColumn::kUnchanged, row, out);
+    if (changes.unrepresentable().count(row) > 0) {
+      AppendMetadata(batch, MetadataColumn::kUnrepresentable, row, out);
     }
-    AppendColumnNames(meta, MetadataColumn::kUnchanged, row, out);
-    AppendColumnNames(meta, MetadataColumn::kUnrepresentable, row, out);
     for (int column = 0; column < batch.table->column_count; ++column) {
       *out += ',';
       AppendKey(batch.table->schema->field(column)->name(), out);
@@ -116,23 +100,21 @@ void AppendNdjson(const ChangeBatch& batch, std::string* out) {
     }
     *out += "}\n";
   }
+  return arrow::Status::OK();
 }
 
-void AppendTable(const ChangeBatch& batch, std::string* out) {
-  const Meta meta(batch);
+arrow::Status AppendTable(const ChangeBatch& batch, std::string* out) {
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
   const int columns = batch.table->column_count;
   std::vector<std::vector<std::string>> lines(1);
   lines[0] = {"commit", "op"};
   for (int column = 0; column < columns; ++column) {
     lines[0].push_back(Unquoted(batch.table->schema->field(column)->name()));
   }
-  const auto& ops = meta.Values(MetadataColumn::kOp);
-  for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
-    std::string op;
-    AppendJsonValue(ops, row, &op);
-    std::vector<std::string> line{FormatLsn(meta.Lsn(MetadataColumn::kCommitLsn, row)),
-                                  op.substr(1, op.size() - 2)};
-    for (int column = 0; column < columns; ++column) line.push_back(Cell(batch, column, row));
+  for (int64_t row = 0; row < changes.num_rows(); ++row) {
+    std::vector<std::string> line{FormatLsn(changes.commit_lsn(row)), OpName(changes.op(row))};
+    for (int column = 0; column < columns; ++column)
+      line.push_back(CellText(*batch.rows, changes, column, row));
     lines.push_back(std::move(line));
   }
   std::vector<size_t> widths(lines[0].size());
@@ -150,6 +132,7 @@ void AppendTable(const ChangeBatch& batch, std::string* out) {
     *out += '\n';
   }
   *out += '\n';
+  return arrow::Status::OK();
 }
 
 }  // namespace arrowcdc

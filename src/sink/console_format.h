@@ -3,13 +3,16 @@
 
 #include <string>
 
+#include <arrow/status.h>
+
 #include "arrowcdc/change_batch.h"
 
 namespace arrowcdc {
 
-void AppendNdjson(const ChangeBatch& batch, std::string* out);
+// Both append nothing where they fail. Errors: those of ChangeRows.
+arrow::Status AppendNdjson(const ChangeBatch& batch, std::string* out);
 
 // One block a batch. Long values are cut.
-void AppendTable(const ChangeBatch& batch, std::string* out);
+arrow::Status AppendTable(const ChangeBatch& batch, std::string* out);
 
 }  // namespace arrowcdc

@@ -21,8 +21,8 @@ arrow::Result<SinkState> ConsoleSink::Open(const StreamIdentity&) { return SinkS
 arrow::Status ConsoleSink::Write(const ChangeBatch& batch) {
   ARROW_RETURN_NOT_OK(failure_);
   if (batch.rows->num_rows() == 0) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(format_(batch, &text_));
   pending_ = true;
-  format_(batch, &text_);
   return text_.size() >= kTextBytesMax ? WriteText() : arrow::Status::OK();
 }
 

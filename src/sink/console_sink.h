@@ -12,7 +12,7 @@
 namespace arrowcdc {
 
 // Appends a batch as text: AppendNdjson or AppendTable.
-using BatchFormat = void (*)(const ChangeBatch& batch, std::string* out);
+using BatchFormat = arrow::Status (*)(const ChangeBatch& batch, std::string* out);
 
 class ConsoleSink : public Sink {
  public:

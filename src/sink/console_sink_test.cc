@@ -13,7 +13,10 @@
 #include "src/sink/console_format.h"
 #include "src/sink/json_values.h"
 #include "src/sink/testing/memory_file_system.h"
-#include "src/sink/testing/change_rows.h"
+#include "src/change/testing/change_batches.h"
+#include "src/sink/testing/sink_stream.h"
+#include "tests/testing/error_detail.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {
@@ -115,14 +118,15 @@ ChangeBatch Sample() {
                                {arrow::field("id", arrow::int64()), arrow::field("no\nte", arrow::utf8()),
                                 arrow::field("_op", arrow::utf8()), arrow::field("_table", arrow::int32())});
   return MakeBatch(
-      table, {{{0x16B374D848, 0x16B374D800, 0}, 0, {}}, {{0x16B374D848, 0x16B374D810, 1}, 2, {"no\nte"}}},
+      table,
+      {{{0x16B374D848, 0x16B374D800, 0}}, {{0x16B374D848, 0x16B374D810, 1}, Op::kUpdateAfter, {"no\nte"}}},
       {Ids({1, 2}), FromJson(arrow::utf8(), R"(["x\ny", null])"),
        FromJson(arrow::utf8(), R"(["mine", null])"), FromJson(arrow::int32(), "[5, 6]")});
 }
 
 TEST(ConsoleFormat, NdjsonIsOneObjectARow) {
   std::string text;
-  AppendNdjson(Sample(), &text);
+  ARROWCDC_ASSERT_OK(AppendNdjson(Sample(), &text));
   EXPECT_EQ(
       text,
       R"({"_schema":"public","__table":"or\"ders","__op":"insert","_commit_lsn":"16/B374D848","_lsn":"16/B374D800","_ord":0,)"
@@ -137,11 +141,11 @@ TEST(ConsoleFormat, TableIsAlignedAndCut) {
   const auto table =
       MakeTable({"public", "t"}, {arrow::field("id", arrow::int64()), arrow::field("text", arrow::utf8())});
   const auto batch = MakeBatch(
-      table, {{{0x10, 0x8, 0}, 0, {}}, {{0x10, 0x9, 0}, 2, {"text"}}, {{0x10, 0xA, 0}, 3, {}}},
+      table, {{{0x10, 0x8, 0}}, {{0x10, 0x9, 0}, Op::kUpdateAfter, {"text"}}, {{0x10, 0xA, 0}, Op::kDelete}},
       {Ids({1, 22, 333}),
        FromJson(arrow::utf8(), R"(["äääääääääääääääääääääääääääääääääääääääääääää", null, null])")});
   std::string text;
-  AppendTable(batch, &text);
+  ARROWCDC_ASSERT_OK(AppendTable(batch, &text));
   EXPECT_EQ(text,
             "public.t (3 rows)\n"
             "  commit  op            id   text\n"
@@ -171,9 +175,25 @@ TEST(ConsoleFormat, EveryLineIsJsonForAllTypes) {
     columns.push_back(FromJson(type, json));
   }
   std::string text;
-  AppendNdjson(MakeBatch(MakeTable({"s", "t"}, fields), {{{1, 1, 0}, 0, {}}}, columns), &text);
+  ARROWCDC_ASSERT_OK(AppendNdjson(MakeBatch(MakeTable({"s", "t"}, fields), {{{1, 1, 0}}}, columns), &text));
   EXPECT_TRUE(nlohmann::json::accept(text)) << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+}
+
+TEST(ConsoleSinkTest, RefusesABatchThatIsNotOfItsSchema) {
+  MemoryFileSystem files;
+  for (const BatchFormat format : {AppendNdjson, AppendTable}) {
+    ConsoleSink sink(format, files.Create("/out").ValueOrDie());
+    ChangeBatch batch = Sample();
+    const int field = batch.table->metadata_field(MetadataColumn::kCommitLsn);
+    arrow::ArrayVector columns = batch.rows->columns();
+    columns[static_cast<size_t>(field)] = FromJson(arrow::utf8(), R"(["16/B374D848", "16/B374D848"])");
+    batch.rows = arrow::RecordBatch::Make(batch.table->schema, 2, columns);
+    EXPECT_EQ(KindOf(sink.Write(batch)), ErrorKind::kInternal);
+    EXPECT_FALSE(sink.has_pending_rows());
+    ARROWCDC_ASSERT_OK(sink.Close());
+    EXPECT_EQ(ReadFile(files, "/out").ValueOrDie(), "");
+  }
 }
 
 TEST(ConsoleSinkTest, HandsTextOnAtTheEndOfAGroup) {

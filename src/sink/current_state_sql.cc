@@ -119,6 +119,7 @@ class Query {
   std::string Changes() const;
   std::string KeyedRows() const;
   std::string CountedRows() const;
+  std::string JoinOutputs() const;
 
   const Version& newest() const { return versions_[newest_]; }
   std::string Keys(const std::string& separator, const std::string& prefix, const std::string& suffix) const {
@@ -426,6 +427,12 @@ std::string Query::KeyedRows() const {
 
 // Rows from before the capture are not known: their going must not be taken for that of an equal row that
 // came later, so the count is how far it stands above its lowest.
+std::string Query::JoinOutputs() const {
+  return Join(outputs_, ",\n  ", [](const Output& output) {
+    return output.column.inner_name() + " AS " + QuoteIdentifier(output.column.name);
+  });
+}
+
 std::string Query::CountedRows() const {
   const std::string columns =
       Join(outputs_, ", ", [](const Output& output) { return output.column.inner_name(); });
@@ -435,24 +442,14 @@ std::string Query::CountedRows() const {
          ",\n    unnest(range(CAST(arg_max(copies, n) - least(min(copies), 0) AS BIGINT)))\n  FROM counted "
          "GROUP "
          "BY " +
-         columns + "\n)\nSELECT " +
-         Join(outputs_, ",\n  ",
-              [](const Output& output) {
-                return output.column.inner_name() + " AS " + QuoteIdentifier(output.column.name);
-              }) +
-         "\nFROM repeated\n";
+         columns + "\n)\nSELECT " + JoinOutputs() + "\nFROM repeated\n";
 }
 
 std::string Query::Text() const {
   std::string sql = notes_ + Changes();
   if (!keys_.empty()) return sql + KeyedRows();
   if (counted_) return sql + CountedRows();
-  return sql + "\nSELECT " +
-         Join(outputs_, ",\n  ",
-              [](const Output& output) {
-                return output.column.inner_name() + " AS " + QuoteIdentifier(output.column.name);
-              }) +
-         "\nFROM valid WHERE op IN " + kAlive + "\n";
+  return sql + "\nSELECT " + JoinOutputs() + "\nFROM valid WHERE op IN " + kAlive + "\n";
 }
 
 }  // namespace

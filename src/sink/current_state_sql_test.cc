@@ -2,10 +2,11 @@
 // it.
 #include "src/sink/current_state_sql.h"
 
+#include <arrow/util/key_value_metadata.h>
 #include <gtest/gtest.h>
 
+#include "src/change/table_schema.h"
 #include "src/sink/duckdb_types.h"
-#include "src/sink/testing/change_rows.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -2,6 +2,8 @@
 // moves.
 #include "src/sink/ipc_file_sink.h"
 
+#include <algorithm>
+
 #include "arrowcdc/error.h"
 
 namespace arrowcdc {
@@ -97,8 +99,8 @@ arrow::Status IpcFileSink::Write(const ChangeBatch& batch) {
 
 arrow::Status IpcFileSink::Advance(const Position& position) {
   ARROW_RETURN_NOT_OK(failure_);
-  if (!has_pending_rows() && SamePosition(advanced_, manifest_.position)) oldest_ = clock_();
-  if (!Before(position, advanced_)) advanced_ = position;
+  if (!has_pending_rows() && advanced_ == manifest_.position) oldest_ = clock_();
+  advanced_ = std::max(advanced_, std::optional(position));
   streams_->SetMark();
   rows_in_groups_ |= rows_in_group_;
   rows_in_group_ = false;
@@ -130,7 +132,7 @@ arrow::Status IpcFileSink::StorePosition() {
   next.position = advanced_;
   next.bytes = streams_->mark().bytes;
   next.stream_open = streams_->mark().stream_open;
-  if (!SamePosition(next.position, manifest_.position) || next.bytes != manifest_.bytes ||
+  if (next.position != manifest_.position || next.bytes != manifest_.bytes ||
       next.stream_open != manifest_.stream_open) {
     ARROW_RETURN_NOT_OK(StoreManifest(*files_, manifest_path_, next));
     manifest_ = std::move(next);
@@ -141,7 +143,7 @@ arrow::Status IpcFileSink::StorePosition() {
 
 arrow::Status IpcFileSink::Tick() {
   ARROW_RETURN_NOT_OK(failure_);
-  const bool moved = rows_in_groups_ || !SamePosition(advanced_, manifest_.position);
+  const bool moved = rows_in_groups_ || advanced_ != manifest_.position;
   if (!moved || clock_() - oldest_ < options_.roll_age) return arrow::Status::OK();
   return Flush();
 }

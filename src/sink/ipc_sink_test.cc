@@ -1,50 +1,23 @@
-// The IPC sinks: streams that Arrow's reader reads one after the other, and a file that holds every row once.
-#include <random>
-
-#include <arrow/io/memory.h>
-#include <arrow/ipc/reader.h>
+// The IPC sinks: streams that Arrow's reader reads one after the other.
 #include <gtest/gtest.h>
 
 #include "src/sink/ipc_file_sink.h"
 #include "src/sink/ipc_pipe_sink.h"
+#include "src/sink/testing/ipc_rows.h"
 #include "src/sink/testing/memory_file_system.h"
-#include "src/sink/testing/change_rows.h"
+#include "src/change/testing/change_batches.h"
+#include "src/sink/testing/sink_stream.h"
+#include "tests/testing/error_detail.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {
 
-struct ReadBack {
-  int streams = 0;
-  std::vector<std::string> rows;  // "table:id"
-};
-
-// As a user would: open a stream where the one before ended, until nothing is left.
-ReadBack ReadStreams(const std::string& content) {
-  ReadBack out;
-  arrow::io::BufferReader input(arrow::Buffer::FromString(content));
-  while (input.Tell().ValueOrDie() < static_cast<int64_t>(content.size())) {
-    auto reader = arrow::ipc::RecordBatchStreamReader::Open(&input);
-    EXPECT_TRUE(reader.ok()) << reader.status().ToString();
-    if (!reader.ok()) break;
-    ++out.streams;
-    const std::string table = (*reader)->schema()->metadata()->Get("arrowcdc:table").ValueOrDie();
-    while (true) {
-      auto batch = (*reader)->Next();
-      EXPECT_TRUE(batch.ok()) << batch.status().ToString();
-      if (!batch.ok() || *batch == nullptr) break;
-      EXPECT_TRUE((*batch)->ValidateFull().ok());
-      const auto& ids = static_cast<const arrow::Int64Array&>(*(*batch)->GetColumnByName("id"));
-      for (int64_t i = 0; i < ids.length(); ++i)
-        out.rows.push_back(table + ":" + std::to_string(ids.Value(i)));
-    }
-  }
-  return out;
-}
+using Stored = std::vector<std::pair<std::string, int64_t>>;
 
 ChangeBatch Rows(const std::shared_ptr<const TableSchema>& table, const std::vector<int64_t>& ids) {
   std::vector<RowMeta> rows;
-  for (const int64_t id : ids)
-    rows.push_back({{static_cast<uint64_t>(id), static_cast<uint64_t>(id), 0}, 0, {}});
+  for (const int64_t id : ids) rows.push_back({{static_cast<uint64_t>(id), static_cast<uint64_t>(id), 0}});
   return MakeBatch(table, rows, {Ids(ids)});
 }
 
@@ -85,7 +58,7 @@ TEST_F(IpcFileSinkTest, ANewStreamBeginsWhereTableOrSchemaChanges) {
   EXPECT_EQ(sink->durable()->order, 10u);
   const auto read = ReadStreams(Content());
   EXPECT_EQ(read.streams, 4);
-  EXPECT_EQ(read.rows, (std::vector<std::string>{"a:1", "a:2", "a:3", "b:4", "a:5", "a:6"}));
+  EXPECT_EQ(read.rows, (Stored{{"a", 1}, {"a", 2}, {"a", 3}, {"b", 4}, {"a", 5}, {"a", 6}}));
 }
 
 TEST_F(IpcFileSinkTest, RowsAfterTheLastAdvanceAreCutOffAtTheNextOpen) {
@@ -97,16 +70,16 @@ TEST_F(IpcFileSinkTest, RowsAfterTheLastAdvanceAreCutOffAtTheNextOpen) {
   ARROWCDC_ASSERT_OK(sink->Flush());
   EXPECT_EQ(sink->durable()->order, 10u);
   EXPECT_TRUE(sink->has_pending_rows());
-  EXPECT_EQ(ReadStreams(Content()).rows, (std::vector<std::string>{"a:1", "a:2", "a:3", "b:4"}));
+  EXPECT_EQ(ReadStreams(Content()).rows, (Stored{{"a", 1}, {"a", 2}, {"a", 3}, {"b", 4}}));
   sink.reset();
   files_.KillProcess();
   sink = MakeOpen();
   EXPECT_EQ(state_.position->order, 10u);
   EXPECT_TRUE(state_.last_rows.empty());
-  EXPECT_EQ(ReadStreams(Content()).rows, (std::vector<std::string>{"a:1", "a:2"}));
+  EXPECT_EQ(ReadStreams(Content()).rows, (Stored{{"a", 1}, {"a", 2}}));
   ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("b"), {5})));
   ARROWCDC_ASSERT_OK(sink->Close());
-  EXPECT_EQ(ReadStreams(Content()).rows, (std::vector<std::string>{"a:1", "a:2", "b:5"}));
+  EXPECT_EQ(ReadStreams(Content()).rows, (Stored{{"a", 1}, {"a", 2}, {"b", 5}}));
 }
 
 TEST_F(IpcFileSinkTest, TickAndRollBytesFlush) {
@@ -228,85 +201,6 @@ TEST_F(IpcFileSinkTest, AStartThatWasRefusedClaimsNothing) {
   EXPECT_EQ(KindOf(first.Open(TestStream()).status()), ErrorKind::kPositionGap);
 }
 
-// One life of a client that delivers rows 1.. in groups of a few; what is acknowledged never comes again.
-class CrashWorld {
- public:
-  explicit CrashWorld(uint64_t seed) : random_(seed) {}
-  MemoryFileSystem& files() { return files_; }
-  std::mt19937_64& random() { return random_; }
-
-  bool Run() {
-    IpcFileSink sink("/f", {}, &files_);
-    const auto state = sink.Open(TestStream());
-    if (!state.ok()) return false;
-    const uint64_t start = state->position ? state->position->order : 0;
-    EXPECT_GE(start, acknowledged_);
-    for (uint64_t id = start + 1; id <= kRows; ++id) {
-      const auto table = Table(id / 3 % 2 == 0 ? "a" : "b");
-      if (!sink.Write(Rows(table, {static_cast<int64_t>(id)})).ok()) return false;
-      if (random_() % 3 == 0 && !sink.Advance(At(id)).ok()) return false;
-      if (random_() % 5 == 0 && !sink.Flush().ok()) return false;
-      if (sink.durable()) acknowledged_ = sink.durable()->order;
-    }
-    return sink.Advance(At(kRows)).ok() && sink.Close().ok();
-  }
-
-  void ExpectEveryRowOnce() {
-    const auto read = ReadStreams(ReadFile(files_, "/f").ValueOrDie());
-    ASSERT_EQ(read.rows.size(), kRows);
-    for (uint64_t id = 1; id <= kRows; ++id) {
-      EXPECT_EQ(read.rows[id - 1], (id / 3 % 2 == 0 ? "a:" : "b:") + std::to_string(id));
-    }
-  }
-
- private:
-  static constexpr uint64_t kRows = 30;
-  std::mt19937_64 random_;
-  MemoryFileSystem files_;
-  uint64_t acknowledged_ = 0;
-};
-
-TEST(IpcFileSinkCrash, EveryOperationFails) {
-  int64_t failures = 0;
-  for (int64_t k = 0;; ++k) {
-    SCOPED_TRACE("operation " + std::to_string(k));
-    CrashWorld world(99);
-    world.files().FailAt(k,
-                         k % 2 == 0 ? MemoryFileSystem::Failure::kOnce : MemoryFileSystem::Failure::kForGood);
-    const bool good = world.Run();
-    const bool hit = world.files().failed();
-    EXPECT_EQ(good, !hit);
-    failures += hit;
-    world.files().LosePower(world.random());
-    EXPECT_TRUE(world.Run());
-    world.files().LosePower(world.random());
-    world.ExpectEveryRowOnce();
-    if (!hit || ::testing::Test::HasFailure()) break;
-  }
-  EXPECT_GT(failures, 20);
-}
-
-TEST(IpcFileSinkCrash, ManyCrashesInARow) {
-  const uint64_t first_seed = std::random_device{}();
-  for (uint64_t seed = first_seed; seed < first_seed + 200; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed) + " (replay: CrashWorld world(seed))");
-    CrashWorld world(seed);
-    for (int crash = 0; crash < 8; ++crash) {
-      world.files().FailAt(static_cast<int64_t>(world.random()() % 40), MemoryFileSystem::Failure::kForGood);
-      world.Run();
-      if (world.random()() % 2 == 0) {
-        world.files().KillProcess();
-      } else {
-        world.files().LosePower(world.random());
-      }
-    }
-    EXPECT_TRUE(world.Run());
-    world.files().LosePower(world.random());
-    world.ExpectEveryRowOnce();
-    if (::testing::Test::HasFailure()) break;
-  }
-}
-
 TEST(IpcPipeSinkTest, HandsRowsOnAtEachAdvanceAndEndsTheLastStream) {
   MemoryFileSystem files;
   IpcPipeSink sink(files.Create("/out").ValueOrDie());
@@ -319,7 +213,7 @@ TEST(IpcPipeSinkTest, HandsRowsOnAtEachAdvanceAndEndsTheLastStream) {
   ARROWCDC_ASSERT_OK(sink.Advance(At(10)));
   EXPECT_FALSE(sink.has_pending_rows());
   EXPECT_EQ(sink.durable()->order, 10u);
-  EXPECT_EQ(ReadStreams(ReadFile(files, "/out").ValueOrDie()).rows, (std::vector<std::string>{"a:1"}));
+  EXPECT_EQ(ReadStreams(ReadFile(files, "/out").ValueOrDie()).rows, (Stored{{"a", 1}}));
   ARROWCDC_ASSERT_OK(sink.Write(Rows(Table("a"), {2})));
   ARROWCDC_ASSERT_OK(sink.Write(Rows(Table("b"), {3})));
   ARROWCDC_ASSERT_OK(sink.Close());
@@ -327,7 +221,7 @@ TEST(IpcPipeSinkTest, HandsRowsOnAtEachAdvanceAndEndsTheLastStream) {
   const std::string content = ReadFile(files, "/out").ValueOrDie();
   const auto read = ReadStreams(content);
   EXPECT_EQ(read.streams, 2);
-  EXPECT_EQ(read.rows, (std::vector<std::string>{"a:1", "a:2", "b:3"}));
+  EXPECT_EQ(read.rows, (Stored{{"a", 1}, {"a", 2}, {"b", 3}}));
   EXPECT_TRUE(content.ends_with(kEndOfStream));
 }
 

@@ -1,7 +1,6 @@
 // See manifest.h. JSON with numbers that exceed 2^53 as decimal text.
 #include "src/sink/manifest.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include <nlohmann/json.hpp>
@@ -12,28 +11,6 @@ namespace arrowcdc {
 namespace {
 
 using nlohmann::json;
-
-std::string HexBytes(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
-}
-
-bool ParseHexBytes(std::string_view text, std::string* out) {
-  if (text.size() % 2 != 0) return false;
-  for (size_t i = 0; i < text.size(); i += 2) {
-    unsigned byte = 0;
-    const auto [end, error] = std::from_chars(text.data() + i, text.data() + i + 2, byte, 16);
-    if (error != std::errc() || end != text.data() + i + 2) return false;
-    *out += static_cast<char>(byte);
-  }
-  return true;
-}
 
 // The members of one manifest; the first that is missing or of another type is remembered.
 class Members {
@@ -134,17 +111,15 @@ std::string ToJson(const Manifest& manifest) {
       {"written_by", "arrowcdc " ARROWCDC_VERSION},
       {"sink", manifest.sink},
       {"source", {{"kind", manifest.stream.source.kind}, {"id", manifest.stream.source.id}}},
-      {"timeline", manifest.stream.timeline},
       {"database", manifest.stream.database},
       {"slot", manifest.stream.slot},
       {"publications", manifest.stream.publications},
       {"patterns", manifest.stream.patterns},
       {"position", nullptr}};
   if (manifest.position) {
-    object["position"] = {{"timeline", manifest.position->timeline},
+    object["position"] = {{"epoch", manifest.position->epoch},
                           {"order", std::to_string(manifest.position->order)},
-                          {"lsn", FormatLsn(manifest.position->order)},
-                          {"token", HexBytes(manifest.position->token)}};
+                          {"lsn", FormatLsn(manifest.position->order)}};
   }
   if (manifest.bytes) {
     object["bytes"] = *manifest.bytes;
@@ -185,7 +160,6 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
   manifest.sink = members.Text("sink");
   Members source = members.Object("source");
   manifest.stream.source = {source.Text("kind"), source.Text("id")};
-  manifest.stream.timeline = static_cast<uint32_t>(members.Number("timeline", UINT32_MAX));
   manifest.stream.database = members.Text("database");
   manifest.stream.slot = members.Text("slot");
   manifest.stream.publications = members.TextList("publications");
@@ -199,16 +173,13 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
   if (bad.empty()) bad = bad_table;
   if (bad.empty() && members.HasValue("position")) {
     Members stored = members.Object("position");
-    Position position{manifest.stream.source, static_cast<uint32_t>(stored.Number("timeline", UINT32_MAX)), 0,
-                      ""};
+    Position position{static_cast<uint32_t>(stored.Number("epoch", UINT32_MAX)), 0};
     const std::string order = stored.Text("order");
     const auto [end, error] = std::from_chars(order.data(), order.data() + order.size(), position.order);
     const bool whole = error == std::errc() && end == order.data() + order.size();
-    const bool hex = ParseHexBytes(stored.Text("token"), &position.token);
     bad = members.missing() + stored.missing();
     if (bad.empty() && !whole) bad = "order";
-    if (bad.empty() && !hex) bad = "token";
-    manifest.position = std::move(position);
+    manifest.position = position;
   }
   if (!bad.empty()) return BadManifest(path, "\"" + bad + "\" is missing or not what it should be");
   return manifest;
@@ -234,28 +205,10 @@ arrow::Result<StreamIdentity> CheckSameStream(const Manifest& stored, const Stre
   if (old.source.id != now.stream.source.id)
     return Differs(place, "system", old.source.id, now.stream.source.id);
   if (old.slot != now.stream.slot) return Differs(place, "slot", Quoted(old.slot), Quoted(now.stream.slot));
-  const uint32_t timeline = std::max(old.timeline, stored.position ? stored.position->timeline : 0);
-  if (timeline > stream.timeline) {
-    return MakeError(
-        ErrorKind::kPositionGap,
-        place + " holds rows of timeline " + std::to_string(timeline) + ", but the server is on timeline " +
-            std::to_string(stream.timeline),
-        place, "connect to the server that continues the later timeline, or start anew in an empty place");
-  }
   if (old.database == now.stream.database) old.database = stream.database;
   if (old.publications == now.stream.publications) old.publications = stream.publications;
   if (old.patterns == now.stream.patterns) old.patterns = stream.patterns;
   return old;
-}
-
-bool SamePosition(const std::optional<Position>& a, const std::optional<Position>& b) {
-  if (!a || !b) return !a && !b;
-  return a->timeline == b->timeline && a->order == b->order && a->token == b->token;
-}
-
-bool Before(const std::optional<Position>& a, const std::optional<Position>& b) {
-  if (!a || !b) return !a && b;
-  return std::pair(a->timeline, a->order) < std::pair(b->timeline, b->order);
 }
 
 }  // namespace arrowcdc

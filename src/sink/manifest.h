@@ -42,12 +42,8 @@ arrow::Result<Manifest> LoadManifest(FileSystem& files, const std::string& path,
 arrow::Status StoreManifest(FileSystem& files, const std::string& path, const Manifest& manifest);
 
 // The stored stream, whose rows `stream` continues; text that JSON does not hold is as in `stream`. Errors:
-// kPositionGap when what is stored belongs to another kind of source, system or slot, or to a later timeline.
+// kPositionGap when what is stored belongs to another kind of source, system or slot.
 arrow::Result<StreamIdentity> CheckSameStream(const Manifest& stored, const StreamIdentity& stream,
                                               const std::string& place);
-
-// Order of positions by (timeline, order); none is before all.
-bool Before(const std::optional<Position>& a, const std::optional<Position>& b);
-bool SamePosition(const std::optional<Position>& a, const std::optional<Position>& b);
 
 }  // namespace arrowcdc

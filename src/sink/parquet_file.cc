@@ -95,7 +95,7 @@ ParquetFile::ParquetFile(FileSystem* files, std::string directory, std::shared_p
     : files_(files),
       directory_(std::move(directory)),
       table_(std::move(table)),
-      source_(stream.source.kind + " " + stream.source.id + " " + std::to_string(stream.timeline)),
+      source_(stream.source.kind + " " + stream.source.id),
       stored_schema_(StoredSchema(*table_->schema)) {}
 
 ParquetFile::~ParquetFile() {
@@ -103,9 +103,10 @@ ParquetFile::~ParquetFile() {
   if (out_ != nullptr) (void)out_->Abort();
 }
 
-arrow::Status ParquetFile::Add(std::shared_ptr<arrow::RecordBatch> rows) {
-  if (this->rows() == 0) first_row_ = RowPositionAt(*table_, *rows, 0);
-  last_row_ = RowPositionAt(*table_, *rows, rows->num_rows() - 1);
+arrow::Status ParquetFile::Add(std::shared_ptr<arrow::RecordBatch> rows, const RowPosition& first,
+                               const RowPosition& last) {
+  if (this->rows() == 0) first_row_ = first;
+  last_row_ = last;
   return buffer_.Add(std::move(rows));
 }
 

@@ -35,8 +35,10 @@ class ParquetFile {
   // A file that was not completed stays behind under its temporary name.
   ~ParquetFile();
 
-  // Rows after all those before. Buffers only.
-  arrow::Status Add(std::shared_ptr<arrow::RecordBatch> rows);
+  // Rows after all those before; `first` and `last` are the positions of the first and the last of them.
+  // Buffers only.
+  arrow::Status Add(std::shared_ptr<arrow::RecordBatch> rows, const RowPosition& first,
+                    const RowPosition& last);
 
   // Writes what is buffered as one row group.
   arrow::Status WriteRowGroup();

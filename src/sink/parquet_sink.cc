@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/sink/storage_names.h"
 
@@ -146,7 +147,8 @@ arrow::Status ParquetSink::Write(const ChangeBatch& batch) {
 arrow::Status ParquetSink::WriteRows(const ChangeBatch& batch) {
   const TableName& name = batch.table->name;
   const auto last = last_rows_.find(name);
-  const RowPosition first_row = RowPositionAt(*batch.table, *batch.rows, 0);
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
+  const RowPosition first_row = changes.position(0);
   if (last != last_rows_.end() && first_row <= last->second) {
     return MakeError(ErrorKind::kInternal,
                      "row " + FormatRowPosition(first_row) + " of " + ToString(name) + " came after row " +
@@ -161,10 +163,12 @@ arrow::Status ParquetSink::WriteRows(const ChangeBatch& batch) {
     const int64_t rows = std::min(room, batch.rows->num_rows() - offset);
     const bool whole = rows == batch.rows->num_rows();
     buffered_bytes_ -= open->file->buffered_bytes();
-    ARROW_RETURN_NOT_OK(open->file->Add(whole ? batch.rows : batch.rows->Slice(offset, rows)));
+    const RowPosition last_row = changes.position(offset + rows - 1);
+    ARROW_RETURN_NOT_OK(open->file->Add(whole ? batch.rows : batch.rows->Slice(offset, rows),
+                                        changes.position(offset), last_row));
     buffered_bytes_ += open->file->buffered_bytes();
     offset += rows;
-    last_rows_[name] = RowPositionAt(*batch.table, *batch.rows, offset - 1);
+    last_rows_[name] = last_row;
     ARROW_RETURN_NOT_OK(RollIfFull(open_.find(name)));
     if (offset < batch.rows->num_rows()) {
       ARROW_ASSIGN_OR_RAISE(open, FileFor(batch));
@@ -272,9 +276,9 @@ arrow::Status ParquetSink::Complete(OpenFiles::iterator open) {
 
 arrow::Status ParquetSink::Advance(const Position& position) {
   ARROW_RETURN_NOT_OK(failure_);
-  if (SamePosition(advanced_, manifest_.position)) advanced_since_ = clock_();
-  // A timeline or an order that runs backwards would make a stored position untrue.
-  if (Before(position, advanced_)) return arrow::Status::OK();
+  if (advanced_ == manifest_.position) advanced_since_ = clock_();
+  // One that runs backwards would make a stored position untrue.
+  if (position < advanced_) return arrow::Status::OK();
   advanced_ = position;
   return arrow::Status::OK();
 }
@@ -284,9 +288,9 @@ arrow::Status ParquetSink::StorePosition() {
   completed_ = false;
   std::optional<Position> floor = advanced_;
   for (const auto& [name, open] : open_) {
-    if (Before(open.floor, floor)) floor = open.floor;
+    floor = std::min(floor, open.floor);
   }
-  if (!Before(manifest_.position, floor)) return arrow::Status::OK();
+  if (floor <= manifest_.position) return arrow::Status::OK();
   Manifest next = manifest_;
   next.position = floor;
   ARROW_RETURN_NOT_OK(CheckDirectory());
@@ -320,7 +324,7 @@ arrow::Status ParquetSink::Tick() {
     const auto limit = clock_() - options_.roll_age;
     ARROW_RETURN_NOT_OK(CompleteOlderThan(limit));
     // Without rows the position moves too, but no oftener than it would with them.
-    const bool idle_long = !SamePosition(advanced_, manifest_.position) && advanced_since_ <= limit;
+    const bool idle_long = advanced_ != manifest_.position && advanced_since_ <= limit;
     if (!completed_ && !idle_long) return arrow::Status::OK();
     return StorePosition();
   };

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include <arrow/json/from_string.h>
 #include <arrow/io/memory.h>
+#include <arrow/json/from_string.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/file_reader.h>
@@ -13,7 +15,10 @@
 
 #include "src/sink/testing/memory_file_system.h"
 #include "src/sink/testing/parquet_rows.h"
-#include "src/sink/testing/change_rows.h"
+#include "src/change/testing/change_batches.h"
+#include "src/sink/testing/sink_stream.h"
+#include "tests/testing/error_detail.h"
+#include "tests/testing/assert_ok.h"
 #include "src/sink/storage_names.h"
 
 namespace arrowcdc::test {
@@ -46,7 +51,7 @@ class ParquetSinkTest : public ::testing::Test {
   // One transaction: a row an id, the id being its place too.
   ChangeBatch Rows(const std::shared_ptr<const TableSchema>& table, const std::vector<int64_t>& ids) {
     std::vector<RowMeta> rows;
-    for (const int64_t id : ids) rows.push_back({Place(id), 0, {}});
+    for (const int64_t id : ids) rows.push_back({Place(id)});
     return MakeBatch(table, rows, {Ids(ids)});
   }
   static RowPosition Place(int64_t id) {
@@ -92,6 +97,17 @@ TEST_F(ParquetSinkTest, ANewDirectoryHasNoPosition) {
   ARROWCDC_ASSERT_OK(sink->Close());
 }
 
+TEST_F(ParquetSinkTest, RefusesABatchThatIsNotOfItsSchema) {
+  auto sink = MakeOpen();
+  const ChangeBatch good = Rows(orders_, {1});
+  arrow::ArrayVector columns = good.rows->columns();
+  columns[static_cast<size_t>(orders_->metadata_field(MetadataColumn::kOrd))] = Ids({0});
+  const ChangeBatch bad{orders_, arrow::RecordBatch::Make(orders_->schema, 1, columns), {}};
+  EXPECT_EQ(KindOf(sink->Write(bad)), ErrorKind::kInternal);
+  ARROWCDC_ASSERT_OK(sink->Close());
+  EXPECT_TRUE(DataFiles("/d").empty());
+}
+
 TEST_F(ParquetSinkTest, ADirectoryThatIsGoneIsNotMadeAnew) {
   auto sink = MakeOpen();
   ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
@@ -122,10 +138,7 @@ TEST_F(ParquetSinkTest, RowsAreDurableAfterFlushAndNotBefore) {
   sink.reset();
   files_.KillProcess();
   MakeOpen();
-  ASSERT_TRUE(state_.position);
-  EXPECT_EQ(state_.position->order, 400u);
-  EXPECT_EQ(state_.position->timeline, 1u);
-  EXPECT_EQ(state_.position->source, TestStream().source);
+  EXPECT_EQ(state_.position, At(400, 1));
   EXPECT_EQ(state_.last_rows, (std::map<TableName, RowPosition>{{kOrders, Place(3)}}));
 }
 
@@ -193,7 +206,7 @@ TEST_F(ParquetSinkTest, RollsByBytesAsWritten) {
     std::vector<RowMeta> rows;
     std::vector<int64_t> values;
     for (int i = 0; i < 50; ++i) {
-      rows.push_back({Place(id++), 0, {}});
+      rows.push_back({Place(id++)});
       values.push_back(static_cast<int64_t>(random()));
     }
     ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(orders_, rows, {Ids(values)})));
@@ -279,7 +292,7 @@ TEST_F(ParquetSinkTest, ASchemaChangeClosesTheTablesFile) {
   const auto wider =
       MakeTable(kOrders, {arrow::field("id", arrow::int64()), arrow::field("note", arrow::utf8())}, 2);
   const auto notes = arrow::json::ArrayFromJSONString(arrow::utf8(), R"(["x"])").ValueOrDie();
-  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(wider, {{Place(2), 0, {}}}, {Ids({2}), notes})));
+  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(wider, {{Place(2)}}, {Ids({2}), notes})));
   ARROWCDC_ASSERT_OK(sink->Close());
   const auto paths = DataFiles(kOrdersDirectory);
   ASSERT_EQ(paths.size(), 2u);
@@ -290,7 +303,7 @@ TEST_F(ParquetSinkTest, ASchemaChangeClosesTheTablesFile) {
 TEST_F(ParquetSinkTest, ATableWithoutColumnsHasItsMetadata) {
   auto sink = MakeOpen();
   const auto bare = MakeTable({"public", "bare"}, {});
-  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(bare, {{Place(1), 0, {}}, {Place(2), 3, {}}}, {})));
+  ARROWCDC_ASSERT_OK(sink->Write(MakeBatch(bare, {{Place(1)}, {Place(2), Op::kDelete}}, {})));
   ARROWCDC_ASSERT_OK(sink->Close());
   const auto table = ReadParquet(files_, DataFiles("/d/public.bare").at(0));
   EXPECT_EQ(table->num_rows(), 2);
@@ -349,13 +362,20 @@ TEST_F(ParquetSinkTest, RefusesAnotherStream) {
   other = TestStream();
   other.slot = "other_slot";
   refused(other, "other_slot");
-  other = TestStream();
-  other.timeline = 2;
-  auto later = Make();
-  ARROWCDC_ASSERT_OK(later->Open(other).status());
-  ARROWCDC_ASSERT_OK(later->Advance(At(200, 2)));
-  ARROWCDC_ASSERT_OK(later->Close());
-  refused(TestStream(), "timeline 2");
+}
+
+TEST_F(ParquetSinkTest, AnEpochComesBehindTheOneBeforeItHoweverLowItsOrders) {
+  auto sink = MakeOpen();
+  ARROWCDC_ASSERT_OK(sink->Advance(At(900, 1)));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(20, 2)));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(950, 1)));  // nothing goes backwards
+  EXPECT_EQ(sink->durable(), std::nullopt) << "the row is not in a complete file";
+  ARROWCDC_ASSERT_OK(sink->Flush());
+  EXPECT_EQ(sink->durable(), At(20, 2));
+  ARROWCDC_ASSERT_OK(sink->Close());
+  MakeOpen();
+  EXPECT_EQ(state_.position, At(20, 2));
 }
 
 // ALTER DATABASE ... RENAME: system and slot are the same, so are the rows.
@@ -600,7 +620,7 @@ TEST(ParquetSinkCaseTest, TwoTablesNeverShareADirectory) {
   const auto lower = MakeTable({"public", "orders"}, {arrow::field("id", arrow::int64())});
   const auto upper = MakeTable({"public", "Orders"}, {arrow::field("id", arrow::int64())});
   const auto row = [](const auto& table, uint64_t place) {
-    return MakeBatch(table, {{{place, place, 0}, 0, {}}}, {Ids({1})});
+    return MakeBatch(table, {{{place, place, 0}}}, {Ids({1})});
   };
   for (const bool fresh_start : {false, true}) {
     CaseFoldingFileSystem files;

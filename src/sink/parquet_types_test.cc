@@ -9,7 +9,8 @@
 #include "src/sink/testing/memory_file_system.h"
 #include "src/sink/parquet_sink.h"
 #include "src/sink/testing/parquet_rows.h"
-#include "src/sink/testing/change_rows.h"
+#include "src/change/testing/change_batches.h"
+#include "src/sink/testing/sink_stream.h"
 
 namespace arrowcdc::test {
 namespace {
@@ -35,7 +36,7 @@ std::shared_ptr<arrow::Array> RoundTrip(const std::shared_ptr<arrow::Field>& fie
   ParquetSink sink("/d", {}, &files);
   EXPECT_TRUE(sink.Open(TestStream()).ok());
   std::vector<RowMeta> rows;
-  for (int64_t i = 0; i < array->length(); ++i) rows.push_back({{1, static_cast<uint64_t>(i + 1), 0}, 0, {}});
+  for (int64_t i = 0; i < array->length(); ++i) rows.push_back({{1, static_cast<uint64_t>(i + 1), 0}});
   const auto table = MakeTable({"public", "t"}, {field});
   // In three slices, so that offsets count.
   const auto whole = MakeBatch(table, rows, {array});

@@ -17,7 +17,10 @@
 #include "src/sink/file_system.h"
 #include "src/sink/parquet_sink.h"
 #include "src/sink/testing/parquet_rows.h"
-#include "src/sink/testing/change_rows.h"
+#include "src/change/testing/change_batches.h"
+#include "src/sink/testing/sink_stream.h"
+#include "tests/testing/error_detail.h"
+#include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
 namespace {
@@ -174,7 +177,7 @@ TEST_F(PosixFileSystemTest, TheParquetSinkOnRealFiles) {
   {
     ParquetSink sink(target, {});
     ARROWCDC_ASSERT_OK(sink.Open(TestStream()).status());
-    ARROWCDC_ASSERT_OK(sink.Write(MakeBatch(table, {{{1, 1, 0}, 0, {}}, {{1, 2, 0}, 0, {}}}, {Ids({7, 8})})));
+    ARROWCDC_ASSERT_OK(sink.Write(MakeBatch(table, {{{1, 1, 0}}, {{1, 2, 0}}}, {Ids({7, 8})})));
     ARROWCDC_ASSERT_OK(sink.Advance(At(5)));
     ParquetSink second(target, {});
     EXPECT_EQ(KindOf(second.Open(TestStream()).status()), ErrorKind::kSink);

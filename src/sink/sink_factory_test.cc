@@ -4,7 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "src/sink/testing/change_rows.h"
+#include "arrowcdc/sink.h"
+#include "tests/testing/error_detail.h"
 
 namespace arrowcdc::test {
 namespace {

@@ -105,19 +105,28 @@ TEST(ApacheArrowJs, FramesOfTheWriters) {
   body.Node(2, 1), body.Buffer("\x01"), body.Buffer(Packed<int32_t>({1, 2, 3, 0, 0, 0, 0, 0}));
 
   format::TestBuffer schema_header;
-  format::FrameWriter schema_frame(schema_header.get(), FrameKind::kSchema, 0, 0, 0);
-  format::TableSection table = {77, 1, 'd', {}, 0, 0, 0};
-  schema_frame.AddSection(SectionTag::kTable, &table, sizeof(table));
-  schema_frame.Finish(schema.size(), schema.size());
+  const format::TableSection table = {77, 1, 'd', {}, 0, 0, 0};
+  const format::Section table_section = {SectionTag::kTable, &table, sizeof(table)};
+  format::AppendFrameHeader({.kind = FrameKind::kSchema,
+                             .sections = &table_section,
+                             .section_count = 1,
+                             .metadata_bytes = schema.size(),
+                             .payload_bytes = schema.size()},
+                            schema_header.get());
 
   auto nodes = static_cast<int32_t>(body.nodes.size());
   auto buffers = static_cast<int32_t>(body.buffers.size());
   size_t metadata_bytes = format::RecordBatchMetadataBytes(nodes, buffers);
   format::TestBuffer batch;
-  format::FrameWriter batch_frame(batch.get(), FrameKind::kBatch, 0, 1, 0);
-  format::BatchSection section = {77, 1, 2};
-  batch_frame.AddSection(SectionTag::kBatch, &section, sizeof(section));
-  batch_frame.Finish(metadata_bytes, metadata_bytes + body.bytes.size());
+  const format::BatchSection rows = {77, 1, 2};
+  const format::Section batch_section = {SectionTag::kBatch, &rows, sizeof(rows)};
+  format::AppendFrameHeader({.kind = FrameKind::kBatch,
+                             .sequence = 1,
+                             .sections = &batch_section,
+                             .section_count = 1,
+                             .metadata_bytes = metadata_bytes,
+                             .payload_bytes = metadata_bytes + body.bytes.size()},
+                            batch.get());
   format::WriteRecordBatchMetadata(2, body.nodes.data(), nodes, body.buffers.data(), buffers,
                                    static_cast<int64_t>(body.bytes.size()), batch.get());
 
@@ -229,7 +238,7 @@ TEST(ApacheArrowJs, FramesOfAServer) {
       << all;
 
   // The same bytes, by our own decoder.
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
   int64_t rows = 0;
   for (const auto& message : *messages) {
     auto event = decoder.Decode(arrow::Buffer::FromString(message), 25);

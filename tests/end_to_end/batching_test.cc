@@ -39,7 +39,9 @@ std::filesystem::path UnsafePluginPath() {
 class SeenIds {
  public:
   // The frames of one session, in order.
-  void BeginSession() { decoder_ = std::make_unique<Wal2arrowDecoder>(arrow::default_memory_pool()); }
+  void BeginSession() {
+    decoder_ = std::make_unique<Wal2arrowDecoder>(arrow::default_memory_pool(), /*epoch=*/1);
+  }
   arrow::Status Take(const std::string& frame) {
     ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(arrow::Buffer::FromString(frame), 0));
     if (!event || !std::holds_alternative<ChangeBatch>(*event)) return arrow::Status::OK();

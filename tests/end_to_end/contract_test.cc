@@ -314,10 +314,15 @@ TEST_F(ContractTest, SetupNamesAllObstaclesAndPrintsOneBlockOfSql) {
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE ROLE cdc LOGIN; CREATE TABLE log (line text)"));
   const auto setup = [&](std::vector<std::string> more) {
     SubprocessOptions options;
-    options.argv = {CommandPath(), "--log=json", "setup", "--source", server_->conninfo() + " user=cdc"};
+    options.argv = {CommandPath(), "setup", "--source", server_->conninfo() + " user=cdc"};
     options.argv.insert(options.argv.end(), more.begin(), more.end());
     return Run(std::move(options));
   };
+  const Outcome told = setup({"--log=text"});
+  EXPECT_EQ(told.code, 4) << told.error;
+  EXPECT_NE(told.error.find("things are in the way, as listed; nothing was changed"), std::string::npos)
+      << told.error;
+  EXPECT_EQ(told.error.find("public.log"), std::string::npos) << told.error << "listed twice";
   const Outcome refused = setup({});
   EXPECT_EQ(refused.code, 4) << refused.error;
   for (const char* part : {"the role may not use replication", "public.log (it has no primary key)",

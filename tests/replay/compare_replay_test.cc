@@ -56,7 +56,7 @@ class CompareReplayTest : public ::testing::Test {
 
   arrow::Result<Counts> Compare(const std::vector<std::string>& tables,
                                 const std::vector<std::string>& more = {}) {
-    std::vector<std::string> argv = {ARROWCDC_PYTHON, ARROWCDC_SOURCE_DIR "/tools/compare_replay.py",
+    std::vector<std::string> argv = {ARROWCDC_PYTHON, ARROWCDC_SOURCE_DIR "/tests/replay/compare_replay.py",
                                      "--parquet",     directory_.string(),
                                      "--conninfo",    server_->conninfo()};
     argv.insert(argv.end(), more.begin(), more.end());

@@ -5,13 +5,15 @@
 
 #include <cstring>
 
+#include "format/replication_message.h"
+
 namespace arrowcdc::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kXLogDataHeader = 25;  // 'w', dataStart, walEnd, sendTime
-constexpr int kKeepaliveBytes = 18;  // 'k', walEnd, sendTime, reply requested
+constexpr int kXLogDataHeaderBytes = format::kXLogDataHeaderBytes;
+constexpr int kKeepaliveBytes = format::kKeepaliveBytes;
 
 std::string Quoted(const std::string& text) {
   std::string out = "'";
@@ -78,13 +80,14 @@ arrow::Result<std::optional<WalsenderMessage>> WalsenderClient::Next(std::chrono
     }
     WalsenderMessage message;
     message.keepalive = buffer[0] == 'k';
-    if (size < (message.keepalive ? kKeepaliveBytes : kXLogDataHeader))
+    if (size < (message.keepalive ? kKeepaliveBytes : kXLogDataHeaderBytes))
       return arrow::Status::IOError("a short message");
-    message.wal_end = BigEndian(buffer + (message.keepalive ? 1 : 9));
+    message.wal_end =
+        BigEndian(buffer + (message.keepalive ? format::kKeepaliveWalEndAt : format::kWalEndAt));
     if (message.keepalive) {
-      message.reply_requested = buffer[kKeepaliveBytes - 1] != 0;
+      message.reply_requested = buffer[format::kKeepaliveReplyAt] != 0;
     } else {
-      message.frame.assign(buffer + kXLogDataHeader, static_cast<size_t>(size - kXLogDataHeader));
+      message.frame.assign(buffer + kXLogDataHeaderBytes, static_cast<size_t>(size - kXLogDataHeaderBytes));
     }
     return message;
   }

@@ -4,6 +4,7 @@
 #include <arrow/compare.h>
 #include <arrow/json/from_string.h>
 
+#include "arrowcdc/change_rows.h"
 #include "src/postgres/decode/values/testing/read_one.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/values/read_table.h"
@@ -74,14 +75,13 @@ class TypeMatrix : public ValuesTest {
     SCOPED_TRACE(expected.sql);
     const auto column = arrow::MakeArray(WithoutExtensions(batch.rows->column_data(index)));
     ASSERT_TRUE(column->type()->Equals(*expected.type)) << column->type()->ToString();
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeRows rows, ChangeRows::Make(*batch.table, *batch.rows));
     string json = "[";
     for (int64_t row = 0; row < column->length(); ++row) {
       const auto place = static_cast<size_t>(row);
       const string value = place < expected.values.size() ? expected.values[place].json : "null";
       json += (row > 0 ? ", " : "") + (value == kNoForm ? "null" : value);
-      EXPECT_EQ(ListsColumn(*batch.table, *batch.rows, MetadataColumn::kUnrepresentable, row, index),
-                value == kNoForm)
-          << "row " << row;
+      EXPECT_EQ(rows.IsUnrepresentable(row, index), value == kNoForm) << "row " << row;
     }
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto wanted,
                                   arrow::json::ArrayFromJSONString(expected.type, json + "]"));

@@ -17,7 +17,7 @@ uint64_t Claims::Add() {
 void Claims::Release(uint64_t claim) {
   const auto found = stretches_.find(claim);
   if (found == stretches_.end() || --found->second.outstanding > 0 || !found->second.end.has_value()) return;
-  const uint64_t end = *found->second.end;
+  const std::optional<Position> end = found->second.end;
   if (found == stretches_.begin()) {
     floor_ = std::max(floor_, end);
   } else {
@@ -26,17 +26,17 @@ void Claims::Release(uint64_t claim) {
   stretches_.erase(found);
 }
 
-void Claims::Advance(uint64_t order) {
+void Claims::Advance(const Position& position) {
   if (stretches_.empty()) {
-    floor_ = std::max(floor_, order);
+    floor_ = std::max(floor_, std::optional(position));
     return;
   }
   auto last = std::prev(stretches_.end());
   if (last->second.end.has_value()) {
-    last->second.end = std::max(*last->second.end, order);
+    last->second.end = std::max(*last->second.end, position);
     return;
   }
-  last->second.end = order;
+  last->second.end = position;
   if (last->second.outstanding > 0) return;
   last->second.outstanding = 1;
   Release(last->first);

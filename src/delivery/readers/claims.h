@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 
+#include "arrowcdc/position.h"
+
 namespace arrowcdc {
 
 // The stream is a row of stretches that end where a position came into force. A position is free when no
@@ -16,20 +18,20 @@ class Claims {
   uint64_t Add();
   // The batch is dealt with, or given up.
   void Release(uint64_t claim);
-  // Everything that ends at or before `order` was delivered. Never goes backwards.
-  void Advance(uint64_t order);
+  // Everything up to `position` was delivered. Never goes backwards.
+  void Advance(const Position& position);
 
-  // The highest position that is free; 0 before there is one.
-  uint64_t floor() const { return floor_; }
+  // The highest position that is free; none before there is one.
+  const std::optional<Position>& floor() const { return floor_; }
   size_t size() const { return stretches_.size(); }
 
  private:
   struct Stretch {
     uint64_t outstanding = 0;
-    std::optional<uint64_t> end;  // none: still open, which only the last one is
+    std::optional<Position> end;  // none: still open, which only the last one is
   };
 
-  uint64_t floor_ = 0;
+  std::optional<Position> floor_;
   uint64_t next_ = 0;
   std::map<uint64_t, Stretch> stretches_;
 };

@@ -22,17 +22,21 @@ std::string Reader::ToString() const {
   return text;
 }
 
-arrow::Result<ReadResult> Reader::Next(milliseconds timeout, std::optional<uint64_t> until) {
+arrow::Result<ReadResult> Reader::Next(milliseconds timeout, const std::optional<std::string>& until) {
   const auto now = Clock::now();
   const auto deadline = now + timeout;
   std::unique_lock lock(stream_->mutex);
   waiting_->last_read = now;
-  const bool can_commit = stream_->source != nullptr && stream_->end.ok();
+  const bool can_commit = !stream_->stopped && stream_->end.ok();
   if (stream_->commit == CommitMode::kOnNext && can_commit) {
     ARROW_RETURN_NOT_OK(stream_->Commit(*this));
   }
   while (true) {
-    ARROW_ASSIGN_OR_RAISE(auto taken, stream_->Take(*this, until));
+    std::optional<Position> end;
+    if (until.has_value()) {
+      ARROW_ASSIGN_OR_RAISE(end, stream_->source->ParsePosition(*until));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto taken, stream_->Take(*this, end));
     if (taken.has_value()) return *std::move(taken);
     if (Clock::now() >= deadline) return ReadResult{};
     waiting_->in_next = true;

@@ -7,8 +7,9 @@
 #include <arrow/array.h>
 #include <gtest/gtest.h>
 
-#include "arrowcdc/postgres.h"
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/private_server.h"
@@ -107,7 +108,7 @@ TEST_F(ReadersServer, ManyReadersShareOneWalsenderAndOneSlot) {
   std::map<TableName, std::set<int32_t>> ids;
   for (const auto& reader : set_->readers()) {
     while (true) {
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, reader->Next(kLimit, end));
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, reader->Next(kLimit, FormatLsn(end)));
       if (batch.state == ReadState::kEnd) break;
       ASSERT_EQ(batch.state, ReadState::kBatch);
       const auto& column = static_cast<const arrow::Int32Array&>(*batch.rows->GetColumnByName("id"));
@@ -128,14 +129,12 @@ TEST_F(ReadersServer, ManyReadersShareOneWalsenderAndOneSlot) {
 std::vector<std::string> RowsOf(Reader& reader, uint64_t end) {
   std::vector<std::string> rows;
   while (true) {
-    const ReadResult batch = reader.Next(kLimit, end).ValueOrDie();
+    const ReadResult batch = reader.Next(kLimit, FormatLsn(end)).ValueOrDie();
     if (batch.state != ReadState::kBatch) return rows;
-    const auto& ops = static_cast<const arrow::DictionaryArray&>(*batch.rows->GetColumnByName("_op"));
-    const auto& names = static_cast<const arrow::StringArray&>(*ops.dictionary());
+    const ChangeRows changes = ChangeRows::Make(*batch.table, *batch.rows).ValueOrDie();
     const auto& ids = static_cast<const arrow::Int64Array&>(*batch.rows->GetColumnByName("id"));
     for (int64_t row = 0; row < ids.length(); ++row) {
-      rows.push_back(names.GetString(ops.GetValueIndex(row)) +
-                     (ids.IsNull(row) ? "" : " " + std::to_string(ids.Value(row))));
+      rows.push_back(OpName(changes.op(row)) + (ids.IsNull(row) ? "" : " " + std::to_string(ids.Value(row))));
     }
   }
 }

@@ -28,7 +28,7 @@ class ReaderSet::Pump : private StreamDriver {
       : options_(std::move(options)),
         patterns_(std::move(patterns)),
         source_(std::move(source)),
-        stream_(std::make_shared<SharedStream>(options_)),
+        stream_(std::make_shared<SharedStream>(source_, options_)),
         stop_(options_.stop != nullptr ? options_.stop : std::make_shared<StopToken>()),
         changes_(*source_, StreamOptionsOf(options_), patterns_.has_value() ? &*patterns_ : nullptr, *stop_,
                  *this) {}
@@ -58,7 +58,7 @@ class ReaderSet::Pump : private StreamDriver {
     if (thread_.joinable()) thread_.join();
     {
       const std::lock_guard lock(stream_->mutex);
-      stream_->source = nullptr;
+      stream_->stopped = true;
       stream_->EndStream(StoppedError());
     }
     return source_->Stop();
@@ -122,7 +122,7 @@ class ReaderSet::Pump : private StreamDriver {
   }
 
   static ChangeStreamOptions StreamOptionsOf(const ReaderSetOptions& options) {
-    return {.until_lsn = options.until_lsn,
+    return {.until = options.until,
             .accept_tables = options.accept_tables,
             .on_unpublished = options.on_unpublished,
             .retry_max = options.retry_max};
@@ -131,7 +131,7 @@ class ReaderSet::Pump : private StreamDriver {
   // Readers keep nothing: the slot alone says where to begin, and every start is one of something new.
   arrow::Result<SinkState> Open(const SourceInfo&) override { return SinkState{}; }
 
-  arrow::Status Begin(const SourceInfo& info, const SinkState&, uint64_t) override {
+  arrow::Status Begin(const SourceInfo& info, const SinkState&) override {
     info_ = info;
     if (options_.partitions > 1) ARROW_RETURN_NOT_OK(CheckKeys());
     if (options_.published_tables) {
@@ -140,9 +140,8 @@ class ReaderSet::Pump : private StreamDriver {
     return arrow::Status::OK();
   }
 
-  void Started(const SourceInfo&, uint64_t start) override {
+  void Started(const SourceInfo&, const Position& start) override {
     const std::lock_guard lock(stream_->mutex);
-    stream_->source = source_.get();
     stream_->delivered = start;
   }
 
@@ -179,7 +178,7 @@ class ReaderSet::Pump : private StreamDriver {
   }
 
   // Not before everything is committed: after the end nobody can.
-  bool MayEndAt(uint64_t position) const override {
+  bool MayEndAt(const Position& position) const override {
     if (changes_.delivered() < position) return false;
     const std::lock_guard lock(stream_->mutex);
     return stream_->claims.size() == 0 || stream_->claims.floor() >= position;
@@ -217,10 +216,10 @@ class ReaderSet::Pump : private StreamDriver {
   // --- rows and positions ---
 
   // A pump that is stopped may not have delivered the last batch: its position must not come into force.
-  arrow::Status Advance(uint64_t order) override {
+  arrow::Status Advance(const Position& position) override {
     if (stop_->stopped()) return arrow::Status::OK();
     const std::lock_guard lock(stream_->mutex);
-    return stream_->Advance(order);
+    return stream_->Advance(position);
   }
 
   arrow::Status Take(ChangeBatch batch) override {
@@ -359,7 +358,7 @@ class ReaderSet::Pump : private StreamDriver {
 
   const ReaderSetOptions options_;
   const std::optional<TablePatterns> patterns_;
-  const std::unique_ptr<Source> source_;
+  const std::shared_ptr<Source> source_;
   const std::shared_ptr<SharedStream> stream_;
   const std::shared_ptr<StopToken> stop_;
 

@@ -245,9 +245,9 @@ void RunSession(FakeServer& server, Ledger& ledger, ReaderSetOptions options, st
   options.slow_limit = milliseconds(strict ? 1 : 0);
   const int fail_one_in = random() % 2 == 0 ? 0 : 60;
   const CommitMode commit = options.commit;
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(
-      const auto set,
-      ReaderSet::Open(std::make_unique<FakeSource>(server, random(), fail_one_in), std::move(options)));
+  auto source = std::make_unique<FakeSource>(server, random(), fail_one_in);
+  source->FailOverOneIn(10);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto set, ReaderSet::Open(std::move(source), std::move(options)));
   std::vector<std::thread> threads;
   const size_t owners = 1 + random() % 3;
   for (size_t i = 0; i < owners; ++i) {
@@ -262,6 +262,7 @@ TEST(ReaderSetRandom, NothingIsLostAndNothingAcknowledgedThatIsNotCommitted) {
   std::mt19937_64 random(test::Seed());
   uint64_t reconnects = 0;
   size_t given_up = 0;
+  uint32_t epochs = 0;
   for (int round = 0; round < 12 && !HasFailure(); ++round) {
     FakeServer server(4);
     const int partitions = random() % 2 == 0 ? 1 : 3;
@@ -274,21 +275,23 @@ TEST(ReaderSetRandom, NothingIsLostAndNothingAcknowledgedThatIsNotCommitted) {
     ledger.BeginSession();
     ReaderSetOptions options = RandomOptions(server, partitions, random);
     options.unread_limit = seconds(60);
-    options.until_lsn = server.wal_end;
+    options.until = FormatLsn(server.PositionAt(server.wal_end).order);
     const CommitMode commit = options.commit;
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(
-        const auto last,
-        ReaderSet::Open(std::make_unique<FakeSource>(server, random(), 80), std::move(options)));
+    auto source = std::make_unique<FakeSource>(server, random(), 80);
+    source->FailOverOneIn(4);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto last, ReaderSet::Open(std::move(source), std::move(options)));
     Owner(*last, ledger, commit, 0, 1, random()).ReadToTheEnd();
     reconnects += last->stats().reconnects;
-    EXPECT_EQ(server.confirmed, server.wal_end);
-    EXPECT_EQ(last->stats().acknowledged_lsn, server.wal_end);
+    EXPECT_EQ(server.PositionAt(server.confirmed), server.PositionAt(server.wal_end));
+    EXPECT_EQ(last->stats().acknowledged, server.PositionAt(server.wal_end));
     ledger.ExpectAllDone();
     given_up += ledger.given_up();
+    epochs += server.epoch - 1;
   }
   // The test is worth something only where this happened.
   EXPECT_GT(reconnects, 0u);
   EXPECT_GT(given_up, 0u);
+  EXPECT_GT(epochs, 0u);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <arrow/array.h>
 #include <gtest/gtest.h>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/delivery/readers/shared_stream.h"
 #include "tests/testing/assert_ok.h"
@@ -24,6 +25,7 @@ using enum ReplicaIdentity;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+using test::At;
 using test::FakeBatch;
 using test::FakeRow;
 using test::FakeServer;
@@ -69,7 +71,7 @@ class TwoReaders : public testing::Test {
   int64_t ReadAll() {
     int64_t rows = 0;
     while (true) {
-      const auto result = read_->Next(kLimit, server_.wal_end);
+      const auto result = read_->Next(kLimit, FormatLsn(server_.wal_end));
       EXPECT_TRUE(result.ok()) << result.status();
       if (!result.ok() || result->state != ReadState::kBatch) return rows;
       rows += result->rows->num_rows();
@@ -118,7 +120,7 @@ TEST_F(TwoReaders, ASlowReaderLosesNothing) {
   int64_t slow_rows = 0;
   int64_t rows = 0;
   const auto slow_read = [&] {
-    const auto result = unread_->Next(kLimit, server_.wal_end);
+    const auto result = unread_->Next(kLimit, FormatLsn(server_.wal_end));
     EXPECT_TRUE(result.ok()) << result.status();
     if (!result.ok() || result->state != ReadState::kBatch) return false;
     slow_rows += result->rows->num_rows();
@@ -128,7 +130,7 @@ TEST_F(TwoReaders, ASlowReaderLosesNothing) {
   while (more) {
     // The other one is emptied and asks in vain, longer than an unread reader may stand in its way.
     while (true) {
-      const auto result = read_->Next(milliseconds(5), server_.wal_end);
+      const auto result = read_->Next(milliseconds(5), FormatLsn(server_.wal_end));
       ASSERT_TRUE(result.ok()) << result.status();
       if (result->state != ReadState::kBatch) break;
       rows += result->rows->num_rows();
@@ -208,7 +210,7 @@ TEST_F(TwoReaders, StoppingDoesNotWaitForAFullReader) {
 TEST_F(TwoReaders, ReadsUpToAPositionAndThenOn) {
   Open({});
   EXPECT_EQ(ReadAll(), server_.RowsOf(0));
-  const auto again = read_->Next(milliseconds(0), server_.wal_end);
+  const auto again = read_->Next(milliseconds(0), FormatLsn(server_.wal_end));
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->state, ReadState::kEnd);
   const auto on = read_->Next(milliseconds(0));
@@ -264,7 +266,7 @@ TEST_F(ManyReaders, HaveABoundTogether) {
   while (ended.size() < kTables) {
     for (int table = 0; table < kTables; ++table) {
       const auto reader = set_->reader(server_.tables[static_cast<size_t>(table)]->name);
-      const auto result = reader->Next(milliseconds(1), server_.wal_end);
+      const auto result = reader->Next(milliseconds(1), FormatLsn(server_.wal_end));
       ASSERT_TRUE(result.ok()) << result.status();
       // Besides the bound: a batch for each that was asked in vain.
       EXPECT_LE(WaitingBytes(), kBytesMax + kTables * kBatchBytesMax);
@@ -280,7 +282,7 @@ TEST_F(ManyReaders, OneOfThemCanBeReadAlone) {
   const auto only = set_->reader(server_.tables[0]->name);
   int64_t rows = 0;
   while (true) {
-    const auto result = only->Next(kLimit, server_.wal_end);
+    const auto result = only->Next(kLimit, FormatLsn(server_.wal_end));
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_LE(WaitingBytes(), kBytesMax + kBatchBytesMax);
     if (result->state != ReadState::kBatch) break;
@@ -298,7 +300,8 @@ TEST_F(ManyReaders, OneOfThemCanBeReadAlone) {
 // Who asked once and went away does not wait.
 TEST(SharedStream, OnlyWhoWaitsIsHungry) {
   ReaderSetOptions options;
-  const auto stream = std::make_shared<SharedStream>(options);
+  FakeServer server(1);
+  const auto stream = std::make_shared<SharedStream>(std::make_shared<FakeSource>(server, 1, 0), options);
   const auto reader = std::make_shared<Reader>(stream, TableName{"public", "t"}, 0);
   stream->readers.push_back(reader);
   const auto before = std::chrono::steady_clock::now();
@@ -318,15 +321,16 @@ TEST(ReaderSet, TruncateReachesEveryPartitionOfItsTables) {
   truncate.tables = {server.tables[0]};
   truncate.commit_lsn = 110;
   truncate.lsn = 108;
-  truncate.group = {120, true, false, false};
+  truncate.group = {At(120), true, false, false};
   const std::vector<FakeRow> rows = {{1, 1, {150, 140, 0}}};
   ReaderSetOptions options;
   options.partitions = 3;
-  auto set = ReaderSet::Open(std::make_unique<FakeSource>(
-                                 server, std::vector<Event>{truncate, FakeBatch(server.tables[1], rows,
-                                                                                {160, true, false, false})}),
-                             options)
-                 .ValueOrDie();
+  auto set =
+      ReaderSet::Open(std::make_unique<FakeSource>(
+                          server, std::vector<Event>{truncate, FakeBatch(server.tables[1], rows,
+                                                                         {At(160), true, false, false})}),
+                      options)
+          .ValueOrDie();
   std::set<int> partitions;
   for (int i = 0; i < 3; ++i) {
     const auto event = set->NextEvent(kLimit);
@@ -337,9 +341,7 @@ TEST(ReaderSet, TruncateReachesEveryPartitionOfItsTables) {
     const auto batch = event->reader->Next(kLimit).ValueOrDie();
     ASSERT_EQ(batch.state, ReadState::kBatch);
     ASSERT_EQ(batch.rows->num_rows(), 1);
-    const auto& op = static_cast<const arrow::DictionaryArray&>(*batch.rows->column(1));
-    EXPECT_EQ(static_cast<const arrow::StringArray&>(*op.dictionary()).GetString(op.GetValueIndex(0)),
-              "truncate");
+    EXPECT_EQ(ChangeRows::Make(*batch.table, *batch.rows)->op(0), Op::kTruncate);
     if (i < 2) {
       ARROWCDC_ASSERT_OK(event->reader->Commit());
       EXPECT_EQ(server.confirmed, 100u);
@@ -347,7 +349,7 @@ TEST(ReaderSet, TruncateReachesEveryPartitionOfItsTables) {
       ARROWCDC_ASSERT_OK(event->reader->Commit());
       // The position may come into force just after the row.
       ARROWCDC_ASSERT_OK(
-          test::WaitFor([&] { return set->stats().acknowledged_lsn == 120; }, kLimit, "the acknowledgement"));
+          test::WaitFor([&] { return set->stats().acknowledged == At(120); }, kLimit, "the acknowledgement"));
     }
   }
   EXPECT_EQ(partitions.size(), 3u);
@@ -362,19 +364,20 @@ TEST(ReaderSet, ATableWithoutAKeyEndsItsOwnPartitionsOnly) {
   ReaderSetOptions options;
   options.partitions = 2;
   options.tables = {keyless->name, server.tables[1]->name};
-  auto set = ReaderSet::Open(
-                 std::make_unique<FakeSource>(
-                     server,
-                     std::vector<Event>{
-                         FakeBatch(server.tables[1], {{1, 1, {110, 108, 0}}}, {120, true, false, false}),
-                         FakeBatch(keyless, {{0, 2, {130, 128, 0}}}, {140, true, false, false}),
-                         FakeBatch(server.tables[1], {{1, 1, {150, 148, 0}}}, {160, true, false, false})}),
-                 options)
-                 .ValueOrDie();
+  auto set =
+      ReaderSet::Open(
+          std::make_unique<FakeSource>(
+              server,
+              std::vector<Event>{
+                  FakeBatch(server.tables[1], {{1, 1, {110, 108, 0}}}, {At(120), true, false, false}),
+                  FakeBatch(keyless, {{0, 2, {130, 128, 0}}}, {At(140), true, false, false}),
+                  FakeBatch(server.tables[1], {{1, 1, {150, 148, 0}}}, {At(160), true, false, false})}),
+          options)
+          .ValueOrDie();
   const auto result = set->reader(keyless->name, 1)->Next(kLimit);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(GetErrorDetail(result.status())->kind(), ErrorKind::kReplicaIdentity);
-  ARROWCDC_ASSERT_OK(test::WaitFor([&] { return set->stats().delivered_lsn == 160; }, kLimit, "the rest"));
+  ARROWCDC_ASSERT_OK(test::WaitFor([&] { return set->stats().delivered == At(160); }, kLimit, "the rest"));
   int batches = 0;
   for (int partition = 0; partition < 2; ++partition) {
     const auto reader = set->reader(server.tables[1]->name, partition);
@@ -392,7 +395,7 @@ TEST(ReaderSet, ATableWithoutAKeyEndsItsOwnPartitionsOnly) {
 
 struct NeverStarted : FakeSource {
   using FakeSource::FakeSource;
-  arrow::Status Start(uint64_t) override {
+  arrow::Status Start(const Position&) override {
     return MakeError(ErrorKind::kPluginMissing, "not here", "start", "install it");
   }
 };
@@ -447,56 +450,57 @@ TEST(ReaderSet, ABatchOfSeveralTransactionsIsFreeAsAWhole) {
     return all;
   };
   const std::vector<Event> events = {
-      FakeBatch(server.tables[0], rows(0, {110, 120, 130}), {0, false, false, true}),
-      KeepaliveEvent{900, false},
-      FakeBatch(server.tables[1], rows(1, {115, 125}), {135, true, false, true}),
-      KeepaliveEvent{900, false},  // the server holds 140 to 160 back
-      FakeBatch(server.tables[0], rows(0, {140, 150, 160}), {165, true, false, true}),
-      KeepaliveEvent{900, false},
-      FakeBatch(server.tables[1], rows(1, {170}), {0, false, true, false}),
-      KeepaliveEvent{900, false}};
+      FakeBatch(server.tables[0], rows(0, {110, 120, 130}), {{}, false, false, true}),
+      KeepaliveEvent{At(900), false},
+      FakeBatch(server.tables[1], rows(1, {115, 125}), {At(135), true, false, true}),
+      KeepaliveEvent{At(900), false},  // the server holds 140 to 160 back
+      FakeBatch(server.tables[0], rows(0, {140, 150, 160}), {At(165), true, false, true}),
+      KeepaliveEvent{At(900), false},
+      FakeBatch(server.tables[1], rows(1, {170}), {{}, false, true, false}),
+      KeepaliveEvent{At(900), false}};
   ReaderSetOptions options;
   options.tables = {server.tables[0]->name, server.tables[1]->name};
   const auto set = ReaderSet::Open(std::make_unique<FakeSource>(server, events), options).ValueOrDie();
   const auto first = set->reader(server.tables[0]->name);
   const auto second = set->reader(server.tables[1]->name);
-  const auto take = [](Reader& reader, std::optional<uint64_t> until = std::nullopt) {
+  const auto take = [](Reader& reader, const std::optional<std::string>& until = std::nullopt) {
     const ReadResult result = reader.Next(kLimit, until).ValueOrDie();
     return result.state == ReadState::kBatch ? result.rows->num_rows() : -1;
   };
-  const auto acknowledged = [&] { return set->stats().acknowledged_lsn; };
+  const auto acknowledged = [&] { return set->stats().acknowledged; };
 
-  ARROWCDC_ASSERT_OK(test::WaitFor([&] { return set->stats().delivered_lsn == 165; }, kLimit, "the groups"));
-  EXPECT_EQ(acknowledged(), 0u);
+  ARROWCDC_ASSERT_OK(test::WaitFor([&] { return set->stats().delivered == At(165); }, kLimit, "the groups"));
+  EXPECT_EQ(acknowledged(), std::nullopt);
   EXPECT_EQ(take(*first), 3);
   ARROWCDC_ASSERT_OK(first->Commit());
-  EXPECT_EQ(acknowledged(), 0u) << "the other table has rows of the same group";
+  EXPECT_EQ(acknowledged(), std::nullopt) << "the other table has rows of the same group";
   // A position inside a group: its batch may hold rows before it.
-  EXPECT_EQ(take(*second, 118), 2);
-  EXPECT_EQ(take(*first, 118), -1) << "what is left commits later";
+  EXPECT_EQ(take(*second, FormatLsn(118)), 2);
+  EXPECT_EQ(take(*first, FormatLsn(118)), -1) << "what is left commits later";
   ARROWCDC_ASSERT_OK(second->Commit());
-  EXPECT_EQ(acknowledged(), 135u);
+  EXPECT_EQ(acknowledged(), At(135));
   EXPECT_EQ(take(*first), 3);
   ARROWCDC_ASSERT_OK(first->Commit());
-  EXPECT_EQ(acknowledged(), 165u);
+  EXPECT_EQ(acknowledged(), At(165));
   EXPECT_EQ(take(*second), 1);
   ARROWCDC_ASSERT_OK(second->Commit());
-  EXPECT_EQ(acknowledged(), 165u) << "the group is open";
+  EXPECT_EQ(acknowledged(), At(165)) << "the group is open";
   EXPECT_EQ(server.confirmed, 165u);
 }
 
 TEST(ReaderSet, AKeepaliveCountsOnceTheServerHoldsNothingBack) {
-  const std::vector<Event> events = {ProgressEvent{{0, false, false, true}},   KeepaliveEvent{200, false},
-                                     ProgressEvent{{150, true, false, true}},  KeepaliveEvent{300, false},
-                                     ProgressEvent{{170, true, false, false}}, KeepaliveEvent{400, false}};
+  const std::vector<Event> events = {
+      ProgressEvent{{{}, false, false, true}},      KeepaliveEvent{At(200), false},
+      ProgressEvent{{At(150), true, false, true}},  KeepaliveEvent{At(300), false},
+      ProgressEvent{{At(170), true, false, false}}, KeepaliveEvent{At(400), false}};
   for (const auto& [until, delivered] : std::map<uint64_t, uint64_t>{{165, 170}, {350, 400}}) {
     FakeServer server(1);
     ReaderSetOptions options;
-    options.until_lsn = until;
+    options.until = FormatLsn(until);
     const auto set = ReaderSet::Open(std::make_unique<FakeSource>(server, events), options).ValueOrDie();
     EXPECT_FALSE(set->NextEvent(kLimit).has_value()) << "the stream ends";
     EXPECT_TRUE(set->ended());
-    EXPECT_EQ(set->stats().delivered_lsn, delivered);
+    EXPECT_EQ(set->stats().delivered, At(delivered));
   }
 }
 
@@ -507,8 +511,9 @@ TEST(ReaderSet, AnEndThatWasAskedForIsNoErrorOfTheSession) {
   notice.what = NoticeEvent::What::kPassedOver;
   notice.table = server.tables[1]->name;
   notice.operation.insert = true;
-  notice.commit_lsn = 300;
-  const ChangeBatch batch = FakeBatch(server.tables[0], {{0, 0, {300, 300, 0}}}, {301, true, false, false});
+  notice.position = At(300);
+  const ChangeBatch batch =
+      FakeBatch(server.tables[0], {{0, 0, {300, 300, 0}}}, {At(301), true, false, false});
   ReaderSetOptions options;
   options.tables = {server.tables[0]->name};
   options.on_unpublished = OnUnpublished::kStop;
@@ -543,21 +548,21 @@ TEST(ReaderSet, GivesUpWhenTheServerIsAwayTooLong) {
 TEST(ReaderSet, BeginsWhereTheSlotStandsAfterAFirstStartThatFailed) {
   struct Restarting : FakeSource {
     explicit Restarting(FakeServer& server) : FakeSource(server, 1, 0), confirmed(server.confirmed) {}
-    arrow::Status Start(uint64_t start) override {
+    arrow::Status Start(const Position& start) override {
       starts.push_back(start);
       if (starts.size() > 1) return FakeSource::Start(start);
       confirmed += 50;
       return MakeError(ErrorKind::kConnection, "restarting", "server", "", "57P01", true);
     }
     uint64_t& confirmed;
-    std::vector<uint64_t> starts;
+    std::vector<Position> starts;
   };
   FakeServer server(1);
   server.wal_end = 1000;
   auto source = std::make_unique<Restarting>(server);
   const Restarting& seen = *source;
   const auto set = ReaderSet::Open(std::move(source), {}).ValueOrDie();
-  EXPECT_EQ(seen.starts, (std::vector<uint64_t>{100, 150}));
+  EXPECT_EQ(seen.starts, (std::vector<Position>{At(100), At(150)}));
   EXPECT_FALSE(set->ended());
   EXPECT_EQ(set->stats().reconnects, 0u) << "nothing was streamed before";
 }

@@ -31,7 +31,7 @@ int64_t BatchBytes(const arrow::RecordBatch& rows) {
   return bytes;
 }
 
-void SharedStream::WantPosition(Reader::Waiting& waiting, std::optional<uint64_t> position) {
+void SharedStream::WantPosition(Reader::Waiting& waiting, const std::optional<Position>& position) {
   position_waiters +=
       static_cast<int>(position.has_value()) - static_cast<int>(waiting.wanted_position.has_value());
   waiting.wanted_position = position;
@@ -44,7 +44,8 @@ void SharedStream::Signal(Reader::Waiting& waiting) {
   if (waiting.notify) waiting.notify();
 }
 
-arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader, std::optional<uint64_t> until) {
+arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader,
+                                                            const std::optional<Position>& until) {
   Reader::Waiting& waiting = *reader.waiting_;
   if (waiting.state == State::kClosed) {
     return MakeError(ErrorKind::kInvalidOption, "the reader is closed", reader.ToString(),
@@ -52,7 +53,7 @@ arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader, std:
   }
   if (!waiting.queue.empty()) {
     Reader::Waiting::Item& item = waiting.queue.front();
-    if (until.has_value() && item.behind >= *until) return ReadResult{ReadState::kEnd, nullptr, nullptr};
+    if (until.has_value() && item.behind >= until) return ReadResult{ReadState::kEnd, nullptr, nullptr};
     ReadResult batch = std::move(item.batch);
     waiting.uncommitted.push_back(item.claim);
     waiting.bytes -= item.bytes;
@@ -64,7 +65,7 @@ arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader, std:
     return batch;
   }
   if (waiting.state == State::kAbandoned) return waiting.end;
-  if (until.has_value() && delivered >= *until) return ReadResult{ReadState::kEnd, nullptr, nullptr};
+  if (until.has_value() && delivered >= until) return ReadResult{ReadState::kEnd, nullptr, nullptr};
   if (ended) {
     ARROW_RETURN_NOT_OK(end);
     return ReadResult{ReadState::kEnd, nullptr, nullptr};
@@ -78,7 +79,7 @@ arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader, std:
 arrow::Status SharedStream::Commit(Reader& reader) {
   Reader::Waiting& waiting = *reader.waiting_;
   if (waiting.uncommitted.empty()) return arrow::Status::OK();
-  if (source == nullptr || (ended && !end.ok())) {
+  if (stopped || (ended && !end.ok())) {
     return MakeError(ErrorKind::kConnection,
                      "the stream was stopped, so the server cannot be told of the commit", reader.ToString(),
                      "open the readers again: the batches since the last commit come once more");
@@ -158,27 +159,27 @@ void SharedStream::Put(Reader& reader, ReadResult batch, int64_t batch_bytes) {
   Signal(waiting);
 }
 
-arrow::Status SharedStream::Advance(uint64_t order) {
-  delivered = order;
-  claims.Advance(order);
+arrow::Status SharedStream::Advance(const Position& position) {
+  delivered = position;
+  claims.Advance(position);
   for (size_t i = 0; i < readers.size() && position_waiters > 0; ++i) {
     Reader::Waiting& waiting = *readers[i]->waiting_;
-    if (waiting.wanted_position.has_value() && delivered >= *waiting.wanted_position) Signal(waiting);
+    if (waiting.wanted_position.has_value() && delivered >= waiting.wanted_position) Signal(waiting);
   }
   return Acknowledge();
 }
 
 arrow::Status SharedStream::Acknowledge() {
-  const uint64_t floor = claims.floor();
-  if (source == nullptr || floor <= acknowledged) return arrow::Status::OK();
+  const std::optional<Position>& floor = claims.floor();
+  if (stopped || floor <= acknowledged) return arrow::Status::OK();
   if (floor > delivered) {
     return MakeError(ErrorKind::kInternal,
-                     "the readers release " + FormatLsn(floor) + ", but only " + FormatLsn(delivered) +
-                         " was delivered to them",
+                     "the readers release " + FormatLsn(floor->order) + ", but only " +
+                         FormatLsn(delivered.value_or(Position{}).order) + " was delivered to them",
                      "readers", "this is a defect in arrowcdc: please report it; nothing was acknowledged");
   }
   acknowledged = floor;
-  source->Acknowledge(floor);
+  source->Acknowledge(*floor);
   return arrow::Status::OK();
 }
 

@@ -20,7 +20,7 @@ struct Reader::Waiting {
     ReadResult batch;
     int64_t bytes;
     uint64_t claim;
-    uint64_t behind;  // delivered position when it came: its rows commit after it
+    std::optional<Position> behind;  // delivered position when it came: its rows commit after it
   };
   enum class State {
     kOpen,
@@ -37,7 +37,7 @@ struct Reader::Waiting {
   std::optional<Clock::time_point> last_read;  // when Next was called last
   bool in_next = false;                        // somebody stands in Next
   bool hungry = false;                         // Next found nothing, and nothing has come since
-  std::optional<uint64_t> wanted_position;     // `until` of that Next
+  std::optional<Position> wanted_position;     // `until` of that Next
   std::condition_variable arrived;
   std::function<void()> notify;
   ReaderStats stats;
@@ -46,12 +46,14 @@ struct Reader::Waiting {
 struct SharedStream {
   using Clock = Reader::Waiting::Clock;
 
-  explicit SharedStream(const ReaderSetOptions& options)
-      : commit(options.commit),
+  SharedStream(std::shared_ptr<Source> streamed, const ReaderSetOptions& options)
+      : source(std::move(streamed)),
+        commit(options.commit),
         partitions(options.partitions),
         reader_bytes_max(options.reader_bytes_max),
         bytes_max(std::max(options.bytes_max, options.reader_bytes_max)) {}
 
+  const std::shared_ptr<Source> source;
   const CommitMode commit;
   const int partitions;
   const int64_t reader_bytes_max;
@@ -61,9 +63,9 @@ struct SharedStream {
   std::condition_variable room;  // a reader was emptied or closed, or somebody waits for rows
   std::vector<std::shared_ptr<Reader>> readers;
   Claims claims;
-  Source* source = nullptr;  // null once the stream was stopped
-  uint64_t delivered = 0;
-  uint64_t acknowledged = 0;
+  bool stopped = false;  // the source is not told of anything any more
+  std::optional<Position> delivered;
+  std::optional<Position> acknowledged;
   bool ended = false;
   arrow::Status end;  // of the stream; ok: in order
   std::deque<ReaderEvent> events;
@@ -74,7 +76,7 @@ struct SharedStream {
 
   // --- all below with the lock held ---
 
-  arrow::Result<std::optional<ReadResult>> Take(Reader& reader, std::optional<uint64_t> until);
+  arrow::Result<std::optional<ReadResult>> Take(Reader& reader, const std::optional<Position>& until);
   arrow::Status Commit(Reader& reader);
   void Close(Reader& reader);
   void Abandon(Reader& reader, arrow::Status why);
@@ -85,8 +87,8 @@ struct SharedStream {
   // holds some.
   bool StandsInTheWay(const Reader& reader, const Reader& of, int64_t batch_bytes) const;
   void Put(Reader& reader, ReadResult batch, int64_t batch_bytes);
-  // Everything up to `order` was delivered.
-  arrow::Status Advance(uint64_t order);
+  // Everything up to `position` was delivered.
+  arrow::Status Advance(const Position& position);
   arrow::Status Acknowledge();
   void EndStream(arrow::Status why);
   void PushEvent(ReaderEvent event);
@@ -99,7 +101,7 @@ struct SharedStream {
 
  private:
   static bool OwnBytesAreFull(const Reader::Waiting& waiting, int64_t batch_bytes, int64_t reader_bytes_max);
-  void WantPosition(Reader::Waiting& waiting, std::optional<uint64_t> position);
+  void WantPosition(Reader::Waiting& waiting, const std::optional<Position>& position);
   void Signal(Reader::Waiting& waiting);
   void Drop(Reader::Waiting& waiting);
 };

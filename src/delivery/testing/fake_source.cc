@@ -11,51 +11,25 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/testing/change_batches.h"
 
 namespace arrowcdc::test {
 
 std::shared_ptr<const TableSchema> FakeTable(const std::string& name) {
-  auto table = std::make_shared<TableSchema>();
-  table->name = {"public", name};
-  table->fingerprint = std::hash<std::string>()(name);
-  table->column_count = 1;
-  table->key_fields = {0};
-  const auto names = arrow::list(arrow::utf8());
-  table->schema =
-      arrow::schema({arrow::field("id", arrow::int64()),
-                     arrow::field("_op", arrow::dictionary(arrow::int8(), arrow::utf8())),
-                     arrow::field("_commit_lsn", arrow::uint64()), arrow::field("_lsn", arrow::uint64()),
-                     arrow::field("_ord", arrow::uint16()), arrow::field("_xid", arrow::uint32()),
-                     arrow::field("_commit_ts", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
-                     arrow::field("_unchanged", names), arrow::field("_unrepresentable", names)});
-  return table;
+  const auto key = arrow::key_value_metadata({kIdentityKey}, {"1"});
+  return MakeTable({"public", name}, {arrow::field("id", arrow::int64(), true, key)},
+                   std::hash<std::string>()(name), 0);
 }
 
 ChangeBatch FakeBatch(const std::shared_ptr<const TableSchema>& table, const std::vector<FakeRow>& rows,
                       GroupState group) {
-  arrow::Int64Builder id;
-  arrow::Int8Builder op;
-  arrow::UInt64Builder commit_lsn, lsn;
-  arrow::UInt16Builder ord;
+  std::vector<RowMeta> metadata;
+  std::vector<int64_t> ids;
   for (const FakeRow& row : rows) {
-    EXPECT_TRUE(id.Append(row.id).ok() && op.Append(0).ok() &&
-                commit_lsn.Append(row.position.commit_lsn).ok() && lsn.Append(row.position.lsn).ok() &&
-                ord.Append(row.position.ord).ok());
+    metadata.push_back({row.position});
+    ids.push_back(row.id);
   }
-  arrow::StringBuilder names;
-  EXPECT_TRUE(
-      names.AppendValues({"insert", "update_before", "update_after", "delete", "snapshot", "truncate"}).ok());
-  arrow::ArrayVector columns;
-  for (const auto& field : table->schema->fields()) {
-    columns.push_back(*arrow::MakeArrayOfNull(field->type(), static_cast<int64_t>(rows.size())));
-  }
-  columns[0] = *id.Finish();
-  columns[1] =
-      *arrow::DictionaryArray::FromArrays(table->schema->field(1)->type(), *op.Finish(), *names.Finish());
-  columns[2] = *commit_lsn.Finish();
-  columns[3] = *lsn.Finish();
-  columns[4] = *ord.Finish();
-  return {table, arrow::RecordBatch::Make(table->schema, static_cast<int64_t>(rows.size()), columns), group};
+  return MakeBatch(table, metadata, {Ids(ids)}, group);
 }
 
 FakeServer::FakeServer(int table_count) {
@@ -94,31 +68,51 @@ int64_t FakeServer::RowsOf(int table) const {
 arrow::Result<SourceInfo> FakeSource::Connect() {
   const std::lock_guard lock(server_.mutex);
   SourceInfo info;
-  info.stream = {{"fake", "1"}, 1, "db", "slot"};
-  info.confirmed_flush = server_.confirmed;
-  info.current_flush = server_.wal_end;
+  epoch_ = server_.epoch;
+  info.stream = {{"fake", "1"}, "db", "slot", {}, {}};
+  info.end = PositionAt(server_.wal_end);
   info.published.any = true;
   for (const auto& table : server_.tables) info.published.coming.push_back(table->name);
   return info;
 }
 
-arrow::Result<uint64_t> FakeSource::TimelineEnd(uint32_t) {
-  return arrow::Status::NotImplemented("one timeline");
+arrow::Result<Position> FakeSource::Resume(const ResumeRequest& request) {
+  const std::lock_guard lock(server_.mutex);
+  const Position confirmed = PositionAt(server_.confirmed);
+  using Have = ResumeRequest::Have;
+  if (request.have == Have::kNothing || request.have == Have::kNothingYet) return confirmed;
+  const auto refused = [](const char* why) {
+    return MakeError(ErrorKind::kPositionGap, why, "slot", "begin anew");
+  };
+  if (request.position.epoch > epoch_) return refused("a later epoch");
+  const Position has = PositionAt(FakeServer::LsnAt(request.position));
+  if (has > PositionAt(server_.wal_end)) return refused("beyond the end");
+  if (has < confirmed && !request.accept_gap) return refused("a gap");
+  return std::max(has, confirmed);
 }
 
 arrow::Result<std::vector<SourceTable>> FakeSource::Tables() { return server_.catalog; }
 
-arrow::Result<WalEnd> FakeSource::CurrentEnd() {
+arrow::Result<LogEnd> FakeSource::CurrentEnd() {
   const std::lock_guard lock(server_.mutex);
-  return WalEnd{server_.wal_end, true};
+  return LogEnd{PositionAt(server_.wal_end), true};
 }
 
-arrow::Status FakeSource::Start(uint64_t start) {
+arrow::Result<Position> FakeSource::ParsePosition(std::string_view text) {
+  ARROW_ASSIGN_OR_RAISE(const uint64_t order, ParseLsn(text));
+  return Position{epoch_, order};
+}
+
+arrow::Result<Position> FakeSource::Rebase(const Position& position) {
+  return PositionAt(FakeServer::LsnAt(position));
+}
+
+arrow::Status FakeSource::Start(const Position& start) {
   const std::lock_guard lock(server_.mutex);
   if (scripted_) return arrow::Status::OK();
   queue_.clear();
   next_ = 0;
-  const uint64_t from = std::max(start, server_.confirmed);
+  const uint64_t from = std::max(FakeServer::LsnAt(start), server_.confirmed);
   for (size_t i = 0; i < server_.wal.size(); ++i) {
     if (server_.wal[i].commit_lsn >= from) i = QueueGroup(i);
     // A keepalive tells of everything before it, whole or not published.
@@ -131,6 +125,8 @@ arrow::Status FakeSource::Start(uint64_t start) {
 arrow::Result<std::optional<Event>> FakeSource::Next(std::chrono::milliseconds) {
   if (calls_left_ >= 0 && calls_left_-- == 0) return MakeError(ErrorKind::kInternal, "killed", "client", "");
   if (fail_one_in_ > 0 && OneIn(static_cast<uint64_t>(fail_one_in_))) {
+    const std::lock_guard lock(server_.mutex);
+    if (fail_over_one_in_ > 0 && OneIn(fail_over_one_in_)) server_.FailOver();
     return MakeError(ErrorKind::kConnection, "lost", "server", "", "", true);
   }
   const std::lock_guard lock(server_.mutex);
@@ -142,25 +138,26 @@ arrow::Result<std::optional<Event>> FakeSource::Next(std::chrono::milliseconds) 
 }
 
 // The contract under test.
-void FakeSource::Acknowledge(uint64_t order) {
+void FakeSource::Acknowledge(const Position& durable) {
   const std::lock_guard lock(server_.mutex);
+  const uint64_t lsn = FakeServer::LsnAt(durable);
   for (const FakeTransaction& txn : server_.wal) {
-    if (txn.end_lsn > order) break;
+    if (txn.end_lsn > lsn) break;
     for (const FakeRow& row : txn.rows) {
       EXPECT_TRUE(server_.may_forget(row))
           << "acknowledged, not dealt with: row " << row.id << " of table " << row.table;
     }
   }
-  EXPECT_GE(order, server_.confirmed);
-  server_.confirmed = std::max(server_.confirmed, order);
+  EXPECT_GE(lsn, server_.confirmed);
+  server_.confirmed = std::max(server_.confirmed, lsn);
 }
 
 void FakeSource::RequestKeepalive() {
   const std::lock_guard lock(server_.mutex);
-  queue_.push_back(KeepaliveEvent{server_.wal_end, false});
+  queue_.push_back(KeepaliveEvent{PositionAt(server_.wal_end), false});
 }
 
-void FakeSource::QueueKeepalive(uint64_t order) { queue_.push_back(KeepaliveEvent{order, OneIn(5)}); }
+void FakeSource::QueueKeepalive(uint64_t lsn) { queue_.push_back(KeepaliveEvent{PositionAt(lsn), OneIn(5)}); }
 
 // A few transactions in one group, flushed in the middle at random, tables in any order at each flush, as the
 // plugin may do it: a batch may hold rows of several transactions, and a transaction may be spread over
@@ -169,14 +166,15 @@ void FakeSource::QueueKeepalive(uint64_t order) { queue_.push_back(KeepaliveEven
 size_t FakeSource::QueueGroup(size_t first) {
   const size_t last = std::min(first + (OneIn(2) ? 0 : random_() % 8), server_.wal.size() - 1);
   const bool more = last + 1 < server_.wal.size();
-  const uint64_t safe = server_.wal[last].end_lsn;
+  const Position safe = PositionAt(server_.wal[last].end_lsn);
   const bool dirty_end = more && OneIn(3);
   std::map<int, std::vector<FakeRow>> open;
   const auto flush = [&](bool end, bool incomplete) {
     size_t left = open.size();
     for (auto& [table, rows] : open) {
       const bool ends = end && --left == 0;
-      const GroupState group = {ends ? safe : 0, ends, incomplete, ends ? dirty_end : OneIn(3)};
+      GroupState group{std::nullopt, ends, incomplete, ends ? dirty_end : OneIn(3)};
+      if (ends) group.safe = safe;
       queue_.push_back(FakeBatch(server_.tables[static_cast<size_t>(table)], rows, group));
     }
     open.clear();

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,9 +32,6 @@ class QueryResult {
   // Errors: kInternal where it is null or no number.
   arrow::Result<int64_t> Int(int row, int column) const;
   arrow::Result<uint64_t> Lsn(int row, int column) const;
-  std::optional<std::string> Optional(int row, int column) const {
-    return IsNull(row, column) ? std::nullopt : std::optional<std::string>(Text(row, column));
-  }
   const PGresult* raw() const { return result_.get(); }
 
  private:

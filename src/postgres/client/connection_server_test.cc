@@ -5,10 +5,15 @@
 
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
+using test::DetailOf;
+using test::KindOf;
+using test::kNoLibraries;
+using test::Server;
 using Action = ErrorContext::Action;
 
 arrow::Status OpenStatus(const std::string& conninfo, ConnectionMode mode = ConnectionMode::kSql) {

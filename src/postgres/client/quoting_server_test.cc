@@ -12,6 +12,8 @@
 namespace arrowcdc::postgres {
 namespace {
 
+using test::Server;
+
 const std::u32string kCharacters = U"ab'\"\\;-/*$\n\t ,.E&ä€\U0001F600";
 
 std::string Utf8(char32_t c) {

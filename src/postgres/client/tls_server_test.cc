@@ -7,6 +7,7 @@
 #include "src/postgres/stream/replication_stream.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 #include "tests/testing/subprocess.h"
 
 namespace arrowcdc::postgres {
@@ -14,6 +15,8 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::DetailOf;
+using test::KindOf;
 
 class TlsServer : public testing::Test {
  protected:

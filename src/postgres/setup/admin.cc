@@ -238,12 +238,11 @@ arrow::Result<WalEnd> GetWalEnd(const PostgresOptions& source) {
 arrow::Result<std::string> GetSyncState(const PostgresOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteLiteral(source.slot));
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
-  ARROW_ASSIGN_OR_RAISE(
-      const QueryResult rows,
-      connection->Query(
-          "SELECT r.sync_state FROM pg_catalog.pg_replication_slots AS s "
-          "JOIN pg_catalog.pg_stat_replication AS r ON r.pid = s.active_pid WHERE s.slot_name = " +
-          slot));
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
+                        connection->Query("SELECT r.sync_state FROM pg_catalog.pg_replication_slots AS s "
+                                          "JOIN pg_catalog.pg_stat_replication AS r ON r.pid = s.active_pid "
+                                          "WHERE r.sync_state <> 'async' AND s.slot_name = " +
+                                          slot));
   return rows.rows() == 0 ? std::string() : rows.Text(0, 0);
 }
 

@@ -6,10 +6,14 @@
 #include "arrowcdc/postgres.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
+using test::DetailOf;
+using test::KindOf;
+using test::kNoLibraries;
 using test::PrivateServer;
 using test::PrivateServerOptions;
 

@@ -13,11 +13,14 @@
 #include "src/postgres/setup/slot.h"
 #include "src/postgres/setup/slot_note.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 #include "tests/testing/wait.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
+using test::DetailOf;
+using test::KindOf;
 using test::PrivateServer;
 using test::PrivateServerOptions;
 
@@ -26,6 +29,13 @@ arrow::Status SetupStatus(const PostgresOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const SetupPlan plan, PlanSetup(source, {}));
   return CheckObstacles(plan);
 }
+
+// The comment of the database's only publication.
+std::string CommentIn(test::SqlConnection& sql) {
+  return sql.Scalar("SELECT obj_description(oid, 'pg_publication') FROM pg_publication").ValueOrDie();
+}
+
+std::vector<SlotNote> NotesIn(test::SqlConnection& sql) { return ParseNotes(CommentIn(sql)); }
 
 // A database of its own in a server that the tests here share.
 class AdminServer : public testing::Test {
@@ -158,9 +168,10 @@ TEST_F(AdminServer, RoleThatDoesNotOwnTheTables) {
   for (const SetupStep& step : plan.steps) ARROWCDC_ASSERT_OK(sql_->Exec(step.sql));
   EXPECT_TRUE(PlanSetup(source_, {})->steps.empty());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakePostgresSource(source_));
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source->Connect());
-  EXPECT_TRUE(info.slot_start_known);
-  EXPECT_FALSE(info.slot_used);
+  ARROWCDC_ASSERT_OK(source->Connect());
+  ARROWCDC_ASSERT_OK(source->Resume({.have = ResumeRequest::Have::kNothingYet}));
+  ASSERT_EQ(NotesIn(*sql_).size(), 1u);
+  EXPECT_TRUE(NotesIn(*sql_)[0].begins.has_value());
 }
 
 TEST_F(AdminServer, AdministratorMakesThePublicationAndTheRoleTheSlot) {
@@ -175,9 +186,9 @@ TEST_F(AdminServer, AdministratorMakesThePublicationAndTheRoleTheSlot) {
   EXPECT_TRUE(PlanSetup(source_, {})->steps.empty());
   // Nothing was decoded, so nobody can have acknowledged anything.
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakePostgresSource(source_));
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source->Connect());
-  EXPECT_FALSE(info.slot_start_known);
-  EXPECT_FALSE(info.slot_used);
+  ARROWCDC_ASSERT_OK(source->Connect());
+  ARROWCDC_ASSERT_OK(source->Resume({.have = ResumeRequest::Have::kNothingYet}));
+  EXPECT_TRUE(NotesIn(*sql_).empty());
   ARROWCDC_ASSERT_OK(source->Stop());
   // The publication is not the role's to drop: the slot stays as well.
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan teardown, PlanTeardown(source_));
@@ -337,13 +348,6 @@ TEST_F(AdminServer, NewSlotSaysWhomItWaitsFor) {
   ARROWCDC_ASSERT_OK(holder->Exec("COMMIT"));
   ARROWCDC_ASSERT_OK(preparer->Exec("ROLLBACK PREPARED 'gone home'"));
 }
-
-// The comment of the database's only publication.
-std::string CommentIn(test::SqlConnection& sql) {
-  return sql.Scalar("SELECT obj_description(oid, 'pg_publication') FROM pg_publication").ValueOrDie();
-}
-
-std::vector<SlotNote> NotesIn(test::SqlConnection& sql) { return ParseNotes(CommentIn(sql)); }
 
 TEST_F(AdminServer, NoteTellsSlotServerBeginningAndTables) {
   source_.tables = {"public.users", "public.ord\"ers's\""};
@@ -591,12 +595,13 @@ std::vector<std::string> StreamedIds(const PostgresOptions& options, arrow::Stat
   const auto source = MakePostgresSource(options).ValueOrDie();
   const auto stream = [&]() -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source->Connect());
-    ARROW_RETURN_NOT_OK(source->Start(info.confirmed_flush));
+    ARROW_ASSIGN_OR_RAISE(const Position start, source->Resume({}));
+    ARROW_RETURN_NOT_OK(source->Start(start));
     while (true) {
       ARROW_ASSIGN_OR_RAISE(const auto event, source->Next(std::chrono::seconds(20)));
       if (!event.has_value()) return arrow::Status::IOError("the stream does not come to the end of the WAL");
       if (const auto* keepalive = std::get_if<KeepaliveEvent>(&*event)) {
-        if (keepalive->order >= info.current_flush) return arrow::Status::OK();
+        if (keepalive->position >= info.end) return arrow::Status::OK();
         source->RequestKeepalive();
         continue;
       }

@@ -122,6 +122,14 @@ arrow::Status ReadColumns(Connection& connection, const std::unordered_map<uint3
 
 }  // namespace
 
+std::string NamesOf(const std::vector<const TableInfo*>& tables, size_t names_max) {
+  std::string names;
+  for (size_t i = 0; i < std::min(tables.size(), names_max); ++i)
+    names += (i == 0 ? "" : ", ") + ToString(tables[i]->name);
+  if (tables.size() > names_max) names += " and " + std::to_string(tables.size() - names_max) + " more";
+  return names;
+}
+
 arrow::Result<ReplicaIdentity> IdentityAt(const QueryResult& rows, int row, int column) {
   const std::string letter = rows.Text(row, column);
   const auto identity = ParseReplicaIdentity(letter);

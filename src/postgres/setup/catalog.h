@@ -34,6 +34,9 @@ struct TableInfo {
   std::vector<std::string> generated;  // generated columns outside of that index, stored or virtual
 };
 
+// For one text: at most names_max names, and how many more there are.
+std::string NamesOf(const std::vector<const TableInfo*>& tables, size_t names_max);
+
 // pg_class.relreplident in a column of a query. Errors: kInternal, a letter that no server is known to have.
 arrow::Result<ReplicaIdentity> IdentityAt(const QueryResult& rows, int row, int column);
 

@@ -9,14 +9,6 @@ namespace {
 
 constexpr size_t kNamesMax = 5;  // in one text
 
-std::string NamesOf(const std::vector<const TableInfo*>& tables) {
-  std::string names;
-  for (size_t i = 0; i < std::min(tables.size(), kNamesMax); ++i)
-    names += (i == 0 ? "" : ", ") + ToString(tables[i]->name);
-  if (tables.size() > kNamesMax) names += " and " + std::to_string(tables.size() - kNamesMax) + " more";
-  return names;
-}
-
 std::string ColumnsOf(const std::vector<std::string>& columns) {
   std::string names;
   for (const std::string& column : columns) names += (names.empty() ? "" : ", ") + EscapeInvalidUtf8(column);
@@ -51,8 +43,8 @@ void AddPartitionLimits(const TableCatalog& catalog, const TableInfo& root,
   const auto weaker = catalog.WeakerLeaves(root);
   if (!weaker.empty()) {
     limits->push_back(
-        "old rows are identified by " + IdentityText(root) + ", but in " + NamesOf(weaker) + " by " +
-        IdentityText(*weaker[0]) +
+        "old rows are identified by " + IdentityText(root) + ", but in " + NamesOf(weaker, kNamesMax) +
+        " by " + IdentityText(*weaker[0]) +
         ": from the first row of such a partition on the table's key is announced as no more than "
         "they have in common. ALTER TABLE ... REPLICA IDENTITY of the partition mends it");
   }

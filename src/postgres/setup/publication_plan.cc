@@ -20,14 +20,6 @@ std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 
 std::string CountOf(size_t count) { return std::to_string(count) + (count == 1 ? " table" : " tables"); }
 
-std::string NamesOf(const Tables& tables) {
-  std::string names;
-  for (size_t i = 0; i < std::min(tables.size(), kNamesMax); ++i)
-    names += (i == 0 ? "" : ", ") + ToString(tables[i]->name);
-  if (tables.size() > kNamesMax) names += " and " + std::to_string(tables.size() - kNamesMax) + " more";
-  return names;
-}
-
 bool Covers(const std::optional<PublicationInfo>& publication, const TableCatalog& catalog,
             const TableInfo& table) {
   return publication.has_value() && catalog.IsPublished(table, *publication);
@@ -72,7 +64,7 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
   }
   if (!obstructed.empty()) {
     plan->warnings.push_back("no changes can be captured of views, foreign, unlogged and temporary tables: " +
-                             NamesOf(obstructed));
+                             NamesOf(obstructed, kNamesMax));
   }
   return selected;
 }
@@ -195,7 +187,7 @@ arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& sele
   }
   if (!insert_only_without_need.empty()) {
     plan->warnings.push_back(
-        "only inserts and truncates are published of " + NamesOf(insert_only_without_need) +
+        "only inserts and truncates are published of " + NamesOf(insert_only_without_need, kNamesMax) +
         ", although their replica identity is usable now: to change it run teardown and setup");
   }
   assignment.main_wanted = assignment.main_wanted || !assignment.to_main.empty();
@@ -237,7 +229,7 @@ arrow::Status PlanCreate(const Inspection& inspected, const std::string& name, c
   if (!inspected.slot.has_value()) {
     plan->steps.push_back({SetupStepKind::kCreatePublication,
                            "create publication " + Quoted(name) + " for " + CountOf(tables.size()) + kind +
-                               ": " + NamesOf(tables),
+                               ": " + NamesOf(tables, kNamesMax),
                            sql});
     return arrow::Status::OK();
   }
@@ -282,14 +274,15 @@ arrow::Status PlanExisting(const Inspection& inspected, const PublicationInfo& p
   ARROW_ASSIGN_OR_RAISE(const std::string identifier, QuoteIdentifier(publication.name));
   if (!missing.empty()) {
     ARROW_ASSIGN_OR_RAISE(const std::string list, TableList(missing));
-    PlanAlter(inspected, publication, slot, "does not publish " + NamesOf(missing),
+    PlanAlter(inspected, publication, slot, "does not publish " + NamesOf(missing, kNamesMax),
               {SetupStepKind::kAlterPublication,
                "add " + CountOf(missing.size()) + " to publication " + Quoted(publication.name) + ": " +
-                   NamesOf(missing),
+                   NamesOf(missing, kNamesMax),
                "ALTER PUBLICATION " + identifier + " ADD TABLE " + list},
               plan);
     if (inspected.slot.has_value())
-      plan->warnings.push_back("changes made to " + NamesOf(missing) + " before this setup are not included");
+      plan->warnings.push_back("changes made to " + NamesOf(missing, kNamesMax) +
+                               " before this setup are not included");
   } else {
     plan->checks.push_back("publication " + Quoted(publication.name) +
                            " exists and publishes what it should");
@@ -342,7 +335,7 @@ void CheckPermissions(const Inspection& inspected, const Assignment& assignment,
     std::copy_if(tables->begin(), tables->end(), std::back_inserter(foreign),
                  [](const TableInfo* table) { return !table->owned; });
   }
-  if (!foreign.empty()) add("does not own " + NamesOf(foreign));
+  if (!foreign.empty()) add("does not own " + NamesOf(foreign, kNamesMax));
   for (const PublicationInfo& publication : inspected.publications) {
     if (publication.owned || std::find(altered.begin(), altered.end(), publication.name) == altered.end())
       continue;

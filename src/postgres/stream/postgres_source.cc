@@ -1,12 +1,16 @@
 // PostgreSQL as a Source: checks first, then the stream's messages as events. Knows the plugin and its
 // options.
+#include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/secrets.h"
 #include "arrowcdc/postgres.h"
+#include "format/replication_message.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 #include "src/postgres/client/connection.h"
 #include "src/postgres/setup/publication.h"
@@ -16,6 +20,7 @@
 #include "src/postgres/stream/replication_stream.h"
 #include "src/postgres/setup/slot.h"
 #include "src/postgres/setup/slot_note.h"
+#include "src/postgres/stream/start_position.h"
 #include "src/postgres/stream/timeline_history.h"
 #include "src/postgres/stream/wal_end.h"
 
@@ -30,10 +35,10 @@ using postgres::QueryResult;
 using postgres::ReplicationStream;
 using postgres::SlotInfo;
 using postgres::SlotNote;
+using postgres::SlotStanding;
 using std::chrono::milliseconds;
 
 constexpr int kServerVersionMin = 150000;
-constexpr int64_t kXLogDataHeaderBytes = 25;
 
 class PostgresSource : public Source {
  public:
@@ -49,9 +54,14 @@ class PostgresSource : public Source {
     return info;
   }
 
-  arrow::Result<uint64_t> TimelineEnd(uint32_t timeline) override {
+  arrow::Result<Position> Resume(const ResumeRequest& request) override {
     ARROW_RETURN_NOT_OK(CheckConnected());
-    return postgres::ReadTimelineEnd(*connection_, timeline_, timeline);
+    ARROW_ASSIGN_OR_RAISE(const Position start,
+                          postgres::ChooseStart(standing_, request, [this](uint32_t timeline) {
+                            return postgres::ReadTimelineEnd(*connection_, standing_.timeline, timeline);
+                          }));
+    standing_.source_before = standing_.source;
+    return start;
   }
 
   arrow::Result<std::vector<SourceTable>> Tables() override {
@@ -59,14 +69,23 @@ class PostgresSource : public Source {
     return postgres::ReadPublishedTables(*connection_, publications_);
   }
 
-  arrow::Result<WalEnd> CurrentEnd() override {
+  arrow::Result<LogEnd> CurrentEnd() override {
     ARROW_RETURN_NOT_OK(CheckConnected());
-    return postgres::ReadWalEnd(*connection_);
+    ARROW_ASSIGN_OR_RAISE(const WalEnd end, postgres::ReadWalEnd(*connection_));
+    return LogEnd{At(end.lsn), end.flushed};
   }
 
-  arrow::Status Start(uint64_t start) override {
+  arrow::Result<Position> ParsePosition(std::string_view text) override {
+    ARROW_ASSIGN_OR_RAISE(const uint64_t lsn, ParseLsn(text));
+    return At(lsn);
+  }
+
+  // What timelines have in common has the same LSN on each.
+  arrow::Result<Position> Rebase(const Position& position) override { return At(position.order); }
+
+  arrow::Status Start(const Position& start) override {
     ARROW_RETURN_NOT_OK(CheckConnected());
-    ARROW_ASSIGN_OR_RAISE(const std::string command, StartCommand(start));
+    ARROW_ASSIGN_OR_RAISE(const std::string command, StartCommand(start.order));
     ErrorContext context = connection_->MakeContext(ErrorContext::Action::kStream);
     context.slot = options_.slot;
     context.publications = publications_;
@@ -76,10 +95,10 @@ class PostgresSource : public Source {
     stream_options.wal_sender_timeout = wal_sender_timeout_;
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<ReplicationStream> stream,
                           ReplicationStream::Start(std::move(connection_), command, context, stream_options));
-    decoder_ = std::make_unique<Wal2arrowDecoder>(arrow::default_memory_pool());
+    decoder_ = std::make_unique<Wal2arrowDecoder>(arrow::default_memory_pool(), timeline_);
     const std::lock_guard lock(mutex_);
     stream_ = std::move(stream);
-    if (acknowledged_ > 0) stream_->Acknowledge(acknowledged_);
+    if (acknowledged_.has_value()) stream_->Acknowledge(acknowledged_->order);
     return arrow::Status::OK();
   }
 
@@ -90,16 +109,17 @@ class PostgresSource : public Source {
       const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
       ARROW_ASSIGN_OR_RAISE(auto message, stream_->Next(std::max(left, milliseconds(0))));
       if (!message.has_value()) return std::nullopt;
-      if (message->data == nullptr) return Event(KeepaliveEvent{message->wal_end, message->reply_requested});
-      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(message->data, kXLogDataHeaderBytes));
+      if (message->data == nullptr)
+        return Event(KeepaliveEvent{At(message->wal_end), message->reply_requested});
+      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(message->data, format::kXLogDataHeaderBytes));
       if (event.has_value()) return event;
     }
   }
 
-  void Acknowledge(uint64_t durable) override {
+  void Acknowledge(const Position& durable) override {
     const std::lock_guard lock(mutex_);
-    acknowledged_ = std::max(acknowledged_, durable);
-    if (stream_ != nullptr) stream_->Acknowledge(acknowledged_);
+    acknowledged_ = std::max(acknowledged_, std::optional(durable));
+    if (stream_ != nullptr) stream_->Acknowledge(acknowledged_->order);
   }
 
   void RequestKeepalive() override {
@@ -129,6 +149,8 @@ class PostgresSource : public Source {
   }
 
  private:
+  Position At(uint64_t lsn) const { return {timeline_, lsn}; }
+
   static void AddStats(const postgres::StreamStats& stream, SourceStats* all) {
     all->received_bytes += stream.received_bytes;
     all->server_lsn = std::max(all->server_lsn, stream.server_lsn);
@@ -144,8 +166,7 @@ class PostgresSource : public Source {
 
   arrow::Result<SourceInfo> Inspect() {
     SourceInfo info;
-    info.server_version_num = connection_->server_version();
-    if (info.server_version_num < kServerVersionMin) {
+    if (connection_->server_version() < kServerVersionMin) {
       return MakeError(ErrorKind::kUnsupported, "the server is older than PostgreSQL 15",
                        "server " + connection_->MakeContext(ErrorContext::Action::kConnect).server,
                        "upgrade the server");
@@ -169,14 +190,14 @@ class PostgresSource : public Source {
     ARROW_ASSIGN_OR_RAISE(info.published,
                           postgres::CheckPublished(*connection_, publications, options_.tables, checked_));
     checked_ = true;
-    info.confirmed_flush = slot->confirmed_flush;
     const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
     if (note.has_value()) info.other_tables = CheckTablesOf(*note);
     ARROW_RETURN_NOT_OK(CheckNoneIsGone(note));
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
     // was acknowledged, and a crash of the server empties them.
-    info.slot_start_known = note.has_value() && note->begins.has_value();
-    info.slot_used = info.slot_start_known ? slot->confirmed_flush > note->begins.value_or(0)
+    standing_.confirmed_flush = slot->confirmed_flush;
+    standing_.start_known = note.has_value() && note->begins.has_value();
+    standing_.used = standing_.start_known ? slot->confirmed_flush > note->begins.value_or(0)
                                            : slot->decoded_transactions > 0;
     return info;
   }
@@ -187,12 +208,16 @@ class PostgresSource : public Source {
       return MakeError(ErrorKind::kUnsupported, "IDENTIFY_SYSTEM is not answered as PostgreSQL does",
                        "server", "connect to the server itself, not through a pooler");
     }
-    info->stream.source = {"postgresql", system.Text(0, 0)};
     ARROW_ASSIGN_OR_RAISE(const int64_t timeline, system.Int(0, 1));
-    info->stream.timeline = timeline_ = static_cast<uint32_t>(timeline);
-    ARROW_ASSIGN_OR_RAISE(info->current_flush, system.Lsn(0, 2));
+    ARROW_ASSIGN_OR_RAISE(standing_.current_flush, system.Lsn(0, 2));
+    standing_.slot = options_.slot;
+    standing_.source = {"postgresql", system.Text(0, 0)};
+    standing_.timeline = static_cast<uint32_t>(timeline);
+    timeline_ = standing_.timeline;
+    info->stream.source = standing_.source;
     info->stream.database = system.Text(0, 3);
     info->stream.slot = options_.slot;
+    info->end = At(standing_.current_flush);
     return arrow::Status::OK();
   }
 
@@ -251,12 +276,13 @@ class PostgresSource : public Source {
   std::vector<std::string> publications_;
   bool checked_ = false;                      // what they publish, by this source
   std::set<std::string> known_publications_;  // of the connections before
-  uint32_t timeline_ = 0;
+  SlotStanding standing_;                     // at the last Connect
+  std::atomic<uint32_t> timeline_ = 0;        // the same, for ParsePosition
   milliseconds wal_sender_timeout_{0};
 
   mutable std::mutex mutex_;  // what Acknowledge, RequestKeepalive and stats share with the others
   std::shared_ptr<ReplicationStream> stream_;
-  uint64_t acknowledged_ = 0;
+  std::optional<Position> acknowledged_;
   SourceStats earlier_;
 };
 

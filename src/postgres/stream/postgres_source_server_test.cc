@@ -9,6 +9,7 @@
 #include "src/change/table_schema.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 #include "tests/testing/wait.h"
 
 namespace arrowcdc::postgres {
@@ -16,10 +17,13 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::DetailOf;
+using test::KindOf;
 using test::PrivateServer;
 using test::WaitFor;
 
 constexpr seconds kLimit(30);
+constexpr ResumeRequest kNew{.have = ResumeRequest::Have::kNothingYet};
 
 class SourceServer : public testing::Test {
  protected:
@@ -51,7 +55,8 @@ class SourceServer : public testing::Test {
 
   arrow::Status Begin() {
     ARROW_RETURN_NOT_OK(source_->Connect());
-    return source_->Start(0);
+    ARROW_ASSIGN_OR_RAISE(const Position start, source_->Resume({}));
+    return source_->Start(start);
   }
 
   // Events until `wanted` is true of one; keepalives and progress pass through it, too.
@@ -128,7 +133,7 @@ TEST_F(SourceServer, InfoThenRowsThenAcknowledgement) {
   EXPECT_EQ(info.stream.source.kind, "postgresql");
   EXPECT_EQ(info.stream.source.id,
             sql_->Scalar("SELECT system_identifier FROM pg_control_system()").ValueOrDie());
-  EXPECT_EQ(info.stream.timeline, 1u);
+  EXPECT_EQ(info.end.epoch, 1u);
   EXPECT_EQ(info.stream.database, "postgres");
   EXPECT_EQ(info.stream.slot, "source_test");
   EXPECT_EQ(info.stream.publications, std::vector<std::string>{"source_test"});
@@ -137,25 +142,29 @@ TEST_F(SourceServer, InfoThenRowsThenAcknowledgement) {
   some.tables = {"public.*", "!public.log"};
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo patterned, MakePostgresSource(some).ValueOrDie()->Connect());
   EXPECT_EQ(patterned.stream.patterns, some.tables);
-  EXPECT_EQ(info.confirmed_flush, ConfirmedFlush());
-  EXPECT_GE(info.current_flush, info.confirmed_flush);
-  EXPECT_FALSE(info.slot_used);
-  ARROWCDC_ASSERT_OK(source_->Start(0));
+  EXPECT_GE(info.end.order, ConfirmedFlush());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Position start, source_->Resume(kNew));
+  EXPECT_EQ(start, (Position{1, ConfirmedFlush()}));
+  ARROWCDC_ASSERT_OK(source_->Start(start));
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (7, 'x')"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, AwaitBatch());
   EXPECT_EQ(batch.table->name, (TableName{"public", "users"}));
   EXPECT_EQ(batch.rows->num_rows(), 1);
   EXPECT_EQ(Id(batch), 7);
   EXPECT_TRUE(batch.group.group_end);
-  source_->Acknowledge(batch.group.safe);
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() == batch.group.safe; }, kLimit, "the slot"));
+  source_->Acknowledge(*batch.group.safe);
+  EXPECT_EQ(batch.group.safe->epoch, 1u);
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return ConfirmedFlush() == batch.group.safe->order; }, kLimit, "the slot"));
   EXPECT_GT(source_->stats().received_bytes, 0u);
   ARROWCDC_ASSERT_OK(source_->Stop());
   ARROWCDC_ASSERT_OK(source_->Stop());
   EXPECT_FALSE(GetSlotStatus(options_)->active);
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo again, source_->Connect());
-  EXPECT_TRUE(again.slot_used);
-  EXPECT_EQ(again.confirmed_flush, batch.group.safe);
+  ARROWCDC_ASSERT_OK(source_->Connect());
+  const arrow::Status used = source_->Resume(kNew).status();
+  EXPECT_EQ(KindOf(used), ErrorKind::kPositionGap) << used.ToString();
+  EXPECT_NE(used.message().find("already acknowledged elsewhere"), std::string::npos) << used.ToString();
+  EXPECT_EQ(source_->Resume({}).ValueOrDie(), *batch.group.safe);
 }
 
 TEST_F(SourceServer, ReadWithoutAcknowledgementLeavesTheSlotUnused) {
@@ -163,15 +172,17 @@ TEST_F(SourceServer, ReadWithoutAcknowledgementLeavesTheSlotUnused) {
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'x')"));
   ARROWCDC_ASSERT_OK(AwaitBatch());
   ARROWCDC_ASSERT_OK(source_->Stop());
-  EXPECT_FALSE(source_->Connect()->slot_used);
+  ARROWCDC_ASSERT_OK(source_->Connect());
+  ARROWCDC_ASSERT_OK(source_->Resume(kNew));
 }
 
 TEST_F(SourceServer, ReconnectsAfterATerminatedBackend) {
   ARROWCDC_ASSERT_OK(Begin());
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'x')"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch first, AwaitBatch());
-  source_->Acknowledge(first.group.safe);
-  ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() == first.group.safe; }, kLimit, "the slot"));
+  source_->Acknowledge(*first.group.safe);
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return ConfirmedFlush() == first.group.safe->order; }, kLimit, "the slot"));
   ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"));
   const arrow::Status ended = End();
   EXPECT_EQ(KindOf(ended), ErrorKind::kConnection) << ended.ToString();
@@ -284,7 +295,7 @@ TEST_F(SourceServer, FastShutdownWithTheClientAttached) {
 }
 
 // A recovery to the end of the WAL gives the cluster a new timeline, as a failover does.
-TEST_F(SourceServer, TimelineEndAfterAPromotion) {
+TEST_F(SourceServer, PositionsOverAPromotion) {
   const uint64_t before = GetSlotStatus(options_)->current_lsn;
   ARROWCDC_ASSERT_OK(server_->Stop(test::StopMode::kFast));
   const auto signal = server_->data_directory() / "recovery.signal";
@@ -298,11 +309,24 @@ TEST_F(SourceServer, TimelineEndAfterAPromotion) {
   ARROWCDC_ASSERT_OK(WaitFor([&] { return sql_->Scalar("SELECT pg_is_in_recovery()").ValueOr("t") == "f"; },
                              kLimit, "the promotion"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source_->Connect());
-  ASSERT_EQ(info.stream.timeline, 2u);
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end, source_->TimelineEnd(1));
-  EXPECT_GE(end, before);
-  EXPECT_LE(end, info.current_flush);
-  EXPECT_EQ(KindOf(source_->TimelineEnd(3).status()), ErrorKind::kPositionGap);
+  ASSERT_EQ(info.end.epoch, 2u);
+  const auto stored = [&](uint32_t timeline, uint64_t lsn) {
+    return source_->Resume({ResumeRequest::Have::kStored, {timeline, lsn}});
+  };
+  EXPECT_EQ(stored(1, before).ValueOrDie(), (Position{2, before}));
+  const arrow::Status diverged = stored(1, info.end.order).status();
+  EXPECT_EQ(KindOf(diverged), ErrorKind::kPositionGap) << diverged.ToString();
+  EXPECT_NE(diverged.message().find("has diverged"), std::string::npos) << diverged.ToString();
+  EXPECT_EQ(KindOf(stored(3, before).status()), ErrorKind::kPositionGap);
+  EXPECT_EQ(source_->Rebase({1, before}).ValueOrDie(), (Position{2, before}));
+  EXPECT_EQ(source_->ParsePosition("0/10").ValueOrDie(), (Position{2, 0x10}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, source_->CurrentEnd());
+  EXPECT_EQ(end.position.epoch, 2u);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Position start, stored(1, before));
+  ARROWCDC_ASSERT_OK(source_->Start(start));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, AwaitBatch());
+  EXPECT_EQ(batch.group.safe->epoch, 2u);
 }
 
 // What is said of a type before the start is what its column is then.
@@ -336,7 +360,8 @@ TEST_F(SourceServer, TablesSayWhatTheirColumnsWillBe) {
   ASSERT_EQ(tables.size(), 2u);
   EXPECT_EQ(tables[0].name, (TableName{"public", "typed"}));
   EXPECT_EQ(tables[1].name, (TableName{"public", "users"}));
-  ARROWCDC_ASSERT_OK(source_->Start(0));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Position start, source_->Resume({}));
+  ARROWCDC_ASSERT_OK(source_->Start(start));
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO typed (id) VALUES (1)"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, AwaitBatch());
   ASSERT_EQ(tables[0].columns.size(), static_cast<size_t>(batch.table->column_count));
@@ -388,7 +413,8 @@ TEST_F(SourceServer, TablesSayWhichColumnsAreTheKey) {
   EXPECT_EQ(leaves[5].name.table, "p1");
   EXPECT_EQ(leaves.size(), tables.size());
   // Only between Connect and Start.
-  ARROWCDC_ASSERT_OK(source_->Start(0));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Position start, source_->Resume({}));
+  ARROWCDC_ASSERT_OK(source_->Start(start));
   EXPECT_EQ(KindOf(source_->Tables().status()), ErrorKind::kInternal);
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "format/replication_message.h"
 #include "pgtype/datetime.h"
 
 namespace arrowcdc::postgres {
@@ -21,9 +22,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kXLogDataHeaderBytes = 25;  // 'w', dataStart, walEnd, sendTime
-constexpr int kKeepaliveBytes = 18;       // 'k', walEnd, sendTime, replyRequested
-constexpr int kStatusBytes = 34;          // 'r', write, flush, apply, time, replyRequested
+constexpr int kXLogDataHeaderBytes = format::kXLogDataHeaderBytes;
+constexpr int kKeepaliveBytes = format::kKeepaliveBytes;
+constexpr int kStatusBytes = 34;  // 'r', write, flush, apply, time, replyRequested
 
 // A message as libpq allocated it, without a copy.
 class CopyBuffer : public arrow::Buffer {
@@ -181,7 +182,7 @@ arrow::Status ReplicationStream::TakeMessage(char* buffer, int bytes) {
   reply_requested_ = false;
   received_bytes_ += bytes;
   if (buffer[0] == 'k') return TakeKeepalive(buffer, bytes);
-  if (buffer[0] != 'w' || bytes < kXLogDataHeaderBytes) {
+  if (buffer[0] != 'w' || static_cast<size_t>(bytes) < format::kXLogDataHeaderBytes) {
     return MakeError(ErrorKind::kProtocol,
                      "the server sent a replication message of kind " +
                          std::to_string(static_cast<unsigned char>(buffer[0])) + " and " +
@@ -189,8 +190,8 @@ arrow::Status ReplicationStream::TakeMessage(char* buffer, int bytes) {
                      "slot \"" + context_.slot + "\"",
                      "this version does not know it: check versions of server and client");
   }
-  const uint64_t wal_end = ReadUint64(buffer + 9);
-  received_lsn_ = std::max({received_lsn_, ReadUint64(buffer + 1), wal_end});
+  const uint64_t wal_end = ReadUint64(buffer + format::kWalEndAt);
+  received_lsn_ = std::max({received_lsn_, ReadUint64(buffer + format::kDataStartAt), wal_end});
   server_lsn_ = std::max(server_lsn_.load(), wal_end);
   queue_.Push({std::move(data), 0, false});
   return arrow::Status::OK();
@@ -203,8 +204,8 @@ arrow::Status ReplicationStream::TakeKeepalive(const char* buffer, int bytes) {
                      "slot \"" + context_.slot + "\"", "");
   }
   StreamMessage message;
-  message.wal_end = ReadUint64(buffer + 1);
-  message.reply_requested = buffer[17] != 0;
+  message.wal_end = ReadUint64(buffer + format::kKeepaliveWalEndAt);
+  message.reply_requested = buffer[format::kKeepaliveReplyAt] != 0;
   received_lsn_ = std::max(received_lsn_, message.wal_end);
   server_lsn_ = std::max(server_lsn_.load(), message.wal_end);
   reply_due_ = reply_due_ || message.reply_requested;

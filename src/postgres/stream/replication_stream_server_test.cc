@@ -8,11 +8,15 @@
 #include "arrowcdc/position.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 #include "tests/testing/wait.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
+using test::DetailOf;
+using test::KindOf;
+using test::Server;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;

@@ -5,7 +5,7 @@
 
 #include <arrow/result.h>
 
-#include "arrowcdc/source.h"
+#include "arrowcdc/postgres.h"
 #include "src/postgres/client/connection.h"
 
 namespace arrowcdc::postgres {

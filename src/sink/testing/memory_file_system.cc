@@ -6,7 +6,7 @@
 #include <arrow/buffer.h>
 #include <arrow/io/memory.h>
 
-namespace arrowcdc {
+namespace arrowcdc::test {
 namespace {
 
 std::string LastName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
@@ -257,4 +257,4 @@ arrow::Result<std::unique_ptr<FileLock>> MemoryFileSystem::Lock(const std::strin
   return std::make_unique<MemoryLock>(locks_, path);
 }
 
-}  // namespace arrowcdc
+}  // namespace arrowcdc::test

@@ -12,7 +12,7 @@
 
 #include "src/sink/file_system.h"
 
-namespace arrowcdc {
+namespace arrowcdc::test {
 
 class MemoryFileSystem : public FileSystem {
  public:
@@ -80,4 +80,4 @@ class MemoryFileSystem : public FileSystem {
   int generation_ = 0;  // of the process: files opened by an earlier one reach nothing
 };
 
-}  // namespace arrowcdc
+}  // namespace arrowcdc::test

@@ -132,7 +132,7 @@ arrow::Status CopyDecoder::EndField(std::vector<ChangeBatch>* batches) {
   }
   Expect(State::kTuple, sizeof(int16_t));
   RowMetadata row;
-  row.op = format::Op::kSnapshot;
+  row.op = Op::kSnapshot;
   row.commit_lsn = options_.commit_lsn;
   row.lsn = lsn_;
   row.commit_ts = options_.commit_ts;

@@ -17,6 +17,7 @@ using format::FlatBatch;
 using test::DecodeAll;
 using test::FrameFactory;
 using test::Json;
+using test::kEpoch;
 using test::Message;
 using test::TestTable;
 using test::With;
@@ -123,7 +124,7 @@ TEST(CompressedBody, InParts) {
 TEST(CompressedBody, BuffersLeftAsTheyAreStaySlicesOfTheMessage) {
   const FlatBatch flat(*Rows(), BodyCodec::kLz4Frame);
   const auto frames = Session(flat.Message(kRows));
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   ASSERT_TRUE(DecodeAll({frames[0], frames[1]}, &decoder).ok());
   const auto message = Message::Make(frames[2]);
   const auto event = decoder.Decode(message, 25);
@@ -241,7 +242,7 @@ TEST(CompressedBody, BombIsNotExpanded) {
 
     // Each column alone would fit.
     arrow::ProxyMemoryPool pool(arrow::default_memory_pool());
-    Wal2arrowDecoder strict(&pool, 6 << 20);
+    Wal2arrowDecoder strict(&pool, kEpoch, 6 << 20);
     const auto refused = DecodeAll(frames, &strict);
     ASSERT_FALSE(refused.ok());
     EXPECT_NE(refused.status().message().find("makes the body longer than this client takes"),
@@ -249,7 +250,7 @@ TEST(CompressedBody, BombIsNotExpanded) {
         << refused.status();
     EXPECT_LT(pool.max_memory(), 1 << 20);
 
-    Wal2arrowDecoder patient(&pool, 9 << 20);
+    Wal2arrowDecoder patient(&pool, kEpoch, 9 << 20);
     const auto event = DecodeAll(frames, &patient);
     ASSERT_TRUE(event.ok()) << event.status();
     EXPECT_EQ(
@@ -262,7 +263,7 @@ TEST(CompressedBody, BombIsNotExpanded) {
 TEST(CompressedBody, OutOfMemoryIsSaidAsSuch) {
   for (const BodyCodec codec : kCodecs) {
     arrow::CappedMemoryPool pool(arrow::default_memory_pool(), 16 << 10);
-    Wal2arrowDecoder decoder(&pool);
+    Wal2arrowDecoder decoder(&pool, kEpoch);
     const auto event = DecodeAll(Session(FlatBatch(*Rows(), codec).Message(kRows)), &decoder);
     EXPECT_TRUE(event.status().IsOutOfMemory()) << event.status();
   }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/postgres/decode/wal2arrow/testing/session.h"
 
@@ -14,6 +15,7 @@ using test::BrokenText;
 using test::DecodeAll;
 using test::FrameFactory;
 using test::Items;
+using test::kEpoch;
 using test::Message;
 using test::Session;
 using test::With;
@@ -47,13 +49,12 @@ void ExpectErrorOrValid(const std::vector<std::string>& frames) {
   if (!event->has_value()) return;
   if (const auto* batch = std::get_if<ChangeBatch>(&**event)) {
     ASSERT_TRUE(batch->rows->ValidateFull().ok()) << batch->rows->ValidateFull();
-    RowPositionAt(*batch->table, *batch->rows, batch->rows->num_rows() - 1);
-    for (const auto list : {MetadataColumn::kUnchanged, MetadataColumn::kUnrepresentable}) {
-      for (int column = 0; column < batch->table->column_count; ++column) {
-        for (int64_t row = 0; row < batch->rows->num_rows(); ++row) {
-          ASSERT_TRUE(!ListsColumn(*batch->table, *batch->rows, list, row, column) ||
-                      batch->rows->column(column)->IsNull(row));
-        }
+    const auto changes = ChangeRows::Make(*batch->table, *batch->rows);
+    ASSERT_TRUE(changes.ok()) << changes.status();
+    for (int column = 0; column < batch->table->column_count; ++column) {
+      for (int64_t row = 0; row < changes->num_rows(); ++row) {
+        ASSERT_TRUE((!changes->IsUnchanged(row, column) && !changes->IsUnrepresentable(row, column)) ||
+                    batch->rows->column(column)->IsNull(row));
       }
     }
   }
@@ -128,7 +129,7 @@ TEST(DamagedFrames, LengthsDamaged) {
 }
 
 TEST(DamagedFrames, MessageShorterThanItsOffset) {
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   EXPECT_FALSE(decoder.Decode(Message::Make("", 10), 25).ok());
 }
 

@@ -17,8 +17,8 @@
 #include <arrow/util/utf8.h>
 
 #include "format/ipc_writer.h"
-#include "src/postgres/decode/repair_text.h"
-#include "src/postgres/decode/wal2arrow/validate_column.h"
+#include "src/change/repair_text.h"
+#include "src/change/validate_column.h"
 
 namespace arrowcdc {
 namespace {
@@ -268,7 +268,7 @@ arrow::Status RepairColumn(int index, int64_t rows, ReadBatch* read, arrow::Memo
     return arrow::Status::Invalid("column ", index, " is not a valid array of ", column->type()->name());
   }
   for (const int64_t row : repaired->rows) {
-    read->repaired.push_back({static_cast<uint32_t>(row), static_cast<uint16_t>(index), 0});
+    read->repaired.push_back({static_cast<uint32_t>(row), static_cast<uint16_t>(index)});
   }
   return read->rows->SetColumn(index, read->rows->schema()->field(index), repaired->column)
       .Value(&read->rows);
@@ -321,9 +321,7 @@ arrow::Result<ReadBatch> ReadBatchPayload(const std::shared_ptr<arrow::Buffer>& 
     if (read.rows->column_data(i)->length == rows && ValidateColumn(*read.rows->column(i)).ok()) continue;
     ARROW_RETURN_NOT_OK(RepairColumn(i, rows, &read, pool));
   }
-  std::sort(read.repaired.begin(), read.repaired.end(), [](const auto& a, const auto& b) {
-    return a.row < b.row || (a.row == b.row && a.field < b.field);
-  });
+  std::sort(read.repaired.begin(), read.repaired.end());
   return read;
 }
 

@@ -4,14 +4,13 @@
 
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
 #include <arrow/type.h>
 
-#include "format/frame.h"
+#include "src/change/metadata_columns.h"
 
 namespace arrowcdc {
 
@@ -30,7 +29,7 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::share
 
 struct ReadBatch {
   std::shared_ptr<arrow::RecordBatch> rows;
-  std::vector<format::CellEntry> repaired;  // text that was not UTF-8 and is null now; by (row, field)
+  Cells repaired;  // text that was not UTF-8 and is null now
 };
 
 // Reads the one record batch message that fills `payload`, of `schema`; each column is fully validated, and

@@ -26,18 +26,6 @@ namespace {
 
 using MaybeEvent = arrow::Result<std::optional<Event>>;
 
-GroupState GroupStateOf(const FrameHeader& header) {
-  return {header.safe_lsn, (header.flags & format::kFlagGroupEnd) != 0,
-          (header.flags & format::kFlagTxnIncomplete) != 0, (header.flags & format::kFlagDirty) != 0};
-}
-
-// For frames without an event of their own: the group's state is not lost with them.
-std::optional<Event> StateAlone(const FrameHeader& header) {
-  GroupState group = GroupStateOf(header);
-  if (!group.group_end && !group.dirty) return std::nullopt;
-  return ProgressEvent{group};
-}
-
 NoticeEvent::Operations OperationsOf(uint8_t bits) {
   return {(bits & format::kOperationInsert) != 0, (bits & format::kOperationUpdate) != 0,
           (bits & format::kOperationDelete) != 0, (bits & format::kOperationTruncate) != 0};
@@ -58,21 +46,14 @@ arrow::Result<std::pair<uint32_t, TableName>> NextName(const Frame& frame, uint3
   return std::pair(entry.oid, std::move(name));
 }
 
-arrow::Result<std::string> TextOf(const Frame& frame, SectionTag tag) {
-  const auto& section = frame.section(tag);
-  if (section.data == nullptr) return "";
-  std::string text(reinterpret_cast<const char*>(section.data), section.bytes);
-  arrow::util::InitializeUTF8();
-  if (!arrow::util::ValidateUTF8(text))
-    return FrameFault(frame.header, "text that is not UTF-8", section.offset);
-  return text;
-}
-
 }  // namespace
 
 struct Wal2arrowDecoder::Impl {
-  Impl(arrow::MemoryPool* memory_pool, int64_t payload_bytes_max)
-      : pool(memory_pool), bytes_max(payload_bytes_max), assembler(memory_pool, payload_bytes_max) {}
+  Impl(arrow::MemoryPool* memory_pool, uint32_t epoch_of_all, int64_t payload_bytes_max)
+      : pool(memory_pool),
+        epoch(epoch_of_all),
+        bytes_max(payload_bytes_max),
+        assembler(memory_pool, payload_bytes_max) {}
 
   MaybeEvent Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset);
   arrow::Status CheckOrder(const FrameHeader& header);
@@ -84,20 +65,40 @@ struct Wal2arrowDecoder::Impl {
   MaybeEvent Truncate(const Frame& frame);
   MaybeEvent Notice(const Frame& frame);
 
+  GroupState GroupStateOf(const FrameHeader& header) const;
+  std::optional<Event> StateAlone(const FrameHeader& header) const;
+
   // The announced table, or a fault at `offset`.
   arrow::Result<const WireTable*> Find(const FrameHeader& header, uint64_t fingerprint, uint32_t relation_oid,
                                        uint64_t offset) const;
 
   arrow::MemoryPool* pool;
+  uint32_t epoch;
   int64_t bytes_max;  // of a payload, and of what a compressed one expands to
   PayloadAssembler assembler;
-  std::optional<HelloInfo> hello;
+  bool greeted = false;                            // the first frame has come, which is hello
   std::unordered_map<uint64_t, WireTable> tables;  // by fingerprint
   NullLists nulls;
   uint32_t next_sequence = 0;
   uint64_t safe_lsn = 0;
   bool failed = false;
 };
+
+GroupState Wal2arrowDecoder::Impl::GroupStateOf(const FrameHeader& header) const {
+  GroupState group;
+  if (header.safe_lsn != 0) group.safe = Position{epoch, header.safe_lsn};
+  group.group_end = (header.flags & format::kFlagGroupEnd) != 0;
+  group.txn_incomplete = (header.flags & format::kFlagTxnIncomplete) != 0;
+  group.dirty = (header.flags & format::kFlagDirty) != 0;
+  return group;
+}
+
+// For frames without an event of their own: the group's state is not lost with them.
+std::optional<Event> Wal2arrowDecoder::Impl::StateAlone(const FrameHeader& header) const {
+  const GroupState group = GroupStateOf(header);
+  if (!group.group_end && !group.dirty) return std::nullopt;
+  return ProgressEvent{group};
+}
 
 MaybeEvent Wal2arrowDecoder::Impl::Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset) {
   if (offset < 0 || offset > message->size()) {
@@ -130,10 +131,11 @@ arrow::Status Wal2arrowDecoder::Impl::CheckOrder(const FrameHeader& header) {
                       offsetof(FrameHeader, sequence));
   }
   bool is_hello = header.kind == static_cast<uint8_t>(FrameKind::kHello);
-  if (is_hello != (next_sequence == 0 && !hello.has_value())) {
+  if (is_hello == greeted) {
     return FrameFault(header, is_hello ? "hello in mid-session" : "the session does not begin with hello",
                       offsetof(FrameHeader, kind));
   }
+  greeted = true;
   ++next_sequence;
   if (header.kind == static_cast<uint8_t>(FrameKind::kContinuation)) return arrow::Status::OK();
   if (header.safe_lsn < safe_lsn) {
@@ -186,13 +188,6 @@ MaybeEvent Wal2arrowDecoder::Impl::Hello(const Frame& frame) {
     return FrameFault(frame.header, {"protocol version this client does not know",
                                      frame.section(SectionTag::kHello).offset, section.protocol_version});
   }
-  HelloInfo info;
-  info.protocol_version = section.protocol_version;
-  info.server_version_num = section.server_version_num;
-  info.system_identifier = section.system_identifier;
-  ARROW_ASSIGN_OR_RAISE(info.plugin_version, TextOf(frame, SectionTag::kPluginVersion));
-  ARROW_ASSIGN_OR_RAISE(info.options, TextOf(frame, SectionTag::kOptions));
-  hello = std::move(info);
   return StateAlone(frame.header);
 }
 
@@ -261,7 +256,7 @@ MaybeEvent Wal2arrowDecoder::Impl::Notice(const Frame& frame) {
   event.operation = OperationsOf(section.operation);
   event.published = OperationsOf(section.published);
   event.table_id = section.relation_oid;
-  event.commit_lsn = section.commit_lsn;
+  event.position = {epoch, section.commit_lsn};
   bool found = section.published_as == 0;
   uint32_t at = 0;
   do {
@@ -293,8 +288,8 @@ arrow::Result<const WireTable*> Wal2arrowDecoder::Impl::Find(const FrameHeader& 
   return &found->second;
 }
 
-Wal2arrowDecoder::Wal2arrowDecoder(arrow::MemoryPool* memory_pool, int64_t payload_bytes_max)
-    : impl_(std::make_unique<Impl>(memory_pool, payload_bytes_max)) {}
+Wal2arrowDecoder::Wal2arrowDecoder(arrow::MemoryPool* memory_pool, uint32_t epoch, int64_t payload_bytes_max)
+    : impl_(std::make_unique<Impl>(memory_pool, epoch, payload_bytes_max)) {}
 
 Wal2arrowDecoder::~Wal2arrowDecoder() = default;
 
@@ -314,7 +309,5 @@ MaybeEvent Wal2arrowDecoder::Decode(const std::shared_ptr<arrow::Buffer>& messag
   impl_->failed = !event.ok();
   return event;
 }
-
-const std::optional<HelloInfo>& Wal2arrowDecoder::hello() const { return impl_->hello; }
 
 }  // namespace arrowcdc

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include <arrow/buffer.h>
 #include <arrow/result.h>
@@ -12,14 +11,6 @@
 #include "arrowcdc/change_batch.h"
 
 namespace arrowcdc {
-
-struct HelloInfo {
-  uint16_t protocol_version = 0;
-  uint32_t server_version_num = 0;
-  uint64_t system_identifier = 0;
-  std::string plugin_version;
-  std::string options;
-};
 
 // Largest payload that is put together from continuation frames, and the most that a compressed one expands
 // to: several values of PostgreSQL's largest size in a row.
@@ -29,8 +20,9 @@ inline constexpr int64_t kPayloadBytesMax = int64_t{4} << 30;
 class Wal2arrowDecoder {
  public:
   // memory_pool: for what is built (metadata columns, payloads put together, buffers decompressed); other
-  // values are slices of the input.
-  explicit Wal2arrowDecoder(arrow::MemoryPool* memory_pool, int64_t payload_bytes_max = kPayloadBytesMax);
+  // values are slices of the input. epoch: of all positions, the timeline that the session streams.
+  Wal2arrowDecoder(arrow::MemoryPool* memory_pool, uint32_t epoch,
+                   int64_t payload_bytes_max = kPayloadBytesMax);
   ~Wal2arrowDecoder();
 
   // `message`: a buffer as it came from libpq; the frame starts at `offset` (25 for XLogData) and ends with
@@ -40,9 +32,6 @@ class Wal2arrowDecoder {
   // Errors: kProtocol with offset and frame kind; a bad batch is dropped whole, and the decoder must not be
   // used further.
   arrow::Result<std::optional<Event>> Decode(const std::shared_ptr<arrow::Buffer>& message, int64_t offset);
-
-  // The first frame of the session, once it has come.
-  const std::optional<HelloInfo>& hello() const;
 
  private:
   struct Impl;

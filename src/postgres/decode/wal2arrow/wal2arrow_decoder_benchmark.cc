@@ -36,9 +36,9 @@ int main(int argc, char** argv) {
   int64_t batches = 0;
   int64_t rows = 0;
   for (int round = 0; round < rounds; ++round) {
-    arrowcdc::Wal2arrowDecoder decoder(arrow::default_memory_pool());
+    arrowcdc::Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
     for (const auto& message : messages) {
-      const auto event = decoder.Decode(message, 25);
+      const auto event = decoder.Decode(message, arrowcdc::format::kXLogDataHeaderBytes);
       if (!event.ok()) {
         std::cerr << event.status().ToString() << "\n";
         return 1;

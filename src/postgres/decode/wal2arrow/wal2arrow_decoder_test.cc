@@ -23,6 +23,7 @@ using test::Items;
 using test::Json;
 using test::kTwoTransactions;
 using test::kUnchangedName;
+using test::kEpoch;
 using test::Message;
 using test::Session;
 using test::TestTable;
@@ -47,17 +48,10 @@ void ExpectRefused(const std::vector<std::string>& frames, const std::string& te
 }
 
 TEST(Decoder, Hello) {
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
-  EXPECT_FALSE(decoder.hello().has_value());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   auto event = decoder.Decode(Message::Make(FrameFactory().Hello()), 25);
   ASSERT_TRUE(event.ok()) << event.status();
   EXPECT_FALSE(event->has_value());
-  ASSERT_TRUE(decoder.hello().has_value());
-  EXPECT_EQ(decoder.hello()->protocol_version, 1);
-  EXPECT_EQ(decoder.hello()->server_version_num, 150020u);
-  EXPECT_EQ(decoder.hello()->system_identifier, 7300000000000000001u);
-  EXPECT_EQ(decoder.hello()->options, "publication_names=p\n");
-  EXPECT_EQ(decoder.hello()->plugin_version, "0.1.0");
 }
 
 TEST(Decoder, BatchWithEverything) {
@@ -68,7 +62,7 @@ TEST(Decoder, BatchWithEverything) {
   EXPECT_EQ(batch.table->fingerprint, Items().fingerprint());
   EXPECT_EQ(batch.table->column_count, 3);
   EXPECT_EQ(batch.table->key_fields, std::vector<int>{0});
-  EXPECT_EQ(batch.group.safe, 250u);
+  EXPECT_EQ(batch.group.safe, (Position{kEpoch, 250}));
   EXPECT_TRUE(batch.group.group_end);
   EXPECT_TRUE(batch.group.dirty);
   EXPECT_FALSE(batch.group.txn_incomplete);
@@ -102,7 +96,7 @@ TEST(Decoder, BatchWithEverything) {
 
 TEST(Decoder, ValuesAreSlicesOfTheMessage) {
   auto frames = Session();
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   ASSERT_TRUE(DecodeAll({frames[0], frames[1]}, &decoder).ok());
   auto message = Message::Make(frames[2]);
   auto event = decoder.Decode(message, 25);
@@ -132,7 +126,7 @@ TEST(Decoder, ValuesAreSlicesOfTheMessage) {
 TEST(Decoder, MessageAtAnyAddress) {
   // As a row of pg_logical_slot_get_binary_changes, or behind another header.
   for (size_t offset : {0, 1, 3, 8, 25, 26}) {
-    Wal2arrowDecoder decoder(arrow::default_memory_pool());
+    Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
     std::optional<Event> last;
     for (const auto& frame : Session()) {
       auto event = decoder.Decode(Message::Make(frame, offset), static_cast<int64_t>(offset));
@@ -207,7 +201,7 @@ TEST(Decoder, TableWithoutColumns) {
 TEST(Decoder, BatchesOfOneSchemaShareIt) {
   FrameFactory make;
   TestTable table = Items();
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   auto batch = [&] {
     auto event =
         DecodeAll({make.Batch(table, 4, BatchPayload(*ItemRows(table)), kTwoTransactions)}, &decoder);
@@ -243,18 +237,18 @@ TEST(Decoder, Truncate) {
   EXPECT_EQ(truncate.xid, 5u);
   EXPECT_EQ(truncate.commit_ts, 77);
   EXPECT_TRUE(truncate.group.group_end);
-  EXPECT_EQ(truncate.group.safe, 1000u);
+  EXPECT_EQ(truncate.group.safe, (Position{kEpoch, 1000}));
 }
 
 TEST(Decoder, ProgressAndStateOfFramesWithoutAnEvent) {
   FrameFactory make;
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   ASSERT_TRUE(DecodeAll({make.Hello()}, &decoder).ok());
   make.flags = format::kFlagGroupEnd;
   make.safe_lsn = 9;
   auto event = DecodeAll({make.Bare(FrameKind::kProgress)}, &decoder);
   ASSERT_TRUE(event.ok() && event->has_value()) << event.status();
-  EXPECT_EQ(std::get<ProgressEvent>(**event).group.safe, 9u);
+  EXPECT_EQ(std::get<ProgressEvent>(**event).group.safe, (Position{kEpoch, 9}));
   EXPECT_TRUE(std::get<ProgressEvent>(**event).group.group_end);
 
   make.flags = format::kFlagDirty;
@@ -270,7 +264,7 @@ TEST(Decoder, ProgressAndStateOfFramesWithoutAnEvent) {
 
 TEST(Decoder, Notices) {
   FrameFactory make;
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   ASSERT_TRUE(DecodeAll({make.Hello()}, &decoder).ok());
   make.flags = format::kFlagOptional;
   const auto decode = [&](const format::NoticeSection& section,
@@ -282,7 +276,7 @@ TEST(Decoder, Notices) {
   NoticeEvent event = decode({900, 16386, 2, 0, 1 | 4, 0, 16384, 0},
                              {{16386, "public", "o_1"}, {16385, "s", "\xc3\xa4"}, {16384, "public", "o"}});
   EXPECT_EQ(event.what, NoticeEvent::What::kMembership);
-  EXPECT_EQ(event.commit_lsn, 900u);
+  EXPECT_EQ(event.position, (Position{kEpoch, 900}));
   EXPECT_EQ(event.table_id, 16386u);
   EXPECT_TRUE(event.published.insert && event.published.remove);
   EXPECT_FALSE(event.published.update || event.published.truncate);
@@ -339,7 +333,7 @@ TEST(Decoder, NoticesOutsideTheProtocol) {
 TEST(Decoder, OptionalFramesChangeNothing) {
   FrameFactory make;
   const TestTable table = Items();
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   ASSERT_TRUE(DecodeAll({make.Hello(), make.Schema(table)}, &decoder).ok());
   const auto batch = [&](uint16_t flags, uint64_t safe_lsn) {
     make.flags = flags;
@@ -356,7 +350,7 @@ TEST(Decoder, OptionalFramesChangeNothing) {
   EXPECT_FALSE(skipped->has_value());
   const GroupState group = batch(format::kFlagGroupEnd, 20);
   EXPECT_TRUE(group.group_end);
-  EXPECT_EQ(group.safe, 20u);
+  EXPECT_EQ(group.safe, (Position{kEpoch, 20}));
 }
 
 TEST(Decoder, PayloadInParts) {
@@ -375,7 +369,7 @@ TEST(Decoder, PayloadInParts) {
     ASSERT_NE(batch.rows, nullptr);
     EXPECT_TRUE(batch.rows->ValidateFull().ok());
     EXPECT_TRUE(batch.group.group_end);  // of the first part
-    EXPECT_EQ(batch.group.safe, 250u);
+    EXPECT_EQ(batch.group.safe, (Position{kEpoch, 250}));
     EXPECT_TRUE(batch.rows->column(1)->Equals(*ItemRows(table)->column(1)));
     EXPECT_TRUE(
         batch.rows->column(9)->Equals(*Json(arrow::list(arrow::utf8()), R"([null, ["name"], null, null])")));
@@ -409,7 +403,7 @@ TEST(Decoder, PartsThatDoNotFit) {
   endless.back()[4] = format::kFlagMore;
   ExpectRefused(with(endless), "part that does not fit");
 
-  Wal2arrowDecoder small(arrow::default_memory_pool(), 300);
+  Wal2arrowDecoder small(arrow::default_memory_pool(), kEpoch, 300);
   auto event = DecodeAll(with(parts), &small);
   ASSERT_FALSE(event.ok());
   EXPECT_NE(event.status().message().find("longer than this client takes"), std::string::npos);
@@ -433,7 +427,7 @@ TEST(Decoder, OrderOfFrames) {
 
 TEST(Decoder, NotUsedAfterAnError) {
   auto frames = Session();
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), kEpoch);
   ASSERT_FALSE(DecodeAll({frames[1]}, &decoder).ok());
   auto event = DecodeAll({frames[0]}, &decoder);
   ASSERT_FALSE(event.ok());
@@ -727,7 +721,7 @@ TEST(Decoder, SessionLaidByHand) {
   ChangeBatch change = DecodeBatch({hello.text, schema.text, batch.text});
   ASSERT_NE(change.rows, nullptr);
   EXPECT_EQ(change.table->replica_identity, ReplicaIdentity::kIndex);
-  EXPECT_EQ(change.group.safe, 0x5000u);
+  EXPECT_EQ(change.group.safe, (Position{kEpoch, 0x5000}));
   EXPECT_TRUE(change.rows->column(0)->Equals(*Json(arrow::int32(), "[7, null]")));
   EXPECT_TRUE(change.rows->column(2)->Equals(*Json(arrow::uint64(), "[16384, 16384]")));
   EXPECT_TRUE(change.rows->column(5)->Equals(*Json(arrow::uint32(), "[700, 700]")));

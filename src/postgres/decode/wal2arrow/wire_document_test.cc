@@ -9,6 +9,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include "format/frame_reader.h"
 #include "src/postgres/decode/wal2arrow/testing/frames.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 
@@ -29,6 +30,11 @@ void AppendHexLine(const std::string& line, std::string* bytes) {
   for (size_t at = 6; at + 2 <= line.size() && line[at] != ' '; at += 3) {
     bytes->push_back(static_cast<char>(std::stoul(line.substr(at, 2), nullptr, 16)));
   }
+}
+
+std::string TextOf(const format::Frame& frame, format::SectionTag tag) {
+  const format::SectionData& section = frame.section(tag);
+  return {reinterpret_cast<const char*>(section.data), section.bytes};
 }
 
 Row Cells(const std::string& line) {
@@ -102,7 +108,7 @@ TEST(WireDocument, WorkedExample) {
   ASSERT_EQ(example.messages.size(), 3u);
   ASSERT_EQ(example.tables.size(), 2u);
 
-  Wal2arrowDecoder decoder(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(arrow::default_memory_pool(), test::kEpoch);
   std::optional<Event> last;
   for (const auto& message : example.messages) {
     ASSERT_GT(message.size(), 25u);
@@ -111,14 +117,20 @@ TEST(WireDocument, WorkedExample) {
     last = *event;
   }
 
-  ASSERT_TRUE(decoder.hello().has_value());
-  const HelloInfo& hello = *decoder.hello();
+  format::Frame frame;
+  format::FrameError error;
+  format::HelloSection hello;
+  const std::string first = example.messages[0].substr(25);
+  ASSERT_TRUE(
+      format::ReadFrame(reinterpret_cast<const uint8_t*>(first.data()), first.size(), &frame, &error));
+  ASSERT_TRUE(format::ReadHello(frame, &hello, &error));
+  const std::string options = TextOf(frame, format::SectionTag::kOptions);
   std::map<std::string, std::string> fields = {
       {"protocol_version", std::to_string(hello.protocol_version)},
       {"server_version_num", std::to_string(hello.server_version_num)},
       {"system_identifier", std::to_string(hello.system_identifier)},
-      {"options", hello.options.substr(0, hello.options.find('\n'))},
-      {"plugin_version", hello.plugin_version}};
+      {"options", options.substr(0, options.find('\n'))},
+      {"plugin_version", TextOf(frame, format::SectionTag::kPluginVersion)}};
   const auto& hello_rows = example.tables[0];
   ASSERT_EQ(hello_rows.size(), fields.size() + 1);
   for (size_t i = 1; i < hello_rows.size(); ++i) EXPECT_EQ(fields[hello_rows[i][0]], hello_rows[i][1]);
@@ -128,7 +140,7 @@ TEST(WireDocument, WorkedExample) {
   EXPECT_EQ(ToString(batch.table->name), "public.items");
   EXPECT_EQ(batch.table->key_fields, std::vector<int>{0});
   EXPECT_TRUE(batch.group.group_end);
-  EXPECT_NE(example.prose.find("`safe_lsn` " + FormatLsn(batch.group.safe) + " "), std::string::npos);
+  EXPECT_NE(example.prose.find("`safe_lsn` " + FormatLsn(batch.group.safe->order) + " "), std::string::npos);
   const auto& expected = example.tables[1];
   EXPECT_EQ(batch.rows->schema()->field_names(), expected[0]);
   ASSERT_EQ(batch.rows->num_rows(), static_cast<int64_t>(expected.size()) - 1);

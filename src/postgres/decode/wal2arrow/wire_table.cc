@@ -9,10 +9,11 @@
 #include <arrow/array.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include "src/change/metadata_columns.h"
 #include "src/change/table_schema.h"
 #include "src/postgres/decode/wal2arrow/frame_fault.h"
 #include "src/postgres/decode/wal2arrow/ipc_message.h"
-#include "src/postgres/decode/wal2arrow/metadata_columns.h"
+#include "src/postgres/decode/wal2arrow/batch_sections.h"
 
 namespace arrowcdc {
 namespace {
@@ -21,7 +22,14 @@ using format::Frame;
 using format::SectionTag;
 
 constexpr int kRoleCount = 3;
-constexpr int8_t kOpMax = static_cast<int8_t>(format::Op::kTruncate);
+
+// The codes of the wire are those of Op.
+constexpr bool IsCode(format::Op wire, Op op) { return static_cast<int8_t>(wire) == static_cast<int8_t>(op); }
+static_assert(IsCode(format::Op::kInsert, Op::kInsert) &&
+              IsCode(format::Op::kUpdateBefore, Op::kUpdateBefore) &&
+              IsCode(format::Op::kUpdateAfter, Op::kUpdateAfter) &&
+              IsCode(format::Op::kDelete, Op::kDelete) && IsCode(format::Op::kSnapshot, Op::kSnapshot) &&
+              IsCode(format::Op::kTruncate, Op::kTruncate));
 
 // A role column of the wire schema: where its index goes and what type it has.
 struct Role {
@@ -79,10 +87,10 @@ arrow::Status CheckRoleColumns(const arrow::RecordBatch& batch, const WireTable&
   const auto& ops = static_cast<const arrow::Int8Array&>(*batch.column(table.op_field));
   const int8_t* const first = ops.raw_values();
   int8_t unknown = 0;  // all rows before any is looked for: a loop without a way out runs on vectors
-  for (int64_t i = 0; i < ops.length(); ++i) unknown |= first[i] < 0 || first[i] > kOpMax;
+  for (int64_t i = 0; i < ops.length(); ++i) unknown |= first[i] < 0 || first[i] >= kOpCount;
   if (unknown == 0) return arrow::Status::OK();
   const int8_t* const found =
-      std::find_if(first, first + ops.length(), [](int8_t op) { return op < 0 || op > kOpMax; });
+      std::find_if(first, first + ops.length(), [](int8_t op) { return op < 0 || op >= kOpCount; });
   return arrow::Status::Invalid("unknown operation ", static_cast<int>(*found), " in row ", found - first);
 }
 
@@ -155,11 +163,11 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
   for (int i = 0; i < column_count; ++i) columns.push_back(wire.column(i));
   // In the order of MetadataColumn.
   columns.push_back(MakeOpColumn(wire.column(table.op_field)));
-  columns.push_back(std::move(transactions.commit_lsn));
+  columns.push_back(transactions.commit_lsn());
   columns.push_back(wire.column(table.lsn_field));
   columns.push_back(wire.column(table.ord_field));
-  columns.push_back(std::move(transactions.xid));
-  columns.push_back(std::move(transactions.commit_ts));
+  columns.push_back(transactions.xid());
+  columns.push_back(transactions.commit_ts());
   columns.push_back(std::move(unchanged));
   columns.push_back(std::move(unrepresentable));
   return arrow::RecordBatch::Make(table.table->schema, rows, std::move(columns));

@@ -8,7 +8,7 @@
 
 #include "arrowcdc/change_batch.h"
 #include "format/frame_reader.h"
-#include "src/postgres/decode/wal2arrow/metadata_columns.h"
+#include "src/postgres/decode/wal2arrow/batch_sections.h"
 
 namespace arrowcdc {
 

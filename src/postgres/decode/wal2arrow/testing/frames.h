@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <arrow/api.h>
@@ -16,11 +17,14 @@
 
 namespace arrowcdc::test {
 
+inline constexpr uint32_t kEpoch = 3;  // of the sessions
+
 // A CopyData message as libpq hands it over: 25 bytes, the frame; malloc'ed to its exact size, so that ASan
 // sees what lies beyond it.
 class Message : public arrow::Buffer {
  public:
-  static std::shared_ptr<arrow::Buffer> Make(const std::string& frame, size_t offset = 25) {
+  static std::shared_ptr<arrow::Buffer> Make(const std::string& frame,
+                                             size_t offset = format::kXLogDataHeaderBytes) {
     size_t bytes = offset + frame.size();
     auto* block = static_cast<uint8_t*>(malloc(bytes > 0 ? bytes : 1));
     if (block == nullptr) abort();
@@ -82,58 +86,48 @@ class FrameFactory {
   uint32_t sequence = 0;
 
   std::string Hello(uint16_t protocol_version = 1) {
-    return Frame(format::FrameKind::kHello, "", [&](format::FrameWriter& frame) {
-      format::HelloSection hello = {protocol_version, 0, 150020, 7300000000000000001};
-      frame.AddSection(format::SectionTag::kHello, &hello, sizeof(hello));
-      frame.AddSection(format::SectionTag::kOptions, "publication_names=p\n", 20);
-      frame.AddSection(format::SectionTag::kPluginVersion, "0.1.0", 5);
-    });
+    const format::HelloSection hello = {protocol_version, 0, 150020, 7300000000000000001};
+    return Frame(format::FrameKind::kHello, "",
+                 {{format::SectionTag::kHello, BytesOf(hello)},
+                  {format::SectionTag::kOptions, "publication_names=p\n"},
+                  {format::SectionTag::kPluginVersion, "0.1.0"}});
   }
 
   std::string Schema(const TestTable& table) { return Schema(table, table.payload()); }
 
   std::string Schema(const TestTable& table, const std::string& payload) {
-    return Frame(format::FrameKind::kSchema, payload, [&](format::FrameWriter& frame) {
-      format::TableSection section = {format::Fingerprint(payload.data(), payload.size()),
-                                      table.oid,
-                                      static_cast<uint8_t>(table.identity),
-                                      {},
-                                      static_cast<uint16_t>(table.schema_name.size()),
-                                      static_cast<uint16_t>(table.table_name.size()),
-                                      0};
-      std::string names = table.schema_name + table.table_name;
-      frame.BeginSection(format::SectionTag::kTable);
-      format::AppendValue(buffer_, section);
-      format::Append(buffer_, names.data(), names.size());
-      frame.EndSection();
-    });
+    const format::TableSection section = {format::Fingerprint(payload.data(), payload.size()),
+                                          table.oid,
+                                          static_cast<uint8_t>(table.identity),
+                                          {},
+                                          static_cast<uint16_t>(table.schema_name.size()),
+                                          static_cast<uint16_t>(table.table_name.size()),
+                                          0};
+    return Frame(format::FrameKind::kSchema, payload,
+                 {{format::SectionTag::kTable, BytesOf(section) + table.schema_name + table.table_name}});
   }
 
   std::string Batch(const TestTable& table, uint32_t rows, const std::string& payload,
                     const std::vector<format::TransactionEntry>& transactions,
                     const std::vector<format::CellEntry>& unchanged = {},
                     const std::vector<format::CellEntry>& unrepresentable = {}) {
-    return Frame(format::FrameKind::kBatch, payload, [&](format::FrameWriter& frame) {
-      format::BatchSection section = {table.fingerprint(), table.oid, rows};
-      frame.AddSection(format::SectionTag::kBatch, &section, sizeof(section));
-      Entries(frame, format::SectionTag::kTransactions, transactions);
-      Entries(frame, format::SectionTag::kUnchanged, unchanged);
-      Entries(frame, format::SectionTag::kUnrepresentable, unrepresentable);
-    });
+    const format::BatchSection section = {table.fingerprint(), table.oid, rows};
+    Sections sections = {{format::SectionTag::kBatch, BytesOf(section)}};
+    AddEntries(format::SectionTag::kTransactions, transactions, &sections);
+    AddEntries(format::SectionTag::kUnchanged, unchanged, &sections);
+    AddEntries(format::SectionTag::kUnrepresentable, unrepresentable, &sections);
+    return Frame(format::FrameKind::kBatch, payload, sections);
   }
 
   std::string Truncate(const std::vector<TestTable>& tables, format::TransactionEntry transaction) {
-    return Frame(format::FrameKind::kTruncate, "", [&](format::FrameWriter& frame) {
-      frame.BeginSection(format::SectionTag::kTruncate);
-      format::AppendValue(buffer_,
-                          format::TruncateSection{900, 1, 0, 0, static_cast<uint32_t>(tables.size())});
-      for (size_t i = 0; i < tables.size(); ++i) {
-        format::AppendValue(buffer_, format::TruncateEntry{tables[i].fingerprint(), tables[i].oid,
-                                                           static_cast<uint16_t>(i), 0});
-      }
-      frame.EndSection();
-      Entries(frame, format::SectionTag::kTransactions, std::vector{transaction});
-    });
+    std::string list = BytesOf(format::TruncateSection{900, 1, 0, 0, static_cast<uint32_t>(tables.size())});
+    for (size_t i = 0; i < tables.size(); ++i) {
+      list +=
+          BytesOf(format::TruncateEntry{tables[i].fingerprint(), tables[i].oid, static_cast<uint16_t>(i), 0});
+    }
+    return Frame(
+        format::FrameKind::kTruncate, "",
+        {{format::SectionTag::kTruncate, list}, {format::SectionTag::kTransactions, BytesOf(transaction)}});
   }
 
   struct NoticeName {
@@ -142,21 +136,18 @@ class FrameFactory {
     std::string table;
   };
   std::string Notice(const format::NoticeSection& section, const std::vector<NoticeName>& names) {
-    return Frame(format::FrameKind::kNotice, "", [&](format::FrameWriter& frame) {
-      frame.AddSection(format::SectionTag::kNotice, &section, sizeof(section));
-      frame.BeginSection(format::SectionTag::kNames);
-      for (const NoticeName& name : names) {
-        const std::string both = name.schema + name.table;
-        format::AppendValue(buffer_, format::NameEntry{name.oid, static_cast<uint16_t>(name.schema.size()),
-                                                       static_cast<uint16_t>(name.table.size())});
-        format::Append(buffer_, both.data(), both.size());
-      }
-      frame.EndSection();
-    });
+    std::string list;
+    for (const NoticeName& name : names) {
+      list += BytesOf(format::NameEntry{name.oid, static_cast<uint16_t>(name.schema.size()),
+                                        static_cast<uint16_t>(name.table.size())});
+      list += name.schema + name.table;
+    }
+    return Frame(format::FrameKind::kNotice, "",
+                 {{format::SectionTag::kNotice, BytesOf(section)}, {format::SectionTag::kNames, list}});
   }
 
   std::string Bare(format::FrameKind kind, const std::string& payload = "") {
-    return Frame(kind, payload, [](format::FrameWriter&) {});
+    return Frame(kind, payload, {});
   }
 
   // The frame's payload in parts of `part_bytes`, the frame itself with the first of them.
@@ -174,24 +165,35 @@ class FrameFactory {
   }
 
  private:
-  template <typename AddSections>
-  std::string Frame(format::FrameKind kind, const std::string& payload, AddSections add_sections) {
+  using Sections = std::vector<std::pair<format::SectionTag, std::string>>;
+
+  std::string Frame(format::FrameKind kind, const std::string& payload, const Sections& sections) {
+    std::vector<format::Section> written;
+    for (const auto& [tag, data] : sections) written.push_back({tag, data.data(), data.size()});
+    const bool is_arrow = kind == format::FrameKind::kSchema || kind == format::FrameKind::kBatch;
     format::TestBuffer out;
-    buffer_ = out.get();
-    format::FrameWriter frame(buffer_, kind, flags, sequence++, safe_lsn);
-    add_sections(frame);
-    bool is_arrow = kind == format::FrameKind::kSchema || kind == format::FrameKind::kBatch;
-    frame.Finish(is_arrow ? MetadataBytes(payload) : 0, payload.size());
-    format::Append(buffer_, payload.data(), payload.size());
-    return std::string(out.view());
+    format::AppendFrameHeader({.kind = kind,
+                               .flags = flags,
+                               .sequence = sequence++,
+                               .safe_lsn = safe_lsn,
+                               .sections = written.data(),
+                               .section_count = static_cast<int32_t>(written.size()),
+                               .metadata_bytes = is_arrow ? MetadataBytes(payload) : 0,
+                               .payload_bytes = payload.size()},
+                              out.get());
+    return std::string(out.view()) + payload;
   }
 
+  template <typename Value>
+  static std::string BytesOf(const Value& value) {
+    return std::string(reinterpret_cast<const char*>(&value), sizeof value);
+  }
   template <typename Entry>
-  void Entries(format::FrameWriter& frame, format::SectionTag tag, const std::vector<Entry>& entries) {
-    if (!entries.empty()) frame.AddSection(tag, entries.data(), sizeof(Entry) * entries.size());
+  static void AddEntries(format::SectionTag tag, const std::vector<Entry>& entries, Sections* sections) {
+    std::string list;
+    for (const Entry& entry : entries) list += BytesOf(entry);
+    if (!entries.empty()) sections->emplace_back(tag, list);
   }
-
-  format::ByteBuffer* buffer_ = nullptr;
 };
 
 }  // namespace arrowcdc::test

@@ -78,11 +78,11 @@ inline std::vector<std::string> BrokenText() {
 // Decodes all; the last frame's event, or the first error.
 inline arrow::Result<std::optional<Event>> DecodeAll(const std::vector<std::string>& frames,
                                                      Wal2arrowDecoder* decoder = nullptr) {
-  Wal2arrowDecoder own(arrow::default_memory_pool());
+  Wal2arrowDecoder own(arrow::default_memory_pool(), kEpoch);
   if (decoder == nullptr) decoder = &own;
   std::optional<Event> last;
   for (const auto& frame : frames) {
-    ARROW_ASSIGN_OR_RAISE(last, decoder->Decode(Message::Make(frame), 25));
+    ARROW_ASSIGN_OR_RAISE(last, decoder->Decode(Message::Make(frame), format::kXLogDataHeaderBytes));
   }
   return last;
 }

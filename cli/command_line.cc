@@ -1,0 +1,105 @@
+#include "cli/command_line.h"
+
+#include <cstdio>
+
+#include "arrowcdc/error.h"
+#include "cli/usage.h"
+
+namespace arrowcdc::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "Row changes of PostgreSQL as Apache Arrow record batches.\n\n"
+    "First use:\n"
+    "  arrowcdc setup  --source \"host=db dbname=shop user=cdc\" --tables 'public.*'\n"
+    "  arrowcdc stream --source \"host=db dbname=shop user=cdc\" --tables 'public.*' --sink parquet:changes\n"
+    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\"     (when you are done: the slot keeps "
+    "WAL)\n";
+
+ExitCode ReportUsage(const std::string& message) {
+  std::fprintf(stderr, "arrowcdc: %s\nRun with --help for more information.\n", message.c_str());
+  return kUsage;
+}
+
+// With the option's name, which says more than what is wrong with its value.
+arrow::Status NameOption(const Option& option, const arrow::Status& status) {
+  if (status.ok()) return status;
+  const ErrorDetail* detail = GetErrorDetail(status);
+  const std::string remedy = detail == nullptr || detail->remedy().empty() ? "" : ": " + detail->remedy();
+  return status.WithMessage(NameOf(option, Door::kCommand), ": ", status.message(), remedy);
+}
+
+}  // namespace
+
+CommandLine::CommandLine() : app_(kDescription, "arrowcdc"), options_(DefaultsOf(Door::kCommand)) {
+  app_.set_version_flag("--version", std::string("arrowcdc ") + ARROWCDC_VERSION);
+  app_.require_subcommand(1);
+  app_.fallthrough();
+  app_.footer(kExitCodeHelp);
+  Register(app_, kProgram);
+  for (const Command& command : Commands()) {
+    CLI::App* app = app_.add_subcommand(command.name, command.what);
+    Register(*app, command.bit);
+    if (*command.footer != '\0') app->footer(command.footer + std::string("\n\n") + kExitCodeHelp);
+    app->callback([this, bit = command.bit] { command_ = bit; });
+  }
+}
+
+void CommandLine::Register(CLI::App& app, unsigned commands) {
+  for (const Option& option : OptionTable()) {
+    if ((option.commands & commands) != 0) RegisterOption(app, option);
+  }
+}
+
+void CommandLine::RegisterOption(CLI::App& app, const Option& option) {
+  Argument& argument = arguments_.emplace_back(Argument{.option = option});
+  std::string names = NameOf(option, Door::kCommand);
+  if (option.letter != 0) names += std::string(",-") + option.letter;
+  if (option.type == OptionType::kFlag) {
+    argument.registered = app.add_flag(names, argument.flag, option.help);
+    return;
+  }
+  if (option.type == OptionType::kList) {
+    argument.registered = app.add_option(names, argument.list, option.help);
+    return;
+  }
+  argument.registered = app.add_option(names, argument.text, option.help)->required(option.required);
+  argument.registered->default_str(FormatValue(option, option.field.get(options_)));
+  if (option.type == OptionType::kCount) argument.registered->type_name("INT");
+  if (option.words.empty()) return;
+  std::string words;
+  for (const std::string_view word : option.words) words += (words.empty() ? "" : "|") + std::string(word);
+  argument.registered->type_name(words);
+}
+
+arrow::Status CommandLine::SetOptions() {
+  for (const Argument& argument : arguments_) {
+    if (argument.registered->count() == 0) continue;
+    const Option& option = argument.option;
+    OptionValue value = argument.flag;
+    if (option.type == OptionType::kList) {
+      value = argument.list;
+    } else if (option.type != OptionType::kFlag) {
+      ARROW_RETURN_NOT_OK(NameOption(option, ReadValue(option, argument.text).Value(&value)));
+    }
+    ARROW_RETURN_NOT_OK(NameOption(option, SetOption(option, Door::kCommand, value, options_)));
+  }
+  return arrow::Status::OK();
+}
+
+std::optional<ExitCode> CommandLine::Read(const std::vector<std::string>& arguments) {
+  if (const auto unknown = FindUnknownSubcommand(app_, arguments)) return ReportUsage(*unknown);
+  if (const auto misplaced = FindMisplacedConninfo(arguments)) return ReportUsage(*misplaced);
+  if (const auto missing = FindMissingValue(app_, arguments)) return ReportUsage(*missing);
+  try {
+    app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) return ReportUsage(ExplainError(app_, error, arguments));
+    (void)app_.exit(error);  // --help, --version
+    return kOk;
+  }
+  const arrow::Status set = SetOptions();
+  return set.ok() ? std::nullopt : std::optional(ReportUsage(set.message()));
+}
+
+}  // namespace arrowcdc::cli

@@ -1,0 +1,50 @@
+// The command line, made of the option table, and what it said.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/exit_code.h"
+#include "src/options/option.h"
+
+namespace arrowcdc::cli {
+
+class CommandLine {
+ public:
+  CommandLine();
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
+
+  // Nothing: it was read, and there is a command to run. Else what to end with: help was printed, or what is
+  // wrong was said. arguments: without the program's name. Call it once.
+  std::optional<ExitCode> Read(const std::vector<std::string>& arguments);
+
+  // After Read.
+  CommandBits command() const { return command_; }
+  Options& options() { return options_; }
+
+ private:
+  // What CLI11 writes to.
+  struct Argument {
+    const Option& option;
+    CLI::Option* registered = nullptr;
+    std::string text{};
+    std::vector<std::string> list{};
+    bool flag = false;
+  };
+
+  void Register(CLI::App& app, unsigned commands);
+  void RegisterOption(CLI::App& app, const Option& option);
+  arrow::Status SetOptions();
+
+  CLI::App app_;
+  std::deque<Argument> arguments_;  // they stay where they are
+  Options options_;
+  CommandBits command_ = kProgram;
+};
+
+}  // namespace arrowcdc::cli

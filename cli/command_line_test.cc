@@ -1,0 +1,91 @@
+// The command line, read within the process. As a program: tests/end_to_end/command_line_test.cc.
+#include "cli/command_line.h"
+
+#include <gtest/gtest.h>
+
+namespace arrowcdc::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(CommandLine, LeavesDefaultsAlone) {
+  CommandLine line;
+  EXPECT_EQ(line.Read({"stream", "--sink", "console"}), std::nullopt);
+  EXPECT_EQ(line.command(), kStream);
+  EXPECT_EQ(line.options().sink_uri, "console");
+  EXPECT_EQ(line.options().source.slot, "arrowcdc");
+  EXPECT_EQ(line.options().sink.roll_bytes, 134'217'728);
+  EXPECT_EQ(line.options().sink.roll_age, milliseconds(30'000));
+  EXPECT_EQ(line.options().command.stop_timeout, milliseconds(20'000));
+  EXPECT_EQ(line.options().pipeline.retry_max, std::nullopt);
+  EXPECT_TRUE(line.options().source.tables.empty());
+}
+
+TEST(CommandLine, FillsTheOptionsOfTheCommand) {
+  CommandLine line;
+  EXPECT_EQ(line.Read({"--verbose", "stream", "--tables", "a.b", "c.d", "--tables", "!a.c",
+                       "--sink=parquet:x", "--until", "now", "--for=5min", "--accept-gap", "--roll-rows", "7",
+                       "--buffer=1MiB", "--retry-for", "0s", "--log", "text"}),
+            std::nullopt);
+  const Options& options = line.options();
+  EXPECT_EQ(options.source.tables, (std::vector<std::string>{"a.b", "c.d", "!a.c"}));
+  EXPECT_EQ(options.sink_uri, "parquet:x");
+  EXPECT_EQ(options.pipeline.until, "now");
+  EXPECT_EQ(options.command.duration, milliseconds(300'000));
+  EXPECT_TRUE(options.pipeline.accept_gap);
+  EXPECT_FALSE(options.pipeline.accept_tables);
+  EXPECT_EQ(options.sink.roll_rows, 7);
+  EXPECT_EQ(options.source.buffer_bytes_max, 1'048'576);
+  EXPECT_EQ(options.pipeline.retry_max, milliseconds(0));
+  EXPECT_EQ(options.command.log, LogFormat::kText);
+  EXPECT_TRUE(options.command.verbose);
+}
+
+TEST(CommandLine, KnowsShortFormsAndPositions) {
+  CommandLine teardown;
+  EXPECT_EQ(teardown.Read({"teardown", "-y", "--slot", "s"}), std::nullopt);
+  EXPECT_EQ(teardown.command(), kTeardown);
+  EXPECT_TRUE(teardown.options().command.yes);
+  CommandLine sql;
+  EXPECT_EQ(sql.Read({"sql", "changes", "public.orders"}), std::nullopt);
+  EXPECT_EQ(sql.options().command.directory, "changes");
+  EXPECT_EQ(sql.options().command.table, "public.orders");
+}
+
+TEST(CommandLine, SaysWhatIsWrong) {
+  const auto said = [](const std::vector<std::string>& arguments) {
+    CommandLine line;
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(line.Read(arguments), kUsage);
+    return ::testing::internal::GetCapturedStderr();
+  };
+  const std::string help = "\nRun with --help for more information.\n";
+  EXPECT_EQ(said({"stream", "--sink", "console", "--ack", "x"}),
+            "arrowcdc: --ack: this value cannot be used: use on-durable|on-write" + help);
+  EXPECT_EQ(said({"stream", "--sink", "console", "--roll-rows", "0"}),
+            "arrowcdc: --roll-rows: this value cannot be used" + help);
+  EXPECT_EQ(
+      said({"stream", "--sink", "console", "--roll-age", "5"}),
+      "arrowcdc: --roll-age: cannot read \"5\": give a whole number with ms, s, min, h or d, as in 90s" +
+          help);
+  EXPECT_EQ(said({"stream"}), "arrowcdc: --sink is required" + help);
+  EXPECT_EQ(said({"status", "--yes"}),
+            "arrowcdc: argument 2 is no option of this command; the nearest is --help" + help);
+}
+
+TEST(CommandLine, HelpOfACommandHasItsOptionsAndTheExitCodes) {
+  for (const Command& command : Commands()) {
+    CommandLine line;
+    ::testing::internal::CaptureStdout();
+    EXPECT_EQ(line.Read({command.name, "--help"}), kOk);
+    const std::string help = ::testing::internal::GetCapturedStdout();
+    EXPECT_NE(help.find("Exit codes: "), std::string::npos) << help;
+    for (const Option& option : OptionTable()) {
+      if ((option.commands & command.bit) == 0) continue;
+      EXPECT_NE(help.find(NameOf(option, Door::kCommand)), std::string::npos) << option.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace arrowcdc::cli

@@ -1,0 +1,20 @@
+// How fast commits come: where waking for each of them costs more than decoding it, the walsender rests
+// before it waits for more, and finds several. Only counts; whether it may rest is walsender.cc's.
+#pragma once
+
+#include "plugin/pg.h"
+
+namespace arrowcdc::plugin {
+
+struct CommitRate {
+  TimestampTz window_begin;  // transactions are counted from here on
+  uint64_t window_number;    // of the last transaction before it
+  bool busy;                 // they came fast in the window before
+};
+
+inline constexpr long kRestUs = 2000;
+
+// `number`: of the session's last transaction. Looks once a window.
+void WatchRate(CommitRate* rate, uint64_t number);
+
+}  // namespace arrowcdc::plugin

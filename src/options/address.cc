@@ -1,0 +1,46 @@
+// host, port and the rest, written as a connection string.
+#include <string_view>
+#include <utility>
+
+#include "arrowcdc/error.h"
+#include "src/options/options.h"
+
+namespace arrowcdc {
+namespace {
+
+std::string Quoted(std::string_view value) {
+  std::string quoted = "'";
+  for (const char c : value) {
+    if (c == '\\' || c == '\'') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+}  // namespace
+
+arrow::Result<PostgresOptions> SourceOf(const Options& options) {
+  const PackageOptions& package = options.package;
+  const std::optional<std::string> port =
+      package.port.has_value() ? std::optional(std::to_string(*package.port)) : std::nullopt;
+  // By the names of the arguments, which an error gives the first of.
+  const std::pair<const char*, const std::optional<std::string>&> parts[] = {
+      {"dbname", package.database}, {"host", package.host}, {"password", package.password}, {"port", port},
+      {"user", package.user},
+  };
+  std::string conninfo;
+  for (const auto& [key, value] : parts) {
+    if (!value.has_value()) continue;
+    if (!options.source.conninfo.empty()) {
+      const std::string name = key == parts[0].first ? "database" : key;
+      return MakeError(ErrorKind::kInvalidOption, "a connection string and single parameters were given",
+                       "argument " + name, "put everything into `source`");
+    }
+    conninfo += (conninfo.empty() ? "" : " ") + std::string(key) + "=" + Quoted(*value);
+  }
+  PostgresOptions source = options.source;
+  if (!conninfo.empty()) source.conninfo = std::move(conninfo);
+  return source;
+}
+
+}  // namespace arrowcdc
