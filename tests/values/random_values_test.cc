@@ -45,7 +45,7 @@ constexpr char kRows[] = R"(
       ARRAY[word(), word(), word()],
       ROW(ROW(word(), number(5, 5), ARRAY[word(), word()]), ARRAY[ROW(word(), number(3, 3), NULL), NULL,
           ROW(word(), NULL, ARRAY[word()])]::inner_type[], tstzrange(moment(), NULL))::outer_type,
-      hstore(ARRAY[coalesce(word(), 'k'), letters(3), word(), 'last'], ARRAY[word(), word(), word(), word()])
+      hstore(ARRAY[coalesce(word(), 'k'), letters(3), 'NULL', 'last'], ARRAY[word(), word(), word(), word()])
         - 'x'::text,
       jsonb_build_object(letters((random() * 6)::int), jsonb_build_array(number(20, 20), letters(9), random() < 0.5, NULL)),
       nummultirange(numrange(number(2, 2), NULL), numrange(NULL, -1000)),
