@@ -6,13 +6,10 @@
 #include <string>
 #include <utility>
 
-#include <arrow/array/builder_binary.h>
-#include <arrow/array/builder_nested.h>
 #include <arrow/array/util.h>
 #include <arrow/record_batch.h>
 
 #include "arrowcdc/error.h"
-#include "src/change/metadata_columns.h"
 
 namespace arrowcdc {
 
@@ -49,14 +46,9 @@ arrow::Result<std::unique_ptr<BatchBuilder>> BatchBuilder::Make(std::shared_ptr<
   return builder;
 }
 
-void BatchBuilder::AppendUnchanged(int field) {
+void BatchBuilder::AppendListed(int field, Cells* cells) {
   AppendNull(field);
-  unchanged_.push_back({rows_, field});
-}
-
-void BatchBuilder::AppendUnrepresentable(int field) {
-  AppendNull(field);
-  unrepresentable_.push_back({rows_, field});
+  cells->push_back({static_cast<uint32_t>(rows_), static_cast<uint16_t>(field)});
 }
 
 bool BatchBuilder::AppendMetadata(const RowMetadata& row) {
@@ -90,29 +82,11 @@ void BatchBuilder::CancelRow() {
   while (!unrepresentable_.empty() && unrepresentable_.back().row == rows_) unrepresentable_.pop_back();
 }
 
-arrow::Result<std::shared_ptr<arrow::ArrayData>> BatchBuilder::FinishCells(std::vector<Cell>* cells) const {
-  const auto& type = MetadataColumnType(MetadataColumn::kUnchanged);
-  if (cells->empty()) {
-    ARROW_ASSIGN_OR_RAISE(const auto nulls, arrow::MakeArrayOfNull(type, rows_, memory_.pool));
-    return nulls->data();
-  }
-  // A row's columns may have come in any order.
-  std::sort(cells->begin(), cells->end(),
-            [](const Cell& a, const Cell& b) { return a.row != b.row ? a.row < b.row : a.field < b.field; });
-  const auto names = std::make_shared<arrow::StringBuilder>(memory_.pool);
-  arrow::ListBuilder lists(memory_.pool, names, type);
-  size_t next = 0;
-  for (int64_t row = 0; row < rows_; ++row) {
-    const bool has_cells = next < cells->size() && (*cells)[next].row == row;
-    ARROW_RETURN_NOT_OK(lists.Append(has_cells));
-    for (; next < cells->size() && (*cells)[next].row == row; ++next) {
-      ARROW_RETURN_NOT_OK(names->Append(table_->schema->field((*cells)[next].field)->name()));
-    }
-  }
+arrow::Result<std::shared_ptr<arrow::Array>> BatchBuilder::FinishCells(Cells* cells) {
+  std::sort(cells->begin(), cells->end());
+  auto column = MakeCellColumn(*cells, rows_, *table_->schema, &nulls_, memory_.pool);
   cells->clear();
-  std::shared_ptr<arrow::ArrayData> data;
-  ARROW_RETURN_NOT_OK(lists.FinishInternal(&data));
-  return data;
+  return column;
 }
 
 arrow::Result<ChangeBatch> BatchBuilder::Finish() {
@@ -129,8 +103,8 @@ arrow::Result<ChangeBatch> BatchBuilder::Finish() {
   auto& op = data[columns_.size() + static_cast<size_t>(MetadataColumn::kOp)];
   op = MakeOpColumn(arrow::MakeArray(op))->data();
   for (auto* cells : {&unchanged_, &unrepresentable_}) {
-    ARROW_ASSIGN_OR_RAISE(auto array, FinishCells(cells));
-    data.push_back(std::move(array));
+    ARROW_ASSIGN_OR_RAISE(const auto array, FinishCells(cells));
+    data.push_back(array->data());
   }
   ChangeBatch batch;
   batch.table = table_;

@@ -12,6 +12,7 @@
 
 #include "arrowcdc/change_batch.h"
 #include "src/change/column_builder.h"
+#include "src/change/metadata_columns.h"
 
 namespace arrowcdc {
 
@@ -37,9 +38,9 @@ class BatchBuilder {
   ColumnBuilder* column(int field) { return columns_[static_cast<size_t>(field)].get(); }
   void AppendNull(int field) { column(field)->AppendNull(); }
   // Null, and named in _unchanged: the change did not carry the value.
-  void AppendUnchanged(int field);
+  void AppendUnchanged(int field) { AppendListed(field, &unchanged_); }
   // Null, and named in _unrepresentable: the value has no Arrow form.
-  void AppendUnrepresentable(int field);
+  void AppendUnrepresentable(int field) { AppendListed(field, &unrepresentable_); }
 
   // The row is whole. Errors, after which it is cancelled: kInternal where a column has not got its value;
   // OutOfMemory.
@@ -61,21 +62,18 @@ class BatchBuilder {
   const TableSchema& table() const { return *table_; }
 
  private:
-  struct Cell {
-    int64_t row;
-    int field;
-  };
-
   BatchBuilder(std::shared_ptr<const TableSchema> table, arrow::MemoryPool* pool);
   bool AppendMetadata(const RowMetadata& row);
-  arrow::Result<std::shared_ptr<arrow::ArrayData>> FinishCells(std::vector<Cell>* cells) const;
+  void AppendListed(int field, Cells* cells);
+  arrow::Result<std::shared_ptr<arrow::Array>> FinishCells(Cells* cells);
 
   std::shared_ptr<const TableSchema> table_;
   BuilderMemory memory_;
   std::vector<std::unique_ptr<ColumnBuilder>> columns_;   // the table's
   std::vector<std::unique_ptr<ColumnBuilder>> metadata_;  // those before the two lists
-  std::vector<Cell> unchanged_;
-  std::vector<Cell> unrepresentable_;
+  Cells unchanged_;                                       // those of a row may be in any order until the end
+  Cells unrepresentable_;
+  NullLists nulls_;
   int64_t rows_ = 0;
   int64_t row_bytes_ = 0;  // that every row takes, whatever its values
 };

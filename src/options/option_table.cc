@@ -43,24 +43,17 @@ struct ViaLeavesField {
   }
 };
 
-// "now" is the pipeline's own; who opens readers asks the server for it.
-struct UntilField {
-  static OptionValue Get(const Options& options) {
-    if (options.pipeline.until.has_value()) return *options.pipeline.until;
-    return {};
-  }
+using PipelineUntil = Field<&Options::pipeline, &PipelineOptions::until>;
+using ReadersUntil = Field<&Options::readers, &ReaderSetOptions::until>;
+
+// The source reads it, once it is connected: what it could not read is refused before.
+struct UntilField : PipelineUntil {
   static arrow::Status Set(const OptionValue& value, Options& options) {
     const auto& text = std::get<std::string>(value);
-    options.pipeline.until = text;
-    options.readers.until = std::nullopt;
-    if (text == "now") return arrow::Status::OK();
-    const auto lsn = ParseLsn(text);
-    if (!lsn.ok()) {
-      return MakeError(ErrorKind::kInvalidOption, lsn.status().message(), "until",
-                       "give 'now' or an LSN as in 16/B374D848");
-    }
-    options.readers.until = text;
-    return arrow::Status::OK();
+    const arrow::Status read = text == "now" ? arrow::Status::OK() : ParseLsn(text).status();
+    if (read.ok()) return PipelineUntil::Set(value, options);
+    return MakeError(ErrorKind::kInvalidOption, read.message(), "until",
+                     "give 'now' or an LSN as in 16/B374D848");
   }
 };
 
@@ -195,7 +188,7 @@ constexpr Option kOptions[] = {
      .python = "until",
      .commands = kStream,
      .type = kPosition,
-     .field = Fills<UntilField>(),
+     .field = Fills<UntilField, ReadersUntil>(),
      .help = "stop when everything up to here is delivered: 'now' (the end of the server's WAL at the start) "
              "or an LSN as in 16/B374D848"},
     {.section = "",

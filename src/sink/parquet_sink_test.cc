@@ -7,6 +7,7 @@
 
 #include <arrow/json/from_string.h>
 #include <arrow/io/memory.h>
+#include <arrow/json/from_string.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/file_reader.h>

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "arrowcdc/sink.h"
 #include "tests/testing/error_detail.h"
 
 namespace arrowcdc::test {

@@ -2,6 +2,7 @@
 // numbers and times.
 #include <arrow/array.h>
 #include <arrow/compare.h>
+#include <arrow/extension_type.h>
 #include <arrow/util/decimal.h>
 
 #include "tests/testing/assert_ok.h"
@@ -44,13 +45,13 @@ constexpr char kRows[] = R"(
       ARRAY[word(), word(), word()],
       ROW(ROW(word(), number(5, 5), ARRAY[word(), word()]), ARRAY[ROW(word(), number(3, 3), NULL), NULL,
           ROW(word(), NULL, ARRAY[word()])]::inner_type[], tstzrange(moment(), NULL))::outer_type,
-      hstore(ARRAY[coalesce(word(), 'k'), letters(3), word(), 'last'], ARRAY[word(), word(), word(), word()])
+      hstore(ARRAY[coalesce(word(), 'k'), letters(3), 'NULL', 'last'], ARRAY[word(), word(), word(), word()])
         - 'x'::text,
       jsonb_build_object(letters((random() * 6)::int), jsonb_build_array(number(20, 20), letters(9), random() < 0.5, NULL)),
       nummultirange(numrange(number(2, 2), NULL), numrange(NULL, -1000)),
       (random() - 0.5) * 10 ^ ((random() - 0.5) * 600), ((random() - 0.5) * 10 ^ ((random() - 0.5) * 60))::float4,
       CASE WHEN random() < 0.3 THEN '10.0.0.0'::inet + (random() * 1000000)::int8
-           ELSE ('2001:' || (CASE WHEN random() < 0.5 THEN ':' ELSE '0:0:1:' END) || to_hex((random() * 65535)::int) || ':0:'
+           ELSE ('2001:' || (CASE WHEN random() < 0.5 THEN ':' ELSE '0:0:1:9:' END) || to_hex((random() * 65535)::int) || ':0:'
                  || to_hex((random() * 3)::int) || '/' || (random() * 128)::int)::inet END,
       textrange(least(letters(3), 'M'), CASE WHEN random() < 0.5 THEN 'N' || letters(3) END),
       array_to_tsvector(ARRAY[coalesce(nullif(letters(4), ''), 'x'), 'it''s']), decode(md5(id::text), 'hex'),

@@ -57,17 +57,16 @@ arrow::Result<MappedColumns> ValuesTest::MapTable(const ValueOptions& options) {
   return MapColumns(columns, options, catalog_.get());
 }
 
-arrow::Result<std::unique_ptr<RowReader>> ValuesTest::MakeRows(MappedColumns* columns,
+arrow::Result<std::unique_ptr<RowReader>> ValuesTest::MakeRows(MappedColumns columns,
                                                                UnrepresentableAs unrepresentable) {
-  ARROW_ASSIGN_OR_RAISE(auto table, MakeTableSchema({"public", "t"}, 1, 2, ReplicaIdentity::kDefault,
-                                                    columns->fields, nullptr));
-  return RowReader::Make(std::move(table), std::move(columns->readers), unrepresentable,
-                         arrow::system_memory_pool());
+  ARROW_ASSIGN_OR_RAISE(
+      auto table, MakeTableSchema({"public", "t"}, 1, 2, ReplicaIdentity::kDefault, columns.fields, nullptr));
+  return RowReader::Make(std::move(table), std::move(columns), unrepresentable, arrow::system_memory_pool());
 }
 
 arrow::Result<ChangeBatch> ValuesTest::Select(ValueForm form, const ValueOptions& options) {
   ARROW_ASSIGN_OR_RAISE(MappedColumns columns, MapTable(options));
-  ARROW_ASSIGN_OR_RAISE(const auto rows, MakeRows(&columns, options.unrepresentable));
+  ARROW_ASSIGN_OR_RAISE(const auto rows, MakeRows(std::move(columns), options.unrepresentable));
   const Result result(PQexecParams(values_->raw(), "SELECT * FROM t ORDER BY id", 0, nullptr, nullptr,
                                    nullptr, nullptr, form == ValueForm::kBinary ? 1 : 0),
                       PQclear);
@@ -98,11 +97,10 @@ arrow::Result<ChangeBatch> ValuesTest::Copy(size_t chunk_bytes_max) {
                        ? name
                        : "CASE WHEN num_nulls(" + name + ") = 0 THEN format('%s', " + name + ") END");
   }
-  std::vector<ValueForm> forms = columns.forms;
-  ARROW_ASSIGN_OR_RAISE(auto rows, MakeRows(&columns, UnrepresentableAs::kNull));
+  ARROW_ASSIGN_OR_RAISE(auto rows, MakeRows(std::move(columns), UnrepresentableAs::kNull));
   CopyOptions options;
   options.batch_bytes_max = BatchBuilder::kBatchBytesMax;
-  CopyDecoder decoder(std::move(rows), std::move(forms), options);
+  CopyDecoder decoder(std::move(rows), options);
 
   PGconn* const connection = values_->raw();
   const Result started(PQexec(connection, (sql + " FROM t ORDER BY id) TO STDOUT (FORMAT binary)").c_str()),

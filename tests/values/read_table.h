@@ -31,7 +31,7 @@ class ValuesTest : public PluginTest {
   std::unique_ptr<SqlConnection> values_;  // a session with the settings of one that replicates
 
  private:
-  arrow::Result<std::unique_ptr<RowReader>> MakeRows(MappedColumns* columns,
+  arrow::Result<std::unique_ptr<RowReader>> MakeRows(MappedColumns columns,
                                                      UnrepresentableAs unrepresentable);
 
   std::unique_ptr<postgres::Connection> connection_;

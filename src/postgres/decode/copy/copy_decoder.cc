@@ -19,9 +19,8 @@ constexpr size_t kPendingBytesMax = 1 << 20;  // that are kept for the next fiel
 
 }  // namespace
 
-CopyDecoder::CopyDecoder(std::unique_ptr<RowReader> rows, std::vector<ValueForm> forms,
-                         const CopyOptions& options)
-    : rows_(std::move(rows)), forms_(std::move(forms)), options_(options), wanted_(kHeaderBytes) {}
+CopyDecoder::CopyDecoder(std::unique_ptr<RowReader> rows, const CopyOptions& options)
+    : rows_(std::move(rows)), options_(options), wanted_(kHeaderBytes) {}
 
 arrow::Status CopyDecoder::Fault(const std::string& what, uint64_t offset) const {
   return MakeError(ErrorKind::kProtocol, "COPY: " + what + " at byte " + std::to_string(offset),
@@ -117,7 +116,7 @@ arrow::Status CopyDecoder::TakeFieldLength(std::string_view item, uint64_t offse
 }
 
 arrow::Status CopyDecoder::TakeField(std::string_view item, uint64_t offset) {
-  if (field_ > 0) return rows_->Read(field_ - 1, forms_[static_cast<size_t>(field_ - 1)], item, offset);
+  if (field_ > 0) return rows_->Read(field_ - 1, rows_->binary_form(field_ - 1), item, offset);
   const auto block = LoadBigEndian<uint32_t>(item.data());
   const auto place = LoadBigEndian<uint16_t>(item.data() + sizeof(block));
   lsn_ = static_cast<uint64_t>(options_.leaf) << 48 | static_cast<uint64_t>(block) << 16 | place;

@@ -27,9 +27,9 @@ struct CopyOptions {
 // Decodes what one COPY command sends: for each row its ctid, then the table's columns in order. One thread.
 class CopyDecoder {
  public:
-  // `forms`: of each column. In a binary copy a column whose type has no binary form that could be read is
-  // selected by its output text: CASE WHEN num_nulls(c) = 0 THEN format('%s', c) END.
-  CopyDecoder(std::unique_ptr<RowReader> rows, std::vector<ValueForm> forms, const CopyOptions& options);
+  // A column whose binary_form is kText is to be selected by its output text:
+  // CASE WHEN num_nulls(c) = 0 THEN format('%s', c) END.
+  CopyDecoder(std::unique_ptr<RowReader> rows, const CopyOptions& options);
 
   // The next bytes, cut anywhere. Batches that became full are put behind *batches. Memory: the batches, and
   // one field. Errors: kProtocol with the offset in the stream; the decoder must not be used further.
@@ -58,7 +58,6 @@ class CopyDecoder {
   arrow::Status Fault(const std::string& what, uint64_t offset) const;
 
   std::unique_ptr<RowReader> rows_;
-  std::vector<ValueForm> forms_;
   CopyOptions options_;
   State state_ = State::kHeader;
   size_t wanted_;        // bytes of the item that `state_` expects

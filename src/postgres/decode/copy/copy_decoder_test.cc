@@ -141,6 +141,27 @@ TEST(Copy, TuplesAreHeldAgainstTheTable) {
       << status.ToString();
 }
 
+// What a field says of its length is no reason to take memory for it.
+TEST(Copy, LongFields) {
+  const string header = Signature() + Be32(0) + Be32(0);
+  const string front = header + Be16(6) + Sized(Ctid(0, 1)) + Sized(std::nullopt);
+  ExpectProtocolError(DecodeIn({front + Be32(INT32_MAX) + "x", "y"}).status());
+
+  CopyDecoder decoder = MakeDecoder(kOptions);
+  std::vector<ChangeBatch> batches;
+  constexpr int64_t kChunk = 8000;
+  constexpr int64_t kChunks = 4000;
+  ARROWCDC_ASSERT_OK(decoder.Decode(front + Be32(kChunk * kChunks), &batches));
+  const string chunk(kChunk, 'x');
+  for (int64_t i = 0; i < kChunks; ++i) ARROWCDC_ASSERT_OK(decoder.Decode(chunk, &batches));
+  ARROWCDC_ASSERT_OK(
+      decoder.Decode(Sized(std::nullopt) + Sized(std::nullopt) + Sized(std::nullopt) + Be16(-1), &batches));
+  ARROWCDC_ASSERT_OK(decoder.Finish(&batches));
+  ASSERT_EQ(batches.size(), 1u);
+  EXPECT_EQ(static_cast<const arrow::StringArray&>(*batches[0].rows->column(1)).GetView(0).size(),
+            size_t{kChunk * kChunks});
+}
+
 TEST(Copy, BatchesBySize) {
   CopyOptions options = kOptions;
   options.batch_bytes_max = 10000;

@@ -341,7 +341,7 @@ arrow::Status PgoutputDecoder::ReadCell(Relation* relation, int field, const Tup
     case CellKind::kBinary:
       break;
   }
-  if (!relation->reads_binary(static_cast<size_t>(field))) {
+  if (rows->binary_form(field) != ValueForm::kBinary) {
     needs_text_ = true;
     return MakeError(ErrorKind::kUnsupported,
                      "a value came in a binary form that is not known: the session is to be made anew with "

@@ -179,9 +179,7 @@ arrow::Status Relation::Build(RelationCatalog* catalog, arrow::MemoryPool* pool)
   ARROW_ASSIGN_OR_RAISE(
       table_, MakeTableSchema({message_.schema, message_.name}, message_.oid,
                               FingerprintOf(mapped.fields, *metadata), said.kind, mapped.fields, metadata));
-  forms_ = std::move(mapped.forms);
-  ARROW_ASSIGN_OR_RAISE(rows_,
-                        RowReader::Make(table_, std::move(mapped.readers), UnrepresentableAs::kNull, pool));
+  ARROW_ASSIGN_OR_RAISE(rows_, RowReader::Make(table_, std::move(mapped), UnrepresentableAs::kNull, pool));
   return arrow::Status::OK();
 }
 

@@ -51,8 +51,6 @@ class Relation {
   // After Build.
   const std::shared_ptr<const TableSchema>& table() const { return table_; }
   RowReader* rows() { return rows_.get(); }
-  // Whether the column's reader understands the binary form.
-  bool reads_binary(size_t column) const { return forms_[column] == ValueForm::kBinary; }
   std::string object() const;  // for errors
 
   bool open = false;  // has rows, and is in the decoder's list of those
@@ -68,7 +66,6 @@ class Relation {
   Identity own_;
   std::optional<IdentityLimit> limit_;  // for the session
   std::shared_ptr<const TableSchema> table_;
-  std::vector<ValueForm> forms_;
   std::unique_ptr<RowReader> rows_;
 };
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
+#include "src/postgres/decode/values/row_reader.h"
 #include "src/postgres/decode/values/testing/value_cases.h"
 
 namespace arrowcdc::test {
@@ -298,6 +301,26 @@ TEST_F(NestedValues, ColumnsHaveTheirMetadata) {
   expect(3, {{"ADBC:postgresql:typname", "unknown"}, {"arrowcdc:typoid", "99999"}, {"arrowcdc:typmod", "7"}});
   EXPECT_EQ(mapped.forms, (std::vector<ValueForm>{ValueForm::kBinary, ValueForm::kBinary, ValueForm::kBinary,
                                                   ValueForm::kText}));
+}
+
+// A reader is not let at a column of another type.
+TEST_F(NestedValues, RowsAreReadWithTheReadersOfTheTable) {
+  const auto make = [&](uint32_t type, const arrow::FieldVector& fields) {
+    auto table =
+        MakeTableSchema({"public", "t"}, 1, 2, ReplicaIdentity::kDefault, fields, nullptr).ValueOrDie();
+    auto columns = MapColumns({{.attribute = {"c", type, -1}}}, {}, &catalog_).ValueOrDie();
+    return RowReader::Make(std::move(table), std::move(columns), UnrepresentableAs::kError,
+                           arrow::system_memory_pool());
+  };
+  EXPECT_FALSE(make(kInt8, {field("c", arrow::int32())}).ok());
+  EXPECT_FALSE(make(kInt8, {}).ok());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows, make(kDate, {field("c", arrow::date32())}));
+  const arrow::Status fault = rows->Read(0, ValueForm::kBinary, "x", 100);
+  EXPECT_EQ(GetErrorDetail(fault)->kind(), ErrorKind::kProtocol) << fault.ToString();
+  EXPECT_NE(fault.message().find("at byte 100"), string::npos) << fault.ToString();
+  const arrow::Status no_form = rows->Read(0, ValueForm::kText, "infinity", 0);
+  EXPECT_EQ(GetErrorDetail(no_form)->kind(), ErrorKind::kUnsupported) << no_form.ToString();
+  EXPECT_EQ(GetErrorDetail(no_form)->object(), "column c of table public.t");
 }
 
 }  // namespace

@@ -179,6 +179,7 @@ class NumericTextReader : public ReaderBase<NumericTextReader> {
   }
 };
 
+// A number too large for a double has no form; Infinity is one itself.
 class NumericDoubleReader : public ReaderBase<NumericDoubleReader> {
  public:
   ReadOutcome Binary(std::string_view value, ColumnBuilder* column, ReadContext* context) const {
@@ -191,9 +192,8 @@ class NumericDoubleReader : public ReaderBase<NumericDoubleReader> {
     ReadContext::Scratch text(context);
     text->resize(pgtype::NumericTextBytesMax(number));
     text->resize(pgtype::NumericToText(number, text->data()));
-    return Text(*text, column, context);
+    return Append(number.kind, *text, column);
   }
-  // A number too large for a double has no form; Infinity is one itself.
   ReadOutcome Text(std::string_view value, ColumnBuilder* column, ReadContext* context) const {
     Digits digits;
     ReadContext::Scratch scratch(context);
@@ -201,9 +201,14 @@ class NumericDoubleReader : public ReaderBase<NumericDoubleReader> {
     if (!FromText(value, &digits, &scratch, &number)) return context->Fault(value.data(), kWrongText);
     ReadContext::Scratch text(context);
     text->assign(value);
-    const double nearest = strtod(text->c_str(), nullptr);
-    if (number.kind == NumericKind::kFinite && std::isinf(nearest)) return ReadOutcome::kNoForm;
-    return Appended(column->Append(nearest));
+    return Append(number.kind, *text, column);
+  }
+
+ private:
+  static ReadOutcome Append(NumericKind kind, const std::string& text, ColumnBuilder* column) {
+    const double nearest = strtod(text.c_str(), nullptr);
+    const bool fits = kind != NumericKind::kFinite || !std::isinf(nearest);
+    return Appended(fits && column->Append(nearest));
   }
 };
 

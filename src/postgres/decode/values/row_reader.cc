@@ -8,24 +8,25 @@
 
 namespace arrowcdc {
 
-RowReader::RowReader(std::unique_ptr<BatchBuilder> builder,
-                     std::vector<std::unique_ptr<const ValueReader>> readers,
-                     UnrepresentableAs unrepresentable)
-    : builder_(std::move(builder)), readers_(std::move(readers)), unrepresentable_(unrepresentable) {}
-
-arrow::Result<std::unique_ptr<RowReader>> RowReader::Make(
-    std::shared_ptr<const TableSchema> table, std::vector<std::unique_ptr<const ValueReader>> readers,
-    UnrepresentableAs unrepresentable, arrow::MemoryPool* pool) {
-  if (static_cast<int>(readers.size()) != table->column_count) {
-    return MakeError(ErrorKind::kInternal, "not one reader for each column", "table " + ToString(table->name),
-                     "");
+arrow::Result<std::unique_ptr<RowReader>> RowReader::Make(std::shared_ptr<const TableSchema> table,
+                                                          MappedColumns columns,
+                                                          UnrepresentableAs unrepresentable,
+                                                          arrow::MemoryPool* pool) {
+  // A reader writes into its column without asking for the type.
+  bool fits = static_cast<int>(columns.fields.size()) == table->column_count;
+  for (int i = 0; fits && i < table->column_count; ++i) {
+    fits = columns.fields[static_cast<size_t>(i)]->type()->Equals(*table->schema->field(i)->type());
+  }
+  if (!fits) {
+    return MakeError(ErrorKind::kInternal, "columns were mapped for another table",
+                     "table " + ToString(table->name), "");
   }
   ARROW_ASSIGN_OR_RAISE(auto builder, BatchBuilder::Make(std::move(table), pool));
-  return std::unique_ptr<RowReader>(new RowReader(std::move(builder), std::move(readers), unrepresentable));
+  return std::unique_ptr<RowReader>(new RowReader(std::move(builder), std::move(columns), unrepresentable));
 }
 
 arrow::Status RowReader::Read(int field, ValueForm form, std::string_view value, uint64_t offset) {
-  const ValueReader& reader = *readers_[static_cast<size_t>(field)];
+  const ValueReader& reader = *columns_.readers[static_cast<size_t>(field)];
   ColumnBuilder* const column = builder_->column(field);
   const ReadOutcome outcome = form == ValueForm::kBinary ? reader.ReadBinary(value, column, &context_)
                                                          : reader.ReadText(value, column, &context_);

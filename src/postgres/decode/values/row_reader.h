@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include <arrow/memory_pool.h>
 #include <arrow/result.h>
@@ -17,10 +17,11 @@ namespace arrowcdc {
 // One thread.
 class RowReader {
  public:
-  // `readers`: one for each of the table's columns, as MapColumns made them with the table's fields.
-  static arrow::Result<std::unique_ptr<RowReader>> Make(
-      std::shared_ptr<const TableSchema> table, std::vector<std::unique_ptr<const ValueReader>> readers,
-      UnrepresentableAs unrepresentable, arrow::MemoryPool* pool);
+  // `columns`: those that the table's fields come from. Errors: kInternal where they do not fit together.
+  static arrow::Result<std::unique_ptr<RowReader>> Make(std::shared_ptr<const TableSchema> table,
+                                                        MappedColumns columns,
+                                                        UnrepresentableAs unrepresentable,
+                                                        arrow::MemoryPool* pool);
 
   // The next value of column `field`; each column takes one a row, in any order. `offset`: where the value
   // begins in what the caller decodes, for errors. Errors: kProtocol with offset and column, never the value;
@@ -32,13 +33,16 @@ class RowReader {
   // Ends and cancels rows, finishes batches.
   BatchBuilder* batch() { return builder_.get(); }
   const TableSchema& table() const { return builder_->table(); }
+  // In which form a server that is asked for binary must be made to send the column: kText where only text
+  // may be read.
+  ValueForm binary_form(int field) const { return columns_.forms[static_cast<size_t>(field)]; }
 
  private:
-  RowReader(std::unique_ptr<BatchBuilder> builder, std::vector<std::unique_ptr<const ValueReader>> readers,
-            UnrepresentableAs unrepresentable);
+  RowReader(std::unique_ptr<BatchBuilder> builder, MappedColumns columns, UnrepresentableAs unrepresentable)
+      : builder_(std::move(builder)), columns_(std::move(columns)), unrepresentable_(unrepresentable) {}
 
   std::unique_ptr<BatchBuilder> builder_;
-  std::vector<std::unique_ptr<const ValueReader>> readers_;
+  MappedColumns columns_;
   UnrepresentableAs unrepresentable_;
   ReadContext context_;
 };

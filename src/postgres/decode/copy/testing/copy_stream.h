@@ -43,10 +43,10 @@ inline CopyDecoder MakeDecoder(const CopyOptions& options) {
                               .ValueOrDie();
   auto table = MakeTableSchema({"public", "items"}, 1, 2, ReplicaIdentity::kDefault, columns.fields, nullptr)
                    .ValueOrDie();
-  auto rows = RowReader::Make(std::move(table), std::move(columns.readers), UnrepresentableAs::kNull,
+  auto rows = RowReader::Make(std::move(table), std::move(columns), UnrepresentableAs::kNull,
                               arrow::system_memory_pool())
                   .ValueOrDie();
-  return {std::move(rows), std::move(columns.forms), options};
+  return {std::move(rows), options};
 }
 
 }  // namespace arrowcdc::test
