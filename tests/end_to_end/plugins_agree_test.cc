@@ -12,7 +12,9 @@
 #include "arrowcdc/postgres.h"
 #include "src/change/table_schema.h"
 #include "tests/end_to_end/workload.h"
+#include "arrowcdc/error.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/error_detail.h"
 #include "tests/testing/private_server.h"
 #include "tests/testing/seed.h"
 #include "tests/testing/wait.h"
@@ -258,6 +260,103 @@ TEST_F(PluginsAgree, OverTheSameWal) {
   ASSERT_NO_FATAL_FAILURE(Change());
   Compare({"known"}, /*expect_binary=*/true);
   Compare({"known", "unknown"}, /*expect_binary=*/false);
+}
+
+// What a session of pgoutput does besides.
+class Pgoutput : public PluginsAgree {
+ protected:
+  arrow::Status Start(const std::vector<string>& publications) {
+    PostgresOptions options;
+    options.conninfo = server_->conninfo();
+    options.slot = "pgoutput";
+    options.publications = publications;
+    options.plugin = OutputPlugin::kPgoutput;
+    ARROW_ASSIGN_OR_RAISE(source_, MakePostgresSource(options));
+    return StartAgain();
+  }
+  arrow::Status StartAgain() {
+    ARROW_RETURN_NOT_OK(source_->Connect());
+    ARROW_ASSIGN_OR_RAISE(const Position start, source_->Resume({}));
+    return source_->Start(start);
+  }
+  // Rows until there are so many; fewer, and the error, where the stream ends.
+  arrow::Result<int64_t> AwaitRows(int64_t wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(60);
+    for (rows_ = 0; rows_ < wanted && std::chrono::steady_clock::now() < deadline;) {
+      ARROW_ASSIGN_OR_RAISE(const auto event, source_->Next(milliseconds(100)));
+      if (!event.has_value()) continue;
+      if (const auto* batch = std::get_if<ChangeBatch>(&*event)) rows_ += batch->rows->num_rows();
+    }
+    return rows_;
+  }
+  bool IsBinary() {
+    const auto command = sql_->Scalar(
+        "SELECT query FROM pg_stat_activity JOIN pg_replication_slots ON active_pid = pid WHERE slot_name = "
+        "'pgoutput'");
+    return command.ValueOr("").find("binary") != string::npos;
+  }
+
+  std::unique_ptr<Source> source_;
+  int64_t rows_ = 0;
+};
+
+// 15 to 17 end the stream there, 18 warns and goes on without the rows.
+TEST_F(Pgoutput, PublicationThatWasNotThere) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO parent VALUES (1)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE PUBLICATION late FOR TABLE parent"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO parent VALUES (2)"));
+  ARROWCDC_ASSERT_OK(Start({"late"}));
+  const arrow::Status ended = AwaitRows(1).status();
+  EXPECT_EQ(rows_, 0);
+  EXPECT_EQ(KindOf(ended), ErrorKind::kPublicationMissing) << ended.ToString();
+}
+
+// The first is sent in a form that no reader knows, the second has none and ends the session.
+TEST_F(Pgoutput, TypesThatComeLaterTurnTheSessionToText) {
+  for (const string type : {"point", "aclitem[]"}) {
+    SCOPED_TRACE(type);
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE late (id int PRIMARY KEY)"));
+    ARROWCDC_ASSERT_OK(Start({"known"}));
+    EXPECT_TRUE(IsBinary());
+    ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO late VALUES (1)"));
+    ARROWCDC_ASSERT_OK(AwaitRows(1));
+    ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE late ADD COLUMN x " + type));
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("INSERT INTO late VALUES (2, '" + string(type == "point" ? "(1,2)" : "{}") + "')"));
+    const arrow::Status ended = AwaitRows(1).status();
+    ASSERT_FALSE(ended.ok());
+    EXPECT_TRUE(DetailOf(ended).retryable()) << ended.ToString();
+    ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE late DROP COLUMN x"));  // the catalog looks as before
+    ARROWCDC_ASSERT_OK(StartAgain());
+    EXPECT_FALSE(IsBinary());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const int64_t rows, AwaitRows(2));
+    EXPECT_EQ(rows, 2);
+    ARROWCDC_ASSERT_OK(source_->Stop());
+    ARROWCDC_ASSERT_OK(sql_->Exec("DROP TABLE late"));
+    ARROWCDC_ASSERT_OK(
+        sql_->Query("SELECT pg_replication_slot_advance('pgoutput', pg_current_wal_flush_lsn())"));
+  }
+}
+
+TEST_F(Pgoutput, SlotsAndTablesThatItCannotRead) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE odd (id int, twice int GENERATED ALWAYS AS (id * 2) STORED PRIMARY KEY);"
+                 "CREATE PUBLICATION of_odd FOR TABLE odd;"
+                 "CREATE PUBLICATION inserts FOR TABLE odd WITH (publish = 'insert')"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string version, sql_->Scalar("SHOW server_version_num"));
+  if (std::stoi(version) < 180000) {
+    const arrow::Status refused = Start({"of_odd"});
+    EXPECT_EQ(KindOf(refused), ErrorKind::kUnsupported) << refused.ToString();
+    EXPECT_EQ(DetailOf(refused).object(), "table public.odd");
+  }
+  ARROWCDC_ASSERT_OK(Start({"inserts"}));
+  ARROWCDC_ASSERT_OK(source_->Stop());
+  source_.reset();
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_drop_replication_slot('pgoutput')"));
+  ARROWCDC_ASSERT_OK(
+      sql_->Query("SELECT pg_create_logical_replication_slot('pgoutput', 'pgoutput', false, true)"));
+  const arrow::Status refused = Start({"known"});
+  EXPECT_EQ(KindOf(refused), ErrorKind::kSlotMismatch) << refused.ToString();
 }
 
 }  // namespace
