@@ -147,11 +147,12 @@ arrow::Result<std::unique_ptr<PluginSession>> MakePgoutputSession(
   if (!as_text) {
     ARROW_ASSIGN_OR_RAISE(binary, ReadsBinary(connection, publications));
   }
-  ARROW_RETURN_NOT_OK(connection.Query(kTextSettings));
   return std::make_unique<PgoutputSession>(
       "proto_version '1', publication_names " + names + (binary ? ", binary 'true'" : "") +
           (connection.server_version() >= kHasOrigin ? ", origin 'any'" : ""),
       epoch, options, binary);
 }
+
+arrow::Status PreparePgoutput(Connection& connection) { return connection.Query(kTextSettings).status(); }
 
 }  // namespace arrowcdc::postgres

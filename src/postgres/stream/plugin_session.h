@@ -54,11 +54,15 @@ arrow::Result<std::unique_ptr<PluginSession>> MakeWal2arrowSession(
     const Connection& connection, const PostgresOptions& options,
     const std::vector<std::string>& publications, uint32_t epoch);
 
-// Changes settings of `connection`, which is to stream. as_text: values as text, whatever their types are.
-// Errors: those of queries.
+// Asks over `connection`, which must not stream afterwards: pgoutput would take what it has in its caches for
+// what was there when the WAL was written. as_text: values as text, whatever their types are. Errors: those
+// of queries.
 arrow::Result<std::unique_ptr<PluginSession>> MakePgoutputSession(
     Connection& connection, const PostgresOptions& options, const std::vector<std::string>& publications,
     uint32_t epoch, bool as_text);
+
+// Settings of a new connection that is to stream. Errors: those of queries.
+arrow::Status PreparePgoutput(Connection& connection);
 
 // SQLSTATE of the warning by which PostgreSQL 18 tells that a publication which is not there yet, or any
 // more, is passed over, with all that it would have sent.

@@ -85,11 +85,15 @@ class PostgresSource : public Source {
   arrow::Status Start(const Position& start) override {
     ARROW_RETURN_NOT_OK(CheckConnected());
     ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteReplicationIdentifier(options_.slot));
-    ARROW_ASSIGN_OR_RAISE(
-        session_,
-        plugin_ == OutputPlugin::kPgoutput
-            ? postgres::MakePgoutputSession(*connection_, options_, publications_, timeline_, as_text_)
-            : postgres::MakeWal2arrowSession(*connection_, options_, publications_, timeline_));
+    if (plugin_ == OutputPlugin::kPgoutput) {
+      ARROW_ASSIGN_OR_RAISE(session_, postgres::MakePgoutputSession(*connection_, options_, publications_,
+                                                                    timeline_, as_text_));
+      ARROW_RETURN_NOT_OK(ConnectAnew());
+      ARROW_RETURN_NOT_OK(postgres::PreparePgoutput(*connection_));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(session_,
+                            postgres::MakeWal2arrowSession(*connection_, options_, publications_, timeline_));
+    }
     const std::string command = "START_REPLICATION SLOT " + slot + " LOGICAL " + FormatLsn(start.order) +
                                 " (" + session_->start_options() + ")";
     ErrorContext context = connection_->MakeContext(ErrorContext::Action::kStream);
@@ -262,6 +266,22 @@ class PostgresSource : public Source {
     as_text_ = true;
     return MakeError(detail->kind(), status.message(), detail->object(), detail->remedy(), detail->sqlstate(),
                      /*retryable=*/true);
+  }
+
+  // To the server that was looked at.
+  arrow::Status ConnectAnew() {
+    connection_.reset();  // it may be the last one that the server has for replication
+    ARROW_ASSIGN_OR_RAISE(auto connection,
+                          Connection::Open(options_.conninfo, ConnectionMode::kReplication, options_.stop));
+    ARROW_ASSIGN_OR_RAISE(const QueryResult system, connection->Query("IDENTIFY_SYSTEM"));
+    ARROW_ASSIGN_OR_RAISE(const int64_t timeline, system.Int(0, 1));
+    if (system.Text(0, 0) != standing_.source.id || timeline != standing_.timeline) {
+      return MakeError(ErrorKind::kConnection, "another server answers than the one that was looked at",
+                       "server " + connection->MakeContext(ErrorContext::Action::kConnect).server,
+                       "it will be tried again", "", true);
+    }
+    connection_ = std::move(connection);
+    return arrow::Status::OK();
   }
 
   static std::optional<SlotNote> FindNoteIn(const std::vector<PublicationInfo>& publications,
