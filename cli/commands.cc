@@ -162,6 +162,8 @@ std::string SuggestOptions(const PostgresOptions& source) {
     text += " --publication";
     for (const std::string& publication : source.publications) text += " " + publication;
   }
+  if (source.plugin != OutputPlugin::kWal2arrow)
+    text += std::string(" --plugin ") + OutputPluginName(source.plugin);
   return text + (source.conninfo.empty() ? "" : " --source ...");
 }
 

@@ -2,6 +2,9 @@
 #include <fstream>
 #include <iostream>
 
+#include "src/postgres/decode/copy/testing/copy_stream.h"
+#include "src/postgres/decode/pgoutput/testing/session.h"
+#include "src/postgres/decode/values/testing/sample_values.h"
 #include "src/postgres/decode/wal2arrow/testing/session.h"
 
 namespace {
@@ -128,6 +131,34 @@ void WriteFrames(const std::string& directory) {
   Write(directory + "broken_text", 0x91, BrokenText());
 }
 
+// Each message behind its length and its place in the WAL.
+void WriteMessages(const std::string& path, const std::vector<SentMessage>& messages) {
+  std::ofstream file(path, std::ios::binary);
+  for (const SentMessage& message : messages) {
+    const auto bytes = static_cast<uint32_t>(message.bytes.size());
+    file.write(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
+    file.put(static_cast<char>(message.lsn & 0xff)) << message.bytes;
+  }
+}
+
+// Each sample in both forms, in front of it what the targets take.
+void WriteValues(const std::string& directory) {
+  const std::vector<SampleValue> samples = SampleValues();
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const std::string name = directory + std::to_string(samples[i].type) + "_" + std::to_string(i);
+    std::ofstream(name + "_binary", std::ios::binary) << static_cast<char>(i) << '\1' << samples[i].binary;
+    std::ofstream(name + "_text", std::ios::binary) << static_cast<char>(i) << '\0' << samples[i].text;
+  }
+}
+
+void WriteCopies(const std::string& directory) {
+  std::ofstream(directory + "whole", std::ios::binary) << '\0' << CopyStream();
+  std::ofstream(directory + "bytes", std::ios::binary) << '\1' << CopyStream();
+  std::ofstream(directory + "chunks", std::ios::binary)
+      << '\17' << Signature() << Be32(0) << Be32(0) << Tuple(1, 2, 3, "x")
+      << Tuple(1, 3, 4, std::string(2000, 'y')) << Be16(-1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -138,5 +169,8 @@ int main(int argc, char** argv) {
   const std::string directory = argv[1];
   WriteFrames(directory + "/wal2arrow_decoder/");
   WriteNumerics(directory + "/numeric/");
+  WriteValues(directory + "/values/");
+  WriteCopies(directory + "/copy_decoder/");
+  WriteMessages(directory + "/pgoutput_decoder/session", WholeSession());
   return 0;
 }

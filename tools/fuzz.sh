@@ -19,7 +19,7 @@ fi
 
 cmake -S . -B build-fuzz -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="$compiler" \
   -DARROWCDC_FUZZ=ON >/dev/null
-for target in numeric wal2arrow_decoder; do
+for target in copy_decoder numeric values wal2arrow_decoder; do
   cmake --build build-fuzz --target "${target}_fuzz"
   mkdir -p "build-fuzz/corpus/$target"
   "build-fuzz/fuzz/${target}_fuzz" -max_total_time="$seconds" -max_len=8192 -rss_limit_mb=3000 \

@@ -25,13 +25,23 @@ enum class WireCompression { kAuto, kNone, kLz4, kZstd };
 // "auto", "none", "lz4" or "zstd". Errors: kInvalidOption.
 arrow::Result<WireCompression> ParseWireCompression(const std::string& text);
 
+// Who decodes in the server: wal2arrow, which must be installed there, or PostgreSQL's own pgoutput.
+enum class OutputPlugin {
+  kAuto,  // that of the slot; for a new one wal2arrow where it is there and allowed, else pgoutput
+  kWal2arrow,
+  kPgoutput,
+};
+// "auto", "wal2arrow", "pgoutput".
+const char* OutputPluginName(OutputPlugin plugin);
+
 struct PostgresOptions {
   std::string conninfo;  // libpq keywords or URI; PG* variables, service and pgpass as libpq has them
   std::string slot = "arrowcdc";
   std::vector<std::string>
       publications;  // empty: the slot's name, and that name plus "_insert_only" where it exists
-  std::vector<std::string> tables;      // patterns, docs/patterns.md
-  int64_t buffer_bytes_max = 64 << 20;  // between the socket and the reader of events
+  std::vector<std::string> tables;                 // patterns, docs/patterns.md
+  OutputPlugin plugin = OutputPlugin::kWal2arrow;  // of the slot, which has one for ever
+  int64_t buffer_bytes_max = 64 << 20;             // between the socket and the reader of events
   std::chrono::milliseconds status_interval{10'000};
   WireCompression compression = WireCompression::kAuto;
   bool batching =

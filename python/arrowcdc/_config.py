@@ -38,6 +38,7 @@ def _may_hold_a_password(value: object) -> bool:
     return isinstance(text, str) and _core.looks_like_conninfo(text)
 
 
+Plugin = Literal["auto", "wal2arrow", "pgoutput"]
 Compression = Literal["auto", "none", "lz4", "zstd"]
 
 
@@ -50,7 +51,7 @@ class Options(TypedDict, total=False):
     user: str | None
     password: str | None
     tables: str | Sequence[str]
-    plugin: Literal["wal2arrow"]
+    plugin: Plugin
     slot: str
     snapshot: Literal["none"]
     source: str | None
@@ -86,7 +87,7 @@ class ArrowCDCReaderConfig:
     user: str | None = _option("user")
     password: str | None = _option("password")
     tables: str | Sequence[str] = _option("tables")
-    plugin: Literal["wal2arrow"] = _option("plugin")
+    plugin: Plugin = _option("plugin")
     slot: str = _option("slot")
     snapshot: Literal["none"] = _option("snapshot")
     source: str | None = _option("source")

@@ -24,7 +24,9 @@ def test_compressed_on_the_way(server, shop, compression):
         CONFIGURE(**shop, compression="gzip")
 
 
-def test_a_reader_a_table_and_batches_in_order(server, shop):
+@pytest.mark.parametrize("plugin", ["wal2arrow", "pgoutput", "auto"])
+def test_a_reader_a_table_and_batches_in_order(server, shop, plugin):
+    shop["plugin"] = plugin
     with CONFIGURE(**shop) as readers:
         assert set(readers) == {"public.users", "public.orders"}
         server.sql("INSERT INTO users SELECT g, 'user ' || g FROM generate_series(1, 1000) g", "shop")

@@ -16,6 +16,12 @@ size_t SequenceSize(std::string_view text) {
   return 0;
 }
 
+void PutEscaped(char c, std::string* out) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  *out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+}
+
 }  // namespace
 
 bool IsUtf8(std::string_view text) {
@@ -25,17 +31,29 @@ bool IsUtf8(std::string_view text) {
 
 std::string EscapeInvalidUtf8(std::string_view text) {
   if (IsUtf8(text)) return std::string(text);
-  static constexpr char kDigits[] = "0123456789abcdef";
   std::string out;
   while (!text.empty()) {
     const size_t size = SequenceSize(text);
     if (size > 0) {
       out += text.substr(0, size);
     } else {
-      const auto byte = static_cast<unsigned char>(text[0]);
-      out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+      PutEscaped(text[0], &out);
     }
     text.remove_prefix(std::max<size_t>(size, 1));
+  }
+  return out;
+}
+
+std::string NameToUtf8(std::string_view name) {
+  static constexpr char kMark[] = "\xef\xbf\xbd";
+  if (IsUtf8(name) && !name.starts_with(kMark)) return std::string(name);
+  std::string out = kMark;
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) > 127) {
+      PutEscaped(c, &out);
+    } else {
+      out.append(c == '\\' ? 2 : 1, c);
+    }
   }
   return out;
 }

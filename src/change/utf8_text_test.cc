@@ -23,5 +23,14 @@ TEST(Utf8Text, NamesOfTables) {
   EXPECT_EQ(ToString(TableName{"public", "users"}), "public.users");
 }
 
+TEST(Utf8Text, NamesWithoutAUtf8Form) {
+  EXPECT_EQ(NameToUtf8("caf\xc3\xa9 \\"), "caf\xc3\xa9 \\");
+  EXPECT_EQ(NameToUtf8("caf\xe9"),
+            "\xef\xbf\xbd"
+            "caf\\xe9");
+  EXPECT_EQ(NameToUtf8("\xc3\xa9\\\xe9"), "\xef\xbf\xbd\\xc3\\xa9\\\\\\xe9");
+  EXPECT_EQ(NameToUtf8("\xef\xbf\xbdx"), "\xef\xbf\xbd\\xef\\xbf\\xbdx");
+}
+
 }  // namespace
 }  // namespace arrowcdc

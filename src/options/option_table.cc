@@ -16,7 +16,7 @@ constexpr std::string_view kAck[] = {"on-durable", "on-write"};
 constexpr std::string_view kOnUnpublished[] = {"go-on", "stop"};
 constexpr std::string_view kCompression[] = {"auto", "none", "lz4", "zstd"};
 constexpr std::string_view kLog[] = {"auto", "text", "json"};
-constexpr std::string_view kPlugin[] = {"wal2arrow"};
+constexpr std::string_view kPlugin[] = {"auto", "wal2arrow", "pgoutput"};
 constexpr std::string_view kSnapshot[] = {"none"};
 constexpr std::string_view kCommit[] = {"by-hand", "on-next"};
 
@@ -141,9 +141,11 @@ constexpr Option kOptions[] = {
     {.section = "source",
      .name = "plugin",
      .python = "plugin",
+     .commands = kEveryWithSource,
      .type = kChoice,
-     .field = Fills<WordField<kPlugin, &Options::package, &PackageOptions::plugin>>(),
-     .help = "output plugin of the slot",
+     .field = Fills<WordField<kPlugin, &Options::source, &PostgresOptions::plugin>>(),
+     .help = "output plugin of the slot: wal2arrow, which must be installed on the server, pgoutput, which "
+             "every server has, or auto (the slot's; for a new one wal2arrow where it is there and allowed)",
      .words = kPlugin},
     {.section = "source",
      .name = "snapshot",

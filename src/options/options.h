@@ -18,7 +18,6 @@
 namespace arrowcdc {
 
 enum class LogFormat { kAuto, kText, kJson };
-enum class Plugin { kWal2arrow };
 enum class Snapshot { kNone };
 
 // What the command alone has.
@@ -42,7 +41,6 @@ struct PackageOptions {
   std::optional<std::string> database;
   std::optional<std::string> user;
   std::optional<std::string> password;
-  Plugin plugin = Plugin::kWal2arrow;
   Snapshot snapshot = Snapshot::kNone;
   bool setup = true;  // publication and slot are made where they are missing
   CommitMode commit = CommitMode::kOnNext;

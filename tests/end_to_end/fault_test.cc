@@ -24,7 +24,8 @@ int FaultsOfAKind() {
   return given != nullptr ? std::atoi(given) : 20;
 }
 
-class FaultTest : public ::testing::Test {
+// By output plugin.
+class FaultTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     std::printf("seed %llu\n", static_cast<unsigned long long>(Seed()));
@@ -34,12 +35,14 @@ class FaultTest : public ::testing::Test {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, PrivateServer::Create(options));
     ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
     ARROWCDC_ASSERT_OK(CreateWorkloadTables(*sql_));
-    ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*", "--yes"}));
+    ARROWCDC_ASSERT_OK(
+        RunCommand(*server_, "setup", {"--tables", "public.*", "--yes", "--plugin", GetParam()}));
   }
 
   SubprocessOptions Stream(std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments = {
-        "--tables", "public.*", "--sink", "parquet:" + files_.path().string(), "--roll-age", "300ms"};
+    std::vector<std::string> arguments = {"--tables",   "public.*", "--plugin",
+                                          GetParam(),   "--sink",   "parquet:" + files_.path().string(),
+                                          "--roll-age", "300ms"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Command(*server_, "stream", std::move(arguments));
   }
@@ -106,14 +109,15 @@ class FaultTest : public ::testing::Test {
   uint64_t in_flight_ = 0;
 };
 
-TEST_F(FaultTest, NothingLostNothingTwice) {
+TEST_P(FaultTest, NothingLostNothingTwice) {
   ASSERT_NO_FATAL_FAILURE(StartClient());
   Workload workload(*server_, Seed(), 3);
   const char* const names[] = {"client killed", "backend terminated", "server restarted fast",
                                "server restarted immediately"};
   int faults[4] = {};
   int expected_restarts = 0;
-  const int rounds = FaultsOfAKind();
+  // pgoutput shares all but the session and its decoder.
+  const int rounds = std::string(GetParam()) == "pgoutput" ? (FaultsOfAKind() + 3) / 4 : FaultsOfAKind();
   for (int round = 0; round < rounds; ++round) {
     for (int kind = 0; kind < 4; ++kind) {
       ASSERT_NO_FATAL_FAILURE(WaitForARipeMoment(workload)) << names[kind] << " " << round;
@@ -150,6 +154,9 @@ TEST_F(FaultTest, NothingLostNothingTwice) {
   EXPECT_EQ(server_->CountServerRestarts(), expected_restarts);
   ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), WorkloadTables()));
 }
+
+INSTANTIATE_TEST_SUITE_P(Plugins, FaultTest, testing::Values("wal2arrow", "pgoutput"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace arrowcdc::test

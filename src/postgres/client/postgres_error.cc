@@ -22,8 +22,8 @@ constexpr const char kNewSlot[] =
     "directory";
 constexpr const char kInstallPlugin[] =
     "on a server of your own run 'make install-plugin' with its pg_config (no restart is needed); on managed "
-    "services the "
-    "plugin cannot be installed, and this version has no other way to read their changes";
+    "services, where the plugin cannot be installed, use PostgreSQL's own: --plugin pgoutput "
+    "(docs/managed.md)";
 
 bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;

@@ -49,21 +49,23 @@ arrow::Result<Inspection> Inspect(Connection& connection, const PostgresOptions&
   return inspected;
 }
 
-// Before anything is changed: is the library there, does it fit the server, is it allowed? Only where it can
-// be tried: not before the rest is in order.
-arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, SetupPlan* plan) {
+// Is the library there, does it fit the server, is it allowed?
+arrow::Status TryWal2arrow(Connection& connection, const Inspection& inspected) {
+  if (!inspected.server.role.superuser) return postgres::TryPlugin(connection);
+  return connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot))
+      .status();
+}
+
+// Before anything is changed, and only where it can be tried: not before the rest is in order.
+arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, OutputPlugin plugin,
+                          SetupPlan* plan) {
+  if (plugin == OutputPlugin::kPgoutput) return arrow::Status::OK();  // part of the server
   const bool server_in_order = std::all_of(
       plan->obstacles.begin(), plan->obstacles.end(),
       [](const SetupObstacle& obstacle) { return obstacle.by_administrator || !OfServer(obstacle); });
-  arrow::Status loaded;
-  if (inspected.server.role.superuser) {
-    loaded = connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot))
-                 .status();
-  } else if (!inspected.slot.has_value() && server_in_order) {
-    loaded = postgres::TryPlugin(connection);
-  } else {
-    return arrow::Status::OK();
-  }
+  const bool can_try = inspected.server.role.superuser || (!inspected.slot.has_value() && server_in_order);
+  if (!can_try) return arrow::Status::OK();
+  const arrow::Status loaded = TryWal2arrow(connection, inspected);
   if (loaded.ok()) {
     plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
     return arrow::Status::OK();
@@ -81,11 +83,36 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, S
   return arrow::Status::OK();
 }
 
+// wal2arrow where it is there and allowed, and where something else hinders to know. why: for people.
+arrow::Result<OutputPlugin> ChoosePlugin(Connection& connection, const Inspection& inspected,
+                                         std::string* why) {
+  if (inspected.slot.has_value()) {
+    *why = "plugin " + inspected.slot->plugin + ": the slot's";
+    return inspected.slot->plugin == postgres::kPgoutputName ? OutputPlugin::kPgoutput
+                                                             : OutputPlugin::kWal2arrow;
+  }
+  const arrow::Status tried = TryWal2arrow(connection, inspected);
+  const ErrorDetail* const detail = GetErrorDetail(tried);
+  if (!tried.ok() && (detail == nullptr || detail->kind() == ErrorKind::kConnection ||
+                      detail->kind() == ErrorKind::kInterrupted)) {
+    return tried;
+  }
+  const bool lacking =
+      !tried.ok() &&
+      (detail->kind() == ErrorKind::kPluginMissing || detail->kind() == ErrorKind::kPluginNotAllowed ||
+       (detail->kind() == ErrorKind::kUnsupported && detail->object() == "plugin wal2arrow"));
+  *why = lacking ? "plugin pgoutput, without wal2arrow: " + tried.message()
+                 : "plugin wal2arrow: it is there and allowed";
+  if (!tried.ok() && !lacking) why->clear();  // what is in the way will be told
+  return lacking ? OutputPlugin::kPgoutput : OutputPlugin::kWal2arrow;
+}
+
 // Of a slot that nobody reads at the moment: does it come past everything that it holds?
 arrow::Status CheckPublicationAge(Connection& connection, const Inspection& inspected,
                                   const PostgresOptions& source, SetupPlan* plan) {
   const auto& slot = inspected.slot;
-  if (!slot.has_value() || slot->active || !postgres::CheckSlotFits(*slot, inspected.server.database).ok() ||
+  if (!slot.has_value() || slot->active ||
+      !postgres::CheckSlotFits(*slot, inspected.server.database, source.plugin).ok() ||
       plan->tables.empty()) {
     return arrow::Status::OK();
   }
@@ -171,9 +198,15 @@ arrow::Result<SetupPlan> PlanSetup(const PostgresOptions& source, const SetupOpt
   ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(source.tables));
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
   ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
-  ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, source, options, patterns));
-  ARROW_RETURN_NOT_OK(CheckPlugin(*connection, inspected, &plan));
-  ARROW_RETURN_NOT_OK(CheckPublicationAge(*connection, inspected, source, &plan));
+  PostgresOptions chosen = source;
+  std::string why;
+  if (source.plugin == OutputPlugin::kAuto) {
+    ARROW_ASSIGN_OR_RAISE(chosen.plugin, ChoosePlugin(*connection, inspected, &why));
+  }
+  ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, chosen, options, patterns));
+  if (!why.empty()) plan.checks.push_back(why);
+  ARROW_RETURN_NOT_OK(CheckPlugin(*connection, inspected, chosen.plugin, &plan));
+  ARROW_RETURN_NOT_OK(CheckPublicationAge(*connection, inspected, chosen, &plan));
   return plan;
 }
 

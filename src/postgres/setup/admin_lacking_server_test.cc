@@ -58,6 +58,42 @@ TEST(AdminLacking, Plugin) {
   }
 }
 
+// Nothing but a role that may use replication, and owns its tables.
+TEST(AdminLacking, PluginIsNotNeededForPgoutput) {
+  PrivateServerOptions options;
+  options.libraries = {};
+  options.settings = {{"dynamic_library_path", kNoLibraries}};
+  const Lacking lacking(options);
+  PostgresOptions role = lacking.AsRole();
+  role.plugin = OutputPlugin::kPgoutput;
+  ARROWCDC_EXPECT_OK(SetupStatus(role));
+  role.plugin = OutputPlugin::kAuto;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(role, {}));
+  EXPECT_TRUE(std::any_of(plan.checks.begin(), plan.checks.end(), [](const std::string& check) {
+    return check.find("plugin pgoutput, without wal2arrow") == 0;
+  }));
+  ARROWCDC_ASSERT_OK(ApplySetup(role, plan, nullptr));
+  EXPECT_EQ(GetSlotStatus(role)->plugin, "pgoutput");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan again, PlanSetup(role, {}));
+  EXPECT_TRUE(again.steps.empty());
+  EXPECT_TRUE(again.obstacles.empty());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakePostgresSource(role));
+  ARROWCDC_ASSERT_OK(source->Connect());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Position start, source->Resume({}));
+  ARROWCDC_ASSERT_OK(source->Start(start));
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec("INSERT INTO t VALUES (7)"));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  bool came = false;
+  while (!came && std::chrono::steady_clock::now() < deadline) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto event, source->Next(std::chrono::milliseconds(100)));
+    came = event.has_value() && std::holds_alternative<ChangeBatch>(*event);
+  }
+  EXPECT_TRUE(came);
+  ARROWCDC_ASSERT_OK(source->Stop());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan teardown, PlanTeardown(role));
+  ARROWCDC_ASSERT_OK(ApplySetup(role, teardown, nullptr));
+}
+
 TEST(AdminLacking, PluginAllowance) {
   PrivateServerOptions options;
   options.allow_plugin = false;

@@ -40,12 +40,6 @@ arrow::Result<bool> IsPlain(const QueryResult& rows, int row, int column) {
   return arrow_type != format::ArrowTypeId::kStruct && arrow_type != format::ArrowTypeId::kMonthDayNano;
 }
 
-// The index of the replica identity, by the rules of RelationGetIndexList.
-constexpr char kIdentityIndex[] =
-    "LEFT JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND "
-    "((c.relreplident = 'd' AND i.indisprimary AND NOT i.indisexclusion) OR (c.relreplident = 'i' AND "
-    "i.indisreplident)) ";
-
 // What a publication sends of a table: what pg_publication_tables names, without generated columns before 18
 // (there it names those that are sent), and the stored ones of the key where it has no column list.
 std::string PublishedColumns(const std::string& names) {
@@ -117,6 +111,41 @@ arrow::Result<std::vector<SourceTable>> ReadPublishedTables(Connection& connecti
     ARROW_ASSIGN_OR_RAISE(const int64_t key_columns, rows.Int(row, 6));
     DropPartialKey(&tables.back(), key_columns);
   }
+  return tables;
+}
+
+arrow::Result<std::vector<std::pair<uint32_t, int32_t>>> ReadPublishedTypes(
+    Connection& connection, const std::vector<std::string>& publications) {
+  ARROW_ASSIGN_OR_RAISE(const std::string names, QuoteLiterals(publications));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection.Query("SELECT DISTINCT a.atttypid, a.atttypmod FROM (" + PublishedColumns(names) +
+                       ") AS p JOIN pg_attribute AS a ON a.attrelid = p.oid AND a.attnum = p.attnum"));
+  std::vector<std::pair<uint32_t, int32_t>> types;
+  for (int row = 0; row < rows.rows(); ++row) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t type, rows.Int(row, 0));
+    ARROW_ASSIGN_OR_RAISE(const int64_t typmod, rows.Int(row, 1));
+    types.emplace_back(static_cast<uint32_t>(type), static_cast<int32_t>(typmod));
+  }
+  return types;
+}
+
+arrow::Result<std::vector<TableName>> ReadGeneratedKeys(Connection& connection,
+                                                        const std::vector<std::string>& publications) {
+  ARROW_ASSIGN_OR_RAISE(const std::string names, QuoteLiterals(publications));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult rows,
+      connection.Query("SELECT DISTINCT n.nspname, c.relname FROM pg_publication_tables AS p "
+                       "JOIN pg_publication AS b ON b.pubname = p.pubname AND (b.pubupdate OR b.pubdelete) "
+                       "JOIN pg_namespace AS n ON n.nspname = p.schemaname "
+                       "JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename " +
+                       std::string(kIdentityIndex) +
+                       "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attgenerated = 's' AND "
+                       "a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) "
+                       "WHERE p.pubname IN (" +
+                       names + ") ORDER BY 1, 2"));
+  std::vector<TableName> tables;
+  for (int row = 0; row < rows.rows(); ++row) tables.push_back({rows.Text(row, 0), rows.Text(row, 1)});
   return tables;
 }
 

@@ -59,9 +59,26 @@ arrow::Status CheckRole(const ServerInfo& server, SetupPlan* plan) {
   return arrow::Status::OK();
 }
 
+void PlanPgoutput(const ServerInfo& server, SetupPlan* plan) {
+  const auto& allowed = *server.plugins.allowed;
+  if (std::find(allowed.begin(), allowed.end(), kPgoutputName) != allowed.end()) {
+    plan->checks.push_back("output_plugin_libraries allows pgoutput");
+    return;
+  }
+  plan->obstacles.push_back({MakeError(
+      ErrorKind::kPluginNotAllowed, "output_plugin_libraries does not allow pgoutput to this role",
+      "plugin pgoutput",
+      "a superuser must add 'pgoutput' to the role's output_plugin_libraries, and the role connect "
+      "anew")});
+}
+
 // Least privilege: the role, not the whole server, is allowed the plugin.
-arrow::Status PlanPlugin(const ServerInfo& server, SetupPlan* plan) {
+arrow::Status PlanPlugin(const ServerInfo& server, OutputPlugin plugin, SetupPlan* plan) {
   if (!server.plugins.allowed.has_value()) return arrow::Status::OK();  // the slot will tell
+  if (plugin == OutputPlugin::kPgoutput) {
+    PlanPgoutput(server, plan);
+    return arrow::Status::OK();
+  }
   if (AllowsPlugin(server.plugins)) {
     plan->checks.push_back("output_plugin_libraries allows wal2arrow");
     return arrow::Status::OK();
@@ -78,9 +95,9 @@ arrow::Status PlanPlugin(const ServerInfo& server, SetupPlan* plan) {
   return arrow::Status::OK();
 }
 
-void CheckExistingSlot(const Inspection& inspected, SetupPlan* plan) {
+void CheckExistingSlot(const Inspection& inspected, OutputPlugin plugin, SetupPlan* plan) {
   if (!inspected.slot.has_value()) return;
-  arrow::Status fits = CheckSlotFits(*inspected.slot, inspected.server.database);
+  arrow::Status fits = CheckSlotFits(*inspected.slot, inspected.server.database, plugin);
   if (!fits.ok()) {
     plan->obstacles.push_back({std::move(fits)});
     return;
@@ -102,9 +119,11 @@ arrow::Status PlanNotes(const std::vector<std::string>& publications, const Post
 
 arrow::Status PlanNewSlot(const Inspection& inspected, const PostgresOptions& source,
                           const std::vector<std::string>& note_in, SetupPlan* plan) {
-  ARROW_ASSIGN_OR_RAISE(const std::string sql, CreateSlotSql(source.slot, inspected.server.version_num));
+  ARROW_ASSIGN_OR_RAISE(const std::string sql,
+                        CreateSlotSql(source.slot, inspected.server.version_num, source.plugin));
   plan->steps.push_back(
-      {SetupStepKind::kCreateSlot, "create slot " + Quoted(source.slot) + " with the plugin wal2arrow", sql});
+      {SetupStepKind::kCreateSlot,
+       "create slot " + Quoted(source.slot) + " with the plugin " + OutputPluginName(source.plugin), sql});
   for (const PublicationInfo& publication : inspected.publications) {
     if (publication.owned || std::find(note_in.begin(), note_in.end(), publication.name) == note_in.end())
       continue;
@@ -122,7 +141,8 @@ arrow::Status PlanNewSlot(const Inspection& inspected, const PostgresOptions& so
 // slot must know that this one reads the publication as well.
 arrow::Status PlanNotesOnSeenSlot(const Inspection& inspected, const PostgresOptions& source,
                                   const std::vector<std::string>& note_in, SetupPlan* plan) {
-  if (!CheckSlotFits(*inspected.slot, inspected.server.database).ok()) return arrow::Status::OK();
+  if (!CheckSlotFits(*inspected.slot, inspected.server.database, source.plugin).ok())
+    return arrow::Status::OK();
   std::vector<std::string> without;
   for (const std::string& name : note_in) {
     const auto found =
@@ -191,11 +211,14 @@ std::vector<std::string> OtherReaders(const Inspection& inspected, const Publica
   return readers;
 }
 
-arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_version) {
+arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_version, OutputPlugin plugin) {
   ARROW_RETURN_NOT_OK(CheckSlotName(slot));
   ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(slot));
   // From 17 on standbys can hold a copy of the slot, so that it survives a failover.
   const std::string failover = server_version >= 170000 ? ", failover => true" : "";
+  if (plugin == OutputPlugin::kPgoutput)
+    return "SELECT pg_catalog.pg_create_logical_replication_slot(" + literal + ", 'pgoutput'" + failover +
+           ")";
   // An administrator who runs it is not the role that is allowed the plugin, and an ALTER ROLE just before is
   // not in force yet. pg_settings has no row where the server lacks the setting or the role may not even see
   // it.
@@ -224,8 +247,8 @@ arrow::Status PlanServer(const Inspection& inspected, const PostgresOptions& sou
                          ", role " + Quoted(server.role.name));
   CheckSettings(inspected, plan);
   ARROW_RETURN_NOT_OK(CheckRole(server, plan));
-  ARROW_RETURN_NOT_OK(PlanPlugin(server, plan));
-  CheckExistingSlot(inspected, plan);
+  ARROW_RETURN_NOT_OK(PlanPlugin(server, source.plugin, plan));
+  CheckExistingSlot(inspected, source.plugin, plan);
   return arrow::Status::OK();
 }
 
@@ -250,7 +273,7 @@ arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const Pos
   if (inspected.slot.has_value()) {
     SlotInfo slot = *inspected.slot;
     slot.invalidation.clear();  // also a lost slot is dropped
-    ARROW_RETURN_NOT_OK(CheckSlotFits(slot, inspected.server.database));
+    ARROW_RETURN_NOT_OK(CheckSlotFits(slot, inspected.server.database, source.plugin));
     ARROW_RETURN_NOT_OK(CheckSlotFree(slot));
     ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(slot.name));
     plan.steps.push_back({SetupStepKind::kDropSlot, "drop slot " + Quoted(slot.name),

@@ -55,6 +55,7 @@ std::optional<SlotNote> NoteOnSlot(const Inspection& inspected);
 std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TablePatterns& patterns);
 
 // SQL of the step that makes the slot; ApplySetup treats it with a timeout.
-arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_version);
+arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_version,
+                                         OutputPlugin plugin = OutputPlugin::kWal2arrow);
 
 }  // namespace arrowcdc::postgres

@@ -168,6 +168,8 @@ TEST(SetupPlan, FailoverSlotFrom17On) {
   EXPECT_EQ(*CreateSlotSql("s", 170000),
             kAllowInSession +
                 "SELECT pg_catalog.pg_create_logical_replication_slot('s', 'wal2arrow', failover => true)");
+  EXPECT_EQ(*CreateSlotSql("s", 170000, OutputPlugin::kPgoutput),
+            "SELECT pg_catalog.pg_create_logical_replication_slot('s', 'pgoutput', failover => true)");
   EXPECT_FALSE(CreateSlotSql("s'; DROP", 170000).ok());
 }
 

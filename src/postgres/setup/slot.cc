@@ -10,6 +10,11 @@ namespace {
 
 std::string SlotObject(const SlotInfo& slot) { return "slot \"" + slot.name + "\""; }
 
+bool HasPlugin(const SlotInfo& slot, OutputPlugin plugin) {
+  return (plugin != OutputPlugin::kPgoutput && slot.plugin == kPluginName) ||
+         (plugin != OutputPlugin::kWal2arrow && slot.plugin == kPgoutputName);
+}
+
 // Why the slot is lost, or an empty text.
 std::string InvalidationExpression(int server_version) {
   const std::string before_17 =
@@ -23,7 +28,7 @@ std::string SlotQuery(int server_version, const std::string& quoted_name) {
          "s.restart_lsn, "
          "s.wal_status, s.safe_wal_size, " +
          InvalidationExpression(server_version) + ", " + (server_version >= 170000 ? "s.synced" : "false") +
-         ", coalesce(t.total_txns, 0) FROM pg_replication_slots AS s "
+         ", coalesce(t.total_txns, 0), s.two_phase FROM pg_replication_slots AS s "
          "LEFT JOIN pg_stat_activity AS a ON a.pid = s.active_pid "
          "LEFT JOIN pg_stat_replication_slots AS t ON t.slot_name = s.slot_name "
          "WHERE s.slot_name = " +
@@ -65,6 +70,21 @@ bool TimedOut(const arrow::Status& status) {
 }
 
 }  // namespace
+}  // namespace arrowcdc::postgres
+
+const char* arrowcdc::OutputPluginName(OutputPlugin plugin) {
+  switch (plugin) {
+    case OutputPlugin::kAuto:
+      return "auto";
+    case OutputPlugin::kWal2arrow:
+      return postgres::kPluginName;
+    case OutputPlugin::kPgoutput:
+      return postgres::kPgoutputName;
+  }
+  return "";
+}
+
+namespace arrowcdc::postgres {
 
 arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const std::string& name) {
   ARROW_ASSIGN_OR_RAISE(const std::string quoted, QuoteLiteral(name));
@@ -96,19 +116,33 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
   slot.invalidation = slot.being_made ? "" : rows.Text(0, 9);
   slot.synced = rows.Bool(0, 10);
   ARROW_ASSIGN_OR_RAISE(slot.decoded_transactions, rows.Int(0, 11));
+  slot.two_phase = rows.Bool(0, 12);
   return slot;
 }
 
-arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database) {
+arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database, OutputPlugin plugin) {
   if (slot.database.empty()) {
     return MakeError(ErrorKind::kSlotMismatch, "the slot is a physical one", SlotObject(slot),
                      "choose another name with --slot");
   }
   // At first a slot that is being made has none.
-  if (slot.plugin != kPluginName && !(slot.being_made && slot.plugin.empty())) {
+  if (!HasPlugin(slot, plugin) && !(slot.being_made && slot.plugin.empty())) {
+    const bool known = slot.plugin == kPluginName || slot.plugin == kPgoutputName;
+    const std::string wanted = plugin == OutputPlugin::kAuto
+                                   ? std::string(kPluginName) + " or " + kPgoutputName
+                                   : OutputPluginName(plugin);
+    return MakeError(ErrorKind::kSlotMismatch, "the slot uses the plugin " + slot.plugin + ", not " + wanted,
+                     SlotObject(slot),
+                     "choose another name with --slot" +
+                         (known ? ", or, where the slot is no subscription's, give --plugin " + slot.plugin
+                                : std::string()) +
+                         "; a slot's plugin cannot be changed");
+  }
+  // It would send rows at PREPARE, and no more than a word at COMMIT PREPARED.
+  if (slot.plugin == kPgoutputName && slot.two_phase) {
     return MakeError(ErrorKind::kSlotMismatch,
-                     "the slot uses the plugin " + slot.plugin + ", not " + kPluginName, SlotObject(slot),
-                     "choose another name with --slot; a slot's plugin cannot be changed");
+                     "the slot was made with two_phase, which is not supported with pgoutput",
+                     SlotObject(slot), "choose another name with --slot, which setup makes without it");
   }
   if (slot.database != database) {
     return MakeError(

@@ -8,11 +8,13 @@
 
 #include <arrow/result.h>
 
+#include "arrowcdc/postgres.h"
 #include "src/postgres/client/connection.h"
 
 namespace arrowcdc::postgres {
 
 inline constexpr char kPluginName[] = "wal2arrow";
+inline constexpr char kPgoutputName[] = "pgoutput";
 
 struct SlotInfo {
   std::string name;
@@ -30,6 +32,7 @@ struct SlotInfo {
   std::string wal_status;
   std::optional<int64_t> safe_wal_bytes;
   std::string invalidation;          // empty: usable
+  bool two_phase = false;            // PREPARE is decoded when it happens
   bool synced = false;               // a standby's copy of the primary's slot (17 and later)
   int64_t decoded_transactions = 0;  // since the statistics were reset; a crash of the server resets them
 };
@@ -38,7 +41,8 @@ struct SlotInfo {
 arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const std::string& name);
 
 // Pure. Errors: kSlotMismatch, kSlotInvalidated; kBusy for one that is being made; retryable.
-arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database);
+arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database,
+                            OutputPlugin plugin = OutputPlugin::kWal2arrow);
 // Errors: kSlotActive with pid and application; retryable.
 arrow::Status CheckSlotFree(const SlotInfo& slot);
 // Runs `sql`, which makes the slot `context.slot`, and gives up after `timeout`: a new slot waits for all

@@ -48,6 +48,26 @@ TEST(Slot, Mismatches) {
   EXPECT_EQ(Refused(slot), ErrorKind::kSlotInvalidated);
 }
 
+TEST(Slot, PluginThatWasAskedFor) {
+  SlotInfo slot = Good();
+  EXPECT_TRUE(CheckSlotFits(slot, "shop", OutputPlugin::kAuto).ok());
+  EXPECT_FALSE(CheckSlotFits(slot, "shop", OutputPlugin::kPgoutput).ok());
+  slot.two_phase = true;  // wal2arrow decodes such a transaction at COMMIT PREPARED
+  EXPECT_TRUE(CheckSlotFits(slot, "shop").ok());
+  slot.plugin = "pgoutput";
+  for (const OutputPlugin plugin : {OutputPlugin::kAuto, OutputPlugin::kPgoutput}) {
+    const arrow::Status status = CheckSlotFits(slot, "shop", plugin);
+    EXPECT_NE(status.message().find("two_phase"), std::string::npos) << status.message();
+  }
+  slot.two_phase = false;
+  EXPECT_TRUE(CheckSlotFits(slot, "shop", OutputPlugin::kAuto).ok());
+  EXPECT_TRUE(CheckSlotFits(slot, "shop", OutputPlugin::kPgoutput).ok());
+  const arrow::Status other = CheckSlotFits(slot, "shop");
+  EXPECT_NE(GetErrorDetail(other)->remedy().find("--plugin pgoutput"), std::string::npos);
+  slot.plugin = "test_decoding";
+  EXPECT_FALSE(CheckSlotFits(slot, "shop", OutputPlugin::kAuto).ok());
+}
+
 // The server names the plugin a moment after it has made the slot.
 TEST(Slot, BeingMadeIsBusyBeforeItHasItsPlugin) {
   SlotInfo slot = Good();

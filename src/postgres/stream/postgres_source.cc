@@ -1,5 +1,4 @@
-// PostgreSQL as a Source: checks first, then the stream's messages as events. Knows the plugin and its
-// options.
+// PostgreSQL as a Source: checks first, then the stream's messages as events.
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -10,13 +9,13 @@
 #include "arrowcdc/error.h"
 #include "arrowcdc/secrets.h"
 #include "arrowcdc/postgres.h"
-#include "format/replication_message.h"
-#include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
+#include "src/change/table_schema.h"
 #include "src/postgres/client/connection.h"
 #include "src/postgres/setup/publication.h"
 #include "src/postgres/setup/published_check.h"
 #include "src/postgres/setup/published_tables.h"
 #include "src/postgres/client/quoting.h"
+#include "src/postgres/stream/plugin_session.h"
 #include "src/postgres/stream/replication_stream.h"
 #include "src/postgres/setup/slot.h"
 #include "src/postgres/setup/slot_note.h"
@@ -85,7 +84,18 @@ class PostgresSource : public Source {
 
   arrow::Status Start(const Position& start) override {
     ARROW_RETURN_NOT_OK(CheckConnected());
-    ARROW_ASSIGN_OR_RAISE(const std::string command, StartCommand(start.order));
+    ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteReplicationIdentifier(options_.slot));
+    if (plugin_ == OutputPlugin::kPgoutput) {
+      ARROW_ASSIGN_OR_RAISE(session_, postgres::MakePgoutputSession(*connection_, options_, publications_,
+                                                                    timeline_, as_text_));
+      ARROW_RETURN_NOT_OK(ConnectAnew());
+      ARROW_RETURN_NOT_OK(postgres::PreparePgoutput(*connection_));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(session_,
+                            postgres::MakeWal2arrowSession(*connection_, options_, publications_, timeline_));
+    }
+    const std::string command = "START_REPLICATION SLOT " + slot + " LOGICAL " + FormatLsn(start.order) +
+                                " (" + session_->start_options() + ")";
     ErrorContext context = connection_->MakeContext(ErrorContext::Action::kStream);
     context.slot = options_.slot;
     context.publications = publications_;
@@ -93,9 +103,9 @@ class PostgresSource : public Source {
     stream_options.buffer_bytes_max = options_.buffer_bytes_max;
     stream_options.status_interval = options_.status_interval;
     stream_options.wal_sender_timeout = wal_sender_timeout_;
+    if (plugin_ == OutputPlugin::kPgoutput) stream_options.fatal_warning = postgres::kPublicationSkipped;
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<ReplicationStream> stream,
                           ReplicationStream::Start(std::move(connection_), command, context, stream_options));
-    decoder_ = std::make_unique<Wal2arrowDecoder>(arrow::default_memory_pool(), timeline_);
     const std::lock_guard lock(mutex_);
     stream_ = std::move(stream);
     if (acknowledged_.has_value()) stream_->Acknowledge(acknowledged_->order);
@@ -106,13 +116,24 @@ class PostgresSource : public Source {
     if (stream_ == nullptr) return NotStarted();
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     while (true) {
-      const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-      ARROW_ASSIGN_OR_RAISE(auto message, stream_->Next(std::max(left, milliseconds(0))));
-      if (!message.has_value()) return std::nullopt;
-      if (message->data == nullptr)
-        return Event(KeepaliveEvent{At(message->wal_end), message->reply_requested});
-      ARROW_ASSIGN_OR_RAISE(auto event, decoder_->Decode(message->data, format::kXLogDataHeaderBytes));
-      if (event.has_value()) return event;
+      if (auto event = session_->Next()) return event;
+      const auto due = session_->flush_due();
+      const auto now = std::chrono::steady_clock::now();
+      if (due.has_value() && *due <= now) {
+        ARROW_RETURN_NOT_OK(session_->Flush());
+        continue;
+      }
+      const auto left = std::chrono::ceil<milliseconds>(std::min(due.value_or(deadline), deadline) - now);
+      auto message = stream_->Next(std::max(left, milliseconds(0)));
+      if (!message.ok() && due.has_value()) {
+        ARROW_RETURN_NOT_OK(session_->Flush());  // what ended the stream is told behind it
+      } else if (!message.ok()) {
+        return SessionError(message.status());
+      } else if (message->has_value()) {
+        if (arrow::Status taken = session_->Take(**message); !taken.ok()) return SessionError(taken);
+      } else if (left >= std::chrono::ceil<milliseconds>(deadline - now)) {
+        return std::nullopt;
+      }
     }
   }
 
@@ -136,7 +157,7 @@ class PostgresSource : public Source {
       if (ended != nullptr) AddStats(ended->stats(), &earlier_);
     }
     if (ended != nullptr) ended->Stop();
-    decoder_.reset();
+    session_.reset();
     connection_.reset();
     return arrow::Status::OK();
   }
@@ -180,11 +201,13 @@ class PostgresSource : public Source {
     ARROW_ASSIGN_OR_RAISE(const std::optional<SlotInfo> slot,
                           postgres::ReadSlot(*connection_, options_.slot));
     if (!slot.has_value()) return postgres::SlotMissing(options_.slot);
-    ARROW_RETURN_NOT_OK(postgres::CheckSlotFits(*slot, info.stream.database));
+    ARROW_RETURN_NOT_OK(postgres::CheckSlotFits(*slot, info.stream.database, options_.plugin));
     ARROW_RETURN_NOT_OK(postgres::CheckSlotFree(*slot));
     ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadStreamPublications(*connection_, options_));
     publications_.clear();
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
+    plugin_ = slot->plugin == postgres::kPgoutputName ? OutputPlugin::kPgoutput : OutputPlugin::kWal2arrow;
+    ARROW_RETURN_NOT_OK(CheckKeys());
     info.stream.publications = publications_;
     info.stream.patterns = options_.tables;
     ARROW_ASSIGN_OR_RAISE(info.published,
@@ -218,6 +241,46 @@ class PostgresSource : public Source {
     info->stream.database = system.Text(0, 3);
     info->stream.slot = options_.slot;
     info->end = At(standing_.current_flush);
+    return arrow::Status::OK();
+  }
+
+  // Stored generated columns are in old rows, and up to 17 pgoutput leaves them out.
+  arrow::Status CheckKeys() const {
+    constexpr int kPublishesGenerated = 180000;
+    if (plugin_ != OutputPlugin::kPgoutput || connection_->server_version() >= kPublishesGenerated)
+      return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const auto tables, postgres::ReadGeneratedKeys(*connection_, publications_));
+    if (tables.empty()) return arrow::Status::OK();
+    return MakeError(
+        ErrorKind::kUnsupported,
+        "the key has a generated column, which pgoutput does not send: deletes and updates would "
+        "not tell their row",
+        "table " + FirstNames(tables),
+        "ALTER TABLE ... REPLICA IDENTITY FULL, or use the plugin wal2arrow, or publish inserts "
+        "only");
+  }
+
+  arrow::Status SessionError(const arrow::Status& status) {
+    const ErrorDetail* const detail = GetErrorDetail(status);
+    if (detail == nullptr || !session_->WantsText(status)) return status;
+    as_text_ = true;
+    return MakeError(detail->kind(), status.message(), detail->object(), detail->remedy(), detail->sqlstate(),
+                     /*retryable=*/true);
+  }
+
+  // To the server that was looked at.
+  arrow::Status ConnectAnew() {
+    connection_.reset();  // it may be the last one that the server has for replication
+    ARROW_ASSIGN_OR_RAISE(auto connection,
+                          Connection::Open(options_.conninfo, ConnectionMode::kReplication, options_.stop));
+    ARROW_ASSIGN_OR_RAISE(const QueryResult system, connection->Query("IDENTIFY_SYSTEM"));
+    ARROW_ASSIGN_OR_RAISE(const int64_t timeline, system.Int(0, 1));
+    if (system.Text(0, 0) != standing_.source.id || timeline != standing_.timeline) {
+      return MakeError(ErrorKind::kConnection, "another server answers than the one that was looked at",
+                       "server " + connection->MakeContext(ErrorContext::Action::kConnect).server,
+                       "it will be tried again", "", true);
+    }
+    connection_ = std::move(connection);
     return arrow::Status::OK();
   }
 
@@ -259,20 +322,11 @@ class PostgresSource : public Source {
     return postgres::OtherTables(options_.slot, *note.tables, now);
   }
 
-  arrow::Result<std::string> StartCommand(uint64_t start) const {
-    ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteReplicationIdentifier(options_.slot));
-    ARROW_ASSIGN_OR_RAISE(const std::string names, postgres::JoinIdentifiers(publications_));
-    ARROW_ASSIGN_OR_RAISE(const std::string quoted_names, postgres::QuoteReplicationLiteral(names));
-    const std::string codec = postgres::ServerCodec(options_.compression, connection_->is_local());
-    return "START_REPLICATION SLOT " + slot + " LOGICAL " + FormatLsn(start) +
-           " (proto_min '1', proto_max '1', publication_names " + quoted_names +
-           (options_.batching ? ", batching 'on'" : "") + (options_.drain ? "" : ", drain 'off'") +
-           (codec.empty() ? "" : ", compression '" + codec + "'") + ")";
-  }
-
   const PostgresOptions options_;
   std::unique_ptr<Connection> connection_;  // between Connect and Start
-  std::unique_ptr<Wal2arrowDecoder> decoder_;
+  std::unique_ptr<postgres::PluginSession> session_;
+  OutputPlugin plugin_ = OutputPlugin::kWal2arrow;  // of the slot, at the last Connect
+  bool as_text_ = false;                            // pgoutput's values, from the next session on
   std::vector<std::string> publications_;
   bool checked_ = false;                      // what they publish, by this source
   std::set<std::string> known_publications_;  // of the connections before

@@ -73,6 +73,10 @@ arrow::Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
                      "raise the limit of open files");
   std::unique_ptr<ReplicationStream> stream(
       new ReplicationStream(std::move(connection), context, options, wake_fd));
+  PQsetNoticeReceiver(
+      raw,
+      [](void* self, const PGresult* notice) { static_cast<ReplicationStream*>(self)->TakeNotice(notice); },
+      stream.get());
   stream->thread_ = std::thread([raw_stream = stream.get()] { raw_stream->Run(); });
   return stream;
 }
@@ -161,6 +165,10 @@ arrow::Status ReplicationStream::Receive() {
     }
     char* buffer = nullptr;
     const int bytes = PQgetCopyData(raw, &buffer, 1);
+    if (!warning_.ok()) {  // libpq tells of notices in their place: this message stands behind it
+      PQfreemem(buffer);
+      return warning_;
+    }
     if (bytes > 0) {
       ARROW_RETURN_NOT_OK(TakeMessage(buffer, bytes));
       if (reply_due_) ARROW_RETURN_NOT_OK(SendStatus(false));
@@ -212,6 +220,25 @@ arrow::Status ReplicationStream::TakeKeepalive(const char* buffer, int bytes) {
   if (message.reply_requested) NotePing();
   queue_.Push(std::move(message));
   return arrow::Status::OK();
+}
+
+// Notices of no consequence are not shown.
+void ReplicationStream::TakeNotice(const PGresult* notice) {
+  const char* const sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+  if (options_.fatal_warning.empty() || sqlstate == nullptr || options_.fatal_warning != sqlstate) return;
+  const char* const text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+  std::string names;
+  for (const std::string& name : context_.publications) names += (names.empty() ? "" : ", ") + name;
+  warning_ = MakeError(
+      ErrorKind::kPublicationMissing,
+      "the server passes a publication over, and what it would send: " +
+          std::string(text == nullptr ? "" : text),
+      "publication " + names,
+      "the slot has come to a change that was made while there was no such publication; what came before it "
+      "was "
+      "delivered. Run 'arrowcdc setup' with the same options: it tells which publication still covers the "
+      "tables, or from where on the slot can be read again and what is lost",
+      sqlstate);
 }
 
 // A walsender that is to stop asks anew with every answer, until all that it sent is flushed.

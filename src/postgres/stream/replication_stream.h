@@ -23,6 +23,8 @@ struct StreamOptions {
   std::chrono::milliseconds wal_sender_timeout{60'000};  // the server's; 0: off
   // Where that is off: a living server answers a request at once, unless a turn of its decoding takes long.
   std::chrono::milliseconds silence_max{300'000};
+  // SQLSTATE of a warning behind which nothing may be taken; empty: there is none.
+  std::string fatal_warning;
 };
 
 struct StreamStats {
@@ -74,6 +76,7 @@ class ReplicationStream {
   arrow::Status TakeMessage(char* buffer, int bytes);
   arrow::Status TakeKeepalive(const char* buffer, int bytes);
   void NotePing();
+  void TakeNotice(const PGresult* notice);
   arrow::Status EndOfCopy();
   arrow::Status SendDueStatus();
   arrow::Status SendStatus(bool request_reply);
@@ -98,6 +101,7 @@ class ReplicationStream {
   std::atomic<uint64_t> server_lsn_{0};
 
   // The thread's own.
+  arrow::Status warning_;  // the fatal one, once it has come
   uint64_t received_lsn_ = 0;
   uint64_t sent_acknowledged_ = 0;
   bool reply_due_ = false;

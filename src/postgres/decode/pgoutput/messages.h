@@ -1,0 +1,65 @@
+// The layout of pgoutput's messages, protocol 1 ("Logical Replication Message Formats" in PostgreSQL's
+// manual). Integers are in network order, strings end with NUL. Every read is checked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/postgres/decode/values/binary_cursor.h"
+
+namespace arrowcdc::pgoutput {
+
+struct BeginMessage {
+  uint64_t commit_lsn = 0;  // start of the commit record
+  int64_t commit_ts = 0;    // microseconds since 2000-01-01 UTC
+  uint32_t xid = 0;
+};
+
+struct CommitMessage {
+  uint64_t commit_lsn = 0;
+  uint64_t end_lsn = 0;
+};
+
+struct RelationMessage {
+  struct Column {
+    bool key = false;  // part of the replica identity; under FULL all are
+    std::string name;
+    uint32_t type = 0;
+    int32_t typmod = -1;
+  };
+  uint32_t oid = 0;
+  std::string schema;
+  std::string name;
+  char replica_identity = 0;  // pg_class.relreplident
+  std::vector<Column> columns;
+};
+
+enum class CellKind : char { kNull = 'n', kUnchanged = 'u', kText = 't', kBinary = 'b' };
+
+struct TupleCell {
+  CellKind kind = CellKind::kNull;
+  std::string_view bytes;  // of the message
+};
+using Tuple = std::vector<TupleCell>;
+
+struct TruncateMessage {
+  bool cascade = false;
+  bool restart_identity = false;
+  std::vector<uint32_t> relations;
+};
+
+// False, with the cursor at the place: the message is not laid out so. Names are as docs/types.md has them.
+bool ReadString(BinaryCursor* cursor, std::string_view* text);
+bool ReadBegin(BinaryCursor* cursor, BeginMessage* message);
+bool ReadCommit(BinaryCursor* cursor, CommitMessage* message);
+bool ReadRelation(BinaryCursor* cursor, RelationMessage* message);
+bool ReadTuple(BinaryCursor* cursor, Tuple* tuple);
+bool ReadTruncate(BinaryCursor* cursor, TruncateMessage* message);
+// Of Origin, Type and Message nothing is needed but that they are whole.
+bool SkipOrigin(BinaryCursor* cursor);
+bool SkipType(BinaryCursor* cursor);
+bool SkipLogicalMessage(BinaryCursor* cursor);
+
+}  // namespace arrowcdc::pgoutput

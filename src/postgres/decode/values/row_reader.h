@@ -1,0 +1,50 @@
+// Rows of one version of a table, value by value, to change batches: readers and batch builder together.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <arrow/memory_pool.h>
+#include <arrow/result.h>
+
+#include "src/change/batch_builder.h"
+#include "src/postgres/decode/values/type_table.h"
+
+namespace arrowcdc {
+
+// One thread.
+class RowReader {
+ public:
+  // `columns`: those that the table's fields come from. Errors: kInternal where they do not fit together.
+  static arrow::Result<std::unique_ptr<RowReader>> Make(std::shared_ptr<const TableSchema> table,
+                                                        MappedColumns columns,
+                                                        UnrepresentableAs unrepresentable,
+                                                        arrow::MemoryPool* pool);
+
+  // The next value of column `field`; each column takes one a row, in any order. `offset`: where the value
+  // begins in what the caller decodes, for errors. Errors: kProtocol with offset and column, never the value;
+  // under UnrepresentableAs::kError kUnsupported. After an error the row must be cancelled.
+  arrow::Status Read(int field, ValueForm form, std::string_view value, uint64_t offset);
+  void ReadNull(int field) { builder_->AppendNull(field); }
+  void ReadUnchanged(int field) { builder_->AppendUnchanged(field); }
+
+  // Ends and cancels rows, finishes batches.
+  BatchBuilder* batch() { return builder_.get(); }
+  const TableSchema& table() const { return builder_->table(); }
+  // In which form a server that is asked for binary must be made to send the column: kText where only text
+  // may be read.
+  ValueForm binary_form(int field) const { return columns_.forms[static_cast<size_t>(field)]; }
+
+ private:
+  RowReader(std::unique_ptr<BatchBuilder> builder, MappedColumns columns, UnrepresentableAs unrepresentable)
+      : builder_(std::move(builder)), columns_(std::move(columns)), unrepresentable_(unrepresentable) {}
+
+  std::unique_ptr<BatchBuilder> builder_;
+  MappedColumns columns_;
+  UnrepresentableAs unrepresentable_;
+  ReadContext context_;
+};
+
+}  // namespace arrowcdc
