@@ -91,6 +91,9 @@ constexpr KindRow kKinds[] = {
     {Kind::kEnum, ArrowTypeId::kUtf8, 0, 0, nullptr},
     {Kind::kStoredText, ArrowTypeId::kUtf8, 0, 0, nullptr},
     {Kind::kArray, ArrowTypeId::kList, 0, 0, nullptr},
+    {Kind::kRange, ArrowTypeId::kStruct, 0, 0, nullptr},
+    {Kind::kMultirange, ArrowTypeId::kList, 0, 0, nullptr},
+    {Kind::kComposite, ArrowTypeId::kStruct, 0, 0, nullptr},
     {Kind::kOutput, ArrowTypeId::kUtf8, 0, 0, nullptr},
 };
 
@@ -140,11 +143,25 @@ const Type* FindType(uint32_t oid) {
 
 Kind ChooseKind(const TypeFacts& facts) {
   constexpr char kBase = 'b';
+  constexpr char kComposite = 'c';
   constexpr char kEnum = 'e';
+  constexpr char kMultirange = 'm';
+  constexpr char kRange = 'r';
   constexpr int16_t kVarlena = -1;
   if (const Type* const known = FindType(facts.oid)) return known->kind;
   if (facts.is_array) return Kind::kArray;
-  if (facts.type == kEnum) return Kind::kEnum;
+  switch (facts.type) {
+    case kEnum:
+      return Kind::kEnum;
+    case kRange:
+      return Kind::kRange;
+    case kMultirange:
+      return Kind::kMultirange;
+    case kComposite:
+      return Kind::kComposite;
+    default:
+      break;
+  }
   const bool is_text = facts.type == kBase && facts.length == kVarlena && facts.output_is_textout;
   return is_text ? Kind::kStoredText : Kind::kOutput;
 }

@@ -42,6 +42,9 @@ enum class Kind : uint8_t {
   kEnum,
   kStoredText,  // citext, refcursor: text with other operators, whose bytes nobody need have validated
   kArray,
+  kRange,
+  kMultirange,
+  kComposite,
   kOutput,  // all others: the text of the type's output function
 };
 
@@ -65,7 +68,8 @@ struct TypeFacts {
 
 Kind ChooseKind(const TypeFacts& facts);
 
-// Arrays of the kind are lists (kArray); those of all others are text as a whole (kOutput).
+// Arrays of the kind are lists (kArray); those of all others are text as a whole (kOutput). Arrays of arrays
+// are not looked at: there are none but through domains.
 bool HasList(Kind element);
 
 // Bytes of a value in the binary form (typsend); 0: they vary, or the type is not read in that form.
@@ -105,5 +109,13 @@ struct Member {
 };
 inline constexpr Member kTimeTzMembers[] = {{"time", Kind::kTime}, {"offset_s", Kind::kInt32}};
 inline constexpr const char* kListMember = "item";
+// A bound that is infinite, or of an empty range, is null and not inclusive.
+inline constexpr const char* kRangeMembers[] = {"lower", "upper", "lower_inc", "upper_inc", "empty"};
+
+// What is nested deeper, or what is found in a column behind so many types, is text by its output function:
+// types that consist of types can multiply without end. Arrow's readers take 64 levels, and one of these can
+// be two of theirs.
+inline constexpr int kNestingMax = 30;
+inline constexpr int kTypesMax = 2000;
 
 }  // namespace arrowcdc::pgtype

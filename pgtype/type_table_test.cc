@@ -28,14 +28,17 @@ TEST(TypeTable, KindsByWhatTheCatalogSays) {
   EXPECT_EQ(ChooseKind({kUserType, 'b', -1, false, true}), Kind::kStoredText);
   EXPECT_EQ(ChooseKind({kUserType, 'b', 64, false, true}), Kind::kOutput);  // not as text is stored
   EXPECT_EQ(ChooseKind({kUserType, 'b', -1, false, false}), Kind::kOutput);
-  EXPECT_EQ(ChooseKind({kUserType, 'c', -1, false, false}), Kind::kOutput);
-  EXPECT_EQ(ChooseKind({kUserType, 'r', -1, false, false}), Kind::kOutput);
+  EXPECT_EQ(ChooseKind({kUserType, 'c', -1, false, false}), Kind::kComposite);
+  EXPECT_EQ(ChooseKind({kUserType, 'r', -1, false, false}), Kind::kRange);
+  EXPECT_EQ(ChooseKind({3904, 'r', -1, false, false}), Kind::kRange);  // int4range
+  EXPECT_EQ(ChooseKind({kUserType, 'm', -1, false, false}), Kind::kMultirange);
+  EXPECT_EQ(ChooseKind({kUserType, 'p', 4, false, false}), Kind::kOutput);
   EXPECT_EQ(ChooseKind({}), Kind::kOutput);
 }
 
 TEST(TypeTable, Lists) {
-  for (const Kind kind :
-       {Kind::kBool, Kind::kNumeric, Kind::kTimeTz, Kind::kXml, Kind::kEnum, Kind::kStoredText})
+  for (const Kind kind : {Kind::kBool, Kind::kNumeric, Kind::kTimeTz, Kind::kXml, Kind::kEnum,
+                          Kind::kStoredText, Kind::kRange, Kind::kMultirange, Kind::kComposite})
     EXPECT_TRUE(HasList(kind));
   EXPECT_FALSE(HasList(Kind::kOutput));
   EXPECT_FALSE(HasList(Kind::kArray));

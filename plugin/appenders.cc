@@ -15,8 +15,6 @@ namespace {
 using pgtype::NumericKind;
 using pgtype::NumericValue;
 
-constexpr int kElementsBetweenChecks = 4096;
-
 // Follows pointers into memory and decompresses.
 struct varlena* FlattenVarlena(Datum value) {
   auto* attribute = reinterpret_cast<struct varlena*>(DatumGetPointer(value));
@@ -27,18 +25,6 @@ struct varlena* FlattenVarlena(Datum value) {
   }
   if (VARATT_IS_EXTERNAL(attribute) || VARATT_IS_COMPRESSED(attribute)) attribute = detoast_attr(attribute);
   return attribute;
-}
-
-// The value with an aligned four-byte header. A short one is copied; `level` keeps an array apart from its
-// elements.
-struct varlena* AlignVarlena(AppendContext* append, Datum value, int level) {
-  struct varlena* const plain = FlattenVarlena(value);
-  if (!VARATT_IS_SHORT(plain)) return plain;
-  const size_t size = VARSIZE_SHORT(plain) - VARHDRSZ_SHORT;
-  auto* copy = reinterpret_cast<struct varlena*>(append->aligned[level]);
-  SET_VARSIZE(copy, size + VARHDRSZ);
-  memcpy(VARDATA(copy), VARDATA_SHORT(plain), size);
-  return copy;
 }
 
 bool ReadNumericDatum(Datum value, NumericValue* out) {
@@ -59,9 +45,18 @@ Slice OpenVarlena(Datum value) {
   return {reinterpret_cast<const uint8_t*>(VARDATA_ANY(plain)), VARSIZE_ANY_EXHDR(plain)};
 }
 
+struct varlena* AlignVarlena(AppendContext* append, const Column* column, Datum value) {
+  struct varlena* const plain = FlattenVarlena(value);
+  if (!VARATT_IS_SHORT(plain)) return plain;
+  const size_t size = VARSIZE_SHORT(plain) - VARHDRSZ_SHORT;
+  auto* copy = reinterpret_cast<struct varlena*>(append->aligned[column->depth]);
+  SET_VARSIZE(copy, size + VARHDRSZ);
+  memcpy(VARDATA(copy), VARDATA_SHORT(plain), size);
+  return copy;
+}
+
 bool AppendBoolValue(AppendContext*, Column* column, Datum value) {
-  ReserveValue(column);
-  PutBool(column, column->length++, DatumGetBool(value));
+  AppendBit(column, DatumGetBool(value));
   return true;
 }
 
@@ -160,7 +155,7 @@ bool AppendNameValue(AppendContext* append, Column* column, Datum value) {
 }
 
 bool AppendJsonbValue(AppendContext* append, Column* column, Datum value) {
-  auto* const jsonb = reinterpret_cast<Jsonb*>(AlignVarlena(append, value, 1));
+  auto* const jsonb = reinterpret_cast<Jsonb*>(AlignVarlena(append, column, value));
   if (append->text.mode == TextMode::kUtf8) {
     const size_t before = column->data.size;
     if (!JsonbToText(&jsonb->root, column->context, &column->data, kColumnBytesMax) ||
@@ -205,46 +200,6 @@ bool AppendNumericDoubleValue(AppendContext* append, Column* column, Datum value
   const double number = strtod(reinterpret_cast<const char*>(append->scratch.data), nullptr);
   if (numeric.kind == NumericKind::kFinite && __builtin_isinf(number)) return false;
   AppendScalar(column, number);
-  return true;
-}
-
-bool AppendArrayValue(AppendContext* append, Column* column, Datum value) {
-  auto* const array = reinterpret_cast<ArrayType*>(AlignVarlena(append, value, 0));
-  int count = 0;
-  if (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] == 1) {
-    count = ARR_DIMS(array)[0];
-  } else if (ARR_NDIM(array) != 0) {
-    return false;
-  }
-
-  Column* const elements = &column->children[0];
-  const int64_t length_before = elements->length;
-  const int64_t nulls_before = elements->null_count;
-  const uint64_t bytes_before = append->row_bytes;
-  const bits8* const nulls = ARR_NULLBITMAP(array);
-  char* p = ARR_DATA_PTR(array);
-
-  for (int i = 0; i < count; ++i) {
-    if (i % kElementsBetweenChecks == kElementsBetweenChecks - 1) CHECK_FOR_INTERRUPTS();
-    if (nulls != nullptr && (nulls[i >> 3] & (1 << (i & 7))) == 0) {
-      AppendNull(elements);
-      continue;
-    }
-    const bool points_elsewhere = column->element_length == -1 && VARATT_IS_EXTERNAL_ONDISK(p);
-    if (points_elsewhere ||
-        !elements->append(append, elements, fetch_att(p, column->element_by_value, column->element_length))) {
-      TruncateColumn(elements, length_before, nulls_before);
-      append->row_bytes = bytes_before;
-      return false;
-    }
-    p = att_addlength_pointer(p, column->element_length, p);
-    p = reinterpret_cast<char*>(att_align_nominal(p, column->element_align));
-  }
-  // What an element takes besides variable-length data is the same for all types of the table within a few
-  // bytes.
-  append->row_bytes +=
-      static_cast<uint64_t>(count) * static_cast<uint64_t>(elements->width > 0 ? elements->width : 4);
-  EndValue(column, elements->length);
   return true;
 }
 

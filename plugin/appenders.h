@@ -28,7 +28,6 @@ bool AppendJsonbValue(AppendContext* append, Column* column, Datum value);
 bool AppendDecimalValue(AppendContext* append, Column* column, Datum value);  // decimal128 or decimal256
 bool AppendNumericTextValue(AppendContext* append, Column* column, Datum value);
 bool AppendNumericDoubleValue(AppendContext* append, Column* column, Datum value);
-bool AppendArrayValue(AppendContext* append, Column* column, Datum value);
 
 // Content of a varlena, plain or compressed, in line or reassembled in memory. Never reads a TOAST table: the
 // caller has sorted out values that only point there. May allocate in the current context.
@@ -37,5 +36,9 @@ struct Slice {
   size_t size;
 };
 Slice OpenVarlena(Datum value);
+
+// Likewise, with an aligned header of four bytes. A short one is copied, into room for the column's depth:
+// the value stays while its parts are appended.
+struct varlena* AlignVarlena(AppendContext* append, const Column* column, Datum value);
 
 }  // namespace arrowcdc::plugin

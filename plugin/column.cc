@@ -32,6 +32,8 @@ void FillValidity(Column* column, int64_t from) {
   memset(column->validity.data + CountBitBytes(from), 0xff, bytes - CountBitBytes(from));
 }
 
+bool GetBit(const uint8_t* bits, int64_t index) { return (bits[index >> 3] >> (index & 7) & 1) != 0; }
+
 void PutBit(uint8_t* bits, int64_t index, bool value) {
   const uint8_t mask = static_cast<uint8_t>(1u << (index & 7));
   bits[index >> 3] = static_cast<uint8_t>((bits[index >> 3] & ~mask) | (value ? mask : 0));
@@ -93,22 +95,18 @@ void AppendNull(Column* column) {
   ++column->length;
 }
 
-void TruncateColumn(Column* column, int64_t length, int64_t null_count) {
-  // The struct of the type table (timetz) and the list have no null inside a value that a caller could take
-  // back apart from the value itself, so that their children need no count of their own.
-  if (null_count > 0) {
-    for (int64_t i = length; i < column->length; ++i) PutBit(column->validity.data, i, true);
+void TruncateColumn(Column* column, int64_t length) {
+  for (int64_t i = length; column->null_count > 0 && i < column->length; ++i) {
+    if (GetBit(column->validity.data, i)) continue;
+    PutBit(column->validity.data, i, true);
+    --column->null_count;
   }
   column->length = length;
-  column->null_count = null_count;
-  if (column->layout == Layout::kVariable) {
-    column->data.size = column->capacity > 0 ? static_cast<size_t>(GetOffset(column, length)) : 0;
-  }
-  if (column->layout == Layout::kStruct) {
-    for (int32_t i = 0; i < column->children_count; ++i) {
-      TruncateColumn(&column->children[i], length, null_count);
-    }
-  }
+  const bool has_offsets = column->layout == Layout::kVariable || column->layout == Layout::kList;
+  int64_t end = length;  // of the children
+  if (has_offsets) end = column->capacity > 0 ? GetOffset(column, length) : 0;
+  if (column->layout == Layout::kVariable) column->data.size = static_cast<size_t>(end);
+  for (int32_t i = 0; i < column->children_count; ++i) TruncateColumn(&column->children[i], end);
 }
 
 void SealColumn(Column* column) {
@@ -157,6 +155,15 @@ size_t MeasureColumn(const Column* column) {
   size_t bytes = column->validity.capacity + column->offsets.capacity + column->data.capacity;
   for (int32_t i = 0; i < column->children_count; ++i) bytes += MeasureColumn(&column->children[i]);
   return bytes;
+}
+
+uint64_t CountFixedBytes(const Column* column) {
+  uint64_t bytes = static_cast<uint64_t>(column->width);
+  if (column->layout == Layout::kVariable || column->layout == Layout::kList) bytes += sizeof(int32_t);
+  if (column->layout == Layout::kStruct) {
+    for (int32_t i = 0; i < column->children_count; ++i) bytes += CountFixedBytes(&column->children[i]);
+  }
+  return bytes + 1;
 }
 
 int32_t CountNodes(const Column* column) {

@@ -13,6 +13,7 @@ namespace arrowcdc::plugin {
 
 struct AppendContext;
 struct Column;
+struct RowType;
 struct TextOutput;
 
 struct Buffer {
@@ -63,13 +64,17 @@ struct Column {
   Column* children;
   int32_t children_count;
 
-  // kList: how elements lie in the array.
-  int16 element_length;
-  bool element_by_value;
-  char element_align;
+  // How a value lies within another one (an array's element, a range's bound), as pg_type says.
+  int16 typlen;
+  bool typbyval;
+  char typalign;
+  uint8_t depth;  // of nesting; 0: a column of the table
 
   TextOutput* output;     // values written by the type's output function
+  RowType* row_type;      // composites
   const char* extension;  // Arrow extension type, or null
+  const char* name;       // of a child, UTF-8
+  int16 attnum;           // of a composite's attribute; 0: of none
 };
 
 // Bytes of variable-length data one column may hold: offsets are int32.
@@ -83,8 +88,8 @@ inline void ReserveValue(Column* column) {
 
 void AppendNull(Column* column);
 
-// Takes back everything behind `length` values, of which null_count were null.
-void TruncateColumn(Column* column, int64_t length, int64_t null_count);
+// Takes back everything behind `length` values; also what children have of one that was not ended.
+void TruncateColumn(Column* column, int64_t length);
 // Sets the sizes of the buffers to what goes into the message.
 void SealColumn(Column* column);
 // Empties the column, keeps its memory.
@@ -129,12 +134,20 @@ inline void AppendScalar(Column* column, T value) {
   ++column->length;
 }
 
+inline void AppendBit(Column* column, bool value) {
+  ReserveValue(column);
+  PutBool(column, column->length++, value);
+}
+
 // Ends a value of kVariable or kList: its bytes (its elements) have been appended, up to `end`.
 inline void EndValue(Column* column, int64_t end) {
   ReserveValue(column);
   PutOffset(column, column->length + 1, end);
   ++column->length;
 }
+
+// Bytes every value takes in the column whatever it is, validity at a byte.
+uint64_t CountFixedBytes(const Column* column);
 
 // How many field nodes and buffers the column has, children included.
 int32_t CountNodes(const Column* column);

@@ -1,7 +1,6 @@
 // Versions of published tables and their Arrow schemas.
 #include "plugin/published_table.h"
 
-#include "pgtype/type_table.h"
 #include "plugin/appenders.h"
 #include "plugin/byte_buffer_pg.h"
 #include "plugin/replica_identity.h"
@@ -42,13 +41,10 @@ const char* GetSchemaName(Relation published) {
 
 void FillField(const Column* column, const char* name, Field* field);
 
-// The only struct is timetz.
 Field* MakeChildFields(const Column* column) {
   auto* fields = static_cast<Field*>(palloc0(sizeof(Field) * static_cast<size_t>(column->children_count)));
   for (int32_t i = 0; i < column->children_count; ++i) {
-    const char* const name =
-        column->layout == Layout::kList ? pgtype::kListMember : pgtype::kTimeTzMembers[i].name;
-    FillField(&column->children[i], name, &fields[i]);
+    FillField(&column->children[i], column->children[i].name, &fields[i]);
   }
   return fields;
 }
@@ -65,13 +61,16 @@ void FillField(const Column* column, const char* name, Field* field) {
     field->children = MakeChildFields(column);
     field->children_count = column->children_count;
   }
+  auto* metadata = static_cast<KeyValue*>(palloc(sizeof(KeyValue) * kFieldMetadataMax));
+  int32_t count = 0;
+  // Two versions of a row type that differ in this only are read differently.
+  if (column->attnum != 0) metadata[count++] = KeyValue{"arrowcdc:attnum", psprintf("%d", column->attnum)};
   if (column->extension != nullptr) {
-    auto* metadata = static_cast<KeyValue*>(palloc(sizeof(KeyValue) * 2));
-    metadata[0] = KeyValue{"ARROW:extension:name", column->extension};
-    metadata[1] = KeyValue{"ARROW:extension:metadata", ""};
-    field->metadata = metadata;
-    field->metadata_count = 2;
+    metadata[count++] = KeyValue{"ARROW:extension:name", column->extension};
+    metadata[count++] = KeyValue{"ARROW:extension:metadata", ""};
   }
+  field->metadata = metadata;
+  field->metadata_count = count;
 }
 
 void AddColumnMetadata(TextConversion* text, const Form_pg_attribute attribute, const TableIdentity& identity,
@@ -120,16 +119,6 @@ void PlanMetadataColumn(const MetadataColumn& metadata, Column* column) {
   column->width = metadata.width;
 }
 
-// Bytes every row takes in the column whatever its value, validity left out.
-uint64_t CountFixedRowBytes(const Column* column) {
-  uint64_t bytes = static_cast<uint64_t>(column->width);
-  if (column->layout == Layout::kVariable || column->layout == Layout::kList) bytes += sizeof(int32_t);
-  if (column->layout == Layout::kStruct) {
-    for (int32_t i = 0; i < column->children_count; ++i) bytes += CountFixedRowBytes(&column->children[i]);
-  }
-  return bytes + 1;
-}
-
 // Columns and their fields. Everything that stays is in table->context, the fields in the current one.
 Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
                  const TableIdentity& identity, PublishedTable* table) {
@@ -170,7 +159,7 @@ Field* PlanTable(Session* session, Relation published, const Bitmapset* columns,
   for (size_t i = 0; i < all; ++i) {
     table->node_count += CountNodes(&table->columns[i]);
     table->buffer_count += CountBuffers(&table->columns[i]);
-    table->row_bytes_fixed += CountFixedRowBytes(&table->columns[i]);
+    table->row_bytes_fixed += CountFixedBytes(&table->columns[i]);
   }
   return fields;
 }

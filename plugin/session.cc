@@ -18,7 +18,7 @@ void InitModules(Session* session) {
   const MemoryContext publications =
       AllocSetContextCreate(context, "wal2arrow publications", ALLOCSET_SMALL_SIZES);
   const ReplicationSlotPersistentData& slot = session->decoding->slot->data;
-  session->types = TypeMap{session->options.numeric, -1, &session->marks};
+  session->types = TypeMap{session->options.numeric, -1, &session->marks, &session->values.text};
   InitMarks(&session->marks, context);
   session->publications.names = session->options.publication_names;
   session->publications.slot_name = NameStr(slot.name);

@@ -6,10 +6,12 @@
 #include "pgtype/datetime.h"
 #include "pgtype/type_table.h"
 #include "plugin/appenders.h"
+#include "plugin/nested_appenders.h"
 #include "plugin/text_output.h"
 
 extern "C" {
 #include "access/transam.h"
+#include "catalog/pg_range.h"
 #include "utils/fmgroids.h"
 }
 
@@ -34,7 +36,10 @@ int AskMoneyDigits(TypeMap* map) {
 Column* NewChildren(MemoryContext context, Column* column, int32_t count) {
   column->children = static_cast<Column*>(MemoryContextAllocZero(context, sizeof(Column) * count));
   column->children_count = count;
-  for (int32_t i = 0; i < count; ++i) column->children[i].context = column->context;
+  for (int32_t i = 0; i < count; ++i) {
+    column->children[i].context = column->context;
+    column->children[i].depth = static_cast<uint8_t>(column->depth + 1);
+  }
   return column->children;
 }
 
@@ -107,6 +112,12 @@ AppendFunction ChooseAppendFunction(Kind kind, ArrowTypeId type) {
       return AppendStoredTextValue;
     case Kind::kArray:
       return AppendArrayValue;
+    case Kind::kRange:
+      return AppendRangeValue;
+    case Kind::kMultirange:
+      return AppendMultirangeValue;
+    case Kind::kComposite:
+      return AppendCompositeValue;
     case Kind::kOutput:
       return AppendOutputValue;
   }
@@ -121,8 +132,16 @@ struct TypeRow {
   int32 base_typmod;
   Oid output;
   Oid element;
+  Oid relation;  // composites: whose attributes are theirs
   bool by_value;
   char align;
+};
+
+// One column that is being planned.
+struct Planning {
+  TypeMap* map;
+  MemoryContext context;
+  int types_left;
 };
 
 // Whether it is the internal textout, perhaps by another name.
@@ -157,6 +176,7 @@ TypeRow ReadType(TypeMap* map, Oid type) {
   row.base_typmod = form->typtypmod;
   row.output = form->typoutput;
   row.element = form->typelem;
+  row.relation = form->typrelid;
   row.by_value = form->typbyval;
   row.align = form->typalign;
   ReleaseSysCache(tuple);
@@ -166,12 +186,14 @@ TypeRow ReadType(TypeMap* map, Oid type) {
 }
 
 // Follows domains to their base type; the last modifier on the way is the one in force.
-TypeRow ResolveDomains(TypeMap* map, Oid* type, int32* typmod) {
-  TypeRow row = ReadType(map, *type);
+TypeRow ResolveDomains(Planning* plan, Oid* type, int32* typmod) {
+  TypeRow row = ReadType(plan->map, *type);
+  --plan->types_left;
   while (row.found && row.facts.type == TYPTYPE_DOMAIN) {
     *type = row.base;
     *typmod = row.base_typmod;
-    row = ReadType(map, *type);
+    row = ReadType(plan->map, *type);
+    --plan->types_left;
   }
   return row;
 }
@@ -201,35 +223,148 @@ void SetForm(TypeMap* map, Kind kind, int32 typmod, Column* column) {
   column->append = ChooseAppendFunction(kind, form.type);
 }
 
-void SetTimeTzMembers(TypeMap* map, MemoryContext context, Column* column) {
+void SetTimeTzMembers(Planning* plan, Column* column) {
   constexpr auto kCount = static_cast<int32_t>(std::size(pgtype::kTimeTzMembers));
-  Column* const members = NewChildren(context, column, kCount);
-  for (int32_t i = 0; i < kCount; ++i) SetForm(map, pgtype::kTimeTzMembers[i].kind, -1, &members[i]);
+  Column* const members = NewChildren(plan->context, column, kCount);
+  for (int32_t i = 0; i < kCount; ++i) {
+    SetForm(plan->map, pgtype::kTimeTzMembers[i].kind, -1, &members[i]);
+    members[i].name = pgtype::kTimeTzMembers[i].name;
+  }
 }
 
+// False: the type has no place in the table, the column is text.
+bool PlanType(Planning* plan, Oid type, int32 typmod, Column* column);
+
 // False: the array has no list.
-bool SetElements(TypeMap* map, Oid type, int32 typmod, MemoryContext context, Column* column) {
-  const TypeRow element = ResolveDomains(map, &type, &typmod);
-  if (!element.found || !pgtype::HasList(pgtype::ChooseKind(element.facts))) return false;
-  PlanColumn(map, type, typmod, context, NewChildren(context, column, 1));
-  column->element_length = element.facts.length;
-  column->element_by_value = element.by_value;
-  column->element_align = element.align;
+bool PlanElements(Planning* plan, Oid type, int32 typmod, Column* column) {
+  Column* const element = NewChildren(plan->context, column, 1);
+  element->name = pgtype::kListMember;
+  return PlanType(plan, type, typmod, element);
+}
+
+// Another column of the same kind, empty as the first is.
+void CopyColumn(MemoryContext context, const Column& from, Column* to) {
+  *to = from;
+  if (from.children_count == 0) return;
+  NewChildren(context, to, from.children_count);
+  for (int32_t i = 0; i < from.children_count; ++i) CopyColumn(context, from.children[i], &to->children[i]);
+}
+
+void PlanBounds(Planning* plan, Oid subtype, Column* range) {
+  constexpr auto kCount = static_cast<int32_t>(std::size(pgtype::kRangeMembers));
+  Column* const members = NewChildren(plan->context, range, kCount);
+  PlanType(plan, subtype, -1, &members[0]);
+  CopyColumn(plan->context, members[0], &members[1]);
+  for (int32_t i = 2; i < kCount; ++i) SetForm(plan->map, Kind::kBool, -1, &members[i]);
+  for (int32_t i = 0; i < kCount; ++i) members[i].name = pgtype::kRangeMembers[i];
+}
+
+// The type of a range's bounds; `cache` says by which of its keys pg_range is asked.
+Oid FindSubtype(int cache, Oid type) {
+  const HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(type));
+  if (!HeapTupleIsValid(tuple)) return InvalidOid;
+  const Oid subtype = reinterpret_cast<Form_pg_range>(GETSTRUCT(tuple))->rngsubtype;
+  ReleaseSysCache(tuple);
+  return subtype;
+}
+
+bool PlanRange(Planning* plan, Oid type, Column* column) {
+  const Oid subtype = FindSubtype(RANGETYPE, type);
+  if (!OidIsValid(subtype)) return false;
+  PlanBounds(plan, subtype, column);
   return true;
+}
+
+bool PlanMultirange(Planning* plan, Oid type, Column* column) {
+  const Oid subtype = FindSubtype(RANGEMULTIRANGE, type);
+  if (!OidIsValid(subtype)) return false;
+  Column* const range = NewChildren(plan->context, column, 1);
+  range->name = pgtype::kListMember;
+  SetForm(plan->map, Kind::kRange, -1, range);
+  PlanBounds(plan, subtype, range);
+  return true;
+}
+
+RowType* NewRowType(MemoryContext context, Oid type, TupleDesc tupdesc) {
+  const MemoryContext previous = MemoryContextSwitchTo(context);
+  const size_t count = static_cast<size_t>(tupdesc->natts);
+  auto* row_type = static_cast<RowType*>(palloc0(sizeof(RowType)));
+  row_type->type = type;
+  row_type->tupdesc = CreateTupleDescCopyConstr(tupdesc);
+  row_type->attnums = static_cast<int16*>(palloc0(sizeof(int16) * count));
+  row_type->values = static_cast<Datum*>(palloc0(sizeof(Datum) * count));
+  row_type->nulls = static_cast<bool*>(palloc0(sizeof(bool) * count));
+  MemoryContextSwitchTo(previous);
+  return row_type;
+}
+
+bool PlanComposite(Planning* plan, const TypeRow& row, Column* column) {
+  WatchRelation(plan->map->marks, row.relation);
+  const Relation relation = RelationIdGetRelation(row.relation);
+  if (!RelationIsValid(relation)) return false;
+  column->row_type = NewRowType(plan->context, row.facts.oid, RelationGetDescr(relation));
+  RelationClose(relation);
+
+  const TupleDesc tupdesc = column->row_type->tupdesc;
+  int32_t count = 0;
+  for (int i = 0; i < tupdesc->natts; ++i) {
+    if (!TupleDescAttr(tupdesc, i)->attisdropped)
+      column->row_type->attnums[count++] = static_cast<int16>(i + 1);
+  }
+  if (count == 0) return true;
+  Column* const children = NewChildren(plan->context, column, count);
+  for (int32_t i = 0; i < count; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(tupdesc, column->row_type->attnums[i] - 1);
+    PlanType(plan, attribute->atttypid, attribute->atttypmod, &children[i]);
+    children[i].name =
+        MemoryContextStrdup(plan->context, ConvertName(plan->map->text, NameStr(attribute->attname)));
+    children[i].attnum = attribute->attnum;
+  }
+  return true;
+}
+
+// What the column's children are, where its kind has some. False: it has no place in the table after all.
+bool PlanChildren(Planning* plan, Kind kind, const TypeRow& row, int32 typmod, Column* column) {
+  switch (kind) {
+    case Kind::kTimeTz:
+      SetTimeTzMembers(plan, column);
+      return true;
+    case Kind::kArray:
+      return PlanElements(plan, row.element, typmod, column);
+    case Kind::kRange:
+      return PlanRange(plan, row.facts.oid, column);
+    case Kind::kMultirange:
+      return PlanMultirange(plan, row.facts.oid, column);
+    case Kind::kComposite:
+      return PlanComposite(plan, row, column);
+    default:
+      return true;
+  }
+}
+
+bool PlanType(Planning* plan, Oid type, int32 typmod, Column* column) {
+  const TypeRow row = ResolveDomains(plan, &type, &typmod);
+  const bool too_much = column->depth > pgtype::kNestingMax || plan->types_left < 0;
+  Kind kind = too_much ? Kind::kOutput : pgtype::ChooseKind(row.facts);
+  if (!PlanChildren(plan, kind, row, typmod, column)) {
+    kind = Kind::kOutput;
+    column->children = nullptr;
+    column->children_count = 0;
+  }
+  column->varlena = row.facts.length == -1;
+  column->typlen = row.facts.length;
+  column->typbyval = row.by_value;
+  column->typalign = row.align;
+  SetForm(plan->map, kind, typmod, column);
+  if (kind == Kind::kOutput || kind == Kind::kXml) SetOutput(row, plan->context, column);
+  return pgtype::HasList(kind);
 }
 
 }  // namespace
 
 void PlanColumn(TypeMap* map, Oid type, int32 typmod, MemoryContext context, Column* column) {
-  const TypeRow row = ResolveDomains(map, &type, &typmod);
-  Kind kind = pgtype::ChooseKind(row.facts);
-  if (kind == Kind::kArray && !SetElements(map, row.element, typmod, context, column)) {
-    kind = Kind::kOutput;
-  }
-  column->varlena = row.facts.length == -1;
-  SetForm(map, kind, typmod, column);
-  if (kind == Kind::kTimeTz) SetTimeTzMembers(map, context, column);
-  if (kind == Kind::kOutput || kind == Kind::kXml) SetOutput(row, context, column);
+  Planning plan{map, context, pgtype::kTypesMax};
+  PlanType(&plan, type, typmod, column);
 }
 
 }  // namespace arrowcdc::plugin

@@ -4,6 +4,7 @@
 #include "pgtype/type_table.h"
 #include "plugin/cache_invalidation.h"
 #include "plugin/column.h"
+#include "plugin/text.h"
 
 namespace arrowcdc::plugin {
 
@@ -11,11 +12,13 @@ struct TypeMap {
   pgtype::NumericChoice numeric;
   int money_digits;  // -1: not asked yet
   CatalogMarks* marks;
+  TextConversion* text;  // for names of attributes
 };
 
 // Fills in what *column is (type, appender, children), empty. Domains are resolved to their base type with
-// their modifier; the types looked at are watched for changes. Memory comes from `context`. Never fails: what
-// has no place in the table becomes utf8 by its output function.
+// their modifier; the types looked at are watched for changes, and the relations that have their attributes.
+// Memory comes from `context`. Never fails: what has no place in the table becomes utf8 by its output
+// function.
 void PlanColumn(TypeMap* map, Oid type, int32 typmod, MemoryContext context, Column* column);
 
 }  // namespace arrowcdc::plugin

@@ -108,6 +108,7 @@ class Query {
 
  private:
   arrow::Status ReadVersions(const StoredTable& table);
+  arrow::Status CheckKey(const Version& version, const Column& column) const;
   arrow::Status ChooseKey();
   arrow::Status CheckCounting() const;
   void MakeOutputs();
@@ -169,6 +170,25 @@ arrow::Status Query::ReadVersions(const StoredTable& table) {
   return arrow::Status::OK();
 }
 
+// Whether the version says of a row which one it is, by this column of the key.
+arrow::Status Query::CheckKey(const Version& version, const Column& column) const {
+  const Column* const there = version.Find(column.field_id);
+  const std::string remedy = "capture the table into a new directory from here on";
+  if (there == nullptr || (there->key_place == 0 && version.has_key())) {
+    return MakeError(ErrorKind::kUnsupported,
+                     "the key of the table has changed: column " + QuoteIdentifier(column.name) +
+                         " is not part of it in all files, so changes cannot be brought to their rows",
+                     "table " + ToString(name_), remedy);
+  }
+  const Column* const now = newest().Find(column.field_id);
+  if (now == nullptr || CastInDuckdb("", *there->type, *now->type)) return arrow::Status::OK();
+  return MakeError(ErrorKind::kUnsupported,
+                   "column " + QuoteIdentifier(column.name) + " of the key was " + DuckdbType(*there->type) +
+                       ", which cannot be cast to " + DuckdbType(*now->type) +
+                       ", so changes cannot be brought to their rows",
+                   "table " + ToString(name_), remedy);
+}
+
 arrow::Status Query::ChooseKey() {
   const Version* keyed = newest().has_key() ? &newest() : nullptr;
   bool full = false;
@@ -184,14 +204,7 @@ arrow::Status Query::ChooseKey() {
     if (column.key_place > 0) key.push_back(column);
   }
   for (const Version& version : versions_) {
-    for (const Column& column : key) {
-      const Column* const there = version.Find(column.field_id);
-      if (there != nullptr && (there->key_place > 0 || !version.has_key())) continue;
-      return MakeError(ErrorKind::kUnsupported,
-                       "the key of the table has changed: column " + QuoteIdentifier(column.name) +
-                           " is not part of it in all files, so changes cannot be brought to their rows",
-                       "table " + ToString(name_), "capture the table into a new directory from here on");
-    }
+    for (const Column& column : key) ARROW_RETURN_NOT_OK(CheckKey(version, column));
   }
   for (const Column& column : key) keys_.push_back(column.inner_name());
   return arrow::Status::OK();

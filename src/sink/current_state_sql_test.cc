@@ -95,8 +95,19 @@ TEST(CurrentStateSql, WhatCannotBeToldIsRefused) {
   EXPECT_FALSE(
       Has(Sql({File("/1", {id(0), code(0)}, kFull), File("/2", {Field("x", 1, arrow::int64())}, kFull)}),
           "refused"));
+  const auto period = arrow::struct_({arrow::field("lower", arrow::int32())});
+  EXPECT_TRUE(
+      Has(Sql({File("/1", {Field("v", 1, arrow::utf8(), 1)}), File("/2", {Field("v", 1, period, 1)})}),
+          "column \"v\" of the key was VARCHAR, which cannot be cast to STRUCT(\"lower\" INTEGER)"));
   EXPECT_TRUE(Has(Sql({File("/1", {})}), "refused: a table without columns"));
   EXPECT_TRUE(Has(Sql({File("/1", {arrow::field("id", arrow::int32())})}), "does not say which columns"));
+}
+
+std::shared_ptr<arrow::DataType> Members(const std::vector<std::string>& names,
+                                         const std::shared_ptr<arrow::DataType>& type) {
+  arrow::FieldVector fields;
+  for (const std::string& name : names) fields.push_back(arrow::field(name, type));
+  return arrow::struct_(std::move(fields));
 }
 
 TEST(CastInDuckdb, KnowsWhatBecomesWhat) {
@@ -120,6 +131,20 @@ TEST(CastInDuckdb, KnowsWhatBecomesWhat) {
       {utc, arrow::date32(), "CAST(v AT TIME ZONE 'UTC' AS DATE)", false},
       {arrow::list(arrow::int32()), arrow::list(arrow::int64()), "TRY_CAST(v AS BIGINT[])", true},
       {arrow::list(arrow::int32()), arrow::int32(), "", false},
+      {Members({"a"}, arrow::int32()), Members({"a"}, arrow::int64()), "TRY_CAST(v AS STRUCT(\"a\" BIGINT))",
+       true},
+      {Members({"a"}, arrow::int32()), Members({"b", "a"}, arrow::int32()),
+       "TRY_CAST(v AS STRUCT(\"b\" INTEGER, \"a\" INTEGER))", false},
+      {Members({"a", "b"}, arrow::int32()), Members({"b"}, arrow::int32()),
+       "TRY_CAST(v AS STRUCT(\"b\" INTEGER))", true},
+      {arrow::list(Members({"a"}, arrow::int32())), arrow::list(Members({"a"}, arrow::utf8())),
+       "TRY_CAST(v AS STRUCT(\"a\" VARCHAR)[])", true},
+      {Members({"a"}, arrow::int32()), Members({"b"}, arrow::int32()), "", false},
+      {Members({"a"}, local), Members({"a"}, utc), "", false},
+      {arrow::utf8(), Members({"a"}, arrow::int32()), "", false},
+      {arrow::fixed_size_list(arrow::float32(), 3), arrow::list(arrow::float32()), "v", true},
+      {arrow::map(arrow::utf8(), arrow::utf8()), arrow::map(arrow::utf8(), arrow::utf8()), "v", true},
+      {arrow::utf8(), arrow::map(arrow::utf8(), arrow::utf8()), "", false},
       {arrow::utf8(), arrow::binary(), "", false},
       {arrow::binary(), arrow::utf8(), "", false},
       {arrow::boolean(), arrow::int32(), "TRY_CAST(v AS INTEGER)", false},

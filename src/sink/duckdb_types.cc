@@ -51,6 +51,35 @@ bool IsConvertible(const DataType& from, const DataType& to) {
   return IsTimestamp(from) && (IsTimestamp(to) || to.id() == Type::DATE32 || to.id() == Type::TIME64);
 }
 
+bool PartConverts(const DataType& from, const DataType& to, bool* exact);
+
+// By their names, as DuckDB does it. One that only the newer type has may have been called otherwise before.
+bool MembersConvert(const DataType& from, const DataType& to, bool* exact) {
+  bool some = false;
+  for (const auto& member : to.fields()) {
+    const auto before = static_cast<const arrow::StructType&>(from).GetFieldByName(member->name());
+    if (before == nullptr) {
+      *exact = false;
+    } else {
+      if (!PartConverts(*before->type(), *member->type(), exact)) return false;
+      some = true;
+    }
+  }
+  return some;
+}
+
+// Whether a cast of the whole converts this part of it. What needs more than a cast is not for parts.
+bool PartConverts(const DataType& from, const DataType& to, bool* exact) {
+  if (from.id() == Type::LIST && to.id() == Type::LIST) {
+    return PartConverts(*from.field(0)->type(), *to.field(0)->type(), exact);
+  }
+  if (from.id() == Type::STRUCT && to.id() == Type::STRUCT) return MembersConvert(from, to, exact);
+  const auto cast = CastInDuckdb("", from, to);
+  if (!cast || IsZoned(from) != IsZoned(to)) return false;
+  *exact = *exact && cast->exact;
+  return true;
+}
+
 }  // namespace
 
 std::string DuckdbType(const DataType& type) {
@@ -90,6 +119,7 @@ std::string DuckdbType(const DataType& type) {
     case Type::TIMESTAMP:
       return IsZoned(type) ? "TIMESTAMP WITH TIME ZONE" : "TIMESTAMP";
     case Type::LIST:
+    case Type::FIXED_SIZE_LIST:  // Parquet does not tell it from a list
       return DuckdbType(*type.field(0)->type()) + "[]";
     case Type::STRUCT: {
       std::string members;
@@ -99,6 +129,9 @@ std::string DuckdbType(const DataType& type) {
       }
       return "STRUCT(" + members + ")";
     }
+    case Type::MAP:
+      return "MAP(" + DuckdbType(*static_cast<const arrow::MapType&>(type).key_type()) + ", " +
+             DuckdbType(*static_cast<const arrow::MapType&>(type).item_type()) + ")";
     case Type::BINARY:
     case Type::FIXED_SIZE_BINARY:
       return "BLOB";
@@ -110,12 +143,11 @@ std::string DuckdbType(const DataType& type) {
 std::optional<DuckdbCast> CastInDuckdb(const std::string& value, const DataType& from, const DataType& to) {
   const std::string type = DuckdbType(to);
   if (DuckdbType(from) == type) return DuckdbCast{value, true};
-  if (from.id() == Type::LIST && to.id() == Type::LIST) {
-    const DataType& from_item = *from.field(0)->type();
-    const DataType& to_item = *to.field(0)->type();
-    const auto item = CastInDuckdb("", from_item, to_item);
-    if (!item || IsZoned(from_item) != IsZoned(to_item)) return std::nullopt;
-    return DuckdbCast{"TRY_CAST(" + value + " AS " + type + ")", item->exact};
+  const bool nested = from.id() == Type::LIST || from.id() == Type::STRUCT;
+  if (nested && from.id() == to.id()) {
+    bool exact = true;
+    if (!PartConverts(from, to, &exact)) return std::nullopt;
+    return DuckdbCast{"TRY_CAST(" + value + " AS " + type + ")", exact};
   }
   if (!IsConvertible(from, to)) return std::nullopt;
   // DuckDB would take its session's time zone for this.

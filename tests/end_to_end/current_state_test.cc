@@ -162,6 +162,26 @@ TEST_F(CurrentStateTest, ATypeThatCannotBeCastIsText) {
       << query;
 }
 
+// What a row type's attributes are is by their names.
+TEST_F(CurrentStateTest, RangesAndRowTypes) {
+  Begin(
+      "CREATE TYPE nothing AS (); CREATE TYPE pair AS (a int, b text, e nothing);"
+      "CREATE TABLE t (during int4range PRIMARY KEY, p pair, l pair[], m datemultirange)");
+  Sql("INSERT INTO t VALUES ('[1,5)', '(1,one,())', '{\"(2,,)\",NULL}', '{[2020-01-02,2020-01-03)}'),"
+      "('[5,7)', NULL, NULL, '{}'), ('empty', NULL, NULL, NULL)");
+  Stream();
+  Sql("ALTER TYPE pair ADD ATTRIBUTE c int; ALTER TYPE pair DROP ATTRIBUTE b;"
+      "UPDATE t SET p = ROW(7, NULL, 8) WHERE during = '[5,7)'; DELETE FROM t WHERE isempty(during);"
+      "UPDATE t SET during = '[10,)' WHERE during = '[5,7)'");
+  Stream();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(string sql, Query("public.t"));
+  EXPECT_EQ(
+      Lines("SELECT during.lower AS d, p.a, p.e, p.c, l[1].a AS l, len(l) AS n, m[1].lower AS m FROM (" +
+            sql.substr(0, sql.rfind(';')) + ")")
+          .ValueOrDie(),
+      (Strings{"d|a|e|c|l|n|m", "10|7|~|8|~|~|~", "1|1|true|~|2|2|2020-01-02"}));
+}
+
 TEST_F(CurrentStateTest, TablesWithoutAKey) {
   Begin(
       "CREATE TABLE bag (v int, w text); ALTER TABLE bag REPLICA IDENTITY FULL; INSERT INTO bag VALUES (9, "

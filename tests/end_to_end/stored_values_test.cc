@@ -135,6 +135,30 @@ TEST_F(StoredValuesTest, ConsoleNamesTheColumns) {
   EXPECT_NE(output_.find("\"_unrepresentable\":[\"note\"],\"id\":1"), string::npos) << output_;
 }
 
+// Text that is not UTF-8 at any depth of a value takes the whole of it.
+TEST_F(StoredValuesTest, ValuesOfValues) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TYPE pair AS (a int, b text); CREATE TYPE textrange AS RANGE (subtype = text);"
+                 "CREATE TABLE nested (id int PRIMARY KEY, p pair, l pair[], r int4range, t textrange);"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*"}));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO nested VALUES (1, '(1,x)', '{\"(2,y)\",NULL}', '[1,5)', '[a,b)'),"
+                 "(2, ROW(1, '\\xe9'::bytea::text), ARRAY[ROW(3, '\\x80'::bytea::text)::pair], 'empty',"
+                 " textrange('a', 'b' || '\\xc3'::bytea::text))"));
+  const string log = Stream("console:ndjson");
+  EXPECT_NE(output_.find(R"("id":1,"p":{"a":1,"b":"x"},"l":[{"a":2,"b":"y"},null],)"
+                         R"("r":{"lower":1,"upper":5,"lower_inc":true,"upper_inc":false,"empty":false},)"
+                         R"("t":{"lower":"a","upper":"b","lower_inc":true,"upper_inc":false,"empty":false})"),
+            string::npos)
+      << output_;
+  EXPECT_NE(
+      output_.find(R"("_unrepresentable":["p","l","t"],"id":2,"p":null,"l":null,)"
+                   R"("r":{"lower":null,"upper":null,"lower_inc":false,"upper_inc":false,"empty":true},)"
+                   R"("t":null)"),
+      string::npos)
+      << output_;
+}
+
 // The names mean the same in every file, where positions would not.
 TEST_F(StoredValuesTest, UnchangedMeansTheSameAfterAColumnIsDropped) {
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO notes VALUES (1, 'g', repeat('n', 5000), NULL, 1);"));

@@ -36,8 +36,14 @@ arrow::Result<bool> IsPlain(const QueryResult& rows, int row, int column) {
     ARROW_ASSIGN_OR_RAISE(const pgtype::TypeFacts element, ReadTypeFacts(rows, row, column + kTypeFacts));
     return !pgtype::HasList(pgtype::ChooseKind(element));
   }
-  const format::ArrowTypeId arrow_type = pgtype::ChooseForm(kind, -1, {}, 0).type;
-  return arrow_type != format::ArrowTypeId::kStruct && arrow_type != format::ArrowTypeId::kMonthDayNano;
+  switch (pgtype::ChooseForm(kind, -1, {}, 0).type) {
+    case format::ArrowTypeId::kStruct:
+    case format::ArrowTypeId::kList:
+    case format::ArrowTypeId::kMonthDayNano:
+      return false;
+    default:
+      return true;
+  }
 }
 
 // What a publication sends of a table: what pg_publication_tables names, without generated columns before 18
