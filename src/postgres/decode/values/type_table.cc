@@ -19,9 +19,6 @@ using format::ArrowTypeId;
 using pgtype::ArrowForm;
 using pgtype::Kind;
 
-constexpr int kDepthMax = 32;     // of nesting: Arrow's readers take 64 levels, which a map or list doubles
-constexpr int kTypesMax = 10000;  // of which one column may be made: composites can multiply
-
 constexpr char kExtensionName[] = "ARROW:extension:name";
 constexpr char kExtensionMetadata[] = "ARROW:extension:metadata";
 
@@ -171,6 +168,9 @@ ReaderPointer MakeReader(Kind kind, uint32_t oid, const ArrowForm& form) {
     case Kind::kEnum:
     case Kind::kStoredText:
     case Kind::kArray:
+    case Kind::kRange:
+    case Kind::kMultirange:
+    case Kind::kComposite:
     case Kind::kOutput:
       break;
   }
@@ -202,13 +202,28 @@ class TypeMapper {
 
   arrow::Result<Mapping> Map(uint32_t oid, int32_t typmod, int depth = 0) {
     ARROW_ASSIGN_OR_RAISE(const auto type, FindBase(oid, &typmod));
-    if (!type.has_value() || depth > kDepthMax) return UnknownType();
+    if (!type.has_value() || depth > pgtype::kNestingMax) return UnknownType();
     const pgtype::TypeFacts facts{type->oid, static_cast<char>(type->kind), type->length, type->element != 0,
                                   type->output_is_textout};
     const Kind kind = pgtype::ChooseKind(facts);
-    if (kind == Kind::kArray) return MapArray(*type, typmod, depth);
-    if (kind == Kind::kOutput) return MapOther(*type, typmod, depth);
+    switch (kind) {
+      case Kind::kArray:
+        return MapArray(*type, typmod, depth);
+      case Kind::kRange:
+        return MapRange(*type, depth);
+      case Kind::kMultirange:
+        return MapMultirange(*type, depth);
+      case Kind::kComposite:
+        return MapComposite(*type, depth);
+      case Kind::kOutput:
+        return MapOther(*type, typmod);
+      default:
+        return MapPlain(kind, *type, typmod);
+    }
+  }
 
+ private:
+  arrow::Result<Mapping> MapPlain(Kind kind, const TypeDescription& type, int32_t typmod) {
     int money_digits = 0;
     if (kind == Kind::kMoney) {
       ARROW_ASSIGN_OR_RAISE(money_digits, catalog_->MoneyDigits());
@@ -216,16 +231,15 @@ class TypeMapper {
     const ArrowForm form = pgtype::ChooseForm(kind, typmod, options_.numeric, money_digits);
     Mapping mapping;
     mapping.type = kind == Kind::kTimeTz ? TimeTzType() : ArrowType(form);
-    mapping.reader = MakeReader(kind, type->oid, form);
-    mapping.always_has_form = AlwaysHasForm(kind, type->oid, form);
-    mapping.reads_binary = kind != Kind::kStoredText || type->send_is_textsend;
+    mapping.reader = MakeReader(kind, type.oid, form);
+    mapping.always_has_form = AlwaysHasForm(kind, type.oid, form);
+    mapping.reads_binary = kind != Kind::kStoredText || type.send_is_textsend;
     return mapping;
   }
 
- private:
   // Follows domains to their base type; the last modifier on the way is the one in force.
   arrow::Result<std::optional<TypeDescription>> FindBase(uint32_t oid, int32_t* typmod) {
-    while (++types_ <= kTypesMax) {
+    while (++types_ <= pgtype::kTypesMax) {
       ARROW_ASSIGN_OR_RAISE(auto type, catalog_->FindType(oid));
       if (!type.has_value() || type->kind != TypeKind::kDomain) return type;
       oid = type->base;
@@ -254,17 +268,7 @@ class TypeMapper {
     return mapping;
   }
 
-  arrow::Result<Mapping> MapOther(const TypeDescription& type, int32_t typmod, int depth) {
-    switch (type.kind) {
-      case TypeKind::kComposite:
-        return MapComposite(type, depth);
-      case TypeKind::kRange:
-        return MapRange(type, depth);
-      case TypeKind::kMultirange:
-        return MapMultirange(type, depth);
-      default:
-        break;
-    }
+  static Mapping MapOther(const TypeDescription& type, int32_t typmod) {
     for (const OutputType& known : kOutputTypes) {
       if (known.oid == type.oid) return TextOf(known.make_reader(), /*reads_binary=*/true, /*in_table=*/true);
     }
