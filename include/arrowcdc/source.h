@@ -90,7 +90,7 @@ struct SourceStats {
   int64_t buffered_bytes = 0;
 };
 
-// Threads: Acknowledge, RequestKeepalive, ParsePosition and stats from any, all else from one thread. A
+// Threads: Acknowledge, RequestKeepalive, ParsePosition, Rebase and stats from any, all else from one thread. A
 // source reads ahead of Next, up to a bound in bytes of its own, and answers its server however slow Next is
 // called.
 // Errors: MakeError with object and remedy, and the server's code where it has one; retryable ones can be
@@ -123,6 +123,9 @@ class Source {
   // The same place in the epoch of the last connection, of a position that this Source made earlier: epochs
   // order what was delivered, not what is still to come.
   virtual arrow::Result<Position> Rebase(const Position& position) = 0;
+
+  // Whether the transaction of that row is part of everything up to `position`, which this Source made.
+  virtual bool Covers(const Position& position, const RowPosition& row) const = 0;
 
   // Begins to stream. After Connect.
   virtual arrow::Status Start(const Position& start) = 0;

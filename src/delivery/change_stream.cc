@@ -249,19 +249,16 @@ arrow::Status ChangeStream::TakeGroup(const GroupState& group) {
 }
 
 // A server that took over without the last of what the one before had sent.
-arrow::Status ChangeStream::CheckNoneMissing() const {
-  const TableName* table = repeated_.MissingTable();
-  if (table == nullptr) return arrow::Status::OK();
-  return MakeError(
-      ErrorKind::kPositionGap,
-      "rows that were delivered before the connection was lost did not come again, but later ones "
-      "did: this server does not have them",
-      "table " + ToString(*table), "capture into a new sink from a new slot");
+arrow::Status ChangeStream::CheckNoneMissing(const Position& position) const {
+  for (const auto& [table, row] : repeated_.behind()) {
+    if (source_.Covers(position, row)) return NotRepeated(table);
+  }
+  return arrow::Status::OK();
 }
 
 arrow::Status ChangeStream::Advance(const Position& position) {
   if (delivered_ >= position) return arrow::Status::OK();
-  if (!repeated_.caught_up()) return CheckNoneMissing();
+  if (!repeated_.caught_up()) return CheckNoneMissing(position);
   delivered_ = told_ = position;
   repeated_.NoteBoundary();
   rows_since_ = false;

@@ -125,7 +125,7 @@ class ChangeStream {
   arrow::Status Handle(const NoticeEvent& event);
   arrow::Status Deliver(ChangeBatch batch);
   arrow::Status TakeGroup(const GroupState& group);
-  arrow::Status CheckNoneMissing() const;
+  arrow::Status CheckNoneMissing(const Position& position) const;
   arrow::Status Advance(const Position& position);
 
   Source& source_;

@@ -359,6 +359,36 @@ TEST(Pipeline, RowsThatDoNotComeAgainAreAnError) {
   EXPECT_EQ(world.server.confirmed, 100u);
 }
 
+// The same where no row comes at all, and where the server has rows of its own in their place.
+TEST(Pipeline, RowsThatDoNotComeAgainAreAnErrorWithoutLaterOnes) {
+  for (const bool same_table : {false, true}) {
+    std::mt19937_64 random(1);
+    World world;
+    world.server.wal_end = 1000;
+    const auto batch = [&](uint64_t commit, GroupState group) {
+      return Event(test::FakeBatch(world.server.tables[0],
+                                   {{0, static_cast<int64_t>(commit), {commit, commit, 0}}}, group));
+    };
+    const auto ends = [](uint64_t order) { return GroupState{At(order), /*group_end=*/true, false, false}; };
+    ScriptedSessions source(
+        world.server,
+        {{batch(110, {}), batch(200, {})},
+         same_table ? std::vector<Event>{batch(110, ends(111)), batch(150, ends(151)), batch(210, ends(211))}
+                    : std::vector<Event>{KeepaliveEvent{At(150), true}, ProgressEvent{ends(300)}},
+         {ProgressEvent{ends(400)}}});
+    FakeSink sink(world, random, false);
+    PipelineOptions options;
+    options.until = FormatLsn(400);
+    PipelineObserver observer;
+    const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
+    ASSERT_FALSE(stats.ok()) << same_table;
+    EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kPositionGap) << stats.status();
+    EXPECT_EQ(GetErrorDetail(stats.status())->object(), "table public.t0");
+    EXPECT_EQ(source.session, 2u) << same_table;
+    EXPECT_EQ(world.server.confirmed, 100u) << same_table;
+  }
+}
+
 // Another connection divides the same transactions into other groups.
 TEST(Pipeline, APositionIsToldOnceNoRowLiesBehindIt) {
   std::mt19937_64 random(1);

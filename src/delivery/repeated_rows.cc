@@ -2,7 +2,6 @@
 // batches.
 #include "src/delivery/repeated_rows.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "arrowcdc/change_rows.h"
@@ -17,18 +16,20 @@ void RepeatedRows::Restore(const std::map<TableName, RowPosition>& last_rows) {
 
 void RepeatedRows::BeginSession() {
   session_rows_.clear();
-  session_commit_lsn_ = 0;
+  skipped_.clear();
   behind_.clear();
   for (const auto& [table, last] : last_rows_) {
     if (last.stretch == stretch_) behind_[table] = last.position;
   }
 }
 
-const TableName* RepeatedRows::MissingTable() const {
-  for (const auto& [table, position] : behind_) {
-    if (position.commit_lsn < session_commit_lsn_) return &table;
-  }
-  return nullptr;
+arrow::Status NotRepeated(const TableName& table) {
+  return MakeError(ErrorKind::kPositionGap,
+                   "rows that were delivered before did not come again, but what is behind them did: the "
+                   "server has another history, or sends less than it did then",
+                   "table " + ToString(table),
+                   "where other publications were read then, start once with those; else capture into a new "
+                   "sink from a new slot");
 }
 
 bool RepeatedRows::Matches(const TableName& name) {
@@ -59,10 +60,11 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
                      "this is a defect in arrowcdc: please report it; nothing was skipped");
   }
   session_rows_.insert_or_assign(table.name, end);
-  session_commit_lsn_ = std::max(session_commit_lsn_, end.commit_lsn);
+  bool was_behind = false;
   if (!behind_.empty()) {
     const auto behind = behind_.find(table.name);
-    if (behind != behind_.end() && behind->second <= end) behind_.erase(behind);
+    was_behind = behind != behind_.end();
+    if (was_behind && behind->second <= end) behind_.erase(behind);
   }
   int64_t first_new = 0;
   const auto last = last_rows_.find(table.name);
@@ -77,7 +79,14 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> RepeatedRows::Filter(
       }
     }
     rows_skipped_ += static_cast<uint64_t>(first_new);
+    if (first_new > 0) skipped_.insert_or_assign(table.name, changes.position(first_new - 1));
     if (first_new == count) return nullptr;
+    // The last of the repeated rows has come before the first new one. Else this is another history, and what
+    // was taken for repetitions may be new.
+    const auto skipped = skipped_.find(table.name);
+    const bool repeats = skipped != skipped_.end();
+    if (repeats ? skipped->second != last->second.position : was_behind) return NotRepeated(table.name);
+    if (repeats) skipped_.erase(skipped);
   }
   last_rows_.insert_or_assign(table.name, LastRow{end, stretch_});
   return first_new == 0 ? std::move(rows) : rows->Slice(first_new);

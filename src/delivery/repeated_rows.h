@@ -14,6 +14,9 @@
 
 namespace arrowcdc {
 
+// kPositionGap: rows of the table that were delivered are missing where they should come again.
+arrow::Status NotRepeated(const TableName& table);
+
 class RepeatedRows {
  public:
   // patterns: null lets every table through. Not owned.
@@ -30,12 +33,12 @@ class RepeatedRows {
   // False: rows that were let through on earlier connections lie behind where this one is. Nothing that ends
   // here is a boundary.
   bool caught_up() const { return behind_.empty(); }
-  // At a group's end: one of these lies before rows that came on this connection. It does not come any more:
-  // this server does not have it. Null: there is none.
-  const TableName* MissingTable() const;
+  // The last of these by table.
+  const std::map<TableName, RowPosition>& behind() const { return behind_; }
 
   // The rows of `rows` that are new, possibly a slice without a copy; null when there are none. Rows of one
-  // table come in the order of their positions, also when a reconnect repeats them. Errors: kProtocol where
+  // table come in the order of their positions, also when a reconnect repeats them. Errors: kPositionGap where
+  // later rows come without the last of those that were to be repeated; kProtocol where
   // one connection does not keep that order, since a row that comes too late would be taken for one that the
   // sink has.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Filter(const TableSchema& table,
@@ -57,7 +60,7 @@ class RepeatedRows {
   std::map<TableName, LastRow> last_rows_;         // let through, in all
   std::map<TableName, RowPosition> behind_;        // of these, those that are still to be repeated
   std::map<TableName, RowPosition> session_rows_;  // come, on this connection
-  uint64_t session_commit_lsn_ = 0;                // the highest of them
+  std::map<TableName, RowPosition> skipped_;       // repeated on it, of tables that nothing new came of yet
   uint64_t rows_skipped_ = 0;
   uint64_t rows_unmatched_ = 0;
 };

@@ -579,5 +579,66 @@ TEST(ReaderSet, RefusesOptionsOutOfBounds) {
   }
 }
 
+// What waits in a reader was delivered in an epoch before the one that `until` is read in.
+TEST(ReaderSet, AnEndIsFoundAmongRowsOfAnEarlierEpoch) {
+  struct FailsOver : FakeSource {
+    FailsOver(FakeServer& server, std::vector<Event> events)
+        : FakeSource(server, std::vector<Event>{}), script(std::move(events)) {}
+    arrow::Result<SourceInfo> Connect() override {
+      ++connections;
+      return FakeSource::Connect();
+    }
+    arrow::Result<Position> Resume(const ResumeRequest& request) override {
+      const bool goes_on = request.have == ResumeRequest::Have::kDelivered;
+      return At(goes_on ? request.position.order : 100, connections);
+    }
+    arrow::Result<Position> ParsePosition(std::string_view text) override {
+      ARROW_ASSIGN_OR_RAISE(const uint64_t order, ParseLsn(text));
+      return At(order, connections);
+    }
+    arrow::Result<Position> Rebase(const Position& position) override {
+      return At(position.order, connections);
+    }
+    arrow::Status Start(const Position&) override {
+      started = connections.load();
+      return arrow::Status::OK();
+    }
+    arrow::Result<std::optional<Event>> Next(milliseconds) override {
+      if (place < script.size()) return std::optional<Event>(script[place++]);
+      if (connections > 1) return std::nullopt;
+      return MakeError(ErrorKind::kConnection, "lost", "server", "", "", true);
+    }
+    std::atomic<uint32_t> connections = 0;  // each is of an epoch of its own
+    std::atomic<uint32_t> started = 0;
+    std::vector<Event> script;
+    size_t place = 0;
+  };
+  FakeServer server(1);
+  server.wal_end = 10'000;
+  std::vector<Event> events;
+  for (const uint64_t commit : {110, 120, 130, 140}) {
+    events.emplace_back(FakeBatch(server.tables[0], {{0, static_cast<int64_t>(commit), {commit, commit, 0}}},
+                                  GroupState{At(commit + 1), /*group_end=*/true, false, false}));
+  }
+  auto source = std::make_unique<FailsOver>(server, std::move(events));
+  const std::atomic<uint32_t>& started = source->started;
+  ReaderSetOptions options;
+  options.tables = {server.tables[0]->name};
+  auto set = ReaderSet::Open(std::move(source), options).ValueOrDie();
+  ARROWCDC_ASSERT_OK(test::WaitFor([&] { return started == 2; }, kLimit, "the second connection"));
+  const auto reader = set->reader(server.tables[0]->name);
+  int64_t rows = 0;
+  while (true) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult read, reader->Next(kLimit, FormatLsn(121)));
+    if (read.state != ReadState::kBatch) {
+      EXPECT_EQ(read.state, ReadState::kEnd);
+      break;
+    }
+    rows += read.rows->num_rows();
+  }
+  EXPECT_EQ(rows, 2);
+  ARROWCDC_EXPECT_OK(set->Stop());
+}
+
 }  // namespace
 }  // namespace arrowcdc

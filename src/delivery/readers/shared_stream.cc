@@ -31,6 +31,14 @@ int64_t BatchBytes(const arrow::RecordBatch& rows) {
   return bytes;
 }
 
+bool SharedStream::Reaches(const Position& position, const Position& until) const {
+  if (source == nullptr) return position >= until;
+  const auto here = source->Rebase(position);
+  const auto end = source->Rebase(until);
+  // They differ where a new connection moves the epoch on at this moment: the next look tells.
+  return here.ok() && end.ok() && here->epoch == end->epoch && *here >= *end;
+}
+
 void SharedStream::WantPosition(Reader::Waiting& waiting, const std::optional<Position>& position) {
   position_waiters +=
       static_cast<int>(position.has_value()) - static_cast<int>(waiting.wanted_position.has_value());
@@ -53,7 +61,8 @@ arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader,
   }
   if (!waiting.queue.empty()) {
     Reader::Waiting::Item& item = waiting.queue.front();
-    if (until.has_value() && item.behind >= until) return ReadResult{ReadState::kEnd, nullptr, nullptr};
+    if (until.has_value() && item.behind.has_value() && Reaches(*item.behind, *until))
+      return ReadResult{ReadState::kEnd, nullptr, nullptr};
     ReadResult batch = std::move(item.batch);
     waiting.uncommitted.push_back(item.claim);
     waiting.bytes -= item.bytes;
@@ -65,7 +74,8 @@ arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader,
     return batch;
   }
   if (waiting.state == State::kAbandoned) return waiting.end;
-  if (until.has_value() && delivered >= until) return ReadResult{ReadState::kEnd, nullptr, nullptr};
+  if (until.has_value() && delivered.has_value() && Reaches(*delivered, *until))
+    return ReadResult{ReadState::kEnd, nullptr, nullptr};
   if (ended) {
     ARROW_RETURN_NOT_OK(end);
     return ReadResult{ReadState::kEnd, nullptr, nullptr};

@@ -97,6 +97,9 @@ struct SharedStream {
   // Somebody waits for rows: in Next, for its notification, or asking again and again, last after `since`.
   bool AnyIsHungry(Clock::time_point since) const;
 
+  // In the epoch of the source's last connection: positions of rows that wait may be of an earlier one.
+  bool Reaches(const Position& position, const Position& until) const;
+
   static Reader::Waiting& WaitingOf(const Reader& reader) { return *reader.waiting_; }
 
  private:

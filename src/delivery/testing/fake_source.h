@@ -90,6 +90,9 @@ class FakeSource : public Source {
   arrow::Result<LogEnd> CurrentEnd() override;
   arrow::Result<Position> ParsePosition(std::string_view text) override;
   arrow::Result<Position> Rebase(const Position& position) override;
+  bool Covers(const Position& position, const RowPosition& row) const override {
+    return row.commit_lsn < FakeServer::LsnAt(position);
+  }
   arrow::Status Start(const Position& start) override;
   arrow::Result<std::optional<Event>> Next(std::chrono::milliseconds timeout) override;
   void Acknowledge(const Position& durable) override;

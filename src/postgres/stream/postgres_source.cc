@@ -82,6 +82,11 @@ class PostgresSource : public Source {
   // What timelines have in common has the same LSN on each.
   arrow::Result<Position> Rebase(const Position& position) override { return At(position.order); }
 
+  // A commit record ends behind where it starts.
+  bool Covers(const Position& position, const RowPosition& row) const override {
+    return row.commit_lsn < position.order;
+  }
+
   arrow::Status Start(const Position& start) override {
     ARROW_RETURN_NOT_OK(CheckConnected());
     ARROW_ASSIGN_OR_RAISE(const std::string slot, postgres::QuoteReplicationIdentifier(options_.slot));
