@@ -37,9 +37,10 @@ T CastValue(const Option& option, const char* expected, nb::handle value) {
 
 OptionValue ReadNumber(const Option& option, nb::handle value) {
   constexpr const char* kExpected = "a whole number";
-  if (option.type != OptionType::kCount || !nb::isinstance<nb::str>(value))
+  // A port may come as text, as from a URL or the environment.
+  if (option.python != std::string_view("port") || !nb::isinstance<nb::str>(value))
     return CastValue<int64_t>(option, kExpected, value);
-  auto number = ReadValue(option, nb::cast<std::string>(value));  // a port as text
+  auto number = ReadValue(option, nb::cast<std::string>(value));
   if (!number.ok()) RaiseTypeError(option, kExpected, value);
   return *std::move(number);
 }
