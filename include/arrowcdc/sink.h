@@ -58,7 +58,7 @@ class Sink {
   virtual arrow::Status Tick() = 0;
 
   // Last position that is durable and stored (for sinks that keep nothing: that was handed on), or none.
-  // Never goes backwards.
+  // None before Open has succeeded: what a killed process left may not be stable. Never goes backwards.
   virtual std::optional<Position> durable() const = 0;
 
   // True when rows were accepted that are not durable yet.

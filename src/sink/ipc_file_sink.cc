@@ -27,7 +27,10 @@ arrow::Status IpcFileSink::Remember(arrow::Status status) {
 
 arrow::Result<SinkState> IpcFileSink::Open(const StreamIdentity& stream) {
   SinkState state;
-  ARROW_RETURN_NOT_OK(Remember(OpenFile(stream, &state)));
+  if (const arrow::Status opened = Remember(OpenFile(stream, &state)); !opened.ok()) {
+    manifest_.position.reset();  // was read, and need not be stable
+    return opened;
+  }
   opened_ = true;
   advanced_ = manifest_.position;
   state.position = manifest_.position;

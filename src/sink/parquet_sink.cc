@@ -46,7 +46,10 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
     // What a killed process renamed may not be stable yet, and from here on it counts as durable.
     return files_->SyncDirectory(directory_);
   };
-  ARROW_RETURN_NOT_OK(Remember(open()));
+  if (const arrow::Status opened = Remember(open()); !opened.ok()) {
+    manifest_.position.reset();  // was read, and need not be stable
+    return opened;
+  }
   state.position = manifest_.position;
   state.table_ids = manifest_.table_ids;
   advanced_ = manifest_.position;

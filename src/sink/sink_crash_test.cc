@@ -113,6 +113,22 @@ TEST_P(SinkCrash, KilledAtTheBeginningThenPowerIsLost) {
   }
 }
 
+// Its process may have been killed between a rename and what makes it stable.
+TEST_P(SinkCrash, AnOpenThatFailsCallsNothingDurable) {
+  bool hit = true;
+  for (int64_t k = 0; hit; ++k) {
+    SCOPED_TRACE("operation " + std::to_string(k));
+    CrashWorld world(GetParam(), 1);
+    EXPECT_TRUE(world.Run());
+    world.files().KillProcess();
+    world.files().FailAt(k, Failure::kForGood);
+    world.Run();
+    hit = world.files().failed();
+    ASSERT_LT(k, 200);
+    if (HasFailure()) break;
+  }
+}
+
 TEST_P(SinkCrash, ManyCrashesInARow) {
   const uint64_t first_seed = std::random_device{}();
   for (uint64_t seed = first_seed; seed < first_seed + GetParam().many_crashes; ++seed) {

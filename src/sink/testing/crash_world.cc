@@ -45,7 +45,10 @@ bool CrashWorld::Run() {
 
 bool CrashWorld::Deliver(Sink& sink) {
   const auto opened = sink.Open(TestStream());
-  if (!opened.ok()) return false;
+  if (!opened.ok()) {
+    EXPECT_FALSE(sink.durable().has_value());
+    return false;
+  }
   const SinkState& state = *opened;
   const uint64_t start = state.position ? state.position->order : 0;
   // The server keeps nothing before what was acknowledged.

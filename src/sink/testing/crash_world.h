@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <random>
 #include <string>
 #include <utility>
@@ -30,6 +31,8 @@ struct CrashedSink {
   uint64_t operations = 0;    // of a run, about
   uint64_t many_crashes = 0;  // how often so many are tried; a file format may be slow to read
 };
+
+inline void PrintTo(const CrashedSink& sink, std::ostream* out) { *out << sink.name; }
 
 class CrashWorld {
  public:
