@@ -23,6 +23,8 @@ enum TypeUnion : uint8_t {
   kUnionList = 12,
   kUnionStruct = 13,
   kUnionFixedSizeBinary = 15,
+  kUnionFixedSizeList = 16,
+  kUnionMap = 17,
 };
 constexpr int16_t kPrecisionSingle = 1;
 constexpr int16_t kPrecisionDouble = 2;
@@ -174,10 +176,11 @@ void AddTimestamp(Flatbuffer* fb, size_t parent, bool utc) {
   if (utc) fb->AddString(table.slots[1], "UTC");
 }
 
-void AddFixedSizeBinary(Flatbuffer* fb, size_t parent, int32_t byte_width) {
+// FixedSizeBinary and FixedSizeList.
+void AddSize(Flatbuffer* fb, size_t parent, int32_t size) {
   constexpr uint8_t kSlots[] = {4};
   Table table = fb->AddTable(parent, kSlots, 1);
-  fb->Set<int32_t>(table.slots[0], byte_width);
+  fb->Set<int32_t>(table.slots[0], size);
 }
 
 TypeUnion UnionOf(ArrowTypeId type) {
@@ -215,6 +218,10 @@ TypeUnion UnionOf(ArrowTypeId type) {
       return kUnionInterval;
     case ArrowTypeId::kList:
       return kUnionList;
+    case ArrowTypeId::kFixedSizeList:
+      return kUnionFixedSizeList;
+    case ArrowTypeId::kMap:
+      return kUnionMap;
     case ArrowTypeId::kStruct:
       return kUnionStruct;
   }
@@ -244,7 +251,9 @@ void AddType(Flatbuffer* fb, size_t parent, const Field& field) {
     case ArrowTypeId::kFloat64:
       return AddUnit(fb, parent, kPrecisionDouble);
     case ArrowTypeId::kFixedSizeBinary:
-      return AddFixedSizeBinary(fb, parent, field.byte_width);
+      return AddSize(fb, parent, field.byte_width);
+    case ArrowTypeId::kFixedSizeList:
+      return AddSize(fb, parent, field.list_size);
     case ArrowTypeId::kDecimal128:
       return AddDecimal(fb, parent, field, 128);
     case ArrowTypeId::kDecimal256:
@@ -261,6 +270,7 @@ void AddType(Flatbuffer* fb, size_t parent, const Field& field) {
     case ArrowTypeId::kUtf8:
     case ArrowTypeId::kBinary:
     case ArrowTypeId::kList:
+    case ArrowTypeId::kMap:
     case ArrowTypeId::kStruct:
       fb->AddTable(parent, nullptr, 0);
       return;
@@ -275,7 +285,7 @@ void AddField(Flatbuffer* fb, size_t parent, const Field& field) {
   constexpr uint8_t kSlotsWithoutMetadata[] = {4, 1, 1, 4, 0, 4};
   bool has_metadata = field.metadata_count > 0;
   Table table = fb->AddTable(parent, has_metadata ? kSlots : kSlotsWithoutMetadata, has_metadata ? 7 : 6);
-  fb->Set<uint8_t>(table.slots[1], 1);
+  fb->Set<uint8_t>(table.slots[1], !field.required);
   fb->Set<uint8_t>(table.slots[2], UnionOf(field.type));
   fb->AddString(table.slots[0], field.name);
   AddType(fb, table.slots[3], field);

@@ -33,6 +33,8 @@ enum class ArrowTypeId : uint8_t {
   kTimestampUs,
   kMonthDayNano,
   kList,
+  kFixedSizeList,
+  kMap,  // keys are not sorted
   kStruct,
 };
 
@@ -46,12 +48,16 @@ struct Field {
   ArrowTypeId type;
   bool utc;            // kTimestampUs: timezone "UTC"
   int32_t byte_width;  // kFixedSizeBinary
+  int32_t list_size;   // kFixedSizeList
   int32_t precision;   // decimals
   int32_t scale;       // decimals; may be negative or larger than precision
   const KeyValue* metadata;
   int32_t metadata_count;
-  const Field* children;  // kList: one, usually named "item"; kStruct: its fields
+  // kList, kFixedSizeList: one, usually named "item"; kMap: one, the struct of key and value, which is
+  // required as the key is; kStruct: its fields.
+  const Field* children;
   int32_t children_count;
+  bool required;  // is never null
 };
 
 struct FieldNode {
@@ -77,8 +83,8 @@ struct BufferRef {
 };
 
 // Appends a whole encapsulated message (0xFFFFFFFF, metadata length, metadata; no body) to *out.
-// The message's length is a multiple of 8, and its bytes depend on the arguments only. All fields are
-// nullable. Recurses once a level of nesting; readers refuse more than 64.
+// The message's length is a multiple of 8, and its bytes depend on the arguments only. Recurses once a level
+// of nesting; readers refuse more than 64.
 void WriteSchemaMessage(const Field* fields, int32_t field_count, const KeyValue* metadata,
                         int32_t metadata_count, ByteBuffer* out);
 

@@ -113,6 +113,30 @@ std::shared_ptr<arrow::DataType> TypeOf(Random& random, Arena* arena, int depth,
       out->children_count = 1;
       return arrow::list(child);
     }
+    case ArrowTypeId::kFixedSizeList: {
+      auto& children = arena->fields.emplace_back(1);
+      auto child = RandomField(random, arena, depth - 1, &children[0]);
+      out->children = children.data();
+      out->children_count = 1;
+      out->list_size = Pick(random, 0, 3);
+      return arrow::fixed_size_list(child, out->list_size);
+    }
+    case ArrowTypeId::kMap: {
+      auto& pair = arena->fields.emplace_back(2);
+      auto key = RandomField(random, arena, 0, &pair[0])->WithNullable(false);
+      auto item = RandomField(random, arena, depth - 1, &pair[1]);
+      pair[0].required = true;
+      auto& entries = arena->fields.emplace_back(1);
+      entries[0] = Field{};
+      entries[0].name = "entries";
+      entries[0].type = ArrowTypeId::kStruct;
+      entries[0].children = pair.data();
+      entries[0].children_count = 2;
+      entries[0].required = true;
+      out->children = entries.data();
+      out->children_count = 1;
+      return std::make_shared<arrow::MapType>(key, item);
+    }
     case ArrowTypeId::kStruct: {
       auto& children = arena->fields.emplace_back(Pick(random, 0, 4));
       arrow::FieldVector fields;
@@ -129,7 +153,7 @@ std::shared_ptr<arrow::Field> RandomField(Random& random, Arena* arena, int dept
   *out = {};
   std::string name = RandomText(random, 63);
   out->name = arena->Keep(name);
-  out->type = static_cast<ArrowTypeId>(Pick(random, 0, depth > 0 ? kTypeCount - 1 : kTypeCount - 3));
+  out->type = static_cast<ArrowTypeId>(Pick(random, 0, depth > 0 ? kTypeCount - 1 : kTypeCount - 5));
   auto type = TypeOf(random, arena, depth, out);
   auto metadata = RandomMetadata(random, arena, &out->metadata, &out->metadata_count);
   return arrow::field(name, type, /*nullable=*/true, metadata);
@@ -244,6 +268,22 @@ void AppendValue(Random& random, arrow::ArrayBuilder* builder, bool nulls) {
       auto* list = static_cast<arrow::ListBuilder*>(builder);
       ASSERT_TRUE(list->Append().ok());
       for (int n = Pick(random, 0, 3); n > 0; --n) AppendRandom(random, list->value_builder(), nulls);
+      return;
+    }
+    case arrow::Type::FIXED_SIZE_LIST: {
+      auto* list = static_cast<arrow::FixedSizeListBuilder*>(builder);
+      ASSERT_TRUE(list->Append().ok());
+      const int size = static_cast<const arrow::FixedSizeListType&>(*type).list_size();
+      for (int n = 0; n < size; ++n) AppendRandom(random, list->value_builder(), nulls);
+      return;
+    }
+    case arrow::Type::MAP: {
+      auto* map = static_cast<arrow::MapBuilder*>(builder);
+      ASSERT_TRUE(map->Append().ok());
+      for (int n = Pick(random, 0, 3); n > 0; --n) {
+        AppendRandom(random, map->key_builder(), false);
+        AppendRandom(random, map->item_builder(), nulls);
+      }
       return;
     }
     case arrow::Type::STRUCT: {

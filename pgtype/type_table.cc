@@ -1,6 +1,8 @@
 // The rows of the type table.
 #include "pgtype/type_table.h"
 
+#include <cstring>
+
 namespace arrowcdc::pgtype {
 
 namespace {
@@ -54,6 +56,12 @@ constexpr Type kTypes[] = {
     {5069, "xid8", Kind::kUint64},
 };
 
+constexpr ExtensionType kExtensionTypes[] = {
+    {"hstore", "hstore", Kind::kHstore},
+    {"vector", "vector", Kind::kVector},
+    {"halfvec", "vector", Kind::kHalfvec},
+};
+
 struct KindRow {
   Kind kind;
   ArrowTypeId type;  // kNumeric: without a precision
@@ -94,6 +102,9 @@ constexpr KindRow kKinds[] = {
     {Kind::kRange, ArrowTypeId::kStruct, 0, 0, nullptr},
     {Kind::kMultirange, ArrowTypeId::kList, 0, 0, nullptr},
     {Kind::kComposite, ArrowTypeId::kStruct, 0, 0, nullptr},
+    {Kind::kHstore, ArrowTypeId::kMap, 0, 0, nullptr},
+    {Kind::kVector, ArrowTypeId::kList, 0, 0, nullptr},
+    {Kind::kHalfvec, ArrowTypeId::kList, 0, 0, nullptr},
     {Kind::kOutput, ArrowTypeId::kUtf8, 0, 0, nullptr},
 };
 
@@ -141,6 +152,13 @@ const Type* FindType(uint32_t oid) {
   return nullptr;
 }
 
+const ExtensionType* FindExtensionType(const char* name) {
+  for (const ExtensionType& known : kExtensionTypes) {
+    if (strcmp(known.name, name) == 0) return &known;
+  }
+  return nullptr;
+}
+
 Kind ChooseKind(const TypeFacts& facts) {
   constexpr char kBase = 'b';
   constexpr char kComposite = 'c';
@@ -173,8 +191,13 @@ int32_t SendBytes(Kind kind) { return RowOf(kind).send_bytes; }
 ArrowForm ChooseForm(Kind kind, int32_t modifier, const NumericChoice& numeric, int32_t money_scale) {
   constexpr int32_t kMoneyDigits = 19;  // an int64
   const KindRow& row = RowOf(kind);
-  ArrowForm form{row.type, row.width, 0, 0, kind == Kind::kTimestampTz, row.extension};
+  ArrowForm form{row.type, row.width, 0, 0, 0, kind == Kind::kTimestampTz, row.extension};
   if (kind == Kind::kNumeric) SetNumeric(modifier, numeric, &form);
+  // The modifier of a vector is its dimension.
+  if ((kind == Kind::kVector || kind == Kind::kHalfvec) && modifier > 0) {
+    form.type = ArrowTypeId::kFixedSizeList;
+    form.list_size = modifier;
+  }
   if (kind == Kind::kMoney) SetDecimal(kMoneyDigits, money_scale, &form);
   return form;
 }

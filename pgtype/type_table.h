@@ -45,6 +45,10 @@ enum class Kind : uint8_t {
   kRange,
   kMultirange,
   kComposite,
+  // Of extensions: FindExtensionType.
+  kHstore,
+  kVector,
+  kHalfvec,
   kOutput,  // all others: the text of the type's output function
 };
 
@@ -56,6 +60,15 @@ struct Type {
 
 // The built-in types that have a row of their own; null: it has none.
 const Type* FindType(uint32_t oid);
+
+// Types of extensions have an OID of their own in every database: what tells them is their name, and that
+// they are members of the extension. Null: no type of that name has a row.
+struct ExtensionType {
+  const char* name;
+  const char* extension;
+  Kind kind;
+};
+const ExtensionType* FindExtensionType(const char* name);
 
 // What pg_type says of a type that is no domain: whoever asks has followed those to their base type.
 struct TypeFacts {
@@ -90,6 +103,7 @@ struct NumericChoice {
 struct ArrowForm {
   format::ArrowTypeId type;
   int32_t width;      // bytes of a value where all have the same; 0: bits, variable length, or children
+  int32_t list_size;  // kFixedSizeList
   int32_t precision;  // decimals
   int32_t scale;
   bool utc;               // timestamps
@@ -109,12 +123,14 @@ struct Member {
 };
 inline constexpr Member kTimeTzMembers[] = {{"time", Kind::kTime}, {"offset_s", Kind::kInt32}};
 inline constexpr const char* kListMember = "item";
+inline constexpr const char* kMapEntries = "entries";
+inline constexpr const char* kMapMembers[] = {"key", "value"};
 // A bound that is infinite, or of an empty range, is null and not inclusive.
 inline constexpr const char* kRangeMembers[] = {"lower", "upper", "lower_inc", "upper_inc", "empty"};
 
 // What is nested deeper, or what is found in a column behind so many types, is text by its output function:
 // types that consist of types can multiply without end. Arrow's readers take 64 levels, and one of these can
-// be two of theirs.
+// be two of theirs, the last one three.
 inline constexpr int kNestingMax = 30;
 inline constexpr int kTypesMax = 2000;
 

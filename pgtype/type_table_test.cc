@@ -44,6 +44,19 @@ TEST(TypeTable, Lists) {
   EXPECT_FALSE(HasList(Kind::kArray));
 }
 
+TEST(TypeTable, ExtensionTypes) {
+  EXPECT_EQ(FindExtensionType("hstore")->kind, Kind::kHstore);
+  EXPECT_STREQ(FindExtensionType("halfvec")->extension, "vector");
+  EXPECT_EQ(FindExtensionType("text"), nullptr);
+  EXPECT_EQ(ChooseForm(Kind::kHstore, -1, kText, 0).type, ArrowTypeId::kMap);
+  EXPECT_EQ(ChooseForm(Kind::kVector, -1, kText, 0).type, ArrowTypeId::kList);
+  for (const Kind kind : {Kind::kVector, Kind::kHalfvec}) {
+    EXPECT_EQ(ChooseForm(kind, 3, kText, 0).type, ArrowTypeId::kFixedSizeList);
+    EXPECT_EQ(ChooseForm(kind, 3, kText, 0).list_size, 3);
+    EXPECT_TRUE(HasList(kind));
+  }
+}
+
 // The modifiers are worked out by hand: (precision << 16 | scale in eleven bits) + 4.
 TEST(TypeTable, Numeric) {
   struct Case {

@@ -66,6 +66,7 @@ void GrowColumn(Column* column, int64_t values) {
                   (static_cast<size_t>(column->capacity) + 1) * sizeof(int32_t));
       if (before == 0) PutOffset(column, 0, 0);
       break;
+    case Layout::kFixedSizeList:
     case Layout::kStruct:
       break;
   }
@@ -88,6 +89,9 @@ void AppendNull(Column* column) {
     case Layout::kList:
       PutOffset(column, place + 1, GetOffset(column, place));
       break;
+    case Layout::kFixedSizeList:
+      for (int32_t i = 0; i < column->list_size; ++i) AppendNull(&column->children[0]);
+      break;
     case Layout::kStruct:
       for (int32_t i = 0; i < column->children_count; ++i) AppendNull(&column->children[i]);
       break;
@@ -105,6 +109,7 @@ void TruncateColumn(Column* column, int64_t length) {
   const bool has_offsets = column->layout == Layout::kVariable || column->layout == Layout::kList;
   int64_t end = length;  // of the children
   if (has_offsets) end = column->capacity > 0 ? GetOffset(column, length) : 0;
+  if (column->layout == Layout::kFixedSizeList) end = length * column->list_size;
   if (column->layout == Layout::kVariable) column->data.size = static_cast<size_t>(end);
   for (int32_t i = 0; i < column->children_count; ++i) TruncateColumn(&column->children[i], end);
 }
@@ -129,6 +134,7 @@ void SealColumn(Column* column) {
       if (column->capacity == 0) GrowColumn(column, 1);  // for the single 0
       column->offsets.size = (static_cast<size_t>(length) + 1) * sizeof(int32_t);
       break;
+    case Layout::kFixedSizeList:
     case Layout::kStruct:
       break;
   }
@@ -163,6 +169,9 @@ uint64_t CountFixedBytes(const Column* column) {
   if (column->layout == Layout::kStruct) {
     for (int32_t i = 0; i < column->children_count; ++i) bytes += CountFixedBytes(&column->children[i]);
   }
+  if (column->layout == Layout::kFixedSizeList) {
+    bytes += static_cast<uint64_t>(column->list_size) * CountFixedBytes(&column->children[0]);
+  }
   return bytes + 1;
 }
 
@@ -173,7 +182,8 @@ int32_t CountNodes(const Column* column) {
 }
 
 int32_t CountBuffers(const Column* column) {
-  int32_t buffers = column->layout == Layout::kStruct ? 1 : column->layout == Layout::kVariable ? 3 : 2;
+  const bool validity_alone = column->layout == Layout::kStruct || column->layout == Layout::kFixedSizeList;
+  int32_t buffers = validity_alone ? 1 : column->layout == Layout::kVariable ? 3 : 2;
   for (int32_t i = 0; i < column->children_count; ++i) buffers += CountBuffers(&column->children[i]);
   return buffers;
 }

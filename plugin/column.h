@@ -33,7 +33,7 @@ inline void Append(MemoryContext context, Buffer* buffer, const void* bytes, siz
   buffer->size += count;
 }
 
-enum class Layout : uint8_t { kFixed, kBits, kVariable, kList, kStruct };
+enum class Layout : uint8_t { kFixed, kBits, kVariable, kList, kFixedSizeList, kStruct };
 
 // Appends one value that is not NULL. False: the value has no Arrow form and the column is as it was before.
 using AppendFunction = bool (*)(AppendContext* append, Column* column, Datum value);
@@ -75,6 +75,8 @@ struct Column {
   const char* extension;  // Arrow extension type, or null
   const char* name;       // of a child, UTF-8
   int16 attnum;           // of a composite's attribute; 0: of none
+  bool required;          // a child that is never null
+  int32_t list_size;      // kFixedSizeList
 };
 
 // Bytes of variable-length data one column may hold: offsets are int32.

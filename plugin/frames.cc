@@ -56,7 +56,8 @@ struct BodyLayout {
     if (column->layout == Layout::kVariable || column->layout == Layout::kList) {
       AddBuffer(&column->offsets, column->offsets.size);
     }
-    if (column->layout != Layout::kList && column->layout != Layout::kStruct) {
+    if (column->layout == Layout::kFixed || column->layout == Layout::kBits ||
+        column->layout == Layout::kVariable) {
       AddBuffer(&column->data, column->data.size);
     }
     for (int32_t i = 0; i < column->children_count; ++i) AddColumn(&column->children[i]);

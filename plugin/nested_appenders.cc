@@ -1,5 +1,6 @@
 // Values with parts into columns with children. The layouts are those of array.h, rangetypes.h,
-// multirangetypes.c and htup_details.h.
+// multirangetypes.c, htup_details.h, and of the extensions hstore (hstore.h) and pgvector (vector.h,
+// halfvec.h).
 #include "plugin/nested_appenders.h"
 
 #include "plugin/appenders.h"
@@ -119,7 +120,122 @@ bool AppendAttributes(AppendContext* append, Column* column, HeapTupleHeader hea
   return true;
 }
 
+// Content of a value of an extension; its memory is aligned.
+struct Content {
+  const uint8_t* data;
+  size_t size;
+};
+
+template <typename T>
+T Load(const uint8_t* from) {
+  T value;
+  memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+Content OpenContent(AppendContext* append, Column* column, Datum value) {
+  struct varlena* const plain = AlignVarlena(append, column, value);
+  return {reinterpret_cast<const uint8_t*>(VARDATA(plain)), VARSIZE(plain) - VARHDRSZ};
+}
+
+// How many pairs, with a flag of the format; where each key and each value ends; the text of all.
+bool AppendPairs(AppendContext* append, Column* column, const Content& hstore) {
+  constexpr uint32_t kNewVersion = 0x80000000;  // values of before 9.0 have not been seen for long
+  constexpr uint32_t kCountMask = 0x0fffffff;
+  constexpr uint32_t kIsNull = 0x40000000;
+  constexpr uint32_t kEndMask = 0x3fffffff;
+  if (hstore.size < sizeof(uint32_t)) return false;
+  const auto head = Load<uint32_t>(hstore.data);
+  const uint32_t count = head & kCountMask;
+  const size_t ends_size = size_t{count} * 2 * sizeof(uint32_t);
+  if ((head & kNewVersion) == 0 || hstore.size - sizeof(head) < ends_size) return false;
+  const uint8_t* const ends = hstore.data + sizeof(head);
+  const char* const text = reinterpret_cast<const char*>(ends + ends_size);
+  const size_t text_size = hstore.size - sizeof(head) - ends_size;
+
+  Column* const entries = &column->children[0];
+  size_t begin = 0;
+  for (uint32_t i = 0; i < 2 * count; ++i) {
+    CheckInterrupts(i);
+    const auto entry = Load<uint32_t>(ends + i * sizeof(uint32_t));
+    const size_t end = entry & kEndMask;
+    Column* const part = &entries->children[i % 2];
+    if (end < begin || end > text_size) return false;
+    if ((entry & kIsNull) != 0) {
+      if (part->required) return false;
+      AppendNull(part);
+    } else if (!AppendText(append, part, text + begin, end - begin)) {
+      return false;
+    }
+    begin = end;
+    if (i % 2 == 0) continue;
+    ReserveValue(entries);
+    ++entries->length;
+  }
+  append->row_bytes += count * CountFixedBytes(entries);
+  EndValue(column, entries->length);
+  return true;
+}
+
+// IEEE 754 binary16 to binary32, which holds all of its values.
+float HalfToFloat(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
+  const uint32_t exponent = half >> 10 & 0x1f;
+  const uint32_t fraction = half & 0x3ff;
+  if (exponent == 0) {
+    const float small = static_cast<float>(fraction) * 0x1p-24f;
+    return sign != 0 ? -small : small;
+  }
+  const uint32_t bits =
+      exponent == 0x1f ? sign | 0x7f800000 | fraction << 13 : sign | (exponent + 112) << 23 | fraction << 13;
+  float value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+float ToFloat(float value) { return value; }
+float ToFloat(uint16_t half) { return HalfToFloat(half); }
+
+// The dimension, a number that is 0, and the elements. A vector of another dimension than the column's has no
+// form in it.
+template <typename Element>
+bool AppendVector(AppendContext* append, Column* column, const Content& vector) {
+  constexpr size_t kHeadBytes = 2 * sizeof(int16_t);
+  if (vector.size < kHeadBytes) return false;
+  const auto dimension = Load<int16_t>(vector.data);
+  if (dimension < 0 || vector.size - kHeadBytes != static_cast<size_t>(dimension) * sizeof(Element))
+    return false;
+  const bool fixed = column->layout == Layout::kFixedSizeList;
+  if (fixed && dimension != column->list_size) return false;
+  Column* const elements = &column->children[0];
+  const uint8_t* from = vector.data + kHeadBytes;
+  for (int i = 0; i < dimension; ++i, from += sizeof(Element)) {
+    AppendScalar(elements, ToFloat(Load<Element>(from)));
+  }
+  if (fixed) {
+    ReserveValue(column);
+    ++column->length;
+    return true;
+  }
+  append->row_bytes += static_cast<uint64_t>(dimension) * sizeof(float);
+  EndValue(column, elements->length);
+  return true;
+}
+
 }  // namespace
+
+bool AppendHstoreValue(AppendContext* append, Column* column, Datum value) {
+  const Content content = OpenContent(append, column, value);
+  return AppendWhole(append, column, [=] { return AppendPairs(append, column, content); });
+}
+
+bool AppendVectorValue(AppendContext* append, Column* column, Datum value) {
+  return AppendVector<float>(append, column, OpenContent(append, column, value));
+}
+
+bool AppendHalfvecValue(AppendContext* append, Column* column, Datum value) {
+  return AppendVector<uint16_t>(append, column, OpenContent(append, column, value));
+}
 
 bool AppendArrayValue(AppendContext* append, Column* column, Datum value) {
   auto* const array = reinterpret_cast<ArrayType*>(AlignVarlena(append, column, value));

@@ -1,5 +1,5 @@
-// Values that consist of values: arrays, ranges, composites. What one of the parts has no Arrow form for, the
-// whole has none for.
+// Values that consist of values: arrays, ranges, composites, and those of extensions. What one of the parts
+// has no Arrow form for, the whole has none for.
 #pragma once
 
 #include "plugin/append_context.h"
@@ -19,5 +19,8 @@ bool AppendArrayValue(AppendContext* append, Column* column, Datum value);
 bool AppendRangeValue(AppendContext* append, Column* column, Datum value);
 bool AppendMultirangeValue(AppendContext* append, Column* column, Datum value);
 bool AppendCompositeValue(AppendContext* append, Column* column, Datum value);
+bool AppendHstoreValue(AppendContext* append, Column* column, Datum value);
+bool AppendVectorValue(AppendContext* append, Column* column, Datum value);
+bool AppendHalfvecValue(AppendContext* append, Column* column, Datum value);
 
 }  // namespace arrowcdc::plugin

@@ -55,6 +55,8 @@ void FillField(const Column* column, const char* name, Field* field) {
   field->type = column->type;
   field->utc = column->utc;
   field->byte_width = column->width;
+  field->list_size = column->list_size;
+  field->required = column->required;
   field->precision = column->precision;
   field->scale = column->scale;
   if (column->children_count > 0) {

@@ -11,7 +11,9 @@
 
 extern "C" {
 #include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_range.h"
+#include "commands/extension.h"
 #include "utils/fmgroids.h"
 }
 
@@ -51,7 +53,10 @@ Layout ChooseLayout(ArrowTypeId type) {
     case ArrowTypeId::kBinary:
       return Layout::kVariable;
     case ArrowTypeId::kList:
+    case ArrowTypeId::kMap:
       return Layout::kList;
+    case ArrowTypeId::kFixedSizeList:
+      return Layout::kFixedSizeList;
     case ArrowTypeId::kStruct:
       return Layout::kStruct;
     default:
@@ -118,6 +123,12 @@ AppendFunction ChooseAppendFunction(Kind kind, ArrowTypeId type) {
       return AppendMultirangeValue;
     case Kind::kComposite:
       return AppendCompositeValue;
+    case Kind::kHstore:
+      return AppendHstoreValue;
+    case Kind::kVector:
+      return AppendVectorValue;
+    case Kind::kHalfvec:
+      return AppendHalfvecValue;
     case Kind::kOutput:
       return AppendOutputValue;
   }
@@ -128,6 +139,7 @@ AppendFunction ChooseAppendFunction(Kind kind, ArrowTypeId type) {
 struct TypeRow {
   bool found;
   pgtype::TypeFacts facts;
+  pgtype::Kind kind;
   Oid base;
   int32 base_typmod;
   Oid output;
@@ -162,9 +174,16 @@ bool IsTextOut(Oid function) {
   return is_textout;
 }
 
+bool IsMember(Oid type, const char* extension) {
+  const Oid owner = getExtensionOfObject(TypeRelationId, type);
+  const char* const name = OidIsValid(owner) ? get_extension_name(owner) : nullptr;
+  return name != nullptr && strcmp(name, extension) == 0;
+}
+
 TypeRow ReadType(TypeMap* map, Oid type) {
   TypeRow row{};
   row.facts.oid = type;
+  row.kind = Kind::kOutput;
   const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
   if (!HeapTupleIsValid(tuple)) return row;
   const auto* form = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
@@ -179,8 +198,13 @@ TypeRow ReadType(TypeMap* map, Oid type) {
   row.relation = form->typrelid;
   row.by_value = form->typbyval;
   row.align = form->typalign;
+  const pgtype::ExtensionType* const namesake = pgtype::FindExtensionType(NameStr(form->typname));
   ReleaseSysCache(tuple);
   if (pgtype::ChooseKind(row.facts) == Kind::kOutput) row.facts.output_is_textout = IsTextOut(row.output);
+  row.kind = pgtype::ChooseKind(row.facts);
+  if (row.kind == Kind::kOutput && namesake != nullptr && IsMember(type, namesake->extension)) {
+    row.kind = namesake->kind;
+  }
   if (type >= FirstUnpinnedObjectId) WatchCatalogRow(map->marks, TYPEOID, type);
   return row;
 }
@@ -216,6 +240,7 @@ void SetForm(TypeMap* map, Kind kind, int32 typmod, Column* column) {
   column->layout = ChooseLayout(form.type);
   column->type = form.type;
   column->width = form.width;
+  column->list_size = form.list_size;
   column->precision = form.precision;
   column->scale = form.scale;
   column->utc = form.utc;
@@ -323,6 +348,25 @@ bool PlanComposite(Planning* plan, const TypeRow& row, Column* column) {
   return true;
 }
 
+void PlanPairs(Planning* plan, Column* column) {
+  Column* const entries = NewChildren(plan->context, column, 1);
+  entries->layout = Layout::kStruct;
+  entries->type = ArrowTypeId::kStruct;
+  entries->name = pgtype::kMapEntries;
+  Column* const members = NewChildren(plan->context, entries, 2);
+  for (int32_t i = 0; i < 2; ++i) {
+    SetForm(plan->map, Kind::kText, -1, &members[i]);
+    members[i].name = pgtype::kMapMembers[i];
+  }
+  entries->required = members[0].required = true;
+}
+
+void PlanVector(Planning* plan, Column* column) {
+  Column* const element = NewChildren(plan->context, column, 1);
+  element->name = pgtype::kListMember;
+  SetForm(plan->map, Kind::kFloat32, -1, element);
+}
+
 // What the column's children are, where its kind has some. False: it has no place in the table after all.
 bool PlanChildren(Planning* plan, Kind kind, const TypeRow& row, int32 typmod, Column* column) {
   switch (kind) {
@@ -337,6 +381,13 @@ bool PlanChildren(Planning* plan, Kind kind, const TypeRow& row, int32 typmod, C
       return PlanMultirange(plan, row.facts.oid, column);
     case Kind::kComposite:
       return PlanComposite(plan, row, column);
+    case Kind::kHstore:
+      PlanPairs(plan, column);
+      return true;
+    case Kind::kVector:
+    case Kind::kHalfvec:
+      PlanVector(plan, column);
+      return true;
     default:
       return true;
   }
@@ -345,7 +396,7 @@ bool PlanChildren(Planning* plan, Kind kind, const TypeRow& row, int32 typmod, C
 bool PlanType(Planning* plan, Oid type, int32 typmod, Column* column) {
   const TypeRow row = ResolveDomains(plan, &type, &typmod);
   const bool too_much = column->depth > pgtype::kNestingMax || plan->types_left < 0;
-  Kind kind = too_much ? Kind::kOutput : pgtype::ChooseKind(row.facts);
+  Kind kind = too_much ? Kind::kOutput : row.kind;
   if (!PlanChildren(plan, kind, row, typmod, column)) {
     kind = Kind::kOutput;
     column->children = nullptr;

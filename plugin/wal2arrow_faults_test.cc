@@ -139,8 +139,8 @@ TEST_F(Faults, TypesDroppedBeforeTheirRowsAreDecoded) {
   Sql("DROP TABLE t, u");
   Sql("DROP TYPE sometimes, never, bytes, label, color, pair CASCADE; DROP DOMAIN d");
   EXPECT_EQ(Lines(),
-            (Strings{"insert u(red, list<item: string>[red], 1.5, (1,red))",
-                     "insert u(blue, list<item: string>[blue], 2.0, (2,blue))",
+            (Strings{"insert u(red, list<item: string>[red], 1.5, {a:int32 = 1, b:string = red})",
+                     "insert u(blue, list<item: string>[blue], 2.0, {a:int32 = 2, b:string = blue})",
                      "insert u(green, null, null, null)", "insert t(1, yes, null, null, null, null)"}));
 }
 
@@ -285,8 +285,14 @@ TEST_F(Faults, TypesAlteredInsideATransaction) {
       "INSERT INTO t VALUES (5, '(6,x)', '{}', 'high', 5); COMMIT");
   EXPECT_EQ(
       Lines(),
-      (Strings{"insert t(1, (1,2), {\"(3,4)\"}, low, 1)", "insert t(2, (1,2,x), {\"(3,4,y)\"}, high, 2)",
-               "insert t(3, (2,x), {\"(4,y)\"}, down, 3)", "insert t(5, (6,x), {}, high, 5)"}));
+      (Strings{
+          "insert t(1, {a:int32 = 1, b:int32 = 2}, list<item: struct<a: int32, b: int32>>[{a:int32 = 3, "
+          "b:int32 = 4}], low, 1)",
+          "insert t(2, {a:int32 = 1, b:int32 = 2, c:string = x}, list<item: struct<a: int32, b: int32, c: "
+          "string>>[{a:int32 = 3, b:int32 = 4, c:string = y}], high, 2)",
+          "insert t(3, {b:int32 = 2, c:string = x}, list<item: struct<b: int32, c: string>>[{b:int32 = 4, "
+          "c:string = y}], down, 3)",
+          "insert t(5, {bb:int32 = 6, c:string = x}, list<item: struct<bb: int32, c: string>>[], high, 5)"}));
 }
 
 TEST_F(Faults, PublicationDroppedInMidStream) {

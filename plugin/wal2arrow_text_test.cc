@@ -87,7 +87,7 @@ TEST_F(Text, EveryTypeOfText) {
   EXPECT_EQ(row(12), with(12, 9, "!"));
   EXPECT_NE(row(13).find("ok"), string::npos) << row(13);
   EXPECT_EQ(row(14), with(14, 10, "!"));
-  EXPECT_EQ(row(15), with(15, 10, "(1,é)"));
+  EXPECT_EQ(row(15), with(15, 10, "{n:int32 = 1, s:string = é}"));
   EXPECT_EQ(row(16), with(16, 11, "!"));
 }
 

@@ -167,7 +167,7 @@ TEST_F(CurrentStateTest, RangesAndRowTypes) {
   Begin(
       "CREATE TYPE nothing AS (); CREATE TYPE pair AS (a int, b text, e nothing);"
       "CREATE TABLE t (during int4range PRIMARY KEY, p pair, l pair[], m datemultirange)");
-  Sql("INSERT INTO t VALUES ('[1,5)', '(1,one,())', '{\"(2,,)\",NULL}', '{[2020-01-02,2020-01-03)}'),"
+  Sql("INSERT INTO t VALUES ('[1,5)', '(1,one,\"()\")', '{\"(2,,)\",NULL}', '{[2020-01-02,2020-01-03)}'),"
       "('[5,7)', NULL, NULL, '{}'), ('empty', NULL, NULL, NULL)");
   Stream();
   Sql("ALTER TYPE pair ADD ATTRIBUTE c int; ALTER TYPE pair DROP ATTRIBUTE b;"

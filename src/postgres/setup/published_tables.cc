@@ -39,6 +39,8 @@ arrow::Result<bool> IsPlain(const QueryResult& rows, int row, int column) {
   switch (pgtype::ChooseForm(kind, -1, {}, 0).type) {
     case format::ArrowTypeId::kStruct:
     case format::ArrowTypeId::kList:
+    case format::ArrowTypeId::kFixedSizeList:
+    case format::ArrowTypeId::kMap:
     case format::ArrowTypeId::kMonthDayNano:
       return false;
     default:
