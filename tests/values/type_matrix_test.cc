@@ -201,7 +201,7 @@ TEST_F(TypeMatrix, Composites) {
 }
 
 TEST_F(TypeMatrix, TypesOfOutputText) {
-  const auto utf8 = arrow::utf8();
+  const auto& utf8 = arrow::utf8();
   Check(
       {
           {"inet",

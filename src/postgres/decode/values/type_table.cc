@@ -239,7 +239,7 @@ class TypeMapper {
     for (const pgtype::Member& member : pgtype::kTimeTzMembers) {
       fields.push_back(arrow::field(member.name, ArrowType(pgtype::ChooseForm(member.kind, -1, {}, 0))));
     }
-    return arrow::struct_(std::move(fields));
+    return arrow::struct_(fields);
   }
 
   // An array's modifier is that of its elements. One of a type that is not in the table is text as a whole.
@@ -282,7 +282,7 @@ class TypeMapper {
       readers.push_back({attribute.type, std::move(part.reader)});
       mapping.reads_binary = mapping.reads_binary && part.reads_binary;
     }
-    mapping.type = arrow::struct_(std::move(fields));
+    mapping.type = arrow::struct_(fields);
     mapping.reader = MakeCompositeReader(std::move(readers));
     return mapping;
   }
