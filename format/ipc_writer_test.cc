@@ -123,8 +123,12 @@ std::shared_ptr<arrow::DataType> TypeOf(Random& random, Arena* arena, int depth,
     }
     case ArrowTypeId::kMap: {
       auto& pair = arena->fields.emplace_back(2);
-      auto key = RandomField(random, arena, 0, &pair[0])->WithNullable(false);
-      auto item = RandomField(random, arena, depth - 1, &pair[1]);
+      auto key = RandomField(random, arena, 0, &pair[0])->type();
+      auto item = RandomField(random, arena, depth - 1, &pair[1])->type();
+      // Arrow's reader gives these fields names of its own and no metadata.
+      pair[0].name = "key";
+      pair[1].name = "value";
+      pair[0].metadata_count = pair[1].metadata_count = 0;
       pair[0].required = true;
       auto& entries = arena->fields.emplace_back(1);
       entries[0] = Field{};
@@ -135,7 +139,7 @@ std::shared_ptr<arrow::DataType> TypeOf(Random& random, Arena* arena, int depth,
       entries[0].required = true;
       out->children = entries.data();
       out->children_count = 1;
-      return std::make_shared<arrow::MapType>(key, item);
+      return arrow::map(key, item);
     }
     case ArrowTypeId::kStruct: {
       auto& children = arena->fields.emplace_back(Pick(random, 0, 4));

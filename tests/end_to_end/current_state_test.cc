@@ -174,10 +174,10 @@ TEST_F(CurrentStateTest, RangesAndRowTypes) {
       "UPDATE t SET p = ROW(7, NULL, 8) WHERE during = '[5,7)'; DELETE FROM t WHERE isempty(during);"
       "UPDATE t SET during = '[10,)' WHERE during = '[5,7)'");
   Stream();
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(string sql, Query("public.t"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string sql, Query("public.t"));
   EXPECT_EQ(
-      Lines("SELECT during.lower AS d, p.a, p.e, p.c, l[1].a AS l, len(l) AS n, m[1].lower AS m FROM (" +
-            sql.substr(0, sql.rfind(';')) + ")")
+      Lines("SELECT during.lower AS d, p.a, p.e, p.c, l[1].a AS l, len(l) AS n, m[1].lower AS m FROM (\n" +
+            sql + "\n)")
           .ValueOrDie(),
       (Strings{"d|a|e|c|l|n|m", "10|7|~|8|~|~|~", "1|1|true|~|2|2|2020-01-02"}));
 }
