@@ -99,9 +99,8 @@ bool NameLists::Contains(int64_t row, std::string_view name) const {
 }
 
 arrow::Result<ChangeRows> ChangeRows::Make(const TableSchema& table, const arrow::RecordBatch& rows) {
-  const size_t columns = rows.column_data().size();
-  if (columns != static_cast<size_t>(table.column_count + kMetadataColumnCount)) {
-    return Fault(table, "it has " + std::to_string(columns) + " columns");
+  if (rows.num_columns() != table.column_count + kMetadataColumnCount) {
+    return Fault(table, "it has " + std::to_string(rows.num_columns()) + " columns");
   }
   arrow::Result<ChangeRows> made{ChangeRows(table, rows)};
   ARROW_RETURN_NOT_OK(made->Read());

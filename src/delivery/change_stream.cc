@@ -31,7 +31,7 @@ ChangeStream::ChangeStream(Source& source, const ChangeStreamOptions& options, c
 
 arrow::Status ChangeStream::Open() {
   while (!Finished()) {
-    const arrow::Status status = Connect();
+    arrow::Status status = Connect();
     if (status.ok()) return status;
     // Whoever stops an attempt to connect knows why it ended.
     if (IsInterrupted(status)) break;
@@ -44,7 +44,7 @@ arrow::Status ChangeStream::Open() {
 arrow::Status ChangeStream::Run() {
   while (true) {
     const std::optional<Position> began_at = delivered_;
-    const arrow::Status status = Receive();
+    arrow::Status status = Receive();
     if (status.ok()) return status;
     ARROW_RETURN_NOT_OK(WaitAfter(status, delivered_ > began_at));
     ARROW_RETURN_NOT_OK(Open());
@@ -150,7 +150,7 @@ arrow::Status ChangeStream::MoveEnds() {
 }
 
 arrow::Status ChangeStream::CheckPublished(const SourceInfo& info) {
-  const arrow::Status published = watch_.Connected(info, !started_, !state_->position.has_value());
+  arrow::Status published = watch_.Connected(info, !started_, !state_->position.has_value());
   TellNotices();
   return published;
 }
@@ -220,7 +220,7 @@ arrow::Status ChangeStream::Handle(const KeepaliveEvent& event) {
 }
 
 arrow::Status ChangeStream::Handle(const NoticeEvent& event) {
-  const arrow::Status fits = watch_.Noticed(event);
+  arrow::Status fits = watch_.Noticed(event);
   TellNotices();
   return fits;
 }
