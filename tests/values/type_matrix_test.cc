@@ -302,6 +302,13 @@ TEST_F(TypeMatrix, Geometries) {
         'MULTIPOLYGON(((0 0, 1 0, 1 1, 0 0)))', 'GEOMETRYCOLLECTION(POINT(1 2), LINESTRING(1 2, 3 4))',
         'POINT EMPTY', 'CIRCULARSTRING(0 0, 1 1, 2 0)', 'COMPOUNDCURVE((0 0, 1 1), (1 1, 2 2))'])
         WITH ORDINALITY AS x (g, n))"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const MappedColumns mapped, MapTable());
+  const auto metadata = [&](size_t i) {
+    return mapped.fields[i]->metadata()->Get("ARROW:extension:metadata").ValueOr("none");
+  };
+  EXPECT_EQ(metadata(1), "");
+  EXPECT_EQ(metadata(2), R"({"crs": "4326", "crs_type": "srid"})");
+  EXPECT_EQ(metadata(3), R"({"edges": "spherical"})");
   // PostGIS's own ISO WKB is what to expect.
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto wanted,
                                 values_->Query("SELECT encode(ST_AsBinary(g, 'NDR'), 'hex'), "
