@@ -90,7 +90,7 @@ struct SourceStats {
   int64_t buffered_bytes = 0;
 };
 
-// Threads: Acknowledge, RequestKeepalive, ParsePosition, Rebase and stats from any, all else from one thread. A
+// Threads: Acknowledge, RequestKeepalive, ParsePosition, Rebase and stats from any, all else from one. A
 // source reads ahead of Next, up to a bound in bytes of its own, and answers its server however slow Next is
 // called.
 // Errors: MakeError with object and remedy, and the server's code where it has one; retryable ones can be

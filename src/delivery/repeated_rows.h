@@ -37,10 +37,9 @@ class RepeatedRows {
   const std::map<TableName, RowPosition>& behind() const { return behind_; }
 
   // The rows of `rows` that are new, possibly a slice without a copy; null when there are none. Rows of one
-  // table come in the order of their positions, also when a reconnect repeats them. Errors: kPositionGap where
-  // later rows come without the last of those that were to be repeated; kProtocol where
-  // one connection does not keep that order, since a row that comes too late would be taken for one that the
-  // sink has.
+  // table come in the order of their positions, also when a reconnect repeats them. Errors: kPositionGap
+  // where later rows come without the last of those that were to be repeated; kProtocol where one connection
+  // does not keep that order, since a row that comes too late would be taken for one that the sink has.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Filter(const TableSchema& table,
                                                             std::shared_ptr<arrow::RecordBatch> rows);
 

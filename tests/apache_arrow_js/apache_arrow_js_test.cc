@@ -72,20 +72,20 @@ std::string Message(const format::TestBuffer& frame, const std::string& payload)
 }
 
 TEST(ApacheArrowJs, FramesOfTheWriters) {
-  format::Field item = {"item", ArrowTypeId::kInt16, false, 0, 0, 0, nullptr, 0, nullptr, 0};
-  format::Field parts[] = {{"x", ArrowTypeId::kInt32, false, 0, 0, 0, nullptr, 0, nullptr, 0},
-                           {"y", ArrowTypeId::kUtf8, false, 0, 0, 0, nullptr, 0, nullptr, 0}};
+  format::Field item = {"item", ArrowTypeId::kInt16, false, 0, 0, 0, 0, nullptr, 0, nullptr, 0, false};
+  format::Field parts[] = {{"x", ArrowTypeId::kInt32, false, 0, 0, 0, 0, nullptr, 0, nullptr, 0, false},
+                           {"y", ArrowTypeId::kUtf8, false, 0, 0, 0, 0, nullptr, 0, nullptr, 0, false}};
   format::KeyValue metadata = {"key", "value"};
   format::Field fields[] = {
-      {"number", ArrowTypeId::kInt64, false, 0, 0, 0, &metadata, 1, nullptr, 0},
-      {"text", ArrowTypeId::kUtf8, false, 0, 0, 0, nullptr, 0, nullptr, 0},
-      {"price", ArrowTypeId::kDecimal128, false, 0, 10, 2, nullptr, 0, nullptr, 0},
-      {"when", ArrowTypeId::kTimestampUs, true, 0, 0, 0, nullptr, 0, nullptr, 0},
-      {"fixed", ArrowTypeId::kFixedSizeBinary, false, 3, 0, 0, nullptr, 0, nullptr, 0},
-      {"list", ArrowTypeId::kList, false, 0, 0, 0, nullptr, 0, &item, 1},
-      {"pair", ArrowTypeId::kStruct, false, 0, 0, 0, nullptr, 0, parts, 2},
-      {"flag", ArrowTypeId::kBool, false, 0, 0, 0, nullptr, 0, nullptr, 0},
-      {"span", ArrowTypeId::kMonthDayNano, false, 0, 0, 0, nullptr, 0, nullptr, 0},
+      {"number", ArrowTypeId::kInt64, false, 0, 0, 0, 0, &metadata, 1, nullptr, 0, false},
+      {"text", ArrowTypeId::kUtf8, false, 0, 0, 0, 0, nullptr, 0, nullptr, 0, false},
+      {"price", ArrowTypeId::kDecimal128, false, 0, 0, 10, 2, nullptr, 0, nullptr, 0, false},
+      {"when", ArrowTypeId::kTimestampUs, true, 0, 0, 0, 0, nullptr, 0, nullptr, 0, false},
+      {"fixed", ArrowTypeId::kFixedSizeBinary, false, 3, 0, 0, 0, nullptr, 0, nullptr, 0, false},
+      {"list", ArrowTypeId::kList, false, 0, 0, 0, 0, nullptr, 0, &item, 1, false},
+      {"pair", ArrowTypeId::kStruct, false, 0, 0, 0, 0, nullptr, 0, parts, 2, false},
+      {"flag", ArrowTypeId::kBool, false, 0, 0, 0, 0, nullptr, 0, nullptr, 0, false},
+      {"span", ArrowTypeId::kMonthDayNano, false, 0, 0, 0, 0, nullptr, 0, nullptr, 0, false},
   };
   format::TestBuffer schema;
   format::WriteSchemaMessage(fields, std::size(fields), &metadata, 1, schema.get());

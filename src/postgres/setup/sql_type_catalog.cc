@@ -42,13 +42,15 @@ arrow::Result<int32_t> ReadInt32(const QueryResult& rows, int row, int column) {
 arrow::Status ReadAttributes(Connection* connection, uint32_t relation, TypeDescription* type) {
   ARROW_ASSIGN_OR_RAISE(
       const QueryResult rows,
-      connection->Query("SELECT attname, atttypid, atttypmod FROM pg_attribute WHERE attrelid = " +
+      connection->Query("SELECT attname, atttypid, atttypmod, attnum FROM pg_attribute WHERE attrelid = " +
                         std::to_string(relation) + " AND attnum > 0 AND NOT attisdropped ORDER BY attnum"));
   for (int row = 0; row < rows.rows(); ++row) {
     Attribute& attribute = type->attributes.emplace_back();
     attribute.name = NameToUtf8(rows.Text(row, 0));
     ARROW_ASSIGN_OR_RAISE(attribute.type, ReadOid(rows, row, 1));
     ARROW_ASSIGN_OR_RAISE(attribute.typmod, ReadInt32(rows, row, 2));
+    ARROW_ASSIGN_OR_RAISE(const int64_t attnum, rows.Int(row, 3));
+    attribute.attnum = static_cast<int16_t>(attnum);
   }
   return arrow::Status::OK();
 }

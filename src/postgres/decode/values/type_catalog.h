@@ -26,6 +26,7 @@ struct Attribute {
   std::string name = {};  // UTF-8; what has no such form is escaped (docs/types.md, "Names")
   uint32_t type = 0;
   int32_t typmod = -1;
+  int16_t attnum = 0;  // 0: not known
 };
 
 // One row of pg_type, and what belongs to it.

@@ -171,6 +171,9 @@ ReaderPointer MakeReader(Kind kind, uint32_t oid, const ArrowForm& form) {
     case Kind::kRange:
     case Kind::kMultirange:
     case Kind::kComposite:
+    case Kind::kHstore:
+    case Kind::kVector:
+    case Kind::kHalfvec:
     case Kind::kOutput:
       break;
   }
@@ -283,6 +286,10 @@ class TypeMapper {
     for (const Attribute& attribute : type.attributes) {
       ARROW_ASSIGN_OR_RAISE(Mapping part, Map(attribute.type, attribute.typmod, depth + 1));
       fields.push_back(FieldOf(attribute.name, part));
+      if (attribute.attnum != 0) {  // tells an attribute that was dropped and added from the one before
+        fields.back() = fields.back()->WithMergedMetadata(
+            arrow::key_value_metadata({"arrowcdc:attnum"}, {std::to_string(attribute.attnum)}));
+      }
       readers.push_back({attribute.type, std::move(part.reader)});
       mapping.reads_binary = mapping.reads_binary && part.reads_binary;
     }
