@@ -4,6 +4,8 @@ PG_CONFIG ?= pg_config
 export PG_CONFIG
 BUILD := build
 PREFIX ?= /usr/local
+CONFIGURE := cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF \
+  -DPG_CONFIG=$(PG_CONFIG) >/dev/null
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test faults valgrind test-majors wheel tour reference bench fuzz install \
@@ -17,8 +19,7 @@ setup:           ## install what is missing: Debian packages, the virtual enviro
 
 build:           ## release build: build/arrowcdc and build/wal2arrow.so
 	@tools/setup.sh build
-	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF -DPG_CONFIG=$(PG_CONFIG) \
-	  >/dev/null
+	@$(CONFIGURE)
 	@cmake --build $(BUILD)
 
 demo: build      ## live workload, kill -9, comparison with the source; under a minute once built
@@ -42,7 +43,9 @@ wheel: setup     ## the Python package: dist/arrowcdc-*.whl
 tour: setup      ## docs/tour.md: run its code, write what it prints
 	@tools/python.sh tools/tour.py docs/tour.md
 
-reference: build ## docs/reference.md: the options, from their table
+reference:       ## docs/reference.md: the options, from their table
+	@tools/setup.sh build
+	@$(CONFIGURE)
 	@cmake --build $(BUILD) --target arrowcdc_write_reference
 	@$(BUILD)/arrowcdc_write_reference > docs/reference.md
 

@@ -1,5 +1,6 @@
 #include "cli/command_line.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "arrowcdc/error.h"
@@ -11,10 +12,27 @@ namespace {
 constexpr const char* kDescription =
     "Row changes of PostgreSQL as Apache Arrow record batches.\n\n"
     "First use:\n"
-    "  arrowcdc setup  --source \"host=db dbname=shop user=cdc\" --tables 'public.*'\n"
-    "  arrowcdc stream --source \"host=db dbname=shop user=cdc\" --tables 'public.*' --sink parquet:changes\n"
-    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\"     (when you are done: the slot keeps "
-    "WAL)\n";
+    "  arrowcdc setup  --source \"host=db dbname=shop user=cdc\" --slot shop --tables 'public.*'\n"
+    "  arrowcdc stream --source \"host=db dbname=shop user=cdc\" --slot shop --tables 'public.*' "
+    "--sink parquet:changes\n"
+    "When you are done (the slot keeps WAL):\n"
+    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\" --slot shop\n";
+
+constexpr const char* kAmountsHelp =
+    "SIZE: a whole number of bytes, or with kB, MB, GB, KiB, MiB or GiB, as in 128MiB.\n"
+    "DURATION: a whole number with ms, s, min, h or d, as in 90s; at most 36500d.\n\n";
+
+bool TakesAmounts(const Command& command) {
+  return std::ranges::any_of(OptionTable(), [&](const Option& option) {
+    return (option.commands & command.bit) != 0 &&
+           (option.type == OptionType::kSize || option.type == OptionType::kDuration);
+  });
+}
+
+std::string FooterOf(const Command& command) {
+  const std::string own = *command.footer == '\0' ? "" : command.footer + std::string("\n\n");
+  return own + (TakesAmounts(command) ? kAmountsHelp : "") + kExitCodeHelp;
+}
 
 ExitCode ReportUsage(const std::string& message) {
   std::fprintf(stderr, "arrowcdc: %s\nRun with --help for more information.\n", message.c_str());
@@ -40,7 +58,7 @@ CommandLine::CommandLine() : app_(kDescription, "arrowcdc"), options_(DefaultsOf
   for (const Command& command : Commands()) {
     CLI::App* app = app_.add_subcommand(command.name, command.what);
     Register(*app, command.bit);
-    if (*command.footer != '\0') app->footer(command.footer + std::string("\n\n") + kExitCodeHelp);
+    app->footer(FooterOf(command));
     app->callback([this, bit = command.bit] { command_ = bit; });
   }
 }
@@ -66,6 +84,8 @@ void CommandLine::RegisterOption(CLI::App& app, const Option& option) {
   argument.registered = app.add_option(names, argument.text, option.help)->required(option.required);
   argument.registered->default_str(FormatValue(option, option.field.get(options_)));
   if (option.type == OptionType::kCount) argument.registered->type_name("INT");
+  if (option.type == OptionType::kSize) argument.registered->type_name("SIZE");
+  if (option.type == OptionType::kDuration) argument.registered->type_name("DURATION");
   if (option.words.empty()) return;
   std::string words;
   for (const std::string_view word : option.words) words += (words.empty() ? "" : "|") + std::string(word);
@@ -90,7 +110,7 @@ arrow::Status CommandLine::SetOptions() {
 std::optional<ExitCode> CommandLine::Read(const std::vector<std::string>& arguments) {
   if (const auto unknown = FindUnknownSubcommand(app_, arguments)) return ReportUsage(*unknown);
   if (const auto misplaced = FindMisplacedConninfo(arguments)) return ReportUsage(*misplaced);
-  if (const auto missing = FindMissingValue(app_, arguments)) return ReportUsage(*missing);
+  if (const auto misused = FindMisusedOption(app_, arguments)) return ReportUsage(*misused);
   try {
     app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {

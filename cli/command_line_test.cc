@@ -63,14 +63,25 @@ TEST(CommandLine, SaysWhatIsWrong) {
   EXPECT_EQ(said({"stream", "--sink", "console", "--ack", "x"}),
             "arrowcdc: --ack: this value cannot be used: use on-durable|on-write" + help);
   EXPECT_EQ(said({"stream", "--sink", "console", "--roll-rows", "0"}),
-            "arrowcdc: --roll-rows: this value cannot be used" + help);
+            "arrowcdc: --roll-rows: this value cannot be used: give a whole number above 0" + help);
   EXPECT_EQ(
       said({"stream", "--sink", "console", "--roll-age", "5"}),
       "arrowcdc: --roll-age: cannot read \"5\": give a whole number with ms, s, min, h or d, as in 90s" +
           help);
   EXPECT_EQ(said({"stream"}), "arrowcdc: --sink is required" + help);
   EXPECT_EQ(said({"status", "--yes"}),
-            "arrowcdc: argument 2 is no option of this command; the nearest is --help" + help);
+            "arrowcdc: --yes is an option of setup and teardown, not of status" + help);
+  EXPECT_EQ(said({"status", "--sink=x"}), "arrowcdc: --sink is an option of stream, not of status" + help);
+  EXPECT_EQ(said({"status", "--slto", "s"}),
+            "arrowcdc: argument 2 is no option of this command; the nearest is --slot" + help);
+  EXPECT_EQ(said({"--slot", "s", "status"}), "arrowcdc: --slot belongs behind status" + help);
+  EXPECT_EQ(said({"stream", "--sink", "console", "--for", "0s"}), "arrowcdc: --for: must be positive" + help);
+  EXPECT_EQ(said({"stream", "--sink", "console", "--accept-gap=no"}),
+            "arrowcdc: --accept-gap takes no value" + help);
+  EXPECT_EQ(said({"--verbose=3", "status"}), "arrowcdc: --verbose takes no value" + help);
+  EXPECT_EQ(said({"status", "--slot="}), "arrowcdc: --slot: a value is missing" + help);
+  EXPECT_EQ(said({"status", "--slot", "a", "--log", "text", "--slot=b"}),
+            "arrowcdc: --slot is given twice" + help);
 }
 
 TEST(CommandLine, HelpOfACommandHasItsOptionsAndTheExitCodes) {
@@ -85,6 +96,21 @@ TEST(CommandLine, HelpOfACommandHasItsOptionsAndTheExitCodes) {
       EXPECT_NE(help.find(NameOf(option, Door::kCommand)), std::string::npos) << option.name;
     }
   }
+}
+
+TEST(CommandLine, HelpSaysOnceHowAmountsAreWritten) {
+  const auto help_of = [](const char* command) {
+    CommandLine line;
+    ::testing::internal::CaptureStdout();
+    EXPECT_EQ(line.Read({command, "--help"}), kOk);
+    return ::testing::internal::GetCapturedStdout();
+  };
+  const std::string stream = help_of("stream");
+  EXPECT_NE(stream.find("--roll-bytes SIZE"), std::string::npos) << stream;
+  EXPECT_NE(stream.find("--for DURATION"), std::string::npos) << stream;
+  EXPECT_NE(stream.find("\nSIZE: a whole number of bytes"), std::string::npos) << stream;
+  EXPECT_NE(stream.find("\nDURATION: a whole number with ms"), std::string::npos) << stream;
+  EXPECT_EQ(help_of("status").find("SIZE"), std::string::npos);
 }
 
 }  // namespace

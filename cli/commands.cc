@@ -80,6 +80,8 @@ ExitCode Refuse(const SetupPlan& plan, const char* what) {
 
 // Also with obstacles in the way, where SQL removes them.
 ExitCode PrintSql(const SetupPlan& plan, const char* what) {
+  // Not among the SQL: there nobody sees them who runs it at once.
+  for (const std::string& warning : plan.warnings) Log(spdlog::level::warn, warning);
   std::printf("%s", AdministratorSql(plan).c_str());
   if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
   SetupPlan left = plan;

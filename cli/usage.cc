@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "arrowcdc/secrets.h"
@@ -29,6 +31,18 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// Nothing where none is as near as a typing mistake.
+std::string NameNearest(std::string_view typed, const std::vector<std::string>& known) {
+  constexpr size_t kTypingMistakes = 3;
+  std::string nearest;
+  size_t distance = std::min(kTypingMistakes, typed.size() / 2) + 1;
+  for (const std::string& name : known) {
+    const size_t to = EditDistance(typed, name);
+    if (to < distance) std::tie(nearest, distance) = std::pair(name, to);
+  }
+  return nearest.empty() ? "" : "; the nearest is " + nearest;
+}
+
 // Of the program and of the subcommand that was given.
 std::vector<std::string> ListOptions(const CLI::App& app) {
   std::vector<std::string> names;
@@ -42,6 +56,51 @@ std::vector<std::string> ListOptions(const CLI::App& app) {
   return names;
 }
 
+std::vector<const CLI::App*> ListSubcommands(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+std::string Joined(const std::vector<std::string>& names, const std::string& last) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 == names.size() ? " " + last + " " : ", ") + names[i];
+  }
+  return text;
+}
+
+std::vector<std::string> NamesOf(const std::vector<const CLI::App*>& subcommands) {
+  std::vector<std::string> names;
+  for (const CLI::App* subcommand : subcommands) names.push_back(subcommand->get_name());
+  return names;
+}
+
+std::string NameSubcommands(const CLI::App& app) { return Joined(NamesOf(ListSubcommands(app)), "or"); }
+
+// "--slot" of "--slot=s".
+std::string NameIn(const std::string& argument) { return argument.substr(0, argument.find('=')); }
+
+const CLI::Option* FindOption(const CLI::App& app, const std::string& argument) {
+  const std::string name = NameIn(argument);
+  if (!name.starts_with("--")) return nullptr;
+  if (const CLI::Option* option = app.get_option_no_throw(name)) return option;
+  for (const CLI::App* subcommand : ListSubcommands(app)) {
+    if (const CLI::Option* option = subcommand->get_option_no_throw(name)) return option;
+  }
+  return nullptr;
+}
+
+// A subcommand's option that does not belong to the one that was given, or stands before it.
+std::string ExplainMisplaced(const CLI::App& app, const std::string& option) {
+  std::vector<const CLI::App*> owners = ListSubcommands(app);
+  std::erase_if(owners, [&](const CLI::App* owner) { return owner->get_option_no_throw(option) == nullptr; });
+  const auto given = app.get_subcommands();
+  if (owners.empty() || given.empty()) return "";
+  const std::string name = given[0]->get_name();
+  if (std::find(owners.begin(), owners.end(), given[0]) != owners.end())
+    return option + " belongs behind " + name;
+  return option + " is an option of " + Joined(NamesOf(owners), "and") + ", not of " + name;
+}
+
 std::string ExplainUnexpected(const CLI::App& app, const std::vector<std::string>& arguments) {
   const std::vector<std::string> rest = app.remaining(true);
   if (rest.empty()) return "there is an argument too many";
@@ -51,50 +110,10 @@ std::string ExplainUnexpected(const CLI::App& app, const std::vector<std::string
   if (!found->starts_with("--")) {
     return position + " is not expected: put values with spaces, as connection strings, in quotes";
   }
-  const std::string typed = found->substr(0, found->find('='));
-  const std::vector<std::string> known = ListOptions(app);
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-    return EditDistance(typed, a) < EditDistance(typed, b);
-  });
-  constexpr size_t kTypingMistakes = 3;
-  const bool near = nearest != known.end() && EditDistance(typed, *nearest) <= kTypingMistakes;
-  return position + " is no option of this command" + (near ? "; the nearest is " + *nearest : "");
-}
-
-// The name stands before any value in CLI11's texts.
-std::string FindOptionIn(const CLI::App& app, const std::string& text) {
-  std::string first;
-  size_t first_at = std::string::npos;
-  for (const std::string& name : ListOptions(app)) {
-    const size_t at = text.find(name);
-    if (at < first_at || (at == first_at && at != std::string::npos && name.size() > first.size())) {
-      first = name;
-      first_at = at;
-    }
-  }
-  return first;
-}
-
-std::vector<const CLI::App*> ListSubcommands(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App*) { return true; });
-}
-
-std::string NameSubcommands(const CLI::App& app) {
-  const std::vector<const CLI::App*> subcommands = ListSubcommands(app);
-  std::string names;
-  for (size_t i = 0; i < subcommands.size(); ++i) {
-    names += (i == 0 ? "" : i + 1 == subcommands.size() ? " or " : ", ") + subcommands[i]->get_name();
-  }
-  return names;
-}
-
-const CLI::Option* FindOption(const CLI::App& app, const std::string& argument) {
-  if (!argument.starts_with("--")) return nullptr;
-  if (const CLI::Option* option = app.get_option_no_throw(argument)) return option;
-  for (const CLI::App* subcommand : ListSubcommands(app)) {
-    if (const CLI::Option* option = subcommand->get_option_no_throw(argument)) return option;
-  }
-  return nullptr;
+  const std::string typed = NameIn(*found);
+  const std::string misplaced = ExplainMisplaced(app, typed);
+  if (!misplaced.empty()) return misplaced;
+  return position + " is no option of this command" + NameNearest(typed, ListOptions(app));
 }
 
 }  // namespace
@@ -105,17 +124,28 @@ std::optional<std::string> FindUnknownSubcommand(const CLI::App& app,
   for (const CLI::App* subcommand : ListSubcommands(app)) {
     if (subcommand->check_name(arguments[0])) return std::nullopt;
   }
-  return NameArgument(0) + " is no subcommand: use " + NameSubcommands(app);
+  return NameArgument(0) + " is no subcommand: use " + NameSubcommands(app) +
+         NameNearest(arguments[0], NamesOf(ListSubcommands(app)));
 }
 
-std::optional<std::string> FindMissingValue(const CLI::App& app, const std::vector<std::string>& arguments) {
+std::optional<std::string> FindMisusedOption(const CLI::App& app, const std::vector<std::string>& arguments) {
+  std::set<const CLI::Option*> seen;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const CLI::Option* option = FindOption(app, arguments[i]);
-    if (option == nullptr || option->get_items_expected_min() == 0) continue;
-    if (i + 1 == arguments.size() || FindOption(app, arguments[i + 1]) != nullptr) {
-      return arguments[i] + ": a value is missing";
+    if (option == nullptr) continue;
+    const std::string name = NameIn(arguments[i]);
+    const bool written_on = name != arguments[i];
+    if (option->get_items_expected_max() == 0) {
+      if (written_on) return name + " takes no value";
+      continue;
     }
-    ++i;
+    const bool missing = written_on
+                             ? arguments[i].size() == name.size() + 1
+                             : i + 1 == arguments.size() || FindOption(app, arguments[i + 1]) != nullptr;
+    if (missing) return name + ": a value is missing";
+    const bool again = !seen.insert(option).second;
+    if (again && option->get_items_expected_max() == 1) return name + " is given twice";
+    if (!written_on) ++i;
   }
   return std::nullopt;
 }

@@ -18,9 +18,9 @@ std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>&
 std::optional<std::string> FindUnknownSubcommand(const CLI::App& app,
                                                  const std::vector<std::string>& arguments);
 
-// What is wrong where an option that takes a value stands before another option, or last. CLI11 would take
-// the other one's name for the value.
-std::optional<std::string> FindMissingValue(const CLI::App& app, const std::vector<std::string>& arguments);
+// What is wrong where an option that takes a value stands before another option, or last (CLI11 would take
+// the other one's name for the value), where it is given twice, and where a flag has a value.
+std::optional<std::string> FindMisusedOption(const CLI::App& app, const std::vector<std::string>& arguments);
 
 std::string ExplainError(const CLI::App& app, const CLI::ParseError& error,
                          const std::vector<std::string>& arguments);

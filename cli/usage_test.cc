@@ -33,8 +33,8 @@ struct Program {
     app.add_subcommand("sql")->add_option("DIR", directory)->required();
   }
 
-  std::string Missing(const std::vector<std::string>& arguments) const {
-    return FindMissingValue(app, arguments).value_or("");
+  std::string Misused(const std::vector<std::string>& arguments) const {
+    return FindMisusedOption(app, arguments).value_or("");
   }
 
   std::string Refused(const std::vector<std::string>& arguments) {
@@ -47,12 +47,21 @@ struct Program {
   }
 };
 
-TEST(FindMissingValue, AnotherOptionIsNoValue) {
+TEST(FindMisusedOption, AnotherOptionIsNoValue) {
   const Program program;
-  EXPECT_EQ(program.Missing({"stream", "--tables", "--sink", "console"}), "--tables: a value is missing");
-  EXPECT_EQ(program.Missing({"stream", "--tables", "a.b", "--sink"}), "--sink: a value is missing");
-  EXPECT_EQ(program.Missing({"stream", "--tables", "a.b", "c.d", "--sink", "console"}), "");
-  EXPECT_EQ(program.Missing({"stream", "--accept-gap", "--sink", "--odd"}), "");
+  EXPECT_EQ(program.Misused({"stream", "--tables", "--sink", "console"}), "--tables: a value is missing");
+  EXPECT_EQ(program.Misused({"stream", "--tables", "a.b", "--sink"}), "--sink: a value is missing");
+  EXPECT_EQ(program.Misused({"stream", "--tables", "a.b", "c.d", "--sink", "console"}), "");
+  EXPECT_EQ(program.Misused({"stream", "--accept-gap", "--sink", "--odd"}), "");
+}
+
+TEST(FindMisusedOption, NamesTheOptionAndNoValue) {
+  const Program program;
+  EXPECT_EQ(program.Misused({"stream", "--tables", "--sink=x"}), "--tables: a value is missing");
+  EXPECT_EQ(program.Misused({"stream", "--sink="}), "--sink: a value is missing");
+  EXPECT_EQ(program.Misused({"stream", "--accept-gap=secret"}), "--accept-gap takes no value");
+  EXPECT_EQ(program.Misused({"stream", "--sink", "a", "--sink=secret"}), "--sink is given twice");
+  EXPECT_EQ(program.Misused({"stream", "--tables", "a", "--tables=b", "--accept-gap", "--accept-gap"}), "");
 }
 
 TEST(ExplainError, NamesWhatIsMissing) {
@@ -69,7 +78,8 @@ TEST(ExplainError, RepeatsNoValue) {
 TEST(FindUnknownSubcommand, NamesThoseThatThereAre) {
   const Program program;
   EXPECT_EQ(FindUnknownSubcommand(program.app, {"strem", "--sink", "x"}),
-            "argument 1 is no subcommand: use stream or sql");
+            "argument 1 is no subcommand: use stream or sql; the nearest is stream");
+  EXPECT_EQ(FindUnknownSubcommand(program.app, {"secret"}), "argument 1 is no subcommand: use stream or sql");
   EXPECT_EQ(FindUnknownSubcommand(program.app, {"sql", "x"}), std::nullopt);
   EXPECT_EQ(FindUnknownSubcommand(program.app, {"--verbose"}), std::nullopt);
 }

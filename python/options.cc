@@ -159,7 +159,7 @@ void BindOptions(nb::module_& module) {
                    })
       .def_prop_ro("words", &ListWords)
       .def_ro("secret", &Option::secret)
-      .def_prop_ro("help", [](const Option& option) { return std::string(option.help); });
+      .def_prop_ro("help", [](const Option& option) { return std::string(HelpOf(option, Door::kPython)); });
   // The arguments of ArrowCDCReaderConfig.
   module.def("option_table", &ListArguments, nb::rv_policy::reference);
 

@@ -5,7 +5,7 @@ import inspect
 import logging
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from . import _core
@@ -36,6 +36,11 @@ def _describe_options() -> str:
 def _may_hold_a_password(value: object) -> bool:
     text = value.decode(errors="replace") if isinstance(value, bytes) else value
     return isinstance(text, str) and _core.looks_like_conninfo(text)
+
+
+def _listed(value: Any) -> Any:
+    """What is no list goes on as it is: the options say what they expect."""
+    return list(value) if isinstance(value, Iterable) else value
 
 
 Plugin = Literal["auto", "wal2arrow", "pgoutput"]
@@ -128,9 +133,9 @@ class ArrowCDCReaderConfig:
 
     def _options(self) -> _core.Options:
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        given["tables"] = self.tables.split() if isinstance(self.tables, str) else list(self.tables)
-        single = isinstance(self.publications, str)
-        given["publications"] = [self.publications] if single else list(self.publications)
+        given["tables"] = _listed(self.tables.split() if isinstance(self.tables, str) else self.tables)
+        given["publications"] = _listed([self.publications] if isinstance(self.publications, str)
+                                        else self.publications)
         return _core.Options(given)
 
     def open(self) -> Readers:

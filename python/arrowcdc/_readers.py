@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from typing import Self
+from typing import NoReturn, Self
 
 import pyarrow
 
@@ -84,6 +84,13 @@ class _Stream:
                      "application_name count it among them", state)
 
 
+class _NoReaderError(KeyError):
+    """A KeyError shows its text in quotes, with line breaks and quotes of it escaped."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class Readers(dict[str, "Reader"]):
     """Readers by table name, 'public.users'; with partitions 'public.users/0', .... One stream, one slot.
 
@@ -101,6 +108,13 @@ class Readers(dict[str, "Reader"]):
         for reader in opened.readers():
             self._add(reader)
         self._stream.log_news()
+
+    def __missing__(self, name: object) -> "Reader":
+        most = 20
+        names = ", ".join(map(repr, sorted(self)[:most])) or "none"
+        more = f" and {len(self) - most} more" if len(self) > most else ""
+        raise _NoReaderError(f"there is no reader {name!r}; there are: {names}{more}; events() adds those of "
+                             "tables whose first change comes later")
 
     def _name(self, reader: _core.Reader) -> str:
         return reader.name if self._partitions == 1 else f"{reader.name}/{reader.partition}"
@@ -401,6 +415,9 @@ class _AsyncBatches:
         self._reader = reader
         self._until = until
         self._again = False
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("read_batches() is for 'async for'; with 'for' use batches()")
 
     def __aiter__(self) -> Self:
         return self

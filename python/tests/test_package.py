@@ -155,9 +155,10 @@ def test_every_option_is_explained():
 
 @pytest.mark.parametrize(
     "name, value",
-    [("host", 5), ("tables", [1]), ("publications", [b"p"]), ("slot", None), ("setup", "no"),
-     ("partitions", "two"), ("partitions", 1.5), ("reader_bytes_max", "32MiB"), ("unread_limit", None),
-     ("slow_limit", "5s"), ("retry_max", float("nan")), ("compression", None), ("until", 1.5)])
+    [("host", 5), ("tables", [1]), ("tables", None), ("tables", 5), ("publications", [b"p"]),
+     ("publications", None), ("slot", None), ("setup", "no"), ("partitions", "two"), ("partitions", 1.5),
+     ("reader_bytes_max", "32MiB"), ("unread_limit", None), ("slow_limit", "5s"),
+     ("retry_max", float("nan")), ("compression", None), ("until", 1.5)])
 def test_an_argument_of_another_type_is_refused_by_name(name, value):
     with pytest.raises(TypeError, match=f"argument {name}: "):
         ArrowCDCReaderConfig(**{name: value})
@@ -173,6 +174,12 @@ def test_an_argument_out_of_its_range_is_refused(name, value, message):
     with pytest.raises(arrowcdc.OptionError, match=message) as caught:
         ArrowCDCReaderConfig(**{name: value})
     assert name in caught.value.object and caught.value.remedy
+
+
+def test_options_are_explained_in_pythons_words():
+    explained = {option.name: option.help for option in _core.option_table()}
+    assert "SlotError" in explained["on_unpublished"] and "an int" in explained["until"]
+    assert not [name for name, text in explained.items() if "exit code" in text or "0s" in text]
 
 
 def test_values_at_the_edge_of_their_range():

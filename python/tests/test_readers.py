@@ -41,6 +41,18 @@ def test_a_reader_a_table_and_batches_in_order(server, shop, plugin):
         assert server.sql("SELECT count(*) FROM pg_stat_replication") == "1"
 
 
+def test_a_name_without_a_reader_names_those_that_there_are(server, shop):
+    with CONFIGURE(**shop) as readers:
+        with pytest.raises(KeyError) as caught:
+            readers["users"]
+        assert str(caught.value).startswith(
+            "there is no reader 'users'; there are: 'public.orders', 'public.users'; events() adds ")
+        assert readers.get("users") is None and "users" not in readers and len(readers) == 2
+        with pytest.raises(TypeError, match="'async for'; with 'for' use batches"):
+            for _ in readers["public.users"].read_batches():
+                pass
+
+
 def test_the_slot_waits_for_the_table_that_was_not_committed(server, shop):
     with CONFIGURE(**shop, commit="by-hand") as readers:
         server.sql("INSERT INTO users VALUES (1, 'a')", "shop")

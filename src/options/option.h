@@ -69,6 +69,7 @@ struct Option {
   OptionType type;
   OptionField field;
   const char* help;
+  const char* python_help = "";                  // where the package's says something else
   std::span<const std::string_view> words = {};  // of kChoice
   // In bytes, milliseconds or as it is.
   int64_t minimum = std::numeric_limits<int64_t>::min();
@@ -87,6 +88,11 @@ Options DefaultsOf(Door door);
 
 // "--roll-bytes", "DIR", "retry_max".
 std::string NameOf(const Option& option, Door door);
+
+const char* HelpOf(const Option& option, Door door);
+
+// "above 0", "1 to 65536", the words of a choice; empty: whatever the type holds.
+std::string RangeOf(const Option& option);
 
 // A value that was typed, of any type but kList and kFlag. Errors: kInvalidOption without the option's name.
 arrow::Result<OptionValue> ReadValue(const Option& option, const std::string& text);

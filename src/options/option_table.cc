@@ -190,13 +190,16 @@ constexpr Option kOptions[] = {
      .type = kPosition,
      .field = Fills<UntilField, ReadersUntil>(),
      .help = "stop when everything up to here is delivered: 'now' (the end of the server's WAL at the start) "
-             "or an LSN as in 16/B374D848"},
+             "or an LSN as in 16/B374D848",
+     .python_help = "stop when everything up to here is delivered: 'now' (the end of the server's WAL at the "
+                    "start), an LSN as in '16/B374D848', or that as an int"},
     {.section = "",
      .name = "for",
      .commands = kStream,
      .type = kDuration,
      .field = Fills<Field<&Options::command, &CommandOptions::duration>>(),
-     .help = "stop after this time, as in 90s, 5min, 2h"},
+     .help = "stop after this time, as in 90s, 5min, 2h",
+     .minimum = 1},
     {.section = "pipeline",
      .name = "ack",
      .commands = kStream,
@@ -227,6 +230,9 @@ constexpr Option kOptions[] = {
                     WordField<kOnUnpublished, &Options::readers, &ReaderSetOptions::on_unpublished>>(),
      .help = "where tables that were asked for are not published any more: go-on says and counts it, stop "
              "ends the stream (exit code 5) once everything that the slot holds is delivered",
+     .python_help = "where tables that were asked for are not published any more: go-on says and counts it, "
+                    "stop ends the readers with a SlotError once everything that the slot holds was read and "
+                    "committed",
      .words = kOnUnpublished},
     {.section = "sink",
      .name = "roll-bytes",
@@ -283,6 +289,8 @@ constexpr Option kOptions[] = {
                     Field<&Options::readers, &ReaderSetOptions::retry_max>>(),
      .help = "give up when the server is away, or the slot in use, for so long (default: at the start 60s, "
              "or 10s for a slot in use; after the first connection never); 0s: at once",
+     .python_help = "give up when the server is away, or the slot in use, for so long (default: at the start "
+                    "60, or 10 for a slot in use; after the first connection never); 0: at once",
      .minimum = 0},
     {.section = "pipeline",
      .name = "stop-timeout",

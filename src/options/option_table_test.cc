@@ -124,11 +124,13 @@ TEST(SetOption, TheCommandLineNamesWords) {
 
 TEST(SetOption, TheCommandLineChecksBounds) {
   for (const char* text : {"0", "-1", "x", "1e3", "99999999999999999999", ""})
-    EXPECT_EQ(Refused("roll-rows", text), "this value cannot be used") << text;
+    EXPECT_EQ(Refused("roll-rows", text), "this value cannot be used: give a whole number above 0") << text;
   EXPECT_EQ(Refused("roll-rows", "1"), "");
   EXPECT_EQ(Refused("roll-bytes", "0"), "must be positive");
   EXPECT_EQ(Refused("roll-bytes", "1"), "");
   EXPECT_EQ(Refused("roll-age", "0s"), "must be positive");
+  EXPECT_EQ(Refused("for", "0s"), "must be positive");
+  EXPECT_EQ(Refused("for", "1ms"), "");
   EXPECT_EQ(Refused("buffer", "0"), "must be positive");
   EXPECT_EQ(Refused("retry-for", "0s"), "");
   EXPECT_EQ(Refused("retry-for", "5").substr(0, 15), "cannot read \"5\"");

@@ -27,8 +27,11 @@ arrow::Status UnusableError(const Option& option, Door door) {
     return MakeError(ErrorKind::kInvalidOption, "this value is not supported",
                      std::string("argument ") + option.python, "use " + Joined(option.words, " or ", "'"));
   }
+  std::string remedy;
+  if (option.type == OptionType::kCount) remedy = "give a whole number " + RangeOf(option);
+  if (!option.words.empty()) remedy = "use " + Joined(option.words, "|", "");
   return MakeError(ErrorKind::kInvalidOption, "this value cannot be used", "option " + NameOf(option, door),
-                   option.words.empty() ? "" : "use " + Joined(option.words, "|", ""));
+                   remedy);
 }
 
 std::string BoundsText(const Option& option) {
@@ -84,6 +87,18 @@ std::string FormatDuration(std::chrono::milliseconds duration) {
 std::string NameOf(const Option& option, Door door) {
   if (door == Door::kPython) return option.python;
   return option.positional ? option.name : std::string("--") + option.name;
+}
+
+const char* HelpOf(const Option& option, Door door) {
+  return door == Door::kPython && *option.python_help != '\0' ? option.python_help : option.help;
+}
+
+std::string RangeOf(const Option& option) {
+  if (!option.words.empty()) return Joined(option.words, ", ", "");
+  if (option.maximum != kUnbounded)
+    return std::to_string(option.minimum) + " to " + std::to_string(option.maximum);
+  if (option.minimum == std::numeric_limits<int64_t>::min()) return "";
+  return option.minimum > 0 ? "above 0" : "0 or more";
 }
 
 arrow::Result<OptionValue> ReadValue(const Option& option, const std::string& text) {

@@ -12,7 +12,8 @@ constexpr const char* kHead =
     "page from the option table (src/options/option_table.cc).\n"
     "\n"
     "On the command line a *size* is a whole number of bytes, or with kB, MB, GB, KiB, MiB or GiB, and a\n"
-    "*duration* a whole number with ms, s, min, h or d. What a command does and how it ends:\n"
+    "*duration* a whole number with ms, s, min, h or d, at most 36500d. Both are spelt exactly so: no\n"
+    "fractions, no spaces, capitals as here. What a command does and how it ends:\n"
     "[operations](operations.md).\n";
 
 constexpr const char* kPythonHead =
@@ -57,16 +58,6 @@ const char* TypeName(const Option& option, Door door) {
   return "";
 }
 
-std::string RangeOf(const Option& option) {
-  std::string range;
-  for (const std::string_view word : option.words) range += (range.empty() ? "" : ", ") + std::string(word);
-  if (!range.empty()) return range;
-  if (option.maximum != std::numeric_limits<int64_t>::max())
-    return std::to_string(option.minimum) + " to " + std::to_string(option.maximum);
-  if (option.minimum == std::numeric_limits<int64_t>::min()) return "";
-  return option.minimum > 0 ? "above 0" : "0 or more";
-}
-
 // As it is written in Python.
 std::string PythonValue(const OptionValue& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "True" : "False";
@@ -95,7 +86,7 @@ std::string RowOf(const Option& option, Door door) {
   std::string name = NameOf(option, door);
   if (option.letter != 0 && door == Door::kCommand) name += std::string(", -") + option.letter;
   return "| `" + name + "` | " + TypeName(option, door) + " | " + Escaped(RangeOf(option)) + " | " +
-         DefaultIn(option, door) + " | " + Escaped(option.help) + " |\n";
+         DefaultIn(option, door) + " | " + Escaped(HelpOf(option, door)) + " |\n";
 }
 
 std::string RowsOf(unsigned bit) {

@@ -44,21 +44,21 @@ arrow::Status CheckHistory(const Position& stored, const SlotStanding& now, cons
 arrow::Status CheckSlotOfNewSink(const SlotStanding& now) {
   const std::string confirmed = FormatLsn(now.confirmed_flush);
   if (!now.used) return arrow::Status::OK();
+  const std::string own_slot =
+      "for a second sink make a slot of its own (--slot NAME with 'arrowcdc setup'); ";
   if (!now.start_known) {
     return Gap(
         now,
         "the sink is new, the slot's changes were decoded before, and nothing tells whether any up to " +
             confirmed + " were acknowledged elsewhere: setup did not note where the slot began",
-        "pass --accept-gap to begin at " + confirmed +
-            " if no other sink was fed from this slot; else use that sink, or make a new slot "
-            "(arrowcdc teardown, then setup)");
+        "check the path of --sink: another sink may have received them; " + own_slot +
+            "if no other sink was fed from this slot, --accept-gap begins at " + confirmed);
   }
   return Gap(now,
              "the sink is new, but changes of the slot up to " + confirmed +
                  " were already acknowledged elsewhere: they would be missing here",
-             "use the sink that received them, or make a new slot (arrowcdc teardown, then setup), or pass "
-             "--accept-gap to begin at " +
-                 confirmed);
+             "check the path of --sink: another sink received them; " + own_slot + "--accept-gap begins at " +
+                 confirmed + " and leaves them out");
 }
 
 arrow::Status CheckSlotOfStored(const Position& stored, const SlotStanding& now) {

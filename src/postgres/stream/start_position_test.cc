@@ -98,6 +98,19 @@ TEST(ChooseStart, ANewSinkOfAUsedSlotIsRefusedUnlessTold) {
           {"decoded, told", UsedSlot(false), New(true), Position{1, 200}}});
 }
 
+TEST(ChooseStart, WhatANewSinkIsToldToDoDestroysNothing) {
+  for (const bool start_known : {true, false}) {
+    const auto start = ChooseStart(UsedSlot(start_known), New(), EndsAt500);
+    ASSERT_FALSE(start.ok());
+    const std::string remedy = GetErrorDetail(start.status())->remedy();
+    EXPECT_TRUE(remedy.starts_with("check the path of --sink: another sink ")) << remedy;
+    EXPECT_NE(remedy.find("a slot of its own (--slot NAME with 'arrowcdc setup')"), std::string::npos)
+        << remedy;
+    EXPECT_NE(remedy.find("--accept-gap begins at 0/C8"), std::string::npos) << remedy;
+    EXPECT_EQ(remedy.find("teardown"), std::string::npos) << remedy;
+  }
+}
+
 TEST(ChooseStart, AStoredPositionIsHeldAgainstTheSlot) {
   Expect({{"ahead of the slot", Slot(200, 300), Stored(250), Position{1, 250}},
           {"where the slot stands", Slot(200, 300), Stored(200), Position{1, 200}},
