@@ -171,16 +171,12 @@ std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>&
 std::string ExplainError(const CLI::App& app, const CLI::ParseError& error,
                          const std::vector<std::string>& arguments) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return ExplainUnexpected(app, arguments);
-  const std::string option = FindOptionIn(app, error.what());
   // Holds names only: of an option, of a positional argument, or "A subcommand".
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     return app.get_subcommands().empty() ? "a subcommand is missing: use " + NameSubcommands(app)
                                          : error.what();
   }
-  if (option.empty()) return "the arguments cannot be read";
-  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
-    return option + ": a value is missing, or there is one too many";
-  return option + ": this value cannot be used";
+  return "the arguments cannot be read";
 }
 
 }  // namespace arrowcdc::cli

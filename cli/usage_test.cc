@@ -72,7 +72,7 @@ TEST(ExplainError, NamesWhatIsMissing) {
 
 TEST(ExplainError, RepeatsNoValue) {
   EXPECT_EQ(Program().Refused({"stream", "--sink", "x", "--accept-gap=secret"}),
-            "--accept-gap: this value cannot be used");
+            "the arguments cannot be read");
 }
 
 TEST(FindUnknownSubcommand, NamesThoseThatThereAre) {
