@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <string>
 
 #include "arrowcdc/postgres.h"
 #include "src/postgres/testing/server_fixture.h"
@@ -62,9 +64,16 @@ TEST(AdminLacking, Plugin) {
 TEST(AdminLacking, PluginIsNotNeededForPgoutput) {
   PrivateServerOptions options;
   options.libraries = {};
-  options.settings = {{"dynamic_library_path", "$libdir"}};  // pgoutput is there
   const Lacking lacking(options);
-  if (lacking.sql->Exec("LOAD 'wal2arrow'").ok()) GTEST_SKIP() << "somebody has installed wal2arrow";
+  // A path with nothing but pgoutput: whoever has installed wal2arrow has it beside that.
+  const std::filesystem::path libraries = lacking.server->directory() / "libraries";
+  std::filesystem::create_directory(libraries);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const std::string installed,
+      lacking.sql->Scalar("SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR'"));
+  std::filesystem::create_symlink(installed + "/pgoutput.so", libraries / "pgoutput.so");
+  ARROWCDC_ASSERT_OK(
+      lacking.sql->Exec("ALTER DATABASE postgres SET dynamic_library_path = '" + libraries.string() + "'"));
   PostgresOptions role = lacking.AsRole();
   role.plugin = OutputPlugin::kPgoutput;
   ARROWCDC_EXPECT_OK(SetupStatus(role));
