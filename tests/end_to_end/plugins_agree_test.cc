@@ -352,6 +352,34 @@ TEST_F(Pgoutput, TypesThatComeLaterTurnTheSessionToText) {
   }
 }
 
+// Whoever is told a position may acknowledge it: no row of a commit before it may still come.
+TEST_F(Pgoutput, AKeepaliveIsBehindTheRowsThatAreHeld) {
+  constexpr int kTransactions = 50;
+  ARROWCDC_ASSERT_OK(Start({"known"}));
+  uint64_t told = 0;
+  int rows = 0;
+  const auto deadline = std::chrono::steady_clock::now() + seconds(60);
+  for (int id = 1; id <= kTransactions; ++id) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO parent VALUES (" + std::to_string(id) + ")"));
+    while (rows < id) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+      source_->RequestKeepalive();
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto event, source_->Next(milliseconds(1)));
+      if (!event.has_value()) continue;
+      if (const auto* keepalive = std::get_if<KeepaliveEvent>(&*event)) {
+        told = std::max(told, keepalive->position.order);
+      } else if (const auto* batch = std::get_if<ChangeBatch>(&*event)) {
+        ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto changes, ChangeRows::Make(*batch->table, *batch->rows));
+        ASSERT_GE(changes.commit_lsn(0), told) << "row " << id;
+        rows += static_cast<int>(batch->rows->num_rows());
+      }
+    }
+  }
+  EXPECT_EQ(rows, kTransactions);
+  EXPECT_GT(told, 0u);
+  ARROWCDC_ASSERT_OK(source_->Stop());
+}
+
 TEST_F(Pgoutput, SlotsAndTablesThatItCannotRead) {
   ARROWCDC_ASSERT_OK(
       sql_->Exec("CREATE TABLE odd (id int, twice int GENERATED ALWAYS AS (id * 2) STORED PRIMARY KEY);"
