@@ -8,8 +8,8 @@ CONFIGURE := cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWC
   -DPG_CONFIG=$(PG_CONFIG) >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test faults valgrind test-majors wheel tour reference bench fuzz install \
-  install-plugin format lint clean
+.PHONY: help setup build demo test faults valgrind test-majors test-compatibility wheel tour reference bench \
+  fuzz install install-plugin format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -36,6 +36,10 @@ valgrind: setup  ## all tests of the plugin in a server under valgrind; takes lo
 
 test-majors: setup ## the plugin with PostgreSQL 15 to 18, older minors too; fetches the servers
 	@tools/test_majors.sh
+
+test-compatibility: setup ## this version and an earlier one together: plugin and command; builds both
+	@tools/test.sh -R '^(old_plugin|compatibility)_test$$'
+	@tools/compatibility.sh build-asan command
 
 wheel: setup     ## the Python package: dist/arrowcdc-*.whl
 	@tools/wheel.sh

@@ -24,8 +24,13 @@ void SetAllAbsent(const Run& run, const std::string& workload, const std::string
   }
 }
 
+bool OneServerProcess(const Contender& contender) {
+  return contender.connections == 1 && contender.reader != Reader::kSnapshot &&
+         contender.reader != Reader::kSnapshotParquet && contender.name != "debezium_snapshot";
+}
+
 void Record(const Run& run, const BacklogWorkload& workload, const Contender& contender, int round,
-            const MeasuredDrain& drain, const std::optional<PluginCounts>& counts) {
+            const MeasuredDrain& drain, int64_t spilled_bytes, const std::optional<PluginCounts>& counts) {
   const auto add = [&](const char* metric, double value) {
     run.results.Add(workload.name, contender.name, metric, round, value);
   };
@@ -46,9 +51,19 @@ void Record(const Run& run, const BacklogWorkload& workload, const Contender& co
   add("wall_s", client.wall_s);
   add("rows_per_s", rows / client.wall_s);
   add("txns_per_s", static_cast<double>(workload.transactions()) / client.wall_s);
-  add("server_cpu_s_per_m_rows", drain.server_cpu_s / rows * 1e6);
+  if (OneServerProcess(contender)) {
+    add("server_cpu_s_per_m_rows", drain.server_cpu_s / rows * 1e6);
+    add("walsender_rss_bytes", static_cast<double>(drain.server_peak_bytes));
+  } else {
+    absent("server_cpu_s_per_m_rows", "several processes of the server take part");
+    absent("walsender_rss_bytes", "several processes of the server take part");
+  }
   add("client_cpu_s_per_m_rows", client.client_cpu_s / rows * 1e6);
-  add("walsender_rss_bytes", static_cast<double>(drain.server_peak_bytes));
+  if (contender.plugin.empty() || contender.reader == Reader::kSqlPeek) {
+    absent("spilled_bytes", "the server counts them for slots that stream");
+  } else {
+    add("spilled_bytes", static_cast<double>(spilled_bytes));
+  }
   if (client.wire_bytes >= 0) {
     add("wire_bytes_per_row", static_cast<double>(client.wire_bytes) / rows);
   } else {
@@ -97,10 +112,17 @@ arrow::Status MeasureOnce(const Run& run, const BacklogWorkload& workload, const
   }
   const size_t log_begin = run.server.log().size();
   const auto drain = DrainOnce(run, task);
-  if (!contender.plugin.empty()) ARROW_RETURN_NOT_OK(run.server.DropSlot(task.slot));
+  int64_t spilled_bytes = 0;
+  if (!contender.plugin.empty()) {
+    ARROW_ASSIGN_OR_RAISE(
+        spilled_bytes,
+        run.server.Number("SELECT spill_bytes FROM pg_stat_replication_slots WHERE slot_name = '" +
+                          task.slot + "'"));
+    ARROW_RETURN_NOT_OK(run.server.DropSlot(task.slot));
+  }
   if (drain.ok()) {
     const auto counts = ParsePluginCounts(run.server.log().substr(log_begin), task.slot);
-    Record(run, workload, contender, round, *drain, counts);
+    Record(run, workload, contender, round, *drain, spilled_bytes, counts);
   } else {
     SetAllAbsent(run, workload.name, contender.name, drain.status().message());
     Say(workload.name + ", " + contender.name + ": " + drain.status().message());

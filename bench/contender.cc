@@ -28,11 +28,27 @@ PostgresOptions BatchingOff() {
   return options;
 }
 
+PostgresOptions StreamingOff() {
+  PostgresOptions options;
+  options.streaming = false;
+  return options;
+}
+
 PostgresOptions Compressed(WireCompression compression) {
   PostgresOptions options;
   options.compression = compression;
   return options;
 }
+
+// A chunk of everything, or five of the narrow workload.
+PostgresOptions BySql(int64_t messages) {
+  PostgresOptions options;
+  options.catch_up = CatchUp::kSql;
+  options.catch_up_messages = messages;
+  return options;
+}
+constexpr int64_t kOneChunk = 1'000'000'000;
+constexpr int64_t kFifth = 200'000;
 
 }  // namespace
 
@@ -56,6 +72,10 @@ const std::vector<Contender>& Contenders() {
        .reader = Reader::kSource,
        .plugin = "wal2arrow",
        .source = BatchingOff()},
+      {.name = "wal2arrow_null_stream_off",
+       .reader = Reader::kSource,
+       .plugin = "wal2arrow",
+       .source = StreamingOff()},
       {.name = "wal2arrow_reader", .reader = Reader::kReaders, .plugin = "wal2arrow"},
       {.name = "wal2arrow_null_python", .reader = Reader::kPython, .plugin = "wal2arrow"},
       {.name = "noop_walsender", .reader = Reader::kNoop, .plugin = "arrowcdc_noop"},
@@ -69,6 +89,15 @@ const std::vector<Contender>& Contenders() {
        .reader = Reader::kPgoutput,
        .plugin = "pgoutput",
        .options = kPgoutputStreaming},
+      {.name = "pgoutput_null", .reader = Reader::kSource, .plugin = "pgoutput"},
+      {.name = "pgoutput_null_by_sql",
+       .reader = Reader::kSource,
+       .plugin = "pgoutput",
+       .source = BySql(kOneChunk)},
+      {.name = "pgoutput_null_by_sql_5",
+       .reader = Reader::kSource,
+       .plugin = "pgoutput",
+       .source = BySql(kFifth)},
       {.name = "pgoutput_text_recvlogical",
        .reader = Reader::kRecvlogical,
        .plugin = "pgoutput",
@@ -90,6 +119,12 @@ const std::vector<Contender>& Contenders() {
        .options = kWal2json},
       {.name = "decoderbufs", .reader = Reader::kDecoderbufs, .plugin = "decoderbufs"},
       {.name = "copy_binary", .reader = Reader::kCopy},
+      {.name = "copy_binary_2", .reader = Reader::kCopy, .connections = 2},
+      {.name = "snapshot_null", .reader = Reader::kSnapshot},
+      {.name = "snapshot_null_2", .reader = Reader::kSnapshot, .connections = 2},
+      {.name = "snapshot_parquet", .reader = Reader::kSnapshotParquet},
+      {.name = "snapshot_parquet_2", .reader = Reader::kSnapshotParquet, .connections = 2},
+      {.name = "debezium_snapshot", .reader = Reader::kDebezium, .downloaded = true, .tcp_only = true},
       {.name = "debezium_connect",
        .reader = Reader::kDebezium,
        .plugin = "pgoutput",

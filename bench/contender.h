@@ -20,14 +20,16 @@ enum class Reader {
   kWal2jsonArrow,
   kDecoderbufs,
   kNoop,
-  kRecvlogical,  // PostgreSQL's own pg_recvlogical, to /dev/null
-  kSqlPeek,      // pg_logical_slot_peek_binary_changes: no walsender
-  kCopy,         // no logical decoding at all
-  kSource,       // our client library; batches are dropped
-  kPipeline,     // our client library; batches go to a Parquet sink
-  kReaders,      // our client library's readers; batches are dropped
-  kPython,       // the same through the Python package
-  kDebezium,     // Debezium's embedded engine
+  kRecvlogical,      // PostgreSQL's own pg_recvlogical, to /dev/null
+  kSqlPeek,          // pg_logical_slot_peek_binary_changes: no walsender
+  kCopy,             // no logical decoding at all
+  kSnapshot,         // our client library; the rows of the table are copied and dropped
+  kSnapshotParquet,  // the same into a Parquet sink
+  kSource,           // our client library; batches are dropped
+  kPipeline,         // our client library; batches go to a Parquet sink
+  kReaders,          // our client library's readers; batches are dropped
+  kPython,           // the same through the Python package
+  kDebezium,         // Debezium's embedded engine
 };
 
 struct Contender {
@@ -38,6 +40,7 @@ struct Contender {
   PostgresOptions source{};                                    // of our client library, its switches
   bool downloaded = false;                                     // takes part only when asked for
   bool tcp_only = false;                                       // whatever the workload's transport is
+  int connections = 1;                                         // that copy at the same time
 };
 
 inline constexpr char kPublication[] = "arrowcdc_bench";

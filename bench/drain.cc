@@ -7,8 +7,10 @@
 
 #include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "arrowcdc/position.h"
+#include "bench/drain_snapshot.h"
 #include "bench/drain_source.h"
 #include "bench/message_reader.h"
 #include "bench/process_stats.h"
@@ -108,23 +110,19 @@ arrow::Result<DrainResult> DrainPeek(const DrainTask& task, const Started& start
   return result;
 }
 
-arrow::Result<DrainResult> DrainCopy(const DrainTask& task, const Started& started, const Hold& hold) {
-  ARROW_ASSIGN_OR_RAISE(auto connection, test::SqlConnection::Connect(task.conninfo));
-  PGconn* raw = connection->raw();
-  started(connection->backend_pid());
-  DrainResult result;
-  result.wire_bytes = 0;
-  const Stopwatch stopwatch;
+// Reads and drops what one statement copies.
+arrow::Status CopyOut(PGconn* raw, const std::string& command, DrainResult* result) {
   const auto failure = [&] { return arrow::Status::IOError("COPY: ", PQerrorMessage(raw)); };
-  PGresult* answer = PQexec(raw, ("COPY " + task.table->name + " TO STDOUT (FORMAT binary)").c_str());
+  PGresult* answer = PQexec(raw, command.c_str());
   const bool copying = PQresultStatus(answer) == PGRES_COPY_OUT;
   PQclear(answer);
   if (!copying) return failure();
   char* buffer = nullptr;
   int size = 0;
+  result->wire_bytes = 0;
   while ((size = PQgetCopyData(raw, &buffer, 0)) > 0) {
-    result.wire_bytes += size + 5;
-    ++result.frames;
+    result->wire_bytes += size + 5;
+    ++result->frames;
     PQfreemem(buffer);
   }
   answer = PQgetResult(raw);
@@ -132,9 +130,49 @@ arrow::Result<DrainResult> DrainCopy(const DrainTask& task, const Started& start
   const int64_t reported = std::atoll(PQcmdTuples(answer));
   PQclear(answer);
   if (!complete) return failure();
-  stopwatch.Stop(&result);
   // One message a row, the file header with the first; the trailer is a message of its own.
-  result.rows = result.frames - 1 == reported ? reported : 0;
+  result->rows = result->frames - 1 == reported ? reported : 0;
+  return arrow::Status::OK();
+}
+
+// Where the session's part of the table begins and ends; one session reads it as a whole.
+std::string CopyCommand(const DrainTask& task, int64_t blocks, int session) {
+  const int sessions = task.contender->connections;
+  if (sessions == 1) return "COPY " + task.table->name + " TO STDOUT (FORMAT binary)";
+  const auto border = [&](int at) { return "'(" + std::to_string(blocks * at / sessions) + ",0)'::tid"; };
+  return "COPY (SELECT * FROM " + task.table->name + " WHERE ctid >= " + border(session) +
+         (session + 1 < sessions ? " AND ctid < " + border(session + 1) : "") + ") TO STDOUT (FORMAT binary)";
+}
+
+arrow::Result<DrainResult> DrainCopy(const DrainTask& task, const Started& started, const Hold& hold) {
+  const auto sessions = static_cast<size_t>(task.contender->connections);
+  std::vector<std::unique_ptr<test::SqlConnection>> connections(sessions);
+  for (auto& connection : connections) {
+    ARROW_ASSIGN_OR_RAISE(connection, test::SqlConnection::Connect(task.conninfo));
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::string blocks,
+                        connections[0]->Scalar("SELECT pg_relation_size('" + task.table->name + "') / 8192"));
+  started(connections[0]->backend_pid());
+  std::vector<DrainResult> results(sessions);
+  std::vector<arrow::Status> statuses(sessions);
+  std::vector<std::thread> threads;
+  const Stopwatch stopwatch;
+  for (size_t i = 0; i < sessions; ++i) {
+    threads.emplace_back([&, i] {
+      statuses[i] = CopyOut(connections[i]->raw(), CopyCommand(task, std::stoll(blocks), static_cast<int>(i)),
+                            &results[i]);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  DrainResult result;
+  stopwatch.Stop(&result);
+  result.wire_bytes = 0;
+  for (size_t i = 0; i < sessions; ++i) {
+    ARROW_RETURN_NOT_OK(statuses[i]);
+    result.rows += results[i].rows;
+    result.frames += results[i].frames;
+    result.wire_bytes += results[i].wire_bytes;
+  }
   hold(result);
   return result;
 }
@@ -149,6 +187,9 @@ arrow::Result<DrainResult> Drain(const DrainTask& task, const Started& started, 
       return DrainPeek(task, started, hold);
     case Reader::kCopy:
       return DrainCopy(task, started, hold);
+    case Reader::kSnapshot:
+    case Reader::kSnapshotParquet:
+      return DrainSnapshot(task, started, hold);
     case Reader::kSource:
       return DrainSource(task, started, hold);
     case Reader::kPipeline:

@@ -63,6 +63,8 @@ std::vector<std::string> ArgumentsOf(const DrainTask& task) {
                                         "--end-lsn=" + std::to_string(task.end_lsn)};
   if (!task.sink_directory.empty()) arguments.push_back("--sink-directory=" + task.sink_directory);
   if (task.keep_latencies) arguments.emplace_back("--latencies");
+  if (task.contender->reader == Reader::kDebezium && task.contender->plugin.empty())
+    arguments.emplace_back("--snapshot");
   return arguments;
 }
 

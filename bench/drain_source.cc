@@ -78,13 +78,18 @@ arrow::Result<DrainResult> DrainSource(const DrainTask& task, const Started& sta
   ARROW_RETURN_NOT_OK(source->Connect());
   DrainResult result;
   const Stopwatch stopwatch;
-  ARROW_ASSIGN_OR_RAISE(const Position start, source->Resume({}));
+  // As a sink that is new, so that what is asked for by SQL is: whoever keeps nothing gets the stream.
+  ARROW_ASSIGN_OR_RAISE(const Position start,
+                        source->Resume({.have = ResumeRequest::Have::kNothingYet, .accept_gap = true}));
   ARROW_RETURN_NOT_OK(source->Start(start));
   started(0);
   bool group_ended = false;
   while (result.rows < task.rows_expected || !group_ended) {
     ARROW_ASSIGN_OR_RAISE(auto event, source->Next(std::chrono::seconds(1)));
     if (!event) continue;
+    if (const auto* keepalive = std::get_if<KeepaliveEvent>(&*event)) {
+      if (keepalive->reply_requested) source->Acknowledge(keepalive->position);
+    }
     if (const auto* progress = std::get_if<ProgressEvent>(&*event)) group_ended = progress->group.group_end;
     const auto* batch = std::get_if<ChangeBatch>(&*event);
     if (batch == nullptr) continue;

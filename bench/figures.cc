@@ -52,10 +52,23 @@ void DeclareRatios(bool quick, Results* results) {
     }
   };
   for (const auto& workload : BacklogWorkloads(quick)) {
+    if (workload.name.starts_with("snapshot")) {
+      // With the same number of connections on both sides.
+      for (const std::string ours : {"snapshot_null", "snapshot_parquet"}) {
+        for (const std::string connections : {"", "_2"})
+          results->AddRatio(workload.name, "rows_per_s", ours + connections, "copy_binary" + connections);
+      }
+      results->AddRatio(workload.name, "rows_per_s", "snapshot_null", "debezium_snapshot");
+      continue;
+    }
     declare(workload.name, workload.contenders,
             {"rows_per_s", "txns_per_s", "wall_s", "server_cpu_s_per_m_rows", "client_cpu_s_per_m_rows",
              "wire_bytes_per_row"});
   }
+  // By SQL against the better of the streams, and our stream against PostgreSQL's own client.
+  for (const char* by_sql : {"pgoutput_null_by_sql", "pgoutput_null_by_sql_5"})
+    results->AddRatio("narrow", "rows_per_s", by_sql, "pgoutput_binary");
+  results->AddRatio("narrow", "rows_per_s", "pgoutput_null", "pgoutput_binary_recvlogical");
   for (const auto& workload : PacedWorkloads(quick)) {
     declare(workload.name, workload.contenders, {kLatencyMetric});
   }

@@ -20,6 +20,7 @@ inline constexpr const char* kMetrics[] = {
     "wire_bytes_per_row",
     "client_rss_bytes",
     "walsender_rss_bytes",
+    "spilled_bytes",
     kLatencyMetric,
     "rows_expected",
     "rows_verified",

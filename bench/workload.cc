@@ -16,15 +16,22 @@ std::string MixedLoop(const Table& table, int64_t rows_per_transaction) {
          " WHERE id BETWEEN k * " + inserted + " + 1 + " + kept + " AND (k + 1) * " + inserted + "; ";
 }
 
+// Of those that read changes.
 std::vector<std::string> AllBut(const std::vector<std::string>& left_out) {
   std::vector<std::string> names;
   for (const Contender& contender : Contenders()) {
-    bool out = false;
+    bool out = contender.connections > 1 || contender.reader == Reader::kSnapshot ||
+               contender.reader == Reader::kSnapshotParquet || contender.name == "debezium_snapshot";
     for (const std::string& name : left_out) out |= name == contender.name;
     if (!out) names.push_back(contender.name);
   }
   return names;
 }
+
+// All rows of a table, by so many sessions.
+const std::vector<std::string> kCopies = {"snapshot_null",      "snapshot_null_2", "snapshot_parquet",
+                                          "snapshot_parquet_2", "copy_binary",     "copy_binary_2",
+                                          "debezium_snapshot"};
 
 const std::vector<std::string> kOurs = {"wal2arrow_null", "wal2arrow_null_drain_off",
                                         "wal2arrow_null_batch_off"};
@@ -50,19 +57,25 @@ std::vector<BacklogWorkload> BacklogWorkloads(bool quick) {
   // Python adds does not depend on the rows, what compression takes hardly; only a large transaction is
   // streamed.
   const std::string streaming = "pgoutput_binary_streaming";
+  const std::string stream_off = "wal2arrow_null_stream_off";
   const std::string lz4 = "wal2arrow_null_lz4";
   const std::string zstd = "wal2arrow_null_zstd";
-  const auto narrow = AllBut({streaming});
-  const auto wide = AllBut({streaming, "debezium_connect", "wal2arrow_reader", "wal2arrow_null_python"});
-  const auto changes = AllBut(
-      {streaming, lz4, zstd, "copy_binary", "debezium_connect", "wal2arrow_reader", "wal2arrow_null_python"});
-  const auto one_row =
-      AllBut({streaming, lz4, zstd, "copy_binary", "wal2arrow_reader", "wal2arrow_null_python"});
+  // How the same rows are read of a slot of pgoutput: one workload tells.
+  const std::string null = "pgoutput_null";
+  const std::string by_sql = "pgoutput_null_by_sql";
+  const std::string by_sql_5 = "pgoutput_null_by_sql_5";
+  const auto narrow = AllBut({streaming, stream_off});
+  const auto wide = AllBut({streaming, stream_off, null, by_sql, by_sql_5, "debezium_connect",
+                            "wal2arrow_reader", "wal2arrow_null_python"});
+  const auto changes = AllBut({streaming, stream_off, lz4, zstd, null, by_sql, by_sql_5, "copy_binary",
+                               "debezium_connect", "wal2arrow_reader", "wal2arrow_null_python"});
+  const auto one_row = AllBut({streaming, stream_off, lz4, zstd, null, by_sql, by_sql_5, "copy_binary",
+                               "wal2arrow_reader", "wal2arrow_null_python"});
   const auto tcp =
       OursAnd({lz4, zstd, "noop_walsender", "pgoutput_text", "pgoutput_binary", "pgoutput_text_recvlogical",
                "pgoutput_binary_recvlogical", "wal2json_v1", "wal2json_v2", "copy_binary"});
-  const auto few =
-      OursAnd({"noop_walsender", "noop_sql_peek", "pgoutput_text", "pgoutput_binary", streaming});
+  const auto few = OursAnd({stream_off, "wal2arrow_parquet", "noop_walsender", "noop_sql_peek",
+                            "pgoutput_text", "pgoutput_binary", streaming});
   return {
       {"narrow", FindTable("narrow"), false, quick ? 200'000 : 1'000'000, 5'000, 0, narrow},
       {"narrow_tcp", FindTable("narrow"), true, quick ? 200'000 : 1'000'000, 5'000, 0, tcp},
@@ -71,6 +84,8 @@ std::vector<BacklogWorkload> BacklogWorkloads(bool quick) {
       {"one_row", FindTable("one_row"), false, quick ? 30'000 : 200'000, 1, 0, one_row},
       {"big_txn", FindTable("big_txn"), false, quick ? 500'000 : 10'000'000, quick ? 500'000 : 10'000'000,
        quick ? 1 : 3, few},
+      {"snapshot", FindTable("narrow"), false, quick ? 1'000'000 : 5'000'000, 5'000, 0, kCopies},
+      {"snapshot_wide", FindTable("wide"), false, quick ? 100'000 : 500'000, 5'000, 0, kCopies},
   };
 }
 

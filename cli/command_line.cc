@@ -78,7 +78,7 @@ void CommandLine::RegisterOption(CLI::App& app, const Option& option) {
     return;
   }
   if (option.type == OptionType::kList) {
-    argument.registered = app.add_option(names, argument.list, option.help);
+    argument.registered = app.add_option(names, argument.list, option.help)->required(option.required);
     return;
   }
   argument.registered = app.add_option(names, argument.text, option.help)->required(option.required);

@@ -70,7 +70,7 @@ TEST(CommandLine, SaysWhatIsWrong) {
           help);
   EXPECT_EQ(said({"stream"}), "arrowcdc: --sink is required" + help);
   EXPECT_EQ(said({"status", "--yes"}),
-            "arrowcdc: --yes is an option of setup and teardown, not of status" + help);
+            "arrowcdc: --yes is an option of setup, add-tables and teardown, not of status" + help);
   EXPECT_EQ(said({"status", "--sink=x"}), "arrowcdc: --sink is an option of stream, not of status" + help);
   EXPECT_EQ(said({"status", "--slto", "s"}),
             "arrowcdc: argument 2 is no option of this command; the nearest is --slot" + help);

@@ -1,4 +1,5 @@
-// setup, teardown, status, tables, sql: what they print is their result, on standard output.
+// setup, add-tables, teardown, status, tables, sql, resnapshot: what they print is their result, on standard
+// output.
 #include "cli/commands.h"
 
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 #include "arrowcdc/current_state.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/sink.h"
 #include "cli/logging.h"
 #include "src/options/amount.h"
 
@@ -130,7 +132,7 @@ std::string DescribeIdentity(const TableStatus& table) {
              : std::string(NameIdentity(table.replica_identity)) + " (unusable)";
 }
 
-// Behind the list of tables: what a setup of these would meet.
+// Behind the list of tables: what a setup of these would note, and what it would meet.
 ExitCode SayWhatIsInTheWay(const PostgresOptions& source) {
   const auto planned = PlanSetup(source, {});
   if (!planned.ok()) {
@@ -141,6 +143,8 @@ ExitCode SayWhatIsInTheWay(const PostgresOptions& source) {
     std::printf("\nsetup would be refused: %s\n", planned.status().message().c_str());
     return kOk;
   }
+  if (!planned->warnings.empty()) std::printf("\n");
+  for (const std::string& warning : planned->warnings) std::printf("  note  %s\n", warning.c_str());
   if (planned->obstacles.empty()) return kOk;
   std::printf("\nIn the way of setup:\n");
   for (const SetupObstacle& obstacle : planned->obstacles)
@@ -148,6 +152,49 @@ ExitCode SayWhatIsInTheWay(const PostgresOptions& source) {
   const std::string sql = AdministratorSql(*planned);
   if (!sql.empty()) std::printf("\nFor an administrator:\n\n%s", sql.c_str());
   return kOk;
+}
+
+// `done` tells people what comes next.
+ExitCode SetUp(const Options& options, const SetupOptions& setup, const char* what,
+               void (*done)(const Options&, const SetupPlan&)) {
+  const auto planned = PlanSetup(options.source, setup);
+  if (!planned.ok()) return Fail(what, planned.status());
+  const SetupPlan& plan = *planned;
+  if (options.command.print_sql) return PrintSql(plan, what);
+  PrintPlan(plan);
+  if (!plan.obstacles.empty()) return Refuse(plan, what);
+  if (plan.steps.empty()) {
+    std::printf("Nothing to do: everything is set up.\n");
+    return kOk;
+  }
+  // Where there is no terminal nobody can answer, and the command line is the consent: nothing is lost by it.
+  if (!options.command.yes && !HasTerminal()) {
+    std::printf("There is no terminal to ask on: these steps are applied.\n");
+  } else if (!options.command.yes && !Confirm("Apply these steps?")) {
+    std::printf("Nothing was changed.\n");
+    return kFailure;
+  }
+  const ExitCode applied = Apply(options.source, plan, what);
+  if (applied == kOk) done(options, plan);
+  return applied;
+}
+
+void TellOfNewSlot(const Options& options, const SetupPlan& plan) {
+  std::printf(
+      "Done: %zu table(s). The server keeps WAL for the slot from now on: start streaming soon, or run\n"
+      "  arrowcdc teardown %s\n",
+      plan.tables.size(), SuggestOptions(options.source).c_str());
+}
+
+void TellOfAddedTables(const Options&, const SetupPlan& plan) {
+  std::printf(
+      "Done: %zu table(s). A stream into a Parquet sink that began with a copy, and whose --tables match\n"
+      "them, copies the rows that they have within a minute, and goes on meanwhile.\n",
+      plan.tables.size());
+  if (plan.patterns.empty()) return;
+  std::string patterns;
+  for (const std::string& pattern : plan.patterns) patterns += " '" + pattern + "'";
+  std::printf("Where its --tables do not match them, start it again with --tables%s\n", patterns.c_str());
 }
 
 }  // namespace
@@ -164,34 +211,17 @@ std::string SuggestOptions(const PostgresOptions& source) {
     text += " --publication";
     for (const std::string& publication : source.publications) text += " " + publication;
   }
-  if (source.plugin != OutputPlugin::kWal2arrow)
+  if (source.plugin != OutputPlugin::kAuto)
     text += std::string(" --plugin ") + OutputPluginName(source.plugin);
   return text + (source.conninfo.empty() ? "" : " --source ...");
 }
 
-ExitCode RunSetup(const Options& options) {
-  const auto planned = PlanSetup(options.source, options.setup);
-  if (!planned.ok()) return Fail("setup", planned.status());
-  const SetupPlan& plan = *planned;
-  if (options.command.print_sql) return PrintSql(plan, "setup");
-  PrintPlan(plan);
-  if (!plan.obstacles.empty()) return Refuse(plan, "setup");
-  if (plan.steps.empty()) {
-    std::printf("Nothing to do: everything is set up.\n");
-    return kOk;
-  }
-  // Where there is no terminal nobody can answer, and the command line is the consent: nothing is lost by it.
-  if (!options.command.yes && HasTerminal() && !Confirm("Apply these steps?")) {
-    std::printf("Nothing was changed.\n");
-    return kFailure;
-  }
-  const ExitCode applied = Apply(options.source, plan, "setup");
-  if (applied != kOk) return applied;
-  std::printf(
-      "Done: %zu table(s). The server keeps WAL for the slot from now on: start streaming soon, or run\n"
-      "  arrowcdc teardown %s\n",
-      plan.tables.size(), SuggestOptions(options.source).c_str());
-  return kOk;
+ExitCode RunSetup(const Options& options) { return SetUp(options, options.setup, "setup", TellOfNewSlot); }
+
+ExitCode RunAddTables(const Options& options) {
+  SetupOptions setup = options.setup;
+  setup.add_tables = true;
+  return SetUp(options, setup, "add-tables", TellOfAddedTables);
 }
 
 ExitCode RunTeardown(const Options& options) {
@@ -202,7 +232,8 @@ ExitCode RunTeardown(const Options& options) {
   PrintPlan(plan);
   if (!plan.obstacles.empty()) return Refuse(plan, "teardown");
   if (plan.steps.empty()) {
-    std::printf("Nothing to do: there is nothing here that setup made for this slot.\n");
+    std::printf("Nothing to do: there is no slot \"%s\", and no publication that setup made for it.\n",
+                options.source.slot.c_str());
     return kOk;
   }
   if (!options.command.yes && !HasTerminal()) {
@@ -253,10 +284,12 @@ ExitCode RunStatus(const Options& options) {
     publications += (publications.empty() ? "" : ", ") + name;
   print("publications", publications.empty() ? "none" : publications);
   if (status.wal_status == "lost") {
-    return Fail("status", MakeError(ErrorKind::kSlotInvalidated,
-                                    "the slot is lost: the server has removed WAL that it needed",
-                                    "slot \"" + source.slot + "\"",
-                                    "run arrowcdc teardown and setup, and capture into a new sink"));
+    return Fail(
+        "status",
+        MakeError(ErrorKind::kSlotInvalidated, "the slot is lost: the server has removed WAL that it needed",
+                  "slot \"" + source.slot + "\"",
+                  "run arrowcdc teardown and setup, then stream with --snapshot when-needed, "
+                  "which copies all rows anew, or into a new sink"));
   }
   return kOk;
 }
@@ -276,6 +309,14 @@ ExitCode RunTables(const Options& options) {
   }
   for (const auto& row : rows) PrintRow(row, widths);
   return SayWhatIsInTheWay(options.source);
+}
+
+ExitCode RunResnapshot(const Options& options) {
+  const auto table = RequestSnapshot(options.command.directory, options.command.table);
+  if (!table.ok()) return Fail("resnapshot", table.status());
+  std::printf("%s will be copied anew by the next `arrowcdc stream` into %s.\n", ToString(*table).c_str(),
+              options.command.directory.c_str());
+  return kOk;
 }
 
 ExitCode RunSql(const Options& options) {

@@ -9,6 +9,7 @@
 namespace arrowcdc::cli {
 
 ExitCode RunSetup(const Options& options);
+ExitCode RunAddTables(const Options& options);
 ExitCode RunTeardown(const Options& options);
 ExitCode RunStatus(const Options& options);
 ExitCode RunTables(const Options& options);
@@ -18,6 +19,7 @@ ExitCode RunStream(const Options& options);
 
 // Prints the query for the current rows of a table of a parquet:DIR sink.
 ExitCode RunSql(const Options& options);
+ExitCode RunResnapshot(const Options& options);
 
 // Standard output has taken all that was printed, else kFailure and a log line.
 ExitCode FinishOutput(ExitCode code);

@@ -1,6 +1,7 @@
 #include "cli/logging.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace arrowcdc::cli {
 namespace {
 
 bool json_lines = false;
-bool progress_shown = false;
+size_t progress_lines = 0;  // that are shown
 
 // How long a terminal or a pipe that nobody reads may hold the stream up.
 constexpr int kPatienceMs = 100;
@@ -63,6 +64,24 @@ std::string Text(const LogValue& value) {
   return text != nullptr ? *text : std::to_string(std::get<uint64_t>(value));
 }
 
+size_t TerminalColumns() {
+  constexpr size_t kUsual = 80;
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
+}
+
+// By code points; a name may hold control characters.
+std::string CutTo(size_t columns, const std::string& line) {
+  std::string text;
+  for (const char c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool continues = (byte & 0xc0) == 0x80;
+    if (!continues && columns-- == 0) break;
+    text += byte < ' ' || byte == 0x7f ? '?' : c;
+  }
+  return text;
+}
+
 }  // namespace
 
 void SetUpLogging(LogFormat format, bool verbose) {
@@ -79,7 +98,7 @@ void SetUpLogging(LogFormat format, bool verbose) {
 bool LogsJson() { return json_lines; }
 
 void Log(spdlog::level::level_enum level, const std::string& message, const LogFields& fields) {
-  EndProgressLine();
+  EndProgressLines();
   if (!json_lines) {
     std::string line = message;
     for (const auto& [name, value] : fields) line += "\n         " + name + ": " + Text(value);
@@ -108,18 +127,29 @@ void LogError(spdlog::level::level_enum level, const std::string& what, const ar
   Log(level, what.empty() ? status.message() : what + ": " + status.message(), fields);
 }
 
-bool HasProgressLine() { return !json_lines && isatty(STDERR_FILENO) == 1; }
+bool HasProgressLines() { return !json_lines && isatty(STDERR_FILENO) == 1; }
 
-void ShowProgressLine(const std::string& line) {
-  if (!HasProgressLine()) return;
-  (void)WriteError("\r\033[K" + line, 0);
-  progress_shown = true;
+std::string ReplaceLines(size_t shown, const std::vector<std::string>& lines, size_t columns) {
+  std::string text = "\r";
+  if (shown > 1) text += "\033[" + std::to_string(shown - 1) + "A";
+  text += "\033[J";
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (i > 0) text += "\n";
+    text += CutTo(columns, lines[i]);
+  }
+  return text;
 }
 
-void EndProgressLine() {
-  if (!progress_shown) return;
-  (void)WriteError("\r\033[K", 0);
-  progress_shown = false;
+void ShowProgressLines(const std::vector<std::string>& lines) {
+  if (!HasProgressLines()) return;
+  (void)WriteError(ReplaceLines(progress_lines, lines, TerminalColumns()), 0);
+  progress_lines = lines.size();
+}
+
+void EndProgressLines() {
+  if (progress_lines == 0) return;
+  (void)WriteError(ReplaceLines(progress_lines, {}, TerminalColumns()), 0);
+  progress_lines = 0;
 }
 
 }  // namespace arrowcdc::cli

@@ -29,9 +29,13 @@ void Log(spdlog::level::level_enum level, const std::string& message, const LogF
 // The status with object, remedy and SQLSTATE where it has them.
 void LogError(spdlog::level::level_enum level, const std::string& what, const arrow::Status& status);
 
-// One line that the next one replaces; only on a terminal in text form, otherwise nothing.
-bool HasProgressLine();
-void ShowProgressLine(const std::string& line);
-void EndProgressLine();
+// Lines that the next ones replace; only on a terminal in text form, otherwise nothing.
+bool HasProgressLines();
+void ShowProgressLines(const std::vector<std::string>& lines);
+void EndProgressLines();
+
+// What a terminal of so many columns is to be sent, so that `lines` stand where `shown` lines stood. What is
+// too wide is cut: a line that wraps would be two.
+std::string ReplaceLines(size_t shown, const std::vector<std::string>& lines, size_t columns);
 
 }  // namespace arrowcdc::cli

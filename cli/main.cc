@@ -29,6 +29,10 @@ ExitCode RunCommand(CommandBits command, const Options& options) {
       return RunTables(options);
     case kSql:
       return RunSql(options);
+    case kAddTables:
+      return RunAddTables(options);
+    case kResnapshot:
+      return RunResnapshot(options);
     default:
       return RunTeardown(options);
   }

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/descriptors.h"
 #include "cli/logging.h"
+#include "cli/snapshot_progress.h"
 #include "cli/stop.h"
 #include "cli/sync_state.h"
 #include "src/options/amount.h"
@@ -45,11 +46,13 @@ std::string ListOtherTables(const PipelineStats& stats) {
 
 class ProgressReporter : public PipelineObserver {
  public:
-  explicit ProgressReporter(const Options& options) : options_(options), last_log_(Clock::now()) {}
+  explicit ProgressReporter(const Options& options)
+      : options_(options), snapshot_(options.command.progress_interval), last_log_(Clock::now()) {}
 
   void OnConnected(const SourceInfo& source, const Position& start, bool resumed) override {
     const std::string lsn = FormatLsn(start.order);
     sync_state_.Reset();
+    SayHowOften();
     if (std::exchange(connected_once_, true)) {
       Log(info, "connected again", {{"from_lsn", lsn}});
       return;
@@ -57,8 +60,12 @@ class ProgressReporter : public PipelineObserver {
     Log(info,
         resumed
             ? "resuming: streaming changes that commit after " + lsn + ", where the sink stands"
-            : "streaming changes that commit after " + lsn + "; rows that were there before are not included",
+            : "streaming changes that commit after " + lsn +
+                  (copied_ ? ", behind the rows that were there before"
+                           : "; rows that were there before are not included (--snapshot initial copies them "
+                             "first, into a new sink)"),
         {{"slot", source.stream.slot},
+         {"plugin", source.stream.plugin},
          {"database", source.stream.database},
          {"from_lsn", lsn},
          {"server_wal_end", FormatLsn(source.end.order)}});
@@ -86,10 +93,11 @@ class ProgressReporter : public PipelineObserver {
     const uint64_t lag = stats.server_lsn > reached ? stats.server_lsn - reached : 0;
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.0f", rows_per_s_);
-    if (HasProgressLine()) {
-      ShowProgressLine(std::to_string(stats.rows) + " rows, " + rate + " rows/s, delivered " +
-                       LsnText(stats.delivered) + ", durable " + LsnText(stats.durable) +
-                       ", not durable yet " + FormatSize(lag) + (stats.connected ? "" : ", not connected"));
+    if (HasProgressLines()) {
+      ShowProgressLines({std::to_string(stats.rows) + " rows, " + rate + " rows/s, delivered " +
+                         LsnText(stats.delivered) + ", durable " + LsnText(stats.durable) +
+                         ", not durable yet " + FormatSize(lag) +
+                         (stats.connected ? "" : ", not connected")});
       return;
     }
     if (now - last_log_ < options_.command.progress_interval) return;
@@ -106,8 +114,30 @@ class ProgressReporter : public PipelineObserver {
          {"tables_not_published", stats.tables_unpublished}});
   }
 
+  void OnSnapshot(const SnapshotProgress& progress) override {
+    copied_ = true;
+    snapshot_.Show(progress);
+  }
+
+  // A slot that another client reads may stay so for long: the same of it is said once, and counted.
   void OnRetry(const arrow::Status& status, std::chrono::milliseconds wait) override {
+    const ErrorDetail* detail = GetErrorDetail(status);
+    const bool in_use = detail != nullptr && detail->kind() == ErrorKind::kSlotActive;
+    if (in_use && status.message() == slot_in_use_) {
+      ++slot_in_use_again_;
+      return;
+    }
+    SayHowOften();
+    if (in_use) slot_in_use_ = status.message();
     LogError(warn, "connecting again in " + std::to_string(wait.count()) + " ms", status);
+  }
+
+  // Whatever comes next: it is told of what was not said by itself.
+  void SayHowOften() {
+    if (slot_in_use_again_ > 0)
+      Log(warn, "the slot was in use, as said", {{"times_more", slot_in_use_again_}});
+    slot_in_use_again_ = 0;
+    slot_in_use_.clear();
   }
 
   void OnNotice(const SourceNotice& notice) override {
@@ -136,9 +166,13 @@ class ProgressReporter : public PipelineObserver {
   }
 
   const Options& options_;
+  SnapshotReporter snapshot_;
+  bool copied_ = false;
   SyncState sync_state_;
   bool warned_of_sync_ = false;
   bool connected_once_ = false;
+  std::string slot_in_use_;         // what was said of it last
+  uint64_t slot_in_use_again_ = 0;  // and met since
   uint64_t first_lsn_ = 0;
   uint64_t last_rows_ = 0;
   double rows_per_s_ = 0;
@@ -170,6 +204,8 @@ void SayWhatTheSlotKeeps(PostgresOptions source) {
                 " of WAL on the server; to remove it: arrowcdc teardown " + SuggestOptions(source));
 }
 
+constexpr std::chrono::milliseconds kLatencyOfFiles{50};
+
 }  // namespace
 
 ExitCode RunStream(const Options& options) {
@@ -183,7 +219,10 @@ ExitCode RunStream(const Options& options) {
   };
   auto sink = MakeSink(options.sink_uri, options.sink);
   if (!sink.ok()) return fail(sink.status());
-  auto source = MakePostgresSource(options.source);
+  PostgresOptions from = options.source;
+  // Files are completed far less often.
+  if (!from.latency.has_value() && (*sink)->keeps_data()) from.latency = kLatencyOfFiles;
+  auto source = MakePostgresSource(from);
   if (!source.ok()) return fail(source.status());
   if (StandardOutputWasClosed() && (options.sink_uri == "ipc:-" || options.sink_uri.starts_with("console"))) {
     return fail(MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the sink writes there",
@@ -206,9 +245,12 @@ ExitCode RunStream(const Options& options) {
       "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
       "them was acknowledged and it comes again with the next start");
   ProgressReporter reporter(options);
-  const auto streamed = RunPipeline(**source, **sink, options.pipeline,
+  PipelineOptions pipeline = options.pipeline;
+  pipeline.snapshot = options.command.snapshot;
+  const auto streamed = RunPipeline(**source, **sink, pipeline,
                                     options.source.tables.empty() ? nullptr : &*patterns, reporter, stop);
-  EndProgressLine();
+  EndProgressLines();
+  reporter.SayHowOften();
   if (!streamed.ok()) return fail(streamed.status());
   SayGoodbye(*streamed);
   SayWhatTheSlotKeeps(options.source);

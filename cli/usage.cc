@@ -15,6 +15,13 @@ bool IsSink(std::string_view text) {
   return text.starts_with("parquet:") || text.starts_with("ipc:") || text.starts_with("console");
 }
 
+// A URL that is no server of ours: as the value of --sink it is told which sinks there are.
+bool IsOtherUrl(std::string_view text) {
+  return text.find("://") != std::string_view::npos && !text.starts_with("postgres");
+}
+
+constexpr char kNoOption[] = " is no option of this command";
+
 std::string NameArgument(size_t index) { return "argument " + std::to_string(index + 1); }
 
 size_t EditDistance(std::string_view a, std::string_view b) {
@@ -113,7 +120,18 @@ std::string ExplainUnexpected(const CLI::App& app, const std::vector<std::string
   const std::string typed = NameIn(*found);
   const std::string misplaced = ExplainMisplaced(app, typed);
   if (!misplaced.empty()) return misplaced;
-  return position + " is no option of this command" + NameNearest(typed, ListOptions(app));
+  return position + kNoOption + NameNearest(typed, ListOptions(app));
+}
+
+// What is missing may be there, under a name that is misspelt.
+std::string ExplainMissing(const CLI::App& app, const std::string& what,
+                           const std::vector<std::string>& arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (!arguments[i].starts_with("--") || FindOption(app, arguments[i]) != nullptr) continue;
+    const std::string nearest = NameNearest(NameIn(arguments[i]), ListOptions(app));
+    if (!nearest.empty()) return NameArgument(i) + kNoOption + nearest;
+  }
+  return what;
 }
 
 }  // namespace
@@ -158,6 +176,10 @@ std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>&
       continue;
     }
     if (value.starts_with("--source=")) continue;
+    if (value == "--sink" && i + 1 < arguments.size() && IsOtherUrl(arguments[i + 1])) {
+      ++i;
+      continue;
+    }
     if (value.starts_with("--") && value.find('=') != std::string_view::npos)
       value.remove_prefix(value.find('=') + 1);
     if (IsSink(value) || !LooksLikeConninfo(value)) continue;
@@ -174,7 +196,7 @@ std::string ExplainError(const CLI::App& app, const CLI::ParseError& error,
   // Holds names only: of an option, of a positional argument, or "A subcommand".
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     return app.get_subcommands().empty() ? "a subcommand is missing: use " + NameSubcommands(app)
-                                         : error.what();
+                                         : ExplainMissing(app, error.what(), arguments);
   }
   return "the arguments cannot be read";
 }

@@ -15,6 +15,8 @@ TEST(FindMisplacedConninfo, OnlyTheValueOfSourceMayBeOne) {
   EXPECT_TRUE(found({"stream", "--tables", "public.*", "postgresql://a:s@h"}).starts_with("argument 4 "));
   EXPECT_TRUE(found({"stream", "--sorce=postgresql://a:s@h"}).starts_with("argument 2 "));
   EXPECT_TRUE(found({"stream", "--slot", "a:s@h"}).starts_with("argument 3 "));
+  EXPECT_EQ(found({"stream", "--sink", "s3://bucket/x"}), "") << "MakeSink says which sinks there are";
+  EXPECT_TRUE(found({"stream", "--sink", "postgresql://a:s@h"}).starts_with("argument 3 "));
 }
 
 struct Program {
@@ -68,6 +70,8 @@ TEST(ExplainError, NamesWhatIsMissing) {
   EXPECT_EQ(Program().Refused({}), "a subcommand is missing: use stream or sql");
   EXPECT_EQ(Program().Refused({"stream"}), "--sink is required");
   EXPECT_EQ(Program().Refused({"sql"}), "DIR is required");
+  EXPECT_EQ(Program().Refused({"stream", "--snik", "console"}),
+            "argument 2 is no option of this command; the nearest is --sink");
 }
 
 TEST(ExplainError, RepeatsNoValue) {

@@ -14,6 +14,10 @@ inline constexpr uint8_t kMagic1 = 'A';
 inline constexpr uint8_t kLayoutVersion = 1;
 inline constexpr uint16_t kProtocolVersion = 1;
 
+// SQLSTATE of the error that ends a session whose transaction in progress cannot be gone on with: a client
+// asks for it once it has committed (docs/wire.md, "Transactions in progress").
+inline constexpr char kCatalogLost[] = "W2A01";
+
 // The body of the Arrow message starts at a multiple of this, counted from the start of libpq's buffer.
 inline constexpr uint32_t kBodyAlignment = 64;
 // Sections begin and end at a multiple of this, counted from the start of the frame.
@@ -47,6 +51,7 @@ enum FrameFlags : uint16_t {
   kFlagTxnIncomplete = 1 << 2,  // the transaction these rows belong to goes on in later frames
   kFlagDirty = 1 << 3,          // from here on the server may hold committed rows back
   kFlagMore = 1 << 4,           // the payload goes on in continuation frames
+  kFlagInProgress = 1 << 5,     // of a transaction that has not committed: the frame belongs to no group
 };
 
 // Fixed part of the header. On the wire field by field, without padding, kFixedHeaderBytes long.
@@ -78,6 +83,8 @@ enum class SectionTag : uint16_t {
   kTruncate = 9,
   kNotice = 10,
   kNames = 11,
+  kStream = 12,
+  kMessage = 13,
 };
 enum SectionFlags : uint16_t {
   kSectionRequired = 1 << 0,  // a reader that does not know the tag must refuse the frame
@@ -149,6 +156,25 @@ struct TruncateEntry {
   uint16_t reserved;
 };
 static_assert(sizeof(TruncateEntry) == 16);
+
+// Of the frames that tell of a transaction in progress: kStreamStart, kStreamAbort and kStreamCommit.
+struct StreamSection {
+  uint32_t xid;         // the transaction
+  uint32_t subxid;      // of kStreamAbort: what has aborted, the transaction itself or a part of it; else 0
+  uint64_t commit_lsn;  // of kStreamCommit: start of the commit record; else 0
+  int64_t commit_ts;    // of kStreamCommit: microseconds since 1970-01-01 UTC; else 0
+};
+static_assert(sizeof(StreamSection) == 24);
+
+// Followed by prefix_bytes of the prefix, UTF-8; the content is the payload.
+struct MessageSection {
+  uint64_t end_lsn;       // end of the WAL record, as pg_logical_emit_message has returned it
+  uint8_t transactional;  // 0: it comes when it was written, whatever becomes of the transaction
+  uint8_t no_prefix;      // 1: the prefix is longer than this section can say, and left out
+  uint16_t prefix_bytes;
+  uint32_t reserved;
+};
+static_assert(sizeof(MessageSection) == 16);
 
 enum class NoticeWhat : uint8_t {
   kPassedOver = 1,   // a row of the relation is not sent

@@ -24,8 +24,13 @@ bool IsKnownKind(uint8_t kind) {
     case FrameKind::kSchema:
     case FrameKind::kBatch:
     case FrameKind::kTruncate:
+    case FrameKind::kMessage:
     case FrameKind::kProgress:
     case FrameKind::kContinuation:
+    case FrameKind::kStreamStart:
+    case FrameKind::kStreamStop:
+    case FrameKind::kStreamAbort:
+    case FrameKind::kStreamCommit:
     case FrameKind::kNotice:
       return true;
     default:  // unknown, or reserved by this protocol
@@ -103,9 +108,9 @@ const char* FrameKindName(uint8_t kind) {
 }
 
 const char* SectionTagName(uint16_t tag) {
-  constexpr const char* kNames[] = {"hello",    "options",      "plugin version", "table",
-                                    "batch",    "transactions", "unchanged",      "unrepresentable",
-                                    "truncate", "notice",       "names"};
+  constexpr const char* kNames[] = {"hello",        "options",   "plugin version",  "table",    "batch",
+                                    "transactions", "unchanged", "unrepresentable", "truncate", "notice",
+                                    "names",        "stream",    "message"};
   return tag >= 1 && tag <= sizeof(kNames) / sizeof(kNames[0]) ? kNames[tag - 1] : nullptr;
 }
 
@@ -150,6 +155,20 @@ bool ReadTruncate(const Frame& frame, TruncateSection* truncate, FrameError* err
 
 bool ReadNotice(const Frame& frame, NoticeSection* notice, FrameError* error) {
   return ReadFixed(frame, SectionTag::kNotice, "no notice section", notice, error);
+}
+
+bool ReadStream(const Frame& frame, StreamSection* stream, FrameError* error) {
+  return ReadFixed(frame, SectionTag::kStream, "no stream section", stream, error);
+}
+
+bool ReadMessage(const Frame& frame, MessageSection* message, const char** prefix, FrameError* error) {
+  if (!ReadFixed(frame, SectionTag::kMessage, "no message section", message, error)) return false;
+  const SectionData& section = frame.section(SectionTag::kMessage);
+  if (section.bytes - sizeof(MessageSection) < message->prefix_bytes) {
+    return Fail(error, "prefix longer than its section", section.offset, message->prefix_bytes);
+  }
+  *prefix = reinterpret_cast<const char*>(section.data) + sizeof(MessageSection);
+  return true;
 }
 
 bool ReadName(const Frame& frame, uint32_t* at, NameEntry* entry, const char** names, FrameError* error) {

@@ -15,7 +15,7 @@ struct SectionData {
   uint32_t offset;  // of the data, from the frame's first byte
 };
 
-inline constexpr int kSectionTagCount = static_cast<int>(SectionTag::kNames) + 1;
+inline constexpr int kSectionTagCount = static_cast<int>(SectionTag::kMessage) + 1;
 
 struct Frame {
   FrameHeader header;
@@ -52,6 +52,9 @@ bool ReadBatch(const Frame& frame, BatchSection* batch, FrameError* error);
 bool ReadTable(const Frame& frame, TableSection* table, const char** names, FrameError* error);
 bool ReadTruncate(const Frame& frame, TruncateSection* truncate, FrameError* error);
 bool ReadNotice(const Frame& frame, NoticeSection* notice, FrameError* error);
+bool ReadStream(const Frame& frame, StreamSection* stream, FrameError* error);
+// prefix: prefix_bytes of it.
+bool ReadMessage(const Frame& frame, MessageSection* message, const char** prefix, FrameError* error);
 
 // Goes through the names section: reads the entry at *at (0 at first, below the section's length) and moves
 // *at behind it. names: both, one after the other.

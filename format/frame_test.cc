@@ -370,7 +370,8 @@ TEST(FrameKind, Names) {
   EXPECT_EQ(FrameKindName(0), nullptr);
   EXPECT_EQ(FrameKindName(16), nullptr);
   EXPECT_STREQ(SectionTagName(9), "truncate");
-  EXPECT_EQ(SectionTagName(12), nullptr);
+  EXPECT_STREQ(SectionTagName(13), "message");
+  EXPECT_EQ(SectionTagName(14), nullptr);
 }
 
 // The published test vectors of FNV-1a, 64 bit.

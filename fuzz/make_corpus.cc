@@ -128,6 +128,7 @@ void WriteFrames(const std::string& directory) {
   Write(directory + "all_types_zstd", 0x91, AllTypes(arrow::Compression::ZSTD));
   Write(directory + "truncate", 0x91, TruncateAndProgress());
   Write(directory + "parts", 0x91, InParts());
+  Write(directory + "messages", 0x91, LogicalMessages());
   Write(directory + "broken_text", 0x91, BrokenText());
 }
 
@@ -159,6 +160,26 @@ void WriteCopies(const std::string& directory) {
       << Tuple(1, 3, 4, std::string(2000, 'y')) << Be16(-1);
 }
 
+void WritePatterns(const std::string& directory) {
+  const struct {
+    const char* file;
+    const char* pattern;
+    const char* table;
+  } kPatterns[] = {{"plain", "public.users", "users"},
+                   {"wildcards", "public.user_?*", "user_1"},
+                   {"class", "public.user_[0-9a-z^-]{2,4}", "user_2024"},
+                   {"group", "p(ublic|rivate)+.(\"a.b\"|[!c]*)?x", "a.bx"},
+                   {"quoted", "\"public\".\"a\"\"*b\"", "a\"*b"},
+                   {"excluded", "!*.audit_*", "audit_1"},
+                   {"letters", "public.[\u00e4-\u00fc]{2}", "\u00f6\u00e4"},
+                   {"large", "a.((([a]{0,1000}){0,1000}){0,1000})", "a"},
+                   {"fault", "public.[z-a]", "users"}};
+  for (const auto& one : kPatterns) {
+    std::ofstream(directory + one.file, std::ios::binary)
+        << one.pattern << '\0' << "public" << '\0' << one.table;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -171,6 +192,7 @@ int main(int argc, char** argv) {
   WriteNumerics(directory + "/numeric/");
   WriteValues(directory + "/values/");
   WriteCopies(directory + "/copy_decoder/");
+  WritePatterns(directory + "/table_patterns/");
   WriteMessages(directory + "/pgoutput_decoder/session", WholeSession());
   return 0;
 }

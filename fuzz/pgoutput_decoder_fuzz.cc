@@ -9,6 +9,7 @@
 
 #include "src/postgres/decode/pgoutput/pgoutput_decoder.h"
 #include "src/postgres/decode/pgoutput/testing/session.h"
+#include "src/postgres/decode/testing/memory_spool.h"
 
 namespace {
 
@@ -19,8 +20,11 @@ void Require(bool condition) {
   if (!condition) abort();
 }
 
-void CheckEvents(PgoutputDecoder* decoder) {
-  while (const auto event = decoder->TakeEvent()) {
+arrow::Status CheckEvents(PgoutputDecoder* decoder) {
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(const auto event, decoder->Next());
+    if (!event.has_value() && !decoder->has_more()) return arrow::Status::OK();
+    if (!event.has_value()) continue;
     if (const auto* batch = std::get_if<ChangeBatch>(&*event)) {
       Require(batch->rows->num_rows() > 0 && batch->rows->ValidateFull().ok());
       Require(!batch->group.group_end || (batch->group.safe.has_value() && !batch->group.txn_incomplete));
@@ -34,8 +38,9 @@ void CheckEvents(PgoutputDecoder* decoder) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
   TestRelationCatalog catalog;
+  MemorySpool spool;
   PgoutputDecoder decoder(arrow::system_memory_pool(), 1, &catalog,
-                          {.commit_bytes = 1, .batch_bytes_max = 9000});
+                          {.commit_bytes = 1, .batch_bytes_max = 9000}, {.spool = &spool});
   std::string_view input(reinterpret_cast<const char*>(data), bytes);
   while (input.size() > sizeof(uint32_t)) {
     uint32_t size;
@@ -43,14 +48,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
     const auto lsn = static_cast<uint8_t>(input[sizeof(size)]);
     const std::string_view message = input.substr(sizeof(size) + 1, size);
     input.remove_prefix(sizeof(size) + 1 + message.size());
-    const arrow::Status status = decoder.Decode(message, lsn);
-    CheckEvents(&decoder);
+    arrow::Status status = decoder.Decode(message, lsn);
+    if (status.ok()) status = CheckEvents(&decoder);
     if (!status.ok()) {
       Require(!status.message().empty());
       return 0;
     }
   }
   Require(decoder.Flush().ok());
-  CheckEvents(&decoder);
+  Require(CheckEvents(&decoder).ok());
   return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "arrowcdc/change_rows.h"
 #include "format/frame_reader.h"
+#include "src/postgres/decode/testing/memory_spool.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 
 namespace {
@@ -34,19 +35,20 @@ class Session {
   explicit Session(uint8_t choices)
       : repairs_((choices & 1) != 0),
         offset_(choices >> 4),
-        decoder_(arrow::default_memory_pool(), /*epoch=*/1, kPayloadBytesMax) {}
+        decoder_(arrow::default_memory_pool(), /*epoch=*/1, kPayloadBytesMax, {.spool = &spool_}) {}
 
   // False: the decoder has refused a frame.
   bool Feed(std::string frame) {
     if (repairs_) Repair(&frame);
     auto message = arrow::Buffer::FromString(std::string(offset_, 'w') + frame);
     auto event = decoder_.Decode(message, static_cast<int64_t>(offset_));
-    if (!event.ok()) {
-      Require(!event.status().message().empty());
-      return false;
+    while (event.ok()) {
+      if (event->has_value()) Check(**event);
+      if (!event->has_value() && !decoder_.has_more()) return true;
+      event = decoder_.Next();
     }
-    if (event->has_value()) Check(**event);
-    return true;
+    Require(!event.status().message().empty());
+    return false;
   }
 
  private:
@@ -86,6 +88,7 @@ class Session {
 
   bool repairs_;
   size_t offset_;
+  arrowcdc::test::MemorySpool spool_;
   arrowcdc::Wal2arrowDecoder decoder_;
   uint32_t sequence_ = 0;
   uint64_t fingerprint_ = 0;

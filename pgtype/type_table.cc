@@ -57,9 +57,9 @@ constexpr Type kTypes[] = {
 };
 
 constexpr ExtensionType kExtensionTypes[] = {
-    {"hstore", "hstore", Kind::kHstore},
-    {"vector", "vector", Kind::kVector},
-    {"halfvec", "vector", Kind::kHalfvec},
+    {"hstore", "hstore", Kind::kHstore},        {"vector", "vector", Kind::kVector},
+    {"halfvec", "vector", Kind::kHalfvec},      {"geometry", "postgis", Kind::kGeometry},
+    {"geography", "postgis", Kind::kGeography},
 };
 
 struct KindRow {
@@ -105,6 +105,8 @@ constexpr KindRow kKinds[] = {
     {Kind::kHstore, ArrowTypeId::kMap, 0, 0, nullptr},
     {Kind::kVector, ArrowTypeId::kList, 0, 0, nullptr},
     {Kind::kHalfvec, ArrowTypeId::kList, 0, 0, nullptr},
+    {Kind::kGeometry, ArrowTypeId::kBinary, 0, 0, "geoarrow.wkb"},
+    {Kind::kGeography, ArrowTypeId::kBinary, 0, 0, "geoarrow.wkb"},
     {Kind::kOutput, ArrowTypeId::kUtf8, 0, 0, nullptr},
 };
 
@@ -143,7 +145,39 @@ void SetNumeric(int32_t modifier, const NumericChoice& choice, ArrowForm* form) 
   }
 }
 
+// Decimal digits only, at most 100; *text moves behind them.
+bool TakeNumber(const char** text, int32_t* number) {
+  const char* p = *text;
+  *number = 0;
+  for (; *p >= '0' && *p <= '9'; ++p) {
+    if (*number < 100) *number = *number * 10 + (*p - '0');
+  }
+  const bool any = p != *text;
+  *text = p;
+  return any;
+}
+
+bool TakeWord(const char** text, const char* word) {
+  const size_t size = strlen(word);
+  if (strncmp(*text, word, size) != 0) return false;
+  *text += size;
+  return true;
+}
+
 }  // namespace
+
+bool ParseNumericChoice(const char* text, NumericChoice* choice) {
+  *choice = {NumericAs::kText, 0, 0};
+  if (strcmp(text, "text") == 0) return true;
+  if (strcmp(text, "double") == 0) {
+    choice->as = NumericAs::kDouble;
+    return true;
+  }
+  choice->as = NumericAs::kDecimal;
+  return TakeWord(&text, "decimal(") && TakeNumber(&text, &choice->precision) && TakeWord(&text, ",") &&
+         TakeNumber(&text, &choice->scale) && strcmp(text, ")") == 0 && choice->precision >= 1 &&
+         choice->precision <= kDecimal256Digits && choice->scale <= choice->precision;
+}
 
 const Type* FindType(uint32_t oid) {
   for (const Type& known : kTypes) {
@@ -184,8 +218,6 @@ Kind ChooseKind(const TypeFacts& facts) {
   return is_text ? Kind::kStoredText : Kind::kOutput;
 }
 
-bool HasList(Kind element) { return element != Kind::kArray && element != Kind::kOutput; }
-
 int32_t SendBytes(Kind kind) { return RowOf(kind).send_bytes; }
 
 ArrowForm ChooseForm(Kind kind, int32_t modifier, const NumericChoice& numeric, int32_t money_scale) {
@@ -193,13 +225,43 @@ ArrowForm ChooseForm(Kind kind, int32_t modifier, const NumericChoice& numeric, 
   const KindRow& row = RowOf(kind);
   ArrowForm form{row.type, row.width, 0, 0, 0, kind == Kind::kTimestampTz, row.extension};
   if (kind == Kind::kNumeric) SetNumeric(modifier, numeric, &form);
-  // The modifier of a vector is its dimension.
-  if ((kind == Kind::kVector || kind == Kind::kHalfvec) && modifier > 0) {
+  // The modifier of a vector is its dimension, up to pgvector's own limit: each row, a null too, takes room
+  // for all of it.
+  constexpr int32_t kDimensionsMax = 16000;
+  if ((kind == Kind::kVector || kind == Kind::kHalfvec) && modifier > 0 && modifier <= kDimensionsMax) {
     form.type = ArrowTypeId::kFixedSizeList;
     form.list_size = modifier;
   }
   if (kind == Kind::kMoney) SetDecimal(kMoneyDigits, money_scale, &form);
   return form;
+}
+
+bool IsNamed(uint32_t oid) {
+  const Type* const known = FindType(oid);
+  return known != nullptr && strncmp(known->name, "reg", 3) == 0;
+}
+
+bool AlwaysHasForm(Kind kind, uint32_t oid, const ArrowForm& form) {
+  switch (kind) {
+    case Kind::kNumeric:
+      return form.type == ArrowTypeId::kUtf8;
+    case Kind::kUint32:
+      return !IsNamed(oid);
+    case Kind::kVector:
+    case Kind::kHalfvec:
+      return form.type == ArrowTypeId::kList;
+    case Kind::kDate:
+    case Kind::kTime:
+    case Kind::kTimeTz:
+    case Kind::kTimestamp:
+    case Kind::kTimestampTz:
+    case Kind::kInterval:
+    case Kind::kArray:      // lists have one dimension
+    case Kind::kComposite:  // it may be of another version of the row type
+      return false;
+    default:
+      return true;
+  }
 }
 
 int32_t MoneyScale(int frac_digits) { return frac_digits < 0 || frac_digits > 10 ? 2 : frac_digits; }

@@ -49,6 +49,8 @@ enum class Kind : uint8_t {
   kHstore,
   kVector,
   kHalfvec,
+  kGeometry,
+  kGeography,
   kOutput,  // all others: the text of the type's output function
 };
 
@@ -81,10 +83,6 @@ struct TypeFacts {
 
 Kind ChooseKind(const TypeFacts& facts);
 
-// Arrays of the kind are lists (kArray); those of all others are text as a whole (kOutput). Arrays of arrays
-// are not looked at: there are none but through domains.
-bool HasList(Kind element);
-
 // Bytes of a value in the binary form (typsend); 0: they vary, or the type is not read in that form.
 int32_t SendBytes(Kind kind);
 
@@ -98,6 +96,8 @@ struct NumericChoice {
   int32_t precision;  // kDecimal, up to kDecimal256Digits
   int32_t scale;
 };
+// "text", "double" or "decimal(P,S)" with 1 <= P <= 76 and 0 <= S <= P. False: the text is none of these.
+bool ParseNumericChoice(const char* text, NumericChoice* choice);
 
 // An Arrow type, and how its values lie in the buffers.
 struct ArrowForm {
@@ -112,6 +112,13 @@ struct ArrowForm {
 
 // `modifier` is the column's atttypmod, or that of the domain; money_scale is asked for kMoney only.
 ArrowForm ChooseForm(Kind kind, int32_t modifier, const NumericChoice& numeric, int32_t money_scale);
+
+// The reg types: numbers, whose output text is the name of what they stand for.
+bool IsNamed(uint32_t oid);
+
+// Whether every value of the type has a place in its Arrow form, whichever plugin sends it (the reg types
+// come from pgoutput as names). Of ranges and multiranges it is to be asked of their bounds.
+bool AlwaysHasForm(Kind kind, uint32_t oid, const ArrowForm& form);
 
 // lc_monetary's frac_digits as money's output function takes them.
 int32_t MoneyScale(int frac_digits);

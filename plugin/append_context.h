@@ -13,7 +13,8 @@ inline constexpr int kDepthMax = pgtype::kNestingMax + 3;
 
 struct AppendContext {
   TextConversion text;
-  MemoryContext context;  // of `scratch`
+  MemoryContext context;    // of `scratch`
+  MemoryContext detoasted;  // one value that was put together from what the WAL has of it
   Buffer scratch;
   uint64_t row_bytes;                          // variable-length bytes of the row being appended
   alignas(8) uint8_t aligned[kDepthMax][136];  // copies of short varlenas by the depth of their column

@@ -41,7 +41,7 @@ void OnRelationChanged(Datum, Oid relation) {
 
 void OnPublicationChanged(Datum, int, uint32) {
   if (live.marks == nullptr) return;
-  live.marks->publications_fresh = false;
+  live.marks->publications = Freshness::kStale;
   ++live.marks->epoch;
 }
 

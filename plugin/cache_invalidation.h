@@ -8,10 +8,19 @@ namespace arrowcdc::plugin {
 
 struct RelationCache;
 
+// Of what is made from the catalog. It counts from the end of its making on, and not at all where a change
+// came or an ERROR went through meanwhile: within a transaction in progress the session outlives that.
+enum class Freshness : uint8_t { kStale, kBeingMade, kFresh };
+
+inline void BeginToMake(Freshness* freshness) { *freshness = Freshness::kBeingMade; }
+inline void EndMaking(Freshness* freshness) {
+  if (*freshness == Freshness::kBeingMade) *freshness = Freshness::kFresh;
+}
+
 struct CatalogMarks {
-  uint64_t epoch;           // entries built in an earlier one are stale
-  uint8_t* watched;         // bits of the catalog rows (types, schemas, ancestors) that entries depend on
-  bool publications_fresh;  // publications are as they were read last
+  uint64_t epoch;          // entries built in an earlier one are stale
+  uint8_t* watched;        // bits of the catalog rows (types, schemas, ancestors) that entries depend on
+  Freshness publications;  // as they were read last
 };
 
 // Once a backend, at load.

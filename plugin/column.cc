@@ -47,6 +47,11 @@ void GrowBuffer(MemoryContext context, Buffer* buffer, size_t extra) {
   Reallocate(context, buffer, capacity);
 }
 
+void ShrinkBuffer(Buffer* buffer) {
+  constexpr size_t kBytesKept = 1 << 20;
+  if (buffer->capacity > kBytesKept) ReleaseBuffer(buffer);
+}
+
 void GrowColumn(Column* column, int64_t values) {
   const int64_t before = column->capacity;
   int64_t capacity = before == 0 ? kFirstValues : 2 * before;

@@ -27,6 +27,8 @@ void GrowBuffer(MemoryContext context, Buffer* buffer, size_t extra);
 inline void Reserve(MemoryContext context, Buffer* buffer, size_t extra) {
   if (buffer->capacity - buffer->size < extra) GrowBuffer(context, buffer, extra);
 }
+// One giant value must not stay in memory for the rest of the session.
+void ShrinkBuffer(Buffer* buffer);
 inline void Append(MemoryContext context, Buffer* buffer, const void* bytes, size_t count) {
   Reserve(context, buffer, count);
   if (count > 0) memcpy(buffer->data + buffer->size, bytes, count);
@@ -73,10 +75,12 @@ struct Column {
   TextOutput* output;     // values written by the type's output function
   RowType* row_type;      // composites
   const char* extension;  // Arrow extension type, or null
-  const char* name;       // of a child, UTF-8
-  int16 attnum;           // of a composite's attribute; 0: of none
-  bool required;          // a child that is never null
-  int32_t list_size;      // kFixedSizeList
+  const char* extension_metadata;
+  const char* name;   // of a child, UTF-8
+  int16 attnum;       // of a composite's attribute; 0: of none
+  bool required;      // a child that is never null
+  int32_t list_size;  // kFixedSizeList
+  int32_t srid;       // PostGIS: the reference system that the column's values have, 0: none
 };
 
 // Bytes of variable-length data one column may hold: offsets are int32.

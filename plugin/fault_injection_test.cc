@@ -1,6 +1,7 @@
 // Errors at every allocation, server call and callback of the plugin (fault_injection.cc): no process of the
 // server crashes (test_stream.cc looks at the end), nothing leaks, and the next session on the same backend
 // gives the same stream.
+#include "plugin/testing/block_reader.h"
 #include "plugin/testing/test_stream.h"
 #include "plugin/testing/walsender_stream.h"
 #include "tests/testing/assert_ok.h"
@@ -10,6 +11,8 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <regex>
+#include <utility>
 
 namespace arrowcdc::test {
 namespace {
@@ -18,9 +21,11 @@ using std::string;
 
 // Sessions of the SQL functions, and of the walsender, are tried with each of these.
 const std::vector<PluginOptions> kSqlOptionSets = {
-    {}, {{"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}, {"publication_names", "p,q"}}};
+    {},
+    {{"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}, {"publication_names", "p,q"}, {"messages", "on"}},
+    {{"streaming", "on"}}};
 const std::vector<PluginOptions> kWalsenderOptionSets = {
-    {{"batching", "on"}, {"drain", "on"}},
+    {{"batching", "on"}, {"drain", "on"}, {"messages", "on"}},
     {{"batching", "off"}, {"drain", "on"}, {"batch_bytes", "1"}, {"numeric", "decimal(38,6)"}},
     {{"batching", "on"}, {"drain", "off"}},
     {{"batching", "off"}, {"drain", "off"}}};
@@ -56,7 +61,10 @@ constexpr const char* kSetup =
     "ALTER TABLE parted_2 ADD PRIMARY KEY (id);"
     "CREATE TABLE generated (v int, g int GENERATED ALWAYS AS (v + 1) STORED PRIMARY KEY);"
     "CREATE TABLE changing (id int, v int); CREATE TABLE unpublished (id int);"
-    "CREATE PUBLICATION p FOR TABLE mapped, unmapped, toasted, full_identity, parted, changing, generated"
+    "CREATE TABLE filtered (id int PRIMARY KEY, t text);"
+    "CREATE PUBLICATION p FOR TABLE mapped, unmapped, toasted, full_identity, parted WHERE (id < 100), "
+    "changing,"
+    " generated, filtered WHERE (id > 1 AND 4 / (id - 3) > -9)"
     " WITH (publish_via_partition_root = true); CREATE PUBLICATION q FOR TABLE generated;"
     // From 18 on a table cannot be changed whose identity has a generated column that is not published.
     "DO $$ BEGIN IF current_setting('server_version_num')::int >= 180000 THEN"
@@ -65,6 +73,8 @@ constexpr const char* kSetup =
 
 // \xe9 is written by chr(), so that the statements are the same in every encoding.
 constexpr const char* kWorkload[] = {
+    "SELECT pg_logical_emit_message(false, 'caf' || chr(233), 'first of all'), "
+    "pg_logical_emit_message(true, 'caf' || chr(233), '')",
     "INSERT INTO mapped SELECT g, g % 2 = 0, 'x', g, g, g, g, g, g * 1.25, g * 3.00001, g * 3.14159, "
     "g::text::money,"
     " 'text ' || chr(233) || g, 'v' || g, 'c', 'name', '\\xdeadbeef', '2026-01-01', '2026-01-01 12:00', "
@@ -98,10 +108,27 @@ constexpr const char* kWorkload[] = {
     "INSERT INTO generated VALUES (1); DELETE FROM generated; INSERT INTO parted VALUES (3, 1, 'again');"
     "CREATE SCHEMA elsewhere; ALTER TABLE parted SET SCHEMA elsewhere; INSERT INTO elsewhere.parted VALUES "
     "(4, 2, 'x')",
+    "INSERT INTO filtered SELECT g, 't' FROM generate_series(1, 4) g; UPDATE filtered SET id = 5 WHERE id = "
+    "1; UPDATE filtered SET id = -id WHERE id > 1",
+    "BEGIN; INSERT INTO changing VALUES (6); SELECT pg_logical_emit_message(true, 'in', repeat('x', 9000)); "
+    "INSERT INTO changing VALUES (6); SELECT pg_logical_emit_message(false, 'out', ''); COMMIT",
     "INSERT INTO unpublished SELECT g FROM generate_series(1, 300) g",
     "DROP TABLE unmapped",
     "INSERT INTO changing VALUES (7, 7, 'last')",
 };
+
+// Large enough for several blocks. The ids of its rows and of no others are negative.
+constexpr const char* kLargeTransaction =
+    "BEGIN; INSERT INTO again SELECT -g, 'red', '{red,blue}', '(1,blue)', "
+    "(SELECT oid FROM pg_enum WHERE enumlabel = 'red' AND enumtypid = 'color'::regtype)::text::sometimes, "
+    "'text ' || chr(233) || g FROM generate_series(1, 600) g; "
+    "INSERT INTO elsewhere.parted SELECT -g, 1 + g % 2, 'x' FROM generate_series(1, 300) g; SAVEPOINT s;"
+    "INSERT INTO unpublished SELECT -g FROM generate_series(1, 300) g; ALTER TABLE again ADD extra color;"
+    "INSERT INTO again SELECT -g, 'blue', NULL, NULL, NULL, NULL, 'blue' FROM generate_series(1001, 1600) g;"
+    "ROLLBACK TO s; ALTER TABLE again ADD other text; ALTER PUBLICATION p SET (publish = 'insert');"
+    "INSERT INTO again SELECT -g, 'blue', '{blue}', NULL, NULL, NULL, 'other' FROM generate_series(2001, "
+    "2600) g;"
+    "ALTER PUBLICATION p SET (publish = 'insert, update, delete, truncate'); COMMIT";
 
 class FaultInjection : public PluginTest, public ::testing::WithParamInterface<const char*> {
  protected:
@@ -110,6 +137,16 @@ class FaultInjection : public PluginTest, public ::testing::WithParamInterface<c
     ASSERT_TRUE(plugin != nullptr) << "ARROWCDC_PLUGIN must name the fault build, as ctest does";
     ASSERT_NO_FATAL_FAILURE(Prepare(kSetup, GetParam()));
     for (const char* statement : kWorkload) ASSERT_NO_FATAL_FAILURE(Sql(statement));
+  }
+
+  void AddLargeTransaction() {
+    ASSERT_NO_FATAL_FAILURE(
+        Sql("CREATE TABLE again (id int PRIMARY KEY, c color, cs color[], p pair, s sometimes, t text);"
+            "ALTER PUBLICATION p ADD TABLE again"));
+    ASSERT_NO_FATAL_FAILURE(Sql("INSERT INTO again VALUES (1, 'red', '{red}', '(1,red)')"));
+    ASSERT_NO_FATAL_FAILURE(Sql(kLargeTransaction));
+    ASSERT_NO_FATAL_FAILURE(Sql("INSERT INTO again VALUES (2, 'blue'), (3, 'red')"));
+    ASSERT_NO_FATAL_FAILURE(Sql("INSERT INTO elsewhere.parted VALUES (4, 1, 'last')"));
   }
 };
 
@@ -188,6 +225,9 @@ INSTANTIATE_TEST_SUITE_P(Encodings, FaultInjection, ::testing::Values("UTF8", "L
 TEST_P(FaultInjection, ErrorsInSqlFunctions) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect(database()));
   for (const PluginOptions& options : kSqlOptionSets) {
+    if (options.contains("streaming")) {
+      ASSERT_NO_FATAL_FAILURE(AddLargeTransaction());
+    }
     const bool thorough = string(GetParam()) == "UTF8" && options.empty();
     ARROWCDC_ASSERT_OK(SetFault(*connection, "call", "error", 0));
     const string read = "SELECT md5(string_agg(lsn || encode(data, 'hex'), ',')) FROM " + PeekCall(options);
@@ -240,6 +280,81 @@ bool IsBeginning(const LinesByTable& part, const LinesByTable& whole) {
     return found != whole.end() && table.second.size() <= found->second.size() &&
            std::equal(table.second.begin(), table.second.end(), found->second.begin());
   });
+}
+
+// The rows of the large transaction, and those of all others. What is told of relations comes again with a
+// block that was cut, and is left out.
+std::pair<LinesByTable, LinesByTable> Split(const std::vector<string>& lines) {
+  LinesByTable large;
+  LinesByTable others;
+  for (const auto& [table, rows] : ByTable(lines)) {
+    for (const string& row : rows) {
+      if (row.starts_with("notice ")) continue;
+      (row.find("(-") != string::npos ? large : others)[table].push_back(row);
+    }
+  }
+  return {large, others};
+}
+
+// Within the call of an output function the error is that of the value: nobody has rolled anything back.
+std::vector<string> WithoutOutputFunctions(std::vector<string> lines) {
+  static const std::regex sometimes(", (red|!), text");
+  for (string& line : lines) line = std::regex_replace(line, sometimes, ", ?, text");
+  return lines;
+}
+
+// The first row of `part` that `whole` does not have, or has earlier; empty: there is none.
+string FirstOther(const LinesByTable& part, const LinesByTable& whole) {
+  for (const auto& [table, rows] : part) {
+    const auto found = whole.find(table);
+    if (found == whole.end()) return rows[0];
+    auto at = found->second.begin();
+    for (const string& row : rows) {
+      at = std::find(at, found->second.end(), row);
+      if (at == found->second.end()) return row;
+      ++at;
+    }
+  }
+  return "";
+}
+
+// The error by which the server learns within a block that the transaction was rolled back: the rest of the
+// block is thrown away and the session goes on. Whatever looked into the catalog then, what comes is whole:
+// each row of it, and all of the rows of other transactions.
+TEST_P(FaultInjection, RollbacksWithinBlocks) {
+  ASSERT_NO_FATAL_FAILURE(AddLargeTransaction());
+  const PluginOptions options = {{"streaming", "on"}};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, SharedServer().Connect(database()));
+  const auto read = [&](BlockReader* reader) -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(const auto frames, Frames(connection.get(), options));
+    for (const auto& frame : frames) EXPECT_TRUE(reader->Feed(frame).ok());
+    return arrow::Status::OK();
+  };
+  ARROWCDC_ASSERT_OK(SetFault(*connection, "catalog", "error", 0));
+  BlockReader whole;
+  ARROWCDC_ASSERT_OK(read(&whole));
+  EXPECT_GT(whole.blocks, 3);
+  const auto [whole_large, whole_others] = Split(WithoutOutputFunctions(whole.lines));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const int count, Seen(*connection));
+  int went_on = 0;
+  const auto tries = PointsToTry(count, 1, 120);
+  for (const int at : tries) {
+    SCOPED_TRACE(std::to_string(at) + " of " + std::to_string(count));
+    ARROWCDC_ASSERT_OK(SetFault(*connection, "catalog", "rollback", at));
+    BlockReader reader;
+    const arrow::Status status = read(&reader);
+    if (!status.ok()) {
+      ASSERT_NE(status.message().find("error at point " + std::to_string(at) + ","), string::npos) << status;
+      continue;
+    }
+    ++went_on;
+    const auto [large, others] = Split(WithoutOutputFunctions(reader.lines));
+    ASSERT_EQ(FirstOther(others, whole_others), "");
+    ASSERT_EQ(FirstOther(whole_others, others), "");
+    ASSERT_EQ(FirstOther(large, whole_large), "");
+  }
+  std::printf("%d of %zu sessions went on\n", went_on, tries.size());
+  EXPECT_GT(went_on, 10);
 }
 
 // A walsender, one connection for many sessions. Frames may be cut differently from session to session, so

@@ -14,7 +14,7 @@ namespace {
 
 void FlushTable(Session* session, PublishedTable* table, uint16_t flags) {
   SendSchema(&session->frames, table);
-  session->group.sent_bytes += table->batch.bytes;
+  if ((flags & format::kFlagInProgress) == 0) session->group.sent_bytes += table->batch.bytes;
   SealBatch(table);
   SendBatch(&session->frames, table, flags);
   CloseBatch(&session->open, table);
@@ -56,7 +56,7 @@ bool MayHoldBack(const Session* session) {
 }  // namespace
 
 void FlushBatch(Session* session, PublishedTable* table) {
-  FlushTable(session, table, format::kFlagTxnIncomplete);
+  FlushTable(session, table, MiddleFlag(session->frames));
 }
 
 void FlushOpenBatches(Session* session) {
@@ -71,6 +71,18 @@ void FlushTruncate(Session* session, const Truncate& truncate) {
   SendTruncate(&session->frames, truncate, session->transaction);
 }
 
+void FlushMessage(Session* session, const Message& message) {
+  if (message.transactional) {
+    session->transaction.touched = true;
+    FlushOpenBatches(session);
+    SendMessage(&session->frames, message, &session->transaction, MiddleFlag(session->frames));
+    return;
+  }
+  EndGroupBefore(session);
+  session->group.safe_lsn = message.end_lsn;
+  SendMessage(&session->frames, message, nullptr, format::kFlagGroupEnd);
+}
+
 void FlushBeforeTransaction(Session* session, const ReorderBufferTXN* txn) {
   if (!HoldsBack(session->group)) return;
   if (rbtxn_is_serialized(txn) || txn->total_size >= session->options.batch_bytes) FlushHeldBack(session);
@@ -80,6 +92,10 @@ void EndTransaction(Session* session, uint64_t end_lsn) {
   ++session->counters.transactions;
   AddTransaction(&session->group, end_lsn);
   MayHoldBack(session) ? HoldBack(&session->group) : FlushGroup(session);
+}
+
+void EndGroupBefore(Session* session) {
+  if (HoldsBack(session->group)) FlushGroup(session);
 }
 
 void FlushHeldBack(Session* session) {

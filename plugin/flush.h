@@ -17,11 +17,18 @@ void FlushBatch(Session* session, PublishedTable* table);
 // A truncate frame, behind everything that is open.
 void FlushTruncate(Session* session, const Truncate& truncate);
 
+// A message frame: of the transaction behind everything that is open, or as a group of its own behind what is
+// held back.
+void FlushMessage(Session* session, const Message& message);
+
 // At begin: what is held back must not wait for the decoding of a large transaction.
 void FlushBeforeTransaction(Session* session, const ReorderBufferTXN* txn);
 
 // At commit of a transaction of which something is published. Ends the group or holds it back.
 void EndTransaction(Session* session, uint64_t end_lsn);
+
+// Within a callback: what is held back leaves before what comes now, which is of another group or of none.
+void EndGroupBefore(Session* session);
 
 // Between WAL records: ends the group if whole transactions are held back. These two may be called outside
 // the server's callbacks.

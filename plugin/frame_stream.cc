@@ -12,6 +12,10 @@ namespace {
 // The output buffer keeps what it has grown to; beyond this it is given back after the message.
 constexpr int kOutputBytesKept = 4 << 20;
 constexpr uint32_t kContinuationHeaderBytes = 64;
+// Of a message: the server's send buffer keeps what it has grown to. No batch but one with a single large row
+// comes near. A little less than a power of two, to which the output buffer grows.
+constexpr uint64_t kMessageBytesMax = (32 << 20) - 1024;
+static_assert(kMessageBytesMax <= format::kFrameBytesMax);
 
 void ShrinkOutput(LogicalDecodingContext* decoding) {
   if (decoding->out->maxlen <= kOutputBytesKept) return;
@@ -23,7 +27,7 @@ void ShrinkOutput(LogicalDecodingContext* decoding) {
 
 // Bytes of payload that the message has room for.
 uint64_t MeasureRoom(uint32_t header_bytes) {
-  return format::kFrameBytesMax - format::kXLogDataHeaderBytes - header_bytes;
+  return kMessageBytesMax - format::kXLogDataHeaderBytes - header_bytes;
 }
 
 }  // namespace
@@ -33,7 +37,6 @@ format::FrameDraft BeginFrame(FrameStream* stream, format::FrameKind kind, uint1
   frame.kind = kind;
   frame.flags = flags;
   if (stream->group->marked && (flags & format::kFlagGroupEnd) == 0) frame.flags |= format::kFlagDirty;
-  frame.sequence = stream->sequence++;
   frame.safe_lsn = stream->group->safe_lsn;
   return frame;
 }
@@ -69,6 +72,7 @@ void PayloadWriter::BeginMessage(format::FrameDraft frame) {
   OutputPluginPrepareWrite(decoding, true);
   StringInfo out = decoding->out;
   enlargeStringInfo(out, static_cast<int>(header_bytes + message_left_));
+  frame.sequence = stream_->sequence++;
   format::WriteFrameHeader(frame, reinterpret_cast<uint8_t*>(out->data + out->len));
   out->len += static_cast<int>(header_bytes);
   out->data[out->len] = '\0';
@@ -77,7 +81,6 @@ void PayloadWriter::BeginMessage(format::FrameDraft frame) {
 void PayloadWriter::BeginContinuation() {
   format::FrameDraft frame{};
   frame.kind = format::FrameKind::kContinuation;
-  frame.sequence = stream_->sequence++;
   frame.safe_lsn = stream_->group->safe_lsn;
   frame.header_bytes_min = kContinuationHeaderBytes;
   const uint64_t room = MeasureRoom(kContinuationHeaderBytes);

@@ -16,8 +16,8 @@ struct FrameStream {
   bool more_follows;  // the message that is written now is not the last one of a group that is being sent
 };
 
-// A frame that is to be sent next: its number, and what the group says about it. The caller fills in the
-// rest.
+// A frame that is to be sent, and what the group says about it. The caller fills in the rest; its number it
+// gets when it is written.
 format::FrameDraft BeginFrame(FrameStream* stream, format::FrameKind kind, uint16_t flags);
 
 // A frame without payload, or with one piece of it.

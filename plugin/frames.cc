@@ -22,18 +22,34 @@ void SetSections(FrameDraft* frame, const Section* sections, int32_t count) {
 void SendHello(Frames* frames) {
   FrameStream* const stream = &frames->stream;
   if (stream->begun) return;
-  stream->begun = true;
+  PrepareHello(frames);
   FrameDraft frame = BeginFrame(stream, FrameKind::kHello, 0);
   const char* const version_num = GetConfigOption("server_version_num", false, false);
   const format::HelloSection hello{frames->options->protocol, 0,
                                    static_cast<uint32_t>(strtoul(version_num, nullptr, 10)),
                                    GetSystemIdentifier()};
-  const char* const options = DescribeOptions(*frames->options, frames->text);
+  const char* const options = frames->options_in_force;
   const Section sections[] = {{SectionTag::kHello, &hello, sizeof(hello)},
                               {SectionTag::kOptions, options, strlen(options)},
                               {SectionTag::kPluginVersion, kPluginVersion, strlen(kPluginVersion)}};
   SetSections(&frame, sections, lengthof(sections));
   SendFrame(stream, frame);
+  stream->begun = true;
+}
+
+void SendStream(Frames* frames, FrameKind kind, uint16_t flags, const format::StreamSection& said) {
+  FrameDraft frame = BeginFrame(&frames->stream, kind, flags);
+  const Section section{SectionTag::kStream, &said, sizeof(said)};
+  SetSections(&frame, &section, 1);
+  SendFrame(&frames->stream, frame);
+}
+
+// What goes before any frame of rows or about them.
+void SendBeginnings(Frames* frames) {
+  SendHello(frames);
+  if (!TransactionIdIsValid(frames->block_xid) || frames->block_begun) return;
+  SendStream(frames, FrameKind::kStreamStart, format::kFlagInProgress, {frames->block_xid, 0, 0, 0});
+  frames->block_begun = true;
 }
 
 // Walks the columns depth first, as Arrow orders nodes and buffers.
@@ -79,9 +95,14 @@ void WriteBody(PayloadWriter* writer, const PublishedTable* table, int32_t buffe
 
 }  // namespace
 
+void PrepareHello(Frames* frames) {
+  if (frames->options_in_force != nullptr) return;
+  frames->options_in_force =
+      MemoryContextStrdup(frames->text->context, DescribeOptions(*frames->options, frames->text));
+}
+
 void SendSchema(Frames* frames, PublishedTable* table) {
   if (table->schema_sent) return;
-  table->schema_sent = true;
   SendHello(frames);
   const size_t schema_name_bytes = strlen(table->schema_name);
   const size_t table_name_bytes = strlen(table->table_name);
@@ -102,9 +123,11 @@ void SendSchema(Frames* frames, PublishedTable* table) {
   SetSections(&frame, &section, 1);
   frame.metadata_bytes = frame.payload_bytes = table->schema_bytes;
   SendFrame(&frames->stream, frame, table->schema_message);
+  table->schema_sent = true;
 }
 
 void SendBatch(Frames* frames, PublishedTable* table, uint16_t flags) {
+  SendBeginnings(frames);
   const Batch& batch = table->batch;
   BodyLayout body{table, 0, 0, 0};
   for (int32_t i = 0; i < CountColumns(table); ++i) body.AddColumn(&table->columns[i]);
@@ -143,9 +166,23 @@ void SendProgress(Frames* frames, uint16_t flags) {
   SendFrame(&frames->stream, BeginFrame(&frames->stream, FrameKind::kProgress, flags));
 }
 
+void SendStreamStop(Frames* frames) {
+  if (!frames->block_begun) return;
+  SendStream(frames, FrameKind::kStreamStop, format::kFlagInProgress, {frames->block_xid, 0, 0, 0});
+}
+
+void SendStreamAbort(Frames* frames, TransactionId xid, TransactionId subxid) {
+  SendStream(frames, FrameKind::kStreamAbort, format::kFlagInProgress, {xid, subxid, 0, 0});
+}
+
+void SendStreamCommit(Frames* frames, TransactionId xid, uint64_t commit_lsn, int64_t commit_ts) {
+  SendStream(frames, FrameKind::kStreamCommit, format::kFlagGroupEnd, {xid, 0, commit_lsn, commit_ts});
+}
+
 void SendNotice(Frames* frames, const format::NoticeSection& notice, const format::ByteBuffer& names) {
-  SendHello(frames);
-  FrameDraft frame = BeginFrame(&frames->stream, FrameKind::kNotice, format::kFlagOptional);
+  SendBeginnings(frames);
+  const uint16_t in_progress = MiddleFlag(*frames) & format::kFlagInProgress;
+  FrameDraft frame = BeginFrame(&frames->stream, FrameKind::kNotice, format::kFlagOptional | in_progress);
   const Section sections[] = {{SectionTag::kNotice, &notice, sizeof(notice)},
                               {SectionTag::kNames, names.data, names.size}};
   SetSections(&frame, sections, lengthof(sections));
@@ -153,6 +190,7 @@ void SendNotice(Frames* frames, const format::NoticeSection& notice, const forma
 }
 
 void SendTruncate(Frames* frames, const Truncate& truncate, const Transaction& transaction) {
+  SendBeginnings(frames);
   format::TruncateSection said{};
   said.lsn = truncate.lsn;
   said.cascade = truncate.cascade;
@@ -169,12 +207,39 @@ void SendTruncate(Frames* frames, const Truncate& truncate, const Transaction& t
     format::AppendValue(data, entry);
   }
 
-  FrameDraft frame = BeginFrame(&frames->stream, FrameKind::kTruncate, format::kFlagTxnIncomplete);
+  FrameDraft frame = BeginFrame(&frames->stream, FrameKind::kTruncate, MiddleFlag(*frames));
   const format::TransactionEntry entry = MakeEntry(transaction, 0);
   const Section sections[] = {{SectionTag::kTruncate, data->data, data->size},
                               {SectionTag::kTransactions, &entry, sizeof(entry)}};
   SetSections(&frame, sections, lengthof(sections));
   SendFrame(&frames->stream, frame);
+}
+
+void SendMessage(Frames* frames, const Message& message, const Transaction* transaction, uint16_t flags) {
+  SendBeginnings(frames);
+  const char* const prefix = ConvertPrefix(frames->text, message.prefix);
+  const size_t prefix_bytes = prefix == nullptr ? 0 : strlen(prefix);
+  format::MessageSection said{};
+  said.end_lsn = message.end_lsn;
+  said.transactional = message.transactional;
+  said.no_prefix = prefix == nullptr;
+  said.prefix_bytes = static_cast<uint16_t>(prefix_bytes);
+  format::ByteBuffer* const data = &frames->section;
+  data->size = 0;
+  format::AppendValue(data, said);
+  format::Append(data, prefix, prefix_bytes);
+
+  FrameDraft frame = BeginFrame(&frames->stream, FrameKind::kMessage, flags);
+  format::TransactionEntry entry{};
+  Section sections[2] = {{SectionTag::kMessage, data->data, data->size}};
+  int32_t count = 1;
+  if (transaction != nullptr) {
+    entry = MakeEntry(*transaction, 0);
+    sections[count++] = {SectionTag::kTransactions, &entry, sizeof(entry)};
+  }
+  SetSections(&frame, sections, count);
+  frame.payload_bytes = message.content_bytes;
+  SendFrame(&frames->stream, frame, message.content);
 }
 
 }  // namespace arrowcdc::plugin

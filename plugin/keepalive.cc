@@ -31,8 +31,8 @@ void PutDirtyMark(Interception* state) {
   FrameStream* const stream = &state->session->frames.stream;
   if (group->marked || state->writing || !stream->begun) return;
   group->marked = true;
-  const format::FrameDraft frame =
-      BeginFrame(stream, format::FrameKind::kProgress, format::kFlagTxnIncomplete);
+  format::FrameDraft frame = BeginFrame(stream, format::FrameKind::kProgress, format::kFlagTxnIncomplete);
+  frame.sequence = stream->sequence++;
   char message[format::kXLogDataHeaderBytes + kFrameBytes] = {'w'};
   PutPosition(message + format::kDataStartAt, group->reached_lsn);
   PutPosition(message + format::kWalEndAt, group->reached_lsn);

@@ -57,42 +57,135 @@ void TellPublication(Session* session, const Publication& publication) {
   SendNotice(&session->frames, section, names);
 }
 
+size_t MeasurePublicationsTold(const Session& session) {
+  return sizeof(PublicationTold) * static_cast<size_t>(list_length(session.publications.names));
+}
+
+PublicationTold* NewPublicationsTold(const Session& session, MemoryContext context) {
+  return static_cast<PublicationTold*>(MemoryContextAllocZero(context, MeasurePublicationsTold(session)));
+}
+
 // Those that are not what they were, where they were read again. What they are at first is no news.
 void TellPublications(Session* session) {
   Notices* const notices = &session->notices;
   if (notices->publications_reads == session->publications.reads) return;
-  notices->publications_reads = session->publications.reads;
   const int count = list_length(session->publications.list);
   const bool first = notices->publications == nullptr;
   if (first) {
-    notices->publications = static_cast<PublicationTold*>(MemoryContextAllocZero(
-        session->context, sizeof(PublicationTold) * static_cast<size_t>(Max(count, 1))));
+    const MemoryContext context =
+        notices->in_progress != nullptr ? notices->in_progress->context : session->context;
+    notices->publications = NewPublicationsTold(*session, context);
   }
   for (int i = 0; i < count; ++i) {
     const auto* const now = static_cast<const Publication*>(list_nth(session->publications.list, i));
     PublicationTold* const told = &notices->publications[i];
-    const bool same = IsSame(*told, *now);
+    if (!first && !IsSame(*told, *now)) TellPublication(session, *now);
     *told = PublicationTold{now->oid, now->pubactions, now->alltables, now->pubviaroot};
-    if (!first && !same) TellPublication(session, *now);
+  }
+  notices->publications_reads = session->publications.reads;
+}
+
+struct KeptTold {
+  Oid relid;
+  RelationTold told;
+};
+
+uint32_t CountKept(const ToldInProgress& told) {
+  return static_cast<uint32_t>(told.relations.size / sizeof(KeptTold));
+}
+
+KeptTold* GetKept(const ToldInProgress& told, uint32_t index) {
+  return reinterpret_cast<KeptTold*>(told.relations.data) + index;
+}
+
+RelationEntry* FindEntry(Session* session, Oid relid) {
+  return static_cast<RelationEntry*>(hash_search(session->relations.entries, &relid, HASH_FIND, nullptr));
+}
+
+void ForgetWithCache(Session* session, ToldInProgress* told) {
+  if (told->cache_restarts == session->relations.restarts) return;
+  told->cache_restarts = session->relations.restarts;
+  told->relations.size = 0;
+}
+
+void Exchange(Session* session, ToldInProgress* told, bool in_block) {
+  PublicationTold* const publications = told->publications;
+  told->publications = session->notices.publications;
+  session->notices.publications = publications;
+  session->notices.publications_reads = 0;
+  ForgetWithCache(session, told);
+  for (uint32_t i = 0; i < CountKept(*told); ++i) {
+    KeptTold* const kept = GetKept(*told, i);
+    RelationEntry* const entry = FindEntry(session, kept->relid);
+    if (entry == nullptr) continue;
+    const RelationTold other = entry->told;
+    entry->told = kept->told;
+    entry->told_in_block = in_block;
+    kept->told = other;
   }
 }
 
+// What the client was told of the relation, to be changed.
+RelationTold* GetTold(Session* session, RelationEntry* entry) {
+  ToldInProgress* const in_progress = session->notices.in_progress;
+  if (in_progress != nullptr && !entry->told_in_block) {
+    ForgetWithCache(session, in_progress);
+    const KeptTold kept{entry->relid, entry->told};
+    Append(in_progress->context, &in_progress->relations, &kept, sizeof(kept));
+    entry->told_in_block = true;
+  }
+  return &entry->told;
+}
+
 }  // namespace
+
+void EnterTold(Session* session, ToldInProgress* told) {
+  if (!told->begun && session->notices.publications != nullptr) {
+    told->publications = NewPublicationsTold(*session, told->context);
+    memcpy(told->publications, session->notices.publications, MeasurePublicationsTold(*session));
+  }
+  told->begun = true;
+  Exchange(session, told, true);
+  session->notices.in_progress = told;
+}
+
+void LeaveTold(Session* session) {
+  Exchange(session, session->notices.in_progress, false);
+  session->notices.in_progress = nullptr;
+}
+
+void KeepTold(Session* session, const ToldInProgress& told) {
+  Notices* const notices = &session->notices;
+  if (told.publications != nullptr) {
+    if (notices->publications == nullptr)
+      notices->publications = NewPublicationsTold(*session, session->context);
+    memcpy(notices->publications, told.publications, MeasurePublicationsTold(*session));
+    notices->publications_reads = 0;
+  }
+  if (told.cache_restarts != session->relations.restarts) return;
+  for (uint32_t i = 0; i < CountKept(told); ++i) {
+    RelationEntry* const entry = FindEntry(session, GetKept(told, i)->relid);
+    if (entry != nullptr) entry->told = GetKept(told, i)->told;
+  }
+}
 
 void TellMembership(Session* session, RelationEntry* entry, Relation relation, const Membership& membership) {
   TellPublications(session);
   const uint8_t operations = GetOperations(membership.actions);
   format::ByteBuffer names =
       ListNames(&session->values.text, session->change_cxt, relation, membership.ancestors);
-  RelationTold* const told = &entry->told;
+  const RelationTold& told = entry->told;
   const uint64_t names_now = format::Fingerprint(names.data, names.size);
   const Oid as = operations == 0 ? InvalidOid : membership.publish_as;
-  const bool first = told->names == 0;
-  if (!first && told->names == names_now && told->published_as == as && told->published == operations) return;
-  *told = RelationTold{names_now, as, operations, 0};
+  const bool first = told.names == 0;
+  if (!first && told.names == names_now && told.published_as == as && told.published == operations) return;
+  const RelationTold now{names_now, as, operations, 0};
   // Of a relation that is no partition there is nothing to say before it changes. What is not published is
   // told with the first row.
-  if (operations == 0 || (first && membership.ancestors == NIL)) return;
+  if (operations == 0 || (first && membership.ancestors == NIL)) {
+    *GetTold(session, entry) = now;
+    return;
+  }
   NoticeSection section{};
   section.commit_lsn = session->transaction.commit_lsn;
   section.relation_oid = RelationGetRelid(relation);
@@ -100,11 +193,14 @@ void TellMembership(Session* session, RelationEntry* entry, Relation relation, c
   section.published = operations;
   section.published_as = as;
   SendNotice(&session->frames, section, names);
+  *GetTold(session, entry) = now;
 }
 
 void TellPassedOverSlow(Session* session, RelationEntry* entry, Relation relation, uint8_t operation) {
-  entry->told.passed_over |= operation;
-  if (!is_publishable_relation(relation)) return;
+  if (!is_publishable_relation(relation)) {
+    GetTold(session, entry)->passed_over |= operation;
+    return;
+  }
   const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
   const Oid relid = RelationGetRelid(relation);
   NoticeSection section{};
@@ -119,6 +215,7 @@ void TellPassedOverSlow(Session* session, RelationEntry* entry, Relation relatio
   FlushOpenBatches(session);
   SendNotice(&session->frames, section,
              ListNames(&session->values.text, session->change_cxt, relation, ancestors));
+  GetTold(session, entry)->passed_over |= operation;
   MemoryContextSwitchTo(previous);
 }
 

@@ -48,6 +48,35 @@ void ReleaseMemory(PublishedTable* table) {
   ReleaseEntries(&table->batch.unrepresentable);
 }
 
+// Entries whose first field is a row that is not there.
+void CutCells(Buffer* cells, uint32_t rows) {
+  while (cells->size > 0) {
+    format::CellEntry last;
+    memcpy(&last, cells->data + cells->size - sizeof(last), sizeof(last));
+    if (last.row < rows) return;
+    cells->size -= sizeof(last);
+  }
+}
+
+// Until the batch is sealed `rows` of an entry is the place of its first row.
+void CutTransactions(OpenBatches* open, Batch* batch) {
+  format::TransactionEntry last;
+  memcpy(&last, batch->transactions.data + batch->transactions.size - sizeof(last), sizeof(last));
+  if (last.rows < batch->rows) return;
+  batch->transactions.size -= sizeof(last);
+  batch->transaction = 0;
+  batch->bytes -= sizeof(last);
+  open->bytes -= sizeof(last);
+}
+
+void CutBatch(OpenBatches* open, PublishedTable* table) {
+  Batch* const batch = &table->batch;
+  for (int32_t i = 0; i < CountColumns(table); ++i) TruncateColumn(&table->columns[i], batch->rows);
+  CutCells(&batch->unchanged, batch->rows);
+  CutCells(&batch->unrepresentable, batch->rows);
+  CutTransactions(open, batch);
+}
+
 }  // namespace
 
 format::TransactionEntry MakeEntry(const Transaction& transaction, uint32_t rows) {
@@ -92,6 +121,14 @@ void SealBatch(PublishedTable* table) {
     SealColumn(&table->columns[i]);
   }
   CountTransactionRows(&table->batch);
+}
+
+void CutOpenBatches(OpenBatches* open) {
+  PublishedTable* next = nullptr;
+  for (PublishedTable* table = open->first; table != nullptr; table = next) {
+    next = table->batch.next;
+    table->batch.rows == 0 ? CloseBatch(open, table) : CutBatch(open, table);
+  }
 }
 
 void CloseBatch(OpenBatches* open, PublishedTable* table) {

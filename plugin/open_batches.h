@@ -59,6 +59,9 @@ bool HasOpenNamesake(const OpenBatches& open, const PublishedTable* table);
 // Before the batch is sent: lengths and sizes of the columns, and rows of the transactions, are set.
 void SealBatch(PublishedTable* table);
 
+// Takes back what open batches hold of a row that did not come whole. Those without a row are open no longer.
+void CutOpenBatches(OpenBatches* open);
+
 // After it was sent: takes the table off the open ones. Its memory stays with it while there is little of
 // that.
 void CloseBatch(OpenBatches* open, PublishedTable* table);

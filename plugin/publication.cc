@@ -4,6 +4,10 @@
 #include "format/frame.h"
 #include "plugin/replica_identity.h"
 
+extern "C" {
+#include "utils/builtins.h"
+}
+
 namespace arrowcdc::plugin {
 
 namespace {
@@ -12,8 +16,7 @@ void ReadPublications(Publications* publications, CatalogMarks* marks) {
   MemoryContextReset(publications->context);
   const MemoryContext previous = MemoryContextSwitchTo(publications->context);
   publications->list = NIL;
-  // Set first: a change that arrives while reading makes it stale again.
-  marks->publications_fresh = true;
+  BeginToMake(&marks->publications);
   ListCell* cell;
   foreach (cell, publications->names) {
     const char* const name = static_cast<const char*>(lfirst(cell));
@@ -35,6 +38,7 @@ void ReadPublications(Publications* publications, CatalogMarks* marks) {
   }
   MemoryContextSwitchTo(previous);
   ++publications->reads;
+  EndMaking(&marks->publications);
 }
 
 // The topmost ancestor through which this publication publishes a partition, or InvalidOid.
@@ -101,26 +105,6 @@ bool SendsStoredColumns(const Publication* publication) {
 #endif
 }
 
-// Nothing that is changed now makes readable what was written before.
-int HintAtWayOut(const Publications& all, const char* cause, const char* change) {
-  return errhint(
-      "The changes from here on were written with %s, and stay so. If another publication has had the table "
-      "without all along, stream with that one. Else %s, start the stream again (it ends here again once all "
-      "earlier changes are delivered), run SELECT pg_replication_slot_advance('%s', pg_current_wal_lsn()), "
-      "and go on with arrowcdc stream --accept-gap: changes of all tables between here and that position "
-      "are lost. Or begin with a new slot and an empty sink.",
-      cause, change, all.slot_name);
-}
-
-void RefuseRowFilter(const Publications& all, Relation relation, const Publication* publication) {
-  const char* const schema = get_namespace_name(RelationGetNamespace(relation));
-  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                  errmsg("publication \"%s\" has a row filter on table \"%s.%s\" at this point of the WAL, "
-                         "which wal2arrow does not support",
-                         publication->name, schema, RelationGetRelationName(relation)),
-                  HintAtWayOut(all, "this filter", "remove it from the publication")));
-}
-
 void RefuseDifference(const Publications& all, Relation relation, const Publication* first,
                       const Publication* second) {
   const char* const schema = get_namespace_name(RelationGetNamespace(relation));
@@ -129,11 +113,17 @@ void RefuseDifference(const Publications& all, Relation relation, const Publicat
            errmsg("publications \"%s\" and \"%s\" send different columns of table \"%s.%s\" at this point of "
                   "the WAL",
                   first->name, second->name, schema, RelationGetRelationName(relation)),
-           HintAtWayOut(all, "these column lists", "make them equal")));
+           // Nothing that is changed now makes readable what was written before.
+           errhint("The changes from here on were written with these column lists, and stay so. If another "
+                   "publication has had the table without all along, stream with that one. Else make them "
+                   "equal, start the stream again (it ends here again once all earlier changes are "
+                   "delivered), run SELECT pg_replication_slot_advance('%s', pg_current_wal_lsn()), and go "
+                   "on with arrowcdc stream --accept-gap: changes of all tables between here and that "
+                   "position are lost. Or begin with a new slot and an empty sink.",
+                   all.slot_name)));
 }
 
-Bitmapset* FindColumns(const Publications& all, Relation published, const Publication* publication,
-                       const Bitmapset* generated_key) {
+Bitmapset* FindColumns(Relation published, const Publication* publication, const Bitmapset* generated_key) {
   const bool stored_ones = SendsStoredColumns(publication);
   // Without a row the table is published with its schema or with all, which have neither filter nor list.
   const HeapTuple tuple =
@@ -142,9 +132,6 @@ Bitmapset* FindColumns(const Publications& all, Relation published, const Public
           : SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(RelationGetRelid(published)),
                             ObjectIdGetDatum(publication->oid));
   if (!HeapTupleIsValid(tuple)) return FindSentColumns(published, stored_ones, generated_key, nullptr);
-  bool no_filter = true;
-  SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prqual, &no_filter);
-  if (!no_filter) RefuseRowFilter(all, published, publication);
   bool no_list = true;
   const Datum list = SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prattrs, &no_list);
   const Bitmapset* const listed =
@@ -153,6 +140,24 @@ Bitmapset* FindColumns(const Publications& all, Relation published, const Public
   Bitmapset* const columns = FindSentColumns(published, stored_ones || !no_list, generated_key, listed);
   ReleaseSysCache(tuple);
   return columns;
+}
+
+// The WHERE of the table in this publication, in the current context; null: all rows pass, as where it is
+// published with its schema or with all tables, whatever is listed besides.
+char* ReadFilter(Relation published, const Publication* publication) {
+  const Oid schema = RelationGetNamespace(published);
+  if (publication->alltables || SearchSysCacheExists(PUBLICATIONNAMESPACEMAP, ObjectIdGetDatum(schema),
+                                                     ObjectIdGetDatum(publication->oid), 0, 0)) {
+    return nullptr;
+  }
+  const HeapTuple tuple = SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(RelationGetRelid(published)),
+                                          ObjectIdGetDatum(publication->oid));
+  if (!HeapTupleIsValid(tuple)) return nullptr;
+  bool no_filter = true;
+  const Datum filter = SysCacheGetAttr(PUBLICATIONRELMAP, tuple, Anum_pg_publication_rel_prqual, &no_filter);
+  char* const where = no_filter ? nullptr : TextDatumGetCString(filter);
+  ReleaseSysCache(tuple);
+  return where;
 }
 
 }  // namespace
@@ -165,7 +170,7 @@ uint8_t GetOperations(const PublicationActions& actions) {
 }
 
 Membership FindMembership(Publications* publications, CatalogMarks* marks, Relation relation) {
-  if (!marks->publications_fresh) ReadPublications(publications, marks);
+  if (marks->publications != Freshness::kFresh) ReadPublications(publications, marks);
 
   const Oid relid = RelationGetRelid(relation);
   const bool is_partition = relation->rd_rel->relispartition;
@@ -219,7 +224,7 @@ Bitmapset* FindPublishedColumns(const Publications& all, Relation published, Lis
   ListCell* cell;
   foreach (cell, publications) {
     const Publication* const publication = static_cast<const Publication*>(lfirst(cell));
-    Bitmapset* const sent = FindColumns(all, published, publication, generated_key);
+    Bitmapset* const sent = FindColumns(published, publication, generated_key);
     if (first == nullptr) {
       first = publication;
       columns = sent;
@@ -232,6 +237,26 @@ Bitmapset* FindPublishedColumns(const Publications& all, Relation published, Lis
     columns = bms_union(columns, sent);
   }
   return columns;
+}
+
+FilterTexts FindRowFilters(Relation published, List* publications) {
+  FilterTexts filters{};
+  bool all_rows[kFilteredOperations] = {};
+  ListCell* cell;
+  foreach (cell, publications) {
+    const Publication* const publication = static_cast<const Publication*>(lfirst(cell));
+    char* const where = ReadFilter(published, publication);
+    const uint8_t operations = GetOperations(publication->pubactions);
+    for (int i = 0; i < kFilteredOperations; ++i) {
+      if ((operations & (1 << i)) == 0) continue;
+      all_rows[i] |= where == nullptr;
+      if (where != nullptr) filters.by_operation[i] = lappend(filters.by_operation[i], where);
+    }
+  }
+  for (int i = 0; i < kFilteredOperations; ++i) {
+    if (all_rows[i]) filters.by_operation[i] = NIL;
+  }
+  return filters;
 }
 
 }  // namespace arrowcdc::plugin

@@ -31,8 +31,17 @@ uint8_t GetOperations(const PublicationActions& actions);
 Membership FindMembership(Publications* publications, CatalogMarks* marks, Relation relation);
 
 // Attribute numbers of `published` that its publications send: what they list, or all columns with those
-// generated ones that are part of the key. Errors: a row filter, and column lists that differ, each with the
-// names of table and publication and the way out.
+// generated ones that are part of the key. Errors: column lists that differ, with the names of table and
+// publications and the way out.
 Bitmapset* FindPublishedColumns(const Publications& all, Relation published, List* publications);
+
+// Inserts, updates and deletes, by their bit among format::Operations.
+inline constexpr int kFilteredOperations = 3;
+
+// Rows pass where one of an operation's filters says so; NIL: all do. As they stand in the catalog (char*).
+struct FilterTexts {
+  List* by_operation[kFilteredOperations];
+};
+FilterTexts FindRowFilters(Relation published, List* publications);
 
 }  // namespace arrowcdc::plugin

@@ -69,7 +69,7 @@ void FillField(const Column* column, const char* name, Field* field) {
   if (column->attnum != 0) metadata[count++] = KeyValue{"arrowcdc:attnum", psprintf("%d", column->attnum)};
   if (column->extension != nullptr) {
     metadata[count++] = KeyValue{"ARROW:extension:name", column->extension};
-    metadata[count++] = KeyValue{"ARROW:extension:metadata", ""};
+    metadata[count++] = KeyValue{"ARROW:extension:metadata", column->extension_metadata};
   }
   field->metadata = metadata;
   field->metadata_count = count;
@@ -216,7 +216,8 @@ PublishedTable* GetPublishedTable(Session* session, Relation published, const Bi
   const TableIdentity identity = GetTableIdentity(session->weakened, text, published, columns);
   planned.replica_identity = identity.announced.kind;
   planned.target = target;
-  planned.context = AllocSetContextCreate(cache->context, "wal2arrow table", ALLOCSET_SMALL_SIZES);
+  // The cache's once it is whole: an ERROR on the way need not end the session.
+  planned.context = AllocSetContextCreate(session->change_cxt, "wal2arrow table", ALLOCSET_SMALL_SIZES);
   const char* const schema_name = GetSchemaName(published);
   planned.message_name = MemoryContextStrdup(
       planned.context, psprintf("%s.%s", schema_name, RelationGetRelationName(published)));
@@ -234,6 +235,7 @@ PublishedTable* GetPublishedTable(Session* session, Relation published, const Bi
     MemoryContextDelete(planned.context);
     return table;
   }
+  MemoryContextSetParent(planned.context, cache->context);
   *table = planned;
   AllocateScratch(table);
   cache->bytes += MemoryContextMemAllocated(table->context, false);

@@ -1,5 +1,6 @@
 // How fast commits come: where waking for each of them costs more than decoding it, the walsender rests
-// before it waits for more, and finds several. Only counts; whether it may rest is walsender.cc's.
+// before it waits for more, and finds several, although its client asked for no delay. Only counts; whether
+// it may rest is walsender.cc's.
 #pragma once
 
 #include "plugin/pg.h"
@@ -14,7 +15,7 @@ struct CommitRate {
 
 inline constexpr long kRestUs = 2000;
 
-// `number`: of the session's last transaction. Looks once a window.
+// `number`: of the transactions that were begun in the session. Looks once a window.
 void WatchRate(CommitRate* rate, uint64_t number);
 
 }  // namespace arrowcdc::plugin

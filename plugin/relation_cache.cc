@@ -86,9 +86,11 @@ void BuildPublished(Session* session, RelationEntry* entry, Relation relation, c
     ++entry->generation;
   }
   entry->table = GetPublishedTable(session, published, columns, entry->target);
+  const FilterTexts filters = FindRowFilters(published, membership.publications);
   const MemoryContext previous = MemoryContextSwitchTo(entry->context);
   entry->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
   PlanSteps(session->values.text.mode, entry, RelationGetDescr(published));
+  entry->filters = BuildRowFilters(filters, relation, published, entry->tupdesc);
   MemoryContextSwitchTo(previous);
   entry->operations = GetOperations(membership.actions);
   if (published != relation) RelationClose(published);
@@ -97,17 +99,15 @@ void BuildPublished(Session* session, RelationEntry* entry, Relation relation, c
 // False: nothing of the relation could be published, and there is no membership.
 bool BuildEntry(Session* session, RelationEntry* entry, Relation relation, Membership* membership) {
   RelationCache* const cache = &session->relations;
-  if (entry->context != nullptr) {
-    cache->bytes -= MemoryContextMemAllocated(entry->context, false);
-    MemoryContextDelete(entry->context);
-  }
-  const Oid relid = entry->relid;
-  const RelationTold told = entry->told;
+  cache->bytes -= entry->bytes;
+  if (entry->context != nullptr) MemoryContextDelete(entry->context);
+  const RelationEntry before = *entry;
   *entry = RelationEntry{};
-  entry->relid = relid;
-  entry->told = told;
-  // Fresh from here on: a change that arrives while the catalog is read makes it stale again.
-  entry->fresh = true;
+  entry->relid = before.relid;
+  entry->told = before.told;
+  entry->told_in_block = before.told_in_block;
+  entry->filter_raised = before.filter_raised;
+  BeginToMake(&entry->freshness);
   entry->epoch = session->marks.epoch;
   if (!is_publishable_relation(relation)) return false;
 
@@ -117,7 +117,8 @@ bool BuildEntry(Session* session, RelationEntry* entry, Relation relation, Membe
   if (GetOperations(membership->actions) != 0) {
     entry->context = AllocSetContextCreate(cache->context, "wal2arrow relation", ALLOCSET_SMALL_SIZES);
     BuildPublished(session, entry, relation, *membership);
-    cache->bytes += MemoryContextMemAllocated(entry->context, false);
+    entry->bytes = MemoryContextMemAllocated(entry->context, false);
+    cache->bytes += entry->bytes;
   }
   MemoryContextSwitchTo(previous);
   return true;
@@ -136,10 +137,12 @@ void InitRelationCache(RelationCache* cache, MemoryContext context) {
 
 void RestartRelationCache(RelationCache* cache) {
   const MemoryContext context = cache->context;
+  const uint64_t restarts = cache->restarts + 1;
   // First, as callbacks may come in between.
   *cache = RelationCache{};
   MemoryContextReset(context);
   InitRelationCache(cache, context);
+  cache->restarts = restarts;
 }
 
 RelationLookup FindRelationEntry(Session* session, Relation relation) {
@@ -167,7 +170,7 @@ RelationLookup FindRelationEntry(Session* session, Relation relation) {
 bool MarkRelationStale(RelationCache* cache, Oid relid) {
   if (!OidIsValid(relid) || cache->entries == nullptr || cache->published == nullptr) return false;
   auto* entry = static_cast<RelationEntry*>(hash_search(cache->entries, &relid, HASH_FIND, nullptr));
-  if (entry != nullptr) entry->fresh = false;
+  if (entry != nullptr) entry->freshness = Freshness::kStale;
   auto* target = static_cast<PublishedRelation*>(hash_search(cache->published, &relid, HASH_FIND, nullptr));
   if (target != nullptr) ++target->generation;
   return true;

@@ -7,6 +7,7 @@
 #include "plugin/cache_invalidation.h"
 #include "plugin/publication.h"
 #include "plugin/published_table.h"
+#include "plugin/row_filter.h"
 
 namespace arrowcdc::plugin {
 
@@ -22,7 +23,7 @@ struct RelationTold {
 
 struct RelationEntry {
   Oid relid;
-  bool fresh;
+  Freshness freshness;
   uint8_t operations;  // format::Operations that are published; 0: nothing of it
   uint64_t epoch;
   uint64_t generation;  // of `target` when this was built
@@ -33,8 +34,13 @@ struct RelationEntry {
   AttributeStep* steps;  // one an attribute
   bool in_order;         // fields come in the order of the attributes
   Bitmapset* absent;     // fields that the relation has no attribute for
+  RowFilters* filters;   // null: all rows pass
   MemoryContext context;
-  RelationTold told;  // outlives a rebuild of the rest
+  uint64_t bytes;  // of `context`, as they are counted in RelationCache::bytes
+  // These outlive a rebuild of the rest.
+  RelationTold told;
+  bool told_in_block;  // `told` is that of the transaction in progress whose block this is (notice.h)
+  bool filter_raised;  // and the server's log was told
 };
 
 struct RelationCache {
@@ -45,6 +51,7 @@ struct RelationCache {
   RelationEntry* last;
   bool full;       // it starts anew before the next change
   uint64_t bytes;  // memory of entries and tables, without their batches
+  uint64_t restarts;
 };
 
 void InitRelationCache(RelationCache* cache, MemoryContext context);
@@ -53,7 +60,7 @@ void InitRelationCache(RelationCache* cache, MemoryContext context);
 void RestartRelationCache(RelationCache* cache);
 
 inline bool IsFresh(const CatalogMarks& marks, const RelationEntry* entry) {
-  return entry->fresh && entry->epoch == marks.epoch &&
+  return entry->freshness == Freshness::kFresh && entry->epoch == marks.epoch &&
          (entry->target == nullptr || entry->generation == entry->target->generation);
 }
 
@@ -64,7 +71,8 @@ struct RelationLookup {
   Membership membership;  // in the context of the change
 };
 
-// The entry of the relation, built anew where the catalog has changed. Errors: see publication.h.
+// The entry of the relation, built anew where the catalog has changed. It counts as fresh when its caller has
+// ended the making of it (EndMaking), after all that a rebuild asks for. Errors: see publication.h.
 RelationLookup FindRelationEntry(Session* session, Relation relation);
 
 // The relation (InvalidOid: every relation) has changed. Touches marks only. False: nothing here says which

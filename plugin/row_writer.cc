@@ -67,14 +67,35 @@ bool FindOldValue(Row* row, int attribute, const Column* column, Datum* value) {
   return !append->old_nulls[attribute] && !PointsToToast(column, *value);
 }
 
-// One value by its column's append function. Values that only point to the TOAST table were not changed and
-// are not in the WAL: the old row has them where the replica identity is FULL, or where they are part of the
-// key.
-pg_noinline void WriteValue(Row* row, const AttributeStep& step, int attribute, Datum value) {
+// A value that was compressed or out of line. It can be large: there is one of them in memory at a time,
+// besides the columns. Values that only point to the TOAST table were not changed and are not in the WAL: the
+// old row has them where the replica identity is FULL, or where they are part of the key.
+pg_noinline void WriteExtended(Row* row, const AttributeStep& step, int attribute, Datum value) {
   Column* const column = step.column;
+  AppendContext* const append = row->append;
   if (PointsToToast(column, value) && !FindOldValue(row, attribute, column, &value)) {
     WriteNull(row, column);
     AddCell(row->table, &row->table->batch.unchanged, static_cast<uint32_t>(row->index), step.field);
+    return;
+  }
+  column->length = row->index;
+  const MemoryContext previous = MemoryContextSwitchTo(append->detoasted);
+  const bool appended = column->append(append, column, value);
+  MemoryContextSwitchTo(previous);
+  MemoryContextReset(append->detoasted);
+  if (!appended) MarkUnrepresentable(row, step);
+}
+
+bool IsExtended(const Column* column, Datum value) {
+  const void* const pointer = DatumGetPointer(value);
+  return column->varlena && (VARATT_IS_EXTERNAL(pointer) || VARATT_IS_COMPRESSED(pointer));
+}
+
+// One value by its column's append function.
+pg_noinline void WriteValue(Row* row, const AttributeStep& step, int attribute, Datum value) {
+  Column* const column = step.column;
+  if (IsExtended(column, value)) {
+    WriteExtended(row, step, attribute, value);
     return;
   }
   column->length = row->index;

@@ -7,11 +7,6 @@
 
 namespace arrowcdc::plugin {
 
-// How many rows an INSERT, UPDATE or DELETE makes, whether or not they are published.
-inline uint32_t CountRows(const ReorderBufferChange* change) {
-  return change->action == REORDER_BUFFER_CHANGE_UPDATE && change->data.tp.oldtuple != nullptr ? 2 : 1;
-}
-
 // The tuples of a change, null where it has none.
 #if PG_VERSION_NUM >= 170000
 inline HeapTuple GetTuple(HeapTuple tuple) { return tuple; }
@@ -22,8 +17,9 @@ inline HeapTuple GetTuple(ReorderBufferTupleBuf* buffer) {
 #endif
 
 // Appends one row to the open batch of entry->table: `lsn` is that of its WAL record, `ord` its place among
-// the record's rows. `tuple` is null for a delete of which nothing is known; `old` is the row before an
-// update, where the server has logged it. Returns the row's bytes in the batch, which CountRow counts.
+// the rows of the record that are sent. `tuple` is null for a delete of which nothing is known; `old` is the
+// row before an update, where the server has logged it. Returns the row's bytes in the batch, which CountRow
+// counts.
 uint64_t WriteRow(AppendContext* append, RelationEntry* entry, format::Op op, uint64_t lsn, uint32_t ord,
                   HeapTuple tuple, HeapTuple old);
 

@@ -18,7 +18,8 @@ void InitModules(Session* session) {
   const MemoryContext publications =
       AllocSetContextCreate(context, "wal2arrow publications", ALLOCSET_SMALL_SIZES);
   const ReplicationSlotPersistentData& slot = session->decoding->slot->data;
-  session->types = TypeMap{session->options.numeric, -1, &session->marks, &session->values.text};
+  session->types = TypeMap{session->options.numeric, session->options.unrepresentable_as_text, -1,
+                           &session->marks, &session->values.text};
   InitMarks(&session->marks, context);
   session->publications.names = session->options.publication_names;
   session->publications.slot_name = NameStr(slot.name);
@@ -27,6 +28,7 @@ void InitModules(Session* session) {
   InitRelationCache(&session->relations, cache);
   InitText(&session->values.text, context);
   session->values.context = context;
+  session->values.detoasted = AllocSetContextCreate(context, "wal2arrow detoasted", ALLOCSET_DEFAULT_SIZES);
   session->open.batch_bytes = session->options.batch_bytes;
   InitGroup(&session->group, slot.confirmed_flush);
   session->frames.stream.decoding = session->decoding;

@@ -16,9 +16,12 @@
 
 namespace arrowcdc::plugin {
 
+struct TransactionInProgress;
+
 struct Counters {
-  uint64_t transactions;
-  uint64_t records;  // of the WAL; counted where the walsender's calls are intercepted
+  uint64_t begun;         // transactions, published or not
+  uint64_t transactions;  // of which something was sent
+  uint64_t records;       // of the WAL; counted where the walsender's calls are intercepted
   uint64_t drained;
 };
 
@@ -39,6 +42,7 @@ struct Session {
 
   // Rows on their way.
   Transaction transaction;
+  TransactionInProgress* in_progress;  // whose block it is (stream_block.h); null: of none
   OpenBatches open;
   Group group;
   Frames frames;

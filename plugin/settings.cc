@@ -1,6 +1,8 @@
 // Settings for text output.
 #include "plugin/settings.h"
 
+#include "plugin/options.h"
+
 namespace arrowcdc::plugin {
 
 namespace {
@@ -16,6 +18,7 @@ constexpr Setting kSettings[] = {
 
 bool batching_allowed = true;
 bool drain_allowed = true;
+int max_delay_ms = static_cast<int>(kMaxDelayMsMax);
 
 }  // namespace
 
@@ -26,11 +29,16 @@ void DefineSettings() {
   DefineCustomBoolVariable("wal2arrow.drain", "Lets a walsender decode many WAL records a turn.",
                            "Off: one record a turn, as with other plugins.", &drain_allowed, true, PGC_SUSET,
                            0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("wal2arrow.max_delay",
+                          "How long a walsender may let commits wait for more of them.",
+                          "Clients ask for less, or for none. 0: none, whatever they ask for.", &max_delay_ms,
+                          max_delay_ms, 0, max_delay_ms, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   MarkGUCPrefixReserved("wal2arrow");
 }
 
 bool IsBatchingAllowed() { return batching_allowed; }
 bool IsDrainAllowed() { return drain_allowed; }
+uint32_t MaxDelayMsAllowed() { return static_cast<uint32_t>(max_delay_ms); }
 
 AppliedSettings ApplySettings() {
   const bool in_transaction = IsTransactionOrTransactionBlock();

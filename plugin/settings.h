@@ -16,9 +16,10 @@ struct AppliedSettings {
 AppliedSettings ApplySettings();
 void RestoreSettings(AppliedSettings* applied);
 
-// wal2arrow.batching and wal2arrow.drain. Once a backend, at load.
+// wal2arrow.batching, wal2arrow.drain and wal2arrow.max_delay. Once a backend, at load.
 void DefineSettings();
 bool IsBatchingAllowed();
 bool IsDrainAllowed();
+uint32_t MaxDelayMsAllowed();
 
 }  // namespace arrowcdc::plugin

@@ -92,7 +92,7 @@ char* ConvertThereAndBack(TextConversion* conversion, const char* name, size_t s
 }
 
 // Two names never become the same: what is escaped begins with the mark, and what begins with the mark is
-// escaped. At most 255 bytes of a name of 63.
+// escaped. Of an identifier of 63 bytes at most 255.
 char* EscapeName(const char* name, size_t size) {
   char* const escaped = static_cast<char*>(palloc(strlen(kEscapeMark) + 4 * size + 1));
   char* out = stpcpy(escaped, kEscapeMark);
@@ -154,6 +154,13 @@ char* ConvertName(TextConversion* conversion, const char* name) {
                                                              : nullptr;
   return plain == nullptr || strncmp(plain, kEscapeMark, strlen(kEscapeMark)) == 0 ? EscapeName(name, size)
                                                                                    : plain;
+}
+
+char* ConvertPrefix(TextConversion* conversion, const char* prefix) {
+  // No character of four bytes has less than one in UTF-8.
+  if (strnlen(prefix, 4 * UINT16_MAX + 1) > 4 * UINT16_MAX) return nullptr;
+  char* const name = ConvertName(conversion, prefix);
+  return strlen(name) <= UINT16_MAX ? name : nullptr;
 }
 
 }  // namespace arrowcdc::plugin

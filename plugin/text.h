@@ -33,4 +33,7 @@ bool AppendUntrustedText(AppendContext* append, Column* column, const char* text
 // (docs/types.md); two names never become the same.
 char* ConvertName(TextConversion* conversion, const char* name);
 
+// The prefix of a logical message, as a name; null where that is longer than format::MessageSection can say.
+char* ConvertPrefix(TextConversion* conversion, const char* prefix);
+
 }  // namespace arrowcdc::plugin

@@ -1,12 +1,10 @@
 // Values by their output function.
 #include "plugin/text_output.h"
 
+#include "pgtype/ewkb.h"
 #include "plugin/appenders.h"
+#include "plugin/guarded_call.h"
 #include "plugin/text.h"
-
-extern "C" {
-#include "utils/resowner.h"
-}
 
 namespace arrowcdc::plugin {
 
@@ -16,48 +14,30 @@ namespace {
 // too.
 constexpr size_t kSafeBytesMax = 16 << 20;
 
-bool MustRethrow(int sqlerrcode) {
-  return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK) ||
-         ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
-         sqlerrcode == ERRCODE_OUT_OF_MEMORY || sqlerrcode == ERRCODE_DISK_FULL;
-}
-
 char* CallOutput(TextOutput* output, Datum value) {
   if (!output->ready) {
     fmgr_info_cxt(output->function, &output->info, output->context);
     output->ready = true;
   }
-  return OutputFunctionCall(&output->info, value);
+  return output->binary ? reinterpret_cast<char*>(SendFunctionCall(&output->info, value))
+                        : OutputFunctionCall(&output->info, value);
+}
+
+struct GuardedOutput {
+  TextOutput* output;
+  Datum value;
+  char* text;
+};
+
+void RunGuardedOutput(void* argument) {
+  auto* const call = static_cast<GuardedOutput*>(argument);
+  call->text = CallOutput(call->output, call->value);
 }
 
 char* CallOutputGuarded(TextOutput* output, Datum value) {
-  const MemoryContext context = CurrentMemoryContext;
-  const ResourceOwner owner = CurrentResourceOwner;
-  char* volatile text = nullptr;
-
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
-    text = CallOutput(output, value);
-    ReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-  }
-  PG_CATCH();
-  {
-    // Nothing here may raise before the subtransaction has ended: a walsender that leaves one open is of no
-    // use any more.
-    const bool rethrow = MustRethrow(geterrcode());
-    if (!rethrow) FlushErrorState();
-    RollbackAndReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-    if (rethrow) PG_RE_THROW();
-    text = nullptr;
-  }
-  PG_END_TRY();
-  return text;
+  GuardedOutput call{output, value, nullptr};
+  int sqlstate = 0;
+  return CallGuarded(RunGuardedOutput, &call, &sqlstate) ? call.text : nullptr;
 }
 
 }  // namespace
@@ -76,6 +56,34 @@ bool AppendOutputValue(AppendContext* append, Column* column, Datum value) {
                                                 : AppendUntrustedText(append, column, text, strlen(text));
   pfree(text);
   return appended;
+}
+
+// A value of another reference system than the column's stays as it is: readers of geoarrow.wkb know EWKB.
+bool AppendGeometryValue(AppendContext* append, Column* column, Datum value) {
+  auto* const sent = reinterpret_cast<bytea*>(CallOutputGuarded(column->output, value));
+  if (sent == nullptr) return false;
+  const char* const ewkb = VARDATA(sent);
+  size_t size = VARSIZE(sent) - VARHDRSZ;
+  if (size > kColumnBytesMax - column->data.size) return false;
+  Reserve(column->context, &column->data, size);
+  char* const room = reinterpret_cast<char*>(column->data.data) + column->data.size;
+  const char* fault_at = nullptr;
+  switch (pgtype::EwkbToWkb(ewkb, size, column->srid, room, &size, &fault_at)) {
+    case pgtype::EwkbOutcome::kWkb:
+      break;
+    case pgtype::EwkbOutcome::kOtherSrid:
+    case pgtype::EwkbOutcome::kUnknown:
+      size = VARSIZE(sent) - VARHDRSZ;
+      memcpy(room, ewkb, size);
+      break;
+    case pgtype::EwkbOutcome::kFault:
+      return false;
+  }
+  column->data.size += size;
+  append->row_bytes += size;
+  EndValue(column, static_cast<int64_t>(column->data.size));
+  pfree(sent);
+  return true;
 }
 
 bool AppendEnumValue(AppendContext* append, Column* column, Datum value) {

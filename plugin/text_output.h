@@ -1,5 +1,6 @@
-// Types without an Arrow form of their own: the text of their output function. Functions outside the server's
-// own may raise errors; those are caught in a subtransaction, so that no value can stop the stream.
+// Types without an Arrow form of their own: the text of their output function; PostGIS's: the bytes of their
+// send function. Functions outside the server's own may raise errors; those are caught in a subtransaction,
+// so that no value can stop the stream.
 #pragma once
 
 #include "plugin/append_context.h"
@@ -7,7 +8,8 @@
 namespace arrowcdc::plugin {
 
 struct TextOutput {
-  Oid function;
+  Oid function;  // output function
+  bool binary;   // it is the send function
   FmgrInfo info;
   MemoryContext context;  // of info and what the function caches
   bool ready;             // info is filled in
@@ -19,6 +21,7 @@ struct TextOutput {
 char* GetOutputText(TextOutput* output, Datum value);
 
 bool AppendOutputValue(AppendContext* append, Column* column, Datum value);
+bool AppendGeometryValue(AppendContext* append, Column* column, Datum value);
 bool AppendEnumValue(AppendContext* append, Column* column, Datum value);
 // As stored, unless it has an XML declaration, from which xml_out takes the encoding.
 bool AppendXmlValue(AppendContext* append, Column* column, Datum value);

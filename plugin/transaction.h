@@ -7,13 +7,13 @@
 namespace arrowcdc::plugin {
 
 struct Transaction {
-  uint64_t commit_lsn;
-  int64_t commit_ts;  // microseconds since 1970-01-01 UTC
-  TransactionId xid;
-  uint64_t number;              // in this session, from 1
+  uint64_t commit_lsn;          // 0 while it is in progress
+  int64_t commit_ts;            // microseconds since 1970-01-01 UTC; 0 while it is in progress
+  TransactionId xid;            // while it is in progress that of the part which the rows are of
+  uint64_t number;              // in this session, from 1; each stretch of rows of one part has its own
   bool touched;                 // something of it is published
   uint64_t record_lsn;          // WAL record of the last change
-  uint32_t record_rows;         // rows of it so far
+  uint32_t record_rows;         // rows of it that were added so far
   uint32_t unreported_changes;  // since the client was told that it goes on
 };
 

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "pgtype/datetime.h"
+#include "pgtype/ewkb.h"
 #include "pgtype/type_table.h"
 #include "plugin/appenders.h"
 #include "plugin/nested_appenders.h"
@@ -129,6 +130,9 @@ AppendFunction ChooseAppendFunction(Kind kind, ArrowTypeId type) {
       return AppendVectorValue;
     case Kind::kHalfvec:
       return AppendHalfvecValue;
+    case Kind::kGeometry:
+    case Kind::kGeography:
+      return AppendGeometryValue;
     case Kind::kOutput:
       return AppendOutputValue;
   }
@@ -143,6 +147,7 @@ struct TypeRow {
   Oid base;
   int32 base_typmod;
   Oid output;
+  Oid send;  // invalid: it has none
   Oid element;
   Oid relation;  // composites: whose attributes are theirs
   bool by_value;
@@ -154,6 +159,7 @@ struct Planning {
   TypeMap* map;
   MemoryContext context;
   int types_left;
+  bool always_has_form;  // all that was planned of it
 };
 
 // Whether it is the internal textout, perhaps by another name.
@@ -194,6 +200,7 @@ TypeRow ReadType(TypeMap* map, Oid type) {
   row.base = form->typbasetype;
   row.base_typmod = form->typtypmod;
   row.output = form->typoutput;
+  row.send = form->typsend;
   row.element = form->typelem;
   row.relation = form->typrelid;
   row.by_value = form->typbyval;
@@ -222,6 +229,12 @@ TypeRow ResolveDomains(Planning* plan, Oid* type, int32* typmod) {
   return row;
 }
 
+// Names of what the reg types stand for are looked up in the catalog: as much can go wrong as with a user's
+// function.
+bool LooksUpNames(const TypeRow& row) {
+  return pgtype::IsNamed(row.facts.oid) || pgtype::IsNamed(row.element);
+}
+
 void SetOutput(const TypeRow& row, MemoryContext context, Column* column) {
   const char type = row.facts.type;
   auto* output = static_cast<TextOutput*>(MemoryContextAllocZero(context, sizeof(TextOutput)));
@@ -229,9 +242,22 @@ void SetOutput(const TypeRow& row, MemoryContext context, Column* column) {
   output->context = context;
   output->varlena = column->varlena;
   output->builtin = row.found && row.facts.oid < FirstUnpinnedObjectId &&
-                    row.output < FirstUnpinnedObjectId &&
+                    row.output < FirstUnpinnedObjectId && !LooksUpNames(row) &&
                     (type == TYPTYPE_BASE || type == TYPTYPE_RANGE || type == TYPTYPE_MULTIRANGE);
   column->output = output;
+}
+
+// PostGIS's own send function reads its values, whatever version of their layout they are in.
+void SetGeometry(const TypeRow& row, Kind kind, int32 typmod, MemoryContext context, Column* column) {
+  auto* send = static_cast<TextOutput*>(MemoryContextAllocZero(context, sizeof(TextOutput)));
+  send->function = row.send;
+  send->binary = true;
+  send->context = context;
+  column->output = send;
+  column->srid = pgtype::GeometrySrid(typmod);
+  char metadata[pgtype::kGeometryMetadataBytes];
+  pgtype::WriteGeometryMetadata(column->srid, kind == Kind::kGeography, metadata);
+  column->extension_metadata = MemoryContextStrdup(context, metadata);
 }
 
 void SetForm(TypeMap* map, Kind kind, int32 typmod, Column* column) {
@@ -245,6 +271,7 @@ void SetForm(TypeMap* map, Kind kind, int32 typmod, Column* column) {
   column->scale = form.scale;
   column->utc = form.utc;
   column->extension = form.extension;
+  column->extension_metadata = "";
   column->append = ChooseAppendFunction(kind, form.type);
 }
 
@@ -257,10 +284,9 @@ void SetTimeTzMembers(Planning* plan, Column* column) {
   }
 }
 
-// False: the type has no place in the table, the column is text.
+// False: there is no such type (any more), the column is text.
 bool PlanType(Planning* plan, Oid type, int32 typmod, Column* column);
 
-// False: the array has no list.
 bool PlanElements(Planning* plan, Oid type, int32 typmod, Column* column) {
   Column* const element = NewChildren(plan->context, column, 1);
   element->name = pgtype::kListMember;
@@ -367,7 +393,7 @@ void PlanVector(Planning* plan, Column* column) {
   SetForm(plan->map, Kind::kFloat32, -1, element);
 }
 
-// What the column's children are, where its kind has some. False: it has no place in the table after all.
+// What the column's children are, where its kind has some. False: the catalog has not all of it.
 bool PlanChildren(Planning* plan, Kind kind, const TypeRow& row, int32 typmod, Column* column) {
   switch (kind) {
     case Kind::kTimeTz:
@@ -393,6 +419,19 @@ bool PlanChildren(Planning* plan, Kind kind, const TypeRow& row, int32 typmod, C
   }
 }
 
+// How a value lies within another, and what it becomes.
+void SetKind(Planning* plan, const TypeRow& row, Kind kind, int32 typmod, Column* column) {
+  column->varlena = row.facts.length == -1;
+  column->typlen = row.facts.length;
+  column->typbyval = row.by_value;
+  column->typalign = row.align;
+  SetForm(plan->map, kind, typmod, column);
+  if (kind == Kind::kOutput || kind == Kind::kXml) SetOutput(row, plan->context, column);
+  if (kind == Kind::kGeometry || kind == Kind::kGeography) {
+    SetGeometry(row, kind, typmod, plan->context, column);
+  }
+}
+
 bool PlanType(Planning* plan, Oid type, int32 typmod, Column* column) {
   const TypeRow row = ResolveDomains(plan, &type, &typmod);
   const bool too_much = column->depth > pgtype::kNestingMax || plan->types_left < 0;
@@ -402,20 +441,26 @@ bool PlanType(Planning* plan, Oid type, int32 typmod, Column* column) {
     column->children = nullptr;
     column->children_count = 0;
   }
-  column->varlena = row.facts.length == -1;
-  column->typlen = row.facts.length;
-  column->typbyval = row.by_value;
-  column->typalign = row.align;
-  SetForm(plan->map, kind, typmod, column);
-  if (kind == Kind::kOutput || kind == Kind::kXml) SetOutput(row, plan->context, column);
-  return pgtype::HasList(kind);
+  SetKind(plan, row, kind, typmod, column);
+  const ArrowForm form = pgtype::ChooseForm(kind, typmod, plan->map->numeric, 0);
+  plan->always_has_form = plan->always_has_form && pgtype::AlwaysHasForm(kind, row.facts.oid, form);
+  return row.found;
+}
+
+void PlanAsText(Planning* plan, Oid type, int32 typmod, Column* column) {
+  const TypeRow row = ResolveDomains(plan, &type, &typmod);
+  column->children = nullptr;
+  column->children_count = 0;
+  column->row_type = nullptr;
+  SetKind(plan, row, Kind::kOutput, typmod, column);
 }
 
 }  // namespace
 
 void PlanColumn(TypeMap* map, Oid type, int32 typmod, MemoryContext context, Column* column) {
-  Planning plan{map, context, pgtype::kTypesMax};
+  Planning plan{map, context, pgtype::kTypesMax, true};
   PlanType(&plan, type, typmod, column);
+  if (map->unrepresentable_as_text && !plan.always_has_form) PlanAsText(&plan, type, typmod, column);
 }
 
 }  // namespace arrowcdc::plugin

@@ -10,7 +10,8 @@ namespace arrowcdc::plugin {
 
 struct TypeMap {
   pgtype::NumericChoice numeric;
-  int money_digits;  // -1: not asked yet
+  bool unrepresentable_as_text;  // columns of types that have values without a form are text
+  int money_digits;              // -1: not asked yet
   CatalogMarks* marks;
   TextConversion* text;  // for names of attributes
 };

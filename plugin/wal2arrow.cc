@@ -4,8 +4,10 @@
 #include "plugin/cache_invalidation.h"
 #include "plugin/changes.h"
 #include "plugin/flush.h"
+#include "plugin/stream_block.h"
 
 extern "C" {
+#include "replication/origin.h"
 #include "replication/slot.h"
 }
 
@@ -26,28 +28,24 @@ void LogCounters(const Session* session) {
                        session->frames.stream.sequence, counters.records, counters.drained)));
 }
 
-// One giant value must not stay in memory for the rest of the session.
-void ShrinkScratch(Buffer* scratch) {
-  constexpr size_t kScratchBytesKept = 1 << 20;
-  if (scratch->capacity <= kScratchBytesKept) return;
-  pfree(scratch->data);
-  *scratch = Buffer{};
-}
-
 extern "C" {
 
 void OnStartup(LogicalDecodingContext* decoding, OutputPluginOptions* options, bool is_init) {
   options->output_type = OUTPUT_PLUGIN_BINARY_OUTPUT;
   options->receive_rewrites = false;
   decoding->output_plugin_private = nullptr;
-  decoding->streaming = false;  // whatever stream_abort_cb makes the server believe
+  const bool can_stream = decoding->streaming;
+  decoding->streaming = false;
   if (is_init)
     return;  // a slot is being created: there are no options yet, and nothing will be decoded for output
   // A walsender starts again on the same connection at an earlier point of the WAL, after an error or as it
   // is asked to, with what its caches hold of the later one: rows would be read by the wrong columns. The SQL
   // functions see to that themselves.
   if (!IsTransactionOrTransactionBlock()) InvalidateSystemCaches();
-  decoding->output_plugin_private = NewSession(decoding);
+  Session* const session = NewSession(decoding);
+  session->options.streaming = session->options.streaming && can_stream;
+  decoding->streaming = session->options.streaming;
+  decoding->output_plugin_private = session;
 }
 
 void OnShutdown(LogicalDecodingContext* decoding) {
@@ -66,9 +64,16 @@ void OnBegin(LogicalDecodingContext* decoding, ReorderBufferTXN* txn) {
   transaction->xid = txn->xid;
   transaction->touched = false;
   ++transaction->number;
+  ++session->counters.begun;
   transaction->record_lsn = 0;
   transaction->record_rows = 0;
   FlushBeforeTransaction(session, txn);
+}
+
+// Asked for each WAL record, also while a slot is made, when there is no session.
+bool OnFilterByOrigin(LogicalDecodingContext* decoding, RepOriginId origin) {
+  const Session* const session = GetSession(decoding);
+  return session != nullptr && !session->options.foreign_origins && origin != InvalidRepOriginId;
 }
 
 void OnChange(LogicalDecodingContext* decoding, ReorderBufferTXN*, Relation relation,
@@ -81,6 +86,11 @@ void OnTruncate(LogicalDecodingContext* decoding, ReorderBufferTXN*, int count, 
   WriteTruncate(GetSession(decoding), relations, count, change);
 }
 
+void OnMessage(LogicalDecodingContext* decoding, ReorderBufferTXN*, XLogRecPtr end_lsn, bool transactional,
+               const char* prefix, Size content_bytes, const char* content) {
+  WriteMessage(GetSession(decoding), {end_lsn, transactional, prefix, content, content_bytes});
+}
+
 void OnCommit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPtr) {
   Session* const session = GetSession(decoding);
   const bool touched = session->transaction.touched;
@@ -89,15 +99,54 @@ void OnCommit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPt
   if (!touched) return;
   const MemoryContext previous = MemoryContextSwitchTo(session->change_cxt);
   EndTransaction(session, txn->end_lsn);
-  ShrinkScratch(&session->values.scratch);
+  ShrinkBuffer(&session->values.scratch);
   MemoryContextSwitchTo(previous);
   MemoryContextReset(session->change_cxt);
 }
 
+void OnStreamStart(LogicalDecodingContext* decoding, ReorderBufferTXN* txn) {
+  BeginBlock(GetSession(decoding), txn);
+}
+
+void OnStreamChange(LogicalDecodingContext* decoding, ReorderBufferTXN*, Relation relation,
+                    ReorderBufferChange* change) {
+  Session* const session = GetSession(decoding);
+  EnterPart(&session->transaction, change->txn->xid);
+  WriteChange(session, relation, change);
+}
+
+void OnStreamTruncate(LogicalDecodingContext* decoding, ReorderBufferTXN*, int count, Relation relations[],
+                      ReorderBufferChange* change) {
+  Session* const session = GetSession(decoding);
+  EnterPart(&session->transaction, change->txn->xid);
+  WriteTruncate(session, relations, count, change);
+}
+
+void OnStreamMessage(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPtr end_lsn,
+                     bool transactional, const char* prefix, Size content_bytes, const char* content) {
+  Session* const session = GetSession(decoding);
+  // The change is not handed over. What the server watches for a rollback is the part that it belongs to; a
+  // part that cannot be rolled back any more is not watched.
+  EnterPart(&session->transaction, TransactionIdIsValid(CheckXidAlive) ? CheckXidAlive : txn->xid);
+  WriteMessage(session, {end_lsn, transactional, prefix, content, content_bytes});
+}
+
+void OnStreamStop(LogicalDecodingContext* decoding, ReorderBufferTXN*) { EndBlock(GetSession(decoding)); }
+
 // 18 takes a subtransaction of a transaction that has aborted for one that was streamed, where memory was
 // short while it was decoded, and would raise an error, at each start anew, if there was nobody to tell of
-// its end.
-void OnStreamAbort(LogicalDecodingContext*, ReorderBufferTXN*, XLogRecPtr) {}
+// its end: also where nothing is streamed.
+void OnStreamAbort(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPtr) {
+  AbortInProgress(GetSession(decoding), txn);
+}
+
+void OnStreamCommit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPtr) {
+  Session* const session = GetSession(decoding);
+  ++session->counters.begun;
+  OutputPluginUpdateProgress(decoding, !IsSentInProgress(txn));
+  session->transaction.unreported_changes = 0;
+  CommitInProgress(session, txn);
+}
 
 }  // extern "C"
 
@@ -123,11 +172,19 @@ void _PG_init(void) {
 
 void _PG_output_plugin_init(OutputPluginCallbacks* callbacks) {
   callbacks->startup_cb = arrowcdc::plugin::OnStartup;
+  callbacks->filter_by_origin_cb = arrowcdc::plugin::OnFilterByOrigin;
   callbacks->begin_cb = arrowcdc::plugin::OnBegin;
   callbacks->change_cb = arrowcdc::plugin::OnChange;
   callbacks->truncate_cb = arrowcdc::plugin::OnTruncate;
+  callbacks->message_cb = arrowcdc::plugin::OnMessage;
   callbacks->commit_cb = arrowcdc::plugin::OnCommit;
+  callbacks->stream_start_cb = arrowcdc::plugin::OnStreamStart;
+  callbacks->stream_change_cb = arrowcdc::plugin::OnStreamChange;
+  callbacks->stream_truncate_cb = arrowcdc::plugin::OnStreamTruncate;
+  callbacks->stream_message_cb = arrowcdc::plugin::OnStreamMessage;
+  callbacks->stream_stop_cb = arrowcdc::plugin::OnStreamStop;
   callbacks->stream_abort_cb = arrowcdc::plugin::OnStreamAbort;
+  callbacks->stream_commit_cb = arrowcdc::plugin::OnStreamCommit;
   callbacks->shutdown_cb = arrowcdc::plugin::OnShutdown;
 }
 

@@ -205,7 +205,11 @@ std::vector<TypeCase> TextCases() {
       {"point", arrow::utf8(), {{"'(0.1,1e300)'", "\"(0.1,1e+300)\""}}},
       {"tid", arrow::utf8(), {{"'(1,2)'", "\"(1,2)\""}}},
       {"int2vector", arrow::utf8(), {{"'1 2 3'", "\"1 2 3\""}}},
-      {"inet[]", arrow::utf8(), {{"'{10.0.0.1,NULL}'", "\"{10.0.0.1,NULL}\""}}},
+      {"inet[]", arrow::list(arrow::utf8()), {{"'{10.0.0.1,NULL}'", "[\"10.0.0.1\", null]"}}},
+      {"point[]",
+       arrow::list(arrow::utf8()),
+       {{"'{NULL,\"(0.1,2)\"}'", "[null, \"(0.1,2)\"]"}, {"'{{\"(1,2)\"}}'", kNoForm}}},
+      {"bits[]", arrow::list(arrow::utf8()), {{"'{101,1}'", "[\"101\", \"1\"]"}}},
       {"mood", arrow::utf8(), {{"'ok'", "\"ok\""}}},
       {"mood[]",
        arrow::list(arrow::utf8()),
@@ -251,7 +255,8 @@ TEST_F(Types, TextOfOtherTypesDomainsEnums) {
   Check(TextCases(),
         "CREATE TYPE mood AS ENUM ('sad', 'ok', 'a\"b');"
         "CREATE DOMAIN price AS numeric(8,3); CREATE DOMAIN low_price AS price CHECK (value < 10);"
-        "CREATE DOMAIN numbers AS int[]; CREATE DOMAIN moods AS mood[]; CREATE DOMAIN good_mood AS "
+        "CREATE DOMAIN bits AS varbit; CREATE DOMAIN numbers AS int[]; CREATE DOMAIN moods AS mood[]; CREATE "
+        "DOMAIN good_mood AS "
         "mood "
         "CHECK (value = "
         "'ok');"

@@ -12,6 +12,7 @@ extern "C" {
 #include "replication/slot.h"
 #include "replication/walsender.h"
 #include "replication/walsender_private.h"
+#include "utils/wait_event.h"
 }
 
 namespace arrowcdc::plugin {
@@ -61,10 +62,27 @@ void PutWithoutFlush(StringInfoData* message) {
   state.methods->putmessage_noblock('d', message->data, static_cast<size_t>(message->len));
 }
 
-bool MayRest() {
+// How long the walsender may let what is committed wait, microseconds. Not by the rate of commits: it wakes
+// at most once in max_delay, whatever the WAL belongs to, and what comes after a silence does not wait.
+long RestUs() {
   const Session* const session = state.session;
-  return state.rate.busy && session->options.batching && IsBatchingAllowed() && !OthersWait(session) &&
-         !state.ended;
+  // What it has decoded is sent: who waits for it must not wait for more.
+  if (OthersWait(session) || state.ended || state.methods->is_send_pending()) return 0;
+  const int64_t max_delay_us = int64_t{Min(session->options.max_delay_ms, MaxDelayMsAllowed())} * 1000;
+  if (max_delay_us > 0) {
+    const int64_t since = Max(GetCurrentTimestamp() - state.woken, 0);
+    return static_cast<long>(Max(max_delay_us - since, 0));
+  }
+  return state.rate.busy && session->options.batching && IsBatchingAllowed() ? kRestUs : 0;
+}
+
+// Signals end it: the latch would, too, and on 15 every commit sets it.
+void Rest() {
+  const long rest_us = RestUs();
+  if (rest_us <= 0) return;
+  pgstat_report_wait_start(PG_WAIT_EXTENSION);
+  pg_usleep(rest_us);
+  pgstat_report_wait_end();
 }
 
 extern "C" {
@@ -74,20 +92,23 @@ int OnPageRead(XLogReaderState* reader, XLogRecPtr page, int bytes, XLogRecPtr r
   // answer.
   constexpr int kMargin = static_cast<int>(SizeOfXLogLongPHD - SizeOfXLogShortPHD);
   const bool may_wait = !reader->nonblocking;
+  bool waits = false;
   const int wanted = may_wait || bytes > XLOG_BLCKSZ - kMargin ? bytes : bytes + kMargin;
   ++state.depth;
-  WatchRate(&state.rate, state.session->transaction.number);
+  WatchRate(&state.rate, state.session->counters.begun);
   if (CanBeRead(page + static_cast<XLogRecPtr>(wanted)) && !IsFailoverSlotThatWaits(state.decoding->slot)) {
     FlushHeldBackIfOld(state.session);
   } else if (may_wait) {
     FlushHeldBack(state.session);
-    // Signals end the rest. What was committed meanwhile is there when the server's function looks.
-    if (MayRest()) pg_usleep(kRestUs);
+    // What was committed meanwhile is there when the server's function looks.
+    Rest();
+    waits = true;
   } else {
     --state.depth;
     return XLREAD_WOULDBLOCK;
   }
   const int result = state.page_read(reader, page, bytes, record, buffer);
+  if (waits) state.woken = GetCurrentTimestamp();
   EndIfPromoted(state.session, state.on_standby);
   --state.depth;
   state.page_was_read = true;
@@ -143,13 +164,15 @@ void AttachToWalsender(Session* session) {
   DetachFromWalsender(state.session);
   const Options& options = session->options;
   const bool wanted = (options.batching && IsBatchingAllowed()) || (options.drain && IsDrainAllowed()) ||
-                      am_cascading_walsender;
+                      options.max_delay_ms > 0 || am_cascading_walsender;
   if (!kTestedServer || !am_walsender || IsTransactionOrTransactionBlock() || !wanted) {
     session->options.batching = session->options.drain = false;
+    session->options.max_delay_ms = 0;
     return;
   }
   session->options.batching = options.batching && IsBatchingAllowed();
   session->options.drain = options.drain && IsDrainAllowed();
+  session->options.max_delay_ms = Min(options.max_delay_ms, MaxDelayMsAllowed());
   LogicalDecodingContext* const decoding = session->decoding;
   state = Interception{};
   state.session = session;

@@ -25,6 +25,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/messages_table.h"
 #include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
 #include "arrowcdc/secrets.h"
@@ -188,12 +189,14 @@ void SetNotifyFd(Reader& reader, int fd) {
 std::unique_ptr<Set> Open(const Options& given, std::optional<uint64_t> until_lsn) {
   ReaderSetOptions options = given.readers;
   options.published_tables = true;
+  options.snapshot = given.package.snapshot;
   if (until_lsn.has_value()) options.until = FormatLsn(*until_lsn);
   return std::make_unique<Set>(Check(OnOtherThread(
       given, [options](const PostgresOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
         ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
         ReaderSetOptions own = options;
         own.stop = from.stop;
+        if (from.messages) own.tables.push_back(MessagesTable()->name);
         std::optional<TablePatterns> patterns;
         if (!from.tables.empty()) {
           ARROW_ASSIGN_OR_RAISE(patterns, TablePatterns::Parse(from.tables));
@@ -296,6 +299,9 @@ Counts Stats(const Set& set) {
   dict["reconnects"] = stats.reconnects;
   dict["rows_unmatched"] = stats.rows_unmatched;
   dict["tables_unpublished"] = stats.tables_unpublished;
+  dict["snapshot_tables"] = stats.snapshot_tables;
+  dict["snapshot_tables_done"] = stats.snapshot_tables_done;
+  dict["snapshot_rows"] = stats.snapshot_rows;
   return dict;
 }
 
@@ -339,6 +345,8 @@ NB_MODULE(_core, module) {
                    [](const Reader& reader) { return Name(reader.table().schema, reader.table().table); })
       .def_prop_ro("name", [](const Reader& reader) { return ToString(reader.table()); })
       .def_prop_ro("partition", &Reader::partition)
+      .def_prop_ro("is_messages",
+                   [](const Reader& reader) { return reader.table() == MessagesTable()->name; })
       .def("next", &Next, "timeout_ms"_a, "until"_a, "into"_a)
       .def("commit",
            [](Reader& reader) {

@@ -55,4 +55,4 @@ configure() {
 }
 release_build=(-DCMAKE_BUILD_TYPE=Release -DARROWCDC_TESTS=OFF)
 python_build=(-DARROWCDC_PYTHON=ON "-DPython_EXECUTABLE=$PWD/.venv/bin/python")
-sanitized_build=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1" -DARROWCDC_SANITIZE=ON)
+sanitized_build=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-Og -g1" -DARROWCDC_SANITIZE=ON)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make demo`: a shop under load in a private PostgreSQL, captured into Parquet files by a client that is
-# killed on the way. Ends with "demo: OK ..." only if the files hold every change exactly once. Leaves
+# killed on the way. Ends with "demo: OK ..." only if the files hold the rows that were there before and every
+# change since, each exactly once. Leaves
 # build/demo, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -73,7 +74,7 @@ cp build/wal2arrow.so "$run_directory/lib/"
 source="host=$run_directory user=postgres dbname=shop"
 sql() { psql -X -q -v ON_ERROR_STOP=1 -d "$source" "$@"; }
 psql -X -q -d "host=$run_directory user=postgres dbname=postgres" -c 'CREATE DATABASE shop'
-sql -f examples/shop/schema.sql -f examples/shop/journal.sql
+sql -f examples/shop/schema.sql -f examples/shop/start.sql -f examples/shop/journal.sql
 
 say "arrowcdc setup --tables 'shop.*'"
 build/arrowcdc setup --source "$source" --slot demo --tables 'shop.*'
@@ -86,8 +87,13 @@ stream() {
     --roll-age 2s --progress 2s --log text "$@"
 }
 start_client() {
-  stream &
+  stream 2> >(tee -a "$run_directory/client.log" >&2) &
   client=$!
+}
+# The log is followed for as long as the client runs.
+await_streaming() {
+  timeout 60 grep -q 'streaming changes' \
+    <(exec tail -n +1 -F --pid="$client" "$run_directory/client.log" 2>&1)
 }
 
 # Rows by COPY arrive in records that hold many of them.
@@ -101,9 +107,11 @@ copy_events() {
   done
 }
 
-say "$seconds s of orders, payments, renamed customers, a dropped column, batches of events, all streamed"
-sql -f examples/shop/start.sql
+say "the rows that the shop has already are copied first"
 start_client
+await_streaming || { echo "demo: the client does not stream" >&2; exit 1; }
+
+say "$seconds s of orders, payments, renamed customers, a dropped column, batches of events, all streamed"
 pgbench -n -c 4 -j 2 -T "$seconds" --random-seed="${DEMO_SEED:-rand}" --max-tries=1000 \
   -f examples/shop/order_new.sql@10 -f examples/shop/order_pay.sql@8 -f examples/shop/order_delete.sql@3 \
   -f examples/shop/customer_rename.sql@1 -f examples/shop/event_batch.sql@2 "$source" \

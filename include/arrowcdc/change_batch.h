@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
@@ -102,7 +103,7 @@ struct TruncateEvent {
   bool restart_identity = false;
   uint64_t commit_lsn = 0;
   uint64_t lsn = 0;
-  uint32_t xid = 0;
+  uint32_t xid = 0;       // 0: of no transaction
   int64_t commit_ts = 0;  // microseconds since 1970-01-01 UTC
   GroupState group;
 };

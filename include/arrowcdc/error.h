@@ -25,7 +25,7 @@ enum class ErrorKind {
   kPublicationMissing,   // it is not there, or nothing of what was asked for is published
   kPublicationMismatch,  // rows come under other names than those that were asked for
   kReplicaIdentity,
-  kUnsupported,   // row filters, server version
+  kUnsupported,   // server version, column lists
   kProtocol,      // bytes that do not follow docs/wire.md
   kPositionGap,   // sink and slot do not fit together: rows would be lost or repeated
   kSink,          // the sink's storage

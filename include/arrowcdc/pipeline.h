@@ -12,6 +12,7 @@
 #include <arrow/status.h>
 
 #include "arrowcdc/sink.h"
+#include "arrowcdc/snapshot.h"
 #include "arrowcdc/source.h"
 #include "arrowcdc/stop_token.h"
 #include "arrowcdc/table_patterns.h"
@@ -24,8 +25,13 @@ struct PipelineOptions {
   std::optional<std::string> until;
   bool accept_tables = false;  // begin with a slot that was set up for other tables
   bool accept_gap = false;     // start although the sink lacks changes that the slot has passed
+  bool accept_plugin = false;  // go on with a sink whose rows another output plugin decoded
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;
-  bool ack_on_write = false;  // sinks that keep nothing: acknowledge what was handed on
+  // kAuto: initial where the sink keeps data and nobody has read the slot, else never. Initial: into a sink
+  // that has none and has not begun without.
+  SnapshotMode snapshot = SnapshotMode::kNever;
+  int64_t snapshot_connections = 0;  // sessions that copy at the same time; 0: as many as cores, up to 4
+  bool ack_on_write = false;         // sinks that keep nothing: acknowledge what was handed on
   // Give up after failing for so long; 0: at once. None: before anything was streamed after 60 s (10 s for an
   // active slot), later never.
   std::optional<std::chrono::milliseconds> retry_max;
@@ -46,6 +52,22 @@ struct PipelineStats {
   bool connected = false;
 };
 
+struct SnapshotProgress {
+  struct Table {
+    TableName name;
+    uint64_t rows = 0;           // copied
+    int64_t rows_expected = -1;  // as the source estimates them; -1: it does not
+    int64_t bytes = 0;           // in the source
+    int parts_done = 0;
+    int parts_kept = 0;  // of them: copied before, by a copy that was interrupted
+    int part_count = 0;
+    bool complete = false;
+  };
+  Position point;
+  std::vector<Table> tables;  // those that are copied in this process
+  SnapshotHold hold;
+};
+
 // Called from the pipeline's thread.
 struct PipelineObserver {
   virtual ~PipelineObserver() = default;
@@ -54,6 +76,8 @@ struct PipelineObserver {
   virtual void OnEnd(const LogEnd&) {}              // where until "now" stops
   virtual void OnNotice(const SourceNotice&) {}     // once each; what makes rows stay away at every connect
   virtual void OnProgress(const PipelineStats&) {}  // about once a second
+  virtual void OnSnapshot(const SnapshotProgress&) {
+  }  // about once a second while rows are copied, and at the end
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column
 };

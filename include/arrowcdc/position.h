@@ -27,6 +27,7 @@ struct StreamIdentity {
   std::string slot;
   std::vector<std::string> publications;
   std::vector<std::string> patterns;  // of tables; empty: all
+  std::string plugin{};               // who decodes, where columns look different by it; empty: not known
 };
 
 // Everything that ends at or before `order` in `epoch`. The source raises the epoch where order may run

@@ -34,19 +34,53 @@ enum class OutputPlugin {
 // "auto", "wal2arrow", "pgoutput".
 const char* OutputPluginName(OutputPlugin plugin);
 
+// How what a slot of pgoutput holds is read before the stream is taken (docs/managed.md).
+enum class CatchUp {
+  kStream,  // by the stream, as the rest
+  kSql,     // by SQL functions in chunks, where there is much of it: the server decodes faster so
+};
+
+// What becomes of a value that has no Arrow form in its column's type.
+enum class Unrepresentable {
+  kNull,   // null, and its column is listed in _unrepresentable
+  kText,   // columns whose type has such values are text, all of them
+  kError,  // the stream ends at it
+};
+
+// Of which origin changes are sent.
+enum class Origin {
+  kAny,
+  kNone,  // those that no replication from elsewhere has brought
+};
+
 struct PostgresOptions {
   std::string conninfo;  // libpq keywords or URI; PG* variables, service and pgpass as libpq has them
   std::string slot = "arrowcdc";
   std::vector<std::string>
       publications;  // empty: the slot's name, and that name plus "_insert_only" where it exists
-  std::vector<std::string> tables;                 // patterns, docs/patterns.md
-  OutputPlugin plugin = OutputPlugin::kWal2arrow;  // of the slot, which has one for ever
-  int64_t buffer_bytes_max = 64 << 20;             // between the socket and the reader of events
+  std::vector<std::string> tables;            // patterns, docs/patterns.md
+  OutputPlugin plugin = OutputPlugin::kAuto;  // of the slot, which has one for ever
+  int64_t buffer_bytes_max = 64 << 20;        // between the socket and the reader of events
   std::chrono::milliseconds status_interval{10'000};
   WireCompression compression = WireCompression::kAuto;
   bool batching =
       true;  // batches across transactions; off: a batch a transaction, as for clients without our contract
   bool drain = true;  // the plugin decodes many WAL records a turn of the walsender's loop
+  // How long the plugin may let what is committed wait for more, which costs server and client less; up to a
+  // second. None: not at all.
+  std::optional<std::chrono::milliseconds> latency;
+  // Transactions are sent while they are in progress, and kept in a file of the spool until they commit.
+  bool streaming = true;
+  std::string spool_directory;   // empty: the directory for temporary files
+  int64_t spool_bytes_max = 0;   // over it the server keeps transactions back; 0: the disk is the bound
+  std::string numeric = "text";  // of numeric columns without a precision: text, double or decimal(P,S)
+  Unrepresentable unrepresentable = Unrepresentable::kNull;
+  bool messages = false;  // logical messages come, too
+  Origin origin = Origin::kAny;
+  CatchUp catch_up = CatchUp::kStream;      // of pgoutput
+  int64_t catch_up_messages = 1'000'000;    // in a chunk, which ends with the transaction that reaches them
+  int64_t catch_up_bytes_min = 16 << 20;    // of WAL behind the slot, for a chunk to be worth it
+  int64_t snapshot_part_bytes = 128 << 20;  // of a table, read at a time; with what its rows have in TOAST
   // Ends what waits for the server: a connection attempt with its name resolution, a query (which is
   // cancelled there). Its error is kInterrupted. Null: nothing does.
   std::shared_ptr<StopToken> stop;
@@ -62,12 +96,15 @@ struct SetupOptions {
   bool via_partition_root = true;
   // A slot that was set up for other patterns is set up for these from now on; false: that is an obstacle.
   bool accept_tables = true;
+  // The patterns come to those that the slot was set up for; without the slot that is an obstacle.
+  bool add_tables = false;
 };
 
 enum class SetupStepKind {
   kAllowPlugin,
   kCreatePublication,
   kAlterPublication,
+  kAllowReading,
   kCreateSlot,
   kNote,
   kDropSlot,
@@ -96,6 +133,7 @@ struct SetupPlan {
   std::vector<SetupObstacle> obstacles;  // all of them; while there is one nothing is changed
   std::vector<SetupStep> steps;          // empty: nothing to do
   std::vector<TableName> tables;         // matched and capturable
+  std::vector<std::string> patterns;     // where added tables make them other ones: all that the slot is for
   SetupOptions options;
   bool teardown = false;
 };
@@ -107,7 +145,9 @@ arrow::Status CheckObstacles(const SetupPlan& plan);
 // help.
 std::string AdministratorSql(const SetupPlan& plan);
 
-// Inspects only. Errors: no connection, a pattern or name that cannot be, a server that cannot; everything
+// Inspects, and tries what only trying tells: a replication connection, the plugin through a temporary slot,
+// the publications in a transaction that is rolled back.
+// Errors: no connection, a pattern or name that cannot be, a server that cannot; everything
 // else is an obstacle in the plan.
 arrow::Result<SetupPlan> PlanSetup(const PostgresOptions& source, const SetupOptions& options);
 // Runs the steps in order; on_step is called before each. With an obstacle it changes nothing. Where somebody

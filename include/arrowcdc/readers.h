@@ -15,6 +15,7 @@
 
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/hash_partitioner.h"
+#include "arrowcdc/snapshot.h"
 #include "arrowcdc/source.h"
 #include "arrowcdc/stop_token.h"
 #include "arrowcdc/table_patterns.h"
@@ -48,6 +49,11 @@ struct ReaderSetOptions {
   // are full, this meets the one that holds most.
   std::chrono::milliseconds unread_limit{5'000};
   std::chrono::milliseconds slow_limit{600'000};
+  // Readers give the rows that their tables had before, then the changes. kAuto: initial where nobody has
+  // read the slot. Nothing is acknowledged before they are committed, so after an end before that they come
+  // again. Where a table must be read anew meanwhile, a row whose _op is truncate comes before.
+  SnapshotMode snapshot = SnapshotMode::kNever;
+  int64_t snapshot_connections = 0;                     // as PipelineOptions::snapshot_connections
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;  // an end comes when all is committed, too
   std::optional<std::string> until;                     // as PipelineOptions::until
   bool accept_tables = false;                           // read a slot that was set up for other tables
@@ -142,6 +148,10 @@ struct ReaderSetStats {
   uint64_t rows_unmatched = 0;                     // of tables outside the patterns
   std::map<TableName, uint64_t> unmatched_tables;  // the same by table; of the first 1,000
   uint64_t tables_unpublished = 0;                 // asked for, and known not to come
+  // Of the rows that were there before: tables whose rows are read first, how many were read, and rows.
+  uint64_t snapshot_tables = 0;
+  uint64_t snapshot_tables_done = 0;
+  uint64_t snapshot_rows = 0;
 };
 
 // The stream and its readers. What is acknowledged to the server is the least position that a reader with

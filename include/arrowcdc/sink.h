@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +16,18 @@
 
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/position.h"
+#include "arrowcdc/snapshot.h"
 #include "arrowcdc/stop_token.h"
 
 namespace arrowcdc {
+
+// A snapshot that has begun.
+struct SnapshotState {
+  std::vector<CopiedTable> copied;  // tables whose rows are all there; of one that was copied again both
+  bool complete = false;            // no others will follow
+  // Where it is not for all tables: those that are still to be copied, by name.
+  std::optional<std::vector<TableName>> only;
+};
 
 // What a sink found in its storage when it was opened.
 struct SinkState {
@@ -26,14 +36,14 @@ struct SinkState {
   std::optional<StreamIdentity> stream;        // as it was stored; none: the storage is new
   std::map<TableName, uint32_t>
       table_ids;  // TableSchema::table_id of the tables that it has rows of, as far as it knows
+  // Of the rows that tables had before their changes: none, where nobody asked for them.
+  std::optional<SnapshotState> snapshot;
 };
 
 // One sink. Threads: all calls come from one thread. Blocking: calls may block on storage; the source slows
 // down meanwhile. Errors: a failed call leaves what is durable intact; after it only Close may be called.
-class Sink {
+class Sink : public SnapshotTarget {
  public:
-  virtual ~Sink() = default;
-
   // False: the sink keeps nothing (console, pipes); its rows are never durable by themselves.
   virtual bool keeps_data() const = 0;
 
@@ -57,6 +67,32 @@ class Sink {
   // Closes what is over its age; the caller calls it at least once a second.
   virtual arrow::Status Tick() = 0;
 
+  // --- rows that were there before the stream ---
+  // What stands here is for sinks that keep nothing.
+
+  int snapshot_writers_max() const override { return 1; }
+
+  // Whether rows of the stream may be written while parts of a snapshot are. Those are written by threads of
+  // their own; BeginPart and CompleteTable are called from the one that writes the stream's.
+  virtual bool copies_beside_stream() const { return false; }
+
+  // Stores that a snapshot has begun, of all tables or of `only` these, and the position of the last Advance,
+  // where the stream begins: whatever becomes of this process, the next one goes on with both. Again where it
+  // goes on: `only` is what is stored then. Returns the finished parts of tables that were not completed.
+  virtual arrow::Result<std::vector<SnapshotPart>> BeginSnapshot(
+      const std::optional<std::vector<TableName>>& /*only*/) {
+    return std::vector<SnapshotPart>();
+  }
+  // Before the first part: of those the ones of these tables count, with what follows. The others are gone,
+  // and with them all rows of tables that were not completed.
+  virtual arrow::Status KeepParts(const std::set<TableName>& /*tables*/) { return arrow::Status::OK(); }
+
+  arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override;
+  arrow::Status CompleteTable(const CopiedTable& /*table*/) override { return arrow::Status::OK(); }
+
+  // No tables follow: stored on return.
+  virtual arrow::Status EndSnapshot() { return arrow::Status::OK(); }
+
   // Last position that is durable and stored (for sinks that keep nothing: that was handed on), or none.
   // None before Open has succeeded: what a killed process left may not be stable. Never goes backwards.
   virtual std::optional<Position> durable() const = 0;
@@ -75,6 +111,12 @@ struct SinkOptions {
   // Ends the wait for a reader of standard output that does not read: kInterrupted. Null: nothing does.
   std::shared_ptr<StopToken> stop;
 };
+
+// Notes in a directory of the Parquet sink that a table is to be copied anew: the next stream into it does so
+// before it goes on, and what the files have of the table from before no longer counts. `table` as
+// CurrentStateQuery takes it. Returns its name. Blocking: on files. Errors: kInvalidOption where it has no
+// such table, or has not completed its first copy; kBusy where a stream writes there.
+arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std::string& table);
 
 // "parquet:DIR", "ipc:FILE", "ipc:-", "console", "console:ndjson", "console:table".
 // DIR and FILE are local paths or file:///PATH; other URLs and a leading '~' are refused.

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,8 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
+#include "arrowcdc/snapshot.h"
+#include "arrowcdc/source_notice.h"
 
 namespace arrowcdc {
 
@@ -18,13 +21,6 @@ namespace arrowcdc {
 struct LogEnd {
   Position position;
   bool flushed = true;  // false: changes in progress lie behind it, which nothing has flushed
-};
-
-// What is worth telling of tables and publications: nothing ends by it.
-struct SourceNotice {
-  bool error = false;  // rows that were asked for do not come; else a warning
-  std::string text;    // what happened, and what to do
-  std::string object;  // to what: table public.users, pattern public.*, publication "arrowcdc"
 };
 
 // What a publication lists does not come any more, or never did, although it was asked for.
@@ -51,6 +47,7 @@ struct SourceInfo {
   StreamIdentity stream;
   Position end;  // of what the source has on its disk now
   PublishedState published;
+  bool fresh = false;  // as far as it is known nobody has acknowledged anything: who begins now is the first
   // kPositionGap where setup noted that the slot is for other tables than were asked for: of interest to
   // whoever begins with it, and remembers nothing of it.
   arrow::Status other_tables;
@@ -82,6 +79,14 @@ struct SourceTable {
   TableName name;  // that its changes come under
   ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   std::vector<Column> columns;  // those that are sent
+  uint32_t table_id = 0;        // TableSchema::table_id
+};
+
+// What a source has to tell besides events, each once.
+struct SourceNews {
+  std::vector<SourceNotice> notices{};
+  // Rows of tables that match no pattern, which the source has passed over itself.
+  std::map<TableName, uint64_t> unmatched{};
 };
 
 struct SourceStats {
@@ -90,7 +95,8 @@ struct SourceStats {
   int64_t buffered_bytes = 0;
 };
 
-// Threads: Acknowledge, RequestKeepalive, ParsePosition, Rebase and stats from any, all else from one. A
+// Threads: Acknowledge, RequestKeepalive, ParsePosition, Rebase, Tables, BeginSnapshot and stats from any,
+// all else from one. A
 // source reads ahead of Next, up to a bound in bytes of its own, and answers its server however slow Next is
 // called.
 // Errors: MakeError with object and remedy, and the server's code where it has one; retryable ones can be
@@ -109,9 +115,19 @@ class Source {
   // in between, or what there is belongs to another history than the source's.
   virtual arrow::Result<Position> Resume(const ResumeRequest& request) = 0;
 
-  // The tables that the stream carries as far as the catalog tells, for checks before the start. Between
-  // Connect and Start only.
+  // The tables that the stream carries as far as the catalog tells now. After Connect; blocking: for a
+  // connection of its own.
   virtual arrow::Result<std::vector<SourceTable>> Tables() = 0;
+
+  // Takes a point for the rows that those tables of the stream have now that are `wanted`, asked by the name
+  // that their rows come under and TableSchema::table_id. Of a table of which `parts` are there already, made
+  // by an earlier snapshot of this source, only what they lack is read, where they can be relied on
+  // (SnapshotTable::parts_kept). After Connect, and with parts before Start, from the thread of that; what
+  // Resume answers must be known before, so that the stream begins before the point. Blocking: until the
+  // transactions that are open have ended, up to a minute. Errors: typed; retryable where it may go better
+  // later.
+  virtual arrow::Result<std::unique_ptr<Snapshot>> BeginSnapshot(const WantedTables& wanted,
+                                                                 const std::vector<SnapshotPart>& parts) = 0;
 
   // The end of the source's log now. Waits up to a second for what asynchronous commits have not flushed yet.
   // Between Connect and Start only.
@@ -124,11 +140,18 @@ class Source {
   // order what was delivered, not what is still to come.
   virtual arrow::Result<Position> Rebase(const Position& position) = 0;
 
+  // Whether the source's log has that position, of this Source or of an earlier process. Between Connect and
+  // Start only. Errors: as the connection's.
+  virtual arrow::Result<bool> HasInHistory(const Position& position) = 0;
+
   // Whether the transaction of that row is part of everything up to `position`, which this Source made.
   virtual bool Covers(const Position& position, const RowPosition& row) const = 0;
 
   // Begins to stream. After Connect.
   virtual arrow::Status Start(const Position& start) = 0;
+
+  // Of Start, and of Next: after each of them.
+  virtual SourceNews TakeNews() { return {}; }
 
   // Next event; nullopt when `timeout` has passed. Blocking: up to timeout.
   virtual arrow::Result<std::optional<Event>> Next(std::chrono::milliseconds timeout) = 0;

@@ -3,8 +3,10 @@
 // so that the sources stay as they are; wal2arrow.so is built without this file.
 //
 //   wal2arrow_faults.at      which point it is; 0: none
-//   wal2arrow_faults.points  what counts: allocation; call (and allocations); callback (beginning and end)
-//   wal2arrow_faults.action  error; cancel or terminate, as a signal that arrives there
+//   wal2arrow_faults.points  what counts: allocation; call (and allocations); catalog (of the calls those
+//                            that read it); callback (beginning and end)
+//   wal2arrow_faults.action  error; rollback, the error that says that the transaction which is decoded has
+//                            been rolled back; cancel or terminate, as a signal that arrives there
 //   wal2arrow_faults.seen    how many points the last session passed
 #include "plugin/pg.h"
 
@@ -22,13 +24,15 @@ void wal2arrow_output_plugin_init(OutputPluginCallbacks* callbacks);
 
 namespace {
 
-enum Points { kAllocations, kCalls, kCallbacks };
+enum Points { kAllocations, kCalls, kCatalog, kCallbacks };
 constexpr config_enum_entry kPointsNames[] = {{"allocation", kAllocations, false},
                                               {"call", kCalls, false},
+                                              {"catalog", kCatalog, false},
                                               {"callback", kCallbacks, false},
                                               {nullptr, 0, false}};
-enum Action { kError, kCancel, kTerminate };
+enum Action { kError, kRollback, kCancel, kTerminate };
 constexpr config_enum_entry kActionNames[] = {{"error", kError, false},
+                                              {"rollback", kRollback, false},
                                               {"cancel", kCancel, false},
                                               {"terminate", kTerminate, false},
                                               {nullptr, 0, false}};
@@ -45,7 +49,8 @@ void Pass(Points points, const char* name) {
   if (++seen != fault_at) return;
   switch (fault_action) {
     case kError:
-      ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY),
+    case kRollback:
+      ereport(ERROR, (errcode(fault_action == kError ? ERRCODE_OUT_OF_MEMORY : ERRCODE_TRANSACTION_ROLLBACK),
                       errmsg("wal2arrow_faults: error at point %d, %s", seen, name)));
       break;
     case kCancel:
@@ -63,6 +68,7 @@ extern "C" {
 
 void wal2arrow_fault_allocation(const char* name) { Pass(kAllocations, name); }
 void wal2arrow_fault_call(const char* name) { Pass(kCalls, name); }
+void wal2arrow_fault_catalog(const char* name) { Pass(kCatalog, name); }
 
 decltype(AllocSetContextCreateInternal) __real_AllocSetContextCreateInternal,
     __wrap_AllocSetContextCreateInternal;
@@ -111,6 +117,7 @@ void* __wrap_hash_search(HTAB* table, const void* key, HASHACTION action, bool* 
       "jmp *__real_" #name "@GOTPCREL(%rip)\n.size __wrap_" #name ", . - __wrap_" #name "\n.popsection\n");
 #define ALLOCATION(name) TRAMPOLINE(name, wal2arrow_fault_allocation)
 #define CALL(name) TRAMPOLINE(name, wal2arrow_fault_call)
+#define LOOKUP(name) TRAMPOLINE(name, wal2arrow_fault_catalog)
 #define SPECIAL(name)
 #include "plugin/testing/fault_points.inc"
 
@@ -175,7 +182,13 @@ void _PG_output_plugin_init(OutputPluginCallbacks* callbacks) {
   Count<&OutputPluginCallbacks::commit_cb>(callbacks);
   Count<&OutputPluginCallbacks::message_cb>(callbacks);
   Count<&OutputPluginCallbacks::filter_by_origin_cb>(callbacks);
+  Count<&OutputPluginCallbacks::stream_start_cb>(callbacks);
+  Count<&OutputPluginCallbacks::stream_change_cb>(callbacks);
+  Count<&OutputPluginCallbacks::stream_truncate_cb>(callbacks);
+  Count<&OutputPluginCallbacks::stream_message_cb>(callbacks);
+  Count<&OutputPluginCallbacks::stream_stop_cb>(callbacks);
   Count<&OutputPluginCallbacks::stream_abort_cb>(callbacks);
+  Count<&OutputPluginCallbacks::stream_commit_cb>(callbacks);
   Count<&OutputPluginCallbacks::shutdown_cb>(callbacks);
 }
 

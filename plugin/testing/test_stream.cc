@@ -105,6 +105,14 @@ void AppendLines(const Event& event, bool ord, std::vector<std::string>* lines) 
   if (const auto* truncate = std::get_if<TruncateEvent>(&event)) AppendTruncate(*truncate, lines);
 }
 
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> FramesOf(SqlConnection* connection,
+                                                                    const std::string& call) {
+  ARROW_ASSIGN_OR_RAISE(const auto rows, connection->Query("SELECT encode(data, 'hex') FROM " + call));
+  std::vector<std::shared_ptr<arrow::Buffer>> frames;
+  for (const SqlRow& row : rows) frames.push_back(FromHex(*row[0]));
+  return frames;
+}
+
 PrivateServer& SharedServer() {
   if (!shared_server) {
     shared_server = PrivateServer::Create({.settings = {{"max_prepared_transactions", "4"},
@@ -193,15 +201,16 @@ std::string PluginTest::PeekCall(PluginOptions options) const {
 
 arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> PluginTest::Frames(PluginOptions options) {
   ARROW_ASSIGN_OR_RAISE(const auto connection, SharedServer().Connect(name_));
-  ARROW_ASSIGN_OR_RAISE(const auto rows,
-                        connection->Query("SELECT encode(data, 'hex') FROM " + PeekCall(options)));
-  std::vector<std::shared_ptr<arrow::Buffer>> frames;
-  for (const SqlRow& row : rows) frames.push_back(FromHex(*row[0]));
-  return frames;
+  return Frames(connection.get(), std::move(options));
 }
 
-arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
-  ARROW_ASSIGN_OR_RAISE(const auto frames, Frames(std::move(options)));
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> PluginTest::Frames(SqlConnection* connection,
+                                                                              PluginOptions options) const {
+  return FramesOf(connection, PeekCall(std::move(options)));
+}
+
+arrow::Result<std::vector<Event>> PluginTest::DecodeAll(
+    const std::vector<std::shared_ptr<arrow::Buffer>>& frames) {
   Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
   std::vector<Event> events;
   for (const auto& frame : frames) ARROW_RETURN_NOT_OK(Decode(&decoder, frame, &events));
@@ -209,33 +218,40 @@ arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
   return events;
 }
 
-arrow::Result<std::vector<Event>> PluginTest::Stream(PluginOptions options) {
-  options.emplace("publication_names", "p");
-  auto events = ReadStream(options);
-  ARROW_RETURN_NOT_OK(AwaitFreeSlot());
-  if (events.ok() && !with_notices_) std::erase_if(*events, IsNotice);
-  return events;
+arrow::Result<std::vector<Event>> PluginTest::Peek(PluginOptions options) {
+  ARROW_ASSIGN_OR_RAISE(const auto frames, Frames(std::move(options)));
+  return DecodeAll(frames);
 }
 
-arrow::Result<std::vector<Event>> PluginTest::ReadStream(const PluginOptions& options) {
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> PluginTest::StreamFrames(PluginOptions options) {
+  options.emplace("publication_names", "p");
+  auto frames = ReadStream(options);
+  ARROW_RETURN_NOT_OK(AwaitFreeSlot());
+  return frames;
+}
+
+arrow::Result<std::vector<Event>> PluginTest::Stream(PluginOptions options) {
+  ARROW_ASSIGN_OR_RAISE(const auto frames, StreamFrames(std::move(options)));
+  return DecodeAll(frames);
+}
+
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> PluginTest::ReadStream(
+    const PluginOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const auto sql, SharedServer().Connect(name_));
   ARROW_ASSIGN_OR_RAISE(const std::string end_text, sql->Scalar("SELECT pg_current_wal_flush_lsn()"));
   ARROW_ASSIGN_OR_RAISE(const uint64_t end, ParseLsn(end_text));
   ARROW_ASSIGN_OR_RAISE(const auto client,
                         WalsenderClient::Start(SharedServer().conninfo(name_), name_, options));
-  Wal2arrowDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1);
-  std::vector<Event> events;
+  std::vector<std::shared_ptr<arrow::Buffer>> frames;
   for (;;) {
     ARROW_ASSIGN_OR_RAISE(const auto message, client->Next(kStreamLimit));
     if (!message) return arrow::Status::IOError("the stream stands still");
     // Nothing was ever confirmed, so whatever it holds back a keepalive does not speak of it.
     if (message->keepalive && message->wal_end >= end) break;
-    if (!message->keepalive) {
-      ARROW_RETURN_NOT_OK(Decode(&decoder, arrow::Buffer::FromString(message->frame), &events));
-    }
+    if (!message->keepalive) frames.push_back(arrow::Buffer::FromString(message->frame));
   }
   ARROW_RETURN_NOT_OK(client->End());
-  return events;
+  return frames;
 }
 
 std::string PluginTest::PeekError(PluginOptions options) {

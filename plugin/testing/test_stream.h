@@ -28,6 +28,10 @@ inline char LetterOf(ReplicaIdentity identity) { return "difn"[static_cast<int>(
 // The event's rows as PluginTest::Lines writes them; none for other events.
 void AppendLines(const Event& event, bool ord, std::vector<std::string>* lines);
 
+// What `call`, one of an SQL function that reads a slot, gives.
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> FramesOf(SqlConnection* connection,
+                                                                    const std::string& call);
+
 class PluginTest : public ::testing::Test {
  protected:
   // A fresh database in `encoding`, `ddl` run in it, then the slot made.
@@ -41,9 +45,12 @@ class PluginTest : public ::testing::Test {
   std::string PeekCall(PluginOptions options) const;
   // The frames that the slot holds, without moving it, by SQL. publication_names is "p" unless given.
   arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> Frames(PluginOptions options = {});
+  arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> Frames(SqlConnection* connection,
+                                                                    PluginOptions options) const;
   // They decoded.
   arrow::Result<std::vector<Event>> Peek(PluginOptions options = {});
   // The same from a walsender, up to the end of the WAL.
+  arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> StreamFrames(PluginOptions options = {});
   arrow::Result<std::vector<Event>> Stream(PluginOptions options = {});
   // The error a session with these options ends in; empty where it does not. SQL and walsender must agree.
   std::string PeekError(PluginOptions options);
@@ -64,7 +71,8 @@ class PluginTest : public ::testing::Test {
   const std::string& database() const { return name_; }
 
  private:
-  arrow::Result<std::vector<Event>> ReadStream(const PluginOptions& options);
+  arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> ReadStream(const PluginOptions& options);
+  arrow::Result<std::vector<Event>> DecodeAll(const std::vector<std::shared_ptr<arrow::Buffer>>& frames);
 
   std::string name_;
   std::unique_ptr<SqlConnection> sql_;

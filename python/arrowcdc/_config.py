@@ -44,7 +44,10 @@ def _listed(value: Any) -> Any:
 
 
 Plugin = Literal["auto", "wal2arrow", "pgoutput"]
+Snapshot = Literal["auto", "initial", "never", "only"]
 Compression = Literal["auto", "none", "lz4", "zstd"]
+Origin = Literal["any", "none"]
+Unrepresentable = Literal["null", "text", "error"]
 
 
 class Options(TypedDict, total=False):
@@ -58,18 +61,27 @@ class Options(TypedDict, total=False):
     tables: str | Sequence[str]
     plugin: Plugin
     slot: str
-    snapshot: Literal["none"]
+    snapshot: Snapshot
     source: str | None
     publications: Sequence[str]
+    messages: bool
     commit: Literal["on-next", "by-hand"]
     partitions: int
     insert_only: bool
     setup: bool
     accept_tables: bool
+    snapshot_connections: int
     until: str | int | None
     reader_bytes_max: int
     buffer_bytes_max: int
     compression: Compression
+    origin: Origin
+    numeric: str
+    unrepresentable: Unrepresentable
+    latency: float | None
+    streaming: Literal["off", "on"]
+    spool_directory: str | None
+    spool_bytes_max: int
     unread_limit: float
     slow_limit: float
     retry_max: float | None
@@ -94,18 +106,27 @@ class ArrowCDCReaderConfig:
     tables: str | Sequence[str] = _option("tables")
     plugin: Plugin = _option("plugin")
     slot: str = _option("slot")
-    snapshot: Literal["none"] = _option("snapshot")
+    snapshot: Snapshot = _option("snapshot")
     source: str | None = _option("source")
     publications: Sequence[str] = _option("publications")
+    messages: bool = _option("messages")
     commit: Literal["on-next", "by-hand"] = _option("commit")
     partitions: int = _option("partitions")
     insert_only: bool = _option("insert_only")
     setup: bool = _option("setup")
     accept_tables: bool = _option("accept_tables")
+    snapshot_connections: int = _option("snapshot_connections")
     until: str | int | None = _option("until")
     reader_bytes_max: int = _option("reader_bytes_max")
     buffer_bytes_max: int = _option("buffer_bytes_max")
     compression: Compression = _option("compression")
+    origin: Origin = _option("origin")
+    numeric: str = _option("numeric")
+    unrepresentable: Unrepresentable = _option("unrepresentable")
+    latency: float | None = _option("latency")
+    streaming: Literal["off", "on"] = _option("streaming")
+    spool_directory: str | None = _option("spool_directory")
+    spool_bytes_max: int = _option("spool_bytes_max")
     unread_limit: float = _option("unread_limit")
     slow_limit: float = _option("slow_limit")
     retry_max: float | None = _option("retry_max")
@@ -149,7 +170,7 @@ class ArrowCDCReaderConfig:
                 raise
             raise refused from error
         if refused is not None:
-            if not opened.readers():
+            if all(reader.is_messages for reader in opened.readers()):
                 opened.stop()
                 raise refused
             _log.warning("setup changed nothing: %s", refused)

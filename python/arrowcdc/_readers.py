@@ -16,6 +16,7 @@ from ._errors import ArrowCDCError, ConnectionFailedError, OptionError, make
 _log = logging.getLogger("arrowcdc")
 _FOREVER_MS = 1 << 40
 _LOG_INTERVAL_MS = 1000
+_MESSAGES = "_arrowcdc_messages"  # no table's: those have their schema in front
 
 
 def _ms(seconds: float | None) -> int:
@@ -94,8 +95,9 @@ class _NoReaderError(KeyError):
 class Readers(dict[str, "Reader"]):
     """Readers by table name, 'public.users'; with partitions 'public.users/0', .... One stream, one slot.
 
-    A table whose first change comes later appears at the next look at `events()`. As a context manager it
-    stops the stream at the end; what was not committed comes again the next time.
+    A table whose first change comes later appears at the next look at `events()`. With `messages=True`
+    logical messages have a reader of their own, '_arrowcdc_messages'. As a context manager it stops the
+    stream at the end; what was not committed comes again the next time.
     """
 
     def __init__(self, opened: _core.ReaderSet, options: _core.Options, commit_on_next: bool,
@@ -108,6 +110,9 @@ class Readers(dict[str, "Reader"]):
         for reader in opened.readers():
             self._add(reader)
         self._stream.log_news()
+        if tables := opened.stats()["snapshot_tables"]:
+            _log.info("the rows that %d table(s) had before come first; snapshot='never' leaves them out",
+                      tables)
 
     def __missing__(self, name: object) -> "Reader":
         most = 20
@@ -117,6 +122,8 @@ class Readers(dict[str, "Reader"]):
                              "tables whose first change comes later")
 
     def _name(self, reader: _core.Reader) -> str:
+        if reader.is_messages:
+            return _MESSAGES
         return reader.name if self._partitions == 1 else f"{reader.name}/{reader.partition}"
 
     def _add(self, reader: _core.Reader) -> "Reader":

@@ -10,6 +10,8 @@ import pyarrow
 import pytest
 from helpers import CONFIGURE, ids
 
+import arrowcdc
+
 
 def addresses(batch):
     return [[buffer.address if buffer else 0 for buffer in column.buffers()] for column in batch.columns]
@@ -131,6 +133,21 @@ def test_text_that_is_not_utf8_is_null_and_named(server, shop):
         assert table["name"].to_pylist() == ["a", None, "é"]
         assert table["_unrepresentable"].to_pylist() == [None, ["name"], None]
         assert polars.DataFrame(table)["_unrepresentable"].to_list() == [None, ["name"], None]
+
+
+def test_forms_of_values_that_are_asked_for(server, shop):
+    server.sql("CREATE TABLE forms (id int PRIMARY KEY, n numeric, at timestamp)", "shop")
+    rows = "TRUNCATE forms; INSERT INTO forms VALUES (1, 1.5, 'infinity')"
+    for arguments, n, at in (({}, "1.5", None), ({"numeric": "double"}, 1.5, None),
+                             ({"unrepresentable": "text"}, "1.5", "infinity")):
+        with CONFIGURE(**shop, **arguments) as readers:
+            server.sql(rows, "shop")
+            row = readers["public.forms"].read_all().to_pylist()[-1]
+            assert (row["n"], row["at"]) == (n, at)
+    with CONFIGURE(**shop, unrepresentable="error") as readers:
+        server.sql(rows, "shop")
+        with pytest.raises(arrowcdc.ArrowCDCError, match="at"):
+            readers["public.forms"].read_all()
 
 
 def test_read_all_keeps_a_new_column_apart_from_the_metadata_column_of_its_name(server, shop):

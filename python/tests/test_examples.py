@@ -49,9 +49,11 @@ def slots(shop):
 
 @pytest.fixture
 def written(server, shop, slots):
-    """Slots and publications are there, then rows are written."""
+    """Slots and publications are there and were read once, then rows are written: they come as changes."""
     for slot in slots:
         slot.open().close()
+    server.sql("SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) "
+               "FROM pg_replication_slots", "shop")
     server.sql("INSERT INTO users SELECT g, 'user ' || g FROM generate_series(1, 5) g", "shop")
     server.sql("UPDATE users SET name = 'renamed' WHERE id = 2; DELETE FROM users WHERE id = 5", "shop")
     server.sql("INSERT INTO orders SELECT g, g * 1.5 FROM generate_series(1, 4) g", "shop")

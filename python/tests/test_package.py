@@ -30,7 +30,7 @@ def test_errors_are_a_tree_and_show_no_password(server, shop):
     assert caught.value.sqlstate == "3D000"
     assert "hunter2" not in repr(ArrowCDCReaderConfig(password="hunter2"))
     with pytest.raises(arrowcdc.OptionError, match="snapshot"):
-        CONFIGURE(**shop, snapshot="initial")
+        CONFIGURE(**{**shop, "snapshot": "sometimes"})
     with CONFIGURE(**shop) as readers, pytest.raises(arrowcdc.SlotError) as caught:
         CONFIGURE(**shop, retry_max=0)
     assert caught.value.kind == "slot_active" and caught.value.retryable

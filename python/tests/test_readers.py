@@ -244,6 +244,40 @@ def test_partitions_share_a_table(server, shop):
         assert all(found)
 
 
+@pytest.mark.parametrize("plugin", ["wal2arrow", "pgoutput"])
+@pytest.mark.parametrize("partitions", [1, 2])
+def test_logical_messages_are_an_event_for_readers(server, shop, plugin, partitions):
+    with CONFIGURE(**shop, plugin=plugin, messages=True, partitions=partitions,
+                   commit="by-hand") as readers:
+        messages = readers["_arrowcdc_messages"]
+        server.sql("BEGIN; INSERT INTO users VALUES (1, 'a');"
+                   "SELECT pg_logical_emit_message(true, 'order', '\\x00ff'::bytea); COMMIT;"
+                   "SELECT pg_logical_emit_message(false, 'heartbeat', '')", "shop")
+        end = end_of_wal(server)
+        rows = []
+        while len(rows) < 2:
+            rows += messages.read(timeout=30).to_pylist()
+        assert [(row["prefix"], row["content"], row["transactional"]) for row in rows] == [
+            ("order", b"\x00\xff", True), ("heartbeat", b"", False)]
+        assert [row["_xid"] is None for row in rows] == [False, True]
+        assert rows[1]["_commit_lsn"] == rows[1]["_lsn"] > rows[0]["_commit_lsn"] > rows[0]["_lsn"]
+        assert not slot_passed(server, end)
+        for reader in readers.values():
+            while reader.read(timeout=0.1) is not None:
+                pass
+        readers.commit()
+        wait_for(lambda: slot_passed(server, end))
+
+
+def test_logical_messages_come_where_they_are_asked_for(server, shop):
+    with CONFIGURE(**shop) as readers:
+        assert "_arrowcdc_messages" not in readers
+        server.sql("SELECT pg_logical_emit_message(false, 'p', '')", "shop")
+        server.sql("INSERT INTO users VALUES (1, 'a')", "shop")
+        assert ids([readers["public.users"].read(timeout=30)]) == [1]
+        assert readers.events() == []
+
+
 def test_a_later_table_comes_as_an_event(server, shop):
     with CONFIGURE(**shop) as readers:
         server.sql("CREATE TABLE later (id int PRIMARY KEY); ALTER PUBLICATION arrowcdc ADD TABLE later;"

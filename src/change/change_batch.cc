@@ -7,10 +7,9 @@
 #include <arrow/array.h>
 #include <arrow/array/util.h>
 #include <arrow/result.h>
-#include <arrow/scalar.h>
 
 #include "arrowcdc/error.h"
-#include "src/change/metadata_columns.h"
+#include "src/change/metadata_row.h"
 #include "src/change/utf8_text.h"
 
 namespace arrowcdc {
@@ -31,33 +30,6 @@ std::string Quote(std::string_view name) {
   return quoted + '"';
 }
 
-// The one value of a metadata column of a truncate row.
-arrow::Result<std::shared_ptr<arrow::Array>> TruncateCell(const TruncateEvent& event, int index,
-                                                          MetadataColumn column) {
-  const auto& type = MetadataColumnType(column);
-  switch (column) {
-    case MetadataColumn::kOp: {
-      auto code = static_cast<int8_t>(Op::kTruncate);
-      ARROW_ASSIGN_OR_RAISE(auto codes, arrow::MakeArrayFromScalar(arrow::Int8Scalar(code), 1));
-      return MakeOpColumn(codes);
-    }
-    case MetadataColumn::kCommitLsn:
-      return arrow::MakeArrayFromScalar(arrow::UInt64Scalar(event.commit_lsn), 1);
-    case MetadataColumn::kLsn:
-      return arrow::MakeArrayFromScalar(arrow::UInt64Scalar(event.lsn), 1);
-    case MetadataColumn::kOrd:
-      return arrow::MakeArrayFromScalar(arrow::UInt16Scalar(static_cast<uint16_t>(index)), 1);
-    case MetadataColumn::kXid:
-      return arrow::MakeArrayFromScalar(arrow::UInt32Scalar(event.xid), 1);
-    case MetadataColumn::kCommitTs:
-      return arrow::MakeArrayFromScalar(arrow::TimestampScalar(event.commit_ts, type), 1);
-    case MetadataColumn::kUnchanged:
-    case MetadataColumn::kUnrepresentable:
-      break;
-  }
-  return arrow::MakeArrayOfNull(type, 1);
-}
-
 }  // namespace
 
 std::string ToString(const TableName& name) {
@@ -75,10 +47,11 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> TruncateRow(const TruncateEve
     ARROW_ASSIGN_OR_RAISE(auto column, arrow::MakeArrayOfNull(table.schema->field(i)->type(), 1));
     columns.push_back(std::move(column));
   }
-  for (int i = 0; i < kMetadataColumnCount; ++i) {
-    ARROW_ASSIGN_OR_RAISE(auto column, TruncateCell(event, index, static_cast<MetadataColumn>(i)));
-    columns.push_back(std::move(column));
-  }
+  ARROW_ASSIGN_OR_RAISE(
+      const auto metadata,
+      MakeMetadataRow({Op::kTruncate, event.commit_lsn, event.lsn, static_cast<uint16_t>(index),
+                       event.xid == 0 ? std::nullopt : std::optional(event.xid), event.commit_ts}));
+  columns.insert(columns.end(), metadata.begin(), metadata.end());
   return arrow::RecordBatch::Make(table.schema, 1, std::move(columns));
 }
 

@@ -4,7 +4,9 @@
 #include <utility>
 #include <variant>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/messages_table.h"
 
 namespace arrowcdc {
 namespace {
@@ -13,7 +15,26 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPollInterval{100};
+constexpr milliseconds kShortPollInterval{5};
 constexpr milliseconds kAwayInterval{250};
+
+// By a superuser with allow_system_table_mods alone.
+arrow::Status NameIsTaken(const TableName& name) {
+  return MakeError(ErrorKind::kUnsupported, "its name is that under which logical messages come",
+                   "table " + ToString(name), "leave it out of the publication, or rename it");
+}
+
+// A sink that has rows keeps to who decoded them, where both are known.
+arrow::Status CheckSamePlugin(const StreamIdentity& stored, const StreamIdentity& now) {
+  if (stored.plugin.empty() || now.plugin.empty() || stored.plugin == now.plugin) return arrow::Status::OK();
+  return MakeError(ErrorKind::kSlotMismatch,
+                   "the sink's rows came by the plugin " + stored.plugin + ", and the slot is one of " +
+                       now.plugin + ": types of some columns and the numbers of fields are others",
+                   "slot \"" + now.slot + "\"",
+                   "capture into a new sink, or set up a slot of the plugin " + stored.plugin +
+                       "; --accept-plugin goes on here, where readers of the files can do with both "
+                       "(docs/managed.md)");
+}
 
 }  // namespace
 
@@ -34,11 +55,20 @@ arrow::Status ChangeStream::Open() {
     arrow::Status status = Connect();
     if (status.ok()) return status;
     // Whoever stops an attempt to connect knows why it ended.
-    if (IsInterrupted(status)) break;
+    if (IsInterrupted(status)) {
+      if (begun_) last_ = status;  // rows were being copied
+      break;
+    }
     ARROW_RETURN_NOT_OK(WaitAfter(status, false));
   }
   // Who is stopped before anything could be streamed has not done what was asked.
-  return started_ || Reached() ? arrow::Status::OK() : last_;
+  return started_ || Reached() || no_stream_ ? arrow::Status::OK() : last_;
+}
+
+arrow::Status ChangeStream::OpenAgain(const arrow::Status& why) {
+  no_stream_ = false;
+  if (!why.ok()) ARROW_RETURN_NOT_OK(WaitAfter(why, false));
+  return Open();
 }
 
 arrow::Status ChangeStream::Run() {
@@ -66,6 +96,7 @@ arrow::Status ChangeStream::Connect() {
   if (!state_.has_value()) {
     ARROW_ASSIGN_OR_RAISE(state_, driver_.Open(info));
     for (const auto& [table, row] : state_->last_rows) {
+      if (table == MessagesTable()->name) continue;  // no publication has it
       const auto id = state_->table_ids.find(table);
       watch_.Knows(table, id == state_->table_ids.end() ? 0 : id->second);
     }
@@ -74,8 +105,15 @@ arrow::Status ChangeStream::Connect() {
   // Who keeps nothing and was given nothing has nothing to go on from.
   const bool goes_on = begun_ && (started_ || options_.keeps_data);
   ARROW_RETURN_NOT_OK(goes_on ? GoOn(info) : BeginAnew(info));
+  ARROW_ASSIGN_OR_RAISE(const auto prepared, driver_.Prepare(*delivered_));
+  if (prepared == StreamDriver::Prepared::kConnectAgain) return Connect();
+  no_stream_ = prepared == StreamDriver::Prepared::kNoStream;
+  if (no_stream_) return arrow::Status::OK();
+  for (const CopiedTable& table : driver_.Copied()) NotePoint(table);
   ARROW_RETURN_NOT_OK(FindEnd());
-  ARROW_RETURN_NOT_OK(source_.Start(*delivered_));
+  const arrow::Status started = source_.Start(*delivered_);
+  TakeNews();
+  ARROW_RETURN_NOT_OK(started);
   started_ = true;
   backoff_.NoteStarted();
   repeated_.BeginSession();
@@ -87,16 +125,28 @@ arrow::Status ChangeStream::Connect() {
 
 arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
   ARROW_RETURN_NOT_OK(CheckPublished(info));
+  if (state_->stream.has_value() && !options_.accept_plugin)
+    ARROW_RETURN_NOT_OK(CheckSamePlugin(*state_->stream, info.stream));
   // Whoever moves the slot on and has not read it before.
   const bool begins = !state_->position.has_value() && options_.moves_slot;
   if (begins && !options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
-  ResumeRequest request{.accept_gap = options_.accept_gap};
+  const bool copies = !state_->position.has_value() && driver_.CopiesFirst();
+  ResumeRequest request{.accept_gap = options_.accept_gap || copies};
   if (options_.keeps_data) {
     using Have = ResumeRequest::Have;
     request.have = state_->position.has_value() ? Have::kStored : Have::kNothingYet;
     request.position = state_->position.value_or(Position{});
   }
-  ARROW_ASSIGN_OR_RAISE(const Position start, source_.Resume(request));
+  auto resumed = source_.Resume(request);
+  const ErrorDetail* const detail = GetErrorDetail(resumed.status());
+  const bool gap = detail != nullptr && detail->kind() == ErrorKind::kPositionGap;
+  if (gap && !request.accept_gap && driver_.CopiesAllAgain()) {
+    driver_.Tell({false, "all rows are copied anew, since changes are lacking: " + resumed.status().message(),
+                  detail->object()});
+    request.accept_gap = true;
+    resumed = source_.Resume(request);
+  }
+  ARROW_ASSIGN_OR_RAISE(const Position start, resumed);
   repeated_.Restore(state_->last_rows);
   ARROW_RETURN_NOT_OK(driver_.Begin(info, *state_));
   begun_ = true;
@@ -106,7 +156,7 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
 
 // What was delivered in this process need not come again: rows are skipped one by one in any case.
 arrow::Status ChangeStream::GoOn(const SourceInfo& info) {
-  ++reconnects_;
+  if (started_) ++reconnects_;
   ARROW_ASSIGN_OR_RAISE(const Position start, source_.Resume({ResumeRequest::Have::kDelivered, *delivered_}));
   ARROW_RETURN_NOT_OK(CheckPublished(info));
   return StartAt(start);
@@ -160,11 +210,26 @@ void ChangeStream::TellNotices() {
   driver_.Counted();
 }
 
+void ChangeStream::TakeNews() {
+  const SourceNews news = source_.TakeNews();
+  for (const SourceNotice& notice : news.notices) driver_.Tell(notice);
+  if (news.unmatched.empty()) return;
+  for (const auto& [table, rows] : news.unmatched) {
+    repeated_.CountUnmatched(rows);
+    watch_.PassedOver(table, rows);
+  }
+  TellNotices();
+}
+
 // OK when it is time for another try, or the stream is finished.
 arrow::Status ChangeStream::WaitAfter(const arrow::Status& status, bool delivered) {
   last_ = status;
   const ErrorDetail* detail = GetErrorDetail(status);
   if (!IsWorthAnotherSession(detail, delivered)) return status;
+  // A copy of hours may meet several failures, and get on in between.
+  const size_t tables_copied = driver_.Copied().size();
+  if (tables_copied > tables_copied_) backoff_.Reset();
+  tables_copied_ = tables_copied;
   const auto wait = backoff_.Next(detail->kind());
   if (!wait.has_value()) return status;
   driver_.Retrying(status, *wait);
@@ -182,7 +247,11 @@ arrow::Status ChangeStream::Receive() {
   while (true) {
     ARROW_RETURN_NOT_OK(CheckEnd());
     if (Finished()) return arrow::Status::OK();
-    ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, source_.Next(kPollInterval));
+    auto next = source_.Next(driver_.wants_turns() ? kShortPollInterval : kPollInterval);
+    TakeNews();
+    // A source may connect anew within Next.
+    if (!next.ok() && IsInterrupted(next.status())) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, std::move(next));
     if (event.has_value()) {
       backoff_.Reset();
       ARROW_RETURN_NOT_OK(std::visit([this](auto& e) { return Handle(e); }, *event));
@@ -220,18 +289,39 @@ arrow::Status ChangeStream::Handle(const KeepaliveEvent& event) {
 }
 
 arrow::Status ChangeStream::Handle(const NoticeEvent& event) {
+  // Rows that were passed over before the point of their table are among those that were copied.
+  const auto point = points_.find(event.table_id);
+  if (event.what == NoticeEvent::What::kPassedOver && point != points_.end() &&
+      event.position <= point->second)
+    return arrow::Status::OK();
   arrow::Status fits = watch_.Noticed(event);
   TellNotices();
   return fits;
 }
 
+// What committed before the point of its table is among the rows that were copied.
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> ChangeStream::DropCopied(const ChangeBatch& batch) const {
+  const auto point = points_.find(batch.table->table_id);
+  if (point == points_.end()) return batch.rows;
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
+  int64_t first = 0;
+  while (first < changes.num_rows() && source_.Covers(point->second, changes.position(first))) ++first;
+  if (first == 0) return batch.rows;
+  return first < changes.num_rows() ? batch.rows->Slice(first) : nullptr;
+}
+
 arrow::Status ChangeStream::Deliver(ChangeBatch batch) {
+  const bool is_messages = batch.table == MessagesTable();
+  if (!is_messages && batch.table->name == MessagesTable()->name) return NameIsTaken(batch.table->name);
   const bool matches = repeated_.Matches(batch.table->name);
   if (!matches) watch_.PassedOver(batch.table->name, static_cast<uint64_t>(batch.rows->num_rows()));
   ARROW_ASSIGN_OR_RAISE(batch.rows, repeated_.Filter(*batch.table, std::move(batch.rows)));
   if (!matches) TellNotices();
   if (batch.rows == nullptr) return arrow::Status::OK();
-  watch_.Knows(batch.table->name, batch.table->table_id);
+  // Behind the look at what is repeated: rows that were delivered may have been copied since.
+  ARROW_ASSIGN_OR_RAISE(batch.rows, DropCopied(batch));
+  if (batch.rows == nullptr) return arrow::Status::OK();
+  if (!is_messages) watch_.Knows(batch.table->name, batch.table->table_id);
   if (options_.keeps_data && !told_.has_value()) {
     told_ = delivered_;
     ARROW_RETURN_NOT_OK(driver_.Advance(*delivered_));

@@ -30,6 +30,7 @@ struct ChangeStreamOptions {
   bool keeps_data = false;           // the driver knows at a start what it has
   bool moves_slot = true;            // what is delivered is acknowledged sometime
   bool accept_tables = false;        // begin with a slot that was set up for other tables
+  bool accept_plugin = false;        // go on although another plugin decoded what there is
   bool accept_gap = false;           // start although changes are lacking that the slot has passed
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;
   std::optional<std::chrono::milliseconds> retry_max;  // as PipelineOptions::retry_max
@@ -46,6 +47,23 @@ class StreamDriver {
   // When the start is allowed; `state` is what Open gave. Again where the start fails and the driver keeps
   // nothing.
   virtual arrow::Status Begin(const SourceInfo& info, const SinkState& state) = 0;
+  // Whether Prepare will copy the rows that are there, so that nothing earlier has to come.
+  virtual bool CopiesFirst() const { return false; }
+  // Changes are lacking behind what there is: whether Prepare will copy all rows anew.
+  virtual bool CopiesAllAgain() { return false; }
+  // At each connection, when it is known that the stream will begin at `start`, and before it does: what has
+  // to be there first.
+  enum class Prepared {
+    kNothingToDo,
+    kConnectAgain,  // it took time
+    kNoStream,      // nothing is to be streamed, or not yet: OpenAgain will be called
+  };
+  virtual arrow::Result<Prepared> Prepare(const Position& /*start*/) { return Prepared::kNothingToDo; }
+  // Tables whose rows up to a point are there: their changes up to it are not taken.
+  virtual const std::vector<CopiedTable>& Copied() const {
+    static const std::vector<CopiedTable> none;
+    return none;
+  }
   // At each connection: events follow.
   virtual void Started(const SourceInfo& info, const Position& start) = 0;
   // The connection is lost, and the next try comes after `wait`.
@@ -62,8 +80,9 @@ class StreamDriver {
   // A group has ended, whether Advance was called or not.
   virtual arrow::Status EndGroup() { return arrow::Status::OK(); }
   virtual arrow::Status Keepalive(bool /*reply_requested*/) { return arrow::Status::OK(); }
-  // After each event, and while none comes.
+  // After each event, and while none comes; oftener where it wants turns.
   virtual arrow::Status Housekeeping() = 0;
+  virtual bool wants_turns() const { return false; }
   // The stream is to end at `position`: whether all is done for that.
   virtual bool MayEndAt(const Position& position) const = 0;
 
@@ -84,6 +103,9 @@ class ChangeStream {
   // is delivered already. Errors: what no retry mends; what went wrong last, where it was stopped before
   // anything was streamed.
   arrow::Status Open();
+  // Where Prepare has put the stream off, for which `why` is OK, or what was done meanwhile has failed: as
+  // Open, after a wait.
+  arrow::Status OpenAgain(const arrow::Status& why);
   // After Open: delivers until an end condition, `stop` being stopped, or an error that a retry cannot mend.
   arrow::Status Run();
 
@@ -97,15 +119,21 @@ class ChangeStream {
   bool Reached() const;
   bool Matches(const TableName& table) { return repeated_.Matches(table); }
 
+  // Rows of the table up to a point are being copied: from here on its changes up to it are not taken.
+  void NotePoint(const CopiedTable& table) { points_.insert_or_assign(table.table_id, table.point); }
+  // The rows of the batch behind the point of their table; null: there are none.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> DropCopied(const ChangeBatch& batch) const;
+
   uint64_t rows_skipped() const { return repeated_.rows_skipped(); }
   uint64_t rows_unmatched() const { return repeated_.rows_unmatched(); }
   const std::map<TableName, uint64_t>& unmatched_tables() const { return watch_.unmatched(); }
   uint64_t tables_unpublished() const { return watch_.tables_unpublished(); }
 
  private:
-  bool Finished() const { return stop_.stopped() || Reached(); }
+  bool Finished() const { return stop_.stopped() || Reached() || no_stream_; }
   bool IsInterrupted(const arrow::Status& status) const;
   void TellNotices();
+  void TakeNews();
 
   arrow::Status Connect();
   arrow::Status BeginAnew(const SourceInfo& info);
@@ -133,17 +161,20 @@ class ChangeStream {
   const StopToken& stop_;
   StreamDriver& driver_;
   Backoff backoff_;
+  size_t tables_copied_ = 0;  // at the last failure
   RepeatedRows repeated_;
   PublicationWatch watch_;
 
-  std::optional<SinkState> state_;     // what the driver had at its Open
-  bool begun_ = false;                 // a start was allowed once
-  bool started_ = false;               // and was made
-  arrow::Status last_;                 // why there is no stream
-  std::optional<Position> until_;      // in the last connection's epoch
-  std::optional<Position> delivered_;  // or where the stream starts
-  std::optional<Position> told_;       // the driver, by Advance, or its own at its Open
-  bool rows_since_ = false;            // the driver has rows behind that
+  std::optional<SinkState> state_;       // what the driver had at its Open
+  bool begun_ = false;                   // a start was allowed once
+  bool started_ = false;                 // and was made
+  bool no_stream_ = false;               // Prepare wants none
+  std::map<uint32_t, Position> points_;  // of the tables that were copied, by TableSchema::table_id
+  arrow::Status last_;                   // why there is no stream
+  std::optional<Position> until_;        // in the last connection's epoch
+  std::optional<Position> delivered_;    // or where the stream starts
+  std::optional<Position> told_;         // the driver, by Advance, or its own at its Open
+  bool rows_since_ = false;              // the driver has rows behind that
   uint64_t reconnects_ = 0;
   bool group_open_ = false;  // frames of a group came, its end did not
   bool dirty_ = false;

@@ -3,15 +3,21 @@
 #include "arrowcdc/pipeline.h"
 
 #include <algorithm>
+#include <future>
+#include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/messages_table.h"
 #include "src/change/table_schema.h"
+#include "src/delivery/background_copy.h"
 #include "src/delivery/change_stream.h"
 #include "src/delivery/sink_memory.h"
+#include "src/delivery/snapshot_copy.h"
 
 namespace arrowcdc {
 namespace {
@@ -23,8 +29,12 @@ constexpr milliseconds kTickInterval{250};
 constexpr milliseconds kProgressInterval{1000};
 // How often a position that moved without rows is stored; each time costs the sink an fsync.
 constexpr milliseconds kIdleStoreInterval{1000};
+// How often the publications are looked at for tables that were added, of which no change came yet.
+constexpr std::chrono::seconds kLookInterval{30};
+// How long the first change of an added table waits for the point of its copy, which may have it.
+constexpr std::chrono::seconds kPointWait{10};
 
-class Pipeline : private StreamDriver {
+class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
  public:
   Pipeline(Source& source, Sink& sink, const PipelineOptions& options, const TablePatterns* patterns,
            PipelineObserver& observer, const StopToken& stop)
@@ -32,12 +42,20 @@ class Pipeline : private StreamDriver {
         sink_(sink),
         observer_(observer),
         moves_slot_(sink.keeps_data() || options.ack_on_write),
-        stream_(source, StreamOptionsOf(options), patterns, stop, *this) {}
+        snapshot_(options.snapshot),
+        snapshot_connections_(options.snapshot_connections),
+        retry_max_(options.retry_max),
+        stop_(stop),
+        stream_(source, StreamOptionsOf(options), patterns, stop, *this) {
+    add_backoff_.NoteStarted();  // what fails is tried again as long as the stream goes on
+  }
 
   arrow::Result<PipelineStats> Run() {
     arrow::Status streamed = stream_.Open();
     if (streamed.ok()) streamed = stream_.Run();
+    if (streamed.ok()) streamed = FinishAdding();
     if (!streamed.ok()) stats_.connected = false;
+    beside_.reset();
     // Also after an error what was accepted is worth keeping, unless it was the sink that failed.
     arrow::Status closed = sink_opened_ ? sink_.Close() : arrow::Status::OK();
     if (closed.ok()) closed = Acknowledge();
@@ -58,6 +76,7 @@ class Pipeline : private StreamDriver {
             .keeps_data = sink_.keeps_data(),
             .moves_slot = moves_slot_,
             .accept_tables = options.accept_tables,
+            .accept_plugin = options.accept_plugin,
             .accept_gap = options.accept_gap,
             .on_unpublished = options.on_unpublished,
             .retry_max = options.retry_max};
@@ -66,10 +85,16 @@ class Pipeline : private StreamDriver {
   // --- what the stream says ---
 
   arrow::Result<SinkState> Open(const SourceInfo& info) override {
-    ARROW_ASSIGN_OR_RAISE(SinkState state, sink_.Open(info.stream));
-    sink_opened_ = true;
+    // Once: what follows may fail, and be tried again.
+    if (!sink_opened_) {
+      ARROW_ASSIGN_OR_RAISE(state_, sink_.Open(info.stream));
+      sink_opened_ = true;
+    }
+    const SinkState& state = state_;
     resumed_ = state.position.has_value();
     if (resumed_) epoch_ = state.position->epoch;
+    next_look_ = Clock::now() + kLookInterval;
+    ARROW_RETURN_NOT_OK(DecideOnSnapshot(state, info));
     return state;
   }
 
@@ -78,8 +103,28 @@ class Pipeline : private StreamDriver {
     return arrow::Status::OK();
   }
 
+  bool CopiesFirst() const override { return copy_due_; }
+  bool CopiesAllAgain() override {
+    if (snapshot_ != SnapshotMode::kWhenNeeded) return false;
+    copy_due_ = true;
+    only_ = coming_;
+    return true;
+  }
+  const std::vector<CopiedTable>& Copied() const override { return copied_; }
+
+  arrow::Result<Prepared> Prepare(const Position& start) override {
+    const bool only = snapshot_ == SnapshotMode::kOnly;
+    if (copy_due_) {
+      ARROW_RETURN_NOT_OK(CopyRows(start));
+      copy_due_ = false;
+      if (!only) return Prepared::kConnectAgain;
+    }
+    return only ? Prepared::kNoStream : Prepared::kNothingToDo;
+  }
+
   void Started(const SourceInfo& info, const Position& start) override {
     stats_.connected = true;
+    coming_ = info.published.coming;
     observer_.OnConnected(info, start, resumed_);
   }
 
@@ -89,7 +134,11 @@ class Pipeline : private StreamDriver {
   }
 
   // The sink's age limits hold while the server is away.
-  arrow::Status TickWhileAway() override { return sink_opened_ ? sink_.Tick() : arrow::Status::OK(); }
+  arrow::Status TickWhileAway() override {
+    if (!sink_opened_) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(ServeCopy());
+    return sink_.Tick();
+  }
 
   void EndsAt(const LogEnd& end) override { observer_.OnEnd(end); }
   bool MayEndAt(const Position&) const override {
@@ -98,6 +147,8 @@ class Pipeline : private StreamDriver {
   void Tell(const SourceNotice& notice) override { observer_.OnNotice(notice); }
 
   arrow::Status Take(ChangeBatch batch) override {
+    ARROW_RETURN_NOT_OK(TakeOfLaterTable(&batch));
+    if (batch.rows == nullptr) return arrow::Status::OK();
     stats_.rows += static_cast<uint64_t>(batch.rows->num_rows());
     if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
     ARROW_RETURN_NOT_OK(CountUnrepresentable(batch));
@@ -111,7 +162,8 @@ class Pipeline : private StreamDriver {
     // would be taken for theirs at the next start.
     if (epoch_ == position.epoch) return arrow::Status::OK();
     epoch_ = position.epoch;
-    return sink_.Flush();
+    // Where rows are to be copied for what is lacking, it is stored with that and not before.
+    return copy_due_ ? arrow::Status::OK() : sink_.Flush();
   }
 
   arrow::Status EndGroup() override { return Acknowledge(); }
@@ -128,17 +180,428 @@ class Pipeline : private StreamDriver {
 
   arrow::Status Housekeeping() override {
     const auto now = Clock::now();
+    if (beside_ != nullptr) ARROW_RETURN_NOT_OK(ServeCopy());
     if (now - last_tick_ >= kTickInterval) {
       last_tick_ = now;
       ARROW_RETURN_NOT_OK(Tick());
+      ARROW_RETURN_NOT_OK(AddTables(now));
     }
-    if (now - last_progress_ >= kProgressInterval) {
-      last_progress_ = now;
-      UpdateStats();
-      observer_.OnProgress(stats_);
-      if (stream_.ends_at_a_position()) source_.RequestKeepalive();
+    if (TellProgress(now) && stream_.ends_at_a_position()) source_.RequestKeepalive();
+    return arrow::Status::OK();
+  }
+
+  // What copies beside the stream waits for this thread.
+  bool wants_turns() const override { return beside_ != nullptr; }
+
+  bool TellProgress(Clock::time_point now) {
+    if (now - last_progress_ < kProgressInterval) return false;
+    last_progress_ = now;
+    UpdateStats();
+    observer_.OnProgress(stats_);
+    return true;
+  }
+
+  // --- rows that were there before ---
+
+  arrow::Status DecideOnSnapshot(const SinkState& state, const SourceInfo& info) {
+    for (const auto& [table, row] : state.last_rows) {
+      stale_.insert(table);
+      const auto id = state.table_ids.find(table);
+      if (id != state.table_ids.end()) known_ids_.insert(id->second);
+    }
+    std::vector<TableName> lost;
+    if (state.snapshot.has_value()) ARROW_RETURN_NOT_OK(TakeCopied(*state.snapshot, &lost));
+    coming_ = info.published.coming;
+    keeps_whole_ = state.snapshot.has_value() && snapshot_ != SnapshotMode::kNever;
+    const bool under_way = state.snapshot.has_value() && !state.snapshot->complete;
+    const bool first = under_way && !state.snapshot->only.has_value();
+    if (snapshot_ == SnapshotMode::kNever && first) return NotComplete();
+    if (under_way && !first) {
+      only_ = state.snapshot->only;
+      to_note_ = true;  // by this process
+      // Tables that were added and have gone before they were copied.
+      std::erase_if(*only_, [this](const TableName& table) { return !Comes(table) && !WasCopied(table); });
+      TellOfThoseNotComing();
+    }
+    if (snapshot_ == SnapshotMode::kNever) return arrow::Status::OK();
+    const bool asked = snapshot_ != SnapshotMode::kAuto;
+    if (!asked && !sink_.keeps_data()) return arrow::Status::OK();
+    if (keeps_whole_ && !first) {
+      ARROW_RETURN_NOT_OK(FindThoseLeftOut(state, &lost));
+      if (!lost.empty() && !only_.has_value()) only_.emplace();
+      for (const TableName& table : lost) {
+        if (!IsNamed(table)) only_->push_back(table);
+      }
+      // Before the sink stores the patterns of now.
+      to_note_ = to_note_ || !lost.empty();
+      if (!lost.empty()) ARROW_RETURN_NOT_OK(NoteInSink());
+    }
+    // Stopped between the last table and the end.
+    if (under_way && only_.has_value() && only_->empty()) ARROW_RETURN_NOT_OK(sink_.EndSnapshot());
+    if (first) {
+      copy_due_ = true;
+    } else if (state.snapshot.has_value()) {
+      if (!only_.has_value()) only_.emplace();
+      ARROW_ASSIGN_OR_RAISE(const std::vector<SourceTable> tables, source_.Tables());
+      NoteAddedTables(tables);
+      copy_due_ = !adds_beside() && AnyToCopy();
+    } else if (!state.position.has_value()) {
+      // Nobody asked for it: a slot that another sink has read is not taken from that one, and Resume refuses
+      // it.
+      copy_due_ = keeps_whole_ = asked || info.fresh;
+    } else if (asked) {
+      observer_.OnNotice({false,
+                          "rows that were there before are not copied: the sink has changes already, and "
+                          "began without them",
+                          "sink"});
     }
     return arrow::Status::OK();
+  }
+
+  // `lost`: those whose rows are of a point that the server has never come to, since another one took over
+  // that lacked the end of the log.
+  arrow::Status TakeCopied(const SnapshotState& snapshot, std::vector<TableName>* lost) {
+    std::map<uint32_t, const CopiedTable*> last;  // of one that was copied again both are there
+    copied_.clear();
+    for (const CopiedTable& table : snapshot.copied) {
+      stale_.insert(table.name);
+      known_ids_.insert(table.table_id);
+      last[table.table_id] = &table;
+    }
+    std::map<Position, bool> history;  // many tables have one point
+    for (const auto& [id, table] : last) {
+      const Position& point = table->later_points.empty() ? table->point : table->later_points.back();
+      const auto [there, is_new] = history.try_emplace(point, true);
+      if (is_new) {
+        ARROW_ASSIGN_OR_RAISE(there->second, source_.HasInHistory(point));
+      }
+      if (there->second) {
+        copied_.push_back(*table);
+        copied_ids_.insert(id);
+        continue;
+      }
+      lost->push_back(table->name);
+      observer_.OnNotice({false,
+                          "it is copied anew: its rows are of a point that this server's log does not have, "
+                          "as after a failover",
+                          "table " + ToString(table->name)});
+    }
+    return arrow::Status::OK();
+  }
+
+  // Tables that the stream before this one did not match: their changes meanwhile were passed over.
+  arrow::Status FindThoseLeftOut(const SinkState& state, std::vector<TableName>* lost) {
+    if (!state.stream.has_value() || state.stream->patterns.empty()) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const TablePatterns before, TablePatterns::Parse(state.stream->patterns));
+    for (const TableName& table : coming_) {
+      if (!WasCopied(table) || before.Matches(table)) continue;
+      lost->push_back(table);
+      observer_.OnNotice({false,
+                          "it is copied anew: the stream before this one left it out, and its changes were "
+                          "passed over",
+                          "table " + ToString(table)});
+    }
+    return arrow::Status::OK();
+  }
+
+  bool WasCopied(const TableName& table) const {
+    return std::any_of(copied_.begin(), copied_.end(),
+                       [&](const CopiedTable& copied) { return copied.name == table; });
+  }
+
+  bool Comes(const TableName& table) const {
+    return std::find(coming_.begin(), coming_.end(), table) != coming_.end();
+  }
+
+  // They stay noted.
+  void TellOfThoseNotComing() {
+    for (const TableName& table : *only_) {
+      if (Comes(table) && snapshot_ != SnapshotMode::kNever) continue;
+      observer_.OnNotice({false,
+                          Comes(table) ? "it is to be copied anew, and --snapshot never forbids it"
+                                       : "it is to be copied anew, and cannot be: it is not published, or no "
+                                         "pattern of --tables matches it",
+                          "table " + ToString(table)});
+    }
+  }
+
+  // That came since the copy, under new names or known ones: whether all rows of theirs came as changes
+  // nobody knows.
+  void NoteAddedTables(const std::vector<SourceTable>& tables) {
+    for (const SourceTable& table : tables) NoteAddedTable(table.name, table.table_id);
+  }
+
+  void NoteAddedTable(const TableName& name, uint32_t table_id) {
+    if (IsCopied(table_id) || !Comes(name) || IsNamed(name)) return;
+    if (!only_.has_value()) only_.emplace();
+    only_->push_back(name);
+    added_.insert(name);
+    to_note_ = true;
+  }
+
+  bool IsNamed(const TableName& table) const {
+    return only_.has_value() && std::find(only_->begin(), only_->end(), table) != only_->end();
+  }
+
+  bool AnyToCopy() const {
+    return only_.has_value() && std::any_of(only_->begin(), only_->end(), [this](const auto& table) {
+             return Comes(table) && !given_up_.contains(table);
+           });
+  }
+
+  bool IsCopied(uint32_t table_id) const { return copied_ids_.contains(table_id); }
+
+  void TellOfLaterTable(const TableSchema& table) {
+    if (!told_of_later_.insert(table.table_id).second) return;
+    observer_.OnNotice(
+        {false,
+         adds_beside() ? "its first change came after the copy of the tables: rows that it had before are "
+                         "copied now, beside the stream"
+                       : "its first change came after the copy of the tables: rows that it had before are "
+                         "copied when the stream is started again",
+         "table " + ToString(table.name)});
+  }
+
+  bool IsToBeCopied(const TableName& name, uint32_t table_id) const {
+    return only_.has_value() ? IsNamed(name) : !IsCopied(table_id);
+  }
+
+  // --- tables that are added, beside the stream ---
+
+  bool adds_beside() const {
+    return keeps_whole_ && sink_.copies_beside_stream() && snapshot_ != SnapshotMode::kOnly;
+  }
+
+  // A change of a table that was never copied, or is being copied: what the copy will have is left out.
+  // Until it is complete the sink has noted that the table is to be copied, so that nothing is lost with what
+  // was left out.
+  arrow::Status TakeOfLaterTable(ChangeBatch* batch) {
+    const TableSchema& table = *batch->table;
+    if (!keeps_whole_ || table.name == MessagesTable()->name) return arrow::Status::OK();
+    const bool copied = IsCopied(table.table_id);
+    if (copying_.contains(table.table_id) || (copied && !IsNamed(table.name))) return arrow::Status::OK();
+    if (!copied) TellOfLaterTable(table);
+    if (!adds_beside()) return arrow::Status::OK();
+    if (!Comes(table.name)) coming_.push_back(table.name);
+    NoteAddedTable(table.name, table.table_id);
+    ARROW_RETURN_NOT_OK(NoteInSink());
+    ARROW_RETURN_NOT_OK(BeginAdding(Clock::now()));
+    while (AwaitsPoint(table.name)) {
+      ARROW_RETURN_NOT_OK(ServeCopy(kTickInterval));
+      ARROW_RETURN_NOT_OK(sink_.Tick());
+    }
+    ARROW_ASSIGN_OR_RAISE(batch->rows, stream_.DropCopied(*batch));
+    if (batch->rows != nullptr && !copying_.contains(table.table_id)) stale_ids_.insert(table.table_id);
+    return arrow::Status::OK();
+  }
+
+  // Not for long, and once: rows that are delivered meanwhile are void when the copy has them.
+  bool AwaitsPoint(const TableName& table) const {
+    return beside_ != nullptr && !beside_->has_point() && !add_failed_ && !stop_.stopped() &&
+           Clock::now() < add_begun_ + kPointWait &&
+           std::find(wanted_.begin(), wanted_.end(), table) != wanted_.end();
+  }
+
+  arrow::Status AddTables(Clock::time_point now) {
+    if (!adds_beside()) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(LookForTables(now));
+    return BeginAdding(now);
+  }
+
+  arrow::Status LookForTables(Clock::time_point now) {
+    if (!look_.valid() && now >= next_look_)
+      look_ = std::async(std::launch::async, [this] { return source_.Tables(); });
+    if (!look_.valid() || look_.wait_for(milliseconds(0)) != std::future_status::ready)
+      return arrow::Status::OK();
+    next_look_ = now + kLookInterval;
+    const auto tables = look_.get();
+    // A server that is away is told of by the stream.
+    if (!tables.ok()) return arrow::Status::OK();
+    for (const SourceTable& table : *tables) {
+      if (stream_.Matches(table.name) && !Comes(table.name)) coming_.push_back(table.name);
+    }
+    NoteAddedTables(*tables);
+    return arrow::Status::OK();
+  }
+
+  // What is not noted is begun by the next process as if it had never been.
+  arrow::Status NoteInSink() {
+    return std::exchange(to_note_, false) ? sink_.BeginSnapshot(only_).status() : arrow::Status::OK();
+  }
+
+  arrow::Status BeginAdding(Clock::time_point now) {
+    if (beside_ != nullptr || now < next_add_ || !AnyToCopy()) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(NoteInSink());
+    // Changes have come since the parts of a copy before: all of it anew.
+    ARROW_RETURN_NOT_OK(sink_.KeepParts({}));
+    wanted_ = *only_;
+    std::erase_if(wanted_,
+                  [this](const TableName& table) { return given_up_.contains(table) || !Comes(table); });
+    if (one_by_one_) wanted_.resize(1);
+    add_begun_ = now;
+    const auto wanted = [tables = wanted_](const TableName& name, uint32_t) {
+      return std::find(tables.begin(), tables.end(), name) != tables.end();
+    };
+    BackgroundCopy::Listener& listener = *this;
+    beside_ = std::make_unique<BackgroundCopy>([this, wanted] { return source_.BeginSnapshot(wanted, {}); },
+                                               copy_target_, listener, snapshot_connections_);
+    return arrow::Status::OK();
+  }
+
+  std::set<TableName> OnPoint(const Snapshot& snapshot) override {
+    std::set<TableName> stale;
+    adding_.clear();
+    for (const SnapshotTable& table : snapshot.tables()) {
+      const CopiedTable point = {table.name, table.table_id, snapshot.point()};
+      if (stale_.contains(table.name) || known_ids_.contains(table.table_id) ||
+          stale_ids_.contains(table.table_id))
+        stale.insert(table.name);
+      adding_.push_back(point);
+      copying_.insert(table.table_id);
+      stream_.NotePoint(point);
+    }
+    return stale;
+  }
+
+  void OnCopied(const SnapshotProgress& progress) override {
+    copy_target_.Tell();
+    if (!progress.tables.empty()) observer_.OnSnapshot(progress);
+    for (size_t i = 0; i < progress.tables.size(); ++i) {
+      if (!progress.tables[i].complete || !copying_.contains(adding_[i].table_id)) continue;
+      NoteCopied(adding_[i]);
+      copying_.erase(adding_[i].table_id);
+    }
+  }
+
+  void OnNoticeOf(const SourceNotice& notice) override { observer_.OnNotice(notice); }
+
+  void NoteCopied(const CopiedTable& table) {
+    copied_.push_back(table);
+    copied_ids_.insert(table.table_id);
+    stale_.erase(table.name);
+    stale_ids_.erase(table.table_id);
+    if (only_.has_value()) std::erase(*only_, table.name);
+  }
+
+  arrow::Status ServeCopy(milliseconds timeout = milliseconds(0)) {
+    if (beside_ == nullptr) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(beside_->Serve(timeout));
+    return beside_->ended() ? EndAdding() : arrow::Status::OK();
+  }
+
+  arrow::Status EndAdding() {
+    const arrow::Status status = beside_->status();
+    beside_.reset();
+    copy_target_.Tell();
+    // Of those that are not complete the sink has changes behind their point.
+    for (const CopiedTable& table : adding_) {
+      if (copying_.erase(table.table_id) > 0) stale_ids_.insert(table.table_id);
+    }
+    adding_.clear();
+    const bool failed_before = std::exchange(add_failed_, !status.ok());
+    if (status.ok()) ARROW_RETURN_NOT_OK(EndSnapshotOf(wanted_));
+    std::erase_if(wanted_, [this](const TableName& table) { return !IsNamed(table); });
+    if (status.ok()) {
+      add_backoff_.Reset();
+      // They are not published any more.
+      for (const TableName& table : wanted_) std::erase(coming_, table);
+    }
+    if (status.ok() || stop_.stopped()) return arrow::Status::OK();
+    const ErrorDetail* const detail = GetErrorDetail(status);
+    if (detail == nullptr || detail->kind() == ErrorKind::kSink || detail->kind() == ErrorKind::kInternal)
+      return status;
+    // What is in the way of one table is not in the way of the others.
+    const bool together = wanted_.size() > 1;
+    if (!detail->retryable() && together) {
+      one_by_one_ = true;
+      return arrow::Status::OK();
+    }
+    if (!detail->retryable()) {
+      given_up_.insert(wanted_.begin(), wanted_.end());
+      why_given_up_ = status;
+    }
+    next_add_ = Clock::now() + add_backoff_.Next(detail->kind()).value_or(milliseconds(0));
+    why_not_added_ = status;
+    if (failed_before && detail->retryable()) return arrow::Status::OK();  // the same again, as a rule
+    observer_.OnNotice({!detail->retryable(),
+                        "rows that added tables had before could not be copied: " + status.message() +
+                            (detail->retryable() ? "; it will be tried again"
+                                                 : "; they are copied when the stream is started again (" +
+                                                       detail->remedy() + ")"),
+                        detail->object()});
+    return arrow::Status::OK();
+  }
+
+  // At an end that was asked for, when everything up to it is delivered. Errors: of a copy that fails for
+  // longer than a stream may before it begins.
+  arrow::Status FinishAdding() {
+    Backoff patience(retry_max_);
+    while (!stop_.stopped() && adds_beside() && (beside_ != nullptr || AnyToCopy())) {
+      ARROW_RETURN_NOT_OK(BeginAdding(Clock::now()));
+      if (beside_ == nullptr) stop_.Wait(kTickInterval);
+      const bool was_running = beside_ != nullptr;
+      ARROW_RETURN_NOT_OK(ServeCopy(kTickInterval));
+      const bool failed = was_running && beside_ == nullptr && add_failed_;
+      if (was_running && !add_failed_) patience.Reset();
+      if (failed && !patience.Next(ErrorKind::kConnection).has_value()) return why_not_added_;
+      ARROW_RETURN_NOT_OK(sink_.Tick());
+      TellProgress(Clock::now());
+    }
+    if (stop_.stopped() && stream_.Reached() && adds_beside() && AnyToCopy()) {
+      return MakeError(ErrorKind::kInterrupted, "stopped while rows of added tables were copied", "snapshot",
+                       "start it again: it copies the tables that are not complete");
+    }
+    return stop_.stopped() ? arrow::Status::OK() : why_given_up_;
+  }
+
+  // When a copy of these tables has come to its end. Those that nobody named and that it did not meet do not
+  // come any more.
+  arrow::Status EndSnapshotOf(const std::vector<TableName>& tables) {
+    for (const TableName& table : tables) {
+      if (added_.contains(table)) std::erase(*only_, table);
+    }
+    return only_.has_value() && !only_->empty() ? arrow::Status::OK() : sink_.EndSnapshot();
+  }
+
+  static arrow::Status NotComplete() {
+    return MakeError(ErrorKind::kInvalidOption,
+                     "the sink has begun to copy rows that were there before, and does not have all of them",
+                     "option --snapshot",
+                     "leave the option out, and the copy is completed first; or give an empty place");
+  }
+
+  arrow::Status CopyRows(const Position& start) {
+    ARROW_RETURN_NOT_OK(sink_.Advance(start));
+    ARROW_ASSIGN_OR_RAISE(std::vector<SnapshotPart> parts, sink_.BeginSnapshot(only_));
+    const auto is_stale = [this](const SnapshotPart& part) {
+      return stale_.contains(part.table) || known_ids_.contains(part.table_id);
+    };
+    DropThoseThatVoidNothing(is_stale, &parts);
+    const auto wanted = [this](const TableName& name, uint32_t table_id) {
+      return IsToBeCopied(name, table_id);
+    };
+    ARROW_ASSIGN_OR_RAISE(const auto snapshot, source_.BeginSnapshot(wanted, parts));
+    std::set<TableName> kept;
+    for (const SnapshotTable& table : snapshot->tables()) {
+      if (known_ids_.contains(table.table_id)) stale_.insert(table.name);  // under another name
+      if (table.parts_kept > 0) kept.insert(table.name);
+    }
+    ARROW_RETURN_NOT_OK(sink_.KeepParts(kept));
+    SnapshotProgress last;
+    const arrow::Status copied = CopySnapshot(
+        *snapshot, copy_target_, stale_, snapshot_connections_, stop_,
+        [&](const auto& progress) {
+          last = progress;
+          copy_target_.Tell();
+          observer_.OnSnapshot(progress);
+        },
+        [this](const SourceNotice& notice) { observer_.OnNotice(notice); });
+    for (size_t i = 0; i < last.tables.size(); ++i) {
+      const SnapshotTable& table = snapshot->tables()[i];
+      if (last.tables[i].complete) NoteCopied({table.name, table.table_id, table.point});
+    }
+    ARROW_RETURN_NOT_OK(copied);
+    return EndSnapshotOf(only_.value_or(std::vector<TableName>{}));
   }
 
   // --- what is durable ---
@@ -172,18 +635,80 @@ class Pipeline : private StreamDriver {
     return arrow::Status::OK();
   }
 
+  // The sink, as the copy writes into it from its threads: what is to be said waits for this one.
+  class CopyTarget : public SnapshotTarget {
+   public:
+    explicit CopyTarget(Pipeline* pipeline) : pipeline_(*pipeline) {}
+
+    int snapshot_writers_max() const override { return pipeline_.sink_.snapshot_writers_max(); }
+    arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override {
+      ARROW_ASSIGN_OR_RAISE(auto writer, pipeline_.sink_.BeginPart(part));
+      return std::make_unique<Part>(this, std::move(writer));
+    }
+    arrow::Status CompleteTable(const CopiedTable& table) override {
+      return pipeline_.sink_.CompleteTable(table);
+    }
+
+    // From the pipeline's thread.
+    void Tell() {
+      std::vector<std::pair<TableName, std::string>> columns;
+      {
+        const std::lock_guard lock(mutex_);
+        pipeline_.stats_.unrepresentable += std::exchange(count_, 0);
+        columns = std::exchange(columns_, {});
+      }
+      for (const auto& [table, column] : columns) pipeline_.observer_.OnUnrepresentable(table, column);
+    }
+
+   private:
+    class Part : public SnapshotPartWriter {
+     public:
+      Part(CopyTarget* target, std::unique_ptr<SnapshotPartWriter> writer)
+          : target_(*target), writer_(std::move(writer)) {}
+      arrow::Status Write(const ChangeBatch& batch) override {
+        ARROW_RETURN_NOT_OK(target_.Count(batch));
+        return writer_->Write(batch);
+      }
+      arrow::Status Finish() override { return writer_->Finish(); }
+
+     private:
+      CopyTarget& target_;
+      const std::unique_ptr<SnapshotPartWriter> writer_;
+    };
+
+    arrow::Status Count(const ChangeBatch& batch) {
+      const std::lock_guard lock(mutex_);
+      return pipeline_.VisitUnrepresentable(batch, [&](const std::string& column, bool first) {
+        ++count_;
+        if (first) columns_.emplace_back(batch.table->name, column);
+      });
+    }
+
+    Pipeline& pipeline_;
+    std::mutex mutex_;
+    uint64_t count_ = 0;                                      // not told yet
+    std::vector<std::pair<TableName, std::string>> columns_;  // the same
+  };
+
   arrow::Status CountUnrepresentable(const ChangeBatch& batch) {
+    return VisitUnrepresentable(batch, [&](const std::string& column, bool first) {
+      ++stats_.unrepresentable;
+      if (first) observer_.OnUnrepresentable(batch.table->name, column);
+    });
+  }
+
+  // From any thread.
+  template <typename Visit>
+  arrow::Status VisitUnrepresentable(const ChangeBatch& batch, Visit visit) {
     ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
     const NameLists& lists = changes.unrepresentable();
     if (!lists.any()) return arrow::Status::OK();
+    const std::lock_guard lock(reported_mutex_);
     for (int64_t row = 0; row < changes.num_rows(); ++row) {
       const int32_t count = lists.count(row);
       for (int32_t i = 0; i < count; ++i) {
-        ++stats_.unrepresentable;
         const std::string column(lists.name(row, i));
-        if (reported_columns_.emplace(batch.table->name, column).second) {
-          observer_.OnUnrepresentable(batch.table->name, column);
-        }
+        visit(column, reported_columns_.emplace(batch.table->name, column).second);
       }
     }
     return arrow::Status::OK();
@@ -212,18 +737,53 @@ class Pipeline : private StreamDriver {
   Sink& sink_;
   PipelineObserver& observer_;
   const bool moves_slot_;  // it says what may be acknowledged
+  const SnapshotMode snapshot_;
+  const int64_t snapshot_connections_;
+  const std::optional<milliseconds> retry_max_;
+  const StopToken& stop_;
   ChangeStream stream_;
   SinkMemory memory_;
 
   bool sink_opened_ = false;
+  SinkState state_;                  // as it was then
+  bool copy_due_ = false;            // rows that were there before are to be copied, or the rest of them
+  std::vector<CopiedTable> copied_;  // tables whose rows are all in the sink
+  std::set<uint32_t> copied_ids_;    // theirs
+  std::optional<std::vector<TableName>> only_;  // tables that are to be copied; none: all but those
+  std::set<TableName> added_;                   // those of them that nobody named
+  std::set<TableName> stale_;                   // of which the sink has rows from before they are copied
+  std::set<uint32_t> known_ids_;                // theirs
+  std::vector<TableName> coming_;               // that are published, and asked for
+  bool keeps_whole_ = false;                    // the sink has all rows of the tables that were there
+  std::set<uint32_t> told_of_later_;
   bool resumed_ = false;           // the sink had a position of its own
   std::optional<uint32_t> epoch_;  // of the stored position
   Clock::time_point last_tick_{};
   Clock::time_point last_progress_{};
   Clock::time_point last_idle_store_{};
-  std::set<std::pair<TableName, std::string>> reported_columns_;
-  std::set<TableName> weakened_tables_;  // of which somebody was warned
+  std::mutex reported_mutex_;
+  std::set<std::pair<TableName, std::string>> reported_columns_;  // under that
+  std::set<TableName> weakened_tables_;                           // of which somebody was warned
   PipelineStats stats_;
+
+  // Beside the stream:
+  bool to_note_ = false;             // the sink does not know all of only_
+  std::vector<TableName> wanted_;    // by the copy
+  std::vector<CopiedTable> adding_;  // the tables of the copy, in its order, once it has its point
+  std::set<uint32_t> copying_;       // those of them that are not complete
+  bool add_failed_ = false;          // the last copy
+  std::set<uint32_t> stale_ids_;     // of which rows came since that a copy does not take over
+  bool one_by_one_ = false;          // one of several cannot be copied
+  arrow::Status why_not_added_;      // the last copy that failed
+  std::set<TableName> given_up_;     // that no retry will copy
+  arrow::Status why_given_up_;
+  Clock::time_point add_begun_{};
+  Clock::time_point next_add_{};
+  Backoff add_backoff_{std::nullopt};
+  Clock::time_point next_look_{};
+  std::future<arrow::Result<std::vector<SourceTable>>> look_;
+  CopyTarget copy_target_{this};
+  std::unique_ptr<BackgroundCopy> beside_;
 };
 
 }  // namespace

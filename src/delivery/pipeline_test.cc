@@ -2,6 +2,7 @@
 // ends up in the storage exactly once, and nothing is acknowledged that is not there.
 #include "arrowcdc/pipeline.h"
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -13,6 +14,8 @@
 
 #include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/messages_table.h"
+#include "src/change/message_row.h"
 #include "src/delivery/testing/fake_source.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/seed.h"
@@ -131,7 +134,7 @@ TEST(Pipeline, EveryRowExactlyOnceOverCrashesAndReconnects) {
       (void)RunPipeline(source, sink, options, nullptr, observer, stop);
     }
     options.until = UntilEnd(world.server);
-    FakeSource source(world.server, random(), 200);
+    FakeSource source(world.server, random(), 20);
     source.FailOverOneIn(3);
     FakeSink sink(world, random, false);
     const uint32_t epoch = world.server.epoch;
@@ -254,6 +257,39 @@ TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
   EXPECT_EQ(observer.objects, std::vector<std::string>{"table public.t0"});
 }
 
+// Rows that the source has passed over itself count as those that come and match no pattern.
+TEST(Pipeline, NewsOfASourceAreToldAndCounted) {
+  World world;
+  std::mt19937_64 random(1);
+  struct Telling : FakeSource {
+    using FakeSource::FakeSource;
+    SourceNews TakeNews() override {
+      SourceNews news;
+      if (asked++ == 0) news.notices.push_back({false, "older than this client", "plugin"});
+      if (asked == 2) news.unmatched = {{{"public", "t7"}, 5}, {{"public", "t8"}, 2}};
+      return news;
+    }
+    int asked = 0;
+  } source(world.server,
+           {test::FakeBatch(world.server.tables[0], {{0, 1, {200, 200, 0}}}, {At(201), true, false, false})});
+  struct Observer : PipelineObserver {
+    void OnNotice(const SourceNotice& notice) override { told.push_back(notice.object + ": " + notice.text); }
+    std::vector<std::string> told;
+  } observer;
+  FakeSink sink(world, random, false);
+  PipelineOptions options;
+  options.until = FormatLsn(201);
+  const auto patterns = TablePatterns::Parse({"public.t0"}).ValueOrDie();
+  const auto stats = RunPipeline(source, sink, options, &patterns, observer, StopToken());
+  ASSERT_TRUE(stats.ok()) << stats.status();
+  EXPECT_EQ(stats->rows_unmatched, 7u);
+  EXPECT_EQ(stats->unmatched_tables,
+            (std::map<TableName, uint64_t>{{{"public", "t7"}, 5}, {{"public", "t8"}, 2}}));
+  ASSERT_EQ(observer.told.size(), 3u);
+  EXPECT_EQ(observer.told[0], "plugin: older than this client");
+  EXPECT_TRUE(observer.told[1].starts_with("table public.t7: ")) << observer.told[1];
+}
+
 TEST(Pipeline, AServerThatGoesAwayBeforeTheFirstStartIsTriedAgain) {
   std::mt19937_64 random(1);
   World world(random, 5);
@@ -313,6 +349,52 @@ TEST(Pipeline, AGapThatWasAcceptedIsStored) {
   const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
   EXPECT_EQ(world.stored_position, At(world.server.confirmed));
+}
+
+// Columns differ by who decodes: what one plugin began the other does not go on with unasked.
+TEST(Pipeline, ASinkKeepsToThePluginOfItsRows) {
+  struct PluginSource : FakeSource {
+    using FakeSource::FakeSource;
+    arrow::Result<SourceInfo> Connect() override {
+      ARROW_ASSIGN_OR_RAISE(SourceInfo info, FakeSource::Connect());
+      info.stream.plugin = "pgoutput";
+      return info;
+    }
+  };
+  struct PluginSink : FakeSink {
+    using FakeSink::FakeSink;
+    std::string plugin;
+    arrow::Result<SinkState> Open(const StreamIdentity& stream) override {
+      ARROW_ASSIGN_OR_RAISE(SinkState state, FakeSink::Open(stream));
+      state.stream = stream;
+      state.stream->plugin = plugin;
+      return state;
+    }
+  };
+  const auto run = [](const std::string& plugin, bool accept) {
+    std::mt19937_64 random(1);
+    World world(random, 5);
+    world.stored_position = At(world.server.confirmed);
+    PluginSource source(world.server, random(), 0);
+    PluginSink sink(world, random, false);
+    sink.plugin = plugin;
+    PipelineOptions options;
+    options.until = UntilEnd(world.server);
+    options.accept_plugin = accept;
+    PipelineObserver observer;
+    const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
+    EXPECT_EQ(world.stored_ids.empty(), !stats.ok());
+    return stats.status();
+  };
+  const arrow::Status refused = run("wal2arrow", false);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(GetErrorDetail(refused)->kind(), ErrorKind::kSlotMismatch) << refused;
+  EXPECT_NE(refused.message().find("by the plugin wal2arrow, and the slot is one of pgoutput"),
+            std::string::npos);
+  EXPECT_NE(GetErrorDetail(refused)->remedy().find("--accept-plugin"), std::string::npos);
+  EXPECT_TRUE(run("wal2arrow", true).ok());
+  EXPECT_TRUE(run("pgoutput", false).ok());
+  EXPECT_TRUE(run("", false).ok());
 }
 
 // Ends each of its sessions with a lost connection.
@@ -606,6 +688,92 @@ TEST(Pipeline, LeavesOutTablesThatDoNotMatch) {
   }
   EXPECT_EQ(world.stored_ids, expected);
   EXPECT_EQ(stats->rows_unmatched, static_cast<size_t>(world.server.next_id) - expected.size());
+}
+
+// A sink that writes down whose rows it was given.
+class RecordingSink : public Sink {
+ public:
+  bool keeps_data() const override { return true; }
+  arrow::Result<SinkState> Open(const StreamIdentity&) override { return state; }
+  arrow::Status Write(const ChangeBatch& batch) override {
+    written.push_back(ToString(batch.table->name));
+    return arrow::Status::OK();
+  }
+  arrow::Status Advance(const Position& position) override {
+    position_ = position;
+    return arrow::Status::OK();
+  }
+  arrow::Status Flush() override { return arrow::Status::OK(); }
+  arrow::Status Tick() override { return arrow::Status::OK(); }
+  std::optional<Position> durable() const override { return position_; }
+  bool has_pending_rows() const override { return false; }
+  arrow::Status Close() override { return arrow::Status::OK(); }
+
+  SinkState state;
+  std::vector<std::string> written;
+
+ private:
+  std::optional<Position> position_;
+};
+
+// As the decoders give them: of a transaction that ends behind `commit_lsn`, or of none.
+ChangeBatch FakeMessage(uint64_t commit_lsn, uint64_t end_lsn, GroupState group) {
+  LogicalMessage message{end_lsn, "p", arrow::Buffer::FromString("x"), std::nullopt};
+  if (commit_lsn != 0) message.transaction = {commit_lsn, 700, 0};
+  return {MessagesTable(), MessageRow(message).ValueOrDie(), group};
+}
+
+// Whatever the patterns are, and as little repeated as rows are: one that is not transactional lies between
+// the commits before and behind it.
+TEST(Pipeline, LogicalMessagesComeOnce) {
+  FakeServer server(1);
+  server.wal_end = 180;
+  const std::vector<Event> events = {
+      FakeMessage(0, 105, {At(105), true, false, false}),
+      test::FakeBatch(server.tables[0], {{0, 1, {120, 108, 0}}}, {At(105), false, true, false}),
+      FakeMessage(120, 111, {At(105), false, true, false}),
+      ProgressEvent{{At(130), true, false, false}},
+      FakeMessage(0, 135, {At(135), true, false, false}),
+      FakeMessage(150, 132, {At(135), false, true, false}),  // written before the one that came before it
+      ProgressEvent{{At(160), true, false, false}},
+  };
+  PipelineOptions options;
+  options.until = FormatLsn(160);
+  const auto patterns = TablePatterns::Parse({"public.*"}).ValueOrDie();
+  for (size_t seen = 0; seen <= 4; ++seen) {
+    SCOPED_TRACE(seen);
+    RecordingSink sink;
+    server.confirmed = 100;
+    // What an earlier process has stored: so many messages, and none of the table's rows.
+    const RowPosition positions[] = {{}, {104, 104, 0}, {120, 110, 0}, {134, 134, 0}, {150, 131, 0}};
+    sink.state.position = At(100);
+    if (seen > 0) sink.state.last_rows[MessagesTable()->name] = positions[seen];
+    FakeSource source(server, events);
+    PipelineObserver observer;
+    const auto stats = RunPipeline(source, sink, options, &patterns, observer, StopToken());
+    ASSERT_TRUE(stats.ok()) << stats.status();
+    EXPECT_EQ(std::count(sink.written.begin(), sink.written.end(), "pg_catalog._arrowcdc_messages"),
+              4 - static_cast<int64_t>(seen));
+    EXPECT_EQ(std::count(sink.written.begin(), sink.written.end(), "public.t0"), 1);
+    EXPECT_EQ(stats->rows_skipped, seen);
+    EXPECT_EQ(stats->rows_unmatched, 0u);
+    EXPECT_EQ(stats->delivered, At(160));
+  }
+}
+
+TEST(Pipeline, ATableWithTheNameOfLogicalMessagesIsRefused) {
+  FakeServer server(1);
+  auto impostor = std::make_shared<TableSchema>(*server.tables[0]);
+  impostor->name = MessagesTable()->name;
+  RecordingSink sink;
+  FakeSource source(server, std::vector<Event>{test::FakeBatch(impostor, {{0, 1, {120, 108, 0}}},
+                                                               {At(130), true, false, false})});
+  PipelineObserver observer;
+  const auto stats = RunPipeline(source, sink, PipelineOptions{}, nullptr, observer, StopToken());
+  ASSERT_FALSE(stats.ok());
+  EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kUnsupported);
+  EXPECT_EQ(GetErrorDetail(stats.status())->object(), "table pg_catalog._arrowcdc_messages");
+  EXPECT_TRUE(sink.written.empty());
 }
 
 }  // namespace

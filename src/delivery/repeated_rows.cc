@@ -6,6 +6,7 @@
 
 #include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/messages_table.h"
 
 namespace arrowcdc {
 
@@ -35,7 +36,8 @@ arrow::Status NotRepeated(const TableName& table) {
 bool RepeatedRows::Matches(const TableName& name) {
   auto found = matches_.find(name);
   if (found == matches_.end()) {
-    found = matches_.emplace(name, patterns_ == nullptr || patterns_->Matches(name)).first;
+    const bool matches = patterns_ == nullptr || patterns_->Matches(name) || name == MessagesTable()->name;
+    found = matches_.emplace(name, matches).first;
   }
   return found->second;
 }

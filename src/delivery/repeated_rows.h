@@ -44,6 +44,8 @@ class RepeatedRows {
                                                             std::shared_ptr<arrow::RecordBatch> rows);
 
   bool Matches(const TableName& name);
+  // That a source has dropped itself.
+  void CountUnmatched(uint64_t rows) { rows_unmatched_ += rows; }
 
   uint64_t rows_skipped() const { return rows_skipped_; }
   uint64_t rows_unmatched() const { return rows_unmatched_; }

@@ -25,7 +25,9 @@ enum CommandBits : unsigned {
   kTables = 8,
   kTeardown = 16,
   kSql = 32,
-  kProgram = 64,
+  kResnapshot = 64,
+  kAddTables = 128,
+  kProgram = 256,
 };
 inline constexpr unsigned kEveryWithSource = kSetup | kStream | kStatus | kTables | kTeardown;
 

@@ -15,9 +15,14 @@ namespace {
 constexpr std::string_view kAck[] = {"on-durable", "on-write"};
 constexpr std::string_view kOnUnpublished[] = {"go-on", "stop"};
 constexpr std::string_view kCompression[] = {"auto", "none", "lz4", "zstd"};
+constexpr std::string_view kUnrepresentable[] = {"null", "text", "error"};
+constexpr std::string_view kStreaming[] = {"off", "on"};
 constexpr std::string_view kLog[] = {"auto", "text", "json"};
 constexpr std::string_view kPlugin[] = {"auto", "wal2arrow", "pgoutput"};
-constexpr std::string_view kSnapshot[] = {"none"};
+constexpr std::string_view kOrigin[] = {"any", "none"};
+constexpr std::string_view kCatchUp[] = {"stream", "sql"};
+constexpr std::string_view kSnapshot[] = {"auto", "initial", "never", "only", "when-needed"};
+constexpr std::string_view kReadersSnapshot[] = {"auto", "initial", "never", "only"};
 constexpr std::string_view kCommit[] = {"by-hand", "on-next"};
 
 struct CompressionField : WordField<kCompression, &Options::source, &PostgresOptions::compression> {
@@ -59,6 +64,11 @@ struct UntilField : PipelineUntil {
 
 constexpr Command kCommands[] = {
     {kSetup, "setup", "inspect the server, show what is missing, and make publication and slot", ""},
+    {kAddTables, "add-tables", "publish more tables for a slot, whose stream goes on",
+     "Example: arrowcdc add-tables public.invoices 'sales.*' --source ... --slot shop\n"
+     "A stream into --sink parquet:DIR that began with a copy, and whose --tables match, finds them within a "
+     "minute, or with their first change. It copies the rows that they have while it goes on. One that was "
+     "given a list of tables has to be started again with the longer one."},
     {kStream, "stream", "stream changes into a sink",
      "A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does "
      "not wait."},
@@ -69,6 +79,10 @@ constexpr Command kCommands[] = {
      "Example: arrowcdc sql changes public.orders | duckdb\n"
      "The query honours changed keys, deletes, TRUNCATE, values that updates left alone, and columns that "
      "were added, dropped, renamed or given another type. docs/sinks.md says what else there is to know."},
+    {kResnapshot, "resnapshot", "have a table copied anew into --sink parquet:DIR by the next stream",
+     "Example: arrowcdc resnapshot changes public.orders\n"
+     "Stop the stream first. The next one copies the table's rows before it goes on; what the files have of "
+     "the table from before no longer counts, and stays as it is."},
 };
 
 using enum OptionType;
@@ -109,7 +123,7 @@ constexpr Option kOptions[] = {
     {.section = "source",
      .name = "source",
      .python = "source",
-     .commands = kEveryWithSource,
+     .commands = kEveryWithSource | kAddTables,
      .type = kText,
      .field = Fills<Field<&Options::source, &PostgresOptions::conninfo>>(),
      .help = "libpq connection string or URI; what is missing comes from PG* variables, service and pgpass "
@@ -118,7 +132,7 @@ constexpr Option kOptions[] = {
     {.section = "source",
      .name = "slot",
      .python = "slot",
-     .commands = kEveryWithSource,
+     .commands = kEveryWithSource | kAddTables,
      .type = kText,
      .field = Fills<Field<&Options::source, &PostgresOptions::slot>>(),
      .help = "replication slot, for one program and the same tables each time; setup gives its publication "
@@ -126,7 +140,7 @@ constexpr Option kOptions[] = {
     {.section = "source",
      .name = "publication",
      .python = "publications",
-     .commands = kEveryWithSource,
+     .commands = kEveryWithSource | kAddTables,
      .type = kList,
      .field = Fills<Field<&Options::source, &PostgresOptions::publications>>(),
      .help = "publications to read (default: the slot's name, with SLOT_insert_only where setup made it)"},
@@ -139,25 +153,38 @@ constexpr Option kOptions[] = {
      .help = "table patterns, as in 'public.*' 'public.user_[0-9]+' '!public.audit_*' (default: every "
              "table); grammar: docs/patterns.md"},
     {.section = "source",
+     .name = "messages",
+     .python = "messages",
+     .commands = kStream,
+     .type = kFlag,
+     .field = Fills<Field<&Options::source, &PostgresOptions::messages>>(),
+     .help = "take what pg_logical_emit_message writes, too: as rows of the table "
+             "pg_catalog._arrowcdc_messages, whatever the patterns are",
+     .python_help = "take what pg_logical_emit_message writes, too: readers['_arrowcdc_messages'] gives it, "
+                    "whatever the patterns are"},
+    {.section = "source",
      .name = "plugin",
      .python = "plugin",
-     .commands = kEveryWithSource,
+     .commands = kEveryWithSource | kAddTables,
      .type = kChoice,
      .field = Fills<WordField<kPlugin, &Options::source, &PostgresOptions::plugin>>(),
      .help = "output plugin of the slot: wal2arrow, which must be installed on the server, pgoutput, which "
-             "every server has, or auto (the slot's; for a new one wal2arrow where it is there and allowed)",
+             "every server has, or auto (the slot's; for a new one wal2arrow where it is there and allowed, "
+             "else pgoutput)",
      .words = kPlugin},
     {.section = "source",
-     .name = "snapshot",
-     .python = "snapshot",
+     .name = "catch-up",
+     .commands = kStream,
      .type = kChoice,
-     .field = Fills<WordField<kSnapshot, &Options::package, &PackageOptions::snapshot>>(),
-     .help = "none: rows that were there before the slot are not read",
-     .words = kSnapshot},
+     .field = Fills<WordField<kCatchUp, &Options::source, &PostgresOptions::catch_up>>(),
+     .help =
+         "how much that waits in a slot of pgoutput is read, into sinks that keep data: by SQL in chunks, "
+         "which takes temporary space on the server, or by the stream",
+     .words = kCatchUp},
     {.section = "setup",
      .name = "insert-only",
      .python = "insert_only",
-     .commands = kSetup,
+     .commands = kSetup | kAddTables,
      .type = kFlag,
      .field = Fills<Field<&Options::setup, &SetupOptions::insert_only>>(),
      .help = "publish only inserts and truncates of tables without a usable replica identity"},
@@ -215,12 +242,49 @@ constexpr Option kOptions[] = {
      .field = Fills<Field<&Options::pipeline, &PipelineOptions::accept_tables>,
                     Field<&Options::readers, &ReaderSetOptions::accept_tables>>(),
      .help = "begin although the slot was set up for other tables: nobody else reads it"},
+    {.section = "snapshot",
+     .name = "snapshot",
+     .commands = kStream,
+     .type = kChoice,
+     .field = Fills<WordField<kSnapshot, &Options::command, &CommandOptions::snapshot>>(),
+     .help =
+         "rows that were there before the stream: initial (into a new sink they are copied first, later "
+         "those of tables that were added), never, only (they are copied, and nothing is streamed), "
+         "when-needed (as initial, and all of them again where the slot has passed changes that the sink "
+         "never got), or auto (initial for parquet:DIR and ipc:FILE where nobody has read the slot, never "
+         "for console and ipc:-)",
+     .words = kSnapshot},
+    {.section = "snapshot",
+     .name = "snapshot-of-readers",
+     .python = "snapshot",
+     .type = kChoice,
+     .field = Fills<WordField<kReadersSnapshot, &Options::package, &PackageOptions::snapshot>>(),
+     .help = "rows that were there before: initial (the readers give them first), never, only (they "
+             "give nothing else), or auto (initial as long as nothing that came by the slot was ever "
+             "committed, else never)",
+     .words = kReadersSnapshot},
+    {.section = "snapshot",
+     .name = "snapshot-connections",
+     .python = "snapshot_connections",
+     .commands = kStream,
+     .type = kCount,
+     .field = Fills<Field<&Options::pipeline, &PipelineOptions::snapshot_connections>,
+                    Field<&Options::readers, &ReaderSetOptions::snapshot_connections>>(),
+     .help = "sessions that copy such rows at the same time (0: as many as this machine has cores, at most "
+             "4); 1 is gentle to the server"},
     {.section = "",
      .name = "accept-gap",
      .commands = kStream,
      .type = kFlag,
      .field = Fills<Field<&Options::pipeline, &PipelineOptions::accept_gap>>(),
      .help = "start although the slot has passed changes that the sink never got: they stay lost"},
+    {.section = "",
+     .name = "accept-plugin",
+     .commands = kStream,
+     .type = kFlag,
+     .field = Fills<Field<&Options::pipeline, &PipelineOptions::accept_plugin>>(),
+     .help = "go on with a sink whose rows another output plugin decoded: some columns have other types "
+             "from then on"},
     {.section = "pipeline",
      .name = "on-unpublished",
      .python = "on_unpublished",
@@ -273,6 +337,68 @@ constexpr Option kOptions[] = {
      .help = "of batches on their way: none, lz4, zstd, or auto (lz4, and none on unix sockets and loopback "
              "addresses)",
      .words = kCompression},
+    {.section = "source",
+     .name = "origin",
+     .python = "origin",
+     .commands = kStream,
+     .type = kChoice,
+     .field = Fills<WordField<kOrigin, &Options::source, &PostgresOptions::origin>>(),
+     .help = "whose changes come: any, or none for those that no replication has brought to the server from "
+             "elsewhere (replication origins)",
+     .words = kOrigin},
+    {.section = "source",
+     .name = "numeric",
+     .python = "numeric",
+     .commands = kStream,
+     .type = kText,
+     .field = Fills<Field<&Options::source, &PostgresOptions::numeric>>(),
+     .help = "what numeric columns without a precision become: text, double or decimal(P,S) (docs/types.md)"},
+    {.section = "source",
+     .name = "unrepresentable",
+     .python = "unrepresentable",
+     .commands = kStream,
+     .type = kChoice,
+     .field = Fills<WordField<kUnrepresentable, &Options::source, &PostgresOptions::unrepresentable>>(),
+     .help = "values that have no Arrow form (docs/types.md): null, which _unrepresentable tells of; text, "
+             "where columns whose type has such values are text; or error, which ends the stream there",
+     .words = kUnrepresentable},
+    {.section = "source",
+     .name = "latency",
+     .python = "latency",
+     .commands = kStream,
+     .type = kDuration,
+     .field = Fills<Field<&Options::source, &PostgresOptions::latency>>(),
+     .help = "how long wal2arrow may let commits wait for more of them, which costs the server less; at most "
+             "1s (default: 50ms into parquet:DIR and ipc:FILE, else 0ms)",
+     .python_help = "how long wal2arrow may let commits wait for more of them, which costs the server less; "
+                    "at most 1 (default: 0)",
+     .minimum = 0,
+     .maximum = 1000},
+    {.section = "source",
+     .name = "streaming",
+     .python = "streaming",
+     .commands = kStream,
+     .type = kChoice,
+     .field = Fills<WordField<kStreaming, &Options::source, &PostgresOptions::streaming>>(),
+     .help = "large transactions: on, they are sent while they are in progress and kept in the spool until "
+             "they commit, or off, the server keeps them",
+     .words = kStreaming},
+    {.section = "source",
+     .name = "spool-dir",
+     .python = "spool_directory",
+     .commands = kStream,
+     .type = kText,
+     .field = Fills<Field<&Options::source, &PostgresOptions::spool_directory>>(),
+     .help = "directory of the spool, a file without a name (default: $TMPDIR, else /var/tmp)"},
+    {.section = "source",
+     .name = "spool-max",
+     .python = "spool_bytes_max",
+     .commands = kStream,
+     .type = kSize,
+     .field = Fills<Field<&Options::source, &PostgresOptions::spool_bytes_max>>(),
+     .help = "disk that transactions in progress may take; above it the server keeps them, as with "
+             "streaming off; 0: what the disk has",
+     .minimum = 0},
     {.section = "log",
      .name = "progress",
      .commands = kStream,
@@ -339,20 +465,20 @@ constexpr Option kOptions[] = {
      .minimum = 0},
     {.section = "",
      .name = "yes",
-     .commands = kSetup | kTeardown,
+     .commands = kSetup | kAddTables | kTeardown,
      .type = kFlag,
      .field = Fills<Field<&Options::command, &CommandOptions::yes>>(),
      .help = "do not ask",
      .letter = 'y'},
     {.section = "",
      .name = "print-sql",
-     .commands = kSetup | kTeardown,
+     .commands = kSetup | kAddTables | kTeardown,
      .type = kFlag,
      .field = Fills<Field<&Options::command, &CommandOptions::print_sql>>(),
      .help = "print the exact SQL and change nothing"},
     {.section = "",
      .name = "DIR",
-     .commands = kSql,
+     .commands = kSql | kResnapshot,
      .type = kText,
      .field = Fills<Field<&Options::command, &CommandOptions::directory>>(),
      .help = "the directory of the sink",
@@ -360,10 +486,18 @@ constexpr Option kOptions[] = {
      .positional = true},
     {.section = "",
      .name = "TABLE",
-     .commands = kSql,
+     .commands = kSql | kResnapshot,
      .type = kText,
      .field = Fills<Field<&Options::command, &CommandOptions::table>>(),
      .help = "schema.table; where a name holds a dot, in double quotes: 'public.\"Order.Items\"'",
+     .required = true,
+     .positional = true},
+    {.section = "",
+     .name = "TABLES",
+     .commands = kAddTables,
+     .type = kList,
+     .field = Fills<Field<&Options::source, &PostgresOptions::tables>>(),
+     .help = "table patterns, as --tables takes them",
      .required = true,
      .positional = true},
     {.section = "log",

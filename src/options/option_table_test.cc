@@ -44,7 +44,8 @@ std::string RefusedInPython(std::string_view name, const OptionValue& value) {
 TEST(OptionTable, ARowIsWhole) {
   std::set<std::string_view> names;
   std::set<std::string_view> arguments;
-  const std::set<std::string_view> sections = {"", "source", "setup", "sink", "pipeline", "readers", "log"};
+  const std::set<std::string_view> sections = {"",     "source",   "setup",   "snapshot",
+                                               "sink", "pipeline", "readers", "log"};
   for (const Option& option : OptionTable()) {
     EXPECT_TRUE(names.insert(option.name).second) << option.name;
     EXPECT_TRUE(*option.python == '\0' || arguments.insert(option.python).second) << option.python;
@@ -102,6 +103,10 @@ TEST(OptionTable, AnOptionFillsItsFields) {
   EXPECT_TRUE(options.pipeline.ack_on_write);
   set("compression", "zstd");
   EXPECT_EQ(options.source.compression, WireCompression::kZstd);
+  set("unrepresentable", "error");
+  EXPECT_EQ(options.source.unrepresentable, Unrepresentable::kError);
+  set("numeric", "decimal(76,9)");
+  EXPECT_EQ(options.source.numeric, "decimal(76,9)");
   set("commit", "by-hand");
   EXPECT_EQ(options.package.commit, CommitMode::kByHand);
   set("partitions-as-tables", true);
@@ -119,6 +124,7 @@ TEST(SetOption, TheCommandLineNamesWords) {
   EXPECT_EQ(Refused("ack", "gehe1m"), "this value cannot be used: use on-durable|on-write");
   EXPECT_EQ(Refused("log", "x"), "this value cannot be used: use auto|text|json");
   EXPECT_EQ(Refused("compression", "gzip"), "\"gzip\" is no compression: use auto, none, lz4 or zstd");
+  EXPECT_EQ(Refused("unrepresentable", "x"), "this value cannot be used: use null|text|error");
   EXPECT_EQ(Refused("until", "soon"), "not an LSN: \"soon\": give 'now' or an LSN as in 16/B374D848");
 }
 

@@ -73,7 +73,7 @@ std::string WithUnit(int64_t number, const Units& units) {
 std::string FormatBytes(int64_t bytes) {
   static constexpr std::pair<const char*, int64_t> kUnits[] = {
       {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
-  return WithUnit(bytes, kUnits);
+  return bytes == 0 ? "0" : WithUnit(bytes, kUnits);
 }
 
 std::string FormatDuration(std::chrono::milliseconds duration) {

@@ -13,15 +13,16 @@
 #include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
 #include "arrowcdc/sink.h"
+#include "arrowcdc/snapshot.h"
 #include "arrowcdc/source.h"
 
 namespace arrowcdc {
 
 enum class LogFormat { kAuto, kText, kJson };
-enum class Snapshot { kNone };
 
 // What the command alone has.
 struct CommandOptions {
+  SnapshotMode snapshot = SnapshotMode::kAuto;          // in the place of PipelineOptions::snapshot
   std::optional<std::chrono::milliseconds> duration;    // stop after this time
   std::chrono::milliseconds stop_timeout{20'000};       // to complete what the sink has, after a stop
   std::chrono::milliseconds progress_interval{10'000};  // of log lines; a terminal's line moves every second
@@ -41,8 +42,8 @@ struct PackageOptions {
   std::optional<std::string> database;
   std::optional<std::string> user;
   std::optional<std::string> password;
-  Snapshot snapshot = Snapshot::kNone;
-  bool setup = true;  // publication and slot are made where they are missing
+  SnapshotMode snapshot = SnapshotMode::kAuto;  // in the place of ReaderSetOptions::snapshot
+  bool setup = true;                            // publication and slot are made where they are missing
   CommitMode commit = CommitMode::kOnNext;
 };
 

@@ -270,9 +270,8 @@ arrow::Result<Query> Query::Make(const StoredTable& table) {
                            : std::string(" after all changes")) +
              ", from " + std::to_string(table.files.size()) + " file(s).");
   query.Note("Made by arrowcdc sql for these files; make it again when there are more. Rows from before the");
-  query.Note(
-      "capture are not among them until they change. NULL also stands for what the files do not hold: see");
-  query.Note("\"Current rows\" in docs/sinks.md.");
+  query.Note("capture are among them where the sink began with a copy, else when they change. NULL also");
+  query.Note("stands for what the files do not hold: see \"Current rows\" in docs/sinks.md.");
   if (!query.order_)
     query.Note("No position is stored with the files: the last transaction may be there in part.");
   std::vector<TableName> others;
@@ -376,11 +375,12 @@ std::string Query::KeyedRows() const {
       "  WHERE NOT (op = 'update_before' AND coalesce(op_behind = 'update_after', false) AND NOT " +
       differ("_behind") +
       ")\n"
-      // A row's life under one key is called by the number of the change that began it.
+      // A row's life under one key is called by the number of the change that began it. A copied row may be
+      // there already, where its table's copy was interrupted.
       "), lives AS MATERIALIZED (\n"
       "  SELECT n, op, moved,\n"
-      "    coalesce(max(CASE WHEN moved OR op IN ('insert', 'snapshot') THEN n END) OVER key, first_value(n) "
-      "OVER key) AS life\n"
+      "    coalesce(max(CASE WHEN moved OR op = 'insert' THEN n END) OVER key, first_value(n) OVER key) AS "
+      "life\n"
       "  FROM steps";
   sql += " WINDOW key AS (PARTITION BY " + keys + " ORDER BY n)\n";
   if (key_may_repeat_) {

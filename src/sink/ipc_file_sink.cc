@@ -35,6 +35,7 @@ arrow::Result<SinkState> IpcFileSink::Open(const StreamIdentity& stream) {
   advanced_ = manifest_.position;
   state.position = manifest_.position;
   state.table_ids = manifest_.table_ids;
+  state.snapshot = manifest_.snapshot;
   return state;
 }
 
@@ -59,6 +60,15 @@ arrow::Status IpcFileSink::OpenFile(const StreamIdentity& stream, SinkState* sta
     }
     manifest_.stream = stream;
   }
+  ARROW_RETURN_NOT_OK(CutBack());
+  // The file's entry and the cut; a manifest that a killed process renamed may not be stable yet either.
+  ARROW_RETURN_NOT_OK(out_->Sync());
+  ARROW_RETURN_NOT_OK(files_->SyncDirectory(ParentDirectory(path_)));
+  return is_new ? StoreManifest(*files_, manifest_path_, manifest_) : arrow::Status::OK();
+}
+
+// To what the manifest covers.
+arrow::Status IpcFileSink::CutBack() {
   ARROW_ASSIGN_OR_RAISE(out_, files_->Append(path_, *manifest_.bytes));
   if (manifest_.stream_open) {
     ARROW_RETURN_NOT_OK(out_->Write(kEndOfStream.data(), static_cast<int64_t>(kEndOfStream.size())));
@@ -66,10 +76,8 @@ arrow::Status IpcFileSink::OpenFile(const StreamIdentity& stream, SinkState* sta
   streams_ = std::make_unique<IpcStreams>(out_.get());
   streams_->SetMark();
   flushed_bytes_ = streams_->bytes();
-  // The file's entry and the cut; a manifest that a killed process renamed may not be stable yet either.
-  ARROW_RETURN_NOT_OK(out_->Sync());
-  ARROW_RETURN_NOT_OK(files_->SyncDirectory(ParentDirectory(path_)));
-  return is_new ? StoreManifest(*files_, manifest_path_, manifest_) : arrow::Status::OK();
+  rows_in_group_ = false;
+  return arrow::Status::OK();
 }
 
 arrow::Status IpcFileSink::CheckNewFile() {
@@ -117,30 +125,40 @@ arrow::Status IpcFileSink::Flush() {
 }
 
 arrow::Status IpcFileSink::FlushAll() {
-  ARROW_RETURN_NOT_OK(streams_->EndStream());
-  if (streams_->bytes() != flushed_bytes_) {
-    ARROW_RETURN_NOT_OK(out_->Sync());
-    flushed_bytes_ = streams_->bytes();
-    oldest_ = clock_();
-  }
-  return StorePosition();
-}
-
-// The position of the last Advance with the length that belongs to it. Rows after it are in the file and not
-// covered.
-arrow::Status IpcFileSink::StorePosition() {
+  ARROW_RETURN_NOT_OK(SyncRows());
   // Without a position there is no group boundary to cut back to.
   if (!advanced_) return arrow::Status::OK();
+  Manifest next = Positioned();
+  if (next.position != manifest_.position || next.bytes != manifest_.bytes ||
+      next.stream_open != manifest_.stream_open) {
+    ARROW_RETURN_NOT_OK(Store(std::move(next)));
+  }
+  rows_in_groups_ = false;
+  return arrow::Status::OK();
+}
+
+arrow::Status IpcFileSink::SyncRows() {
+  ARROW_RETURN_NOT_OK(streams_->EndStream());
+  if (streams_->bytes() == flushed_bytes_) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(out_->Sync());
+  flushed_bytes_ = streams_->bytes();
+  oldest_ = clock_();
+  return arrow::Status::OK();
+}
+
+// The manifest with the position of the last Advance and the length that belongs to it. Rows after it are in
+// the file and not covered.
+Manifest IpcFileSink::Positioned() const {
   Manifest next = manifest_;
   next.position = advanced_;
   next.bytes = streams_->mark().bytes;
   next.stream_open = streams_->mark().stream_open;
-  if (next.position != manifest_.position || next.bytes != manifest_.bytes ||
-      next.stream_open != manifest_.stream_open) {
-    ARROW_RETURN_NOT_OK(StoreManifest(*files_, manifest_path_, next));
-    manifest_ = std::move(next);
-  }
-  rows_in_groups_ = false;
+  return next;
+}
+
+arrow::Status IpcFileSink::Store(Manifest next) {
+  ARROW_RETURN_NOT_OK(StoreManifest(*files_, manifest_path_, next));
+  manifest_ = std::move(next);
   return arrow::Status::OK();
 }
 
@@ -149,6 +167,52 @@ arrow::Status IpcFileSink::Tick() {
   const bool moved = rows_in_groups_ || advanced_ != manifest_.position;
   if (!moved || clock_() - oldest_ < options_.roll_age) return arrow::Status::OK();
   return Flush();
+}
+
+// --- rows that were there before the stream ---
+
+// Both in one step: a position without the snapshot would be that of a sink that wants none.
+arrow::Result<std::vector<SnapshotPart>> IpcFileSink::BeginSnapshot(
+    const std::optional<std::vector<TableName>>& only) {
+  ARROW_RETURN_NOT_OK(failure_);
+  const auto begin = [&]() -> arrow::Status {
+    ARROW_RETURN_NOT_OK(SyncRows());
+    Manifest next = Positioned();
+    NoteBegin(only, &next);
+    ARROW_RETURN_NOT_OK(Store(std::move(next)));
+    rows_in_groups_ = false;
+    if (!rows_in_group_) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(out_->Close());  // of a table that was not copied whole
+    return CutBack();
+  };
+  ARROW_RETURN_NOT_OK(Remember(begin()));
+  return std::vector<SnapshotPart>();
+}
+
+// In one manifest: rows that it covers and does not call complete would be copied once more.
+arrow::Status IpcFileSink::CompleteTable(const CopiedTable& table) {
+  ARROW_RETURN_NOT_OK(failure_);
+  const auto complete = [&]() -> arrow::Status {
+    ARROW_RETURN_NOT_OK(streams_->EndStream());
+    streams_->SetMark();
+    ARROW_RETURN_NOT_OK(out_->Sync());
+    flushed_bytes_ = streams_->bytes();
+    Manifest next = manifest_;
+    next.bytes = streams_->mark().bytes;
+    next.stream_open = streams_->mark().stream_open;
+    NoteCopied(table, &next);
+    ARROW_RETURN_NOT_OK(Store(std::move(next)));
+    rows_in_group_ = false;
+    return arrow::Status::OK();
+  };
+  return Remember(complete());
+}
+
+arrow::Status IpcFileSink::EndSnapshot() {
+  ARROW_RETURN_NOT_OK(failure_);
+  Manifest next = manifest_;
+  NoteEnd(&next);
+  return Remember(Store(std::move(next)));
 }
 
 arrow::Status IpcFileSink::Close() {

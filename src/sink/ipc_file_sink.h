@@ -33,11 +33,19 @@ class IpcFileSink : public Sink {
   bool has_pending_rows() const override { return rows_in_group_ || rows_in_groups_; }
   arrow::Status Close() override;
 
+  arrow::Result<std::vector<SnapshotPart>> BeginSnapshot(
+      const std::optional<std::vector<TableName>>& only) override;
+  arrow::Status CompleteTable(const CopiedTable& table) override;
+  arrow::Status EndSnapshot() override;
+
  private:
+  arrow::Status CutBack();
+  arrow::Status Store(Manifest next);
   arrow::Status OpenFile(const StreamIdentity& stream, SinkState* state);
   arrow::Status CheckNewFile();
   arrow::Status FlushAll();
-  arrow::Status StorePosition();
+  arrow::Status SyncRows();
+  Manifest Positioned() const;
   arrow::Status Remember(arrow::Status status);
 
   const std::string path_;

@@ -2,10 +2,12 @@
 #include "src/sink/manifest.h"
 
 #include <charconv>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "arrowcdc/error.h"
+#include "src/sink/storage_names.h"
 
 namespace arrowcdc {
 namespace {
@@ -92,6 +94,121 @@ std::string ReadTableIds(Members* members, std::map<TableName, uint32_t>* table_
   return "";
 }
 
+nlohmann::ordered_json PositionJson(const Position& position) {
+  return {{"epoch", position.epoch},
+          {"order", std::to_string(position.order)},
+          {"lsn", FormatLsn(position.order)}};
+}
+
+std::string ReadPosition(Members* stored, Position* position) {
+  position->epoch = static_cast<uint32_t>(stored->Number("epoch", UINT32_MAX));
+  const std::string order = stored->Text("order");
+  const auto [end, error] = std::from_chars(order.data(), order.data() + order.size(), position->order);
+  const bool whole = error == std::errc() && end == order.data() + order.size();
+  return stored->missing().empty() && !whole ? "order" : stored->missing();
+}
+
+// By table and point, since what these have in common can be long.
+nlohmann::ordered_json PartsJson(const std::vector<StoredPart>& parts) {
+  std::map<std::pair<TableName, Position>, nlohmann::ordered_json> copies;
+  for (const auto& [part, file] : parts) {
+    nlohmann::ordered_json& copy = copies[{part.table, part.point}];
+    if (copy.is_null()) {
+      copy = {{"schema", part.table.schema},
+              {"name", part.table.table},
+              {"id", part.table_id},
+              {"point", PositionJson(part.point)},
+              {"seen", part.seen},
+              {"layout", part.layout},
+              {"parts", nlohmann::ordered_json::array()}};
+    }
+    copy["parts"].push_back({{"range", part.range}, {"file", file}, {"voids_earlier", part.voids_earlier}});
+  }
+  nlohmann::ordered_json list = json::array();
+  for (auto& [key, copy] : copies) list.push_back(std::move(copy));
+  return list;
+}
+
+std::string ReadParts(Members* copy, std::vector<StoredPart>* parts) {
+  SnapshotPart common;
+  common.table = {copy->Text("schema"), copy->Text("name")};
+  common.table_id = static_cast<uint32_t>(copy->Number("id", UINT32_MAX));
+  common.seen = copy->Text("seen");
+  common.layout = copy->Text("layout");
+  Members point = copy->Object("point");
+  if (const std::string bad = ReadPosition(&point, &common.point); !bad.empty()) return bad;
+  for (const json& item : copy->List("parts")) {
+    if (!item.is_object()) return "parts";
+    Members members(item);
+    StoredPart& stored = parts->emplace_back(common, members.Text("file"));
+    stored.part.range = members.Text("range");
+    stored.part.voids_earlier = members.Flag("voids_earlier");
+    if (!members.missing().empty()) return members.missing();
+    // SAFETY: it becomes a path.
+    if (!stored.file.empty() && !ParseSnapshotFileName(stored.file).has_value()) return "file";
+  }
+  return copy->missing();
+}
+
+nlohmann::ordered_json SnapshotJson(const SnapshotState& snapshot, const std::vector<StoredPart>& parts) {
+  nlohmann::ordered_json copied = json::array();
+  for (const CopiedTable& table : snapshot.copied) {
+    copied.push_back({{"schema", table.name.schema},
+                      {"name", table.name.table},
+                      {"id", table.table_id},
+                      {"point", PositionJson(table.point)}});
+    for (const Position& later : table.later_points)
+      copied.back()["later_points"].push_back(PositionJson(later));
+  }
+  nlohmann::ordered_json object = {{"complete", snapshot.complete}, {"tables", std::move(copied)}};
+  if (!parts.empty()) object["parts"] = PartsJson(parts);
+  if (!snapshot.only.has_value()) return object;
+  object["only"] = json::array();
+  for (const TableName& name : *snapshot.only)
+    object["only"].push_back({{"schema", name.schema}, {"name", name.table}});
+  return object;
+}
+
+std::string ReadCopied(Members* table, CopiedTable* copied) {
+  copied->name = {table->Text("schema"), table->Text("name")};
+  copied->table_id = static_cast<uint32_t>(table->Number("id", UINT32_MAX));
+  Members point = table->Object("point");
+  const std::string bad = ReadPosition(&point, &copied->point);
+  if (!bad.empty() || !table->HasValue("later_points")) return table->missing() + bad;
+  for (const json& item : table->List("later_points")) {
+    if (!item.is_object()) return "later_points";
+    Members later(item);
+    if (std::string wrong = ReadPosition(&later, &copied->later_points.emplace_back()); !wrong.empty())
+      return wrong;
+  }
+  return table->missing();
+}
+
+std::string ReadSnapshot(Members* members, SnapshotState* snapshot, std::vector<StoredPart>* parts) {
+  snapshot->complete = members->Flag("complete");
+  for (const json& item : members->List("tables")) {
+    if (!item.is_object()) return "tables";
+    Members table(item);
+    if (std::string bad = ReadCopied(&table, &snapshot->copied.emplace_back()); !bad.empty()) return bad;
+  }
+  if (members->HasValue("parts")) {
+    for (const json& item : members->List("parts")) {
+      if (!item.is_object()) return "parts";
+      Members copy(item);
+      if (std::string bad = ReadParts(&copy, parts); !bad.empty()) return bad;
+    }
+  }
+  if (!members->HasValue("only")) return members->missing();
+  snapshot->only.emplace();
+  for (const json& item : members->List("only")) {
+    if (!item.is_object()) return "only";
+    Members table(item);
+    snapshot->only->push_back({table.Text("schema"), table.Text("name")});
+    if (!table.missing().empty()) return table.missing();
+  }
+  return members->missing();
+}
+
 arrow::Status Differs(const std::string& place, const char* what, const std::string& stored,
                       const std::string& now) {
   return MakeError(
@@ -104,6 +221,26 @@ std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
 
 }  // namespace
 
+bool IsUnderWay(const Manifest& manifest) {
+  return manifest.snapshot.has_value() && !manifest.snapshot->complete;
+}
+
+void NoteBegin(const std::optional<std::vector<TableName>>& only, Manifest* manifest) {
+  if (!manifest->snapshot.has_value()) manifest->snapshot.emplace();
+  manifest->snapshot->complete = false;
+  manifest->snapshot->only = only;
+}
+
+void NoteCopied(const CopiedTable& table, Manifest* manifest) {
+  manifest->snapshot->copied.push_back(table);
+  if (manifest->snapshot->only.has_value()) std::erase(*manifest->snapshot->only, table.name);
+}
+
+void NoteEnd(Manifest* manifest) {
+  manifest->snapshot->complete = true;
+  manifest->snapshot->only.reset();
+}
+
 std::string ToJson(const Manifest& manifest) {
   // In this order for people.
   nlohmann::ordered_json object = {
@@ -113,13 +250,12 @@ std::string ToJson(const Manifest& manifest) {
       {"source", {{"kind", manifest.stream.source.kind}, {"id", manifest.stream.source.id}}},
       {"database", manifest.stream.database},
       {"slot", manifest.stream.slot},
+      {"plugin", manifest.stream.plugin},
       {"publications", manifest.stream.publications},
       {"patterns", manifest.stream.patterns},
       {"position", nullptr}};
   if (manifest.position) {
-    object["position"] = {{"epoch", manifest.position->epoch},
-                          {"order", std::to_string(manifest.position->order)},
-                          {"lsn", FormatLsn(manifest.position->order)}};
+    object["position"] = PositionJson(*manifest.position);
   }
   if (manifest.bytes) {
     object["bytes"] = *manifest.bytes;
@@ -129,6 +265,7 @@ std::string ToJson(const Manifest& manifest) {
   for (const auto& [name, id] : manifest.table_ids) {
     object["tables"].push_back({{"schema", name.schema}, {"name", name.table}, {"id", id}});
   }
+  if (manifest.snapshot) object["snapshot"] = SnapshotJson(*manifest.snapshot, manifest.parts);
   // A name that is not UTF-8 must not stop the stream; it is stored with replacement characters and compared
   // so.
   return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
@@ -162,6 +299,7 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
   manifest.stream.source = {source.Text("kind"), source.Text("id")};
   manifest.stream.database = members.Text("database");
   manifest.stream.slot = members.Text("slot");
+  if (members.HasValue("plugin")) manifest.stream.plugin = members.Text("plugin");
   manifest.stream.publications = members.TextList("publications");
   manifest.stream.patterns = members.TextList("patterns");
   if (members.HasValue("bytes")) {
@@ -173,13 +311,13 @@ arrow::Result<Manifest> ParseManifest(std::string_view text, const std::string& 
   if (bad.empty()) bad = bad_table;
   if (bad.empty() && members.HasValue("position")) {
     Members stored = members.Object("position");
-    Position position{static_cast<uint32_t>(stored.Number("epoch", UINT32_MAX)), 0};
-    const std::string order = stored.Text("order");
-    const auto [end, error] = std::from_chars(order.data(), order.data() + order.size(), position.order);
-    const bool whole = error == std::errc() && end == order.data() + order.size();
-    bad = members.missing() + stored.missing();
-    if (bad.empty() && !whole) bad = "order";
+    Position position;
+    bad = members.missing() + ReadPosition(&stored, &position);
     manifest.position = position;
+  }
+  if (bad.empty() && members.HasValue("snapshot")) {
+    Members stored = members.Object("snapshot");
+    bad = members.missing() + ReadSnapshot(&stored, &manifest.snapshot.emplace(), &manifest.parts);
   }
   if (!bad.empty()) return BadManifest(path, "\"" + bad + "\" is missing or not what it should be");
   return manifest;

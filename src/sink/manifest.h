@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <arrow/result.h>
 
@@ -22,6 +23,12 @@ inline constexpr int kStorageVersion = 2;
 // kSink, naming `place`, unless `version` is kStorageVersion: one place never holds two.
 arrow::Status CheckStorageVersion(int64_t version, const std::string& place);
 
+// A finished part of a table that is not complete.
+struct StoredPart {
+  SnapshotPart part;
+  std::string file;  // SnapshotFileName, in the table's directory; empty: the part has no rows
+};
+
 struct Manifest {
   std::string sink;  // "parquet", "ipc"
   StreamIdentity stream;
@@ -29,7 +36,16 @@ struct Manifest {
   std::optional<int64_t> bytes = std::nullopt;  // ipc: length of the file that belongs to `position`
   bool stream_open = false;                     // ipc: the last stream's end marker is not among them
   std::map<TableName, uint32_t> table_ids = {};
+  std::optional<SnapshotState> snapshot = std::nullopt;
+  std::vector<StoredPart> parts = {};  // parquet: of a snapshot that is not complete
 };
+
+// A snapshot has begun and is not complete.
+bool IsUnderWay(const Manifest& manifest);
+// What the sinks' calls for snapshots note.
+void NoteBegin(const std::optional<std::vector<TableName>>& only, Manifest* manifest);
+void NoteCopied(const CopiedTable& table, Manifest* manifest);
+void NoteEnd(Manifest* manifest);
 
 std::string ToJson(const Manifest& manifest);
 // `place`: the directory or file it belongs to. Errors: kSink naming `path` when the text is not a manifest,

@@ -10,6 +10,21 @@
 namespace arrowcdc::test {
 namespace {
 
+constexpr char kPartFile[] = "00000000000000c7-0000000000000005-00000-snapshot.parquet";
+
+StoredPart StoredPartOf(uint64_t order, const std::string& range, const std::string& file, bool voids) {
+  StoredPart stored;
+  stored.part.table = {"s\"", "t"};
+  stored.part.table_id = UINT32_MAX;
+  stored.part.point = {8, order};
+  stored.part.seen = std::to_string(order) + ":7:";
+  stored.part.layout = "l" + std::to_string(order);
+  stored.part.range = range;
+  stored.part.voids_earlier = voids;
+  stored.file = file;
+  return stored;
+}
+
 TEST(ManifestTest, ComesBackAsItWas) {
   Manifest manifest{"ipc", TestStream()};
   manifest.stream.database = "sh\"op\n";
@@ -18,7 +33,15 @@ TEST(ManifestTest, ComesBackAsItWas) {
   manifest.stream_open = true;
   manifest.stream.publications = {"shop", "shop_insert_only"};
   manifest.stream.patterns = {"public.*", "!public.\"lo g\""};
+  manifest.stream.plugin = "pgoutput";
   manifest.table_ids = {{{"public", "a.b"}, 16384}, {{"s\"", "t"}, UINT32_MAX}};
+  manifest.snapshot =
+      SnapshotState{{{{"public", "a.b"}, 16384, {7, 200}}, {{"s\"", "t"}, 1, {8, UINT64_MAX}}},
+                    /*complete=*/false,
+                    std::vector<TableName>{{"public", "a.b"}, {"s\"", "t"}}};
+  manifest.snapshot->copied[0].later_points = {{7, 300}, {8, UINT64_MAX}};
+  manifest.parts = {StoredPartOf(200, "0 5", "", true), StoredPartOf(200, "5 9", kPartFile, false),
+                    StoredPartOf(300, "0 5", kPartFile, false)};
   const auto back = ParseManifest(ToJson(manifest), "m", "d").ValueOrDie();
   EXPECT_EQ(back.sink, "ipc");
   EXPECT_EQ(back.stream.source, manifest.stream.source);
@@ -29,7 +52,72 @@ TEST(ManifestTest, ComesBackAsItWas) {
   EXPECT_TRUE(back.stream_open);
   EXPECT_EQ(back.stream.publications, manifest.stream.publications);
   EXPECT_EQ(back.stream.patterns, manifest.stream.patterns);
+  EXPECT_EQ(back.stream.plugin, "pgoutput");
   EXPECT_EQ(back.table_ids, manifest.table_ids);
+  ASSERT_TRUE(back.snapshot.has_value());
+  EXPECT_FALSE(back.snapshot->complete);
+  EXPECT_EQ(back.snapshot->only, manifest.snapshot->only);
+  ASSERT_EQ(back.snapshot->copied.size(), 2u);
+  EXPECT_EQ(back.snapshot->copied[0].name, (TableName{"public", "a.b"}));
+  EXPECT_EQ(back.snapshot->copied[0].table_id, 16384u);
+  EXPECT_EQ(back.snapshot->copied[0].point, (Position{7, 200}));
+  EXPECT_EQ(back.snapshot->copied[1].point, (Position{8, UINT64_MAX}));
+  EXPECT_EQ(back.snapshot->copied[0].later_points, (std::vector<Position>{{7, 300}, {8, UINT64_MAX}}));
+  EXPECT_TRUE(back.snapshot->copied[1].later_points.empty());
+  ASSERT_EQ(back.parts.size(), 3u);
+  for (size_t i = 0; i < back.parts.size(); ++i) {
+    const SnapshotPart& part = back.parts[i].part;
+    const SnapshotPart& wanted = manifest.parts[i].part;
+    EXPECT_EQ(part.table, wanted.table);
+    EXPECT_EQ(part.table_id, wanted.table_id);
+    EXPECT_EQ(part.point, wanted.point);
+    EXPECT_EQ(part.seen, wanted.seen);
+    EXPECT_EQ(part.layout, wanted.layout);
+    EXPECT_EQ(part.range, wanted.range);
+    EXPECT_EQ(part.voids_earlier, wanted.voids_earlier);
+    EXPECT_EQ(back.parts[i].file, manifest.parts[i].file);
+  }
+}
+
+// One of before parts were kept.
+TEST(ManifestTest, NeedNotKnowOfParts) {
+  Manifest manifest{"parquet", TestStream()};
+  manifest.snapshot = SnapshotState{{{{"public", "t"}, 7, {1, 200}}}, /*complete=*/false, std::nullopt};
+  const std::string json = ToJson(manifest);
+  EXPECT_EQ(json.find("parts"), std::string::npos);
+  EXPECT_EQ(json.find("later_points"), std::string::npos);
+  EXPECT_TRUE(ParseManifest(json, "m", "d").ValueOrDie().parts.empty());
+}
+
+TEST(ManifestTest, DamagedPartsAreRefused) {
+  Manifest manifest{"parquet", TestStream()};
+  manifest.snapshot = SnapshotState{{{{"public", "t"}, 7, {1, 200}, {{1, 300}}}}, false, std::nullopt};
+  manifest.parts = {StoredPartOf(200, "0 5", kPartFile, false)};
+  const auto json = nlohmann::json::parse(ToJson(manifest));
+  ASSERT_TRUE(ParseManifest(json.dump(), "m", "d").ok());
+  for (const char* name :
+       {"/parts", "/parts/0", "/parts/0/schema", "/parts/0/name", "/parts/0/id", "/parts/0/seen",
+        "/parts/0/layout", "/parts/0/point", "/parts/0/point/order", "/parts/0/parts", "/parts/0/parts/0",
+        "/parts/0/parts/0/range", "/parts/0/parts/0/file", "/parts/0/parts/0/voids_earlier",
+        "/tables/0/later_points", "/tables/0/later_points/0/epoch"}) {
+    auto damaged = json;
+    damaged["snapshot"][nlohmann::json::json_pointer(name)] = 7.5;
+    EXPECT_EQ(KindOf(ParseManifest(damaged.dump(), "m", "d").status()), ErrorKind::kSink) << name;
+  }
+  for (const char* file :
+       {"../x", "/etc/passwd", "a/00000000000000c7-0000000000000005-00000-snapshot.parquet",
+        "00000000000000c7-0000000000000005-00000.parquet"}) {
+    auto damaged = json;
+    damaged["snapshot"]["parts"][0]["parts"][0]["file"] = file;
+    EXPECT_EQ(KindOf(ParseManifest(damaged.dump(), "m", "d").status()), ErrorKind::kSink) << file;
+  }
+}
+
+// One of before plugins were noted.
+TEST(ManifestTest, NeedNotKnowThePlugin) {
+  auto json = nlohmann::json::parse(ToJson({"parquet", TestStream()}));
+  json.erase("plugin");
+  EXPECT_EQ(ParseManifest(json.dump(), "m", "d").ValueOrDie().stream.plugin, "");
 }
 
 TEST(ManifestTest, SaysThePositionForPeopleToo) {

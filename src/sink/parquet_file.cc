@@ -91,11 +91,12 @@ arrow::Result<ParquetFooter> FooterFrom(const arrow::KeyValueMetadata& metadata)
 }  // namespace
 
 ParquetFile::ParquetFile(FileSystem* files, std::string directory, std::shared_ptr<const TableSchema> table,
-                         const StreamIdentity& stream)
+                         const StreamIdentity& stream, Rows kind)
     : files_(files),
       directory_(std::move(directory)),
       table_(std::move(table)),
       source_(stream.source.kind + " " + stream.source.id),
+      kind_(kind),
       stored_schema_(StoredSchema(*table_->schema)) {}
 
 ParquetFile::~ParquetFile() {
@@ -110,10 +111,14 @@ arrow::Status ParquetFile::Add(std::shared_ptr<arrow::RecordBatch> rows, const R
   return buffer_.Add(std::move(rows));
 }
 
+std::string ParquetFile::NameFor(const RowPosition& row) const {
+  return kind_ == Rows::kSnapshot ? SnapshotFileName(row) : DataFileName(row);
+}
+
+std::string ParquetFile::name() const { return NameFor(last_row_); }
+
 arrow::Status ParquetFile::Begin() {
-  std::string name = DataFileName(first_row_);
-  name.resize(name.size() - kDataFileSuffix.size());
-  temporary_path_ = JoinPath(directory_, "." + name + std::string(kInProgressSuffix));
+  temporary_path_ = JoinPath(directory_, HiddenFileName(NameFor(first_row_)));
   ARROW_ASSIGN_OR_RAISE(out_, files_->Create(temporary_path_));
   auto writer = parquet::arrow::FileWriter::Open(*stored_schema_, arrow::default_memory_pool(), out_,
                                                  FileProperties(), ArrowProperties());
@@ -145,13 +150,17 @@ arrow::Status ParquetFile::WriteRowGroup() {
   return arrow::Status::OK();
 }
 
-arrow::Status ParquetFile::Complete() {
+arrow::Status ParquetFile::Finish() {
   ARROW_RETURN_NOT_OK(WriteRowGroup());
   if (const auto status = writer_->AddKeyValueMetadata(FooterMetadata()); !status.ok()) return Fail(status);
   if (const auto status = writer_->Close(); !status.ok()) return Fail(status);
   ARROW_RETURN_NOT_OK(out_->Sync());
-  ARROW_RETURN_NOT_OK(out_->Close());
-  const std::string path = JoinPath(directory_, DataFileName(last_row_));
+  return out_->Close();
+}
+
+arrow::Status ParquetFile::Complete() {
+  ARROW_RETURN_NOT_OK(Finish());
+  const std::string path = JoinPath(directory_, name());
   ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(path));
   if (kind != PathKind::kAbsent) {
     return MakeError(ErrorKind::kInternal, path + " exists already: rows that are stored came a second time",

@@ -29,9 +29,11 @@ struct ParquetFooter {
 
 class ParquetFile {
  public:
+  enum class Rows { kChanges, kSnapshot };
+
   // `directory` exists. Nothing is written before the first row group.
   ParquetFile(FileSystem* files, std::string directory, std::shared_ptr<const TableSchema> table,
-              const StreamIdentity& stream);
+              const StreamIdentity& stream, Rows kind = Rows::kChanges);
   // A file that was not completed stays behind under its temporary name.
   ~ParquetFile();
 
@@ -43,8 +45,13 @@ class ParquetFile {
   // Writes what is buffered as one row group.
   arrow::Status WriteRowGroup();
 
-  // Footer, sync, rename, directory sync: after it all rows are durable. At least one row was added.
+  // Finish, rename, directory sync: after it all rows are durable. At least one row was added.
   arrow::Status Complete();
+
+  // Footer and sync, under the temporary name. At least one row was added.
+  arrow::Status Finish();
+  const std::string& temporary_path() const { return temporary_path_; }
+  std::string name() const;  // that it is to have, in its directory
 
   const TableSchema& table() const { return *table_; }
   int64_t rows() const { return written_rows_ + buffer_.rows(); }
@@ -56,6 +63,7 @@ class ParquetFile {
   int64_t expected_bytes() const;
 
  private:
+  std::string NameFor(const RowPosition& row) const;
   arrow::Status Begin();
   arrow::Status Fail(const arrow::Status& status) const;
   std::shared_ptr<const arrow::KeyValueMetadata> FooterMetadata() const;
@@ -64,6 +72,7 @@ class ParquetFile {
   const std::string directory_;
   const std::shared_ptr<const TableSchema> table_;
   const std::string source_;
+  const Rows kind_;
   const std::shared_ptr<arrow::Schema> stored_schema_;
   RowBuffer buffer_;
   RowPosition first_row_;

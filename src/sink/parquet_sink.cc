@@ -11,8 +11,9 @@
 namespace arrowcdc {
 namespace {
 
-// No '.' in the lock's name and a leading '_' in it and the manifest's: no table's directory is called so.
-constexpr std::string_view kLockName = "_arrowcdc_lock";
+// How long a finished part may wait to be in the manifest, which costs two syncs, and what may wait so.
+constexpr std::chrono::milliseconds kPartStoreInterval{200};
+constexpr int64_t kUntoldBytesMax = 16 << 20;
 
 bool IsOurs(std::string_view name) { return name.starts_with("_arrowcdc_"); }
 
@@ -24,7 +25,8 @@ ParquetSink::ParquetSink(std::string directory, const SinkOptions& options, File
       options_(options),
       limits_(limits),
       files_(files),
-      clock_(std::move(clock)) {}
+      clock_(std::move(clock)),
+      snapshot_(files, directory_, limits.snapshot_row_group_bytes) {}
 
 arrow::Status ParquetSink::Remember(arrow::Status status) {
   if (!status.ok() && failure_.ok()) failure_ = status;
@@ -38,6 +40,7 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
     ARROW_RETURN_NOT_OK(LoadOrMakeManifest(stream, &state));
     ARROW_ASSIGN_OR_RAISE(const auto names, files_->List(directory_));
     directories_.insert(names.begin(), names.end());
+    ARROW_RETURN_NOT_OK(snapshot_.Recover(manifest_.parts));
     for (const auto& name : names) {
       if (!IsTableDirectory(name)) continue;
       ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, name)));
@@ -52,6 +55,7 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
   }
   state.position = manifest_.position;
   state.table_ids = manifest_.table_ids;
+  state.snapshot = manifest_.snapshot;
   advanced_ = manifest_.position;
   last_rows_ = state.last_rows;
   opened_ = true;
@@ -72,7 +76,7 @@ arrow::Status ParquetSink::LoadOrMakeManifest(const StreamIdentity& stream, Sink
           directory_, "give a new or empty directory");
     }
   }
-  ARROW_ASSIGN_OR_RAISE(lock_, files_->Lock(JoinPath(directory_, kLockName)));
+  ARROW_ASSIGN_OR_RAISE(lock_, files_->Lock(JoinPath(directory_, kParquetLockName)));
   ARROW_ASSIGN_OR_RAISE(kind, files_->Kind(path));
   if (kind == PathKind::kAbsent) {
     manifest_ = {"parquet", stream};
@@ -105,7 +109,10 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
   for (const auto& file : names) {
     const std::string path = JoinPath(directory, file);
     if (file.starts_with('.') && file.ends_with(kInProgressSuffix)) {
-      ARROW_RETURN_NOT_OK(files_->Remove(path));
+      if (!snapshot_.Holds(path)) ARROW_RETURN_NOT_OK(files_->Remove(path));
+    } else if (const auto copied = ParseSnapshotFileName(file); copied.has_value()) {
+      // Of a table whose snapshot was not completed.
+      if (!BelongsToSnapshot(name, *copied)) ARROW_RETURN_NOT_OK(files_->Remove(path));
     } else if (file.ends_with(kDataFileSuffix)) {
       last = ParseDataFileName(file);
       if (!last) {
@@ -139,6 +146,15 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
   if (!manifest_.position || last->commit_lsn >= manifest_.position->order)
     manifest_.table_ids.insert_or_assign(footer.table, footer.table_id);
   return arrow::Status::OK();
+}
+
+bool ParquetSink::BelongsToSnapshot(const std::string& directory, const RowPosition& last_row) const {
+  if (!manifest_.snapshot.has_value()) return false;
+  return std::any_of(manifest_.snapshot->copied.begin(), manifest_.snapshot->copied.end(),
+                     [&](const CopiedTable& table) {
+                       return IsCopiedAt(table, last_row.commit_lsn) &&
+                              TableDirectoryName(table.name).ValueOr("") == directory;
+                     });
 }
 
 arrow::Status ParquetSink::Write(const ChangeBatch& batch) {
@@ -296,10 +312,18 @@ arrow::Status ParquetSink::StorePosition() {
   if (floor <= manifest_.position) return arrow::Status::OK();
   Manifest next = manifest_;
   next.position = floor;
+  ARROW_RETURN_NOT_OK(Store(std::move(next)));
+  advanced_since_ = clock_();
+  return arrow::Status::OK();
+}
+
+arrow::Status ParquetSink::Store(Manifest next) {
   ARROW_RETURN_NOT_OK(CheckDirectory());
+  ARROW_ASSIGN_OR_RAISE(next.parts, snapshot_.StableParts());
   ARROW_RETURN_NOT_OK(StoreManifest(*files_, JoinPath(directory_, kParquetManifestName), next));
   manifest_ = std::move(next);
-  advanced_since_ = clock_();
+  stored_at_ = clock_();
+  untold_table_ = false;
   return arrow::Status::OK();
 }
 
@@ -328,14 +352,105 @@ arrow::Status ParquetSink::Tick() {
     ARROW_RETURN_NOT_OK(CompleteOlderThan(limit));
     // Without rows the position moves too, but no oftener than it would with them.
     const bool idle_long = advanced_ != manifest_.position && advanced_since_ <= limit;
+    ARROW_RETURN_NOT_OK(StoreParts());
     if (!completed_ && !idle_long) return arrow::Status::OK();
     return StorePosition();
   };
   return Remember(tick());
 }
 
+// --- rows that were there before the stream ---
+
+// Both in one step: a position without the snapshot would be that of a sink that wants none.
+arrow::Result<std::vector<SnapshotPart>> ParquetSink::BeginSnapshot(
+    const std::optional<std::vector<TableName>>& only) {
+  ARROW_RETURN_NOT_OK(failure_);
+  const auto begin = [&]() -> arrow::Status {
+    ARROW_RETURN_NOT_OK(CompleteOlderThan(std::chrono::steady_clock::time_point::max()));
+    Manifest next = manifest_;
+    NoteBegin(only, &next);
+    next.position = std::max(manifest_.position, advanced_);
+    ARROW_RETURN_NOT_OK(Store(std::move(next)));
+    completed_ = false;
+    advanced_since_ = clock_();
+    return arrow::Status::OK();
+  };
+  ARROW_RETURN_NOT_OK(Remember(begin()));
+  std::vector<SnapshotPart> parts;
+  for (const StoredPart& stored : manifest_.parts) parts.push_back(stored.part);
+  return parts;
+}
+
+arrow::Status ParquetSink::KeepParts(const std::set<TableName>& tables) {
+  ARROW_RETURN_NOT_OK(failure_);
+  const auto keep = [&]() -> arrow::Status {
+    const auto gone = snapshot_.Forget([&](const StoredPart& stored) {
+      return stored.part.range.empty() || !tables.contains(stored.part.table);
+    });
+    if (!manifest_.parts.empty()) ARROW_RETURN_NOT_OK(Store(manifest_));
+    return Remove(gone);
+  };
+  return Remember(keep());
+}
+
+// Of parts that the manifest does not name any more.
+arrow::Status ParquetSink::Remove(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) ARROW_RETURN_NOT_OK(files_->Remove(path));
+  return arrow::Status::OK();
+}
+
+// Whoever has finished a part begins the next one here.
+arrow::Result<std::unique_ptr<SnapshotPartWriter>> ParquetSink::BeginPart(const SnapshotPart& part) {
+  const std::lock_guard lock(snapshot_mutex_);
+  ARROW_RETURN_NOT_OK(failure_);
+  ARROW_RETURN_NOT_OK(Remember(StoreParts()));
+  ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(part.table));
+  return snapshot_.BeginPart(part, std::move(directory), manifest_.stream);
+}
+
+// Those that are finished, where it is time.
+arrow::Status ParquetSink::StoreParts() {
+  const std::optional<int64_t> bytes = snapshot_.untold_bytes();
+  const bool due = bytes >= kUntoldBytesMax || clock_() - stored_at_ >= kPartStoreInterval;
+  return (bytes.has_value() || untold_table_) && due ? Store(manifest_) : arrow::Status::OK();
+}
+
+// Names first: files that the manifest does not know are removed at the next start, or hidden again. Of many
+// small tables it is not written once each.
+arrow::Status ParquetSink::CompleteTable(const CopiedTable& table) {
+  const std::lock_guard lock(snapshot_mutex_);
+  ARROW_RETURN_NOT_OK(failure_);
+  const auto complete = [&]() -> arrow::Status {
+    const auto gone = snapshot_.Forget([&](const StoredPart& stored) {
+      return stored.part.table == table.name && stored.part.point < table.point;
+    });
+    CopiedTable copied = table;
+    ARROW_RETURN_NOT_OK(snapshot_.Publish(&copied));
+    Manifest next = manifest_;
+    NoteCopied(copied, &next);
+    next.table_ids.insert_or_assign(table.name, table.table_id);
+    if (gone.empty() && clock_() - stored_at_ < kPartStoreInterval) {
+      manifest_ = std::move(next);
+      untold_table_ = true;
+      return arrow::Status::OK();
+    }
+    ARROW_RETURN_NOT_OK(Store(std::move(next)));
+    return Remove(gone);
+  };
+  return Remember(complete());
+}
+
+arrow::Status ParquetSink::EndSnapshot() {
+  ARROW_RETURN_NOT_OK(failure_);
+  Manifest next = manifest_;
+  NoteEnd(&next);
+  return Remember(Store(std::move(next)));
+}
+
 arrow::Status ParquetSink::Close() {
   arrow::Status status = opened_ && failure_.ok() ? Flush() : arrow::Status::OK();
+  const bool untold = untold_table_ || snapshot_.untold_bytes().has_value();
+  if (opened_ && failure_.ok() && untold) status = Remember(Store(manifest_));
   open_.clear();
   buffered_bytes_ = 0;
   lock_.reset();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include "src/sink/file_system.h"
 #include "src/sink/manifest.h"
 #include "src/sink/parquet_file.h"
+#include "src/sink/parquet_snapshot.h"
 
 namespace arrowcdc {
 
@@ -21,6 +23,8 @@ struct ParquetLimits {
   int64_t row_group_bytes = 32 << 20;  // of one table, in memory
   int64_t row_group_rows = 1 << 20;
   int files_on_disk = 128;  // being written at the same time; the rest wait in memory
+  int snapshot_writers = 64;
+  int64_t snapshot_row_group_bytes = 16 << 20;  // of a part, in memory
 };
 
 class ParquetSink : public Sink {
@@ -40,6 +44,15 @@ class ParquetSink : public Sink {
   bool has_pending_rows() const override { return !open_.empty(); }
   arrow::Status Close() override;
 
+  int snapshot_writers_max() const override { return limits_.snapshot_writers; }
+  bool copies_beside_stream() const override { return true; }
+  arrow::Result<std::vector<SnapshotPart>> BeginSnapshot(
+      const std::optional<std::vector<TableName>>& only) override;
+  arrow::Status KeepParts(const std::set<TableName>& tables) override;
+  arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override;
+  arrow::Status CompleteTable(const CopiedTable& table) override;
+  arrow::Status EndSnapshot() override;
+
  private:
   // A table's rows that are not durable yet.
   struct OpenFile {
@@ -51,6 +64,7 @@ class ParquetSink : public Sink {
 
   arrow::Status LoadOrMakeManifest(const StreamIdentity& stream, SinkState* state);
   arrow::Status ReadTableDirectory(const std::string& name, SinkState* state);
+  bool BelongsToSnapshot(const std::string& directory, const RowPosition& last_row) const;
   arrow::Status WriteRows(const ChangeBatch& batch);
   arrow::Result<OpenFile*> FileFor(const ChangeBatch& batch);
   arrow::Status CheckDirectory();
@@ -62,6 +76,9 @@ class ParquetSink : public Sink {
   arrow::Status Complete(OpenFiles::iterator open);
   arrow::Status CompleteOlderThan(std::chrono::steady_clock::time_point limit);
   arrow::Status StorePosition();
+  arrow::Status StoreParts();
+  arrow::Status Remove(const std::vector<std::string>& paths);
+  arrow::Status Store(Manifest next);
   // Remembers a failure: after one only Close does anything.
   arrow::Status Remember(arrow::Status status);
 
@@ -79,6 +96,10 @@ class ParquetSink : public Sink {
   OpenFiles open_;
   int64_t buffered_bytes_ = 0;  // over open_
   std::map<TableName, RowPosition> last_rows_;
+  std::mutex snapshot_mutex_;  // while parts are written: of what stands below, manifest_ and directories_
+  ParquetSnapshot snapshot_;
+  std::chrono::steady_clock::time_point stored_at_;  // the manifest
+  bool untold_table_ = false;                        // it lacks a table that is complete
   arrow::Status failure_;
   bool completed_ = false;  // a file, since the position was last looked at
   bool opened_ = false;

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "arrowcdc/error.h"
+#include "src/sink/file_system.h"
 
 namespace arrowcdc {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 constexpr size_t kFileNameBytesMax = 255;
 constexpr size_t kHexDigits = 16;
 constexpr size_t kOrdDigits = 5;
+constexpr std::string_view kSnapshotFileSuffix = "-snapshot.parquet";
 constexpr size_t kStemBytes = kHexDigits + 1 + kHexDigits + 1 + kOrdDigits;
 
 bool IsPlain(char c) {
@@ -57,6 +59,28 @@ bool ParseDigits(std::string_view text, int base, T* out) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+std::string StemOf(const RowPosition& last_row) {
+  char stem[kStemBytes + 1];
+  std::snprintf(stem, sizeof(stem), "%016llx-%016llx-%05u",
+                static_cast<unsigned long long>(last_row.commit_lsn),
+                static_cast<unsigned long long>(last_row.lsn), static_cast<unsigned>(last_row.ord));
+  return stem;
+}
+
+// Of `name`, which `suffix` is behind.
+std::optional<RowPosition> ParseStem(std::string_view name, std::string_view suffix) {
+  if (name.size() != kStemBytes + suffix.size()) return std::nullopt;
+  RowPosition position;
+  if (!ParseDigits(name.substr(0, kHexDigits), 16, &position.commit_lsn) ||
+      !ParseDigits(name.substr(kHexDigits + 1, kHexDigits), 16, &position.lsn) ||
+      !ParseDigits(name.substr(2 * kHexDigits + 2, kOrdDigits), 10, &position.ord)) {
+    return std::nullopt;
+  }
+  // The one way to write it: separators, lower case, suffix.
+  if (StemOf(position) + std::string(suffix) != name) return std::nullopt;
+  return position;
+}
+
 }  // namespace
 
 arrow::Result<std::string> TableDirectoryName(const TableName& name) {
@@ -84,24 +108,24 @@ bool IsTableDirectory(std::string_view name) {
 }
 
 std::string DataFileName(const RowPosition& last_row) {
-  char stem[kStemBytes + 1];
-  std::snprintf(stem, sizeof(stem), "%016llx-%016llx-%05u",
-                static_cast<unsigned long long>(last_row.commit_lsn),
-                static_cast<unsigned long long>(last_row.lsn), static_cast<unsigned>(last_row.ord));
-  return stem + std::string(kDataFileSuffix);
+  return StemOf(last_row) + std::string(kDataFileSuffix);
 }
 
 std::optional<RowPosition> ParseDataFileName(std::string_view name) {
-  if (name.size() != kStemBytes + kDataFileSuffix.size()) return std::nullopt;
-  RowPosition position;
-  if (!ParseDigits(name.substr(0, kHexDigits), 16, &position.commit_lsn) ||
-      !ParseDigits(name.substr(kHexDigits + 1, kHexDigits), 16, &position.lsn) ||
-      !ParseDigits(name.substr(2 * kHexDigits + 2, kOrdDigits), 10, &position.ord)) {
-    return std::nullopt;
-  }
-  // The one way to write it: separators, lower case, suffix.
-  if (DataFileName(position) != name) return std::nullopt;
-  return position;
+  return ParseStem(name, kDataFileSuffix);
+}
+
+std::string SnapshotFileName(const RowPosition& last_row) {
+  return StemOf(last_row) + std::string(kSnapshotFileSuffix);
+}
+
+std::optional<RowPosition> ParseSnapshotFileName(std::string_view name) {
+  return ParseStem(name, kSnapshotFileSuffix);
+}
+
+std::string HiddenFileName(std::string_view name) {
+  name.remove_suffix(kDataFileSuffix.size());
+  return "." + std::string(name) + std::string(kInProgressSuffix);
 }
 
 std::string FormatRowPosition(const RowPosition& position) {

@@ -23,6 +23,7 @@ bool IsTableDirectory(std::string_view name);
 
 // Beside the tables' directories.
 inline constexpr std::string_view kParquetManifestName = "_arrowcdc_manifest.json";
+inline constexpr std::string_view kParquetLockName = "_arrowcdc_lock";
 
 // Name of a complete file, by the position of its last row: 16 hex digits, 16 hex digits, 5 decimal digits.
 // Sorts as the rows do.
@@ -30,7 +31,15 @@ std::string DataFileName(const RowPosition& last_row);
 // The position in a name that DataFileName made; none for any other.
 std::optional<RowPosition> ParseDataFileName(std::string_view name);
 
+// The same of a file of a snapshot, whose rows are one below a commit: sorts as its rows do, and is never
+// taken for how far the stream has come.
+std::string SnapshotFileName(const RowPosition& last_row);
+std::optional<RowPosition> ParseSnapshotFileName(std::string_view name);
+
 inline constexpr std::string_view kDataFileSuffix = ".parquet";
+
+// What a file of that name is called while it does not count; readers pass over it.
+std::string HiddenFileName(std::string_view name);
 
 // "0/16B3748 0/16B3700 0": a row's position for people and footers.
 std::string FormatRowPosition(const RowPosition& position);

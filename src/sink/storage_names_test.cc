@@ -83,6 +83,18 @@ TEST(StorageNames, FileNamesSortAsPositionsDo) {
   EXPECT_EQ(DataFileName({0x16B374D848, 0x16B374D800, 7}), "00000016b374d848-00000016b374d800-00007.parquet");
 }
 
+// Between the files of changes, and none of them.
+TEST(StorageNames, SnapshotFilesAreNoDataFiles) {
+  const RowPosition place{0x16B374D847, 0x1234, 0};
+  const std::string name = SnapshotFileName(place);
+  EXPECT_EQ(name, "00000016b374d847-0000000000001234-00000-snapshot.parquet");
+  EXPECT_EQ(ParseSnapshotFileName(name), place);
+  EXPECT_FALSE(ParseDataFileName(name));
+  EXPECT_FALSE(ParseSnapshotFileName(DataFileName(place)));
+  EXPECT_LT(DataFileName({0x16B374D846, UINT64_MAX, UINT16_MAX}), name);
+  EXPECT_LT(name, DataFileName({0x16B374D848, 0, 0}));
+}
+
 TEST(StorageNames, OnlyItsOwnFileNamesAreRead) {
   for (const char* name :
        {"", "x.parquet", "00000016b374d848-00000016b374d800-00007",

@@ -10,6 +10,7 @@
 #include "arrowcdc/error.h"
 #include "src/sink/manifest.h"
 #include "src/sink/parquet_file.h"
+#include "src/sink/parquet_snapshot.h"
 #include "src/sink/storage_names.h"
 
 namespace arrowcdc {
@@ -24,7 +25,20 @@ struct Directory {
   std::vector<std::string> paths;  // of its data files, in the order of their rows
 };
 
-arrow::Result<std::vector<Directory>> ListDirectories(FileSystem& files, const std::string& root) {
+// Files of a snapshot count once the manifest has their table: without one it was copied with its files.
+bool Counts(const std::string& file, const std::optional<Manifest>& manifest) {
+  if (ParseDataFileName(file)) return true;
+  const auto last_row = ParseSnapshotFileName(file);
+  if (!last_row.has_value()) return false;
+  if (!manifest.has_value()) return true;
+  if (!manifest->snapshot.has_value()) return false;
+  const auto& copied = manifest->snapshot->copied;
+  return std::any_of(copied.begin(), copied.end(),
+                     [&](const CopiedTable& table) { return IsCopiedAt(table, last_row->commit_lsn); });
+}
+
+arrow::Result<std::vector<Directory>> ListDirectories(FileSystem& files, const std::string& root,
+                                                      const std::optional<Manifest>& manifest) {
   ARROW_ASSIGN_OR_RAISE(const auto names, files.List(root));
   std::vector<Directory> directories;
   for (const auto& name : names) {
@@ -34,7 +48,7 @@ arrow::Result<std::vector<Directory>> ListDirectories(FileSystem& files, const s
     if (!IsTableDirectory(name) || kind != PathKind::kDirectory) continue;
     ARROW_ASSIGN_OR_RAISE(const auto entries, files.List(path));
     for (const auto& entry : entries) {
-      if (!ParseDataFileName(entry)) continue;
+      if (!Counts(entry, manifest)) continue;
       directory.paths.push_back(JoinPath(path, entry));
     }
     if (directory.paths.empty()) continue;
@@ -81,14 +95,13 @@ size_t EditDistance(const std::string& a, const std::string& b) {
 }
 
 arrow::Status NotThere(const std::string& root, const std::string& table,
-                       const std::vector<Directory>& directories) {
+                       const std::vector<TableName>& tables) {
   std::vector<std::pair<size_t, std::string>> names;
-  for (const auto& directory : directories) {
+  for (const TableName& name : tables) {
     // A name without its schema is near, too.
     const size_t distance =
-        std::min(EditDistance(table, directory.table.schema + "." + directory.table.table),
-                 EditDistance(table, directory.table.table) + 1);
-    names.emplace_back(distance, ToString(directory.table));
+        std::min(EditDistance(table, name.schema + "." + name.table), EditDistance(table, name.table) + 1);
+    names.emplace_back(distance, ToString(name));
   }
   std::sort(names.begin(), names.end());
   std::string list;
@@ -98,25 +111,8 @@ arrow::Status NotThere(const std::string& root, const std::string& table,
   const std::string there = names.empty() ? "no table has complete files yet" : "the nearest first: " + list;
   return MakeError(ErrorKind::kInvalidOption, root + " holds no files of this table; " + there,
                    "table " + table,
-                   names.empty() ? "give the DIR of --sink parquet:DIR, or stream into it first"
+                   names.empty() ? "give the DIR of --sink parquet:DIR, once a stream has written there"
                                  : "give one of these names");
-}
-
-arrow::Result<const Directory*> FindDirectory(const std::string& root, const std::string& table,
-                                              const std::vector<Directory>& directories) {
-  const auto unquoted = Unquoted(table);
-  std::vector<const Directory*> found;
-  for (const auto& directory : directories) {
-    const TableName& name = directory.table;
-    if (name.schema + "." + name.table == table || name == unquoted || directory.name == table)
-      found.push_back(&directory);
-  }
-  if (found.empty()) return NotThere(root, table, directories);
-  if (found.size() == 1) return found[0];
-  std::string names;
-  for (const auto* directory : found) names += (names.empty() ? "" : ", ") + ToString(directory->table);
-  return MakeError(ErrorKind::kInvalidOption, "this may mean more than one table: " + names, "table " + table,
-                   "write names that hold dots in double quotes, as here");
 }
 
 arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchema(FileSystem& files, const std::string& path) {
@@ -131,24 +127,88 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchema(FileSystem& files, cons
 
 }  // namespace
 
+arrow::Result<size_t> FindTableName(const std::string& root, const std::string& table,
+                                    const std::vector<TableName>& tables) {
+  const auto unquoted = Unquoted(table);
+  std::vector<size_t> found;
+  for (size_t i = 0; i < tables.size(); ++i) {
+    const TableName& name = tables[i];
+    const auto directory = TableDirectoryName(name);
+    if (name.schema + "." + name.table == table || name == unquoted ||
+        (directory.ok() && *directory == table))
+      found.push_back(i);
+  }
+  if (found.empty()) return NotThere(root, table, tables);
+  if (found.size() == 1) return found[0];
+  std::string names;
+  for (const size_t i : found) names += (names.empty() ? "" : ", ") + ToString(tables[i]);
+  return MakeError(ErrorKind::kInvalidOption, "this may mean more than one table: " + names, "table " + table,
+                   "write names that hold dots in double quotes, as here");
+}
+
+arrow::Status CheckIsDirectory(FileSystem& files, const std::string& root) {
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files.Kind(root));
+  if (kind == PathKind::kDirectory) return arrow::Status::OK();
+  return MakeError(ErrorKind::kInvalidOption, "there is no directory " + root, "DIR",
+                   "give the DIR of --sink parquet:DIR");
+}
+
+namespace {
+
+// The rows that were copied at one point are whole, however far the stream has come; those of several are
+// whole with the changes in between.
+arrow::Status CountCopied(const CopiedTable& copied, StoredTable* stored) {
+  const uint64_t order = stored->order.value_or(0);
+  if (copied.later_points.empty()) {
+    stored->order = std::max(order, copied.point.order);
+    return arrow::Status::OK();
+  }
+  const Position& last = copied.later_points.back();
+  if (last.order <= order) return arrow::Status::OK();
+  return MakeError(ErrorKind::kBusy,
+                   "its copy was interrupted and went on, and the changes from " +
+                       FormatLsn(copied.point.order) + " to " + FormatLsn(last.order) +
+                       ", which belong to it, are not all there yet",
+                   "table " + ToString(copied.name), "stream on (arrowcdc stream), and try again");
+}
+
+bool IsDue(const Manifest& manifest, const ParquetFooter& newest) {
+  if (!IsUnderWay(manifest) || !manifest.snapshot->only.has_value()) return false;
+  const auto& only = *manifest.snapshot->only;
+  return std::find(only.begin(), only.end(), newest.table) != only.end();
+}
+
+}  // namespace
+
 arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string& root,
                                            const std::string& table) {
   StoredTable stored;
-  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files.Kind(root));
-  if (kind != PathKind::kDirectory) {
-    return MakeError(ErrorKind::kInvalidOption, "there is no directory " + root, "DIR",
-                     "give the DIR of --sink parquet:DIR");
-  }
+  ARROW_RETURN_NOT_OK(CheckIsDirectory(files, root));
   // Complete files that were copied elsewhere have no manifest.
+  std::optional<Manifest> manifest;
   const std::string manifest_path = JoinPath(root, kParquetManifestName);
   ARROW_ASSIGN_OR_RAISE(const PathKind manifest_kind, files.Kind(manifest_path));
   if (manifest_kind != PathKind::kAbsent) {
-    ARROW_ASSIGN_OR_RAISE(const Manifest manifest, LoadManifest(files, manifest_path, root));
-    if (manifest.position) stored.order = manifest.position->order;
+    ARROW_ASSIGN_OR_RAISE(manifest, LoadManifest(files, manifest_path, root));
+    if (manifest->position) stored.order = manifest->position->order;
   }
-  ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(files, root));
-  ARROW_ASSIGN_OR_RAISE(const Directory* named, FindDirectory(root, table, directories));
-  ARROW_ASSIGN_OR_RAISE(const ParquetFooter newest, ReadParquetFooter(files, named->paths.back()));
+  ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(files, root, manifest));
+  std::vector<TableName> names;
+  for (const Directory& directory : directories) names.push_back(directory.table);
+  ARROW_ASSIGN_OR_RAISE(const size_t place, FindTableName(root, table, names));
+  ARROW_ASSIGN_OR_RAISE(const ParquetFooter newest,
+                        ReadParquetFooter(files, directories[place].paths.back()));
+  if (manifest.has_value() && manifest->snapshot.has_value()) {
+    for (const CopiedTable& copied : manifest->snapshot->copied) {
+      if (copied.table_id == newest.table_id) ARROW_RETURN_NOT_OK(CountCopied(copied, &stored));
+    }
+  }
+  if (manifest.has_value() && IsDue(*manifest, newest)) {
+    return MakeError(ErrorKind::kBusy,
+                     "it is to be copied, or is being copied: changes that the copy will have were left out",
+                     "table " + ToString(newest.table),
+                     "stream on (arrowcdc stream) until it is copied, and try again");
+  }
   // A table that was renamed has files under its other names.
   for (const auto& directory : directories) {
     for (const auto& path : directory.paths) {

@@ -27,6 +27,13 @@ struct StoredTable {
   std::optional<uint64_t> order;  // transactions that commit before it are whole; none: not known
 };
 
+// The place among `tables` of the one that `table` names, as CurrentStateQuery takes it. Errors:
+// kInvalidOption with those that are there, or that it may mean.
+arrow::Result<size_t> FindTableName(const std::string& root, const std::string& table,
+                                    const std::vector<TableName>& tables);
+// kInvalidOption: `root` is none.
+arrow::Status CheckIsDirectory(FileSystem& files, const std::string& root);
+
 // `table` as CurrentStateQuery takes it: the relation that the newest file under that name belongs to.
 arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string& directory,
                                            const std::string& table);

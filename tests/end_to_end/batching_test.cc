@@ -335,9 +335,9 @@ TEST_F(BatchingTest, OurClientLosesNothingInABacklog) {
   ASSERT_NO_FATAL_FAILURE(CopySlot());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(
       const auto client,
-      Subprocess::Start(Command(
-          *server_, "stream",
-          {"--tables", "public.*", "--sink", "parquet:" + files_.path().string(), "--roll-age", "100ms"})));
+      Subprocess::Start(Command(*server_, "stream",
+                                {"--tables", "public.*", "--sink", "parquet:" + files_.path().string(),
+                                 "--snapshot", "never", "--roll-age", "100ms"})));
   std::mt19937_64 random(Seed());
   for (int terminations = 0; terminations < kTerminations;) {
     // A walsender in the middle of what is there: it has sent something new and not all of it.

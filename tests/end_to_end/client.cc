@@ -31,17 +31,32 @@ arrow::Result<uint64_t> ConfirmedFlush(SqlConnection& sql, const std::string& sl
   return ParseLsn(text);
 }
 
+namespace {
+
+arrow::Status Compare(std::vector<std::string> program, const std::vector<std::string>& tables) {
+  SubprocessOptions options;
+  options.argv = std::move(program);
+  options.argv.insert(options.argv.end(), tables.begin(), tables.end());
+  ARROW_ASSIGN_OR_RAISE(auto child, Subprocess::Start(std::move(options)));
+  ARROW_ASSIGN_OR_RAISE(const ExitState ended, child->Wait(std::chrono::minutes(5)));
+  if (ended.ok()) return arrow::Status::OK();
+  return arrow::Status::Invalid("the files are not what the tables are\n", child->output(), child->error());
+}
+
+}  // namespace
+
 arrow::Status CompareReplay(const PrivateServer& server, const std::filesystem::path& files,
                             const std::vector<std::string>& tables) {
-  SubprocessOptions options;
-  options.argv = {ARROWCDC_PYTHON, ARROWCDC_COMPARE,  "--parquet", files,
-                  "--conninfo",    server.conninfo(), "--tables"};
-  options.argv.insert(options.argv.end(), tables.begin(), tables.end());
-  ARROW_ASSIGN_OR_RAISE(auto program, Subprocess::Start(std::move(options)));
-  ARROW_ASSIGN_OR_RAISE(const ExitState ended, program->Wait(std::chrono::minutes(5)));
-  if (ended.ok()) return arrow::Status::OK();
-  return arrow::Status::Invalid("the files are not what the tables are\n", program->output(),
-                                program->error());
+  return Compare({ARROWCDC_PYTHON, std::string(ARROWCDC_COMPARE) + "/compare_replay.py", "--parquet", files,
+                  "--conninfo", server.conninfo(), "--tables"},
+                 tables);
+}
+
+arrow::Status CompareState(const PrivateServer& server, const std::filesystem::path& files,
+                           const std::vector<std::string>& tables) {
+  return Compare({ARROWCDC_PYTHON, std::string(ARROWCDC_COMPARE) + "/compare_state.py", CommandPath(), files,
+                  server.conninfo()},
+                 tables);
 }
 
 TemporaryDirectory::TemporaryDirectory() {

@@ -29,6 +29,10 @@ arrow::Result<uint64_t> ConfirmedFlush(SqlConnection& sql, const std::string& sl
 arrow::Status CompareReplay(const PrivateServer& server, const std::filesystem::path& files,
                             const std::vector<std::string>& tables);
 
+// tests/replay/compare_state.py: the same by the query that `arrowcdc sql` prints.
+arrow::Status CompareState(const PrivateServer& server, const std::filesystem::path& files,
+                           const std::vector<std::string>& tables);
+
 // A directory that is removed with its object.
 class TemporaryDirectory {
  public:

@@ -80,10 +80,11 @@ class Descriptors : public ::testing::Test {
 TEST_F(Descriptors, AFileIsNotWrittenIntoByLogs) {
   const auto stream = [&](const std::string& slot, const std::string& redirections) {
     const std::string path = files_.path() / (slot + ".arrows");
-    const Outcome outcome = Finish(Shell(Command(*server_, "stream",
-                                                 {"--slot", slot, "--publication", "a", "--tables",
-                                                  "public.users", "--until", "now", "--sink", "ipc:" + path}),
-                                         redirections));
+    const Outcome outcome =
+        Finish(Shell(Command(*server_, "stream",
+                             {"--slot", slot, "--publication", "a", "--tables", "public.users", "--until",
+                              "now", "--snapshot", "never", "--sink", "ipc:" + path}),
+                     redirections));
     EXPECT_EQ(outcome.code, 0) << redirections << outcome.error;
     return Content(path);
   };
@@ -99,10 +100,11 @@ TEST_F(Descriptors, TheSocketIsNotWrittenIntoByLogs) {
   const char* closed[] = {"2>&-", "<&- >&- 2>&-", ">&- 2>&-"};
   for (int i = 0; i < 3; ++i) {
     const std::string directory = files_.path() / slots[i];
-    const Outcome outcome = Finish(Shell(Command(*server_, "stream",
-                                                 {"--slot", slots[i], "--tables", "public.users", "--until",
-                                                  "now", "--sink", "parquet:" + directory, "--verbose"}),
-                                         closed[i]));
+    const Outcome outcome =
+        Finish(Shell(Command(*server_, "stream",
+                             {"--slot", slots[i], "--tables", "public.users", "--until", "now", "--snapshot",
+                              "never", "--sink", "parquet:" + directory, "--verbose"}),
+                     closed[i]));
     EXPECT_EQ(outcome.code, 0) << closed[i];
   }
 }
@@ -125,6 +127,34 @@ TEST_F(Descriptors, ASinkOnAClosedStandardOutputIsRefused) {
         Shell(Command(*server_, "stream", {"--sink", sink, "--until", "now", "--ack=on-write"}), ">&-"));
     EXPECT_EQ(outcome.code, 2) << sink;
     EXPECT_NE(outcome.error.find("standard output is closed"), std::string::npos) << outcome.error;
+  }
+}
+
+// The forms of values that are asked for reach the server, by both plugins.
+TEST_F(Descriptors, FormsOfValues) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto sql, server_->Connect());
+  ARROWCDC_ASSERT_OK(sql->Exec("CREATE TABLE forms (id int PRIMARY KEY, n numeric, at timestamp)"));
+  for (const char* plugin : {"wal2arrow", "pgoutput"}) {
+    const std::string slot = std::string("forms_") + plugin;
+    ARROWCDC_ASSERT_OK(
+        RunCommand(*server_, "setup", {"--slot", slot, "--tables", "public.forms", "--plugin", plugin}));
+    ARROWCDC_ASSERT_OK(sql->Exec("TRUNCATE forms; INSERT INTO forms VALUES (1, 1.5, 'infinity')"));
+    const auto stream = [&](std::vector<std::string> more) {
+      more.insert(more.end(),
+                  {"--slot", slot, "--tables", "public.forms", "--sink", "console:ndjson", "--until", "now"});
+      return Finish(Command(*server_, "stream", std::move(more)));
+    };
+    const auto has = [](const Outcome& outcome, const std::string& text) {
+      EXPECT_EQ(outcome.code, 0) << outcome.error;
+      EXPECT_NE(outcome.output.find(text), std::string::npos) << text << " in " << outcome.output;
+    };
+    has(stream({}), "\"n\":\"1.5\"");
+    has(stream({}), "\"_unrepresentable\":[\"at\"]");
+    has(stream({"--numeric", "double"}), "\"n\":1.5");
+    has(stream({"--unrepresentable", "text"}), "\"at\":\"infinity\"");
+    const Outcome refused = stream({"--unrepresentable", "error"});
+    EXPECT_NE(refused.code, 0);
+    EXPECT_NE(refused.error.find("public.forms"), std::string::npos) << refused.error;
   }
 }
 

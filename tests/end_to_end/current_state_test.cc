@@ -36,9 +36,9 @@ class CurrentStateTest : public ::testing::Test {
 
   // What was written until now, in files of at most `rows` rows.
   void Stream(const string& rows = "10000000") {
-    ARROWCDC_ASSERT_OK(RunCommand(
-        *server_, "stream",
-        {"--tables", "*.*", "--sink", "parquet:" + Directory(), "--until", "now", "--roll-rows", rows}));
+    ARROWCDC_ASSERT_OK(RunCommand(*server_, "stream",
+                                  {"--tables", "*.*", "--sink", "parquet:" + Directory(), "--until", "now",
+                                   "--snapshot", "never", "--roll-rows", rows}));
   }
 
   arrow::Result<string> Query(const string& table) {

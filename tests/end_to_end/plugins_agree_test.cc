@@ -1,17 +1,11 @@
 // The same WAL through both output plugins: wal2arrow, and pgoutput with values in binary and in text, give
 // the same rows with the same identities, operations, values, names and types.
-#include <algorithm>
-#include <map>
-
-#include <arrow/array.h>
-#include <arrow/extension_type.h>
-#include <arrow/scalar.h>
-#include <arrow/util/key_value_metadata.h>
 #include <gtest/gtest.h>
 
 #include "arrowcdc/change_rows.h"
+#include "arrowcdc/messages_table.h"
 #include "arrowcdc/postgres.h"
-#include "src/change/table_schema.h"
+#include "tests/end_to_end/slot_lines.h"
 #include "tests/end_to_end/workload.h"
 #include "arrowcdc/error.h"
 #include "tests/testing/assert_ok.h"
@@ -95,47 +89,16 @@ const char* const kStatements[] = {
     "DROP TABLE many; CREATE TABLE many (a int PRIMARY KEY); INSERT INTO many VALUES (2)",
     "ANALYZE toasted; UPDATE toasted SET n = 3",
     "INSERT INTO unknown_types.points VALUES (1, '(0.1,1e300)', '{}')",
+    "INSERT INTO parent VALUES (20); SELECT pg_logical_emit_message(true, 'in', 'a'); INSERT INTO parent "
+    "VALUES "
+    "(21); SELECT pg_logical_emit_message(false, 'out', '\\x00ff'::bytea); SAVEPOINT s; "
+    "SELECT pg_logical_emit_message(true, 'never', ''); ROLLBACK TO s; SELECT pg_logical_emit_message(true, "
+    "'', "
+    "repeat('big', 100000))",
+    "SELECT pg_logical_emit_message(true, U&'caf\\00e9', ''), pg_logical_emit_message(false, U&'\\fffdx', "
+    "''), "
+    "pg_logical_emit_message(true, repeat('p', 70000), 'of a prefix too long')",
 };
-
-// One table's rows in order, and its schema in front of those that have it.
-using Lines = std::map<TableName, std::vector<string>>;
-
-string Describe(const TableSchema& table) {
-  string text = "schema " + std::to_string(table.table_id) + " " +
-                std::to_string(static_cast<int>(table.replica_identity)) + " key";
-  for (const int field : table.key_fields) text += " " + std::to_string(field);
-  if (table.weakened.has_value()) text += " weakened by " + table.weakened->partition;
-  for (int i = 0; i < table.schema->num_fields(); ++i) {
-    const auto field = table.schema->field(i);
-    const auto metadata = field->metadata()->Copy();
-    // It comes from the catalog as it is when the rows are decoded.
-    if (metadata->Contains("PARQUET:field_id")) {
-      EXPECT_TRUE(metadata->Delete("PARQUET:field_id").ok());
-    }
-    std::map<string, string> sorted;
-    for (int64_t k = 0; k < metadata->size(); ++k) sorted[metadata->key(k)] = metadata->value(k);
-    text += "\n  " + field->ToString();
-    for (const auto& [key, value] : sorted) text += " " + key + "=" + value;
-  }
-  return text;
-}
-
-string CellText(const arrow::Array& column, int64_t row) {
-  if (column.type_id() == arrow::Type::EXTENSION)
-    return CellText(*static_cast<const arrow::ExtensionArray&>(column).storage(), row);
-  if (column.IsNull(row)) return "null";
-  if (column.type_id() == arrow::Type::DICTIONARY) {
-    const auto& codes = static_cast<const arrow::DictionaryArray&>(column);
-    return CellText(*codes.dictionary(), codes.GetValueIndex(row));
-  }
-  if (column.type_id() == arrow::Type::LIST) {
-    const auto values = static_cast<const arrow::ListArray&>(column).value_slice(row);
-    string text;
-    for (int64_t i = 0; i < values->length(); ++i) text += (i == 0 ? "[" : ", ") + CellText(*values, i);
-    return text.empty() ? "[]" : text + "]";
-  }
-  return column.GetScalar(row).ValueOrDie()->ToString();
-}
 
 class PluginsAgree : public testing::Test {
  protected:
@@ -166,107 +129,27 @@ class PluginsAgree : public testing::Test {
     EXPECT_EQ(workload.refused(), 0u) << workload.last_refusal();
   }
 
-  // All that the slot holds; it does not move. `binary`: how the values came.
-  arrow::Result<Lines> Read(const string& plugin, const std::vector<string>& publications, bool* binary) {
-    PostgresOptions options;
-    options.conninfo = server_->conninfo();
-    options.slot = plugin;
-    options.publications = publications;
-    options.plugin = OutputPlugin::kAuto;
-    ARROW_ASSIGN_OR_RAISE(const auto source, MakePostgresSource(options));
-    ARROW_RETURN_NOT_OK(source->Connect());
-    ARROW_ASSIGN_OR_RAISE(const Position start, source->Resume({}));
-    ARROW_ASSIGN_OR_RAISE(const LogEnd end, source->CurrentEnd());
-    ARROW_RETURN_NOT_OK(source->Start(start));
-    ARROW_ASSIGN_OR_RAISE(const string command,
-                          sql_->Scalar("SELECT query FROM pg_stat_activity JOIN pg_replication_slots ON "
-                                       "active_pid = pid WHERE slot_name = '" +
-                                       plugin + "'"));
-    *binary = command.find("binary") != string::npos;
-    Lines lines;
-    const auto deadline = std::chrono::steady_clock::now() + seconds(120);
-    while (std::chrono::steady_clock::now() < deadline) {
-      source->RequestKeepalive();
-      ARROW_ASSIGN_OR_RAISE(const auto event, source->Next(milliseconds(100)));
-      if (!event.has_value()) continue;
-      if (const auto* batch = std::get_if<ChangeBatch>(&*event)) ARROW_RETURN_NOT_OK(Add(*batch, &lines));
-      if (const auto* truncate = std::get_if<TruncateEvent>(&*event))
-        ARROW_RETURN_NOT_OK(Add(*truncate, &lines));
-      NoteGroup(*event);
-      const auto* keepalive = std::get_if<KeepaliveEvent>(&*event);
-      if (keepalive != nullptr && !group_open_ && keepalive->position >= end.position) {
-        ARROW_RETURN_NOT_OK(source->Stop());
-        return lines;
-      }
-    }
-    return arrow::Status::IOError("the end of the WAL did not come");
-  }
-
-  void NoteGroup(const Event& event) {
-    std::visit(
-        [this](const auto& e) {
-          if constexpr (requires { e.group; }) group_open_ = !e.group.group_end || e.group.dirty;
-        },
-        event);
-  }
-
-  arrow::Status Add(const ChangeBatch& batch, Lines* lines) {
-    ARROW_RETURN_NOT_OK(batch.rows->ValidateFull());
-    auto& table = (*lines)[batch.table->name];
-    string& schema = schemas_[batch.table->name];
-    if (string now = Describe(*batch.table); now != schema || table.empty()) {
-      table.push_back(now);
-      schema = std::move(now);
-    }
-    for (int64_t row = 0; row < batch.rows->num_rows(); ++row) {
-      string line;
-      for (int i = 0; i < batch.rows->num_columns(); ++i)
-        line += CellText(*batch.rows->column(i), row) + " | ";
-      table.push_back(std::move(line));
-    }
-    return arrow::Status::OK();
-  }
-
-  arrow::Status Add(const TruncateEvent& event, Lines* lines) {
-    for (size_t i = 0; i < event.tables.size(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(auto row, TruncateRow(event, static_cast<int>(i)));
-      ARROW_RETURN_NOT_OK(Add(ChangeBatch{event.tables[i], std::move(row), {}}, lines));
-      (*lines)[event.tables[i]->name].back() +=
-          string(event.cascade ? "cascade " : "") + (event.restart_identity ? "restart" : "");
-    }
-    return arrow::Status::OK();
-  }
-
-  static bool Has(const std::vector<string>& lines, const string& part) {
-    return std::any_of(lines.begin(), lines.end(),
-                       [&](const string& line) { return line.find(part) != string::npos; });
-  }
-
   void Compare(const std::vector<string>& publications, bool expect_binary) {
     SCOPED_TRACE(expect_binary ? "binary" : "text");
+    PostgresOptions options;
+    options.conninfo = server_->conninfo();
+    options.publications = publications;
+    options.messages = true;
+    options.slot = "wal2arrow";
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const SlotLines wanted, ReadSlotLines(options));
+    options.slot = "pgoutput";
     bool binary = false;
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(const Lines wanted, Read("wal2arrow", publications, &binary));
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(const Lines got, Read("pgoutput", publications, &binary));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const SlotLines got, ReadSlotLines(options, &binary));
     EXPECT_EQ(binary, expect_binary);
     ASSERT_GT(wanted.size(), 15u);
-    EXPECT_TRUE(Has(wanted.at({"public", "weak"}), "weakened by public.weak_2"));
-    EXPECT_TRUE(Has(wanted.at({"public", "toasted"}), "[body, key_body]"));
-    for (const auto& [table, lines] : wanted) {
-      SCOPED_TRACE(ToString(table));
-      ASSERT_TRUE(got.contains(table));
-      const auto& ours = got.at(table);
-      for (size_t i = 0; i < std::min(lines.size(), ours.size()); ++i) {
-        ASSERT_EQ(ours[i], lines[i]) << "line " << i;
-      }
-      EXPECT_EQ(ours.size(), lines.size());
-    }
-    EXPECT_EQ(got.size(), wanted.size());
+    EXPECT_TRUE(HasLine(wanted.at({"public", "weak"}), "weakened by public.weak_2"));
+    EXPECT_TRUE(HasLine(wanted.at({"public", "toasted"}), "[body, key_body]"));
+    EXPECT_EQ(wanted.at(MessagesTable()->name).size(), 1u + 6);  // a schema, and what was not rolled back
+    ExpectSameLines(got, wanted);
   }
 
   std::unique_ptr<PrivateServer> server_;
   std::unique_ptr<SqlConnection> sql_;
-  std::map<TableName, string> schemas_;
-  bool group_open_ = false;
 };
 
 TEST_F(PluginsAgree, OverTheSameWal) {

@@ -43,7 +43,7 @@ class PublishedTest : public ::testing::Test {
   }
 
   SubprocessOptions Stream(const Strings& tables, const std::string& sink, const Strings& more = {}) {
-    Strings arguments = {"--sink", sink};
+    Strings arguments = {"--sink", sink, "--snapshot", "never"};
     if (!tables.empty()) arguments.push_back("--tables");
     arguments.insert(arguments.end(), tables.begin(), tables.end());
     arguments.insert(arguments.end(), more.begin(), more.end());

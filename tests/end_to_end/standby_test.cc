@@ -86,7 +86,8 @@ class StandbyTest : public ::testing::Test {
   }
 
   std::vector<std::string> Stream(const std::string& more, const std::string& value) {
-    return {"--tables", "public.t", "--sink", "parquet:" + files_.path().string(), more, value};
+    return {"--tables",   "public.t", "--sink", "parquet:" + files_.path().string(),
+            "--snapshot", "never",    more,     value};
   }
 
   void PromoteInMidStream(bool switched_on);
@@ -154,6 +155,44 @@ void StandbyTest::PromoteInMidStream(bool switched_on) {
 TEST_F(StandbyTest, APromotionInMidStreamLosesNothing) { PromoteInMidStream(true); }
 
 TEST_F(StandbyTest, NorDoesItWithEverythingSwitchedOff) { PromoteInMidStream(false); }
+
+// The standby copies as a primary does: what it makes for that, a temporary slot, waits for a record that the
+// primary writes. Rows are written to the primary meanwhile.
+TEST_F(StandbyTest, RowsThatWereThereBeforeAreCopiedFromIt) {
+  ASSERT_NO_FATAL_FAILURE(CreatePrimary(16, "decoding on a standby"));
+  if (IsSkipped()) return;
+  ASSERT_NO_FATAL_FAILURE(AddTransactions(*sql_, 1'000));
+  ASSERT_NO_FATAL_FAILURE(CreateStandby());
+  ASSERT_NO_FATAL_FAILURE(CreateSlotOnStandby());
+  ARROWCDC_ASSERT_OK(sql_->Exec("UPDATE t SET v = 'between slot and copy' WHERE id < 10"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const auto client,
+      Subprocess::Start(Command(
+          *standby_, "stream",
+          {"--tables", "public.t", "--sink", "parquet:" + files_.path().string(), "--roll-age", "100ms"})));
+  const auto streams = [&] {
+    (void)sql_->Exec("INSERT INTO t (v) VALUES ('meanwhile')");
+    (void)sql_->Query("SELECT pg_log_standby_snapshot()");
+    return client->error().find("streaming changes") != std::string::npos || !client->Running();
+  };
+  ARROWCDC_ASSERT_OK(WaitFor(streams, seconds(60), "the copy\n" + client->error()));
+  ASSERT_TRUE(client->Running()) << client->error();
+  EXPECT_NE(client->error().find("all rows that were there before are copied"), std::string::npos)
+      << client->error();
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM t WHERE id = 5; INSERT INTO t (v) VALUES ('behind it')"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string text, sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end, ParseLsn(text));
+  ARROWCDC_ASSERT_OK(WaitFor(
+      [&] {
+        (void)sql_->Query("SELECT pg_log_standby_snapshot()");
+        return ConfirmedFlush(*standby_sql_).ValueOr(0) >= end || !client->Running();
+      },
+      seconds(60), "what came behind the copy\n" + client->error()));
+  ARROWCDC_ASSERT_OK(client->Signal(SIGTERM));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(seconds(60)));
+  EXPECT_TRUE(ended.ok()) << client->error();
+  ARROWCDC_ASSERT_OK(CompareReplay(*standby_, files_.path(), {"public.t"}));
+}
 
 // While the walsender waits for standbys, every commit goes by itself and nothing is drained.
 TEST_F(StandbyTest, AFailoverSlotThatWaitsSendsEveryCommit) {

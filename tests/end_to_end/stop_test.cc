@@ -275,8 +275,9 @@ TEST_F(StopTest, AReaderThatReadsGetsEverythingAfterAStop) {
 
 TEST_F(StopTest, AStandardErrorThatNobodyReadsHoldsNothingUp) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
-  SubprocessOptions options = Command(
-      *server_, "stream", {"--sink", Parquet("e"), "--roll-age", "200ms", "--progress", "1ms", "--verbose"});
+  SubprocessOptions options = Command(*server_, "stream",
+                                      {"--sink", Parquet("e"), "--snapshot", "never", "--roll-age", "200ms",
+                                       "--progress", "1ms", "--verbose"});
   std::string line;
   for (const std::string& word : options.argv) line += "'" + word + "' ";
   options.argv = {"sh", "-c", "head -c 65536 /dev/zero; exec " + line + " 2>&1"};

@@ -31,7 +31,7 @@ class StoredValuesTest : public ::testing::Test {
   // Runs the stream up to now; what it logged.
   string Stream(const string& sink, std::vector<string> more = {"--tables", "public.*"},
                 const string& database = "postgres") {
-    more.insert(more.end(), {"--sink", sink, "--until", "now"});
+    more.insert(more.end(), {"--sink", sink, "--until", "now", "--snapshot", "never"});
     auto child = Subprocess::Start(In(database, "stream", std::move(more)));
     EXPECT_TRUE(child.ok()) << child.status();
     if (!child.ok()) return "";

@@ -47,9 +47,9 @@ class WalsenderTest : public ::testing::TestWithParam<Switches> {
   void TearDown() override { EXPECT_EQ(server_->CountServerRestarts(), 0); }
 
   arrow::Result<std::unique_ptr<Subprocess>> StartStream() {
-    return Subprocess::Start(
-        Command(*server_, "stream",
-                {"--tables", "public.t", "--sink", "parquet:" + files_.path().string(), "--roll-age", "1h"}));
+    return Subprocess::Start(Command(*server_, "stream",
+                                     {"--tables", "public.t", "--sink", "parquet:" + files_.path().string(),
+                                      "--snapshot", "never", "--roll-age", "1h"}));
   }
 
   arrow::Result<std::unique_ptr<WalsenderClient>> StartReading(const std::string& more = "") {
@@ -123,9 +123,9 @@ TEST_P(WalsenderTest, FastShutdownWhateverTheLastRecordIs) {
   ASSERT_NO_FATAL_FAILURE(ExpectFastStop("5,000 transactions"));
   ARROWCDC_ASSERT_OK(client->Signal(SIGTERM));
   ARROWCDC_ASSERT_OK(client->Wait(seconds(30)));
-  ARROWCDC_ASSERT_OK(
-      RunCommand(*server_, "stream",
-                 {"--tables", "public.t", "--sink", "parquet:" + files_.path().string(), "--until", "now"}));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "stream",
+                                {"--tables", "public.t", "--sink", "parquet:" + files_.path().string(),
+                                 "--snapshot", "never", "--until", "now"}));
   ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), {"public.t"}));
 }
 
@@ -216,9 +216,9 @@ TEST_P(WalsenderTest, EndsInTheMiddleOfABacklog) {
   }
   ARROWCDC_ASSERT_OK(server_->Set("wal_sender_timeout", "1min"));
   ARROWCDC_ASSERT_OK(server_->Reload());
-  ARROWCDC_ASSERT_OK(
-      RunCommand(*server_, "stream",
-                 {"--tables", "public.t", "--sink", "parquet:" + files_.path().string(), "--until", "now"}));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "stream",
+                                {"--tables", "public.t", "--sink", "parquet:" + files_.path().string(),
+                                 "--snapshot", "never", "--until", "now"}));
   ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), {"public.t"}));
 }
 

@@ -46,7 +46,7 @@ UNREPRESENTABLE_TEXT = "<no arrow form>"  # how the source query writes such a v
 # --- the source ------------------------------------------------------------------------------------------
 
 Column = collections.namedtuple("Column", "attnum name type element_type")
-Table = collections.namedtuple("Table", "schema name identity columns key")
+Table = collections.namedtuple("Table", "schema name identity columns key relation")
 
 
 class Source:
@@ -76,6 +76,7 @@ class Source:
         answer = self.psql(f"""
             SELECT json_build_object(
               'schema', n.nspname, 'name', c.relname, 'identity', c.relreplident,
+              'partitioned', c.relkind = 'p',
               'columns', (SELECT json_agg(json_build_array(
                               a.attnum, a.attname, coalesce(nullif(b.typbasetype, 0), t.oid)::regtype::text,
                               (SELECT e.oid::regtype::text FROM pg_type e
@@ -99,11 +100,14 @@ class Source:
         if key_names:
             by_name = {column.name: column.attnum for column in columns}
             key = [by_name[key_name] for key_name in key_names]
-        return Table(found["schema"], found["name"], found["identity"], columns, key)
+        relation = f"{identifier(found['schema'])}.{identifier(found['name'])}"
+        # Children by inheritance are tables of their own.
+        relation = relation if found["partitioned"] else "ONLY " + relation
+        return Table(found["schema"], found["name"], found["identity"], columns, key, relation)
 
     def rows(self, table):
         expressions = ", ".join(source_expression(column) for column in table.columns)
-        return self.copy(f"SELECT {expressions} FROM {identifier(table.schema)}.{identifier(table.name)}")
+        return self.copy(f"SELECT {expressions} FROM {table.relation}")
 
 
 def identifier(name):
@@ -265,6 +269,23 @@ class Files:
         return tuple((name, duck_type, field_id)
                      for (name, duck_type, *_), field_id in zip(described, ids, strict=True))
 
+    def copies(self):
+        """(first, last) _commit_lsn of the copied rows of each copy. One that was interrupted has rows of
+        several points; with a truncate row in front, at its own position, another one begins."""
+        points = set()
+        for path in self.paths:
+            op, commit_lsn, lsn = [identifier(name) for name, _, _ in self.layout(path)[-len(METADATA):][:3]]
+            points.update(self.database.execute(
+                f"SELECT {commit_lsn}, bool_or({op} = 'truncate') FROM read_parquet(?) WHERE "
+                f"{op} = 'snapshot' OR ({op} = 'truncate' AND {lsn} = 0) GROUP BY 1", [[path]]).fetchall())
+        voids = {point for point, voids in points if voids}
+        copies = []
+        for point in sorted({point for point, _ in points}):
+            if not copies or point in voids:
+                copies.append((point, point))
+            copies[-1] = (copies[-1][0], point)
+        return copies
+
     def read(self, paths, layout):
         own, metadata = layout[:-len(METADATA)], layout[-len(METADATA):]
         if [name.lstrip("_") for name, _, _ in metadata] != [name.lstrip("_") for name in METADATA]:
@@ -341,14 +362,20 @@ class Report:
         if len(self.examples) < 10:
             self.examples.append(f"{what}: {example}")
 
+    def forget(self):
+        """What was found so far is of rows that do not count."""
+        self.lost = self.duplicated = self.wrong = 0
+        self.examples = []
+
 
 class Replay:
     """The state of one table. With a key: a row per key; without one, or with the identity FULL: a bag of
     rows."""
 
-    def __init__(self, table, report):
+    def __init__(self, table, report, copies):
         self.table = table
         self.report = report
+        self.copies = copies
         places = {column.attnum: place for place, column in enumerate(table.columns)}
         self.key = [places[attnum] for attnum in table.key]
         self.state = {} if self.key else collections.Counter()
@@ -362,6 +389,8 @@ class Replay:
         if op == "truncate":
             if any(value is not None and value is not UNKNOWN for value in values):
                 self.report.add("wrong", f"a truncate row with values at {change.position}")
+            if change.xid is None:  # of no transaction: the copy of the table begins here
+                self.report.forget()
             self.state.clear()
         elif op == "update_before":
             self.before = change
@@ -372,6 +401,16 @@ class Replay:
         else:
             self.apply_bag(op, values, before, change.position)
 
+    def being_copied(self, position):
+        """Whether the rest of the rows, as they are at a later point, is still to come."""
+        return any(first < position[0] <= last for first, last in self.copies)
+
+    def take_copied(self, key, values, position):
+        """A row that changed since the copy began: what its changes made of it is what the copy found."""
+        for column, mine, copied in zip(self.table.columns, self.state[key], values):
+            if mine is not UNKNOWN and mine != copied:
+                self.report.add("wrong", f"key {key}: the copy at {position} has another {column.name}")
+
     def apply_keyed(self, op, values, before, position):
         key = tuple(values[place] for place in self.key)
         if None in key or Unchanged in key:
@@ -381,19 +420,22 @@ class Replay:
             key = tuple(before.values[place] if value is Unchanged else value
                         for place, value in zip(self.key, key))
         if op in ("insert", "snapshot"):
-            if key in self.state:
+            if key in self.state and op == "snapshot" and self.being_copied(position):
+                self.take_copied(key, values, position)
+            elif key in self.state:
                 self.report.add("duplicated", f"insert of key {key}, which is there, at {position}")
             if Unchanged in values:
                 self.report.add("wrong", f"an insert with unchanged columns at {position}")
             self.state[key] = values
         elif op == "delete":
-            if self.state.pop(key, None) is None:
+            if self.state.pop(key, None) is None and not self.being_copied(position):
                 self.report.add("lost", f"delete of key {key}, which is not there, at {position}")
         else:
             old_key = key if before is None else tuple(before.values[place] for place in self.key)
             old = self.state.pop(old_key, None)
             if old is None:
-                self.report.add("lost", f"update of key {old_key}, which is not there, at {position}")
+                if not self.being_copied(position):
+                    self.report.add("lost", f"update of key {old_key}, which is not there, at {position}")
                 old = [UNKNOWN] * len(values)
             if key in self.state:
                 self.report.add("duplicated", f"update to key {key}, which is there, at {position}")
@@ -490,7 +532,7 @@ JOURNAL_OPS = {"insert": "insert", "update_after": "update", "delete": "delete",
 def compare_table(source, directory, table, transactions, journal):
     report = Report(f"{table.schema}.{table.name}")
     files = Files(directory, table)
-    replay = Replay(table, report)
+    replay = Replay(table, report, files.copies())
     seen = collections.Counter()
     previous = None
     for change in files.changes():

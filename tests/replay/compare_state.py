@@ -44,7 +44,8 @@ def compare(command, directory, conninfo, table):
         csv.flush()
         database.execute("CREATE TABLE source AS FROM files LIMIT 0")
         database.execute(f"COPY source FROM '{csv.name}' "
-                         "(FORMAT csv, HEADER false, NULLSTR '\\N', PARALLEL false)")
+                         "(FORMAT csv, HEADER false, NULLSTR '\\N', PARALLEL false, AUTO_DETECT false, "
+                         "DELIM ',', QUOTE '\"', ESCAPE '\"')")
 
     def count(query):
         return database.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]

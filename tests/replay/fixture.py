@@ -48,7 +48,13 @@ INSERT INTO shop.journal VALUES
   ('shop.item', 'insert', 705, '99999'), ('shop.item', 'delete', 705, '99999');
 """
 
-TABLES = ["shop.item", "shop.log", '"We.ird/""T"', "shop.emptied", "shop.grown"]
+# A copy that went on at a second point: row 1 is of the first, 2 changed in between, 3 came and 4 went then.
+SQL += """
+CREATE TABLE shop.resumed (id int PRIMARY KEY, note text);
+INSERT INTO shop.resumed VALUES (1, 'one'), (2, 'new'), (3, 'three'), (5, 'five');
+"""
+
+TABLES = ["shop.resumed", "shop.item", "shop.log", '"We.ird/""T"', "shop.emptied", "shop.grown"]
 
 
 def meta(op, commit, lsn, place, xid, unchanged="NULL", unrepresentable="NULL", prefix=""):
@@ -147,11 +153,26 @@ GROWN_NEW = [
     f"{meta('update_after', 90180, 90171, 0, 718)}",
 ]
 
+NOTE = "['note']"
+RESUMED_CHANGES = [
+    f"SELECT 1::INTEGER AS id, 'one' AS note, {meta('snapshot', 90199, 1, 0, 'NULL')}",
+    f"SELECT 2::INTEGER AS id, 'old' AS note, {meta('snapshot', 90199, 2, 0, 'NULL')}",
+    f"SELECT 4::INTEGER AS id, 'four' AS note, {meta('snapshot', 90199, 4, 0, 'NULL')}",
+    f"SELECT 2::INTEGER AS id, 'new' AS note, {meta('update_after', 90210, 90201, 0, 719)}",
+    f"SELECT 4::INTEGER AS id, NULL AS note, {meta('delete', 90220, 90211, 0, 720)}",
+    f"SELECT 6::INTEGER AS id, NULL AS note, {meta('delete', 90220, 90212, 0, 720)}",
+    f"SELECT 5::INTEGER AS id, NULL AS note, {meta('update_after', 90230, 90221, 0, 721, NOTE)}",
+    f"SELECT 2::INTEGER AS id, 'new' AS note, {meta('snapshot', 90239, 2, 0, 'NULL')}",
+    f"SELECT 3::INTEGER AS id, 'three' AS note, {meta('snapshot', 90239, 3, 0, 'NULL')}",
+    f"SELECT 5::INTEGER AS id, 'five' AS note, {meta('snapshot', 90239, 5, 0, 'NULL')}",
+]
+
 
 def write(directory):
     database = duckdb.connect()
     # The small tables in two files, which must be read as one.
     for folder, name, changes, ids in (
+        ("shop.resumed", "a", RESUMED_CHANGES[:3], ""), ("shop.resumed", "b", RESUMED_CHANGES[3:], ""),
         ("shop.item", "a", ITEM_CHANGES[:1], ""), ("shop.item", "b", ITEM_CHANGES[1:], ""),
         ("shop.log", "b", LOG_CHANGES[:3], ""), ("shop.log", "a", LOG_CHANGES[3:], ""),
         ("public.We%2Eird%2F%22T", "a", WEIRD_CHANGES, ""), ("shop.emptied", "a", EMPTIED_CHANGES, ""),
@@ -190,6 +211,26 @@ def damage_row_group_removed(directory):
 def damage_row_group_doubled(directory):
     path = directory + "/shop.item/a.parquet"
     rewrite(path, f"SELECT * FROM rows UNION ALL SELECT * FROM rows WHERE {second_row_group(path)}")
+
+
+def damage_copied_row_changed(directory):
+    rewrite(directory + "/shop.resumed/b.parquet",
+            "SELECT * REPLACE (CASE WHEN _op = 'snapshot' AND id = 2 THEN 'old' ELSE note END AS note) "
+            "FROM rows")
+
+
+def damage_copied_row_lost(directory):
+    rewrite(directory + "/shop.resumed/b.parquet", "SELECT * FROM rows WHERE _op <> 'snapshot' OR id <> 3")
+
+
+def damage_copied_row_doubled(directory):
+    rewrite(directory + "/shop.resumed/a.parquet",
+            "SELECT * FROM rows UNION ALL SELECT * REPLACE (99::UBIGINT AS _lsn) FROM rows WHERE id = 1")
+
+
+def damage_late_change_lost(directory):
+    rewrite(directory + "/shop.resumed/b.parquet",
+            "SELECT * REPLACE (90300::UBIGINT AS _commit_lsn) FROM rows WHERE _op = 'delete'")
 
 
 def damage_value_changed(directory):

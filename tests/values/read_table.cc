@@ -40,13 +40,14 @@ void ValuesTest::TearDown() {
   PluginTest::TearDown();
 }
 
-arrow::Result<MappedColumns> ValuesTest::MapTable(const ValueOptions& options) {
+arrow::Result<MappedColumns> ValuesTest::MapTable(const ValueOptions& options, const std::string& table) {
   ARROW_ASSIGN_OR_RAISE(
-      const auto rows, values_->Query("SELECT attname, atttypid, atttypmod, attnum, coalesce((SELECT "
-                                      "array_position(indkey::int2[], attnum) + 1 FROM pg_index WHERE "
-                                      "indrelid = attrelid AND indisprimary), 0) FROM pg_attribute WHERE "
-                                      "attrelid = 't'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY "
-                                      "attnum"));
+      const auto rows,
+      values_->Query("SELECT attname, atttypid, atttypmod, attnum, coalesce((SELECT "
+                     "array_position(indkey::int2[], attnum) + 1 FROM pg_index WHERE "
+                     "indrelid = attrelid AND indisprimary), 0) FROM pg_attribute WHERE "
+                     "attrelid = '" +
+                     table + "'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"));
   std::vector<ColumnDescription> columns;
   for (const SqlRow& row : rows) {
     ColumnDescription& column = columns.emplace_back();
@@ -57,16 +58,15 @@ arrow::Result<MappedColumns> ValuesTest::MapTable(const ValueOptions& options) {
   return MapColumns(columns, options, catalog_.get());
 }
 
-arrow::Result<std::unique_ptr<RowReader>> ValuesTest::MakeRows(MappedColumns columns,
-                                                               UnrepresentableAs unrepresentable) {
+arrow::Result<std::unique_ptr<RowReader>> ValuesTest::MakeRows(MappedColumns columns) {
   ARROW_ASSIGN_OR_RAISE(
       auto table, MakeTableSchema({"public", "t"}, 1, 2, ReplicaIdentity::kDefault, columns.fields, nullptr));
-  return RowReader::Make(std::move(table), std::move(columns), unrepresentable, arrow::system_memory_pool());
+  return RowReader::Make(std::move(table), std::move(columns), arrow::system_memory_pool());
 }
 
 arrow::Result<ChangeBatch> ValuesTest::Select(ValueForm form, const ValueOptions& options) {
   ARROW_ASSIGN_OR_RAISE(MappedColumns columns, MapTable(options));
-  ARROW_ASSIGN_OR_RAISE(const auto rows, MakeRows(std::move(columns), options.unrepresentable));
+  ARROW_ASSIGN_OR_RAISE(const auto rows, MakeRows(std::move(columns)));
   const Result result(PQexecParams(values_->raw(), "SELECT * FROM t ORDER BY id", 0, nullptr, nullptr,
                                    nullptr, nullptr, form == ValueForm::kBinary ? 1 : 0),
                       PQclear);
@@ -88,8 +88,9 @@ arrow::Result<ChangeBatch> ValuesTest::Select(ValueForm form, const ValueOptions
   return rows->batch()->Finish();
 }
 
-arrow::Result<ChangeBatch> ValuesTest::Copy(size_t chunk_bytes_max) {
-  ARROW_ASSIGN_OR_RAISE(MappedColumns columns, MapTable());
+arrow::Result<ChangeBatch> ValuesTest::Copy(size_t chunk_bytes_max, const ValueOptions& options,
+                                            const std::string& table) {
+  ARROW_ASSIGN_OR_RAISE(MappedColumns columns, MapTable(options, table));
   std::string sql = "COPY (SELECT ctid";
   for (size_t i = 0; i < columns.fields.size(); ++i) {
     const std::string name = '"' + columns.fields[i]->name() + '"';
@@ -97,14 +98,14 @@ arrow::Result<ChangeBatch> ValuesTest::Copy(size_t chunk_bytes_max) {
                        ? name
                        : "CASE WHEN num_nulls(" + name + ") = 0 THEN format('%s', " + name + ") END");
   }
-  ARROW_ASSIGN_OR_RAISE(auto rows, MakeRows(std::move(columns), UnrepresentableAs::kNull));
-  CopyOptions options;
-  options.batch_bytes_max = BatchBuilder::kBatchBytesMax;
-  CopyDecoder decoder(std::move(rows), options);
+  ARROW_ASSIGN_OR_RAISE(auto rows, MakeRows(std::move(columns)));
+  CopyOptions copy;
+  copy.batch_bytes_max = BatchBuilder::kBatchBytesMax;
+  CopyDecoder decoder(std::move(rows), copy);
 
   PGconn* const connection = values_->raw();
-  const Result started(PQexec(connection, (sql + " FROM t ORDER BY id) TO STDOUT (FORMAT binary)").c_str()),
-                       PQclear);
+  sql += " FROM " + table + " ORDER BY id) TO STDOUT (FORMAT binary)";
+  const Result started(PQexec(connection, sql.c_str()), PQclear);
   if (PQresultStatus(started.get()) != PGRES_COPY_OUT) return Failure(connection);
   std::string stream;
   char* message = nullptr;

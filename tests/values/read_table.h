@@ -21,18 +21,18 @@ class ValuesTest : public PluginTest {
   void Prepare(const std::string& ddl);
   void TearDown() override;
 
-  // The columns of table t as the decoders map them.
-  arrow::Result<MappedColumns> MapTable(const ValueOptions& options = {});
-  // Its rows in the order of its column id, with _lsn counting them from 1.
+  // The columns of a table as the decoders map them.
+  arrow::Result<MappedColumns> MapTable(const ValueOptions& options = {}, const std::string& table = "t");
+  // The rows of table t in the order of its column id, with _lsn counting them from 1.
   arrow::Result<ChangeBatch> Select(ValueForm form, const ValueOptions& options = {});
-  // The same by COPY, in chunks of 1 to `chunk_bytes_max` bytes; _lsn is made of ctid.
-  arrow::Result<ChangeBatch> Copy(size_t chunk_bytes_max);
+  // The same by COPY of any table, in chunks of 1 to `chunk_bytes_max` bytes; _lsn is made of ctid.
+  arrow::Result<ChangeBatch> Copy(size_t chunk_bytes_max, const ValueOptions& options = {},
+                                  const std::string& table = "t");
 
   std::unique_ptr<SqlConnection> values_;  // a session with the settings of one that replicates
 
  private:
-  arrow::Result<std::unique_ptr<RowReader>> MakeRows(MappedColumns columns,
-                                                     UnrepresentableAs unrepresentable);
+  static arrow::Result<std::unique_ptr<RowReader>> MakeRows(MappedColumns columns);
 
   std::unique_ptr<postgres::Connection> connection_;
   std::unique_ptr<postgres::SqlTypeCatalog> catalog_;

@@ -362,6 +362,124 @@ TEST_F(ReadersServer, WhatWasNotCommittedComesAgainAfterALostConnection) {
   EXPECT_EQ(rows, 2);
 }
 
+// --- rows that were there before ---
+
+std::vector<std::string> Numbered(const std::string& op, int64_t first, int64_t last) {
+  std::vector<std::string> rows;
+  for (int64_t id = first; id <= last; ++id) rows.push_back(op + " " + std::to_string(id));
+  return rows;
+}
+
+TEST_F(ReadersServer, RowsThatWereThereComeFirstUntilTheyWereCommitted) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE s.t (id bigint PRIMARY KEY); CREATE TABLE s.empty (id bigint PRIMARY KEY);"
+                 "INSERT INTO s.t SELECT generate_series(1, 1000)"));
+  PrepareSource();
+  // In the slot, too: it comes once.
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.t VALUES (1001)"));
+  ReaderSetOptions options;
+  options.snapshot = SnapshotMode::kAuto;
+  std::vector<std::string> expected = Numbered("snapshot", 1, 1001);
+  expected.insert(expected.end(), {"delete 7", "insert 2000"});
+  for (int start = 0; start < 2; ++start) {
+    Open(options);
+    if (start == 0) {
+      // Behind the point of this start.
+      ARROWCDC_ASSERT_OK(
+          WaitFor([&] { return set_->stats().snapshot_tables_done == 2; }, kLimit, "the copy"));
+      ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM s.t WHERE id = 7; INSERT INTO s.t VALUES (2000)"));
+    } else {
+      expected = Numbered("snapshot", 1, 1001);  // the next start has a point of its own
+      expected.erase(expected.begin() + 6);
+      expected.push_back("snapshot 2000");
+    }
+    const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+    EXPECT_EQ(RowsOf(*set_->reader({"s", "t"}), end), expected);
+    EXPECT_EQ(RowsOf(*set_->reader({"s", "empty"}), end), std::vector<std::string>());
+    EXPECT_EQ(set_->stats().snapshot_tables, 2u);
+    EXPECT_EQ(set_->stats().snapshot_rows, 1001u);
+    if (start == 0) {
+      ARROWCDC_ASSERT_OK(set_->Stop());  // without a commit
+      continue;
+    }
+    const uint64_t before = ConfirmedFlush();
+    ARROWCDC_ASSERT_OK(set_->reader({"s", "t"})->Commit());
+    ARROWCDC_ASSERT_OK(WaitFor([&] { return ConfirmedFlush() > before; }, kLimit, "the slot"));
+    ARROWCDC_ASSERT_OK(set_->Stop());
+  }
+  Open(options);
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO s.t VALUES (3000)"));
+  EXPECT_EQ(RowsOf(*set_->reader({"s", "t"}), Lsn("pg_current_wal_flush_lsn()")),
+            std::vector<std::string>{"insert 3000"});
+  EXPECT_EQ(set_->stats().snapshot_tables, 0u);
+}
+
+TEST_F(ReadersServer, RowsThatWereThereAreSplitLikeTheOthers) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE s.t (id bigint PRIMARY KEY); INSERT INTO s.t SELECT generate_series(1, 500)"));
+  PrepareSource();
+  ReaderSetOptions options;
+  options.partitions = 4;
+  options.snapshot = SnapshotMode::kOnly;
+  Open(options);
+  std::map<std::string, int> partition_of;
+  for (int p = 0; p < 4; ++p) {
+    while (true) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, set_->reader({"s", "t"}, p)->Next(kLimit));
+      if (batch.state == ReadState::kEnd) break;
+      const ChangeRows changes = ChangeRows::Make(*batch.table, *batch.rows).ValueOrDie();
+      const auto& ids = static_cast<const arrow::Int64Array&>(*batch.rows->GetColumnByName("id"));
+      for (int64_t row = 0; row < ids.length(); ++row) {
+        EXPECT_EQ(changes.op(row), Op::kSnapshot);
+        EXPECT_TRUE(partition_of.emplace(std::to_string(ids.Value(row)), p).second) << "twice";
+      }
+    }
+  }
+  EXPECT_EQ(partition_of.size(), 500u);
+  EXPECT_EQ(partition_of["34"], 3);  // as the Iceberg specification has its hash
+}
+
+// What was given of a table that is read anew is taken back first.
+TEST_F(ReadersServer, ATableThatIsReadAnewBeginsWithATruncate) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE s.t (id bigint PRIMARY KEY, v text);"
+                 "INSERT INTO s.t SELECT g, repeat('x', 100) FROM generate_series(1, 400000) g"));
+  PrepareSource();
+  ReaderSetOptions options;
+  options.snapshot = SnapshotMode::kInitial;
+  options.reader_bytes_max = 1 << 20;  // so the copy waits for the reader
+  options.bytes_max = 1 << 20;
+  Open(options);
+  const auto reader = set_->reader({"s", "t"});
+  ASSERT_EQ(reader->Next(kLimit).ValueOrDie().state, ReadState::kBatch);
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM s.t WHERE id <= 10"));
+  EXPECT_EQ(Scalar("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'COPY%'"),
+            "1");
+  std::set<int64_t> ids;
+  int truncated = 0;
+  const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+  while (true) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult batch, reader->Next(kLimit, FormatLsn(end)));
+    if (batch.state == ReadState::kEnd) break;
+    ASSERT_EQ(batch.state, ReadState::kBatch);
+    const ChangeRows changes = ChangeRows::Make(*batch.table, *batch.rows).ValueOrDie();
+    const auto& column = static_cast<const arrow::Int64Array&>(*batch.rows->GetColumnByName("id"));
+    for (int64_t row = 0; row < column.length(); ++row) {
+      if (changes.op(row) == Op::kTruncate) {
+        ids.clear();
+        ++truncated;
+      } else {
+        EXPECT_EQ(changes.op(row), Op::kSnapshot);
+        EXPECT_TRUE(ids.insert(column.Value(row)).second) << column.Value(row) << " twice";
+      }
+    }
+  }
+  EXPECT_EQ(truncated, 1);
+  EXPECT_EQ(ids.size(), 399990u);
+  EXPECT_EQ(*ids.begin(), 11);
+  EXPECT_FALSE(set_->ended());
+}
+
 int64_t ResidentBytes() {
   std::ifstream file("/proc/self/statm");
   int64_t total = 0;

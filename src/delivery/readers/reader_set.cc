@@ -1,12 +1,18 @@
 // The pump of a set of readers, as the driver of a change stream: partition, then the reader's queue, on a
 // thread of its own.
 #include <algorithm>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/messages_table.h"
 #include "src/change/table_schema.h"
 #include "src/delivery/change_stream.h"
+#include "src/delivery/snapshot_copy.h"
 #include "src/partition/partition_key.h"
 #include "src/delivery/readers/shared_stream.h"
 
@@ -22,7 +28,7 @@ constexpr milliseconds kAskInterval{200};  // for the server's position, while s
 
 }  // namespace
 
-class ReaderSet::Pump : private StreamDriver {
+class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
  public:
   Pump(std::unique_ptr<Source> source, ReaderSetOptions options, std::optional<TablePatterns> patterns)
       : options_(std::move(options)),
@@ -45,6 +51,7 @@ class ReaderSet::Pump : private StreamDriver {
     ARROW_RETURN_NOT_OK(CheckOptions());
     for (const TableName& table : options_.tables) RouteOf(table);
     ARROW_RETURN_NOT_OK(changes_.Open());
+    opened_ = true;
     thread_ = std::thread([this] { Run(); });
     return arrow::Status::OK();
   }
@@ -70,8 +77,16 @@ class ReaderSet::Pump : private StreamDriver {
   ReaderSetStats stats() const {
     const SourceStats source = source_->stats();
     const std::lock_guard lock(stream_->mutex);
-    return {stream_->delivered, stream_->acknowledged, source.server_lsn, source.received_bytes,
-            reconnects_,        rows_unmatched_,       unmatched_tables_, tables_unpublished_};
+    ReaderSetStats all = {stream_->delivered, stream_->acknowledged, source.server_lsn, source.received_bytes,
+                          reconnects_,        rows_unmatched_,       unmatched_tables_, tables_unpublished_};
+    all.snapshot_tables = copied_before_ + progress_.tables.size();
+    all.snapshot_tables_done = copied_before_;
+    all.snapshot_rows = rows_copied_before_;
+    for (const auto& table : progress_.tables) {
+      all.snapshot_tables_done += table.complete ? 1 : 0;
+      all.snapshot_rows += table.rows;
+    }
+    return all;
   }
 
  private:
@@ -116,7 +131,8 @@ class ReaderSet::Pump : private StreamDriver {
   // --- the thread ---
 
   void Run() {
-    const arrow::Status ended = changes_.Run();
+    arrow::Status ended = CopyFirst();
+    if (ended.ok() && options_.snapshot != SnapshotMode::kOnly) ended = changes_.Run();
     const std::lock_guard lock(stream_->mutex);
     stream_->EndStream(stop_->stopped() ? StoppedError() : ended);
   }
@@ -129,7 +145,11 @@ class ReaderSet::Pump : private StreamDriver {
   }
 
   // Readers keep nothing: the slot alone says where to begin, and every start is one of something new.
-  arrow::Result<SinkState> Open(const SourceInfo&) override { return SinkState{}; }
+  arrow::Result<SinkState> Open(const SourceInfo& info) override {
+    copy_due_ =
+        options_.snapshot == SnapshotMode::kAuto ? info.fresh : options_.snapshot != SnapshotMode::kNever;
+    return SinkState{};
+  }
 
   arrow::Status Begin(const SourceInfo& info, const SinkState&) override {
     info_ = info;
@@ -140,13 +160,98 @@ class ReaderSet::Pump : private StreamDriver {
     return arrow::Status::OK();
   }
 
+  // --- rows that were there before ---
+
+  bool CopiesFirst() const override { return copy_due_; }
+  const std::vector<CopiedTable>& Copied() const override { return copied_; }
+
+  // The thread reads them, so that somebody can take them meanwhile.
+  arrow::Result<Prepared> Prepare(const Position&) override {
+    if (!copy_due_) return Prepared::kNothingToDo;
+    const auto wanted = [this](const TableName&, uint32_t table_id) {
+      return std::none_of(copied_.begin(), copied_.end(),
+                          [&](const CopiedTable& done) { return done.table_id == table_id; });
+    };
+    ARROW_ASSIGN_OR_RAISE(snapshot_, source_->BeginSnapshot(wanted, {}));
+    SnapshotProgress progress;
+    for (const SnapshotTable& table : snapshot_->tables()) {
+      RouteOf(table.name);
+      progress.tables.push_back({.name = table.name, .part_count = table.part_count});
+    }
+    SetProgress(std::move(progress));
+    return Prepared::kNoStream;
+  }
+
+  arrow::Status CopyFirst() {
+    while (copy_due_ && !stop_->stopped()) {
+      const arrow::Status copied = CopySnapshot(
+          *snapshot_, *this, begun_, options_.snapshot_connections, *stop_,
+          [this](const SnapshotProgress& progress) { SetProgress(progress); },
+          [this](const SourceNotice& notice) { Tell(notice); });
+      snapshot_.reset();
+      KeepCompleted();
+      copy_due_ = !copied.ok();
+      if (copied.ok() && options_.snapshot == SnapshotMode::kOnly) break;
+      if (stop_->stopped()) return copied;
+      ARROW_RETURN_NOT_OK(changes_.OpenAgain(copied));
+    }
+    return arrow::Status::OK();
+  }
+
+  void SetProgress(SnapshotProgress progress) {
+    const std::lock_guard lock(stream_->mutex);
+    progress_ = std::move(progress);
+  }
+
+  // Tables that are complete stay so, the others are read anew.
+  void KeepCompleted() {
+    const std::lock_guard lock(stream_->mutex);
+    for (const auto& table : progress_.tables) {
+      if (!table.complete) continue;
+      ++copied_before_;
+      rows_copied_before_ += table.rows;
+    }
+    progress_.tables.clear();
+    const std::lock_guard copy(copy_mutex_);
+    for (const CopiedTable& table : copied_) begun_.erase(table.name);
+  }
+
+  class Part : public SnapshotPartWriter {
+   public:
+    explicit Part(Pump* pump) : pump_(pump) {}
+    arrow::Status Write(const ChangeBatch& batch) override { return pump_->TakeCopied(batch); }
+    arrow::Status Finish() override { return arrow::Status::OK(); }
+
+   private:
+    Pump* const pump_;
+  };
+
+  // Rows are handed over one batch at a time, and received by as many sessions as there are.
+  int snapshot_writers_max() const override { return std::numeric_limits<int>::max(); }
+
+  arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart&) override {
+    return std::make_unique<Part>(this);
+  }
+
+  arrow::Status TakeCopied(const ChangeBatch& batch) {
+    const std::lock_guard lock(copy_mutex_);
+    begun_.insert(batch.table->name);
+    return Take(batch);
+  }
+
+  arrow::Status CompleteTable(const CopiedTable& table) override {
+    const std::lock_guard lock(copy_mutex_);
+    copied_.push_back(table);
+    return arrow::Status::OK();
+  }
+
   void Started(const SourceInfo&, const Position& start) override {
     const std::lock_guard lock(stream_->mutex);
     stream_->delivered = start;
   }
 
   void Retrying(const arrow::Status& status, milliseconds) override {
-    if (stop_->stopped() || !changes_.started()) return;
+    if (stop_->stopped() || !opened_) return;
     const std::lock_guard lock(stream_->mutex);
     ++reconnects_;
     stream_->PushNotice({false, "connecting again: " + status.message(), "stream"});
@@ -215,11 +320,10 @@ class ReaderSet::Pump : private StreamDriver {
 
   // --- rows and positions ---
 
-  // A pump that is stopped may not have delivered the last batch: its position must not come into force.
+  // Also once stopped: what was read and committed before must not come again.
   arrow::Status Advance(const Position& position) override {
-    if (stop_->stopped()) return arrow::Status::OK();
     const std::lock_guard lock(stream_->mutex);
-    return stream_->Advance(position);
+    return withheld_ ? arrow::Status::OK() : stream_->Advance(position);
   }
 
   arrow::Status Take(ChangeBatch batch) override {
@@ -229,7 +333,7 @@ class ReaderSet::Pump : private StreamDriver {
     if (table->weakened.has_value() && !std::exchange(route.weakened_said, true)) {
       Warn(route, WeakenedIdentityText(*table->weakened), WeakenedIdentityRemedy(*table->weakened));
     }
-    if (options_.partitions == 1) {
+    if (route.readers.size() == 1) {
       Give(*route.readers[0], table, std::move(rows));
       return arrow::Status::OK();
     }
@@ -279,10 +383,12 @@ class ReaderSet::Pump : private StreamDriver {
     if (found != routes_.end()) return found->second;
     Route& route = routes_[table];
     const std::lock_guard lock(stream_->mutex);
-    for (int partition = 0; partition < options_.partitions; ++partition) {
+    // Messages have no key to be split by.
+    const int partitions = table == MessagesTable()->name ? 1 : options_.partitions;
+    for (int partition = 0; partition < partitions; ++partition) {
       route.readers.push_back(std::make_shared<Reader>(stream_, table, partition));
       stream_->readers.push_back(route.readers.back());
-      if (changes_.started())
+      if (opened_)
         stream_->PushEvent({ReaderEvent::Kind::kReaderAdded, route.readers.back(), arrow::Status::OK(), {}});
     }
     return route;
@@ -305,7 +411,11 @@ class ReaderSet::Pump : private StreamDriver {
       }
       stream_->room.wait_for(lock, kPollInterval);
     }
-    if (!stop_->stopped()) stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes);
+    if (stop_->stopped()) {
+      withheld_ = true;
+    } else {
+      stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes);
+    }
   }
 
   // Of the readers that keep this batch from its own, the one that holds most.
@@ -362,17 +472,30 @@ class ReaderSet::Pump : private StreamDriver {
   const std::shared_ptr<SharedStream> stream_;
   const std::shared_ptr<StopToken> stop_;
 
+  bool opened_ = false;  // the user has the readers; set before the thread runs
+
   // The thread's own, once it runs.
   ChangeStream changes_;
   std::map<TableName, Route> routes_;
   SourceInfo info_;  // of the first connection
+  bool copy_due_ = false;
+  std::unique_ptr<Snapshot> snapshot_;
   Clock::time_point last_asked_{};
 
   // Guarded by the stream's lock.
+  bool withheld_ = false;  // a batch was not delivered: no position comes into force any more
   uint64_t reconnects_ = 0;
   uint64_t rows_unmatched_ = 0;
   std::map<TableName, uint64_t> unmatched_tables_;
   uint64_t tables_unpublished_ = 0;
+  SnapshotProgress progress_;
+  uint64_t copied_before_ = 0;  // tables, by snapshots that did not come to their end
+  uint64_t rows_copied_before_ = 0;
+
+  // Of the threads that copy: what they hand over is handed over in turn.
+  std::mutex copy_mutex_;
+  std::vector<CopiedTable> copied_;  // their rows were handed over
+  std::set<TableName> begun_;        // some were, and not all
 
   std::thread thread_;
 };

@@ -12,6 +12,8 @@
 
 #include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/messages_table.h"
+#include "src/change/message_row.h"
 #include "src/delivery/readers/shared_stream.h"
 #include "tests/testing/assert_ok.h"
 #include "src/delivery/testing/fake_source.h"
@@ -355,6 +357,32 @@ TEST(ReaderSet, TruncateReachesEveryPartitionOfItsTables) {
   EXPECT_EQ(partitions.size(), 3u);
 }
 
+// However many partitions tables have: they have no key to be split by.
+TEST(ReaderSet, LogicalMessagesHaveOneReader) {
+  FakeServer server(1);
+  server.wal_end = 200;
+  const LogicalMessage message{115, "p", arrow::Buffer::FromString("x"), std::nullopt};
+  ReaderSetOptions options;
+  options.partitions = 3;
+  options.tables = {server.tables[0]->name, MessagesTable()->name};
+  auto set =
+      ReaderSet::Open(
+          std::make_unique<FakeSource>(
+              server, std::vector<Event>{ChangeBatch{
+                          MessagesTable(), MessageRow(message).ValueOrDie(), {At(115), true, false, false}}}),
+          options)
+          .ValueOrDie();
+  EXPECT_EQ(set->readers().size(), 3u + 1);
+  const auto reader = set->reader(MessagesTable()->name);
+  ASSERT_NE(reader, nullptr);
+  const auto batch = reader->Next(kLimit).ValueOrDie();
+  ASSERT_EQ(batch.state, ReadState::kBatch);
+  EXPECT_EQ(batch.rows->num_rows(), 1);
+  ARROWCDC_ASSERT_OK(reader->Commit());
+  ARROWCDC_ASSERT_OK(
+      test::WaitFor([&] { return set->stats().acknowledged == At(115); }, kLimit, "the acknowledgement"));
+}
+
 TEST(ReaderSet, ATableWithoutAKeyEndsItsOwnPartitionsOnly) {
   FakeServer server(2);
   server.wal_end = 200;
@@ -486,6 +514,36 @@ TEST(ReaderSet, ABatchOfSeveralTransactionsIsFreeAsAWhole) {
   ARROWCDC_ASSERT_OK(second->Commit());
   EXPECT_EQ(acknowledged(), At(165)) << "the group is open";
   EXPECT_EQ(server.confirmed, 165u);
+}
+
+// A commit that is made before the pump has come to the end of the group, and then the end of the program.
+TEST(ReaderSet, WhatWasDeliveredBeforeTheStopIsCommitted) {
+  FakeServer server(1);
+  server.wal_end = 200;
+  ReaderSetOptions options;
+  options.tables = {server.tables[0]->name};
+  options.stop = std::make_shared<StopToken>();
+  struct WithGate : FakeSource {
+    using FakeSource::FakeSource;
+    arrow::Result<std::optional<Event>> Next(milliseconds timeout) override {
+      return open ? FakeSource::Next(timeout) : std::optional<Event>();
+    }
+    std::atomic<bool> open = false;
+  };
+  auto source = std::make_unique<WithGate>(
+      server, std::vector<Event>{
+                  FakeBatch(server.tables[0], {{0, 1, {110, 108, 0}}}, {At(120), true, false, false})});
+  std::atomic<bool>& gate = source->open;
+  auto set = ReaderSet::Open(std::move(source), options).ValueOrDie();
+  const auto reader = set->readers()[0];
+  reader->SetNotify([stop = options.stop.get()] { stop->Stop(); });
+  gate = true;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ReadResult read, reader->Next(kLimit));
+  ASSERT_EQ(read.state, ReadState::kBatch);
+  ARROWCDC_ASSERT_OK(test::WaitFor([&] { return set->ended(); }, kLimit, "the end"));
+  EXPECT_EQ(server.confirmed, 100u);
+  reader->Close();
+  EXPECT_EQ(server.confirmed, 120u);
 }
 
 TEST(ReaderSet, AKeepaliveCountsOnceTheServerHoldsNothingBack) {

@@ -87,9 +87,14 @@ class FakeSource : public Source {
   // Refuses what lies beyond the server's end, or behind what it has been acknowledged without accept_gap.
   arrow::Result<Position> Resume(const ResumeRequest& request) override;
   arrow::Result<std::vector<SourceTable>> Tables() override;
+  arrow::Result<std::unique_ptr<Snapshot>> BeginSnapshot(const WantedTables&,
+                                                         const std::vector<SnapshotPart>&) override {
+    return arrow::Status::NotImplemented("no snapshot");
+  }
   arrow::Result<LogEnd> CurrentEnd() override;
   arrow::Result<Position> ParsePosition(std::string_view text) override;
   arrow::Result<Position> Rebase(const Position& position) override;
+  arrow::Result<bool> HasInHistory(const Position&) override { return true; }
   bool Covers(const Position& position, const RowPosition& row) const override {
     return row.commit_lsn < FakeServer::LsnAt(position);
   }

@@ -76,7 +76,36 @@ int ReadsAfterWait(PGconn* connection) {
 
 arrow::Result<std::unique_ptr<Connection>> Connection::Open(const std::string& conninfo, ConnectionMode mode,
                                                             std::shared_ptr<StopToken> stop) {
+  ARROW_ASSIGN_OR_RAISE(const ConnectionOptions options, MakeConnectionOptions(conninfo, mode));
+  return OpenWith(options, stop);
+}
+
+arrow::Result<std::unique_ptr<Connection>> Connection::OpenAt(const ServerPlace& place,
+                                                              const std::string& conninfo,
+                                                              ConnectionMode mode,
+                                                              std::shared_ptr<StopToken> stop) {
   ARROW_ASSIGN_OR_RAISE(ConnectionOptions options, MakeConnectionOptions(conninfo, mode));
+  // Of two values libpq takes the later.
+  options.parameters.emplace_back("host", place.host);
+  options.parameters.emplace_back("hostaddr", place.address);
+  options.parameters.emplace_back("port", place.port);
+  options.several_hosts = false;
+  ARROW_ASSIGN_OR_RAISE(auto connection, OpenWith(options, stop));
+  ARROW_ASSIGN_OR_RAISE(const ServerPlace reached, connection->ReadPlace());
+  if (reached.started == place.started) return connection;
+  return MakeError(ErrorKind::kConnection, "another server answers than the one that was looked at",
+                   "server " + options.server, "it will be tried again", "", true);
+}
+
+arrow::Result<ServerPlace> Connection::ReadPlace() {
+  ARROW_ASSIGN_OR_RAISE(const QueryResult started,
+                        Query("SELECT extract(epoch FROM pg_catalog.pg_postmaster_start_time())"));
+  return ServerPlace{TextOf(PQhost(raw())), TextOf(PQhostaddr(raw())), TextOf(PQport(raw())),
+                     started.Text(0, 0)};
+}
+
+arrow::Result<std::unique_ptr<Connection>> Connection::OpenWith(const ConnectionOptions& options,
+                                                                const std::shared_ptr<StopToken>& stop) {
   const Connection described(options, stop);
   auto opened = RunAbandonable(stop.get(), [options, stop]() -> arrow::Result<std::unique_ptr<Connection>> {
     std::unique_ptr<Connection> connection(new Connection(options, stop));
@@ -117,7 +146,18 @@ arrow::Status Connection::Connect() {
       PQsetClientEncoding(connection_.get(), "SQL_ASCII") != 0) {
     return ErrorFromConnection(connection_.get(), MakeContext(ErrorContext::Action::kConnect));
   }
-  return arrow::Status::OK();
+  return CheckSettings();
+}
+
+// A pooler may be told to drop what it does not know (PgBouncer's ignore_startup_parameters). To SET it all
+// would change a session that others get next.
+arrow::Status Connection::CheckSettings() {
+  ARROW_ASSIGN_OR_RAISE(const QueryResult path, Query("SHOW search_path"));
+  if (path.rows() == 1 && path.Text(0, 0).empty()) return arrow::Status::OK();
+  return MakeError(ErrorKind::kUnsupported,
+                   "the settings that the session was to begin with have not reached the server: what lies "
+                   "between drops them (a pooler, as PgBouncer with ignore_startup_parameters)",
+                   "server " + options_.server, "connect to the server itself");
 }
 
 arrow::Result<QueryResult> Connection::Query(const std::string& sql) {
@@ -133,8 +173,31 @@ arrow::Result<QueryResult> Connection::Query(const std::string& sql, const Error
 
 arrow::Result<QueryResult> Connection::StartCopy(const std::string& command, const ErrorContext& context) {
   ARROW_ASSIGN_OR_RAISE(QueryResult result, Execute(command));
-  if (PQresultStatus(result.raw()) == PGRES_COPY_BOTH) return result;
+  const ExecStatusType status = PQresultStatus(result.raw());
+  if (status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT) return result;
   return ErrorFromResult(result.raw(), connection_.get(), context);
+}
+
+arrow::Result<std::optional<std::string_view>> Connection::NextCopied(const ErrorContext& context) {
+  PGconn* const raw = connection_.get();
+  while (true) {
+    char* data = nullptr;
+    const int bytes = PQgetCopyData(raw, &data, /*async=*/1);
+    copied_.reset(data);
+    if (bytes > 0) return std::string_view(data, static_cast<size_t>(bytes));
+    if (bytes < 0) break;
+    if (WaitFor(PQsocket(raw), POLLIN, stop_.get(), Clock::time_point::max()) != Wake::kReady) {
+      connection_.reset();  // the server ends the copy when it cannot send
+      return Interrupted();
+    }
+    if (PQconsumeInput(raw) == 0) return ErrorFromConnection(raw, context);
+  }
+  // What the copy came to, and the end of the command.
+  const QueryResult result(PQgetResult(raw));
+  const bool ended = PQresultStatus(result.raw()) == PGRES_COMMAND_OK;
+  if (!ended) return ErrorFromResult(result.raw(), raw, context);
+  while (PGresult* more = PQgetResult(raw)) PQclear(more);
+  return std::nullopt;
 }
 
 // As PQexec, which waits for ever for a server that does not answer. The last result counts.
@@ -176,7 +239,6 @@ bool Connection::WaitForResult(const StopToken* stop, Clock::time_point deadline
   }
 }
 
-// Asks the server to end the query, so that nothing half-made stays there. True: its result has arrived.
 bool Connection::Cancel() {
   constexpr std::chrono::milliseconds kPatience{700};
   StopToken patience;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,14 @@ class QueryResult {
   std::unique_ptr<PGresult, decltype(&PQclear)> result_;
 };
 
+// One server among those that a connection string may lead to, as a connection has found it.
+struct ServerPlace {
+  std::string host;
+  std::string address;
+  std::string port;
+  std::string started;  // when: no two servers, nor two lives of one, have begun in the same microsecond
+};
+
 // Threads: one at a time. Blocking: Open up to connect_timeout a host (15 s unless set), queries as long as
 // the server takes, and all of it until the token is stopped (kInterrupted).
 class Connection {
@@ -47,6 +56,11 @@ class Connection {
   // `stop` may be null.
   static arrow::Result<std::unique_ptr<Connection>> Open(const std::string& conninfo, ConnectionMode mode,
                                                          std::shared_ptr<StopToken> stop = nullptr);
+  // The same, to that server. Errors: kConnection, retryable: another answers, or it has been restarted.
+  static arrow::Result<std::unique_ptr<Connection>> OpenAt(const ServerPlace& place,
+                                                           const std::string& conninfo, ConnectionMode mode,
+                                                           std::shared_ptr<StopToken> stop = nullptr);
+  arrow::Result<ServerPlace> ReadPlace();
 
   // One command; rows or none. Values are quoted into it (quoting.h): replication connections take no
   // parameters. `context` names the object in an error.
@@ -56,8 +70,15 @@ class Connection {
   // What the server answers, an error of its own too: for callers that look at its fields. Errors: stopped.
   arrow::Result<QueryResult> Execute(const std::string& sql);
 
-  // Query for a command that begins a copy: its result says PGRES_COPY_BOTH.
+  // Query for a command that begins a copy, to us at least.
   arrow::Result<QueryResult> StartCopy(const std::string& command, const ErrorContext& context);
+
+  // The next bytes of PGRES_COPY_OUT, valid until the next call of anything; nullopt: it has ended well.
+  // Errors: as Query.
+  arrow::Result<std::optional<std::string_view>> NextCopied(const ErrorContext& context);
+
+  // Asks the server to end what it does, so that nothing half-made stays there. True: its result has arrived.
+  bool Cancel();
 
   // The start of an error context: server, role, database.
   ErrorContext MakeContext(ErrorContext::Action action) const;
@@ -70,14 +91,17 @@ class Connection {
  private:
   Connection(ConnectionOptions options, std::shared_ptr<StopToken> stop)
       : options_(std::move(options)), stop_(std::move(stop)), connection_(nullptr, PQfinish) {}
+  static arrow::Result<std::unique_ptr<Connection>> OpenWith(const ConnectionOptions& options,
+                                                             const std::shared_ptr<StopToken>& stop);
   arrow::Status Connect();
+  arrow::Status CheckSettings();
   bool WaitForResult(const StopToken* stop, std::chrono::steady_clock::time_point deadline);
-  bool Cancel();
   arrow::Status Interrupted() const;
 
   const ConnectionOptions options_;
   const std::shared_ptr<StopToken> stop_;
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
+  std::unique_ptr<char, decltype(&PQfreemem)> copied_{nullptr, PQfreemem};
 };
 
 // With TLS or GSS libpq may hold bytes that poll() does not see: a record of up to 16 KiB, read in pieces

@@ -19,6 +19,7 @@ constexpr int kConnectTimeoutSeconds = 15;
 // part of the startup packet, as a SET could itself be cancelled by the role's statement_timeout.
 constexpr char kPinnedSettings[] =
     "-c search_path= -c statement_timeout=0 -c lock_timeout=10s -c idle_in_transaction_session_timeout=0 "
+    "-c idle_session_timeout=0 "
     "-c row_security=off -c standard_conforming_strings=on -c bytea_output=hex "
     "-c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off";
 // No value that libpq knows: it stops at this option.

@@ -33,16 +33,50 @@ class ConnectionServer : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     auto sql = Server().Connect().ValueOrDie();
-    for (const char* statement : {"CREATE ROLE plain LOGIN", "CREATE ROLE cdc LOGIN REPLICATION",
-                                  "CREATE TABLE t (a int PRIMARY KEY)", "CREATE DATABASE other",
-                                  "ALTER ROLE cdc SET statement_timeout = '1ms'",
-                                  "ALTER ROLE cdc SET default_transaction_read_only = on",
-                                  "SELECT pg_create_physical_replication_slot('physical')"}) {
+    for (const char* statement :
+         {"CREATE ROLE plain LOGIN", "CREATE ROLE cdc LOGIN REPLICATION",
+          "CREATE TABLE t (a int PRIMARY KEY)", "CREATE DATABASE other",
+          "ALTER ROLE cdc SET statement_timeout = '1ms'", "ALTER ROLE cdc SET idle_session_timeout = '1min'",
+          "ALTER ROLE cdc SET default_transaction_read_only = on",
+          "SELECT pg_create_physical_replication_slot('physical')"}) {
       ARROWCDC_ASSERT_OK(sql->Exec(statement));
     }
   }
   static std::string As(const std::string& role) { return Server().conninfo() + " user=" + role; }
 };
+
+// A second connection is to the server of the first one, whatever the connection string could lead to.
+TEST_F(ConnectionServer, OneServerOfSeveral) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, test::PrivateServer::Create({.libraries = {}}));
+  const auto both = [](const std::string& first, const std::string& second) {
+    return "host=" + first + "," + second + " port=5432,5432 user=postgres dbname=postgres";
+  };
+  const std::string ours = Server().directory().string();
+  const std::string theirs = other->directory().string();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto first, Connection::Open(both(ours, theirs), ConnectionMode::kSql));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ServerPlace place, first->ReadPlace());
+  EXPECT_EQ(place.host, ours);
+  const auto system = [](Connection& connection) {
+    return connection.Query("SELECT system_identifier FROM pg_control_system()").ValueOrDie().Text(0, 0);
+  };
+  for (const ConnectionMode mode : {ConnectionMode::kSql, ConnectionMode::kReplication}) {
+    // The other order, as a list that libpq shuffles, or a name that was moved.
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto second, Connection::OpenAt(place, both(theirs, ours), mode));
+    EXPECT_EQ(system(*second), system(*first));
+  }
+  // What answers there now is another server, or the same one in another life.
+  ServerPlace moved = place;
+  moved.host = theirs;
+  const arrow::Status refused = Connection::OpenAt(moved, both(ours, theirs), ConnectionMode::kSql).status();
+  EXPECT_EQ(KindOf(refused), ErrorKind::kConnection) << refused.ToString();
+  EXPECT_TRUE(DetailOf(refused).retryable());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto before,
+                                Connection::Open(both(theirs, ours), ConnectionMode::kSql));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ServerPlace life, before->ReadPlace());
+  ARROWCDC_ASSERT_OK(other->Restart());
+  EXPECT_EQ(KindOf(Connection::OpenAt(life, both(theirs, ours), ConnectionMode::kSql).status()),
+            ErrorKind::kConnection);
+}
 
 TEST_F(ConnectionServer, SettingsArePinnedBehindABackslash) {
   const std::map<std::string, std::string> names = {
@@ -66,6 +100,7 @@ TEST_F(ConnectionServer, SettingsArePinned) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(As("cdc"), mode));
     for (const auto& [name, value] :
          std::map<std::string, std::string>{{"statement_timeout", "0"},
+                                            {"idle_session_timeout", "0"},
                                             {"transaction_read_only", "off"},
                                             {"transaction_isolation", "read committed"},
                                             {"search_path", ""},

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "arrowcdc/error.h"
+#include "format/frame.h"
 #include "src/postgres/setup/plugin_permission.h"
 #include "src/postgres/client/quoting.h"
 
@@ -18,12 +19,15 @@ namespace {
 using Action = ErrorContext::Action;
 
 constexpr const char kNewSlot[] =
-    "rows may have been lost: run 'arrowcdc teardown' and 'arrowcdc setup', and start with a new sink "
-    "directory";
+    "rows may have been lost: run 'arrowcdc teardown' and 'arrowcdc setup', then stream with --snapshot "
+    "when-needed, which copies all rows anew, or into a new sink";
 constexpr const char kInstallPlugin[] =
     "on a server of your own run 'make install-plugin' with its pg_config (no restart is needed); on managed "
     "services, where the plugin cannot be installed, use PostgreSQL's own: --plugin pgoutput "
     "(docs/managed.md)";
+
+constexpr const char kNoReplication[] =
+    "what answers does not pass replication connections on (a pooler?): connect to the server itself";
 
 bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -213,14 +217,69 @@ Finding FileMissing(const ServerError& error, const ErrorContext& context) {
   return {ErrorKind::kInternal, ServerObject(context), "see the server's log", true};
 }
 
+// An error in the data that pgoutput met while it looked at a change: its own code raises such an error where
+// text cannot be converted; everything else is a row filter's or an output function's. The plugin's and the
+// callback's names are in every language.
+bool IsRaisedByFilter(const ServerError& error, const ErrorContext& context) {
+  constexpr char kUntranslatableCharacter[] = "22P05";
+  constexpr char kCharacterNotInRepertoire[] = "22021";
+  return context.action == Action::kStream && error.sqlstate.starts_with("22") &&
+         error.sqlstate != kUntranslatableCharacter && error.sqlstate != kCharacterNotInRepertoire &&
+         Contains(error.context, "pgoutput") && Contains(error.context, "change");
+}
+
+// What was met stays as it was written: nothing that is changed now helps at that place.
+std::string WayOut(const std::string& publication, const std::string& change, const ErrorContext& context) {
+  return "If another publication has had the table " + publication +
+         " all along, stream with that one (--publication). Else " + change +
+         ", start the stream again (it ends here again once all earlier changes are delivered), run SELECT "
+         "pg_replication_slot_advance('" +
+         context.slot +
+         "', pg_current_wal_lsn()), and go on with --accept-gap: changes of all tables between here and that "
+         "position are lost";
+}
+
+Finding RaisingFilter(const ErrorContext& context) {
+  return {
+      ErrorKind::kUnsupported, Named("slot", context.slot),
+      "a row filter (WHERE) of the publication raises an error for a row, as a division by zero does, or the "
+      "output function of a type that a user or an extension made, and pgoutput cannot pass it. " +
+          WayOut("without the filter or the column",
+                 "give the filter a form that cannot fail, or leave the "
+                 "column out",
+                 context) +
+          ". With the plugin wal2arrow, on a slot of its own, such rows come unfiltered, and such values are "
+          "null and named in _unrepresentable"};
+}
+
+// In pgoutput, whose words are translated.
+bool IsOfColumnLists(const ServerError& error, const ErrorContext& context) {
+  return context.action == Action::kStream && error.sqlstate == "0A000" &&
+         (error.function == "pgoutput_column_list_init" || error.function == "check_and_init_gencol");
+}
+
+Finding DifferentColumnLists(const ServerError& error, const ErrorContext& context) {
+  return {ErrorKind::kUnsupported, "table " + QuotedIn(error.message, ""),
+          WayOut("with one list of columns", "make the column lists equal", context)};
+}
+
+// "unsupported startup parameter: replication", "unsupported startup parameter in options: search_path":
+// PgBouncer's words, and those of services that run it.
+std::string PoolerRemedy(const std::string& message) {
+  if (Contains(message, ": replication")) {
+    return "what answers is PgBouncer, older than 1.23 or made by another, which passes no replication "
+           "connections on: connect to the server itself";
+  }
+  return "what answers is PgBouncer, which keeps the settings of a session from the server: connect to the "
+         "server itself (replication connections alone pass PgBouncer 1.23 and later in session mode, and "
+         "setup and the plugin pgoutput need others, too)";
+}
+
 Finding OfClass(const ServerError& error, const ErrorContext& context) {
   const std::string state_class = error.sqlstate.substr(0, 2);
   if (state_class == "08") {
-    if (Contains(error.message, "replication")) {
-      return {
-          ErrorKind::kUnsupported, ServerObject(context),
-          "what answers does not pass replication connections on (a pooler?): connect to the server itself"};
-    }
+    if (Contains(error.message, "replication"))
+      return {ErrorKind::kUnsupported, ServerObject(context), kNoReplication};
     return {ErrorKind::kConnection, ServerObject(context), "it will be tried again", true};
   }
   if (state_class == "57") {
@@ -240,6 +299,24 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
   if (state == "42704") return UndefinedObject(error, context);
   if (state == "55000") return ObjectNotInState(error, context);
   if (state == "58P01") return FileMissing(error, context);
+  const bool streaming = context.action == Action::kStream;
+  if (streaming && (state == "22P05" || state == "22021")) {
+    return {ErrorKind::kUnsupported, Named("slot", context.slot),
+            "pgoutput has come to text that has no UTF-8 form, or is not valid in the database's encoding; "
+            "nothing behind it was acknowledged. The plugin wal2arrow passes such rows on, on a slot of its "
+            "own (docs/managed.md); or the rows' table is taken out of the publication"};
+  }
+  if (streaming && (state == "54000" || Contains(error.message, "invalid memory alloc request size"))) {
+    return {ErrorKind::kUnsupported, Named("slot", context.slot),
+            "pgoutput has come to a row that takes more than 1 GB in one message, which PostgreSQL cannot "
+            "send; nothing behind it was acknowledged. The plugin wal2arrow can, on a slot of its own "
+            "(docs/managed.md); or the row's table is taken out of the publication"};
+  }
+  if (streaming && state == format::kCatalogLost) {
+    return {ErrorKind::kUnsupported, Named("slot", context.slot),
+            "the stream goes on in a new session, in which the server keeps transactions until they commit",
+            true};
+  }
   if (state == "55006") {
     const std::string pid = PidIn(error.message);
     return {ErrorKind::kSlotActive, Named("slot", context.slot),
@@ -278,6 +355,8 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
     // The plugin's own words, which are never translated: it knows what was met, and the way out.
     return {ErrorKind::kUnsupported, Named("publication", QuotedIn(error.message, "")), OneLine(error.hint)};
   }
+  if (IsRaisedByFilter(error, context)) return RaisingFilter(context);
+  if (IsOfColumnLists(error, context)) return DifferentColumnLists(error, context);
   if (state == "25006" || (state == "0A000" && Contains(error.message, "recovery"))) {
     return {ErrorKind::kUnsupported, ServerObject(context), "this is a standby: connect to the primary"};
   }
@@ -288,15 +367,16 @@ Finding Find(const ServerError& error, const ErrorContext& context) {
   }
   if (context.action == Action::kStream && (state == "0A000" || state == "22023")) {
     return {ErrorKind::kUnsupported, "plugin wal2arrow",
-            "plugin and client do not fit together: install the same version of both"};
+            Contains(error.message, "option \"messages\"")
+                ? "the server's plugin is too old to send logical messages: install there that of this "
+                  "version, or stream without --messages"
+                : "plugin and client do not fit together: install the same version of both"};
   }
   // A pooler that swallows `replication` gives an ordinary session, which does not know the command.
-  if ((state == "42601" && Contains(error.message, "IDENTIFY_SYSTEM")) ||
-      (context.action == Action::kConnect && Contains(error.message, "startup parameter"))) {
-    return {
-        ErrorKind::kUnsupported, ServerObject(context),
-        "what answers does not pass replication connections on (a pooler?): connect to the server itself"};
-  }
+  if (state == "42601" && Contains(error.message, "IDENTIFY_SYSTEM"))
+    return {ErrorKind::kUnsupported, ServerObject(context), kNoReplication};
+  if (context.action == Action::kConnect && Contains(error.message, "startup parameter"))
+    return {ErrorKind::kUnsupported, ServerObject(context), PoolerRemedy(error.message)};
   return OfClass(error, context);
 }
 
@@ -404,9 +484,9 @@ arrow::Status ClassifyServerError(const ServerError& error, const ErrorContext& 
 arrow::Status ErrorFromResult(const PGresult* result, PGconn* connection, const ErrorContext& context) {
   ServerError error;
   if (result != nullptr) {
-    error = {Field(result, PG_DIAG_SQLSTATE), Field(result, PG_DIAG_MESSAGE_PRIMARY),
-             Field(result, PG_DIAG_MESSAGE_DETAIL), Field(result, PG_DIAG_MESSAGE_HINT),
-             Field(result, PG_DIAG_SOURCE_FUNCTION)};
+    error = {Field(result, PG_DIAG_SQLSTATE),        Field(result, PG_DIAG_MESSAGE_PRIMARY),
+             Field(result, PG_DIAG_MESSAGE_DETAIL),  Field(result, PG_DIAG_MESSAGE_HINT),
+             Field(result, PG_DIAG_SOURCE_FUNCTION), Field(result, PG_DIAG_CONTEXT)};
   }
   if (error.sqlstate.empty()) return ErrorFromConnection(connection, context);
   return ClassifyServerError(error, context);

@@ -27,7 +27,8 @@ struct ServerError {
   std::string message;   // primary text
   std::string detail;
   std::string hint;
-  std::string function;  // of the server's source; the same in every language
+  std::string function;      // of the server's source; the same in every language
+  std::string context = {};  // what it was about, one line a level
 };
 
 // The decision alone, for tests too.

@@ -45,6 +45,19 @@ const Case kCases[] = {
      ErrorKind::kSlotMissing,
      "slot \"arrowcdc\"",
      "arrowcdc setup"},
+    {"a row that no message holds",
+     Action::kStream,
+     {"54000", "out of memory", "Cannot enlarge string buffer containing 1073741822 bytes by 1 more bytes.",
+      "", "enlargeStringInfo"},
+     ErrorKind::kUnsupported,
+     "slot \"arrowcdc\"",
+     "1 GB"},
+    {"a value that no message holds",
+     Action::kStream,
+     {"XX000", "invalid memory alloc request size 1174405123", "", "", "palloc"},
+     ErrorKind::kUnsupported,
+     "slot \"arrowcdc\"",
+     "1 GB"},
     {"publication missing",
      Action::kStream,
      {"42704", "publication \"p2\" does not exist", "", "", "get_publication_oid"},
@@ -232,7 +245,19 @@ const Case kCases[] = {
      {"08P01", "unsupported startup parameter: replication", "", "", ""},
      ErrorKind::kUnsupported,
      "server db.example:5432",
-     "itself"},
+     "PgBouncer, older than 1.23"},
+    {"pooler_1_18_options",
+     Action::kConnect,
+     {"08P01", "unsupported startup parameter: options", "", "", ""},
+     ErrorKind::kUnsupported,
+     "server db.example:5432",
+     "keeps the settings of a session"},
+    {"pooler_1_24_options",
+     Action::kConnect,
+     {"08P01", "unsupported startup parameter in options: search_path", "", "", ""},
+     ErrorKind::kUnsupported,
+     "server db.example:5432",
+     "keeps the settings of a session"},
     {"standby",
      Action::kCreateSlot,
      {"0A000", "logical decoding cannot be used while in recovery", "", "",
@@ -247,22 +272,34 @@ const Case kCases[] = {
      "server db.example:5432",
      "lock",
      true},
-    {"row filter",
+    {"column lists",
      Action::kStream,
      {"0A000",
-      "publication \"p\" has a row filter on table \"public.recovery\" at this point of the WAL, which "
-      "wal2arrow "
-      "does not support",
-      "", "Run SELECT pg_replication_slot_advance('s', pg_current_wal_lsn()).", "RefuseRowFilter"},
+      "publications \"p\" and \"q\" send different columns of table \"public.recovery\" at this point of the "
+      "WAL",
+      "", "Run SELECT pg_replication_slot_advance('s', pg_current_wal_lsn()).", "RefuseDifference"},
      ErrorKind::kUnsupported,
      "publication \"p\"",
      "Run SELECT pg_replication_slot_advance('s', pg_current_wal_lsn())."},
+    {"column lists of pgoutput",
+     Action::kStream,
+     {"0A000", "cannot use different column lists for table \"public.t\" in different publications", "", "",
+      "pgoutput_column_list_init"},
+     ErrorKind::kUnsupported,
+     "table public.t",
+     "make the column lists equal"},
     {"plugin option",
      Action::kStream,
      {"22023", "unrecognized option", "", "", "x"},
      ErrorKind::kUnsupported,
      "plugin wal2arrow",
      "same version"},
+    {"plugin without logical messages",
+     Action::kStream,
+     {"22023", "wal2arrow has no option \"messages\"", "", "", "FindOption"},
+     ErrorKind::kUnsupported,
+     "plugin wal2arrow",
+     "stream without --messages"},
     {"bug",
      Action::kQuery,
      {"XX000", "cache lookup failed", "", "", "x"},
@@ -291,6 +328,43 @@ TEST(PostgresError, ValuesInStreamErrorsAreNotRepeated) {
                           "Failing row contains (secret value).", "", "x"};
   const arrow::Status status = ClassifyServerError(error, Context(Action::kStream));
   EXPECT_EQ(status.ToString().find("secret"), std::string::npos) << status.ToString();
+}
+
+TEST(PostgresError, RowFiltersThatRaiseAnError) {
+  const auto classify = [](const std::string& sqlstate, const std::string& context) {
+    return ClassifyServerError({sqlstate, "division by zero", "", "", "int4div", context},
+                               Context(Action::kStream));
+  };
+  for (const char* const context :
+       {"slot \"arrowcdc\", output plugin \"pgoutput\", in the change callback, associated LSN 0/15D4C40",
+        "Slot »arrowcdc«, Ausgabe-Plugin »pgoutput«, im Callback change, zugehörige LSN 0/15D4C40"}) {
+    const arrow::Status status = classify("22012", context);
+    EXPECT_EQ(GetErrorDetail(status)->kind(), ErrorKind::kUnsupported);
+    EXPECT_NE(GetErrorDetail(status)->remedy().find("row filter"), std::string::npos);
+    EXPECT_NE(GetErrorDetail(status)->remedy().find("pg_replication_slot_advance('arrowcdc'"),
+              std::string::npos);
+    EXPECT_FALSE(GetErrorDetail(status)->retryable());
+    EXPECT_EQ(GetErrorDetail(classify("22P05", context))->remedy().find("row filter"), std::string::npos);
+  }
+  EXPECT_EQ(GetErrorDetail(classify("22012", ""))->kind(), ErrorKind::kInternal);
+}
+
+TEST(PostgresError, TextThatCannotBeSentAsUtf8) {
+  for (const ServerError& error :
+       {ServerError{"22P05",
+                    "character with byte sequence 0xa9 0xa1 in encoding \"EUC_JP\" has no equivalent in "
+                    "encoding \"UTF8\"",
+                    "", "", "report_untranslatable_char", ""},
+        ServerError{"22021", "invalid byte sequence for encoding \"UTF8\": 0xa9", "", "",
+                    "report_invalid_encoding", ""}}) {
+    const arrow::Status status = ClassifyServerError(error, Context(Action::kStream));
+    const ErrorDetail* detail = GetErrorDetail(status);
+    ASSERT_NE(detail, nullptr);
+    EXPECT_EQ(detail->kind(), ErrorKind::kUnsupported);
+    EXPECT_FALSE(detail->retryable());
+    EXPECT_NE(detail->remedy().find("wal2arrow"), std::string::npos) << detail->remedy();
+    EXPECT_EQ(status.ToString().find("0xa9"), std::string::npos) << status.ToString();
+  }
 }
 
 TEST(PostgresError, ConnectionTexts) {

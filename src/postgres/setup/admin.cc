@@ -49,6 +49,49 @@ arrow::Result<Inspection> Inspect(Connection& connection, const PostgresOptions&
   return inspected;
 }
 
+// Whether the role may stream, and whether what lies between lets it.
+arrow::Status TryReplication(Connection& connection, const PostgresOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const postgres::ServerPlace place, connection.ReadPlace());
+  ARROW_ASSIGN_OR_RAISE(
+      const auto replication,
+      Connection::OpenAt(place, source.conninfo, ConnectionMode::kReplication, source.stop));
+  return replication->Query("IDENTIFY_SYSTEM").status();
+}
+
+bool IsOfConnection(const arrow::Status& status) {
+  const ErrorDetail* const detail = GetErrorDetail(status);
+  return !status.ok() && (detail == nullptr || detail->kind() == ErrorKind::kConnection ||
+                          detail->kind() == ErrorKind::kInterrupted);
+}
+
+// What the plan would do to publications, done and undone: what a role may is more than the catalog tells.
+arrow::Status TryPublications(Connection& connection, const PostgresOptions& source, SetupPlan* plan) {
+  ErrorContext context = connection.MakeContext(ErrorContext::Action::kPublication);
+  context.publications = {postgres::PublicationName(source)};
+  std::vector<SetupStep> steps = plan->steps;
+  std::erase_if(steps, [](const SetupStep& step) {
+    return step.kind != SetupStepKind::kCreatePublication && step.kind != SetupStepKind::kAlterPublication;
+  });
+  if (steps.empty()) return arrow::Status::OK();
+  arrow::Status tried = connection.Query("BEGIN; SET LOCAL lock_timeout = '2s'").status();
+  for (const SetupStep& step : steps) {
+    if (tried.ok()) tried = connection.Query(step.sql, context).status();
+  }
+  if (IsOfConnection(tried)) return tried;
+  ARROW_RETURN_NOT_OK(connection.Query("ROLLBACK"));
+  const auto lacks_right = [](const SetupObstacle& obstacle) { return obstacle.by_administrator; };
+  if (tried.ok()) {
+    std::erase_if(plan->obstacles, lacks_right);
+    return arrow::Status::OK();
+  }
+  if (std::any_of(plan->obstacles.begin(), plan->obstacles.end(), lacks_right)) return arrow::Status::OK();
+  const ErrorDetail* const detail = GetErrorDetail(tried);
+  if (detail->kind() == ErrorKind::kPermission) plan->obstacles.push_back({tried, "", false, true});
+  if (detail->kind() == ErrorKind::kBusy)
+    plan->warnings.push_back("whether publications can be made could not be tried: " + tried.message());
+  return arrow::Status::OK();
+}
+
 // Is the library there, does it fit the server, is it allowed?
 arrow::Status TryWal2arrow(Connection& connection, const Inspection& inspected) {
   if (!inspected.server.role.superuser) return postgres::TryPlugin(connection);
@@ -70,11 +113,8 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, O
     plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
     return arrow::Status::OK();
   }
-  const ErrorDetail* detail = GetErrorDetail(loaded);
-  if (detail == nullptr || detail->kind() == ErrorKind::kConnection ||
-      detail->kind() == ErrorKind::kInterrupted) {
-    return loaded;
-  }
+  if (IsOfConnection(loaded)) return loaded;
+  const ErrorDetail* const detail = GetErrorDetail(loaded);
   SetupObstacle obstacle{loaded};
   if (detail->kind() == ErrorKind::kPluginNotAllowed) {
     ARROW_ASSIGN_OR_RAISE(obstacle, postgres::PluginNotAllowed(inspected.server));
@@ -83,28 +123,32 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, O
   return arrow::Status::OK();
 }
 
-// wal2arrow where it is there and allowed, and where something else hinders to know. why: for people.
-arrow::Result<OutputPlugin> ChoosePlugin(Connection& connection, const Inspection& inspected,
-                                         std::string* why) {
+struct PluginChoice {
+  OutputPlugin plugin = OutputPlugin::kWal2arrow;
+  std::string why{};   // for people; empty: something else hinders to know, which will be told
+  std::string note{};  // what the other one would take
+};
+
+// wal2arrow where it is there and allowed.
+arrow::Result<PluginChoice> ChoosePlugin(Connection& connection, const Inspection& inspected) {
   if (inspected.slot.has_value()) {
-    *why = "plugin " + inspected.slot->plugin + ": the slot's";
-    return inspected.slot->plugin == postgres::kPgoutputName ? OutputPlugin::kPgoutput
-                                                             : OutputPlugin::kWal2arrow;
+    const bool pgoutput = inspected.slot->plugin == postgres::kPgoutputName;
+    return PluginChoice{pgoutput ? OutputPlugin::kPgoutput : OutputPlugin::kWal2arrow,
+                        "plugin " + inspected.slot->plugin + ": the slot's", ""};
   }
   const arrow::Status tried = TryWal2arrow(connection, inspected);
+  if (tried.ok()) return PluginChoice{.why = "plugin wal2arrow: it is there and allowed"};
+  if (IsOfConnection(tried)) return tried;
   const ErrorDetail* const detail = GetErrorDetail(tried);
-  if (!tried.ok() && (detail == nullptr || detail->kind() == ErrorKind::kConnection ||
-                      detail->kind() == ErrorKind::kInterrupted)) {
-    return tried;
-  }
-  const bool lacking =
-      !tried.ok() &&
-      (detail->kind() == ErrorKind::kPluginMissing || detail->kind() == ErrorKind::kPluginNotAllowed ||
-       (detail->kind() == ErrorKind::kUnsupported && detail->object() == "plugin wal2arrow"));
-  *why = lacking ? "plugin pgoutput, without wal2arrow: " + tried.message()
-                 : "plugin wal2arrow: it is there and allowed";
-  if (!tried.ok() && !lacking) why->clear();  // what is in the way will be told
-  return lacking ? OutputPlugin::kPgoutput : OutputPlugin::kWal2arrow;
+  const bool lacking = detail->kind() == ErrorKind::kPluginMissing ||
+                       detail->kind() == ErrorKind::kPluginNotAllowed ||
+                       (detail->kind() == ErrorKind::kUnsupported && detail->object() == "plugin wal2arrow");
+  if (!lacking) return PluginChoice{};
+  PluginChoice choice{OutputPlugin::kPgoutput, "plugin pgoutput, without wal2arrow: " + tried.message(), ""};
+  // A slot keeps its plugin: whoever wants the other one has to know before.
+  if (inspected.server.provider == postgres::Provider::kNone)
+    choice.note = "to use wal2arrow, from before the slot is made: " + detail->remedy();
+  return choice;
 }
 
 // Of a slot that nobody reads at the moment: does it come past everything that it holds?
@@ -150,6 +194,7 @@ ErrorContext::Action ActionOf(SetupStepKind kind) {
     case SetupStepKind::kNote:
       return ErrorContext::Action::kPublication;
     case SetupStepKind::kAllowPlugin:
+    case SetupStepKind::kAllowReading:
       break;
   }
   return ErrorContext::Action::kQuery;
@@ -197,15 +242,20 @@ bool ChangedByOthers(const arrow::Status& status) {
 arrow::Result<SetupPlan> PlanSetup(const PostgresOptions& source, const SetupOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(source.tables));
   ARROW_ASSIGN_OR_RAISE(const auto connection, Open(source));
-  ARROW_ASSIGN_OR_RAISE(const Inspection inspected, Inspect(*connection, source));
+  ARROW_ASSIGN_OR_RAISE(Inspection inspected, Inspect(*connection, source));
+  inspected.server.role.replication = TryReplication(*connection, source);
+  if (IsOfConnection(inspected.server.role.replication)) return inspected.server.role.replication;
   PostgresOptions chosen = source;
-  std::string why;
+  PluginChoice choice{.plugin = source.plugin};
   if (source.plugin == OutputPlugin::kAuto) {
-    ARROW_ASSIGN_OR_RAISE(chosen.plugin, ChoosePlugin(*connection, inspected, &why));
+    ARROW_ASSIGN_OR_RAISE(choice, ChoosePlugin(*connection, inspected));
+    chosen.plugin = choice.plugin;
   }
   ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, chosen, options, patterns));
-  if (!why.empty()) plan.checks.push_back(why);
+  if (!choice.why.empty()) plan.checks.push_back(choice.why);
+  if (!choice.note.empty()) plan.warnings.push_back(choice.note);
   ARROW_RETURN_NOT_OK(CheckPlugin(*connection, inspected, chosen.plugin, &plan));
+  ARROW_RETURN_NOT_OK(TryPublications(*connection, chosen, &plan));
   ARROW_RETURN_NOT_OK(CheckPublicationAge(*connection, inspected, chosen, &plan));
   return plan;
 }

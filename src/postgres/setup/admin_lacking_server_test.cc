@@ -52,7 +52,8 @@ TEST(AdminLacking, Plugin) {
   PrivateServerOptions options;
   options.libraries = {};
   options.settings = {{"dynamic_library_path", kNoLibraries}};
-  const Lacking lacking(options);
+  Lacking lacking(options);
+  lacking.source.plugin = OutputPlugin::kWal2arrow;
   for (const PostgresOptions& source : {lacking.source, lacking.AsRole()}) {
     const arrow::Status status = SetupStatus(source);
     EXPECT_EQ(KindOf(status), ErrorKind::kPluginMissing) << status.ToString();
@@ -77,10 +78,14 @@ TEST(AdminLacking, PluginIsNotNeededForPgoutput) {
   PostgresOptions role = lacking.AsRole();
   role.plugin = OutputPlugin::kPgoutput;
   ARROWCDC_EXPECT_OK(SetupStatus(role));
-  role.plugin = OutputPlugin::kAuto;
+  role.plugin = PostgresOptions().plugin;
+  ASSERT_EQ(role.plugin, OutputPlugin::kAuto);
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(role, {}));
   EXPECT_TRUE(std::any_of(plan.checks.begin(), plan.checks.end(), [](const std::string& check) {
     return check.find("plugin pgoutput, without wal2arrow") == 0;
+  }));
+  EXPECT_TRUE(std::any_of(plan.warnings.begin(), plan.warnings.end(), [](const std::string& warning) {
+    return warning.find("to use wal2arrow") == 0 && warning.find("install-plugin") != std::string::npos;
   }));
   ARROWCDC_ASSERT_OK(ApplySetup(role, plan, nullptr));
   EXPECT_EQ(GetSlotStatus(role)->plugin, "pgoutput");
@@ -107,7 +112,8 @@ TEST(AdminLacking, PluginIsNotNeededForPgoutput) {
 TEST(AdminLacking, PluginAllowance) {
   PrivateServerOptions options;
   options.allow_plugin = false;
-  const Lacking lacking(options);
+  Lacking lacking(options);
+  lacking.source.plugin = OutputPlugin::kWal2arrow;
   if (lacking.sql->Query("SHOW output_plugin_libraries").status().ok() == false)
     GTEST_SKIP() << "this server allows every plugin";
   const arrow::Status refused = SetupStatus(lacking.AsRole());
@@ -138,7 +144,8 @@ TEST(AdminLacking, PluginAllowance) {
 TEST(AdminLacking, PluginAllowanceKeepsWhatTheRoleHad) {
   PrivateServerOptions options;
   options.allow_plugin = false;
-  const Lacking lacking(options);
+  Lacking lacking(options);
+  lacking.source.plugin = OutputPlugin::kWal2arrow;
   if (!lacking.sql->Query("SHOW output_plugin_libraries").ok())
     GTEST_SKIP() << "this server allows every plugin";
   const auto sql_for = [&] { return PlanSetup(lacking.AsRole(), {}).ValueOrDie().obstacles.at(0).sql; };
@@ -166,6 +173,74 @@ TEST(AdminLacking, PluginAllowanceKeepsWhatTheRoleHad) {
           .ValueOrDie(),
       "{\"output_plugin_libraries=pgoutput, test_decoding, wal2arrow\"}");
   ARROWCDC_EXPECT_OK(SetupStatus(lacking.AsRole()));
+}
+
+// A service seen from a role: signs, rights and remedies are its own. What it grants is tried, not looked up.
+TEST(AdminLacking, Providers) {
+  PrivateServerOptions options;
+  options.libraries = {};
+  options.settings = {{"wal_level", "replica"}, {"dynamic_library_path", kNoLibraries}};
+  const Lacking lacking(options);
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec("ALTER ROLE cdc NOREPLICATION"));
+  struct Case {
+    const char* make;
+    const char* undo;
+    std::vector<const char*> says;
+  };
+  const std::string reset = "ALTER DATABASE postgres RESET ALL";
+  for (const Case& one :
+       {Case{"ALTER DATABASE postgres SET rds.logical_replication = 'off'",
+             reset.c_str(),
+             {"rds.logical_replication = 1", "GRANT rds_replication TO"}},
+        Case{"CREATE ROLE rds_replication",
+             "DROP ROLE rds_replication",
+             {"parameter group", "reboot the instance"}},
+        Case{"CREATE ROLE rds_superuser; CREATE FUNCTION aurora_version() RETURNS text LANGUAGE sql AS "
+             "$$SELECT 'x'$$",
+             "DROP ROLE rds_superuser; DROP FUNCTION aurora_version",
+             {"DB cluster parameter group"}},
+        Case{"ALTER DATABASE postgres SET cloudsql.logical_decoding = 'off'",
+             reset.c_str(),
+             {"cloudsql.logical_decoding of the instance to on", "cloudsqlsuperuser"}},
+        Case{"ALTER DATABASE postgres SET alloydb.logical_decoding = 'off'",
+             reset.c_str(),
+             {"alloydb.logical_decoding"}},
+        Case{"ALTER DATABASE postgres SET azure.extensions = ''",
+             reset.c_str(),
+             {"server parameter wal_level to logical", "azure_pg_admin"}},
+        Case{"ALTER DATABASE postgres SET neon.timeline_id = 'x'", reset.c_str(), {"project's settings"}},
+        Case{"CREATE ROLE supabase_admin", "DROP ROLE supabase_admin", {"Supabase"}}}) {
+    ARROWCDC_ASSERT_OK(lacking.sql->Exec(one.make));
+    const arrow::Status status = SetupStatus(lacking.AsRole());
+    ASSERT_FALSE(status.ok());
+    for (const char* part : one.says) {
+      EXPECT_NE(DetailOf(status).remedy().find(part), std::string::npos) << part << "\n"
+                                                                         << DetailOf(status).remedy();
+    }
+    ARROWCDC_ASSERT_OK(lacking.sql->Exec(one.undo));
+  }
+}
+
+// Attributes and ownership as the catalog has them are no obstacle where the server does what is asked.
+TEST(AdminLacking, WhatTheServerDoesCounts) {
+  const Lacking lacking({});
+  const PostgresOptions role = lacking.AsRole();
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec("ALTER ROLE cdc NOREPLICATION"));
+  const arrow::Status refused = SetupStatus(role);
+  EXPECT_EQ(KindOf(refused), ErrorKind::kPermission) << refused.ToString();
+  // The lock that a publication takes is held: nobody waits long.
+  ARROWCDC_ASSERT_OK(lacking.sql->Exec("ALTER ROLE cdc REPLICATION"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto holder, lacking.server->Connect());
+  ARROWCDC_ASSERT_OK(holder->Exec("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(role, {}));
+  EXPECT_TRUE(std::any_of(plan.warnings.begin(), plan.warnings.end(), [](const std::string& warning) {
+    return warning.find("could not be tried") != std::string::npos;
+  }));
+  ARROWCDC_ASSERT_OK(holder->Exec("ROLLBACK"));
+  ARROWCDC_ASSERT_OK(SetupStatus(role));
+  // What was tried is undone.
+  EXPECT_EQ(lacking.sql->Scalar("SELECT count(*) FROM pg_publication").ValueOrDie(), "0");
+  EXPECT_EQ(lacking.sql->Scalar("SELECT count(*) FROM pg_replication_slots").ValueOrDie(), "0");
 }
 
 TEST(AdminLacking, EverythingAtOnce) {

@@ -128,7 +128,8 @@ TEST_F(AdminServer, WhatIsPrintedIsWhatRuns) {
     for (size_t tab = statement.find("\n\t"); tab != std::string::npos; tab = statement.find("\n\t", tab))
       statement.erase(tab + 1, 1);
     // Settings of our own session.
-    if (statement.rfind("SET statement_timeout", 0) == 0 || statement.rfind("SET lock_timeout", 0) == 0)
+    if (statement.rfind("SET statement_timeout", 0) == 0 || statement.rfind("SET lock_timeout", 0) == 0 ||
+        statement == "SHOW search_path")
       continue;
     run.push_back(statement);
   }
@@ -719,6 +720,30 @@ TEST_F(AdminServer, PartitionsOfEveryKindAreSaid) {
       plan.warnings[4].find("public.p: old rows are identified by the whole row, but in public.p1 by (a): "),
       0u)
       << plan.warnings[4];
+}
+
+TEST_F(AdminServer, GeneratedKeysThatPgoutputDoesNotSend) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE odd (id int, twice int GENERATED ALWAYS AS (id * 2) STORED PRIMARY "
+                 "KEY); CREATE TABLE fine (LIKE odd INCLUDING ALL);"
+                 "ALTER TABLE fine REPLICA IDENTITY FULL"));
+  ARROWCDC_ASSERT_OK(SetupStatus(source_));  // wal2arrow sends them
+  source_.plugin = OutputPlugin::kPgoutput;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string version, sql_->Scalar("SHOW server_version_num"));
+  if (std::stoi(version) >= 180000) {
+    ARROWCDC_ASSERT_OK(SetupStatus(source_));
+    return;
+  }
+  const arrow::Status refused = SetupStatus(source_);
+  EXPECT_EQ(KindOf(refused), ErrorKind::kUnsupported) << refused;
+  EXPECT_EQ(DetailOf(refused).object(), "table public.odd");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan inserts, PlanSetup(source_, {.insert_only = true}));
+  ARROWCDC_ASSERT_OK(ApplySetup(source_, inserts, nullptr));
+  EXPECT_EQ(sql_->Scalar("SELECT pubname FROM pg_publication_tables WHERE tablename = 'odd'").ValueOrDie(),
+            source_.slot + "_insert_only");
+  // Somebody publishes its updates all the same.
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION " + source_.slot + " ADD TABLE odd"));
+  EXPECT_EQ(KindOf(SetupStatus(source_)), ErrorKind::kUnsupported);
 }
 
 TEST_F(AdminServer, NothingIsAskedThatIsAnErrorInTheLog) {

@@ -7,6 +7,7 @@
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "src/change/utf8_text.h"
+#include "src/postgres/client/quoting.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -22,7 +23,7 @@ constexpr char kIdentityColumns[] =
     "i.indimmediate AND NOT i.indisexclusion), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate), "
     "EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND "
-    "i.indimmediate)";
+    "i.indimmediate), has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')";
 
 constexpr char kTableSource[] =
     " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
@@ -48,7 +49,7 @@ constexpr char kServerQuery[] =
     "current_setting('wal_level'), "
     "current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots), "
     "current_setting('max_wal_senders'), "
-    "(SELECT count(*) FROM pg_stat_get_wal_senders()), r.rolname, r.rolsuper, r.rolreplication, "
+    "(SELECT count(*) FROM pg_stat_get_wal_senders()), r.rolname, r.rolsuper, "
     "has_database_privilege(current_database(), 'CREATE'), s.system_identifier FROM pg_roles AS r, "
     "pg_control_system() AS s WHERE r.rolname = current_user";
 
@@ -103,6 +104,29 @@ arrow::Result<std::set<std::string>> ReadSlotNames(Connection& connection) {
   return names;
 }
 
+arrow::Result<Provider> ReadProvider(Connection& connection) {
+  ARROW_ASSIGN_OR_RAISE(const std::string settings, QuoteLiterals(ProviderSettings()));
+  ARROW_ASSIGN_OR_RAISE(const std::string roles, QuoteLiterals(ProviderRoles()));
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult signs,
+      connection.Query("SELECT 's', name FROM pg_settings WHERE name LIKE '%.%' "
+                       "UNION ALL SELECT 's', name FROM unnest(ARRAY[" +
+                       settings +
+                       "]::text[]) AS name WHERE current_setting(name, true) IS NOT NULL "
+                       "UNION ALL SELECT 'r', rolname FROM pg_roles WHERE rolname IN (" +
+                       roles +
+                       ") UNION ALL SELECT 'a', proname FROM pg_proc WHERE proname = 'aurora_version'"));
+  std::set<std::string> found_settings;
+  std::set<std::string> found_roles;
+  bool aurora = false;
+  for (int row = 0; row < signs.rows(); ++row) {
+    const std::string kind = signs.Text(row, 0);
+    if (kind == "a") aurora = true;
+    if (kind != "a") (kind == "s" ? found_settings : found_roles).insert(signs.Text(row, 1));
+  }
+  return FindProvider(found_settings, found_roles, aurora);
+}
+
 // Into the tables, which `places` finds by oid.
 arrow::Status ReadColumns(Connection& connection, const std::unordered_map<uint32_t, size_t>& places,
                           std::vector<TableInfo>* tables) {
@@ -115,7 +139,12 @@ arrow::Status ReadColumns(Connection& connection, const std::unordered_map<uint3
     const bool in_identity = rows.Bool(row, 2);
     if (in_identity && (table.is_partition || table.kind == 'p'))
       table.identity_columns.insert(rows.Text(row, 1));
-    if (!in_identity && rows.Bool(row, 3)) table.generated.push_back(rows.Text(row, 1));
+    if (!rows.Bool(row, 3)) continue;
+    if (in_identity) {
+      table.generated_key = true;
+    } else {
+      table.generated.push_back(rows.Text(row, 1));
+    }
   }
   return arrow::Status::OK();
 }
@@ -280,6 +309,7 @@ arrow::Result<TableCatalog> ReadTables(Connection& connection) {
     table.primary_key = rows.Bool(row, 9);
     table.deferrable_key = rows.Bool(row, 10);
     table.identity_index = rows.Bool(row, 11);
+    table.readable = rows.Bool(row, 12);
     tables.push_back(std::move(table));
   }
   std::unordered_map<uint32_t, size_t> places;
@@ -304,11 +334,11 @@ arrow::Result<ServerInfo> ReadServer(Connection& connection) {
   ARROW_ASSIGN_OR_RAISE(server.senders_used, rows.Int(0, 7));
   server.role.name = rows.Text(0, 8);
   server.role.superuser = rows.Bool(0, 9);
-  server.role.replication = rows.Bool(0, 10);
-  server.role.create_in_database = rows.Bool(0, 11);
-  server.system = rows.Text(0, 12);
+  server.role.create_in_database = rows.Bool(0, 10);
+  server.system = rows.Text(0, 11);
   ARROW_ASSIGN_OR_RAISE(server.slots, ReadSlotNames(connection));
   ARROW_ASSIGN_OR_RAISE(server.plugins, ReadPluginPermission(connection));
+  ARROW_ASSIGN_OR_RAISE(server.provider, ReadProvider(connection));
   return server;
 }
 

@@ -13,6 +13,7 @@
 #include "arrowcdc/change_batch.h"
 #include "src/postgres/client/connection.h"
 #include "src/postgres/setup/plugin_permission.h"
+#include "src/postgres/setup/provider.h"
 #include "src/postgres/setup/publication.h"
 
 namespace arrowcdc::postgres {
@@ -26,12 +27,14 @@ struct TableInfo {
   uint32_t parent = 0;  // the partitioned table that it is a partition of
   ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   bool owned = true;         // the role may do what the owner may
+  bool readable = true;      // the role may read its rows
   bool primary_key = false;  // valid and not deferrable
   bool deferrable_key = false;
   bool identity_index = false;  // of REPLICA IDENTITY USING INDEX, still there
   // Columns of the index of its replica identity; filled for partitions and partitioned tables.
   std::set<std::string> identity_columns;
   std::vector<std::string> generated;  // generated columns outside of that index, stored or virtual
+  bool generated_key = false;          // a stored one is in that index
 };
 
 // For one text: at most names_max names, and how many more there are.
@@ -86,8 +89,8 @@ arrow::Result<TableCatalog> ReadTableNames(Connection& connection);
 struct RoleInfo {
   std::string name;
   bool superuser = false;
-  bool replication = false;
   bool create_in_database = false;
+  arrow::Status replication{};  // of a replication connection, where one was tried
 };
 
 struct ServerInfo {
@@ -103,6 +106,7 @@ struct ServerInfo {
   std::string system;           // its identifier
   std::set<std::string> slots;  // names of all slots
   PluginPermission plugins;
+  Provider provider = Provider::kNone;
   RoleInfo role;
 };
 

@@ -110,25 +110,6 @@ arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connect
   return publications;
 }
 
-arrow::Status CheckRowFilters(const std::vector<PublicationInfo>& publications) {
-  for (const PublicationInfo& publication : publications) {
-    if (publication.row_filtered.empty()) continue;
-    std::string tables;
-    for (const TableName& table : publication.row_filtered)
-      tables += (tables.empty() ? "" : ", ") + ToString(table);
-    return MakeError(
-        ErrorKind::kUnsupported,
-        "the publication has row filters (WHERE), which this version does not support, on " + tables,
-        "publication \"" + publication.name + "\"",
-        "use a publication without them, made before its slot: give another --slot and run 'arrowcdc setup'; "
-        "where a "
-        "filter was added later, remove it and start again: the stream says what more there is to do if it "
-        "has met "
-        "changes from that time");
-  }
-  return arrow::Status::OK();
-}
-
 arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection,
                                                                    const PostgresOptions& options) {
   const std::vector<std::string> names = StreamNames(options);
@@ -139,7 +120,6 @@ arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& c
     // Of the default names one is enough.
     if (!exists && (!options.publications.empty() || publications.empty())) return PublicationMissing(name);
   }
-  ARROW_RETURN_NOT_OK(CheckRowFilters(publications));
   return publications;
 }
 

@@ -43,10 +43,8 @@ std::string InsertOnlyPublicationName(const PostgresOptions& options);
 // Those of `names` that exist, in that order.
 arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection,
                                                              const std::vector<std::string>& names);
-// Errors: kUnsupported where one has a WHERE on a table; by table.
-arrow::Status CheckRowFilters(const std::vector<PublicationInfo>& publications);
 // The publications to stream: all that are named; without names the default ones that exist.
-// Errors: kPublicationMissing, kUnsupported for row filters, by table.
+// Errors: kPublicationMissing.
 arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection,
                                                                    const PostgresOptions& options);
 

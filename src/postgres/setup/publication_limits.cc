@@ -83,9 +83,15 @@ std::vector<std::string> TableLimits(const TableCatalog& catalog, const TableInf
   std::vector<std::string> limits;
   bool generated_sent = !publications.empty();
   bool published = false;
+  std::string filtered;
+  bool all_rows = false;
   for (const PublicationInfo& publication : publications) {
     if (!catalog.IsPublished(table, publication)) continue;
     published = true;
+    const bool filters = std::find(publication.row_filtered.begin(), publication.row_filtered.end(),
+                                   table.name) != publication.row_filtered.end();
+    all_rows = all_rows || !filters;
+    if (filters) filtered += (filtered.empty() ? "\"" : ", \"") + publication.name + "\"";
     const auto list = publication.column_lists.find(table.name);
     if (list != publication.column_lists.end())
       limits.push_back("publication \"" + publication.name + "\" publishes only its columns (" +
@@ -95,6 +101,8 @@ std::vector<std::string> TableLimits(const TableCatalog& catalog, const TableInf
   }
   if (!table.generated.empty() && !(published && generated_sent))
     limits.push_back("its generated columns are not sent: " + ColumnsOf(table.generated));
+  if (!filtered.empty() && !all_rows)
+    limits.push_back("only rows that pass the row filter (WHERE) of " + filtered + " come");
   if (via_root && table.kind == 'p') AddPartitionLimits(catalog, table, &limits);
   return limits;
 }

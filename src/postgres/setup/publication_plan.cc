@@ -2,10 +2,12 @@
 // without a usable replica identity would lose UPDATE and DELETE for the application once it is published
 // with them: it is refused by name, or published for inserts only.
 #include <algorithm>
+#include <set>
 
 #include "arrowcdc/error.h"
 #include "src/patterns/nearest_name.h"
 #include "src/postgres/setup/publication_limits.h"
+#include "src/postgres/setup/published_tables.h"
 #include "src/postgres/client/quoting.h"
 #include "src/postgres/setup/setup_plan.h"
 
@@ -144,6 +146,12 @@ arrow::Result<SetupObstacle> RefuseIdentities(const TableCatalog& catalog, const
                                "(insert_only=True in Python)"))};
 }
 
+// Up to 17 pgoutput does not send stored generated columns, not even those of the key.
+bool HidesKey(const Inspection& inspected, const TableInfo& table, OutputPlugin plugin) {
+  return table.generated_key && plugin == OutputPlugin::kPgoutput &&
+         inspected.server.version_num < kPublishesGenerated;
+}
+
 // Where the matched tables go.
 struct Assignment {
   Tables to_main;
@@ -152,7 +160,7 @@ struct Assignment {
   bool insert_only_wanted = false;
 };
 
-arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& selected,
+arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& selected, OutputPlugin plugin,
                                  const std::optional<PublicationInfo>& main,
                                  const std::optional<PublicationInfo>& insert_only, SetupPlan* plan) {
   const TableCatalog& catalog = inspected.catalog;
@@ -161,11 +169,17 @@ arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& sele
   Tables refused;
   Tables refused_now;
   Tables insert_only_without_need;
+  std::vector<TableName> hidden_keys;
   for (const TableInfo* table : selected) {
-    const bool usable = catalog.IdentityProblem(*table).empty() || !main_needs_identity;
+    const bool hides_key = HidesKey(inspected, *table, plugin);
+    const bool usable = (catalog.IdentityProblem(*table).empty() && !hides_key) || !main_needs_identity;
     if (Covers(main, catalog, *table)) {
       assignment.main_wanted = true;
-      if (!usable) refused_now.push_back(table);
+      if (hides_key && !usable) {
+        hidden_keys.push_back(table->name);
+      } else if (!usable) {
+        refused_now.push_back(table);
+      }
     } else if (Covers(insert_only, catalog, *table)) {
       assignment.insert_only_wanted = true;
       if (usable) insert_only_without_need.push_back(table);
@@ -173,10 +187,13 @@ arrow::Result<Assignment> Assign(const Inspection& inspected, const Tables& sele
       assignment.to_main.push_back(table);
     } else if (plan->options.insert_only) {
       assignment.to_insert_only.push_back(table);
+    } else if (hides_key) {
+      hidden_keys.push_back(table->name);
     } else {
       refused.push_back(table);
     }
   }
+  if (!hidden_keys.empty()) plan->obstacles.push_back({RefuseGeneratedKeys(hidden_keys)});
   if (!refused_now.empty()) {
     ARROW_ASSIGN_OR_RAISE(SetupObstacle obstacle, RefuseIdentities(catalog, refused_now, true));
     plan->obstacles.push_back(std::move(obstacle));
@@ -282,7 +299,8 @@ arrow::Status PlanExisting(const Inspection& inspected, const PublicationInfo& p
               plan);
     if (inspected.slot.has_value())
       plan->warnings.push_back("changes made to " + NamesOf(missing, kNamesMax) +
-                               " before this setup are not included");
+                               " before this setup are not included; a stream into a sink that began with a "
+                               "copy copies the rows that are there, where its --tables match");
   } else {
     plan->checks.push_back("publication " + Quoted(publication.name) +
                            " exists and publishes what it should");
@@ -315,12 +333,45 @@ void WarnOfOperations(const PublicationInfo& main, SetupPlan* plan) {
                              ": they will not come");
 }
 
+// For whoever runs the steps on tables of others: rows that are there before are copied by reading them.
+arrow::Status PlanReading(const Inspection& inspected, const Tables& tables, SetupPlan* plan) {
+  Tables unread;
+  std::set<std::string> schemas;
+  for (const TableInfo* table : tables) {
+    Tables all = inspected.catalog.Leaves(*table);
+    all.push_back(table);
+    for (const TableInfo* one : all) {
+      if (one->readable || std::find(unread.begin(), unread.end(), one) != unread.end()) continue;
+      unread.push_back(one);
+      schemas.insert(one->name.schema);
+    }
+  }
+  if (unread.empty()) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(inspected.server.role.name));
+  std::string names;
+  std::string schema_names;
+  for (const TableInfo* table : unread) {
+    ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteQualified(table->name.schema, table->name.table));
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  for (const std::string& schema : schemas) {
+    ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteIdentifier(schema));
+    schema_names += (schema_names.empty() ? "" : ", ") + name;
+  }
+  plan->steps.push_back({SetupStepKind::kAllowReading,
+                         "let " + Quoted(inspected.server.role.name) + " read the rows that are there of " +
+                             CountOf(unread.size()) + ": " + NamesOf(unread, kNamesMax),
+                         "GRANT USAGE ON SCHEMA " + schema_names + " TO " + role + "; GRANT SELECT ON " +
+                             names + " TO " + role});
+  return arrow::Status::OK();
+}
+
 // What the role lacks for the steps on publications, found before any of them runs. Somebody else may run
 // their SQL.
-void CheckPermissions(const Inspection& inspected, const Assignment& assignment, bool creates,
-                      const std::vector<std::string>& altered, SetupPlan* plan) {
+arrow::Status CheckPermissions(const Inspection& inspected, const Assignment& assignment, bool creates,
+                               const std::vector<std::string>& altered, SetupPlan* plan) {
   const ServerInfo& server = inspected.server;
-  if (server.role.superuser) return;
+  if (server.role.superuser) return arrow::Status::OK();
   const std::string role = Quoted(server.role.name);
   std::string missing;
   const auto add = [&missing](const std::string& what) {
@@ -341,13 +392,14 @@ void CheckPermissions(const Inspection& inspected, const Assignment& assignment,
       continue;
     add("does not own publication " + Quoted(publication.name) + ", which must change");
   }
-  if (missing.empty()) return;
+  if (missing.empty()) return arrow::Status::OK();
   plan->obstacles.push_back(
       {MakeError(
            ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
            "let the owner, or an administrator, run what 'arrowcdc setup --print-sql' with the same options "
            "prints"),
        "", false, true});
+  return PlanReading(inspected, foreign, plan);
 }
 
 // What will not come, table by table, of the publications as they will be.
@@ -377,13 +429,12 @@ arrow::Result<std::vector<std::string>> PlanPublications(const Inspection& inspe
     return ours;
   }
   ARROW_RETURN_NOT_OK(WarnOfIdlePatterns(inspected.catalog, source.tables, plan));
-  const arrow::Status filters = CheckRowFilters(inspected.publications);
-  if (!filters.ok()) plan->obstacles.push_back({filters});
   const std::string main_name = PublicationName(source);
   const std::string insert_only_name = InsertOnlyPublicationName(source);
   const auto main = FindPublication(inspected, main_name);
   const auto insert_only = FindPublication(inspected, insert_only_name);
-  ARROW_ASSIGN_OR_RAISE(const Assignment assignment, Assign(inspected, selected, main, insert_only, plan));
+  ARROW_ASSIGN_OR_RAISE(const Assignment assignment,
+                        Assign(inspected, selected, source.plugin, main, insert_only, plan));
   // A stream reads the publications that it is told, and no other.
   if (source.publications.size() == 1 && assignment.insert_only_wanted)
     plan->obstacles.push_back({OnePublicationOfTwo(main_name, insert_only_name)});
@@ -416,7 +467,7 @@ arrow::Result<std::vector<std::string>> PlanPublications(const Inspection& inspe
                                    " (inserts and truncates only)", plan));
     ours.push_back(insert_only_name);
   }
-  CheckPermissions(inspected, assignment, !ours.empty(), altered, plan);
+  ARROW_RETURN_NOT_OK(CheckPermissions(inspected, assignment, !ours.empty(), altered, plan));
   WarnOfLimits(inspected, selected, plan);
   for (const TableInfo* table : selected) plan->tables.push_back(table->name);
   for (const PublicationInfo& publication : inspected.publications) {

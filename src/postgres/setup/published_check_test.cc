@@ -272,6 +272,19 @@ TEST(PublishedCheck, WhatDoesNotComeOfATableIsSaid) {
             "table public.orders_1: not everything of it comes: its generated columns are not sent: g\n");
 }
 
+TEST(PublishedCheck, RowFiltersAreSaid) {
+  const TableCatalog catalog(Orders());
+  PublicationInfo filtered = Publication({"lone"}, true);
+  filtered.row_filtered = {{"public", "lone"}};
+  const auto notices = Judge({filtered}, {"public.lone"}, catalog).state.notices;
+  ASSERT_EQ(notices.size(), 1u);
+  EXPECT_FALSE(notices[0].error);
+  EXPECT_EQ(notices[0].text,
+            "not everything of it comes: only rows that pass the row filter (WHERE) of \"p1\" come");
+  // Another one sends all rows.
+  EXPECT_TRUE(Judge({filtered, Publication({"lone"}, true)}, {"public.lone"}, catalog).state.notices.empty());
+}
+
 TEST(PublishedCheck, APartitionWhoseNameIsNotUtf8ComesUnderTheNameOfItsRoot) {
   const TableCatalog catalog({Table(1, "orders", 'p'), Table(2, "orders\xe9", 'r', 1)});
   const PublishedJudgement judged = Judge({Publication({"orders"}, true)}, {"public.orders"}, catalog);

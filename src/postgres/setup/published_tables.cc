@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "arrowcdc/error.h"
 #include "pgtype/type_table.h"
+#include "src/change/table_schema.h"
 #include "src/postgres/client/quoting.h"
 #include "src/postgres/setup/catalog.h"
 
 namespace arrowcdc::postgres {
 namespace {
 
-// pgtype::TypeFacts of a row of pg_type, so many columns; null where there is no row.
-constexpr int kTypeFacts = 5;
+// pgtype::TypeFacts of a row of pg_type.
 std::string SelectTypeFacts(const std::string& type) {
   return type + ".oid, " + type + ".typtype, " + type + ".typlen, " + type + ".typelem <> 0 AND " + type +
          ".typsubscript = 'array_subscript_handler'::regproc, " + type +
@@ -28,15 +29,10 @@ arrow::Result<pgtype::TypeFacts> ReadTypeFacts(const QueryResult& rows, int row,
                            rows.Bool(row, column + 4)};
 }
 
-// SourceTable::Column::plain of a type whose facts begin at `column`, with its element's behind them.
+// SourceTable::Column::plain of a type whose facts begin at `column`.
 arrow::Result<bool> IsPlain(const QueryResult& rows, int row, int column) {
   ARROW_ASSIGN_OR_RAISE(const pgtype::TypeFacts type, ReadTypeFacts(rows, row, column));
-  const pgtype::Kind kind = pgtype::ChooseKind(type);
-  if (kind == pgtype::Kind::kArray) {
-    ARROW_ASSIGN_OR_RAISE(const pgtype::TypeFacts element, ReadTypeFacts(rows, row, column + kTypeFacts));
-    return !pgtype::HasList(pgtype::ChooseKind(element));
-  }
-  switch (pgtype::ChooseForm(kind, -1, {}, 0).type) {
+  switch (pgtype::ChooseForm(pgtype::ChooseKind(type), -1, {}, 0).type) {
     case format::ArrowTypeId::kStruct:
     case format::ArrowTypeId::kList:
     case format::ArrowTypeId::kFixedSizeList:
@@ -48,8 +44,35 @@ arrow::Result<bool> IsPlain(const QueryResult& rows, int row, int column) {
   }
 }
 
-// What a publication sends of a table: what pg_publication_tables names, without generated columns before 18
-// (there it names those that are sent), and the stored ones of the key where it has no column list.
+std::string TablesQuery(const std::string& names) {
+  return "WITH RECURSIVE published AS (" + PublishedColumns(names) +
+         "), "
+         "roots AS (SELECT p.oid FROM (SELECT DISTINCT oid FROM published) AS p WHERE NOT EXISTS (SELECT "
+         "FROM "
+         "pg_partition_ancestors(p.oid) AS x JOIN published AS q ON q.oid = x.relid WHERE x.relid <> "
+         "p.oid)), "
+         "base AS (SELECT oid AS type, oid AS base FROM pg_type WHERE typtype <> 'd' UNION ALL SELECT d.oid, "
+         "b.base FROM base AS b JOIN pg_type AS d ON d.typtype = 'd' AND d.typbasetype = b.type) "
+         "SELECT n.nspname, c.relname, c.relreplident, a.attname, format_type(a.atttypid, a.atttypmod), "
+         "coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0), "
+         "coalesce(i.indnkeyatts, 0), " +
+         SelectTypeFacts("t") +
+         ", c.oid FROM roots AS r JOIN published AS p USING (oid) JOIN pg_class AS c USING (oid) "
+         "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+         "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.attnum "
+         "JOIN base AS tb ON tb.type = a.atttypid JOIN pg_type AS t ON t.oid = tb.base " +
+         kIdentityIndex + "ORDER BY n.nspname, c.relname, a.attnum";
+}
+
+// Part of a key is no key.
+void DropPartialKey(SourceTable* table, int64_t key_columns) {
+  const auto in_key = [](const SourceTable::Column& column) { return column.key_place > 0; };
+  if (std::count_if(table->columns.begin(), table->columns.end(), in_key) == key_columns) return;
+  for (SourceTable::Column& column : table->columns) column.key_place = 0;
+}
+
+}  // namespace
+
 std::string PublishedColumns(const std::string& names) {
   return "SELECT DISTINCT c.oid, a.attnum FROM pg_publication_tables AS p "
          "JOIN pg_namespace AS n ON n.nspname = p.schemaname "
@@ -65,36 +88,6 @@ std::string PublishedColumns(const std::string& names) {
          names + ")";
 }
 
-std::string TablesQuery(const std::string& names) {
-  return "WITH RECURSIVE published AS (" + PublishedColumns(names) +
-         "), "
-         "roots AS (SELECT p.oid FROM (SELECT DISTINCT oid FROM published) AS p WHERE NOT EXISTS (SELECT "
-         "FROM "
-         "pg_partition_ancestors(p.oid) AS x JOIN published AS q ON q.oid = x.relid WHERE x.relid <> "
-         "p.oid)), "
-         "base AS (SELECT oid AS type, oid AS base FROM pg_type WHERE typtype <> 'd' UNION ALL SELECT d.oid, "
-         "b.base FROM base AS b JOIN pg_type AS d ON d.typtype = 'd' AND d.typbasetype = b.type) "
-         "SELECT n.nspname, c.relname, c.relreplident, a.attname, format_type(a.atttypid, a.atttypmod), "
-         "coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0), "
-         "coalesce(i.indnkeyatts, 0), " +
-         SelectTypeFacts("t") + ", " + SelectTypeFacts("e") +
-         " FROM roots AS r JOIN published AS p USING (oid) JOIN pg_class AS c USING (oid) "
-         "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-         "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.attnum "
-         "JOIN base AS tb ON tb.type = a.atttypid JOIN pg_type AS t ON t.oid = tb.base "
-         "LEFT JOIN base AS eb ON eb.type = t.typelem LEFT JOIN pg_type AS e ON e.oid = eb.base " +
-         kIdentityIndex + "ORDER BY n.nspname, c.relname, a.attnum";
-}
-
-// Part of a key is no key.
-void DropPartialKey(SourceTable* table, int64_t key_columns) {
-  const auto in_key = [](const SourceTable::Column& column) { return column.key_place > 0; };
-  if (std::count_if(table->columns.begin(), table->columns.end(), in_key) == key_columns) return;
-  for (SourceTable::Column& column : table->columns) column.key_place = 0;
-}
-
-}  // namespace
-
 arrow::Result<std::vector<SourceTable>> ReadPublishedTables(Connection& connection,
                                                             const std::vector<std::string>& publications) {
   ARROW_ASSIGN_OR_RAISE(const std::string names, QuoteLiterals(publications));
@@ -106,6 +99,8 @@ arrow::Result<std::vector<SourceTable>> ReadPublishedTables(Connection& connecti
       SourceTable& table = tables.emplace_back();
       table.name = std::move(name);
       ARROW_ASSIGN_OR_RAISE(table.replica_identity, IdentityAt(rows, row, 2));
+      ARROW_ASSIGN_OR_RAISE(const int64_t oid, rows.Int(row, rows.columns() - 1));
+      table.table_id = static_cast<uint32_t>(oid);
     }
     SourceTable::Column& column = tables.back().columns.emplace_back();
     column.name = rows.Text(row, 3);
@@ -155,6 +150,16 @@ arrow::Result<std::vector<TableName>> ReadGeneratedKeys(Connection& connection,
   std::vector<TableName> tables;
   for (int row = 0; row < rows.rows(); ++row) tables.push_back({rows.Text(row, 0), rows.Text(row, 1)});
   return tables;
+}
+
+arrow::Status RefuseGeneratedKeys(const std::vector<TableName>& tables) {
+  return MakeError(
+      ErrorKind::kUnsupported,
+      "the key has a generated column, which pgoutput does not send before PostgreSQL 18: deletes "
+      "and updates would not tell their row",
+      "table " + FirstNames(tables),
+      "ALTER TABLE ... REPLICA IDENTITY FULL, or use the plugin wal2arrow, or publish inserts only "
+      "(--insert-only, insert_only=True in Python)");
 }
 
 }  // namespace arrowcdc::postgres

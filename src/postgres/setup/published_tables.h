@@ -19,6 +19,11 @@ inline constexpr char kIdentityIndex[] =
     "((c.relreplident = 'd' AND i.indisprimary AND NOT i.indisexclusion) OR (c.relreplident = 'i' AND "
     "i.indisreplident)) ";
 
+// A query of what the publications send of tables, oid and attnum: what pg_publication_tables names, without
+// generated columns before 18 (there it names those that are sent), and the stored ones of the key where it
+// has no column list. names: quoted.
+std::string PublishedColumns(const std::string& names);
+
 // By schema and name. A partition whose rows go by the name of a published ancestor is left out.
 arrow::Result<std::vector<SourceTable>> ReadPublishedTables(Connection& connection,
                                                             const std::vector<std::string>& publications);
@@ -30,5 +35,10 @@ arrow::Result<std::vector<std::pair<uint32_t, int32_t>>> ReadPublishedTypes(
 // Of tables whose updates or deletes are published, those with a stored generated column in the key.
 arrow::Result<std::vector<TableName>> ReadGeneratedKeys(Connection& connection,
                                                         const std::vector<std::string>& publications);
+
+// From this version on pgoutput sends stored generated columns, where a publication says so.
+inline constexpr int kPublishesGenerated = 180000;
+// The error before that: kUnsupported.
+arrow::Status RefuseGeneratedKeys(const std::vector<TableName>& tables);
 
 }  // namespace arrowcdc::postgres

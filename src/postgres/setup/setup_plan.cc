@@ -18,24 +18,33 @@ void CheckSettings(const Inspection& inspected, SetupPlan* plan) {
   if (server.wal_level == "logical") {
     plan->checks.push_back("wal_level is logical");
   } else {
+    const ProviderRemedy there = RaiseWalLevel(server.provider);
+    const bool ours = there.text.empty();
     plan->obstacles.push_back(
-        {MakeError(ErrorKind::kServerSetting, "wal_level is " + server.wal_level, "setting wal_level",
-                   "a superuser must run ALTER SYSTEM SET wal_level = 'logical', then restart the server"),
-         "ALTER SYSTEM SET wal_level = 'logical'", true});
+        {MakeError(
+             ErrorKind::kServerSetting, "wal_level is " + server.wal_level, "setting wal_level",
+             ours ? "a superuser must run ALTER SYSTEM SET wal_level = 'logical', then restart the server"
+                  : there.text),
+         ours ? "ALTER SYSTEM SET wal_level = 'logical'" : "", ours});
   }
   if (!inspected.slot.has_value() && server.slots_used >= server.slots_max) {
+    const std::string there = RaiseSetting(server.provider, "max_replication_slots").text;
     plan->obstacles.push_back({MakeError(
         ErrorKind::kServerSetting, "all " + std::to_string(server.slots_max) + " replication slots are taken",
         "setting max_replication_slots",
-        "drop slots that nobody uses (pg_replication_slots), or raise it and restart the server")});
+        "drop slots that nobody uses (pg_replication_slots), or " +
+            (there.empty() ? std::string("raise it and restart the server") : there))});
   } else {
     plan->checks.push_back(std::to_string(server.slots_used) + " of " + std::to_string(server.slots_max) +
                            " replication slots are taken");
   }
   if (server.senders_max == 0) {
-    plan->obstacles.push_back({MakeError(ErrorKind::kServerSetting, "max_wal_senders is 0",
-                                         "setting max_wal_senders", "raise it and restart the server"),
-                               "ALTER SYSTEM SET max_wal_senders = 10", true});
+    const std::string there = RaiseSetting(server.provider, "max_wal_senders").text;
+    const bool ours = there.empty();
+    plan->obstacles.push_back(
+        {MakeError(ErrorKind::kServerSetting, "max_wal_senders is 0", "setting max_wal_senders",
+                   ours ? "raise it and restart the server" : there),
+         ours ? "ALTER SYSTEM SET max_wal_senders = 10" : "", ours});
   } else if (server.senders_used >= server.senders_max &&
              !(inspected.slot.has_value() && inspected.slot->active)) {
     plan->warnings.push_back("all " + std::to_string(server.senders_max) +
@@ -46,16 +55,29 @@ void CheckSettings(const Inspection& inspected, SetupPlan* plan) {
   }
 }
 
+// By what the server did, not by the role's attributes: services have rights of their own for it.
 arrow::Status CheckRole(const ServerInfo& server, SetupPlan* plan) {
-  if (server.role.superuser || server.role.replication) {
+  const arrow::Status& tried = server.role.replication;
+  const ErrorDetail* const detail = GetErrorDetail(tried);
+  if (tried.ok() || detail == nullptr) {
     plan->checks.push_back("the role may use replication");
     return arrow::Status::OK();
   }
+  const bool senders_taken = detail->kind() == ErrorKind::kServerSetting;
+  if (senders_taken) return arrow::Status::OK();  // told with the settings
+  if (detail->kind() != ErrorKind::kPermission) {
+    plan->obstacles.push_back({tried});
+    return arrow::Status::OK();
+  }
   ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(server.role.name));
-  const std::string sql = "ALTER ROLE " + role + " REPLICATION";
+  ProviderRemedy remedy = AllowReplication(server.provider, role);
+  if (remedy.text.empty()) {
+    remedy.sql = "ALTER ROLE " + role + " REPLICATION";
+    remedy.text = "a superuser must run: " + remedy.sql;
+  }
   plan->obstacles.push_back({MakeError(ErrorKind::kPermission, "the role may not use replication",
-                                       "role " + Quoted(server.role.name), "a superuser must run: " + sql),
-                             sql});
+                                       "role " + Quoted(server.role.name), remedy.text),
+                             remedy.sql});
   return arrow::Status::OK();
 }
 
@@ -154,6 +176,28 @@ arrow::Status PlanNotesOnSeenSlot(const Inspection& inspected, const PostgresOpt
   return PlanNotes(without, source, NoteChange::kTables, "that the slot reads it", plan);
 }
 
+// Patterns of before, and those of more tables behind them. A pattern that leaves tables out wins wherever it
+// stands, and a list of such alone means all others.
+arrow::Status PlanAddedTables(const std::vector<std::string>& before, PostgresOptions source,
+                              const std::vector<std::string>& note_in, SetupPlan* plan) {
+  ARROW_ASSIGN_OR_RAISE(const TablePatterns old, TablePatterns::Parse(before));
+  bool more = false;
+  for (const TableName& table : plan->tables) {
+    const TablePatterns::Match match = old.Explain(table);
+    more = more || !match.matches;
+    if (!match.excluded) continue;
+    plan->obstacles.push_back({MakeError(
+        ErrorKind::kInvalidOption, "the slot was set up without it: " + match.reason,
+        "table " + ToString(table),
+        "run 'arrowcdc setup' with all patterns that are meant, and start the stream with the same")});
+  }
+  if (!more) return arrow::Status::OK();
+  source.tables.insert(source.tables.end(), before.begin(), before.end());
+  source.tables = NormalPatterns(source.tables);
+  plan->patterns = source.tables;
+  return PlanNotes(note_in, source, NoteChange::kTables, "which tables the slot is for", plan);
+}
+
 // A slot that is there was set up for certain tables: somebody may read it for these.
 arrow::Status PlanExistingSlot(const Inspection& inspected, const PostgresOptions& source,
                                const std::vector<std::string>& note_in, SetupPlan* plan) {
@@ -163,6 +207,9 @@ arrow::Status PlanExistingSlot(const Inspection& inspected, const PostgresOption
   const auto before = NormalPatterns(*note->tables);
   const auto now = NormalPatterns(source.tables);
   if (before == now) return arrow::Status::OK();
+  // Whoever reads all tables has these.
+  if (plan->options.add_tables)
+    return before.empty() ? arrow::Status::OK() : PlanAddedTables(before, source, note_in, plan);
   if (!plan->options.accept_tables) {
     plan->obstacles.push_back({OtherTables(source.slot, before, now)});
     return arrow::Status::OK();
@@ -172,6 +219,17 @@ arrow::Status PlanExistingSlot(const Inspection& inspected, const PostgresOption
       ": a program that reads it gets other tables than before, and what it passes over is "
       "gone. Where that is not meant, give another --slot");
   return PlanNotes(note_in, source, NoteChange::kTables, "which tables the slot is for", plan);
+}
+
+// A subscription's slot has the plugin pgoutput, too.
+arrow::Status CheckSlotIsOurs(const Inspection& inspected, OutputPlugin plugin) {
+  if (plugin != OutputPlugin::kAuto || inspected.slot->plugin != kPgoutputName ||
+      NoteOnSlot(inspected).has_value())
+    return arrow::Status::OK();
+  return MakeError(ErrorKind::kSlotMismatch,
+                   "nothing tells that setup made the slot: it may be a subscription's",
+                   "slot " + Quoted(inspected.slot->name),
+                   "where it is none's, give --plugin pgoutput; nothing was dropped");
 }
 
 }  // namespace
@@ -243,8 +301,10 @@ arrow::Status PlanServer(const Inspection& inspected, const PostgresOptions& sou
   if (server.in_recovery) {
     return MakeError(ErrorKind::kUnsupported, "the server is a standby", "server", "connect to the primary");
   }
-  plan->checks.push_back("PostgreSQL " + server.version + ", database " + Quoted(server.database) +
-                         ", role " + Quoted(server.role.name));
+  plan->checks.push_back(
+      "PostgreSQL " + server.version + ", database " + Quoted(server.database) + ", role " +
+      Quoted(server.role.name) +
+      (server.provider == Provider::kNone ? "" : std::string(", on ") + ProviderName(server.provider)));
   CheckSettings(inspected, plan);
   ARROW_RETURN_NOT_OK(CheckRole(server, plan));
   ARROW_RETURN_NOT_OK(PlanPlugin(server, source.plugin, plan));
@@ -260,6 +320,8 @@ arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const Postgr
   ARROW_ASSIGN_OR_RAISE(const auto note_in, PlanPublications(inspected, source, patterns, &plan));
   if (inspected.slot.has_value()) {
     ARROW_RETURN_NOT_OK(PlanExistingSlot(inspected, source, note_in, &plan));
+  } else if (options.add_tables) {
+    plan.obstacles.push_back({SlotMissing(source.slot)});
   } else {
     ARROW_RETURN_NOT_OK(PlanNewSlot(inspected, source, note_in, &plan));
   }
@@ -274,6 +336,7 @@ arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const Pos
     SlotInfo slot = *inspected.slot;
     slot.invalidation.clear();  // also a lost slot is dropped
     ARROW_RETURN_NOT_OK(CheckSlotFits(slot, inspected.server.database, source.plugin));
+    ARROW_RETURN_NOT_OK(CheckSlotIsOurs(inspected, source.plugin));
     ARROW_RETURN_NOT_OK(CheckSlotFree(slot));
     ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(slot.name));
     plan.steps.push_back({SetupStepKind::kDropSlot, "drop slot " + Quoted(slot.name),

@@ -52,7 +52,7 @@ Inspection Fresh() {
   server.senders_max = 10;
   server.system = "77";
   server.plugins.allowed = {{"pgoutput", "wal2arrow"}};
-  server.role = {"cdc", false, true, true};
+  server.role = {"cdc", false, true};
   inspected.catalog = TableCatalog({Table(1, "customers"), Table(2, "orders")});
   return inspected;
 }
@@ -91,6 +91,7 @@ Inspection AfterSetup() {
 PostgresOptions Source() {
   PostgresOptions source;
   source.slot = "cdc";
+  source.plugin = OutputPlugin::kWal2arrow;
   return source;
 }
 
@@ -196,7 +197,7 @@ TEST(SetupPlan, ServerThatCannot) {
   inspected.server.version_num = 140012;
   EXPECT_EQ(Refused(Plan(inspected)), ErrorKind::kUnsupported);
   inspected = Fresh();
-  inspected.server.role.replication = false;
+  inspected.server.role.replication = MakeError(ErrorKind::kPermission, "no", "role", "");
   EXPECT_EQ(Refused(Plan(inspected)), ErrorKind::kPermission);
 }
 
@@ -219,7 +220,7 @@ TEST(SetupPlan, PluginAllowance) {
 TEST(SetupPlan, AllObstaclesAtOnceWithOneBlockOfSql) {
   Inspection inspected = Fresh();
   inspected.server.wal_level = "replica";
-  inspected.server.role.replication = false;
+  inspected.server.role.replication = MakeError(ErrorKind::kPermission, "no", "role", "");
   inspected.server.role.create_in_database = false;
   inspected.server.plugins.allowed = {{"pgoutput"}};
   Edit(&inspected, [](auto& tables) { tables[0].owned = false; });
@@ -281,7 +282,6 @@ TEST(SetupPlan, SlotThatIsBeingMade) {
   EXPECT_EQ(Refused(MakeTeardownPlan(inspected, Source())), ErrorKind::kBusy);
 }
 
-// As setup writes it.
 TEST(SetupPlan, SlotThatWasSetUpForOtherTables) {
   Inspection inspected = AfterSetup();
   inspected.publications[0].comment =
@@ -306,6 +306,18 @@ TEST(SetupPlan, SlotThatWasSetUpForOtherTables) {
   inspected.server.system = "77";
   inspected.slot->confirmed_flush = 0xff;
   EXPECT_TRUE(Obstacle(Plan(inspected, {"public.*"}, {.accept_tables = false}, source)).ok());
+}
+
+TEST(SetupPlan, TablesThatAreAdded) {
+  const auto add = [](const std::string& before, PostgresOptions source, Inspection inspected) {
+    inspected.publications[0].comment =
+        Comment(R"({"slot": "cdc", "system": "77", "tables": [")" + before + "\"]}");
+    source.tables = {"public.orders"};
+    return Plan(inspected, source.tables, {.add_tables = true}, source);
+  };
+  EXPECT_EQ(add("public.customers", Source(), AfterSetup())->patterns.size(), 2u);
+  EXPECT_TRUE(add("!public.audit", Source(), AfterSetup())->patterns.empty());  // all others
+  EXPECT_EQ(Refused(add("!public.orders", Source(), AfterSetup())), ErrorKind::kInvalidOption);
 }
 
 TEST(SetupPlan, SlotWithoutANoteGetsOneWhereItCanBeWritten) {
@@ -528,14 +540,6 @@ TEST(SetupPlan, WhatCannotBeCaptured) {
   EXPECT_EQ(plan->tables, (std::vector<TableName>{{"public", "t"}}));
   EXPECT_TRUE(Warns(plan, "public.v, public.f, public.u"));
   EXPECT_EQ(Refused(Plan(inspected, {"public.v"})), ErrorKind::kInvalidOption);
-}
-
-TEST(SetupPlan, RowFiltersAreRefusedByName) {
-  Inspection inspected = AfterSetup();
-  inspected.publications[0].row_filtered = {{"public", "orders"}};
-  const auto plan = Plan(inspected);
-  EXPECT_EQ(Refused(plan), ErrorKind::kUnsupported);
-  EXPECT_NE(Obstacle(plan).message().find("public.orders"), std::string::npos);
 }
 
 TEST(SetupPlan, MissingPermissionsBlockBeforehand) {

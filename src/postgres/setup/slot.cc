@@ -49,14 +49,17 @@ std::string OpenTransactions(Connection& connection) {
   return list;
 }
 
-// Status of `sql` under a statement timeout.
+// Status of `sql` and of what is done with its result, under a statement timeout.
 arrow::Status QueryWithin(Connection& connection, const std::string& sql, const ErrorContext& context,
-                          std::chrono::milliseconds timeout) {
+                          std::chrono::milliseconds timeout,
+                          const std::function<arrow::Status(const QueryResult&)>& made = nullptr) {
   // Waiting for a transaction to end is waiting for a lock, too: one limit for both.
   const std::string limit = std::to_string(timeout.count());
   ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = " + limit));
   ARROW_RETURN_NOT_OK(connection.Query("SET lock_timeout = " + limit));
-  arrow::Status status = connection.Query(sql, context).status();
+  const auto result = connection.Query(sql, context);
+  arrow::Status status = result.status();
+  if (status.ok() && made != nullptr) status = made(*result);
   if (PQstatus(connection.raw()) == CONNECTION_OK) {
     ARROW_RETURN_NOT_OK(connection.Query("SET statement_timeout = 0"));
     ARROW_RETURN_NOT_OK(connection.Query("SET lock_timeout = '10s'"));
@@ -138,11 +141,13 @@ arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database, O
                                 : std::string()) +
                          "; a slot's plugin cannot be changed");
   }
-  // It would send rows at PREPARE, and no more than a word at COMMIT PREPARED.
-  if (slot.plugin == kPgoutputName && slot.two_phase) {
-    return MakeError(ErrorKind::kSlotMismatch,
-                     "the slot was made with two_phase, which is not supported with pgoutput",
-                     SlotObject(slot), "choose another name with --slot, which setup makes without it");
+  // Rows would come at PREPARE, when nobody knows whether they will be committed, and no more than a word at
+  // COMMIT PREPARED.
+  if (slot.two_phase) {
+    return MakeError(ErrorKind::kSlotMismatch, "the slot was made with two_phase, which is not supported",
+                     SlotObject(slot),
+                     "choose another name with --slot: setup makes the slot without it, and prepared "
+                     "transactions come whole when they are committed");
   }
   if (slot.database != database) {
     return MakeError(
@@ -173,9 +178,9 @@ arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database, O
                      "the server has invalidated the slot (" + slot.invalidation + "): changes after " +
                          FormatLsn(slot.confirmed_flush) + " are gone",
                      SlotObject(slot),
-                     "run 'arrowcdc teardown' and 'arrowcdc setup' and start with a new sink directory; a "
-                     "larger max_slot_wal_keep_size "
-                     "keeps it from happening again");
+                     "run 'arrowcdc teardown' and 'arrowcdc setup', then stream with --snapshot when-needed, "
+                     "which copies all rows anew, or into a new sink; a larger max_slot_wal_keep_size keeps "
+                     "it from happening again");
   }
   return arrow::Status::OK();
 }
@@ -191,17 +196,17 @@ arrow::Status CheckSlotFree(const SlotInfo& slot) {
 }
 
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
-                         std::chrono::milliseconds timeout) {
-  arrow::Status created = QueryWithin(connection, sql, context, timeout);
+                         std::chrono::milliseconds timeout,
+                         const std::function<arrow::Status(const QueryResult&)>& made) {
+  arrow::Status created = QueryWithin(connection, sql, context, timeout, made);
   if (!TimedOut(created)) return created;
   const std::string open = OpenTransactions(connection);
-  return MakeError(ErrorKind::kBusy,
-                   "the slot could not be made within " + std::to_string(timeout.count()) +
-                       " ms: it waits for transactions that were open before" +
-                       (open.empty() ? "" : ": " + open),
-                   "slot \"" + context.slot + "\"",
-                   "end these transactions (pg_terminate_backend, ROLLBACK PREPARED), then run setup again",
-                   "57014", true);
+  return MakeError(
+      ErrorKind::kBusy,
+      "the slot could not be made within " + std::to_string(timeout.count()) +
+          " ms: it waits for transactions that were open before" + (open.empty() ? "" : ": " + open),
+      "slot \"" + context.slot + "\"",
+      "end these transactions (pg_terminate_backend, ROLLBACK PREPARED), then run it again", "57014", true);
 }
 
 arrow::Status TryPlugin(Connection& connection) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -41,15 +42,16 @@ struct SlotInfo {
 arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const std::string& name);
 
 // Pure. Errors: kSlotMismatch, kSlotInvalidated; kBusy for one that is being made; retryable.
-arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database,
-                            OutputPlugin plugin = OutputPlugin::kWal2arrow);
+arrow::Status CheckSlotFits(const SlotInfo& slot, const std::string& database, OutputPlugin plugin);
 // Errors: kSlotActive with pid and application; retryable.
 arrow::Status CheckSlotFree(const SlotInfo& slot);
 // Runs `sql`, which makes the slot `context.slot`, and gives up after `timeout`: a new slot waits for all
-// transactions that are open. Where the connection is stopped no half-made slot stays. Errors: typed; kBusy
-// after the timeout, with the sessions it waited for.
+// transactions that are open. `made` is called with the result, before any other command: what the slot
+// exports is gone with the next one. Where the connection is stopped no half-made slot stays. Errors: typed;
+// kBusy after the timeout, with the sessions it waited for.
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
-                         std::chrono::milliseconds timeout);
+                         std::chrono::milliseconds timeout,
+                         const std::function<arrow::Status(const QueryResult&)>& made = nullptr);
 
 // Loads the plugin through a temporary slot that is gone at once: the only way for an ordinary role to see
 // whether it can. Errors: kPluginMissing, kPluginNotAllowed and what else making a slot can meet.

@@ -18,7 +18,7 @@ SlotInfo Good() {
 }
 
 ErrorKind Refused(const SlotInfo& slot) {
-  const arrow::Status status = CheckSlotFits(slot, "shop");
+  const arrow::Status status = CheckSlotFits(slot, "shop", OutputPlugin::kWal2arrow);
   EXPECT_FALSE(status.ok());
   EXPECT_EQ(GetErrorDetail(status)->object(), "slot \"s\"");
   EXPECT_FALSE(GetErrorDetail(status)->remedy().empty());
@@ -26,7 +26,7 @@ ErrorKind Refused(const SlotInfo& slot) {
 }
 
 TEST(Slot, Fits) {
-  EXPECT_TRUE(CheckSlotFits(Good(), "shop").ok());
+  EXPECT_TRUE(CheckSlotFits(Good(), "shop", OutputPlugin::kWal2arrow).ok());
   EXPECT_TRUE(CheckSlotFree(Good()).ok());
 }
 
@@ -52,17 +52,17 @@ TEST(Slot, PluginThatWasAskedFor) {
   SlotInfo slot = Good();
   EXPECT_TRUE(CheckSlotFits(slot, "shop", OutputPlugin::kAuto).ok());
   EXPECT_FALSE(CheckSlotFits(slot, "shop", OutputPlugin::kPgoutput).ok());
-  slot.two_phase = true;  // wal2arrow decodes such a transaction at COMMIT PREPARED
-  EXPECT_TRUE(CheckSlotFits(slot, "shop").ok());
-  slot.plugin = "pgoutput";
-  for (const OutputPlugin plugin : {OutputPlugin::kAuto, OutputPlugin::kPgoutput}) {
-    const arrow::Status status = CheckSlotFits(slot, "shop", plugin);
+  slot.two_phase = true;
+  for (const char* const made_with : {"wal2arrow", "pgoutput"}) {
+    slot.plugin = made_with;
+    const arrow::Status status = CheckSlotFits(slot, "shop", OutputPlugin::kAuto);
     EXPECT_NE(status.message().find("two_phase"), std::string::npos) << status.message();
+    EXPECT_NE(GetErrorDetail(status)->remedy().find("--slot"), std::string::npos);
   }
   slot.two_phase = false;
   EXPECT_TRUE(CheckSlotFits(slot, "shop", OutputPlugin::kAuto).ok());
   EXPECT_TRUE(CheckSlotFits(slot, "shop", OutputPlugin::kPgoutput).ok());
-  const arrow::Status other = CheckSlotFits(slot, "shop");
+  const arrow::Status other = CheckSlotFits(slot, "shop", OutputPlugin::kWal2arrow);
   EXPECT_NE(GetErrorDetail(other)->remedy().find("--plugin pgoutput"), std::string::npos);
   slot.plugin = "test_decoding";
   EXPECT_FALSE(CheckSlotFits(slot, "shop", OutputPlugin::kAuto).ok());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/change/utf8_text.h"
+#include "src/postgres/client/text_as_it_is.h"
 #include "src/postgres/setup/published_tables.h"
 
 namespace arrowcdc::postgres {
@@ -47,9 +48,9 @@ arrow::Result<RelationFacts> ReadColumns(const QueryResult& rows) {
 
 arrow::Status SqlRelationCatalog::Connect() {
   if (connection_ != nullptr) return arrow::Status::OK();
-  ARROW_ASSIGN_OR_RAISE(connection_, Connection::Open(conninfo_, ConnectionMode::kSql, stop_));
+  ARROW_ASSIGN_OR_RAISE(connection_, Connection::OpenAt(server_, conninfo_, ConnectionMode::kSql, stop_));
   types_ = std::make_unique<SqlTypeCatalog>(connection_.get());
-  return arrow::Status::OK();
+  return TakeTextAsItIs(*connection_);
 }
 
 template <typename Question>

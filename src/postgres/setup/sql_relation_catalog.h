@@ -17,8 +17,9 @@ namespace arrowcdc::postgres {
 // lost meanwhile.
 class SqlRelationCatalog : public RelationCatalog {
  public:
-  SqlRelationCatalog(std::string conninfo, std::shared_ptr<StopToken> stop)
-      : conninfo_(std::move(conninfo)), stop_(std::move(stop)) {}
+  // server: the one that streams, which alone knows what its catalog has now.
+  SqlRelationCatalog(std::string conninfo, ServerPlace server, std::shared_ptr<StopToken> stop)
+      : conninfo_(std::move(conninfo)), server_(std::move(server)), stop_(std::move(stop)) {}
 
   arrow::Result<std::optional<TypeDescription>> FindType(uint32_t oid) override;
   arrow::Result<int> MoneyDigits() override;
@@ -31,6 +32,7 @@ class SqlRelationCatalog : public RelationCatalog {
   arrow::Status Connect();
 
   const std::string conninfo_;
+  const ServerPlace server_;
   const std::shared_ptr<StopToken> stop_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<SqlTypeCatalog> types_;

@@ -4,12 +4,14 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "format/frame.h"
 #include "format/replication_message.h"
 #include "src/postgres/client/connection_options.h"
 #include "src/postgres/client/quoting.h"
+#include "src/postgres/client/text_as_it_is.h"
+#include "src/postgres/client/value_settings.h"
 #include "src/postgres/decode/pgoutput/pgoutput_decoder.h"
 #include "src/postgres/decode/values/binary_cursor.h"
-#include "src/postgres/decode/values/type_table.h"
 #include "src/postgres/decode/wal2arrow/wal2arrow_decoder.h"
 #include "src/postgres/setup/published_tables.h"
 #include "src/postgres/setup/sql_relation_catalog.h"
@@ -24,18 +26,18 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kRowWaitMax(20);
 // A type without a send function, where the server is asked for the binary form of it.
 constexpr char kUndefinedFunction[] = "42883";
+constexpr char kInvalidParameterValue[] = "22023";
 
-// Output as the value readers take it, whatever role and database say; warnings, since one of them ends the
-// stream.
-constexpr char kTextSettings[] =
-    "SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; SET timezone = "
-    "'UTC'; "
-    "SET bytea_output = 'hex'; SET xmloption = 'content'; SET client_min_messages = 'warning'";
+// Warnings too, since one of them ends the stream.
+constexpr char kWarnings[] = "; SET client_min_messages = 'warning'";
+
+constexpr char kNumericDefault[] = "text";
 
 class Wal2arrowSession : public PluginSession {
  public:
-  Wal2arrowSession(std::string start_options, uint32_t epoch)
-      : PluginSession(std::move(start_options), epoch), decoder_(arrow::default_memory_pool(), epoch) {}
+  Wal2arrowSession(std::string start_options, uint32_t epoch, InProgress in_progress)
+      : PluginSession(std::move(start_options), epoch),
+        decoder_(arrow::default_memory_pool(), epoch, kPayloadBytesMax, std::move(in_progress)) {}
 
   arrow::Status Take(const StreamMessage& message) override {
     if (message.data == nullptr) {
@@ -45,7 +47,16 @@ class Wal2arrowSession : public PluginSession {
     return decoder_.Decode(message.data, format::kXLogDataHeaderBytes).Value(&event_);
   }
 
-  std::optional<Event> Next() override { return std::exchange(event_, std::nullopt); }
+  arrow::Result<std::optional<Event>> Next() override {
+    if (event_.has_value()) return std::exchange(event_, std::nullopt);
+    return decoder_.Next();
+  }
+  bool has_more() const override { return event_.has_value() || decoder_.has_more(); }
+
+  bool WantsWholeTransactions(const arrow::Status& error) const override {
+    const ErrorDetail* const detail = GetErrorDetail(error);
+    return detail != nullptr && detail->sqlstate() == format::kCatalogLost;
+  }
 
  private:
   Wal2arrowDecoder decoder_;
@@ -54,10 +65,13 @@ class Wal2arrowSession : public PluginSession {
 
 class PgoutputSession : public PluginSession {
  public:
-  PgoutputSession(std::string start_options, uint32_t epoch, const PostgresOptions& options, bool binary)
+  PgoutputSession(std::string start_options, uint32_t epoch, const PostgresOptions& options,
+                  ServerPlace server, InProgress in_progress, bool binary)
       : PluginSession(std::move(start_options), epoch),
-        catalog_(options.conninfo, options.stop),
-        decoder_(arrow::default_memory_pool(), epoch, &catalog_),
+        catalog_(options.conninfo, std::move(server), options.stop),
+        decoder_(arrow::default_memory_pool(), epoch, &catalog_,
+                 {.values = ValueOptionsOf(options), .foreign_origins = options.origin == Origin::kAny},
+                 std::move(in_progress)),
         binary_(binary) {}
 
   arrow::Status Take(const StreamMessage& message) override {
@@ -79,10 +93,12 @@ class PgoutputSession : public PluginSession {
     return arrow::Status::OK();
   }
 
-  std::optional<Event> Next() override {
-    auto event = decoder_.TakeEvent();
-    return event.has_value() ? std::move(event) : std::exchange(keepalive_, std::nullopt);
+  arrow::Result<std::optional<Event>> Next() override {
+    ARROW_ASSIGN_OR_RAISE(auto event, decoder_.Next());
+    if (event.has_value() || decoder_.has_more()) return event;
+    return std::exchange(keepalive_, std::nullopt);
   }
+  bool has_more() const override { return decoder_.has_more() || keepalive_.has_value(); }
 
   std::optional<Clock::time_point> flush_due() const override {
     if (!held_since_.has_value()) return std::nullopt;
@@ -99,6 +115,9 @@ class PgoutputSession : public PluginSession {
     return binary_ &&
            (decoder_.needs_text() || (detail != nullptr && detail->sqlstate() == kUndefinedFunction));
   }
+  bool WantsWholeTransactions(const arrow::Status&) const override {
+    return decoder_.needs_whole_transactions();
+  }
 
  private:
   SqlRelationCatalog catalog_;
@@ -114,11 +133,12 @@ arrow::Result<std::string> QuotedNames(const std::vector<std::string>& publicati
 }
 
 // Whether every value will be understood in its binary form: the server sends that of any type that has one.
-arrow::Result<bool> ReadsBinary(Connection& connection, const std::vector<std::string>& publications) {
+arrow::Result<bool> ReadsBinary(Connection& connection, const ValueOptions& options,
+                                const std::vector<std::string>& publications) {
   ARROW_ASSIGN_OR_RAISE(const auto types, ReadPublishedTypes(connection, publications));
   SqlTypeCatalog catalog(&connection);
   for (const auto& [type, typmod] : types) {
-    ARROW_ASSIGN_OR_RAISE(const MappedType mapped, MapType(type, typmod, {}, &catalog));
+    ARROW_ASSIGN_OR_RAISE(const MappedType mapped, MapType(type, typmod, options, &catalog));
     if (!mapped.reads_binary) return false;
   }
   return true;
@@ -128,31 +148,63 @@ arrow::Result<bool> ReadsBinary(Connection& connection, const std::vector<std::s
 
 arrow::Result<std::unique_ptr<PluginSession>> MakeWal2arrowSession(
     const Connection& connection, const PostgresOptions& options,
-    const std::vector<std::string>& publications, uint32_t epoch) {
+    const std::vector<std::string>& publications, uint32_t epoch, InProgress in_progress, bool with_tries) {
   ARROW_ASSIGN_OR_RAISE(const std::string names, QuotedNames(publications));
+  if (!with_tries) in_progress.spool = nullptr;
   const std::string codec = ServerCodec(options.compression, connection.is_local());
-  return std::make_unique<Wal2arrowSession>("proto_min '1', proto_max '1', publication_names " + names +
-                                                (options.batching ? ", batching 'on'" : "") +
-                                                (options.drain ? "" : ", drain 'off'") +
-                                                (codec.empty() ? "" : ", compression '" + codec + "'"),
-                                            epoch);
+  const bool streams = in_progress.spool != nullptr;
+  const auto delay = options.latency.value_or(std::chrono::milliseconds(0));
+  const bool as_text = options.unrepresentable == Unrepresentable::kText;
+  return std::make_unique<Wal2arrowSession>(
+      "proto_min '1', proto_max '1', publication_names " + names +
+          (options.batching ? ", batching 'on'" : "") + (options.drain ? "" : ", drain 'off'") +
+          (codec.empty() ? "" : ", compression '" + codec + "'") +
+          (options.numeric == kNumericDefault ? "" : ", numeric '" + options.numeric + "'") +
+          (as_text ? ", unrepresentable 'text'" : "") +
+          // An older plugin knows neither, and would send too much or too little.
+          (options.origin == Origin::kNone ? ", origin 'none'" : "") +
+          (options.messages ? ", messages 'on'" : "") + (streams ? ", try_streaming 'on'" : "") +
+          (with_tries && delay.count() > 0 ? ", try_max_delay '" + std::to_string(delay.count()) + "'" : ""),
+      epoch, std::move(in_progress));
+}
+
+bool KnowsNoTries(const arrow::Status& status) {
+  const ErrorDetail* const detail = GetErrorDetail(status);
+  return detail != nullptr && detail->sqlstate() == kInvalidParameterValue &&
+         status.message().find("wal2arrow has no option \"try_") != std::string::npos;
 }
 
 arrow::Result<std::unique_ptr<PluginSession>> MakePgoutputSession(
     Connection& connection, const PostgresOptions& options, const std::vector<std::string>& publications,
-    uint32_t epoch, bool as_text) {
+    uint32_t epoch, InProgress in_progress, bool as_text) {
   constexpr int kHasOrigin = 160000;
   ARROW_ASSIGN_OR_RAISE(const std::string names, QuotedNames(publications));
   bool binary = false;
   if (!as_text) {
-    ARROW_ASSIGN_OR_RAISE(binary, ReadsBinary(connection, publications));
+    ARROW_ASSIGN_OR_RAISE(binary, ReadsBinary(connection, ValueOptionsOf(options), publications));
   }
-  return std::make_unique<PgoutputSession>(
-      "proto_version '1', publication_names " + names + (binary ? ", binary 'true'" : "") +
-          (connection.server_version() >= kHasOrigin ? ", origin 'any'" : ""),
-      epoch, options, binary);
+  ARROW_ASSIGN_OR_RAISE(ServerPlace server, connection.ReadPlace());
+  const char* const protocol =
+      in_progress.spool != nullptr ? "proto_version '2', streaming 'on'" : "proto_version '1'";
+  const char* origin = "";
+  if (connection.server_version() >= kHasOrigin)
+    origin = options.origin == Origin::kNone ? ", origin 'none'" : ", origin 'any'";
+  return std::make_unique<PgoutputSession>(std::string(protocol) + ", publication_names " + names +
+                                               (binary ? ", binary 'true'" : "") + origin +
+                                               (options.messages ? ", messages 'true'" : ""),
+                                           epoch, options, std::move(server), std::move(in_progress), binary);
 }
 
-arrow::Status PreparePgoutput(Connection& connection) { return connection.Query(kTextSettings).status(); }
+ValueOptions ValueOptionsOf(const PostgresOptions& options) {
+  ValueOptions values;
+  pgtype::ParseNumericChoice(options.numeric.c_str(), &values.numeric);
+  values.unrepresentable_as_text = options.unrepresentable == Unrepresentable::kText;
+  return values;
+}
+
+arrow::Status PreparePgoutput(Connection& connection) {
+  ARROW_RETURN_NOT_OK(connection.Query(std::string(kValueSettings) + kWarnings).status());
+  return TakeTextAsItIs(connection);
+}
 
 }  // namespace arrowcdc::postgres

@@ -16,6 +16,7 @@
 #include "arrowcdc/error.h"
 #include "format/replication_message.h"
 #include "pgtype/datetime.h"
+#include "src/postgres/stream/copy_buffer.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -25,16 +26,6 @@ using std::chrono::milliseconds;
 constexpr int kXLogDataHeaderBytes = format::kXLogDataHeaderBytes;
 constexpr int kKeepaliveBytes = format::kKeepaliveBytes;
 constexpr int kStatusBytes = 34;  // 'r', write, flush, apply, time, replyRequested
-
-// A message as libpq allocated it, without a copy.
-class CopyBuffer : public arrow::Buffer {
- public:
-  CopyBuffer(char* data, int bytes) : Buffer(reinterpret_cast<const uint8_t*>(data), bytes), owned_(data) {}
-  ~CopyBuffer() override { PQfreemem(owned_); }
-
- private:
-  char* owned_;
-};
 
 uint64_t ReadUint64(const char* from) {
   uint64_t value;

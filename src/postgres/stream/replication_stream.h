@@ -14,6 +14,7 @@
 
 #include "src/postgres/client/connection.h"
 #include "src/postgres/stream/message_queue.h"
+#include "src/postgres/stream/message_stream.h"
 
 namespace arrowcdc::postgres {
 
@@ -27,14 +28,7 @@ struct StreamOptions {
   std::string fatal_warning;
 };
 
-struct StreamStats {
-  uint64_t received_bytes = 0;
-  uint64_t server_lsn = 0;
-  int64_t buffered_bytes = 0;
-};
-
-// Threads: Next and Stop from one; Acknowledge, RequestKeepalive and stats from any.
-class ReplicationStream {
+class ReplicationStream : public MessageStream {
  public:
   // Sends `command` (START_REPLICATION ...) and takes the connection over.
   static arrow::Result<std::unique_ptr<ReplicationStream>> Start(std::unique_ptr<Connection> connection,
@@ -42,27 +36,22 @@ class ReplicationStream {
                                                                  const ErrorContext& context,
                                                                  const StreamOptions& options);
   // Stops, if that has not been done.
-  ~ReplicationStream();
+  ~ReplicationStream() override;
 
-  // Next message; nullopt when `timeout` has passed. Errors: why the stream ended, after all that came before
-  // has been returned.
-  arrow::Result<std::optional<StreamMessage>> Next(std::chrono::milliseconds timeout);
-
-  // Flush position for the server, monotone; sent at once.
-  void Acknowledge(uint64_t lsn);
-  // Asks the server for a keepalive.
-  void RequestKeepalive();
+  arrow::Result<std::optional<StreamMessage>> Next(std::chrono::milliseconds timeout) override;
+  void Acknowledge(uint64_t lsn) override;
+  void RequestKeepalive() override;
 
   // Last status, CopyDone, at most kStopLimit for the server's end and kStopSilence without a byte of it,
-  // then the connection is closed. Idempotent.
-  void Stop();
+  // then the connection is closed.
+  void Stop() override;
   static constexpr std::chrono::milliseconds kStopLimit{2000};
   static constexpr std::chrono::milliseconds kStopSilence{500};
 
   // How long a server that shuts down is made to wait for acknowledgements.
   static constexpr std::chrono::milliseconds kShutdownPatience{1000};
 
-  StreamStats stats() const;
+  StreamStats stats() const override;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -32,6 +32,8 @@ arrow::Status CheckTimeline(const Position& stored, const SlotStanding& now,
              "capture into a new sink from a new slot");
 }
 
+}  // namespace
+
 arrow::Status CheckHistory(const Position& stored, const SlotStanding& now, const TimelineEnd& timeline_end) {
   ARROW_RETURN_NOT_OK(CheckTimeline(stored, now, timeline_end));
   if (stored.order <= now.current_flush) return arrow::Status::OK();
@@ -41,11 +43,14 @@ arrow::Status CheckHistory(const Position& stored, const SlotStanding& now, cons
              "capture into a new sink from a new slot");
 }
 
+namespace {
+
 arrow::Status CheckSlotOfNewSink(const SlotStanding& now) {
   const std::string confirmed = FormatLsn(now.confirmed_flush);
   if (!now.used) return arrow::Status::OK();
   const std::string own_slot =
-      "for a second sink make a slot of its own (--slot NAME with 'arrowcdc setup'); ";
+      "for a second sink make a slot of its own (--slot NAME with 'arrowcdc setup'); if this one takes the "
+      "slot over, --snapshot initial copies all rows that are there first; ";
   if (!now.start_known) {
     return Gap(
         now,

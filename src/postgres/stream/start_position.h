@@ -30,6 +30,9 @@ struct SlotStanding {
 // where the history does not go through it.
 using TimelineEnd = std::function<arrow::Result<uint64_t>(uint32_t timeline)>;
 
+// Whether what is at that position is part of the server's history. Errors: kPositionGap where it is not.
+arrow::Status CheckHistory(const Position& stored, const SlotStanding& now, const TimelineEnd& timeline_end);
+
 // The start for START_REPLICATION, on the server's timeline. Errors: kPositionGap with both positions and the
 // remedy.
 arrow::Result<Position> ChooseStart(const SlotStanding& now, const ResumeRequest& request,

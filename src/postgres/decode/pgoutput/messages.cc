@@ -12,6 +12,7 @@ constexpr int kColumnsMax = 1664;  // PostgreSQL's own limit
 constexpr uint8_t kKeyFlag = 1;
 constexpr uint8_t kCascadeFlag = 1;
 constexpr uint8_t kRestartFlag = 2;
+constexpr uint8_t kTransactionalFlag = 1;
 constexpr int64_t kCellBytesMin = 1;
 
 bool ReadName(BinaryCursor* cursor, std::string* name) {
@@ -65,9 +66,21 @@ bool ReadBegin(BinaryCursor* cursor, BeginMessage* message) {
 
 bool ReadCommit(BinaryCursor* cursor, CommitMessage* message) {
   uint8_t flags;
-  int64_t commit_ts;
   return cursor->Read(&flags) && flags == 0 && cursor->Read(&message->commit_lsn) &&
-         cursor->Read(&message->end_lsn) && cursor->Read(&commit_ts);
+         cursor->Read(&message->end_lsn) && cursor->Read(&message->commit_ts);
+}
+
+bool ReadStreamStart(BinaryCursor* cursor, StreamStartMessage* message) {
+  uint8_t first_segment;
+  return cursor->Read(&message->xid) && message->xid != 0 && cursor->Read(&first_segment);
+}
+
+bool ReadStreamCommit(BinaryCursor* cursor, StreamCommitMessage* message) {
+  return cursor->Read(&message->xid) && ReadCommit(cursor, &message->commit);
+}
+
+bool ReadStreamAbort(BinaryCursor* cursor, StreamAbortMessage* message) {
+  return cursor->Read(&message->xid) && cursor->Read(&message->subxid);
 }
 
 bool ReadRelation(BinaryCursor* cursor, RelationMessage* message) {
@@ -107,6 +120,15 @@ bool ReadTruncate(BinaryCursor* cursor, TruncateMessage* message) {
   return true;
 }
 
+bool ReadLogicalMessage(BinaryCursor* cursor, EmittedMessage* message) {
+  uint8_t flags;
+  int32_t length;
+  if (!cursor->Read(&flags) || flags > kTransactionalFlag) return false;
+  message->transactional = flags == kTransactionalFlag;
+  return cursor->Read(&message->end_lsn) && ReadString(cursor, &message->prefix) && cursor->Read(&length) &&
+         cursor->ReadBytes(length, &message->content);
+}
+
 bool SkipOrigin(BinaryCursor* cursor) {
   uint64_t lsn;
   std::string_view name;
@@ -118,16 +140,6 @@ bool SkipType(BinaryCursor* cursor) {
   std::string_view schema;
   std::string_view name;
   return cursor->Read(&oid) && ReadString(cursor, &schema) && ReadString(cursor, &name);
-}
-
-bool SkipLogicalMessage(BinaryCursor* cursor) {
-  uint8_t flags;
-  uint64_t lsn;
-  std::string_view prefix;
-  int32_t length;
-  std::string_view content;
-  return cursor->Read(&flags) && cursor->Read(&lsn) && ReadString(cursor, &prefix) && cursor->Read(&length) &&
-         cursor->ReadBytes(length, &content);
 }
 
 }  // namespace arrowcdc::pgoutput

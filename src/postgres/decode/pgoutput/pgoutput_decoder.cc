@@ -1,11 +1,14 @@
 // One session of pgoutput: transactions, relations, rows into batches, groups.
 #include "src/postgres/decode/pgoutput/pgoutput_decoder.h"
 
+#include <cstring>
 #include <exception>
 #include <utility>
 
 #include "arrowcdc/error.h"
 #include "pgtype/datetime.h"
+#include "src/change/message_row.h"
+#include "src/change/utf8_text.h"
 
 namespace arrowcdc {
 namespace {
@@ -17,9 +20,18 @@ using pgoutput::TupleCell;
 constexpr int64_t kOpenTableBytes = 4096;  // that a table with few rows takes, roughly
 constexpr char kStream[] = "stream of pgoutput";
 
+// In front of a message in the spool, which is as outside of a block.
+struct RecordHeader {
+  uint32_t subxid;  // the transaction, or a part of it
+  uint32_t reserved;
+  uint64_t lsn;  // of an announcement its number
+};
+
 bool IsPresent(const TupleCell& cell) {
   return cell.kind == CellKind::kText || cell.kind == CellKind::kBinary;
 }
+
+bool IsChange(char kind) { return kind == 'I' || kind == 'U' || kind == 'D' || kind == 'T' || kind == 'M'; }
 
 // What a client gets that has asked for more than this one does, or whose slot was made for it.
 const char* NameOfUnsupported(char kind) {
@@ -34,34 +46,27 @@ const char* NameOfUnsupported(char kind) {
       return "rollback prepared";
     case 'p':
       return "stream prepare";
-    case 'S':
-      return "stream start";
-    case 'E':
-      return "stream stop";
-    case 'c':
-      return "stream commit";
-    case 'A':
-      return "stream abort";
     default:
       return nullptr;
   }
 }
 
-arrow::Status Unsupported(char kind, const char* name) {
-  const bool streaming = kind == 'S' || kind == 'E' || kind == 'c' || kind == 'A';
-  return MakeError(ErrorKind::kUnsupported,
-                   std::string("the server sent a message of ") +
-                       (streaming ? "a transaction in progress" : "two-phase commit") + ", " + name +
-                       ", which is not supported",
-                   kStream,
-                   streaming ? "" : "use a slot that was made without two_phase; 'arrowcdc setup' makes one");
+arrow::Status Unsupported(const char* name) {
+  return MakeError(
+      ErrorKind::kUnsupported,
+      std::string("the server sent a message of two-phase commit, ") + name + ", which is not supported",
+      kStream, "use a slot that was made without two_phase; 'arrowcdc setup' makes one");
 }
 
 }  // namespace
 
 PgoutputDecoder::PgoutputDecoder(arrow::MemoryPool* memory_pool, uint32_t epoch, RelationCatalog* catalog,
-                                 const PgoutputOptions& options)
-    : pool_(memory_pool), epoch_(epoch), catalog_(catalog), options_(options) {}
+                                 const PgoutputOptions& options, InProgress in_progress)
+    : pool_(memory_pool),
+      epoch_(epoch),
+      catalog_(catalog),
+      options_(options),
+      streamed_(std::move(in_progress)) {}
 
 arrow::Status PgoutputDecoder::Fault(const std::string& what) const {
   const std::string kind = message_.empty() ? "" : " '" + std::string(1, message_[0]) + "'";
@@ -72,15 +77,16 @@ arrow::Status PgoutputDecoder::FaultAt(const BinaryCursor& cursor, const std::st
   return Fault(what + " at byte " + std::to_string(OffsetOf(cursor.at())));
 }
 
-arrow::Status PgoutputDecoder::Decode(std::string_view message, uint64_t lsn) {
+// Runs `step`, unless an earlier one has failed.
+template <typename Step>
+arrow::Status PgoutputDecoder::Guard(Step step) {
   if (failed_) {
     return MakeError(ErrorKind::kInternal, "decoder used after an error", kStream,
                      "make a new decoder after a reconnect");
   }
-  message_ = message;
   arrow::Status status;
   try {
-    status = Dispatch(message, lsn);
+    status = step();
   } catch (const std::exception& exception) {  // allocations of the standard library
     status = MakeError(ErrorKind::kInternal, std::string("could not decode a message: ") + exception.what(),
                        kStream, "");
@@ -89,21 +95,24 @@ arrow::Status PgoutputDecoder::Decode(std::string_view message, uint64_t lsn) {
   return status;
 }
 
+arrow::Status PgoutputDecoder::Decode(std::string_view message, uint64_t lsn) {
+  return Guard([&]() -> arrow::Status {
+    if (streamed_.replaying()) return Fault("more before all of a transaction was taken");
+    return streamed_.in_block() ? TakeOfBlock(message, lsn) : Dispatch(message, lsn);
+  });
+}
+
 arrow::Status PgoutputDecoder::Dispatch(std::string_view message, uint64_t lsn) {
+  message_ = message;
   BinaryCursor cursor(message);
   char kind = 0;
   if (!cursor.Read(&kind)) return Fault("nothing");
+  if (passes_over_ && IsChange(kind)) return arrow::Status::OK();
   arrow::Status status;
   bool whole = true;
   switch (kind) {
-    case 'B':
-      status = Begin(&cursor);
-      break;
-    case 'C':
-      status = Commit(&cursor);
-      break;
     case 'R':
-      status = Announce(&cursor);
+      status = Announce(&cursor, streamed_.replaying() ? lsn : ++announcements_);
       break;
     case 'I':
       status = Insert(&cursor, lsn);
@@ -119,32 +128,56 @@ arrow::Status PgoutputDecoder::Dispatch(std::string_view message, uint64_t lsn) 
       break;
     case 'O':
       whole = pgoutput::SkipOrigin(&cursor);
+      passes_over_ = in_transaction_ && !options_.foreign_origins;
       break;
     case 'Y':
       whole = pgoutput::SkipType(&cursor);
       break;
     case 'M':
-      whole = pgoutput::SkipLogicalMessage(&cursor);
+      status = Message(&cursor);
       break;
-    default: {
-      const char* const name = NameOfUnsupported(kind);
-      return name != nullptr ? Unsupported(kind, name) : Fault("a kind that is not known");
-    }
+    default:
+      status = DispatchOutside(kind, &cursor);
   }
   ARROW_RETURN_NOT_OK(status);
   if (!whole) return FaultAt(cursor, "not laid out as it should be");
   return cursor.AtEnd() ? arrow::Status::OK() : FaultAt(cursor, "bytes that do not belong there");
 }
 
+// Where transactions begin and end.
+arrow::Status PgoutputDecoder::DispatchOutside(char kind, BinaryCursor* cursor) {
+  switch (kind) {
+    case 'B':
+      return Begin(cursor);
+    case 'C':
+      return Commit(cursor);
+    case 'S':
+      return StreamStart(cursor);
+    case 'c':
+      return StreamCommit(cursor);
+    case 'A':
+      return StreamAbort(cursor);
+    default: {
+      const char* const name = NameOfUnsupported(kind);
+      return name != nullptr ? Unsupported(name) : Fault("a kind that is not known");
+    }
+  }
+}
+
 // --- transactions ---
 
 arrow::Status PgoutputDecoder::Begin(BinaryCursor* cursor) {
+  pgoutput::BeginMessage message;
   if (in_transaction_) return Fault("a transaction within another");
-  if (!pgoutput::ReadBegin(cursor, &transaction_)) return FaultAt(*cursor, "not laid out as it should be");
-  if (!pgtype::TimestampToUs(transaction_.commit_ts, &commit_ts_)) {
-    return FaultAt(*cursor, "a time that is none");
-  }
+  if (!pgoutput::ReadBegin(cursor, &message)) return FaultAt(*cursor, "not laid out as it should be");
+  return BeginAs(message);
+}
+
+arrow::Status PgoutputDecoder::BeginAs(const pgoutput::BeginMessage& transaction) {
+  transaction_ = transaction;
+  if (!pgtype::TimestampToUs(transaction_.commit_ts, &commit_ts_)) return Fault("a time that is none");
   in_transaction_ = true;
+  passes_over_ = false;
   record_lsn_ = 0;
   record_rows_ = 0;
   return arrow::Status::OK();
@@ -156,14 +189,20 @@ arrow::Status PgoutputDecoder::Commit(BinaryCursor* cursor) {
   if (!in_transaction_ || message.commit_lsn != transaction_.commit_lsn) {
     return Fault("the end of another transaction than the one that began");
   }
+  ARROW_RETURN_NOT_OK(EndAt(message));
+  // A group that was begun is to end soon: until then nothing can be acknowledged.
+  return group_open_ || held_bytes_ >= options_.commit_bytes ? Flush() : arrow::Status::OK();
+}
+
+arrow::Status PgoutputDecoder::EndAt(const pgoutput::CommitMessage& message) {
   if (message.end_lsn < message.commit_lsn || message.end_lsn < safe_lsn_.value_or(0)) {
     return Fault("a position that goes backwards");
   }
   in_transaction_ = false;
+  passes_over_ = false;
   safe_lsn_ = message.end_lsn;
   position_due_ = true;
-  // A group that was begun is to end soon: until then nothing can be acknowledged.
-  return group_open_ || held_bytes_ >= options_.commit_bytes ? Flush() : arrow::Status::OK();
+  return arrow::Status::OK();
 }
 
 GroupState PgoutputDecoder::GroupOf(bool ends) const {
@@ -196,22 +235,162 @@ arrow::Status PgoutputDecoder::FlushInTransaction() {
   return arrow::Status::OK();
 }
 
-std::optional<Event> PgoutputDecoder::TakeEvent() {
+arrow::Result<std::optional<Event>> PgoutputDecoder::Next() {
+  if (events_.empty() && streamed_.replaying()) {
+    ARROW_RETURN_NOT_OK(Guard([this] { return Replay(); }));
+  }
   if (events_.empty()) return std::nullopt;
   std::optional<Event> event = std::move(events_.front());
   events_.pop_front();
   return event;
 }
 
+// --- transactions in progress ---
+
+arrow::Status PgoutputDecoder::StreamStart(BinaryCursor* cursor) {
+  pgoutput::StreamStartMessage message;
+  if (!streamed_.allowed()) return Fault("a transaction in progress, which was not asked for,");
+  if (in_transaction_) return Fault("a transaction within another");
+  if (!pgoutput::ReadStreamStart(cursor, &message)) return FaultAt(*cursor, "not laid out as it should be");
+  streamed_.BeginBlock(message.xid);
+  return arrow::Status::OK();
+}
+
+arrow::Status PgoutputDecoder::StreamAbort(BinaryCursor* cursor) {
+  pgoutput::StreamAbortMessage message;
+  if (!pgoutput::ReadStreamAbort(cursor, &message)) return FaultAt(*cursor, "not laid out as it should be");
+  streamed_.Abort(message.xid, message.subxid);
+  if (message.xid == message.subxid) streamed_tables_.erase(message.xid);
+  return arrow::Status::OK();
+}
+
+// Where a block was decoded after the rollback of a part, the server has thrown its rest away, with what
+// another transaction has changed in the catalog meanwhile (ReorderBufferResetTXN): what follows may be
+// decoded by the schema of before, and nothing tells.
+arrow::Status PgoutputDecoder::MayBeOfAnotherSchema() {
+  needs_whole_transactions_ = true;
+  return MakeError(ErrorKind::kUnsupported,
+                   "a part of transaction " + std::to_string(streamed_.xid()) +
+                       " in progress was rolled back: pgoutput may decode what follows by a schema that is "
+                       "not that of its rows",
+                   kStream,
+                   "the stream goes on in a new session, in which the server keeps transactions until they "
+                   "commit",
+                   "", /*retryable=*/true);
+}
+
+arrow::Status PgoutputDecoder::TakeOfBlock(std::string_view message, uint64_t lsn) {
+  message_ = message;
+  BinaryCursor cursor(message);
+  char kind = 0;
+  if (!cursor.Read(&kind)) return Fault("nothing");
+  if (kind == 'E') {
+    streamed_.EndBlock();
+    passes_over_ = false;
+    return cursor.AtEnd() ? arrow::Status::OK() : FaultAt(cursor, "bytes that do not belong there");
+  }
+  if (kind == 'O') {  // of all rows of the block
+    passes_over_ = !options_.foreign_origins;
+    return pgoutput::SkipOrigin(&cursor) && cursor.AtEnd() ? arrow::Status::OK()
+                                                           : FaultAt(cursor, "not laid out as it should be");
+  }
+  if (streamed_.HasAbortedPart(streamed_.xid())) return MayBeOfAnotherSchema();
+  if (passes_over_ && IsChange(kind)) return arrow::Status::OK();
+  if (std::string_view("RYIUDTM").find(kind) == std::string_view::npos)
+    return Fault("a kind that does not belong to a transaction in progress");
+  RecordHeader header = {0, 0, kind == 'R' ? ++announcements_ : lsn};
+  if (!cursor.Read(&header.subxid)) return FaultAt(cursor, "not laid out as it should be");
+  ARROW_ASSIGN_OR_RAISE(const bool wanted, IsWanted(kind, cursor));
+  if (!wanted) return arrow::Status::OK();
+  return streamed_.Keep({{reinterpret_cast<const char*>(&header), sizeof(header)},
+                         {&kind, 1},
+                         {cursor.at(), static_cast<size_t>(cursor.left())}});
+}
+
+// Rows of tables that no pattern matches are only counted. cursor: behind the xid.
+arrow::Result<bool> PgoutputDecoder::IsWanted(char kind, BinaryCursor cursor) {
+  if (kind == 'T') return true;
+  if (kind == 'Y' || kind == 'M') return false;
+  auto& tables = streamed_tables_[streamed_.xid()];
+  if (kind == 'R') {
+    pgoutput::RelationMessage message;
+    if (!pgoutput::ReadRelation(&cursor, &message)) return FaultAt(cursor, "not laid out as it should be");
+    tables.insert_or_assign(message.oid, TableName{message.schema, message.name});
+    return true;
+  }
+  uint32_t oid;
+  char part;
+  if (!cursor.Read(&oid) || !cursor.Read(&part)) return FaultAt(cursor, "not laid out as it should be");
+  const auto table = tables.find(oid);
+  if (table == tables.end())
+    return Fault("relation " + std::to_string(oid) + ", which the transaction has not announced,");
+  if (streamed_.Matches(table->second)) return true;
+  streamed_.PassOver(table->second, kind == 'U' && part != 'N' ? 2 : 1);
+  return false;
+}
+
+arrow::Status PgoutputDecoder::StreamCommit(BinaryCursor* cursor) {
+  pgoutput::StreamCommitMessage message;
+  if (in_transaction_) return Fault("a transaction within another");
+  if (!pgoutput::ReadStreamCommit(cursor, &message)) return FaultAt(*cursor, "not laid out as it should be");
+  if (!streamed_.knows(message.xid)) return Fault("the end of a transaction of which nothing came");
+  // What is held is a group of its own: it ends before this one.
+  ARROW_RETURN_NOT_OK(Flush());
+  ARROW_RETURN_NOT_OK(streamed_.BeginReplay(message.xid));
+  streamed_tables_.erase(message.xid);
+  streamed_commit_ = message.commit;
+  return BeginAs({message.commit.commit_lsn, message.commit.commit_ts, message.xid});
+}
+
+// Some of it, until there is an event.
+arrow::Status PgoutputDecoder::Replay() {
+  constexpr int kMessagesATurn = 4096;
+  message_ = {};  // the one before may be gone
+  for (int messages = 0; events_.empty() && messages < kMessagesATurn; ++messages) {
+    ARROW_ASSIGN_OR_RAISE(const auto record, streamed_.NextRecord());
+    if (record == nullptr) return EndReplay();
+    RecordHeader header;
+    // SAFETY: it was written by TakeOfBlock.
+    memcpy(&header, record->data(), sizeof(header));
+    if (streamed_.IsAborted(header.subxid)) continue;
+    const std::string_view bytes(reinterpret_cast<const char*>(record->data()),
+                                 static_cast<size_t>(record->size()));
+    ARROW_RETURN_NOT_OK(Dispatch(bytes.substr(sizeof(header)), header.lsn));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status PgoutputDecoder::EndReplay() {
+  message_ = {};
+  streamed_.EndReplay();
+  ARROW_RETURN_NOT_OK(EndAt(streamed_commit_));
+  ARROW_RETURN_NOT_OK(Flush());
+  // The server takes the last announcement that it sent for the one in force, whichever commits last.
+  for (const auto& [oid, before] : std::exchange(displaced_, {})) {
+    if (before.second < relations_[oid].number) continue;
+    message_ = before.first;
+    BinaryCursor cursor(message_.substr(1));
+    ARROW_RETURN_NOT_OK(Announce(&cursor, before.second));
+  }
+  message_ = {};
+  return arrow::Status::OK();
+}
+
 // --- relations ---
 
-arrow::Status PgoutputDecoder::Announce(BinaryCursor* cursor) {
+// number: of the announcement among all. One of a transaction that was in progress may be older than what is
+// in force.
+arrow::Status PgoutputDecoder::Announce(BinaryCursor* cursor, uint64_t number) {
   pgoutput::RelationMessage message;
   if (!pgoutput::ReadRelation(cursor, &message) || message.oid == 0) {
     return FaultAt(*cursor, "not laid out as it should be");
   }
   Announced& announced = relations_[message.oid];
   const bool again = announced.relation != nullptr;
+  if (again && number < announced.number) {
+    displaced_.try_emplace(message.oid, announced.content, announced.number);
+  }
+  announced.number = number;
   // It comes again for many a reason, as ANALYZE.
   if (!again || announced.content != message_) {
     ARROW_RETURN_NOT_OK(FlushInTransaction());
@@ -244,7 +423,7 @@ arrow::Result<PgoutputDecoder::Relation*> PgoutputDecoder::Find(uint32_t oid) {
   if (!relation->built()) {
     // Another relation may have had the name.
     ARROW_RETURN_NOT_OK(FlushInTransaction());
-    ARROW_RETURN_NOT_OK(relation->Build(catalog_, pool_));
+    ARROW_RETURN_NOT_OK(relation->Build(catalog_, options_.values, pool_));
   }
   return relation;
 }
@@ -315,6 +494,34 @@ arrow::Status PgoutputDecoder::Truncate(BinaryCursor* cursor, uint64_t lsn) {
   event.group = GroupOf(false);
   group_open_ = true;
   events_.emplace_back(std::move(event));
+  return arrow::Status::OK();
+}
+
+// One that is not transactional comes between transactions, when it was written: a group of its own.
+arrow::Status PgoutputDecoder::Message(BinaryCursor* cursor) {
+  pgoutput::EmittedMessage message;
+  if (!pgoutput::ReadLogicalMessage(cursor, &message)) {
+    return FaultAt(*cursor, "not laid out as it should be");
+  }
+  if (message.transactional != in_transaction_) {
+    return Fault(in_transaction_ ? "a message of no transaction within one" : "a message of no transaction");
+  }
+  if (message.end_lsn == 0 || (!in_transaction_ && message.end_lsn < safe_lsn_.value_or(0))) {
+    return Fault("a position that goes backwards");
+  }
+  ARROW_RETURN_NOT_OK(in_transaction_ ? FlushInTransaction() : Flush());
+  const std::string prefix = NameToUtf8(message.prefix);
+  LogicalMessage row{message.end_lsn, std::nullopt, arrow::Buffer::FromString(std::string(message.content)),
+                     std::nullopt};
+  if (prefix.size() <= kMessagePrefixBytesMax) row.prefix = prefix;
+  if (in_transaction_) {
+    row.transaction = {transaction_.commit_lsn, transaction_.xid, commit_ts_};
+  } else {
+    safe_lsn_ = message.end_lsn;
+  }
+  ARROW_ASSIGN_OR_RAISE(auto rows, MessageRow(row));
+  events_.emplace_back(ChangeBatch{MessagesTable(), std::move(rows), GroupOf(!in_transaction_)});
+  group_open_ = in_transaction_;
   return arrow::Status::OK();
 }
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
-#include "format/frame.h"
 #include "src/change/table_schema.h"
+#include "src/postgres/decode/values/table_description.h"
 
 namespace arrowcdc::pgoutput {
 namespace {
@@ -67,29 +67,6 @@ std::vector<ColumnDescription> DescribeColumns(const RelationMessage& message,
     for (auto& column : columns) column.attnum = std::nullopt;
   }
   return columns;
-}
-
-void AddText(const std::string& text, std::string* content) {
-  *content += std::to_string(text.size()) + ":" + text;
-}
-
-void AddMetadata(const arrow::KeyValueMetadata& metadata, std::string* content) {
-  for (int64_t i = 0; i < metadata.size(); ++i) {
-    AddText(metadata.key(i), content);
-    AddText(metadata.value(i), content);
-  }
-}
-
-// Of all that the schema says, so that it is the same whenever that is.
-uint64_t FingerprintOf(const arrow::FieldVector& fields, const arrow::KeyValueMetadata& metadata) {
-  std::string content;
-  AddMetadata(metadata, &content);
-  for (const auto& field : fields) {
-    AddText(field->name(), &content);
-    AddText(field->type()->ToString(/*show_metadata=*/true), &content);
-    AddMetadata(*field->metadata(), &content);
-  }
-  return format::Fingerprint(content.data(), content.size());
 }
 
 }  // namespace
@@ -157,29 +134,15 @@ void Relation::Weaken(const Relation& partition) {
   table_.reset();
 }
 
-arrow::Status Relation::Build(RelationCatalog* catalog, arrow::MemoryPool* pool) {
+arrow::Status Relation::Build(RelationCatalog* catalog, const ValueOptions& values, arrow::MemoryPool* pool) {
   const Identity said = Limited();
-  const bool weakened = said.kind != own_.kind || said.key.size() != own_.key.size();
-  ARROW_ASSIGN_OR_RAISE(MappedColumns mapped,
-                        MapColumns(DescribeColumns(message_, facts_, said.key), {}, catalog));
-  auto metadata = arrow::key_value_metadata(
-      {"arrowcdc:schema", "arrowcdc:table", "arrowcdc:oid", "arrowcdc:replica_identity"},
-      {message_.schema, message_.name, std::to_string(message_.oid),
-       std::string(1, ReplicaIdentityLetter(said.kind))});
-  if (weakened) {
-    metadata->Append(kWeakenedKey, limit_->partition);
-    metadata->Append(kOwnIdentityKey, std::string(1, ReplicaIdentityLetter(own_.kind)));
-    for (auto& field : mapped.fields) {
-      const int place = PlaceIn(own_.key, field->name());
-      if (place > 0) {
-        field = field->WithMergedMetadata(arrow::key_value_metadata({kOwnKeyKey}, {std::to_string(place)}));
-      }
-    }
-  }
-  ARROW_ASSIGN_OR_RAISE(
-      table_, MakeTableSchema({message_.schema, message_.name}, message_.oid,
-                              FingerprintOf(mapped.fields, *metadata), said.kind, mapped.fields, metadata));
-  ARROW_ASSIGN_OR_RAISE(rows_, RowReader::Make(table_, std::move(mapped), UnrepresentableAs::kNull, pool));
+  TableDescription description{
+      message_.oid, {message_.schema, message_.name}, said.kind, DescribeColumns(message_, facts_, said.key)};
+  if (said.kind != own_.kind || said.key.size() != own_.key.size())
+    description.weakened = {limit_->partition, own_.kind, own_.key};
+  ARROW_ASSIGN_OR_RAISE(DescribedTable table, MakeTable(description, values, catalog, pool));
+  table_ = std::move(table.schema);
+  rows_ = std::move(table.rows);
   return arrow::Status::OK();
 }
 

@@ -43,7 +43,7 @@ class Relation {
   void Weaken(const Relation& partition);
 
   // Schema and readers, where they are not made yet. Errors: the catalog's.
-  arrow::Status Build(RelationCatalog* catalog, arrow::MemoryPool* pool);
+  arrow::Status Build(RelationCatalog* catalog, const ValueOptions& values, arrow::MemoryPool* pool);
   bool built() const { return rows_ != nullptr; }
 
   const std::vector<uint32_t>& ancestors() const { return ancestors_; }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <system_error>
 
-#include "src/postgres/decode/values/ewkb.h"
+#include "pgtype/ewkb.h"
 #include "src/postgres/decode/values/hex.h"
 #include "src/postgres/decode/values/reader_base.h"
 #include "src/postgres/decode/values/readers.h"
@@ -93,14 +93,15 @@ class GeometryReader : public ReaderBase<GeometryReader> {
 
   // A reference system that is not the column's stays in the value: readers of geoarrow.wkb know EWKB too.
   ReadOutcome Binary(std::string_view value, ColumnBuilder* column, ReadContext* context) const {
+    using pgtype::EwkbOutcome;
     const auto bytes = static_cast<int64_t>(value.size());
     char* const room = column->Room(bytes);
     if (room == nullptr) return ReadOutcome::kNoForm;
-    int64_t size;
+    size_t size;
     const char* fault_at;
-    switch (EwkbToWkb(value, srid_, room, &size, &fault_at)) {
+    switch (pgtype::EwkbToWkb(value.data(), value.size(), srid_, room, &size, &fault_at)) {
       case EwkbOutcome::kWkb:
-        return Appended(column->EndBytes(size));
+        return Appended(column->EndBytes(static_cast<int64_t>(size)));
       case EwkbOutcome::kOtherSrid:
       case EwkbOutcome::kUnknown:
         return Appended(column->AppendBytes(value.data(), bytes));

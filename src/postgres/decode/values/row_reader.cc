@@ -9,9 +9,7 @@
 namespace arrowcdc {
 
 arrow::Result<std::unique_ptr<RowReader>> RowReader::Make(std::shared_ptr<const TableSchema> table,
-                                                          MappedColumns columns,
-                                                          UnrepresentableAs unrepresentable,
-                                                          arrow::MemoryPool* pool) {
+                                                          MappedColumns columns, arrow::MemoryPool* pool) {
   // A reader writes into its column without asking for the type.
   bool fits = static_cast<int>(columns.fields.size()) == table->column_count;
   for (int i = 0; fits && i < table->column_count; ++i) {
@@ -22,7 +20,7 @@ arrow::Result<std::unique_ptr<RowReader>> RowReader::Make(std::shared_ptr<const 
                      "table " + ToString(table->name), "");
   }
   ARROW_ASSIGN_OR_RAISE(auto builder, BatchBuilder::Make(std::move(table), pool));
-  return std::unique_ptr<RowReader>(new RowReader(std::move(builder), std::move(columns), unrepresentable));
+  return std::unique_ptr<RowReader>(new RowReader(std::move(builder), std::move(columns)));
 }
 
 arrow::Status RowReader::Read(int field, ValueForm form, std::string_view value, uint64_t offset) {
@@ -31,16 +29,12 @@ arrow::Status RowReader::Read(int field, ValueForm form, std::string_view value,
   const ReadOutcome outcome = form == ValueForm::kBinary ? reader.ReadBinary(value, column, &context_)
                                                          : reader.ReadText(value, column, &context_);
   if (outcome == ReadOutcome::kValue) return arrow::Status::OK();
-  if (outcome == ReadOutcome::kNoForm && unrepresentable_ != UnrepresentableAs::kError) {
+  if (outcome == ReadOutcome::kNoForm) {
     builder_->AppendUnrepresentable(field);
     return arrow::Status::OK();
   }
   const std::string object =
       "column " + table().schema->field(field)->name() + " of table " + ToString(table().name);
-  if (outcome == ReadOutcome::kNoForm) {
-    return MakeError(ErrorKind::kUnsupported, "a value has no Arrow form", object,
-                     "let such values become null (docs/types.md), or change the column's type");
-  }
   const auto within = static_cast<uint64_t>(context_.fault_at() - value.data());
   return MakeError(ErrorKind::kProtocol,
                    std::string(context_.fault_what()) + " at byte " + std::to_string(offset + within), object,

@@ -19,13 +19,11 @@ class RowReader {
  public:
   // `columns`: those that the table's fields come from. Errors: kInternal where they do not fit together.
   static arrow::Result<std::unique_ptr<RowReader>> Make(std::shared_ptr<const TableSchema> table,
-                                                        MappedColumns columns,
-                                                        UnrepresentableAs unrepresentable,
-                                                        arrow::MemoryPool* pool);
+                                                        MappedColumns columns, arrow::MemoryPool* pool);
 
   // The next value of column `field`; each column takes one a row, in any order. `offset`: where the value
   // begins in what the caller decodes, for errors. Errors: kProtocol with offset and column, never the value;
-  // under UnrepresentableAs::kError kUnsupported. After an error the row must be cancelled.
+  // the row must be cancelled then.
   arrow::Status Read(int field, ValueForm form, std::string_view value, uint64_t offset);
   void ReadNull(int field) { builder_->AppendNull(field); }
   void ReadUnchanged(int field) { builder_->AppendUnchanged(field); }
@@ -38,12 +36,11 @@ class RowReader {
   ValueForm binary_form(int field) const { return columns_.forms[static_cast<size_t>(field)]; }
 
  private:
-  RowReader(std::unique_ptr<BatchBuilder> builder, MappedColumns columns, UnrepresentableAs unrepresentable)
-      : builder_(std::move(builder)), columns_(std::move(columns)), unrepresentable_(unrepresentable) {}
+  RowReader(std::unique_ptr<BatchBuilder> builder, MappedColumns columns)
+      : builder_(std::move(builder)), columns_(std::move(columns)) {}
 
   std::unique_ptr<BatchBuilder> builder_;
   MappedColumns columns_;
-  UnrepresentableAs unrepresentable_;
   ReadContext context_;
 };
 

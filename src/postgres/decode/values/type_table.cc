@@ -9,6 +9,7 @@
 #include <arrow/extension/uuid.h>
 #include <arrow/util/utf8.h>
 
+#include "pgtype/ewkb.h"
 #include "src/change/table_schema.h"
 #include "src/postgres/decode/values/readers.h"
 
@@ -75,6 +76,13 @@ std::shared_ptr<arrow::DataType> ArrowType(const ArrowForm& form) {
       return arrow::timestamp(arrow::TimeUnit::MICRO, form.utc ? "UTC" : "");
     case ArrowTypeId::kMonthDayNano:
       return arrow::month_day_nano_interval();
+    case ArrowTypeId::kList:
+    case ArrowTypeId::kFixedSizeList: {  // vectors
+      const auto element = arrow::field(pgtype::kListMember, arrow::float32());
+      return form.list_size > 0 ? arrow::fixed_size_list(element, form.list_size) : arrow::list(element);
+    }
+    case ArrowTypeId::kMap:
+      return arrow::map(arrow::utf8(), arrow::utf8());
     case ArrowTypeId::kFixedSizeBinary:
       return form.extension != nullptr ? arrow::extension::uuid() : arrow::fixed_size_binary(form.width);
     default:
@@ -84,20 +92,19 @@ std::shared_ptr<arrow::DataType> ArrowType(const ArrowForm& form) {
 
 struct Mapping : MappedType {
   bool always_has_form = true;
-  bool in_table = true;  // its arrays are lists
+  bool found = true;  // false: there is no such type (any more)
 };
 
-Mapping TextOf(ReaderPointer reader, bool reads_binary, bool in_table) {
+Mapping TextOf(ReaderPointer reader, bool reads_binary) {
   Mapping mapping;
   mapping.type = arrow::utf8();
   mapping.reader = std::move(reader);
   mapping.reads_binary = reads_binary;
-  mapping.in_table = in_table;
   return mapping;
 }
 
 // What is not in the table: its output text, which is all that is known of it.
-Mapping UnknownType() { return TextOf(MakeTextReader(), /*reads_binary=*/false, /*in_table=*/false); }
+Mapping UnknownType() { return TextOf(MakeTextReader(), /*reads_binary=*/false); }
 
 std::shared_ptr<arrow::Field> FieldOf(const std::string& name, const Mapping& mapping) {
   return arrow::field(name, mapping.type, /*nullable=*/true, mapping.metadata);
@@ -110,8 +117,7 @@ ReaderPointer MakeNumericReader(const ArrowForm& form) {
 }
 
 ReaderPointer MakeUint32ReaderOf(uint32_t oid) {
-  const pgtype::Type* const type = pgtype::FindType(oid);
-  return std::string_view(type->name).starts_with("reg") ? MakeRegReader() : MakeUint32Reader();
+  return pgtype::IsNamed(oid) ? MakeRegReader() : MakeUint32Reader();
 }
 
 ReaderPointer MakeUint64ReaderOf(uint32_t oid) {
@@ -120,7 +126,7 @@ ReaderPointer MakeUint64ReaderOf(uint32_t oid) {
 }
 
 // Of types that are not made of others.
-ReaderPointer MakeReader(Kind kind, uint32_t oid, const ArrowForm& form) {
+ReaderPointer MakeReader(Kind kind, uint32_t oid, int32_t typmod, const ArrowForm& form) {
   switch (kind) {
     case Kind::kBool:
       return MakeBoolReader();
@@ -161,6 +167,15 @@ ReaderPointer MakeReader(Kind kind, uint32_t oid, const ArrowForm& form) {
       return MakeByteaReader();
     case Kind::kJsonb:
       return MakeVersionedTextReader();
+    case Kind::kHstore:
+      return MakeHstoreReader();
+    case Kind::kVector:
+      return MakeVectorReader();
+    case Kind::kHalfvec:
+      return MakeHalfvecReader();
+    case Kind::kGeometry:
+    case Kind::kGeography:
+      return MakeGeometryReader(pgtype::GeometrySrid(typmod));
     case Kind::kText:
     case Kind::kName:
     case Kind::kJson:
@@ -171,31 +186,10 @@ ReaderPointer MakeReader(Kind kind, uint32_t oid, const ArrowForm& form) {
     case Kind::kRange:
     case Kind::kMultirange:
     case Kind::kComposite:
-    case Kind::kHstore:
-    case Kind::kVector:
-    case Kind::kHalfvec:
     case Kind::kOutput:
       break;
   }
   return MakeTextReader();
-}
-
-bool AlwaysHasForm(Kind kind, uint32_t oid, const ArrowForm& form) {
-  switch (kind) {
-    case Kind::kNumeric:
-      return form.type == ArrowTypeId::kUtf8;
-    case Kind::kUint32:
-      return !std::string_view(pgtype::FindType(oid)->name).starts_with("reg");  // names have none, in text
-    case Kind::kDate:
-    case Kind::kTime:
-    case Kind::kTimeTz:
-    case Kind::kTimestamp:
-    case Kind::kTimestampTz:
-    case Kind::kInterval:
-      return false;
-    default:
-      return true;
-  }
 }
 
 // One column's type; the types that it is made of are looked at once each time they occur.
@@ -205,10 +199,14 @@ class TypeMapper {
 
   arrow::Result<Mapping> Map(uint32_t oid, int32_t typmod, int depth = 0) {
     ARROW_ASSIGN_OR_RAISE(const auto type, FindBase(oid, &typmod));
-    if (!type.has_value() || depth > pgtype::kNestingMax) return UnknownType();
+    if (!type.has_value() || depth > pgtype::kNestingMax) {
+      Mapping unknown = UnknownType();
+      unknown.found = type.has_value() || types_ > pgtype::kTypesMax;
+      return unknown;
+    }
     const pgtype::TypeFacts facts{type->oid, static_cast<char>(type->kind), type->length, type->element != 0,
                                   type->output_is_textout};
-    const Kind kind = pgtype::ChooseKind(facts);
+    const Kind kind = KindOf(facts, *type);
     switch (kind) {
       case Kind::kArray:
         return MapArray(*type, typmod, depth);
@@ -219,13 +217,21 @@ class TypeMapper {
       case Kind::kComposite:
         return MapComposite(*type, depth);
       case Kind::kOutput:
-        return MapOther(*type, typmod);
+        return MapOther(*type);
       default:
         return MapPlain(kind, *type, typmod);
     }
   }
 
  private:
+  // Members of extensions are known by the names that those gave them.
+  static Kind KindOf(const pgtype::TypeFacts& facts, const TypeDescription& type) {
+    const Kind kind = pgtype::ChooseKind(facts);
+    if (kind != Kind::kOutput) return kind;
+    const pgtype::ExtensionType* const known = pgtype::FindExtensionType(type.name.c_str());
+    return known != nullptr && type.extension == known->extension ? known->kind : kind;
+  }
+
   arrow::Result<Mapping> MapPlain(Kind kind, const TypeDescription& type, int32_t typmod) {
     int money_digits = 0;
     if (kind == Kind::kMoney) {
@@ -234,9 +240,15 @@ class TypeMapper {
     const ArrowForm form = pgtype::ChooseForm(kind, typmod, options_.numeric, money_digits);
     Mapping mapping;
     mapping.type = kind == Kind::kTimeTz ? TimeTzType() : ArrowType(form);
-    mapping.reader = MakeReader(kind, type.oid, form);
-    mapping.always_has_form = AlwaysHasForm(kind, type.oid, form);
+    mapping.reader = MakeReader(kind, type.oid, typmod, form);
+    mapping.always_has_form = pgtype::AlwaysHasForm(kind, type.oid, form);
     mapping.reads_binary = kind != Kind::kStoredText || type.send_is_textsend;
+    if (kind == Kind::kGeometry || kind == Kind::kGeography) {
+      char metadata[pgtype::kGeometryMetadataBytes];
+      pgtype::WriteGeometryMetadata(pgtype::GeometrySrid(typmod), kind == Kind::kGeography, metadata);
+      mapping.metadata =
+          arrow::key_value_metadata({kExtensionName, kExtensionMetadata}, {form.extension, metadata});
+    }
     return mapping;
   }
 
@@ -259,10 +271,10 @@ class TypeMapper {
     return arrow::struct_(fields);
   }
 
-  // An array's modifier is that of its elements. One of a type that is not in the table is text as a whole.
+  // An array's modifier is that of its elements.
   arrow::Result<Mapping> MapArray(const TypeDescription& array, int32_t typmod, int depth) {
     ARROW_ASSIGN_OR_RAISE(Mapping element, Map(array.element, typmod, depth + 1));
-    if (!element.in_table) return UnknownType();
+    if (!element.found) return UnknownType();
     Mapping mapping;
     mapping.type = arrow::list(FieldOf(pgtype::kListMember, element));
     mapping.reader = MakeListReader({array.element, std::move(element.reader)}, array.delimiter);
@@ -271,11 +283,14 @@ class TypeMapper {
     return mapping;
   }
 
-  static Mapping MapOther(const TypeDescription& type, int32_t typmod) {
+  static Mapping MapOther(const TypeDescription& type) {
     for (const OutputType& known : kOutputTypes) {
-      if (known.oid == type.oid) return TextOf(known.make_reader(), /*reads_binary=*/true, /*in_table=*/true);
+      if (known.oid == type.oid) return TextOf(known.make_reader(), /*reads_binary=*/true);
     }
-    return MapExtension(type, typmod);
+    if (type.extension == "ltree" && type.name == "ltree") {
+      return TextOf(MakeVersionedTextReader(), /*reads_binary=*/type.has_send);
+    }
+    return UnknownType();
   }
 
   arrow::Result<Mapping> MapComposite(const TypeDescription& type, int depth) {
@@ -309,7 +324,7 @@ class TypeMapper {
     mapping.type = RangeType(mapping);
     mapping.metadata = nullptr;
     mapping.reader = MakeRangeReader(std::move(mapping.reader));
-    mapping.in_table = true;
+    mapping.found = true;
     return mapping;
   }
 
@@ -321,52 +336,7 @@ class TypeMapper {
     mapping.type = arrow::list(arrow::field(pgtype::kListMember, RangeType(mapping)));
     mapping.metadata = nullptr;
     mapping.reader = MakeMultirangeReader(std::move(mapping.reader));
-    mapping.in_table = true;
-    return mapping;
-  }
-
-  // Members of extensions are known by the names that those gave them.
-  static Mapping MapExtension(const TypeDescription& type, int32_t typmod) {
-    const auto is = [&](const char* extension, const char* name) {
-      return type.extension == extension && type.name == name;
-    };
-    if (is("hstore", "hstore")) {
-      Mapping mapping;
-      mapping.type = arrow::map(arrow::utf8(), arrow::utf8());
-      mapping.reader = MakeHstoreReader();
-      return mapping;
-    }
-    if (is("vector", "vector")) return VectorOf(MakeVectorReader(), typmod);
-    if (is("vector", "halfvec")) return VectorOf(MakeHalfvecReader(), typmod);
-    if (is("postgis", "geometry")) return GeometryOf(typmod, /*geography=*/false);
-    if (is("postgis", "geography")) return GeometryOf(typmod, /*geography=*/true);
-    if (is("ltree", "ltree")) {
-      return TextOf(MakeVersionedTextReader(), /*reads_binary=*/type.has_send, /*in_table=*/true);
-    }
-    return UnknownType();
-  }
-
-  // The modifier is the dimension.
-  static Mapping VectorOf(ReaderPointer reader, int32_t typmod) {
-    Mapping mapping;
-    const auto element = arrow::field(pgtype::kListMember, arrow::float32());
-    mapping.type = typmod > 0 ? arrow::fixed_size_list(element, typmod) : arrow::list(element);
-    mapping.reader = std::move(reader);
-    mapping.always_has_form = typmod <= 0;
-    return mapping;
-  }
-
-  // The modifier has the reference system, 21 bits with a sign, above eight bits of type and dimensions.
-  static Mapping GeometryOf(int32_t typmod, bool geography) {
-    const int32_t srid = typmod < 0 ? 0 : ((typmod & 0x0fffff00) - (typmod & 0x10000000)) >> 8;
-    std::string json;
-    if (srid > 0) json = R"("crs": ")" + std::to_string(srid) + R"(", "crs_type": "srid")";
-    if (geography) json += std::string(json.empty() ? "" : ", ") + R"("edges": "spherical")";
-    Mapping mapping;
-    mapping.type = arrow::binary();
-    mapping.metadata = arrow::key_value_metadata({kExtensionName, kExtensionMetadata},
-                                                 {"geoarrow.wkb", json.empty() ? "" : "{" + json + "}"});
-    mapping.reader = MakeGeometryReader(srid);
+    mapping.found = true;
     return mapping;
   }
 
@@ -381,8 +351,7 @@ arrow::Result<MappedType> MapType(uint32_t type, int32_t typmod, const ValueOpti
                                   TypeCatalog* catalog) {
   arrow::util::InitializeUTF8();
   ARROW_ASSIGN_OR_RAISE(Mapping mapping, TypeMapper(options, catalog).Map(type, typmod));
-  const bool text = options.unrepresentable == UnrepresentableAs::kText && !mapping.always_has_form;
-  if (text) mapping = UnknownType();
+  if (options.unrepresentable_as_text && !mapping.always_has_form) mapping = UnknownType();
   return static_cast<MappedType&&>(mapping);
 }
 

@@ -19,16 +19,10 @@
 
 namespace arrowcdc {
 
-// What becomes of a value that has no Arrow form.
-enum class UnrepresentableAs : uint8_t {
-  kNull,   // null, and named in _unrepresentable
-  kText,   // columns of types that have such values are utf8 as a whole: the type's output text
-  kError,  // the decoder ends with an error that names the column
-};
-
 struct ValueOptions {
   pgtype::NumericChoice numeric{pgtype::NumericAs::kText, 0, 0};  // without a precision
-  UnrepresentableAs unrepresentable = UnrepresentableAs::kNull;
+  // Columns of types that have values without an Arrow form are utf8 as a whole: the type's output text.
+  bool unrepresentable_as_text = false;
 };
 
 struct MappedType {

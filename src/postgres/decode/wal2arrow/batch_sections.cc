@@ -18,14 +18,22 @@ uint64_t EntryOffset(const Frame& frame, SectionTag tag, uint32_t index, size_t 
   return frame.section(tag).offset + uint64_t{index} * entry_bytes;
 }
 
-arrow::Status CheckTransactions(const Frame& frame, uint32_t count, int64_t rows) {
+// Adds their number to `count`.
+arrow::Status CheckTransactions(const Frame& frame, int64_t rows, bool committed, uint32_t* count) {
   constexpr SectionTag kTag = SectionTag::kTransactions;
+  format::FrameError error;
+  if (!CountEntries(frame, kTag, sizeof(TransactionEntry), count, &error)) {
+    return FrameFault(frame.header, error);
+  }
   uint64_t sum = 0;
   uint64_t last_lsn = 0;
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < *count; ++i) {
     TransactionEntry entry = TransactionAt(frame, i);
-    if (i > 0 && last_lsn >= entry.commit_lsn) {
-      return FrameFault(frame.header, "transactions out of commit order",
+    if (committed ? i > 0 && last_lsn >= entry.commit_lsn : entry.commit_lsn != 0) {
+      return FrameFault(frame.header,
+                        committed ? "transactions out of commit order"
+                                  : "a transaction in progress that has "
+                                    "committed",
                         EntryOffset(frame, kTag, i, sizeof(entry)));
     }
     if (entry.rows == 0) {
@@ -46,19 +54,41 @@ arrow::Status CheckTransactions(const Frame& frame, uint32_t count, int64_t rows
 }  // namespace
 
 arrow::Result<TransactionColumns> SpreadTransactions(const Frame& frame, int64_t rows,
+                                                     const StreamedCommit* streamed,
                                                      arrow::MemoryPool* pool) {
   uint32_t count = 0;
-  format::FrameError error;
-  if (!CountEntries(frame, SectionTag::kTransactions, sizeof(TransactionEntry), &count, &error)) {
-    return FrameFault(frame.header, error);
-  }
-  ARROW_RETURN_NOT_OK(CheckTransactions(frame, count, rows));
+  ARROW_RETURN_NOT_OK(CheckTransactions(frame, rows, streamed == nullptr, &count));
   ARROW_ASSIGN_OR_RAISE(auto columns, TransactionColumns::Allocate(rows, pool));
+  if (streamed != nullptr) {
+    columns.Append(rows, streamed->commit_lsn, streamed->xid, streamed->commit_ts);
+    return columns;
+  }
   for (uint32_t i = 0; i < count; ++i) {
     const TransactionEntry entry = TransactionAt(frame, i);
     columns.Append(entry.rows, entry.commit_lsn, entry.xid, entry.commit_ts);
   }
   return columns;
+}
+
+arrow::Result<std::vector<RowRange>> CommittedRows(const Frame& frame, int64_t rows,
+                                                   const std::function<bool(uint32_t)>& is_aborted) {
+  uint32_t count = 0;
+  ARROW_RETURN_NOT_OK(CheckTransactions(frame, rows, /*committed=*/false, &count));
+  std::vector<RowRange> ranges;
+  int64_t at = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const TransactionEntry entry = TransactionAt(frame, i);
+    const int64_t end = at + entry.rows;
+    if (!is_aborted(entry.xid)) {
+      if (!ranges.empty() && ranges.back().end == at) {
+        ranges.back().end = end;
+      } else {
+        ranges.push_back({at, end});
+      }
+    }
+    at = end;
+  }
+  return ranges;
 }
 
 arrow::Result<Cells> ReadCells(const Frame& frame, SectionTag tag, const arrow::RecordBatch& batch,

@@ -177,6 +177,50 @@ TEST(CompressedBody, LengthsThatAreNotThoseOfTheBytes) {
   }
 }
 
+// What rows could need and their bytes cannot give is refused before it is allocated.
+TEST(CompressedBody, LengthsToWhichTheBytesDoNotExpand) {
+  for (const BodyCodec codec : kCodecs) {
+    const FlatBatch flat(*Rows(), codec);
+    const std::string payload = flat.Message(kRows);
+    for (const int64_t length : {int64_t{16} << 20, int64_t{2147483647}}) {
+      arrow::ProxyMemoryPool pool(arrow::default_memory_pool());
+      Wal2arrowDecoder decoder(&pool, kEpoch);
+      ExpectRefused(With(payload, BufferAt(flat, kTextBytes), static_cast<uint64_t>(length), 8),
+                    "says " + std::to_string(length) + " bytes, to which its own do not expand", &decoder);
+      EXPECT_LT(pool.max_memory(), 1 << 20);
+    }
+  }
+}
+
+// Frames of several blocks: of bytes that do not get smaller, of one byte alone, and of others.
+TEST(CompressedBody, BlocksOfEveryKind) {
+  TestTable table;
+  table.columns = {arrow::field("a", arrow::binary())};
+  std::mt19937_64 random(7);
+  std::string noise(300'000, '\0');
+  for (char& byte : noise) byte = static_cast<char>(random());
+  std::string words;
+  while (words.size() < 400'000) words += "word " + std::to_string(random() % 1000) + ", ";
+  for (const std::string& value :
+       {noise, std::string(1'000'000, 'z'), words, noise + words, std::string("x")}) {
+    arrow::BinaryBuilder builder;
+    ASSERT_TRUE(builder.Append(value).ok());
+    const auto rows = arrow::RecordBatch::Make(
+        table.wire_schema(), 1,
+        arrow::ArrayVector{builder.Finish().ValueOrDie(), Json(arrow::int8(), "[0]"),
+                           Json(arrow::uint64(), "[1]"), Json(arrow::uint16(), "[0]")});
+    for (const auto codec : {arrow::Compression::LZ4_FRAME, arrow::Compression::ZSTD}) {
+      FrameFactory make;
+      const auto event = DecodeAll({make.Hello(), make.Schema(table),
+                                    make.Batch(table, 1, test::BatchPayload(*rows, codec), {{9, 9, 9, 1}})});
+      ASSERT_TRUE(event.ok()) << event.status();
+      EXPECT_EQ(
+          static_cast<const arrow::BinaryArray&>(*std::get<ChangeBatch>(**event).rows->column(0)).GetView(0),
+          value);
+    }
+  }
+}
+
 TEST(CompressedBody, BytesOfAnotherCodecOrNone) {
   FlatBatch flat(*Rows(), BodyCodec::kLz4Frame);
   flat.codec = BodyCodec::kZstd;

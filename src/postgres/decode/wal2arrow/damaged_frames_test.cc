@@ -16,13 +16,15 @@ using test::DecodeAll;
 using test::FrameFactory;
 using test::Items;
 using test::kEpoch;
+using test::LogicalMessages;
 using test::Message;
 using test::Session;
 using test::With;
 
-// The session as it is, and with its batch compressed; and one whose text must be repaired.
+// The session as it is, and with its batch compressed; one whose text must be repaired; logical messages.
 std::vector<std::vector<std::string>> Sessions() {
-  return {Session(), Session(arrow::Compression::LZ4_FRAME), Session(arrow::Compression::ZSTD), BrokenText()};
+  return {Session(), Session(arrow::Compression::LZ4_FRAME), Session(arrow::Compression::ZSTD), BrokenText(),
+          LogicalMessages()};
 }
 
 void ExpectShorterFramesRefused(const std::vector<std::string>& frames) {
@@ -77,6 +79,7 @@ TEST(DamagedFrames, EveryByteDamaged) {
   DamageEveryByte(sessions[1], 2);
   DamageEveryByte(sessions[2], 2);
   DamageEveryByte(sessions[3], 2);
+  for (size_t which = 1; which < sessions[4].size(); ++which) DamageEveryByte(sessions[4], which);
 }
 
 // The fingerprint guards the schema's payload; here it is made to fit, so that the damage gets through to

@@ -125,9 +125,11 @@ constexpr int64_t kStructBytes = 16;  // of FieldNode and Buffer in Message.fbs
 // and buffers.
 class CompressedBody {
  public:
-  CompressedBody(const FlatbufferTable& batch, const arrow::Buffer& body, int64_t bytes_max)
+  CompressedBody(const FlatbufferTable& batch, const FlatbufferTable& compression, const arrow::Buffer& body,
+                 int64_t bytes_max)
       : batch_(batch),
         body_(body),
+        is_zstd_(IsZstd(compression)),
         nodes_(batch.Vector(kNodesSlot, kStructBytes)),
         buffers_(batch.Vector(kBuffersSlot, kStructBytes)),
         bytes_left_(bytes_max) {}
@@ -183,10 +185,15 @@ class CompressedBody {
     }
     int64_t expanded;
     memcpy(&expanded, body_.data() + offset, sizeof(expanded));
-    if (expanded == format::kLeftUncompressed) expanded = bytes - kPrefixBytes;
+    const bool compressed = expanded != format::kLeftUncompressed;
+    if (!compressed) expanded = bytes - kPrefixBytes;
     if (expanded < 0 || expanded > needed) {
       return arrow::Status::Invalid("buffer ", index, " at ", offset, " of the compressed body expands to ",
                                     expanded, " bytes, and at most ", needed, " are needed");
+    }
+    if (compressed && expanded > ExpandsToMost(body_.data() + offset + kPrefixBytes, bytes - kPrefixBytes)) {
+      return arrow::Status::Invalid("buffer ", index, " at ", offset, " of the compressed body says ",
+                                    expanded, " bytes, to which its own do not expand");
     }
     if (expanded > bytes_left_) {
       return arrow::Status::Invalid("buffer ", index, " at ", offset, " of the compressed body expands to ",
@@ -196,8 +203,48 @@ class CompressedBody {
     return arrow::Status::OK();
   }
 
+  static bool IsZstd(const FlatbufferTable& compression) {
+    constexpr int kCodecSlot = 0;
+    constexpr int8_t kZstd = 1;  // CompressionType in Message.fbs; LZ4_FRAME is the default
+    const int64_t at = compression.Slot(kCodecSlot);
+    return at != 0 && compression.Load<int8_t>(at) == kZstd;
+  }
+
+  // LZ4 has at most 255 bytes for one.
+  int64_t ExpandsToMost(const uint8_t* data, int64_t bytes) const {
+    constexpr int64_t kLz4Ratio = 255;
+    return is_zstd_ ? ZstdBytesMax(data, bytes) : kLz4Ratio * bytes;
+  }
+
+  // A frame of Zstandard is a header and blocks, each of which says itself how long it is (RFC 8878, 3.1.1).
+  // One of repeated bytes says of how many, compressed ones have a limit. 0 for what is none.
+  static int64_t ZstdBytesMax(const uint8_t* data, int64_t bytes) {
+    constexpr int64_t kMagicBytes = 4;
+    constexpr int64_t kBlockHeaderBytes = 3;
+    constexpr int64_t kBlockBytesMax = int64_t{128} << 10;
+    constexpr int64_t kDictionaryIdBytes[] = {0, 1, 2, 4};
+    enum BlockType { kRaw, kRepeated, kCompressed };
+    if (bytes <= kMagicBytes) return 0;
+    const unsigned descriptor = data[kMagicBytes];
+    const bool single_segment = (descriptor & 0x20) != 0;
+    const unsigned size_flag = descriptor >> 6;
+    const int64_t size_bytes = size_flag == 0 ? (single_segment ? 1 : 0) : int64_t{1} << size_flag;
+    int64_t at = kMagicBytes + 1 + (single_segment ? 0 : 1) + kDictionaryIdBytes[descriptor & 3] + size_bytes;
+    int64_t sum = 0;
+    for (bool last = false; !last && at + kBlockHeaderBytes <= bytes;) {
+      const uint32_t header = data[at] | data[at + 1] << 8 | data[at + 2] << 16;
+      last = (header & 1) != 0;
+      const unsigned type = header >> 1 & 3;
+      const int64_t size = header >> 3;
+      sum += std::min(type == kCompressed ? kBlockBytesMax : size, kBlockBytesMax);
+      at += kBlockHeaderBytes + (type == kRepeated ? 1 : size);
+    }
+    return sum;
+  }
+
   const FlatbufferTable& batch_;
   const arrow::Buffer& body_;
+  const bool is_zstd_;
   const FlatbufferVector nodes_;
   const FlatbufferVector buffers_;
   int64_t next_node_ = 0;
@@ -217,8 +264,9 @@ arrow::Status CheckBody(const arrow::ipc::Message& message, const arrow::Schema&
   if (header == 0) return arrow::Status::Invalid("Arrow message without a header");
   auto batch = FlatbufferTable::At(metadata, header);
   if (batch.Slot(kBatchVariadicCountsSlot) != 0) return arrow::Status::Invalid("Arrow body with views");
-  if (batch.Slot(kBatchCompressionSlot) == 0) return arrow::Status::OK();
-  CompressedBody body(batch, *message.body(), bytes_max);
+  const int64_t compression = batch.Slot(kBatchCompressionSlot);
+  if (compression == 0) return arrow::Status::OK();
+  CompressedBody body(batch, FlatbufferTable::At(metadata, compression), *message.body(), bytes_max);
   for (const auto& field : schema.fields()) ARROW_RETURN_NOT_OK(body.CheckColumn(*field->type(), rows));
   return arrow::Status::OK();
 }

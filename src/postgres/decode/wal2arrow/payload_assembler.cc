@@ -1,6 +1,7 @@
 // Continuation frames -> one payload.
 #include "src/postgres/decode/wal2arrow/payload_assembler.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -12,6 +13,12 @@ namespace arrowcdc {
 using format::Frame;
 using format::FrameHeader;
 using format::FrameKind;
+
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+}  // namespace
 
 PayloadAssembler::PayloadAssembler(arrow::MemoryPool* pool, int64_t payload_bytes_max)
     : pool_(pool), payload_bytes_max_(payload_bytes_max) {}
@@ -30,16 +37,12 @@ arrow::Status PayloadAssembler::Start(const Frame& frame) {
   frame_.payload = nullptr;
   frame_.payload_bytes = 0;
 
-  constexpr int64_t kAlignment = 64;
-  auto total = static_cast<int64_t>(frame.header.payload_bytes);
-  int64_t body = BodyOffset(frame.payload, static_cast<int64_t>(frame.payload_bytes));
-  int64_t shift = (kAlignment - body % kAlignment) % kAlignment;
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> block,
-                        arrow::AllocateBuffer(total + shift, kAlignment, pool_));
-  payload_ = arrow::SliceMutableBuffer(block, shift, total);
+  total_bytes_ = static_cast<int64_t>(frame.header.payload_bytes);
   filled_bytes_ = 0;
-  Append(frame);
-  return arrow::Status::OK();
+  const int64_t body = BodyOffset(frame.payload, static_cast<int64_t>(frame.payload_bytes));
+  shift_ = (kAlignment - body % kAlignment) % kAlignment;
+  ARROW_ASSIGN_OR_RAISE(block_, arrow::AllocateResizableBuffer(0, kAlignment, pool_));
+  return Append(frame);
 }
 
 arrow::Result<bool> PayloadAssembler::Add(const Frame& frame) {
@@ -47,22 +50,30 @@ arrow::Result<bool> PayloadAssembler::Add(const Frame& frame) {
     return FrameFault(frame.header, "another frame between the parts of a payload",
                       offsetof(FrameHeader, kind));
   }
-  uint64_t missing = static_cast<uint64_t>(payload_->size() - filled_bytes_);
+  uint64_t missing = static_cast<uint64_t>(total_bytes_ - filled_bytes_);
   bool last = (frame.header.flags & format::kFlagMore) == 0;
   if (last ? frame.payload_bytes != missing : frame.payload_bytes >= missing) {
     return FrameFault(frame.header, {"part that does not fit the payload announced",
                                      offsetof(FrameHeader, payload_bytes), frame.payload_bytes});
   }
-  Append(frame);
+  ARROW_RETURN_NOT_OK(Append(frame));
   return last;
 }
 
-void PayloadAssembler::Append(const Frame& frame) {
-  if (frame.payload_bytes == 0) return;
-  memcpy(payload_->mutable_data() + filled_bytes_, frame.payload, frame.payload_bytes);
-  filled_bytes_ += static_cast<int64_t>(frame.payload_bytes);
+arrow::Status PayloadAssembler::Append(const Frame& frame) {
+  const auto bytes = static_cast<int64_t>(frame.payload_bytes);
+  const int64_t filled = shift_ + filled_bytes_ + bytes;
+  if (filled > block_->capacity()) {
+    ARROW_RETURN_NOT_OK(block_->Reserve(std::min(2 * filled, shift_ + total_bytes_)));
+  }
+  ARROW_RETURN_NOT_OK(block_->Resize(filled, /*shrink_to_fit=*/false));
+  if (bytes > 0) memcpy(block_->mutable_data() + shift_ + filled_bytes_, frame.payload, frame.payload_bytes);
+  filled_bytes_ += bytes;
+  return arrow::Status::OK();
 }
 
-std::shared_ptr<arrow::Buffer> PayloadAssembler::TakePayload() { return std::exchange(payload_, nullptr); }
+std::shared_ptr<arrow::Buffer> PayloadAssembler::TakePayload() {
+  return arrow::SliceBuffer(std::exchange(block_, nullptr), shift_, filled_bytes_);
+}
 
 }  // namespace arrowcdc

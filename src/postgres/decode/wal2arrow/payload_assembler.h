@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <arrow/buffer.h>
+#include <arrow/memory_pool.h>
 #include <arrow/result.h>
 
 #include "format/frame_reader.h"
@@ -16,7 +17,7 @@ class PayloadAssembler {
   PayloadAssembler(arrow::MemoryPool* pool, int64_t payload_bytes_max);
 
   // Between the first part and the last.
-  bool active() const { return payload_ != nullptr; }
+  bool active() const { return block_ != nullptr; }
 
   // First part: keeps a copy of the frame's header. Not while active.
   arrow::Status Start(const format::Frame& frame);
@@ -30,13 +31,16 @@ class PayloadAssembler {
   std::shared_ptr<arrow::Buffer> TakePayload();
 
  private:
-  void Append(const format::Frame& frame);
+  arrow::Status Append(const format::Frame& frame);
 
   arrow::MemoryPool* pool_;
   int64_t payload_bytes_max_;
   std::vector<uint8_t> header_;
   format::Frame frame_ = {};
-  std::shared_ptr<arrow::Buffer> payload_;  // null unless active
+  // Grows with what has come, whatever length was announced. Null unless active.
+  std::shared_ptr<arrow::ResizableBuffer> block_;
+  int64_t shift_ = 0;  // where the payload begins in it
+  int64_t total_bytes_ = 0;
   int64_t filled_bytes_ = 0;
 };
 

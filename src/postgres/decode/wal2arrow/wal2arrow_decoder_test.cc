@@ -379,6 +379,23 @@ TEST(Decoder, PayloadInParts) {
   }
 }
 
+// What is announced is not allocated before it comes.
+TEST(Decoder, PartsTakeNoMoreMemoryThanTheyBring) {
+  FrameFactory make;
+  const TestTable table = Items();
+  std::vector<std::string> frames = {make.Hello(), make.Schema(table)};
+  const auto parts =
+      make.Split(make.Batch(table, 4, BatchPayload(*ItemRows(table)), kTwoTransactions), 200);
+  frames.push_back(With(parts[0], offsetof(format::FrameHeader, payload_bytes), uint64_t{3} << 30, 8));
+  frames.push_back(parts[1]);
+  arrow::ProxyMemoryPool pool(arrow::default_memory_pool());
+  Wal2arrowDecoder decoder(&pool, kEpoch);
+  const auto event = DecodeAll(frames, &decoder);
+  ASSERT_TRUE(event.ok()) << event.status();
+  EXPECT_FALSE(event->has_value());
+  EXPECT_LT(pool.max_memory(), 1 << 16);
+}
+
 TEST(Decoder, PartsThatDoNotFit) {
   FrameFactory make;
   TestTable table = Items();
@@ -421,7 +438,7 @@ TEST(Decoder, OrderOfFrames) {
   ExpectRefused({frames[0], frames[1], With(frames[2], 4, 6, 2)}, "ends inside a transaction");
   ExpectRefused({With(frames[0], 3, 9, 1)}, "does not begin with hello");
   ExpectRefused({frames[0], With(frames[1], 3, 9, 1)}, "does not know (found 9)");
-  ExpectRefused({frames[0], With(frames[1], 3, 5, 1)}, "(message): kind of frame this client does not know");
+  ExpectRefused({frames[0], With(frames[1], 3, 12, 1)}, "(prepare): kind of frame this client does not know");
   ExpectRefused({FrameFactory().Hello(2)}, "protocol version this client does not know (found 2)");
 }
 

@@ -139,7 +139,7 @@ arrow::Result<WireTable> ReadWireTable(const Frame& frame, const std::shared_ptr
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
     const Frame& frame, const std::shared_ptr<arrow::Buffer>& payload, const WireTable& table, int64_t rows,
-    int64_t bytes_max, NullLists* nulls, arrow::MemoryPool* pool) {
+    const StreamedCommit* streamed, int64_t bytes_max, NullLists* nulls, arrow::MemoryPool* pool) {
   auto read = ReadBatchPayload(payload, table.wire_schema, rows, bytes_max, pool);
   if (read.status().IsOutOfMemory()) return read.status();
   if (!read.ok()) return PayloadFault(frame, read.status());
@@ -148,7 +148,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
   if (!status.ok()) return PayloadFault(frame, status);
 
   int column_count = table.table->column_count;
-  ARROW_ASSIGN_OR_RAISE(auto transactions, SpreadTransactions(frame, rows, pool));
+  ARROW_ASSIGN_OR_RAISE(auto transactions, SpreadTransactions(frame, rows, streamed, pool));
   ARROW_ASSIGN_OR_RAISE(auto unchanged_cells,
                         ReadCells(frame, SectionTag::kUnchanged, wire, column_count, read->repaired));
   ARROW_ASSIGN_OR_RAISE(auto unrepresentable_cells,

@@ -25,10 +25,11 @@ arrow::Result<WireTable> ReadWireTable(const format::Frame& frame,
                                        const std::shared_ptr<arrow::Buffer>& payload,
                                        arrow::MemoryPool* pool);
 
-// The rows of a batch frame as a record batch of table.table->schema. A compressed body may expand to
-// `bytes_max`. Errors: kProtocol.
+// The rows of a batch frame as a record batch of table.table->schema. `streamed`: as SpreadTransactions has
+// it. A compressed body may expand to `bytes_max`. Errors: kProtocol.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
     const format::Frame& frame, const std::shared_ptr<arrow::Buffer>& payload, const WireTable& table,
-    int64_t rows, int64_t bytes_max, NullLists* nulls, arrow::MemoryPool* pool);
+    int64_t rows, const StreamedCommit* streamed, int64_t bytes_max, NullLists* nulls,
+    arrow::MemoryPool* pool);
 
 }  // namespace arrowcdc

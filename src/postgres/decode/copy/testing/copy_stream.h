@@ -43,9 +43,7 @@ inline CopyDecoder MakeDecoder(const CopyOptions& options) {
                               .ValueOrDie();
   auto table = MakeTableSchema({"public", "items"}, 1, 2, ReplicaIdentity::kDefault, columns.fields, nullptr)
                    .ValueOrDie();
-  auto rows = RowReader::Make(std::move(table), std::move(columns), UnrepresentableAs::kNull,
-                              arrow::system_memory_pool())
-                  .ValueOrDie();
+  auto rows = RowReader::Make(std::move(table), std::move(columns), arrow::system_memory_pool()).ValueOrDie();
   return {std::move(rows), options};
 }
 

@@ -76,6 +76,25 @@ inline std::string TruncateBytes(const std::vector<uint32_t>& oids, uint8_t opti
   return bytes;
 }
 
+// Of pg_logical_emit_message; end_lsn: of its record.
+inline std::string MessageBytes(bool transactional, uint64_t end_lsn, const std::string& prefix,
+                                const std::string& content) {
+  return "M" + Be(static_cast<uint8_t>(transactional)) + Be(end_lsn) + String(prefix) + Sized(content);
+}
+
+// Of protocol 2. A message of a block has the xid of the transaction, or of a part of it, behind its kind.
+inline std::string StreamStartBytes(uint32_t xid, bool first = true) {
+  return "S" + Be(xid) + Be(static_cast<uint8_t>(first));
+}
+inline std::string StreamCommitBytes(uint32_t xid, uint64_t commit_lsn, uint64_t end_lsn,
+                                     int64_t commit_ts = 0) {
+  return "c" + Be(xid) + std::string(1, '\0') + Be(commit_lsn) + Be(end_lsn) + Be64(commit_ts);
+}
+inline std::string StreamAbortBytes(uint32_t xid, uint32_t subxid) { return "A" + Be(xid) + Be(subxid); }
+inline std::string InBlock(uint32_t xid, const std::string& message) {
+  return message.substr(0, 1) + Be(xid) + message.substr(1);
+}
+
 struct SentColumn {
   std::string name;
   uint32_t type = 0;
@@ -119,10 +138,11 @@ inline std::vector<SentMessage> WholeSession() {
       {1030, InsertBytes(5001, TextTuple({"{1,NULL}", "1.50"}))},
       {1040, UpdateBytes(5001, 'O', TextTuple({"{1}", "1"}), TupleOf({UnchangedCell(), TextCell("2")}))},
       {1050, DeleteBytes(5001, 'O', TextTuple({std::nullopt, "NaN"}))},
-      {1055, "M" + Be(uint8_t{1}) + Be64(1055) + String("prefix") + Sized("content")},
+      {1055, MessageBytes(true, 1055, "prefix", "content")},
       {1060, DeleteBytes(5000, 'K', TextTuple({"2", std::nullopt, std::nullopt}))},
       {1070, TruncateBytes({5000, 5001}, 3)},
       {2010, CommitBytes(2000, 2010)},
+      {2050, MessageBytes(false, 2050, "", "")},
   };
 }
 

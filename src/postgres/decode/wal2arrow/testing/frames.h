@@ -85,11 +85,11 @@ class FrameFactory {
   uint64_t safe_lsn = 0;
   uint32_t sequence = 0;
 
-  std::string Hello(uint16_t protocol_version = 1) {
+  std::string Hello(uint16_t protocol_version = 1, const std::string& options = "publication_names=p\n") {
     const format::HelloSection hello = {protocol_version, 0, 150020, 7300000000000000001};
     return Frame(format::FrameKind::kHello, "",
                  {{format::SectionTag::kHello, BytesOf(hello)},
-                  {format::SectionTag::kOptions, "publication_names=p\n"},
+                  {format::SectionTag::kOptions, options},
                   {format::SectionTag::kPluginVersion, "0.1.0"}});
   }
 
@@ -130,6 +130,15 @@ class FrameFactory {
         {{format::SectionTag::kTruncate, list}, {format::SectionTag::kTransactions, BytesOf(transaction)}});
   }
 
+  // transactions: one, or none where the message is of none.
+  std::string LogicalMessage(const format::MessageSection& section, const std::string& prefix,
+                             const std::string& content,
+                             const std::vector<format::TransactionEntry>& transactions = {}) {
+    Sections sections = {{format::SectionTag::kMessage, BytesOf(section) + prefix}};
+    AddEntries(format::SectionTag::kTransactions, transactions, &sections);
+    return Frame(format::FrameKind::kMessage, content, sections);
+  }
+
   struct NoticeName {
     uint32_t oid;
     std::string schema;
@@ -144,6 +153,11 @@ class FrameFactory {
     }
     return Frame(format::FrameKind::kNotice, "",
                  {{format::SectionTag::kNotice, BytesOf(section)}, {format::SectionTag::kNames, list}});
+  }
+
+  // Of a transaction in progress; of a stream stop all are 0.
+  std::string Stream(format::FrameKind kind, const format::StreamSection& section) {
+    return Frame(kind, "", {{format::SectionTag::kStream, BytesOf(section)}});
   }
 
   std::string Bare(format::FrameKind kind, const std::string& payload = "") {

@@ -75,6 +75,18 @@ inline std::vector<std::string> BrokenText() {
           make.Batch(table, 3, payload, {{9, 9, 9, 3}}, {{1, 0, 0}}, {{2, 1, 0}})};
 }
 
+// hello, a logical message of a transaction, one of none.
+inline std::vector<std::string> LogicalMessages() {
+  FrameFactory make;
+  std::vector<std::string> frames = {make.Hello()};
+  make.flags = format::kFlagTxnIncomplete;
+  frames.push_back(make.LogicalMessage({901, 1, 0, 6, 0}, "prefix", "content", {{950, 77, 5, 0}}));
+  make.flags = format::kFlagGroupEnd;
+  make.safe_lsn = 1001;
+  frames.push_back(make.LogicalMessage({1001, 0, 0, 5, 0}, "caf\xc3\xa9", ""));
+  return frames;
+}
+
 // Decodes all; the last frame's event, or the first error.
 inline arrow::Result<std::optional<Event>> DecodeAll(const std::vector<std::string>& frames,
                                                      Wal2arrowDecoder* decoder = nullptr) {

@@ -1,9 +1,11 @@
 // One walk over the geometry and what it consists of.
-#include "src/postgres/decode/values/ewkb.h"
+#include "pgtype/ewkb.h"
 
-#include <cstring>
+#include <stdio.h>
+#include <string.h>
 
-namespace arrowcdc {
+namespace arrowcdc::pgtype {
+
 namespace {
 
 constexpr uint32_t kHasZ = 0x80000000;
@@ -14,7 +16,7 @@ constexpr int kDepthMax = 200;  // PostGIS's own
 
 class Walk {
  public:
-  Walk(std::string_view ewkb, char* wkb) : at_(ewkb.data()), end_(at_ + ewkb.size()), out_(wkb) {}
+  Walk(const char* ewkb, size_t size, char* wkb) : at_(ewkb), end_(ewkb + size), out_(wkb) {}
 
   EwkbOutcome Geometry(int32_t column_srid, int depth) {
     if (depth == kDepthMax) return EwkbOutcome::kUnknown;
@@ -123,13 +125,28 @@ class Walk {
 
 }  // namespace
 
-EwkbOutcome EwkbToWkb(std::string_view ewkb, int32_t srid, char* wkb, int64_t* size, const char** fault_at) {
-  Walk walk(ewkb, wkb);
+EwkbOutcome EwkbToWkb(const char* ewkb, size_t ewkb_size, int32_t srid, char* wkb, size_t* size,
+                      const char** fault_at) {
+  Walk walk(ewkb, ewkb_size, wkb);
   EwkbOutcome outcome = walk.Geometry(srid, 0);
   if (outcome == EwkbOutcome::kWkb && !walk.AtEnd()) outcome = EwkbOutcome::kFault;
-  *size = walk.out() - wkb;
+  *size = static_cast<size_t>(walk.out() - wkb);
   *fault_at = walk.at();
   return outcome;
 }
 
-}  // namespace arrowcdc
+// 21 bits with a sign, above eight bits of type and dimensions.
+int32_t GeometrySrid(int32_t modifier) {
+  return modifier < 0 ? 0 : ((modifier & 0x0fffff00) - (modifier & 0x10000000)) >> 8;
+}
+
+void WriteGeometryMetadata(int32_t srid, bool geography, char (&out)[kGeometryMetadataBytes]) {
+  char crs[48] = "";
+  if (srid > 0) snprintf(crs, sizeof(crs), R"("crs": "%d", "crs_type": "srid")", srid);
+  const char* const edges = geography ? R"("edges": "spherical")" : "";
+  const bool both = crs[0] != '\0' && edges[0] != '\0';
+  const bool none = crs[0] == '\0' && edges[0] == '\0';
+  snprintf(out, sizeof(out), "%s%s%s%s%s", none ? "" : "{", crs, both ? ", " : "", edges, none ? "" : "}");
+}
+
+}  // namespace arrowcdc::pgtype

@@ -1,0 +1,122 @@
+// What a plan says of the server, the role and what they are run by; whose slot teardown may drop.
+#include <gtest/gtest.h>
+
+#include "arrowcdc/error.h"
+#include "src/postgres/setup/setup_plan.h"
+
+namespace arrowcdc::postgres {
+namespace {
+
+Inspection Fresh() {
+  Inspection inspected;
+  ServerInfo& server = inspected.server;
+  server.version_num = 150020;
+  server.version = "15.20";
+  server.database = "shop";
+  server.wal_level = "logical";
+  server.slots_max = 10;
+  server.senders_max = 10;
+  server.system = "77";
+  server.role = {"cdc", false, true};
+  return inspected;
+}
+
+PostgresOptions Source(OutputPlugin plugin) {
+  PostgresOptions source;
+  source.slot = "cdc";
+  source.plugin = plugin;
+  return source;
+}
+
+SetupPlan PlanOf(const Inspection& inspected) {
+  SetupPlan plan;
+  const arrow::Status planned = PlanServer(inspected, Source(OutputPlugin::kPgoutput), &plan);
+  EXPECT_TRUE(planned.ok()) << planned.ToString();
+  return plan;
+}
+
+// As a server answers to a role that may not.
+arrow::Status NoReplication() {
+  return MakeError(ErrorKind::kPermission, "could not connect: permission denied to start WAL sender",
+                   "role \"cdc\"", "ask");
+}
+
+// What hinders a replication connection is told as it was met, but for what is told elsewhere. What
+// attributes the role has is of no interest.
+TEST(ServerPlan, ReplicationIsTried) {
+  Inspection inspected = Fresh();
+  EXPECT_TRUE(PlanOf(inspected).obstacles.empty());
+  inspected.server.role.replication = NoReplication();
+  const SetupPlan refused = PlanOf(inspected);
+  ASSERT_EQ(refused.obstacles.size(), 1u);
+  EXPECT_EQ(refused.obstacles[0].sql, "ALTER ROLE \"cdc\" REPLICATION");
+  inspected.server.role.replication =
+      MakeError(ErrorKind::kAuthentication, "no pg_hba.conf entry", "role \"cdc\"", "add a line");
+  EXPECT_EQ(GetErrorDetail(CheckObstacles(PlanOf(inspected)))->kind(), ErrorKind::kAuthentication);
+  inspected.server.role.replication =
+      MakeError(ErrorKind::kServerSetting, "too many WAL senders", "server", "", "53300", true);
+  EXPECT_TRUE(PlanOf(inspected).obstacles.empty());
+}
+
+// The way to it is the service's own, and nothing of it that SQL cannot do is printed as SQL.
+TEST(ServerPlan, ProvidersHaveTheirOwnRemedies) {
+  struct Case {
+    Provider provider;
+    const char* wal_level;
+    const char* replication;
+    const char* sql;
+  };
+  const char* const grant = "GRANT rds_replication TO \"cdc\"";
+  const char* const alter = "ALTER ROLE \"cdc\" REPLICATION";
+  for (const Case& one :
+       {Case{Provider::kRds, "rds.logical_replication = 1 in the instance's", "rds_superuser", grant},
+        Case{Provider::kAurora, "DB cluster parameter group, then reboot the writer", "rds_replication",
+             grant},
+        Case{Provider::kCloudSql, "cloudsql.logical_decoding", "cloudsqlsuperuser", alter},
+        Case{Provider::kAlloyDb, "alloydb.logical_decoding", "alloydbsuperuser", alter},
+        Case{Provider::kAzure, "server parameter wal_level to logical", "azure_pg_admin", alter},
+        Case{Provider::kNeon, "in the project's settings", "neon_superuser", alter},
+        Case{Provider::kSupabase, "the support of Supabase", "the user postgres", alter}}) {
+    Inspection inspected = Fresh();
+    inspected.server.provider = one.provider;
+    inspected.server.wal_level = "replica";
+    inspected.server.role.replication = NoReplication();
+    inspected.server.slots_used = 10;
+    const SetupPlan plan = PlanOf(inspected);
+    ASSERT_EQ(plan.obstacles.size(), 3u);
+    EXPECT_NE(plan.checks.at(0).find(std::string("on ") + ProviderName(one.provider)), std::string::npos);
+    const std::string remedy = GetErrorDetail(CheckObstacles(plan))->remedy();
+    for (const char* part : {one.wal_level, one.replication, one.sql}) {
+      EXPECT_NE(remedy.find(part), std::string::npos) << part << "\n" << remedy;
+    }
+    EXPECT_EQ(remedy.find("ALTER SYSTEM"), std::string::npos) << remedy;
+    const std::string block = AdministratorSql(plan);
+    EXPECT_EQ(block.find("ALTER SYSTEM"), std::string::npos) << block;
+    EXPECT_NE(block.find(std::string("\n") + one.sql + ";\n"), std::string::npos) << block;
+  }
+}
+
+// A slot of pgoutput may be a subscription's, which nobody means who only gives its name.
+TEST(ServerPlan, TeardownOfAPgoutputSlotTakesANoteOrAWord) {
+  Inspection inspected = Fresh();
+  inspected.slot =
+      SlotInfo{.name = "cdc", .plugin = "pgoutput", .database = "shop", .confirmed_flush = 0x200};
+  PublicationInfo publication;
+  publication.name = "cdc";
+  publication.comment =
+      R"(made by arrowcdc setup {"slots": [{"slot": "cdc", "system": "77", "lsn": "0/100"}]})";
+  inspected.publications = {publication};
+  const auto ours = MakeTeardownPlan(inspected, Source(OutputPlugin::kAuto));
+  ASSERT_TRUE(ours.ok()) << ours.status();
+  EXPECT_EQ(ours->steps.size(), 2u);
+  inspected.publications[0].comment = "made by somebody";
+  const arrow::Status refused = MakeTeardownPlan(inspected, Source(OutputPlugin::kAuto)).status();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(GetErrorDetail(refused)->kind(), ErrorKind::kSlotMismatch);
+  const auto meant = MakeTeardownPlan(inspected, Source(OutputPlugin::kPgoutput));
+  ASSERT_TRUE(meant.ok()) << meant.status();
+  EXPECT_EQ(meant->steps.size(), 1u);
+}
+
+}  // namespace
+}  // namespace arrowcdc::postgres

@@ -1,0 +1,95 @@
+// Reads what a slot of pgoutput holds by SQL, chunk by chunk, before the stream is taken: the walsender waits
+// for its socket at every WAL record, and pg_logical_slot_peek_binary_changes does not. What comes of it are
+// the stream's own messages. The slot is moved to the end of a chunk when everything up to there has been
+// acknowledged, and only then is the next one read. Whatever hinders it, the stream goes on from where it
+// came to: that has the better errors, too.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/stop_token.h"
+#include "src/postgres/client/connection.h"
+#include "src/postgres/stream/message_stream.h"
+
+namespace arrowcdc::postgres {
+
+struct CatchUpOptions {
+  std::string conninfo;
+  ServerPlace server;  // that was looked at
+  std::string slot;
+  std::string plugin_options;  // as in START_REPLICATION
+  // All up to there is stored for good, and nothing behind it was delivered. The slot is there or before.
+  uint64_t start = 0;
+  uint64_t confirmed_flush = 0;  // the slot's
+  int64_t messages_max = 0;      // after so many a chunk ends with its transaction
+  int64_t bytes_min = 0;         // of WAL, for a chunk
+  int64_t buffer_bytes_max = 0;
+};
+
+class CatchUp : public MessageStream {
+ public:
+  // Everything happens on a thread of its own, connecting, too.
+  explicit CatchUp(CatchUpOptions options);
+  ~CatchUp() override;
+
+  // The last message of a chunk is a keepalive that asks for a reply. Errors, retryable: a chunk broke off
+  // behind its first messages.
+  arrow::Result<std::optional<StreamMessage>> Next(std::chrono::milliseconds timeout) override;
+  void Acknowledge(uint64_t lsn) override;
+  void RequestKeepalive() override {}  // each chunk's end is told
+  void Stop() override;
+  StreamStats stats() const override;
+  std::optional<uint64_t> handover() const override;
+
+ private:
+  struct Standing;
+
+  void Run();
+  arrow::Status ReadChunks();
+  arrow::Status Connect();
+  arrow::Result<Standing> ReadStanding();
+  bool IsWorthAChunk(const Standing& now, uint64_t previous_start) const;
+  arrow::Result<bool> ReadChunk(uint64_t upto);
+  arrow::Result<bool> ReceiveChunk();
+  arrow::Result<bool> TakeRow(char* buffer, int bytes);
+  arrow::Status Broken(const arrow::Status& why) const;
+  bool AwaitRoom();
+  bool AwaitAcknowledged();
+  arrow::Status MoveSlot(uint64_t to);
+
+  const CatchUpOptions options_;
+  const std::shared_ptr<StopToken> stop_ = std::make_shared<StopToken>();
+  MessageQueue queue_;
+  std::atomic<uint64_t> received_bytes_{0};
+  std::atomic<uint64_t> server_lsn_{0};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;  // room in the queue, acknowledged_, or a stop
+  uint64_t acknowledged_ = 0;
+
+  // The thread's own, and the reader's once the queue is closed.
+  std::unique_ptr<Connection> connection_;
+  uint64_t position_;        // everything up to there was handed on
+  int64_t messages_ = 0;     // of this chunk
+  uint64_t commit_end_ = 0;  // of its last transaction
+  bool in_transaction_ = false;
+  bool skips_publication_ = false;
+  std::chrono::steady_clock::time_point hold_until_;
+  bool done_ = false;
+  std::thread thread_;
+};
+
+// The arguments of the SQL functions for "name 'value', name 'value'": 'name', 'value', 'name', 'value'.
+std::string SqlArguments(const std::string& start_options);
+
+}  // namespace arrowcdc::postgres

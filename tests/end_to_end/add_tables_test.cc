@@ -1,0 +1,258 @@
+// Tables that come to a stream that is running: what they had before is copied beside it, and it goes on
+// meanwhile. The files then hold the tables, each row once.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "tests/end_to_end/client.h"
+#include "tests/end_to_end/workload.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
+#include "tests/testing/wait.h"
+
+namespace arrowcdc::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class AddTablesTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    std::printf("seed %llu\n", static_cast<unsigned long long>(Seed()));
+    PrivateServerOptions options;
+    options.settings = {{"logical_decoding_work_mem", "64kB"}, {"wal_sender_timeout", "10s"}};
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, PrivateServer::Create(options));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)"));
+    ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.t", "--plugin", GetParam()}));
+  }
+
+  SubprocessOptions Stream(std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"--tables",        "public.*",   "--sink", Sink(),
+                                          "--accept-tables", "--roll-age", "100ms"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Command(*server_, "stream", std::move(arguments));
+  }
+  std::string Sink() const { return "parquet:" + files_.path().string(); }
+
+  void StartStreaming() {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Stream()));
+    ARROWCDC_ASSERT_OK(client_->WaitForError("streaming changes", seconds(60)));
+  }
+  void StopStreaming() {
+    ARROWCDC_ASSERT_OK(client_->Signal(SIGTERM));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client_->Wait(seconds(60)));
+    EXPECT_TRUE(ended.ok()) << client_->error();
+  }
+
+  std::string Manifest() const {
+    std::ifstream manifest(files_.path() / "_arrowcdc_manifest.json");
+    std::stringstream text;
+    text << manifest.rdbuf();
+    return text.str();
+  }
+  size_t CountFiles(const std::string& table, bool copied) const {
+    size_t count = 0;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(files_.path() / table, none)) {
+      const std::string name = entry.path().filename();
+      if (!name.starts_with('.')) count += name.ends_with("-snapshot.parquet") == copied ? 1 : 0;
+    }
+    return count;
+  }
+  arrow::Status WaitForCopyOf(const std::string& table) {
+    return WaitFor(
+        [&] {
+          return CountFiles("public." + table, true) > 0 &&
+                 Manifest().find("\"complete\": true") != std::string::npos;
+        },
+        seconds(120), "the copy of " + table);
+  }
+
+  TemporaryDirectory files_;
+  std::unique_ptr<PrivateServer> server_;
+  std::unique_ptr<SqlConnection> sql_;
+  std::unique_ptr<Subprocess> client_;
+};
+
+// Tables with changes, and one without any, which is found by looking.
+TEST_P(AddTablesTest, TheStreamGoesOnMeanwhile) {
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE late (id int PRIMARY KEY, note text); INSERT INTO late SELECT i, 'n' || i FROM "
+      "generate_series(1, 10000) AS i;"
+      "CREATE TABLE keyless (a int); ALTER TABLE keyless REPLICA IDENTITY FULL; INSERT INTO keyless SELECT i "
+      "% 3 FROM generate_series(1, 100) AS i;"
+      "CREATE TABLE quiet (id int PRIMARY KEY); INSERT INTO quiet VALUES (1), (2)"));
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  // Whoever has written holds up the point of a copy.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, server_->Connect());
+  ARROWCDC_ASSERT_OK(other->Exec("BEGIN; INSERT INTO late VALUES (-1, 'open')"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.late", "public.keyless", "public.quiet"}));
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "DELETE FROM late WHERE id <= 10; UPDATE keyless SET a = 7 WHERE a = 1; INSERT INTO t VALUES (2)"));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return CountFiles("public.t", false) > 0; }, seconds(60), "changes of the others"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return CountFiles("public.keyless", false) > 0; }, seconds(60),
+                             "changes of the added tables, whose copy waits"));
+  EXPECT_EQ(CountFiles("public.late", true), 0u);
+  ARROWCDC_ASSERT_OK(other->Exec("UPDATE late SET note = 'late' WHERE id = 11; COMMIT"));
+  for (const char* table : {"late", "keyless", "quiet"}) ARROWCDC_ASSERT_OK(WaitForCopyOf(table));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM keyless WHERE a = 7; DELETE FROM late WHERE id = -1"));
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  const std::vector<std::string> tables = {"public.t", "public.late", "public.keyless", "public.quiet"};
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), tables));
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), tables));
+  // Once.
+  EXPECT_EQ(CountFiles("public.late", true), 1u);
+  EXPECT_EQ(CountFiles("public.t", true), 1u);
+}
+
+TEST_P(AddTablesTest, KilledAgainAndAgainWhileOthersWriteAndAlter) {
+  ARROWCDC_ASSERT_OK(CreateWorkloadTables(*sql_));
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE big (id int PRIMARY KEY, note text); INSERT INTO big SELECT i, 'note ' || i FROM "
+      "generate_series(1, 100000) AS i"));
+  Workload workload(*server_, Seed(), 2);
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return workload.transactions() > 200; }, seconds(60), "rows to copy"));
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.w_*", "public.big"}));
+  std::mt19937_64 random(Seed());
+  for (int kills = 0; kills < 8; ++kills) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("UPDATE big SET note = 'new' WHERE id % 1000 = " + std::to_string(kills)));
+    (void)client_->Wait(milliseconds(random() % 1500));
+    ASSERT_TRUE(client_->Running()) << client_->error();
+    if (kills % 2 == 1) {
+      ARROWCDC_ASSERT_OK(
+          sql_->Query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                      "application_name = 'arrowcdc'"));
+      (void)client_->Wait(milliseconds(random() % 1500));
+      ASSERT_TRUE(client_->Running()) << client_->error();
+    }
+    client_->Kill();
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Stream()));
+  }
+  ARROWCDC_ASSERT_OK(WaitForCopyOf("big"));
+  workload.Stop();
+  EXPECT_EQ(workload.refused(), 0u) << workload.last_refusal();
+  ARROWCDC_ASSERT_OK(sql_->Exec("UPDATE w_shape SET id = id"));  // columns that were added have values
+  client_->Kill();
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(120)).status());
+  std::vector<std::string> tables = WorkloadTables();
+  tables.insert(tables.end(), {"public.big", "public.t"});
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), tables));
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.big", "public.t"}));
+}
+
+// What is in the way of one table does not hold up the others, and is said.
+TEST_P(AddTablesTest, ATableThatMayNotBeRead) {
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE ROLE cdc LOGIN REPLICATION; GRANT SELECT ON t TO cdc; CREATE TABLE secret (id int PRIMARY KEY);"
+      "CREATE TABLE fine (id int PRIMARY KEY); INSERT INTO fine VALUES (1); GRANT SELECT ON fine TO cdc;"
+      "INSERT INTO secret VALUES (1), (2)"));
+  const auto of_cdc = [&](std::vector<std::string> more) {
+    SubprocessOptions stream = Stream(std::move(more));
+    std::string& conninfo = *std::find(stream.argv.begin(), stream.argv.end(), server_->conninfo());
+    conninfo += " user=cdc";
+    return stream;
+  };
+  if (std::string(GetParam()) == "wal2arrow") {
+    ARROWCDC_ASSERT_OK(sql_->Exec(
+        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_settings WHERE name = 'output_plugin_libraries') THEN ALTER "
+        "ROLE cdc SET output_plugin_libraries = 'wal2arrow'; END IF; END $$"));
+  }
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(of_cdc({})));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("streaming changes", seconds(60)));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.secret", "public.fine"}));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO secret VALUES (3); INSERT INTO fine VALUES (2); INSERT INTO t VALUES (2)"));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("GRANT SELECT", seconds(60)));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return CountFiles("public.fine", true) > 0; }, seconds(60), "the other copy"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return CountFiles("public.t", false) > 0; }, seconds(60), "changes"));
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  EXPECT_FALSE(RunProgram(of_cdc({"--until", "now"}), seconds(60)).ok()) << "rows are lacking";
+  ARROWCDC_ASSERT_OK(sql_->Exec("GRANT SELECT ON secret TO cdc"));
+  ARROWCDC_ASSERT_OK(RunProgram(of_cdc({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), {"public.t", "public.secret", "public.fine"}));
+}
+
+// What was stored of it while its copy waited counts no more, under whatever name it is copied.
+TEST_P(AddTablesTest, RenamedWhileItsCopyWaits) {
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, server_->Connect());
+  ARROWCDC_ASSERT_OK(other->Exec("BEGIN; SELECT pg_current_xact_id()"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE late (id int PRIMARY KEY, note text)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.late"}));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO late VALUES (1, 'stays'), (2, 'goes')"));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return CountFiles("public.late", false) > 0; }, seconds(60), "its changes"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE late RENAME TO renamed"));
+  ARROWCDC_ASSERT_OK(other->Exec("COMMIT"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM renamed WHERE id = 2"));
+  ARROWCDC_ASSERT_OK(WaitForCopyOf("renamed"));
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t", "public.renamed"}));
+}
+
+TEST_P(AddTablesTest, AnEndThatIsAskedForIsNotWaitedForForEver) {
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE late (id int PRIMARY KEY)"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, server_->Connect());
+  ARROWCDC_ASSERT_OK(other->Exec("BEGIN; SELECT pg_current_xact_id()"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.late"}));
+  const auto ended = RunProgram(Stream({"--until", "now", "--retry-for", "1s"}), seconds(60)).status();
+  EXPECT_NE(ended.message().find("transaction"), std::string::npos) << ended;
+  // Until it is copied nobody is told what is in it.
+  EXPECT_FALSE(
+      RunProgram({.argv = {CommandPath(), "resnapshot", files_.path(), "public.none"}}, seconds(60)).ok());
+  ARROWCDC_ASSERT_OK(
+      RunProgram({.argv = {CommandPath(), "resnapshot", files_.path(), "public.t"}}, seconds(60)).status());
+  EXPECT_FALSE(RunProgram({.argv = {CommandPath(), "sql", files_.path(), "public.t"}}, seconds(60)).ok());
+  ARROWCDC_ASSERT_OK(other->Exec("COMMIT"));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
+}
+
+// What changed of it meanwhile was passed over.
+TEST_P(AddTablesTest, ATableThatWasLeftOutForAWhile) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1), (2)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.u"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM u WHERE id = 1; INSERT INTO t VALUES (2)"));
+  ARROWCDC_ASSERT_OK(RunCommand(
+      *server_, "stream", {"--tables", "public.t", "--accept-tables", "--sink", Sink(), "--until", "now"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  EXPECT_EQ(CountFiles("public.u", true), 2u);
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t", "public.u"}));
+}
+
+TEST_P(AddTablesTest, TheSlotIsForTheOldTablesAndTheNew) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.b", "public.a"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const std::string note,
+      sql_->Scalar("SELECT (substr(obj_description(oid, 'pg_publication'), 23)::jsonb #>> "
+                   "'{slots,0,tables}') FROM pg_publication"));
+  EXPECT_EQ(note, "[\"public.a\", \"public.b\", \"public.t\"]");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string published,
+                                sql_->Scalar("SELECT string_agg(tablename, ',' ORDER BY tablename) FROM "
+                                             "pg_publication_tables"));
+  EXPECT_EQ(published, "a,b,t");
+  EXPECT_FALSE(RunCommand(*server_, "add-tables", {"public.none"}).ok());
+  EXPECT_FALSE(RunCommand(*server_, "add-tables", {"public.a", "--slot", "other"}).ok()) << "no such slot";
+  EXPECT_FALSE(RunCommand(*server_, "add-tables", {}).ok());
+}
+
+INSTANTIATE_TEST_SUITE_P(Plugins, AddTablesTest, testing::Values("wal2arrow", "pgoutput"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace arrowcdc::test

@@ -1,0 +1,109 @@
+// The same WAL by every decoder: a generated workload, and what wal2arrow and pgoutput make of it in each of
+// their modes is equal, is what test_decoding says happened, and replayed is what the tables hold.
+//
+// ARROWCDC_SEEDS: how many seeds, from that of ARROWCDC_TEST_SEED on. ARROWCDC_SCRIPT: a file that the
+// statements of a failing seed are written to.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/same_wal/comparison.h"
+#include "tests/same_wal/generator.h"
+#include "tests/same_wal/shrink.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
+
+namespace arrowcdc::test {
+namespace {
+
+using std::string;
+using std::to_string;
+
+constexpr int kSeeds = 50;
+constexpr int64_t kRowsPerSeed = 4000;  // on the average of all seeds
+
+class SameWal : public testing::Test {
+ protected:
+  void SetUp() override {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, MakeSameWalServer());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(admin_, server_->Connect());
+  }
+
+  // Errors: what no comparison is possible with.
+  arrow::Result<Comparison> Check(const Script& script) {
+    const string database = "same_wal_" + to_string(++databases_);
+    ARROW_RETURN_NOT_OK(admin_->Exec("CREATE DATABASE " + database));
+    ARROW_RETURN_NOT_OK(RunSetup(*server_, database, script));
+    ARROW_ASSIGN_OR_RAISE(auto slots, SameWalSlots::Create(*server_, database));
+    ARROW_ASSIGN_OR_RAISE(const RunResult run, RunSteps(*server_, database, script));
+    for (const string& failure : run.failures) {
+      if (!shortening_) ADD_FAILURE() << "seed " << script.seed << ": a statement is refused: " << failure;
+    }
+    auto result = slots->Compare({{"a", "b", "c"}, "as_text", script.leaves, /*replayed=*/true});
+    ARROW_RETURN_NOT_OK(slots->Drop());
+    slots.reset();
+    ARROW_RETURN_NOT_OK(admin_->Exec("DROP DATABASE " + database + " (FORCE)"));
+    return result;
+  }
+
+  void Report(uint64_t seed, const string& difference) {
+    std::printf("seed %llu: %s\nits script is made shorter\n", static_cast<unsigned long long>(seed),
+                difference.c_str());
+    shortening_ = true;
+    const Script shorter = Shrink(
+        Generate(seed),
+        [&](const Script& script) {
+          const auto found = Check(script);
+          return found.ok() && !found->difference.empty();
+        },
+        std::chrono::minutes(2));
+    const auto left = Check(shorter);
+    const char* const path = std::getenv("ARROWCDC_SCRIPT");
+    if (path != nullptr) std::ofstream(path) << ToText(shorter);
+    ADD_FAILURE() << "seed " << seed << ": " << difference
+                  << "\nafter shortening: " << (left.ok() ? left->difference : left.status().ToString())
+                  << "\n"
+                  << ToText(shorter).substr(0, 20'000)
+                  << "\nreplay with: ARROWCDC_SEEDS=1 ARROWCDC_TEST_SEED=" << seed;
+  }
+
+  static int SeedCount() {
+    const char* const given = std::getenv("ARROWCDC_SEEDS");
+    return given != nullptr ? std::max(1, std::atoi(given)) : kSeeds;
+  }
+
+  std::unique_ptr<PrivateServer> server_;
+  std::unique_ptr<SqlConnection> admin_;
+  int databases_ = 0;
+  bool shortening_ = false;  // scripts lack statements that others need
+};
+
+TEST_F(SameWal, EveryDecoderAndTheTablesAgree) {
+  const int seeds = SeedCount();
+  int64_t rows = 0;
+  std::map<string, int64_t> blocks;
+  for (uint64_t seed = Seed(); seed != Seed() + static_cast<uint64_t>(seeds); ++seed) {
+    const auto result = Check(Generate(seed));
+    ASSERT_TRUE(result.ok()) << "seed " << seed << ": " << result.status().ToString();
+    if (!result->difference.empty()) return Report(seed, result->difference);
+    rows += result->rows;
+    for (const auto& [plugin, count] : result->blocks) blocks[plugin] += count;
+  }
+  std::printf("%d seeds, %lld rows, blocks in progress: %lld by wal2arrow, %lld by pgoutput\n", seeds,
+              static_cast<long long>(rows), static_cast<long long>(blocks["wal2arrow"]),
+              static_cast<long long>(blocks["pgoutput"]));
+  // What is rolled back in part ends that for pgoutput, as far as the log had come.
+  EXPECT_GE(blocks["wal2arrow"], 10 * seeds);
+  EXPECT_GE(blocks["pgoutput"], 2 * seeds);
+  EXPECT_GE(rows, kRowsPerSeed * seeds);
+}
+
+}  // namespace
+}  // namespace arrowcdc::test
