@@ -177,21 +177,31 @@ string Statements::Update(const Table& table, int lane) {
   return "UPDATE " + Sql(table) + " SET " + SetSome(table) + Some(lane);
 }
 
+// Keys that are there already are not moved onto: a row by an id that had moved may have come again.
 string Statements::UpdateKey(const Table& table, int lane) {
   const Column* const code = table.find(Role::kCode);
   const Column* const region = table.find(Role::kRegion);
+  const string update = "UPDATE " + Sql(table) + " moved SET ";
+  const auto unless = [&](const string& there) {
+    return Some(lane) + " AND NOT EXISTS (SELECT FROM " + Sql(table) + " there WHERE " + there + ")";
+  };
   if (region != nullptr && random_->Percent(70)) {
-    string move = "CASE " + Quoted(region->name);
+    const string name = Quoted(region->name);
+    string move = "CASE " + name;
     for (const Leaf& leaf : table.leaves)
       move += " WHEN " + to_string(leaf.region) + " THEN " + to_string(random_->Pick(table.leaves).region);
-    return "UPDATE " + Sql(table) + " SET " + Quoted(region->name) + " = " + move + " END" + Some(lane);
+    return update + name + " = " + move + " END" +
+           unless("there.id = moved.id AND there." + name + " <> moved." + name);
   }
-  if (code != nullptr && random_->Percent(50))
-    return "UPDATE " + Sql(table) + " SET " + Quoted(code->name) + " = " + Quoted(code->name) + " || 'z'" +
-           Some(lane);
+  if (code != nullptr && random_->Percent(50)) {
+    const string name = Quoted(code->name);
+    return update + name + " = " + name + " || 'z'" +
+           unless("there.id = moved.id AND there." + name + " = moved." + name + " || 'z'");
+  }
   const string set = SetSome(table);
-  return "UPDATE " + Sql(table) + " SET id = id + " + to_string(kMovedIds) +
-         (set == "id = id" ? "" : ", " + set) + Some(lane) + " AND id < " + to_string(kMovedIds);
+  const string moved = to_string(kMovedIds);
+  return update + "id = id + " + moved + (set == "id = id" ? "" : ", " + set) +
+         unless("there.id = moved.id + " + moved) + " AND id < " + moved;
 }
 
 string Statements::Delete(const Table& table, int lane) { return "DELETE FROM " + Sql(table) + Some(lane); }
