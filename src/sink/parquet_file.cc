@@ -14,6 +14,7 @@
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "src/sink/manifest.h"
+#include "src/sink/parquet_encoding.h"
 #include "src/sink/parquet_types.h"
 #include "src/sink/storage_names.h"
 
@@ -52,12 +53,12 @@ arrow::Result<RowPosition> ParseRowPosition(std::string_view text) {
   return position;
 }
 
-std::shared_ptr<parquet::WriterProperties> FileProperties() {
-  static const auto properties = parquet::WriterProperties::Builder()
-                                     .compression(parquet::Compression::ZSTD)
-                                     ->created_by("arrowcdc " ARROWCDC_VERSION)
-                                     ->build();
-  return properties;
+arrow::Result<std::shared_ptr<parquet::WriterProperties>> FileProperties(const arrow::Table& first_rows) {
+  parquet::WriterProperties::Builder properties;
+  properties.compression(parquet::Compression::ZSTD)->created_by("arrowcdc " ARROWCDC_VERSION);
+  ARROW_ASSIGN_OR_RAISE(const auto columns, ColumnsThatHardlyRepeat(first_rows));
+  for (const std::string& column : columns) properties.disable_dictionary(column);
+  return properties.build();
 }
 
 std::shared_ptr<parquet::ArrowWriterProperties> ArrowProperties() {
@@ -117,11 +118,12 @@ std::string ParquetFile::NameFor(const RowPosition& row) const {
 
 std::string ParquetFile::name() const { return NameFor(last_row_); }
 
-arrow::Status ParquetFile::Begin() {
+arrow::Status ParquetFile::Begin(const arrow::Table& first_rows) {
+  ARROW_ASSIGN_OR_RAISE(const auto properties, FileProperties(first_rows));
   temporary_path_ = JoinPath(directory_, HiddenFileName(NameFor(first_row_)));
   ARROW_ASSIGN_OR_RAISE(out_, files_->Create(temporary_path_));
   auto writer = parquet::arrow::FileWriter::Open(*stored_schema_, arrow::default_memory_pool(), out_,
-                                                 FileProperties(), ArrowProperties());
+                                                 properties, ArrowProperties());
   if (!writer.ok()) return Fail(writer.status());
   writer_ = std::move(*writer);
   return arrow::Status::OK();
@@ -129,7 +131,6 @@ arrow::Status ParquetFile::Begin() {
 
 arrow::Status ParquetFile::WriteRowGroup() {
   if (buffer_.rows() == 0) return arrow::Status::OK();
-  if (out_ == nullptr) ARROW_RETURN_NOT_OK(Begin());
   const int64_t rows = buffer_.rows();
   const int64_t bytes = buffer_.bytes();
   ARROW_ASSIGN_OR_RAISE(auto batches, buffer_.Take());
@@ -144,6 +145,7 @@ arrow::Status ParquetFile::WriteRowGroup() {
     columns.push_back(std::make_shared<arrow::ChunkedArray>(std::move(chunks), type));
   }
   const auto table = arrow::Table::Make(stored_schema_, std::move(columns), rows);
+  if (out_ == nullptr) ARROW_RETURN_NOT_OK(Begin(*table));
   if (const auto status = writer_->WriteTable(*table, rows); !status.ok()) return Fail(status);
   written_rows_ += rows;
   raw_bytes_ += bytes;

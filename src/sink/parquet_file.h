@@ -64,7 +64,7 @@ class ParquetFile {
 
  private:
   std::string NameFor(const RowPosition& row) const;
-  arrow::Status Begin();
+  arrow::Status Begin(const arrow::Table& first_rows);
   arrow::Status Fail(const arrow::Status& status) const;
   std::shared_ptr<const arrow::KeyValueMetadata> FooterMetadata() const;
 
