@@ -51,14 +51,26 @@ void BatchBuilder::AppendListed(int field, Cells* cells) {
   cells->push_back({static_cast<uint32_t>(rows_), static_cast<uint16_t>(field)});
 }
 
+// Up to the last whole row. Once more where memory could not be had.
+bool BatchBuilder::FillRun() {
+  const auto fill = [this](MetadataColumn which, auto value) {
+    return metadata(which)->AppendRepeated(value, rows_ - metadata(which)->length());
+  };
+  ColumnBuilder* const xid = metadata(MetadataColumn::kXid);
+  return fill(MetadataColumn::kOp, static_cast<int8_t>(run_.op)) &&
+         fill(MetadataColumn::kCommitLsn, run_.commit_lsn) &&
+         (run_.xid.has_value() ? fill(MetadataColumn::kXid, *run_.xid)
+                               : xid->AppendNulls(rows_ - xid->length())) &&
+         fill(MetadataColumn::kCommitTs, run_.commit_ts);
+}
+
 bool BatchBuilder::AppendMetadata(const RowMetadata& row) {
-  const auto column = [&](MetadataColumn which) { return metadata_[static_cast<size_t>(which)].get(); };
-  return column(MetadataColumn::kOp)->Append(static_cast<int8_t>(row.op)) &&
-         column(MetadataColumn::kCommitLsn)->Append(row.commit_lsn) &&
-         column(MetadataColumn::kLsn)->Append(row.lsn) && column(MetadataColumn::kOrd)->Append(row.ord) &&
-         (row.xid.has_value() ? column(MetadataColumn::kXid)->Append(*row.xid)
-                              : column(MetadataColumn::kXid)->AppendNull()) &&
-         column(MetadataColumn::kCommitTs)->Append(row.commit_ts);
+  if (row.op != run_.op || row.commit_lsn != run_.commit_lsn || row.xid != run_.xid ||
+      row.commit_ts != run_.commit_ts) {
+    if (!FillRun()) return false;
+    run_ = row;
+  }
+  return metadata(MetadataColumn::kLsn)->Append(row.lsn) && metadata(MetadataColumn::kOrd)->Append(row.ord);
 }
 
 arrow::Status BatchBuilder::EndRow(const RowMetadata& row) {
@@ -77,7 +89,8 @@ arrow::Status BatchBuilder::EndRow(const RowMetadata& row) {
 
 void BatchBuilder::CancelRow() {
   for (const auto& column : columns_) column->Truncate(rows_);
-  for (const auto& column : metadata_) column->Truncate(rows_);
+  for (const MetadataColumn which : {MetadataColumn::kLsn, MetadataColumn::kOrd})
+    metadata(which)->Truncate(rows_);
   while (!unchanged_.empty() && unchanged_.back().row == rows_) unchanged_.pop_back();
   while (!unrepresentable_.empty() && unrepresentable_.back().row == rows_) unrepresentable_.pop_back();
 }
@@ -91,6 +104,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> BatchBuilder::FinishCells(Cells* ce
 
 arrow::Result<ChangeBatch> BatchBuilder::Finish() {
   CancelRow();
+  if (!FillRun()) return memory_.status.ok() ? arrow::Status::OutOfMemory("a change batch") : memory_.status;
   std::vector<std::shared_ptr<arrow::ArrayData>> data;
   for (const auto& column : columns_) {
     ARROW_ASSIGN_OR_RAISE(auto array, column->Finish());

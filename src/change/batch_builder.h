@@ -63,7 +63,9 @@ class BatchBuilder {
 
  private:
   BatchBuilder(std::shared_ptr<const TableSchema> table, arrow::MemoryPool* pool);
+  ColumnBuilder* metadata(MetadataColumn which) { return metadata_[static_cast<size_t>(which)].get(); }
   bool AppendMetadata(const RowMetadata& row);
+  bool FillRun();
   void AppendListed(int field, Cells* cells);
   arrow::Result<std::shared_ptr<arrow::Array>> FinishCells(Cells* cells);
 
@@ -71,7 +73,8 @@ class BatchBuilder {
   BuilderMemory memory_;
   std::vector<std::unique_ptr<ColumnBuilder>> columns_;   // the table's
   std::vector<std::unique_ptr<ColumnBuilder>> metadata_;  // those before the two lists
-  Cells unchanged_;                                       // those of a row may be in any order until the end
+  RowMetadata run_;  // of the last whole rows, but for their _lsn and _ord; its columns are filled at its end
+  Cells unchanged_;  // those of a row may be in any order until the end
   Cells unrepresentable_;
   NullLists nulls_;
   int64_t rows_ = 0;

@@ -123,6 +123,44 @@ TEST_F(Batches, RowThatLacksAValueOrHasTwoIsRefused) {
   CheckColumn(batch, "id", "[2]");
 }
 
+// What rows that follow one another have in common is filled in at the end of the run.
+TEST_F(Batches, MetadataOfRunsOfRows) {
+  std::string commits;
+  std::string xids;
+  std::string operations;
+  std::string times;
+  for (uint64_t run = 0; run < 5; ++run) {
+    RowMetadata row = Row(run % 2 == 0 ? Op::kInsert : Op::kDelete, 0);
+    row.commit_lsn = 900 + run / 3;
+    row.commit_ts = static_cast<int64_t>(1'000'000 * run);
+    if (run == 2) row.xid.reset();
+    for (uint64_t i = 0; i < 40; ++i) {
+      Values(1, "a");
+      if (i == 20) {  // of another transaction, and cancelled
+        builder_->AppendNull(0);
+        EXPECT_FALSE(builder_->EndRow(Row(Op::kTruncate, 1)).ok());
+        Values(1, "a");
+      }
+      row.lsn = i;
+      ARROWCDC_ASSERT_OK(builder_->EndRow(row));
+      const std::string comma = commits.empty() ? "" : ", ";
+      commits += comma + std::to_string(row.commit_lsn);
+      xids += comma + (run == 2 ? "null" : "7");
+      operations += comma + std::to_string(static_cast<int>(row.op));
+      times += comma + std::to_string(row.commit_ts);
+    }
+  }
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, builder_->Finish());
+  ARROWCDC_ASSERT_OK(batch.rows->ValidateFull());
+  CheckColumn(batch, "_commit_lsn", "[" + commits + "]");
+  CheckColumn(batch, "_xid", "[" + xids + "]");
+  CheckColumn(batch, "_op", "[" + operations + "]");
+  const auto stamps = batch.rows->GetColumnByName("_commit_ts");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto numbers, stamps->View(arrow::int64()));
+  EXPECT_TRUE(
+      numbers->Equals(*arrow::json::ArrayFromJSONString(arrow::int64(), "[" + times + "]").ValueOrDie()));
+}
+
 // The next batch shares nothing with the last one.
 TEST_F(Batches, BuilderIsUsedAgain) {
   std::vector<ChangeBatch> batches;

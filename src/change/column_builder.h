@@ -57,6 +57,12 @@ class ColumnBuilder {
   bool Reserve(int64_t values) { return length_ + values <= capacity_ || Grow(length_ + values); }
 
   bool AppendNull();
+  bool AppendNulls(int64_t count) {
+    for (; count > 0; --count) {
+      if (!AppendNull()) return false;
+    }
+    return true;
+  }
 
   // kFixed, T of width() bytes.
   template <typename T>
@@ -64,6 +70,15 @@ class ColumnBuilder {
     if (length_ == capacity_ && !Grow(length_ + 1)) return false;
     memcpy(data_ + length_ * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
     ++length_;
+    return true;
+  }
+  // The same value `count` times.
+  template <typename T>
+  bool AppendRepeated(T value, int64_t count) {
+    if (!Reserve(count)) return false;
+    for (int64_t i = length_; i < length_ + count; ++i)
+      memcpy(data_ + i * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
+    length_ += count;
     return true;
   }
   bool AppendFixed(const void* bytes) {

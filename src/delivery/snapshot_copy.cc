@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "src/delivery/part_queue.h"
 
 namespace arrowcdc {
 namespace {
@@ -112,14 +113,17 @@ class Copy {
 
   arrow::Status CopyPart(SnapshotReader& reader, size_t table) {
     ARROW_ASSIGN_OR_RAISE(const auto writer, BeginPart(reader));
+    PartQueue queue(writer.get());
     while (true) {
-      ARROW_ASSIGN_OR_RAISE(const auto batch, reader.Next());
+      ARROW_ASSIGN_OR_RAISE(auto batch, reader.Next());
       if (!batch.has_value()) break;
-      ARROW_RETURN_NOT_OK(writer->Write(*batch));
+      const auto rows = static_cast<uint64_t>(batch->rows->num_rows());
+      ARROW_RETURN_NOT_OK(queue.Push(*std::move(batch)));
       const std::lock_guard lock(mutex_);
-      progress_.tables[table].rows += static_cast<uint64_t>(batch->rows->num_rows());
+      progress_.tables[table].rows += rows;
       if (!status_.ok() || stop_.stopped()) return arrow::Status::OK();
     }
+    ARROW_RETURN_NOT_OK(queue.Finish());
     ARROW_RETURN_NOT_OK(writer->Finish());
     return EndPart(table);
   }

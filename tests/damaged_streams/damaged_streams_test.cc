@@ -475,14 +475,15 @@ TEST_F(DamagedStreams, TransactionsInProgress) {
 
 // --- COPY ---
 
-// The statement of the snapshot: a row's place, then the columns; as text those that are only read so.
+// The statement of the snapshot: as text those columns that are only read so.
 string CopyCommand(const MappedColumns& columns) {
-  string sql = "COPY (SELECT ctid";
+  string sql = "COPY (SELECT ";
   for (size_t i = 0; i < columns.fields.size(); ++i) {
     const string& name = columns.fields[i]->name();
-    sql += ", " + (columns.forms[i] == ValueForm::kBinary
-                       ? name
-                       : "CASE WHEN num_nulls(" + name + ") = 0 THEN format('%s', " + name + ") END");
+    if (i > 0) sql += ", ";
+    sql += (columns.forms[i] == ValueForm::kBinary
+                ? name
+                : "CASE WHEN num_nulls(" + name + ") = 0 THEN format('%s', " + name + ") END");
   }
   return sql + " FROM types) TO STDOUT (FORMAT binary)";
 }

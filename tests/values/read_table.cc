@@ -91,12 +91,13 @@ arrow::Result<ChangeBatch> ValuesTest::Select(ValueForm form, const ValueOptions
 arrow::Result<ChangeBatch> ValuesTest::Copy(size_t chunk_bytes_max, const ValueOptions& options,
                                             const std::string& table) {
   ARROW_ASSIGN_OR_RAISE(MappedColumns columns, MapTable(options, table));
-  std::string sql = "COPY (SELECT ctid";
+  std::string sql = "COPY (SELECT ";
   for (size_t i = 0; i < columns.fields.size(); ++i) {
     const std::string name = '"' + columns.fields[i]->name() + '"';
-    sql += ", " + (columns.forms[i] == ValueForm::kBinary
-                       ? name
-                       : "CASE WHEN num_nulls(" + name + ") = 0 THEN format('%s', " + name + ") END");
+    if (i > 0) sql += ", ";
+    sql += (columns.forms[i] == ValueForm::kBinary
+                ? name
+                : "CASE WHEN num_nulls(" + name + ") = 0 THEN format('%s', " + name + ") END");
   }
   ARROW_ASSIGN_OR_RAISE(auto rows, MakeRows(std::move(columns)));
   CopyOptions copy;

@@ -25,7 +25,7 @@ class ValuesTest : public PluginTest {
   arrow::Result<MappedColumns> MapTable(const ValueOptions& options = {}, const std::string& table = "t");
   // The rows of table t in the order of its column id, with _lsn counting them from 1.
   arrow::Result<ChangeBatch> Select(ValueForm form, const ValueOptions& options = {});
-  // The same by COPY of any table, in chunks of 1 to `chunk_bytes_max` bytes; _lsn is made of ctid.
+  // The same by COPY of any table, in chunks of 1 to `chunk_bytes_max` bytes; _lsn counts the rows.
   arrow::Result<ChangeBatch> Copy(size_t chunk_bytes_max, const ValueOptions& options = {},
                                   const std::string& table = "t");
 

@@ -137,7 +137,7 @@ class PostgresSnapshotReader : public SnapshotReader {
     CopyOptions options;
     options.commit_lsn = plan_->point.order - 1;  // no commit has it: one may begin at the point itself
     options.commit_ts = plan_->commit_ts;
-    options.leaf = part.leaf;
+    options.first_lsn = FirstPlace(part);
     decoder_ = std::make_unique<CopyDecoder>(std::move(rows), options);
     ended_ = false;
     return OfTable(connection_->StartCopy(command, context_).status());

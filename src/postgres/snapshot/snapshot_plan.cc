@@ -111,16 +111,21 @@ arrow::Result<std::vector<CopyPart>> PlanParts(const std::vector<CopyTable>& tab
   return parts;
 }
 
+uint64_t FirstPlace(const CopyPart& part) {
+  return static_cast<uint64_t>(part.leaf) << 48 | static_cast<uint64_t>(part.first_block) << 16 | 1;
+}
+
 arrow::Result<std::string> CopyCommand(const CopyTable& table, const CopyPart& part,
                                        const std::vector<bool>& text_columns, uint64_t next_transaction) {
   const LeafInfo& leaf = table.leaves[part.leaf];
-  std::string columns = "ctid";
+  std::string columns;
   for (size_t i = 0; i < table.columns.size(); ++i) {
     ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteIdentifier(table.sql_names[i]));
     // num_nulls, since a composite of nulls IS NULL; format, since it takes every type's output text.
-    columns += ", " + (text_columns[i] ? "CASE WHEN pg_catalog.num_nulls(" + name +
-                                             ") = 0 THEN pg_catalog.format('%s', " + name + ") END"
-                                       : name);
+    if (i > 0) columns += ", ";
+    columns += (text_columns[i] ? "CASE WHEN pg_catalog.num_nulls(" + name +
+                                      ") = 0 THEN pg_catalog.format('%s', " + name + ") END"
+                                : name);
   }
   ARROW_ASSIGN_OR_RAISE(const std::string from, QuoteQualified(leaf.name.schema, leaf.name.table));
   std::string where = RangeOf(part);

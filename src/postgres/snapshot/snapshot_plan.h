@@ -65,9 +65,13 @@ struct CopyPart {
 // Errors: kUnsupported where a table has more leaves than a row's place can tell.
 arrow::Result<std::vector<CopyPart>> PlanParts(const std::vector<CopyTable>& tables, int64_t part_bytes);
 
-// The command that copies the part, its ctid in front of the columns. text_columns: those that are to be sent
-// by their output text, by place. next_transaction: above all that the snapshot sees. Errors: a name that
-// cannot be.
+// The _lsn of the part's first row; that of each further one is one more. The leaf's place among the table's
+// leaves in the upper 16 bits, the part's first block in the 32 below, 1 in the rest: 0 is for what stands in
+// front of the rows. A block has fewer rows than there are numbers left for it.
+uint64_t FirstPlace(const CopyPart& part);
+
+// The command that copies the part. text_columns: those that are to be sent by their output text, by place.
+// next_transaction: above all that the snapshot sees. Errors: a name that cannot be.
 arrow::Result<std::string> CopyCommand(const CopyTable& table, const CopyPart& part,
                                        const std::vector<bool>& text_columns, uint64_t next_transaction);
 

@@ -99,21 +99,27 @@ TEST(SnapshotPlan, MoreLeavesThanARowCanTell) {
   EXPECT_EQ(GetErrorDetail(parts.status())->object(), "table public.many");
 }
 
+TEST(SnapshotPlan, PlacesOfRows) {
+  EXPECT_EQ(FirstPlace({}), 1u);
+  EXPECT_EQ(FirstPlace({.leaf = 5, .first_block = 65'536}), 0x0005'0001'0000'0001u);
+  EXPECT_EQ(FirstPlace({.leaf = 65'535, .first_block = 4'294'967'295}), 0xffff'ffff'ffff'0001u);
+}
+
 TEST(SnapshotPlan, Commands) {
   CopyTable table = TableOf("t", {Leaf("t", 1, 1), Leaf("Leaf", 1, 1)});
   EXPECT_EQ(CopyCommand(table, {}, {false, false}, 0).ValueOrDie(),
-            R"(COPY (SELECT ctid, "id", "No""te" FROM ONLY "public"."t") TO STDOUT (FORMAT binary))");
+            R"(COPY (SELECT "id", "No""te" FROM ONLY "public"."t") TO STDOUT (FORMAT binary))");
   table.filter = "(id > 3) OR (id IS NULL)";
   CopyPart part{.table = 0, .leaf = 1, .whole = false, .first_block = 5, .end_block = 9};
   EXPECT_EQ(CopyCommand(table, part, {false, true}, 0).ValueOrDie(),
-            R"(COPY (SELECT ctid, "id", CASE WHEN pg_catalog.num_nulls("No""te") = 0 THEN )"
+            R"(COPY (SELECT "id", CASE WHEN pg_catalog.num_nulls("No""te") = 0 THEN )"
             R"(pg_catalog.format('%s', "No""te") END FROM ONLY "public"."Leaf" WHERE ctid >= )"
             R"('(5,0)'::pg_catalog.tid AND ctid < '(9,0)'::pg_catalog.tid AND ((id > 3) OR (id IS NULL))) )"
             R"(TO STDOUT (FORMAT binary))");
   // In the third epoch; a number from 1000 on is of the second.
   part.seen = "8589934000:8589934610:8589934600";
   EXPECT_EQ(CopyCommand(table, part, {false, false}, 8589935592).ValueOrDie(),
-            R"(COPY (SELECT ctid, "id", "No""te" FROM ONLY "public"."Leaf" WHERE ctid >= )"
+            R"(COPY (SELECT "id", "No""te" FROM ONLY "public"."Leaf" WHERE ctid >= )"
             R"('(5,0)'::pg_catalog.tid AND ctid < '(9,0)'::pg_catalog.tid AND xmin <> '1'::pg_catalog.xid )"
             R"(AND xmin <> '2'::pg_catalog.xid AND NOT pg_catalog.pg_visible_in_snapshot((GREATEST()"
             R"(8589935591 - ((8589935591 - xmin::pg_catalog.text::pg_catalog.int8) & 4294967295), )"

@@ -14,13 +14,15 @@ constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
 constexpr size_t kHeaderBytes = kSignature.size() + 2 * sizeof(int32_t);  // flags, length of the extension
 constexpr uint32_t kCriticalFlags = 0xffff0000;
 constexpr int16_t kTrailer = -1;
-constexpr size_t kCtidBytes = sizeof(uint32_t) + sizeof(uint16_t);
 constexpr size_t kPendingBytesMax = 1 << 20;  // that are kept for the next field
 
 }  // namespace
 
 CopyDecoder::CopyDecoder(std::unique_ptr<RowReader> rows, const CopyOptions& options)
-    : rows_(std::move(rows)), options_(options), wanted_(kHeaderBytes) {}
+    : rows_(std::move(rows)),
+      options_(options),
+      column_count_(rows_->table().column_count),
+      wanted_(kHeaderBytes) {}
 
 arrow::Status CopyDecoder::Fault(const std::string& what, uint64_t offset) const {
   return MakeError(ErrorKind::kProtocol, "COPY: " + what + " at byte " + std::to_string(offset),
@@ -32,6 +34,10 @@ arrow::Status CopyDecoder::Decode(std::string_view chunk, std::vector<ChangeBatc
   offset_ += chunk.size();
   size_t at = 0;
   while (at < chunk.size() || wanted_ == 0) {
+    if (pending_.empty()) {
+      ARROW_RETURN_NOT_OK(TakeWhole(chunk, chunk_offset, &at, batches));
+      if (at == chunk.size() && wanted_ > 0) break;
+    }
     if (state_ == State::kEnd) return Fault("bytes behind the trailer", chunk_offset + at);
     const size_t missing = wanted_ - pending_.size();
     const std::string_view piece = chunk.substr(at, missing);
@@ -53,6 +59,33 @@ arrow::Status CopyDecoder::Decode(std::string_view chunk, std::vector<ChangeBatc
   return arrow::Status::OK();
 }
 
+// Fields that are whole, one after the other: nearly all. What is cut, or is no field, is left to the states.
+arrow::Status CopyDecoder::TakeWhole(std::string_view chunk, uint64_t chunk_offset, size_t* at,
+                                     std::vector<ChangeBatch>* batches) {
+  constexpr size_t kLengthBytes = sizeof(int32_t);
+  while (true) {
+    const std::string_view left = chunk.substr(*at);
+    const uint64_t offset = chunk_offset + *at;
+    if (state_ == State::kTuple && left.size() >= wanted_) {
+      *at += wanted_;
+      ARROW_RETURN_NOT_OK(TakeTuple(left, offset, batches));
+      continue;
+    }
+    if (state_ != State::kFieldLength || left.size() < kLengthBytes) return arrow::Status::OK();
+    const auto length = LoadBigEndian<int32_t>(left.data());
+    if (length == -1) {
+      *at += kLengthBytes;
+      rows_->ReadNull(field_);
+    } else {
+      const auto bytes = static_cast<size_t>(length);
+      if (length < 0 || bytes > left.size() - kLengthBytes) return arrow::Status::OK();
+      *at += kLengthBytes + bytes;
+      ARROW_RETURN_NOT_OK(TakeField(left.substr(kLengthBytes, bytes), offset + kLengthBytes));
+    }
+    ARROW_RETURN_NOT_OK(EndField(batches));
+  }
+}
+
 arrow::Status CopyDecoder::Take(std::string_view item, uint64_t offset, std::vector<ChangeBatch>* batches) {
   switch (state_) {
     case State::kHeader:
@@ -61,7 +94,7 @@ arrow::Status CopyDecoder::Take(std::string_view item, uint64_t offset, std::vec
       Expect(State::kTuple, sizeof(int16_t));
       return arrow::Status::OK();
     case State::kTuple:
-      return TakeTuple(item, offset);
+      return TakeTuple(item, offset, batches);
     case State::kFieldLength:
       return TakeFieldLength(item, offset, batches);
     case State::kField:
@@ -85,18 +118,19 @@ arrow::Status CopyDecoder::TakeHeader(std::string_view item, uint64_t offset) {
   return arrow::Status::OK();
 }
 
-arrow::Status CopyDecoder::TakeTuple(std::string_view item, uint64_t offset) {
+arrow::Status CopyDecoder::TakeTuple(std::string_view item, uint64_t offset,
+                                     std::vector<ChangeBatch>* batches) {
   const auto fields = LoadBigEndian<int16_t>(item.data());
   if (fields == kTrailer) {
     Expect(State::kEnd, 1);
     return arrow::Status::OK();
   }
-  const int expected = rows_->table().column_count + 1;
-  if (fields != expected) {
-    return Fault("a row of " + std::to_string(fields) + " fields and not " + std::to_string(expected),
+  if (fields != column_count_) {
+    return Fault("a row of " + std::to_string(fields) + " fields and not " + std::to_string(column_count_),
                  offset);
   }
   field_ = 0;
+  if (column_count_ == 0) return EndRow(batches);
   Expect(State::kFieldLength, sizeof(int32_t));
   return arrow::Status::OK();
 }
@@ -104,36 +138,25 @@ arrow::Status CopyDecoder::TakeTuple(std::string_view item, uint64_t offset) {
 arrow::Status CopyDecoder::TakeFieldLength(std::string_view item, uint64_t offset,
                                            std::vector<ChangeBatch>* batches) {
   const auto length = LoadBigEndian<int32_t>(item.data());
-  if (field_ == 0 && length != static_cast<int32_t>(kCtidBytes))
-    return Fault("a row without its ctid", offset);
   if (length >= 0) {
     Expect(State::kField, static_cast<size_t>(length));
     return arrow::Status::OK();
   }
   if (length != -1) return Fault("a field of negative length", offset);
-  rows_->ReadNull(field_ - 1);
+  rows_->ReadNull(field_);
   return EndField(batches);
 }
 
 arrow::Status CopyDecoder::TakeField(std::string_view item, uint64_t offset) {
-  if (field_ > 0) return rows_->Read(field_ - 1, rows_->binary_form(field_ - 1), item, offset);
-  const auto block = LoadBigEndian<uint32_t>(item.data());
-  const auto place = LoadBigEndian<uint16_t>(item.data() + sizeof(block));
-  lsn_ = static_cast<uint64_t>(options_.leaf) << 48 | static_cast<uint64_t>(block) << 16 | place;
-  return arrow::Status::OK();
+  return rows_->Read(field_, rows_->binary_form(field_), item, offset);
 }
 
-arrow::Status CopyDecoder::EndField(std::vector<ChangeBatch>* batches) {
-  if (field_ < rows_->table().column_count) {
-    ++field_;
-    Expect(State::kFieldLength, sizeof(int32_t));
-    return arrow::Status::OK();
-  }
+arrow::Status CopyDecoder::EndRow(std::vector<ChangeBatch>* batches) {
   Expect(State::kTuple, sizeof(int16_t));
   RowMetadata row;
   row.op = Op::kSnapshot;
   row.commit_lsn = options_.commit_lsn;
-  row.lsn = lsn_;
+  row.lsn = options_.first_lsn + row_count_;
   row.commit_ts = options_.commit_ts;
   BatchBuilder* const batch = rows_->batch();
   ARROW_RETURN_NOT_OK(batch->EndRow(row));

@@ -18,13 +18,12 @@ namespace arrowcdc {
 struct CopyOptions {
   // Of every row: what its metadata columns say, with _op snapshot, _ord 0 and no _xid.
   uint64_t commit_lsn = 0;
-  int64_t commit_ts = 0;  // microseconds since 1970-01-01 UTC
-  // The leaf's place among the table's leaves: the upper 16 bits of _lsn; below it block and offset of ctid.
-  uint16_t leaf = 0;
-  int64_t batch_bytes_max = int64_t{16} << 20;  // up to BatchBuilder::kBatchBytesMax
+  int64_t commit_ts = 0;                       // microseconds since 1970-01-01 UTC
+  uint64_t first_lsn = 0;                      // of the first row; that of each further one is one more
+  int64_t batch_bytes_max = int64_t{2} << 20;  // up to BatchBuilder::kBatchBytesMax
 };
 
-// Decodes what one COPY command sends: for each row its ctid, then the table's columns in order. One thread.
+// Decodes what one COPY command sends: of each row the table's columns in order. One thread.
 class CopyDecoder {
  public:
   // A column whose binary_form is kText is to be selected by its output text:
@@ -43,13 +42,21 @@ class CopyDecoder {
  private:
   enum class State { kHeader, kExtension, kTuple, kFieldLength, kField, kEnd };
 
+  // From *at on; leaves it where the states go on.
+  arrow::Status TakeWhole(std::string_view chunk, uint64_t chunk_offset, size_t* at,
+                          std::vector<ChangeBatch>* batches);
   // Reads what `state_` expects from `item`; it is whole.
   arrow::Status Take(std::string_view item, uint64_t offset, std::vector<ChangeBatch>* batches);
   arrow::Status TakeHeader(std::string_view item, uint64_t offset);
-  arrow::Status TakeTuple(std::string_view item, uint64_t offset);
+  arrow::Status TakeTuple(std::string_view item, uint64_t offset, std::vector<ChangeBatch>* batches);
   arrow::Status TakeFieldLength(std::string_view item, uint64_t offset, std::vector<ChangeBatch>* batches);
   arrow::Status TakeField(std::string_view item, uint64_t offset);
-  arrow::Status EndField(std::vector<ChangeBatch>* batches);
+  arrow::Status EndField(std::vector<ChangeBatch>* batches) {
+    if (++field_ == column_count_) return EndRow(batches);
+    Expect(State::kFieldLength, sizeof(int32_t));
+    return arrow::Status::OK();
+  }
+  arrow::Status EndRow(std::vector<ChangeBatch>* batches);
   arrow::Status FinishBatch(std::vector<ChangeBatch>* batches);
   void Expect(State state, size_t bytes) {
     state_ = state;
@@ -59,12 +66,12 @@ class CopyDecoder {
 
   std::unique_ptr<RowReader> rows_;
   CopyOptions options_;
+  int column_count_;
   State state_ = State::kHeader;
   size_t wanted_;        // bytes of the item that `state_` expects
   std::string pending_;  // its beginning, where a chunk ended within it
   uint64_t offset_ = 0;  // of the first byte of the next chunk
-  int field_ = 0;        // of the tuple: 0 is ctid
-  uint64_t lsn_ = 0;
+  int field_ = 0;        // of the tuple
   uint64_t row_count_ = 0;
 };
 

@@ -23,12 +23,8 @@ arrow::Result<std::unique_ptr<RowReader>> RowReader::Make(std::shared_ptr<const 
   return std::unique_ptr<RowReader>(new RowReader(std::move(builder), std::move(columns)));
 }
 
-arrow::Status RowReader::Read(int field, ValueForm form, std::string_view value, uint64_t offset) {
-  const ValueReader& reader = *columns_.readers[static_cast<size_t>(field)];
-  ColumnBuilder* const column = builder_->column(field);
-  const ReadOutcome outcome = form == ValueForm::kBinary ? reader.ReadBinary(value, column, &context_)
-                                                         : reader.ReadText(value, column, &context_);
-  if (outcome == ReadOutcome::kValue) return arrow::Status::OK();
+// No value was appended.
+arrow::Status RowReader::EndWithout(ReadOutcome outcome, int field, std::string_view value, uint64_t offset) {
   if (outcome == ReadOutcome::kNoForm) {
     builder_->AppendUnrepresentable(field);
     return arrow::Status::OK();

@@ -24,7 +24,13 @@ class RowReader {
   // The next value of column `field`; each column takes one a row, in any order. `offset`: where the value
   // begins in what the caller decodes, for errors. Errors: kProtocol with offset and column, never the value;
   // the row must be cancelled then.
-  arrow::Status Read(int field, ValueForm form, std::string_view value, uint64_t offset);
+  arrow::Status Read(int field, ValueForm form, std::string_view value, uint64_t offset) {
+    const ValueReader& reader = *columns_.readers[static_cast<size_t>(field)];
+    ColumnBuilder* const column = builder_->column(field);
+    const ReadOutcome outcome = form == ValueForm::kBinary ? reader.ReadBinary(value, column, &context_)
+                                                           : reader.ReadText(value, column, &context_);
+    return outcome == ReadOutcome::kValue ? arrow::Status::OK() : EndWithout(outcome, field, value, offset);
+  }
   void ReadNull(int field) { builder_->AppendNull(field); }
   void ReadUnchanged(int field) { builder_->AppendUnchanged(field); }
 
@@ -36,6 +42,8 @@ class RowReader {
   ValueForm binary_form(int field) const { return columns_.forms[static_cast<size_t>(field)]; }
 
  private:
+  arrow::Status EndWithout(ReadOutcome outcome, int field, std::string_view value, uint64_t offset);
+
   RowReader(std::unique_ptr<BatchBuilder> builder, MappedColumns columns)
       : builder_(std::move(builder)), columns_(std::move(columns)) {}
 
