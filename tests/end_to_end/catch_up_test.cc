@@ -76,6 +76,12 @@ class CatchUpTest : public ::testing::Test {
   int rows_ = 0;
 };
 
+TEST_F(CatchUpTest, RefusedWithMessages) {
+  const auto refused = RunProgram(Stream({"--messages"}), std::chrono::seconds(60));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("leave out one of them"), std::string::npos) << refused.status();
+}
+
 TEST_F(CatchUpTest, NothingLostNothingTwice) {
   int decoding = 0;
   int stored_ahead = 0;

@@ -41,6 +41,14 @@ arrow::Status NoReplication() {
                    "role \"cdc\"", "ask");
 }
 
+TEST(ServerPlan, AnOldReleaseIsWarnedOf) {
+  Inspection inspected = Fresh();
+  EXPECT_TRUE(PlanOf(inspected).warnings.empty());
+  inspected.server.version_num = 150012;
+  ASSERT_EQ(PlanOf(inspected).warnings.size(), 1u);
+  EXPECT_NE(PlanOf(inspected).warnings[0].find("upgrade it to 15.14"), std::string::npos);
+}
+
 // What hinders a replication connection is told as it was met, but for what is told elsewhere. What
 // attributes the role has is of no interest.
 TEST(ServerPlan, ReplicationIsTried) {

@@ -7,6 +7,7 @@
 #include "arrowcdc/error.h"
 #include "arrowcdc/position.h"
 #include "src/postgres/client/quoting.h"
+#include "src/postgres/setup/old_release.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -305,6 +306,7 @@ arrow::Status PlanServer(const Inspection& inspected, const PostgresOptions& sou
       "PostgreSQL " + server.version + ", database " + Quoted(server.database) + ", role " +
       Quoted(server.role.name) +
       (server.provider == Provider::kNone ? "" : std::string(", on ") + ProviderName(server.provider)));
+  if (const auto warning = WarnOfRelease(server.version_num)) plan->warnings.push_back(*warning);
   CheckSettings(inspected, plan);
   ARROW_RETURN_NOT_OK(CheckRole(server, plan));
   ARROW_RETURN_NOT_OK(PlanPlugin(server, source.plugin, plan));

@@ -14,6 +14,7 @@
 #include "src/change/check_representable.h"
 #include "src/change/table_schema.h"
 #include "src/postgres/client/connection.h"
+#include "src/postgres/setup/old_release.h"
 #include "src/postgres/setup/publication.h"
 #include "src/postgres/setup/published_check.h"
 #include "src/postgres/setup/published_tables.h"
@@ -210,8 +211,8 @@ class PostgresSource : public Source {
   // A slot that holds much, read by somebody who stores what comes, and so has it acknowledged soon. What is
   // to be passed by the slot is stored. One try a source: what was hindered once is likely to be again.
   bool MayCatchUp(const Position& start) {
-    if (plugin_ != OutputPlugin::kPgoutput || options_.catch_up != CatchUp::kSql || options_.messages ||
-        !stored_ || std::exchange(caught_up_, true)) {
+    if (plugin_ != OutputPlugin::kPgoutput || options_.catch_up != CatchUp::kSql || !stored_ ||
+        std::exchange(caught_up_, true)) {
       return false;
     }
     return standing_.current_flush > start.order &&
@@ -352,6 +353,9 @@ class PostgresSource : public Source {
                        "upgrade the server");
     }
     ARROW_RETURN_NOT_OK(Identify(&info));
+    const auto old = postgres::WarnOfRelease(connection_->server_version());
+    if (old.has_value() && !std::exchange(warned_of_release_, true))
+      news_.notices.push_back({false, *old, "server"});
     ARROW_ASSIGN_OR_RAISE(server_, connection_->ReadPlace());
     ARROW_ASSIGN_OR_RAISE(
         const QueryResult setting,
@@ -578,6 +582,7 @@ class PostgresSource : public Source {
   bool with_tries_ = true;                    // the plugin knows options that it may leave out
   SourceNews news_;
   std::vector<std::string> publications_;
+  bool warned_of_release_ = false;
   bool checked_ = false;                      // what they publish, by this source
   std::set<std::string> known_publications_;  // of the connections before
   SlotStanding standing_;                     // at the last Connect
@@ -611,6 +616,10 @@ arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const PostgresOptions&
   if (options.buffer_bytes_max <= 0) {
     return MakeError(ErrorKind::kInvalidOption, "buffer_bytes_max must be positive",
                      "option buffer_bytes_max", "leave it out");
+  }
+  if (options.messages && options.catch_up == CatchUp::kSql) {
+    return MakeError(ErrorKind::kInvalidOption, "what is read by SQL has no logical messages",
+                     "options messages and catch_up", "leave out one of them (--messages, --catch-up sql)");
   }
   pgtype::NumericChoice numeric;
   if (!pgtype::ParseNumericChoice(options.numeric.c_str(), &numeric)) {

@@ -80,7 +80,11 @@ bool ReadStreamCommit(BinaryCursor* cursor, StreamCommitMessage* message) {
 }
 
 bool ReadStreamAbort(BinaryCursor* cursor, StreamAbortMessage* message) {
-  return cursor->Read(&message->xid) && cursor->Read(&message->subxid);
+  if (!cursor->Read(&message->xid) || !cursor->Read(&message->subxid)) return false;
+  // In protocol 4 where streaming is parallel: where and when.
+  constexpr int64_t kPlaceAndTime = 2 * sizeof(int64_t);
+  std::string_view place_and_time;
+  return cursor->left() != kPlaceAndTime || cursor->ReadBytes(kPlaceAndTime, &place_and_time);
 }
 
 bool ReadRelation(BinaryCursor* cursor, RelationMessage* message) {

@@ -280,6 +280,22 @@ TEST_F(StreamedMessages, WrongOrder) {
   ExpectRefused({{0, StreamAbortBytes(70, 70) + "x"}}, "do not belong there");
 }
 
+// As protocol 4 says it with parallel streaming.
+TEST_F(StreamedMessages, AbortsThatSayWhereAndWhen) {
+  const string place_and_time = Be(uint64_t{400}) + Be(uint64_t{77});
+  Take({Start(70),
+        Of(70, Items()),
+        Of(70, Item("1"), 100),
+        Of(71, Item("2"), 110),
+        Stop(),
+        {0, StreamAbortBytes(70, 71) + place_and_time}});
+  const auto events = Events({Commit(70, 500)});
+  ASSERT_EQ(events.size(), 1u);
+  Check(events[0], "id", "[1]");
+  ExpectRefused({{0, StreamAbortBytes(70, 70) + place_and_time + "x"}}, "do not belong there");
+  ExpectRefused({{0, StreamAbortBytes(70, 70) + place_and_time.substr(1)}}, "do not belong there");
+}
+
 TEST_F(StreamedMessages, OnlyWhereItWasAskedFor) {
   PgoutputDecoder decoder(arrow::default_memory_pool(), kEpoch, &catalog_);
   EXPECT_NE(decoder.Decode(StreamStartBytes(70), 0).message().find("not asked for"), string::npos);
