@@ -31,17 +31,33 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
+// What a line of strace says was written.
+std::string Written(const std::string& line) {
+  const size_t begin = line.find('"') + 1;
+  return Unhex(line.substr(begin, line.find('"', begin) - begin));
+}
+
+// Of the manifest's position; 0: it has none.
+uint64_t OrderIn(const std::string& manifest) {
+  const std::string order = "\"order\": \"";
+  const size_t position = manifest.find("\"position\": {");
+  if (position == std::string::npos) return 0;
+  return std::stoull(manifest.substr(manifest.find(order, position) + order.size()));
+}
+
 uint64_t BigEndian64(const std::string& bytes, size_t offset) {
   uint64_t value = 0;
   for (size_t i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
   return value;
 }
 
-// What has happened to the storage since the last acknowledgement, replayed from the trace.
+// What has happened to the storage, replayed from the trace.
 struct Storage {
   std::map<int, std::string> open_files;       // fd -> path
   std::set<std::string> unsynced_files;        // written, not fsynced
   std::set<std::string> unsynced_directories;  // something was renamed in them, not fsynced
+  uint64_t manifest_order = 0;                 // that the last manifest has
+  uint64_t durable_order = 0;                  // that the last one has which is surely there
   std::string wrong;
 
   void Opened(int fd, const std::string& path) { open_files[fd] = path; }
@@ -51,7 +67,7 @@ struct Storage {
   void Synced(int fd) {
     const std::string path = open_files.count(fd) != 0 ? open_files[fd] : "";
     unsynced_files.erase(path);
-    unsynced_directories.erase(path);
+    if (unsynced_directories.erase(path) > 0 && unsynced_directories.empty()) durable_order = manifest_order;
   }
   void Renamed(const std::string& from, const std::string& to) {
     if (unsynced_files.count(from) != 0) wrong = "renamed before its fsync: " + from;
@@ -102,20 +118,29 @@ TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
   ARROWCDC_ASSERT_OK(WaitFor([&] { return ReadFile(trace).find("+++ exited with") != std::string::npos; },
                              seconds(30), "strace to end"));
 
-  const std::regex opened(R"re(openat\([^,]*, "([^"]*)",.*\) = (\d+))re");
+  const std::regex opened(R"re(openat\([^,]*, "([^"]*)",.*\) += (\d+))re");
+  const std::regex closed(R"re(^\d+ +close\((\d+))re");
   const std::regex wrote(R"re((?:write|pwrite64|writev)\((\d+),)re");
   const std::regex synced(R"re((?:fsync|fdatasync)\((\d+)\) += 0)re");
   const std::regex renamed(
-      R"re(rename(?:at|at2)?\((?:AT_FDCWD, )?"([^"]*)", (?:AT_FDCWD, )?"([^"]*)".*\) = 0)re");
+      R"re(rename(?:at|at2)?\((?:AT_FDCWD, )?"([^"]*)", (?:AT_FDCWD, )?"([^"]*)".*\) += 0)re");
   const std::regex sent(R"re(sendto\(\d+, "([^"]*)",)re");
   std::ifstream in(trace);
   Storage storage;
-  uint64_t flush = begin;  // what is confirmed already says nothing
+  uint64_t flush = begin;      // what is confirmed already says nothing
+  uint64_t written_order = 0;  // in a manifest that has not got its name
   int acknowledgements = 0, manifests = 0;
   std::map<std::string, std::string> begun;  // thread -> the first part of its call
   for (std::string line; std::getline(in, line);) {
     // A call during which another thread does something is printed in two parts, and counts with the second.
     const std::string thread = line.substr(0, line.find(' '));
+    // But for a close: its number may be somebody else's before it returns.
+    std::smatch closed_file;
+    if (std::regex_search(line, closed_file, closed)) {
+      storage.open_files.erase(std::stoi(closed_file[1]));
+      continue;
+    }
+    if (line.find("<... close resumed>") != std::string::npos) continue;
     if (const size_t end = line.find(" <unfinished ...>"); end != std::string::npos) {
       begun[thread] = line.substr(0, end);
       continue;
@@ -128,6 +153,8 @@ TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
       storage.Opened(std::stoi(match[2]), Unhex(match[1]));
     } else if (std::regex_search(line, match, wrote)) {
       storage.Wrote(std::stoi(match[1]));
+      if (storage.open_files[std::stoi(match[1])].find("manifest") != std::string::npos)
+        written_order = OrderIn(Written(line));
     } else if (std::regex_search(line, match, synced)) {
       storage.Synced(std::stoi(match[1]));
     } else if (std::regex_search(line, match, renamed)) {
@@ -135,6 +162,7 @@ TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
       storage.Renamed(Unhex(match[1]), to);
       if (to.find("manifest") != std::string::npos) {
         ++manifests;
+        storage.manifest_order = written_order;
         // Data files of this position are in place: nothing but the manifest's own directory is waiting for
         // its fsync.
         for (const std::string& path : storage.unsynced_directories)
@@ -148,12 +176,8 @@ TEST(DurabilityOrder, DataThenManifestThenAcknowledgement) {
       if (flushed <= flush) continue;
       flush = flushed;
       ++acknowledgements;
-      for (const std::string& path : storage.unsynced_directories)
-        ADD_FAILURE() << "acknowledged before the fsync of " << path;
-      for (const std::string& path : storage.unsynced_files) {
-        if (path.ends_with(".parquet") || path.find("manifest") != std::string::npos)
-          ADD_FAILURE() << "acknowledged before the fsync of " << path;
-      }
+      // The next manifest may be on its way.
+      EXPECT_LE(flushed, storage.durable_order) << "acknowledged before the manifest was durable";
     }
     ASSERT_EQ(storage.wrong, "");
   }
