@@ -189,7 +189,7 @@ void TellOfNewSlot(const Options& options, const SetupPlan& plan) {
 void TellOfAddedTables(const Options&, const SetupPlan& plan) {
   std::printf(
       "Done: %zu table(s). A stream into a Parquet sink that began with a copy, and whose --tables match\n"
-      "them, copies the rows that they have within a minute, and goes on meanwhile.\n",
+      "them, copies the rows that they have within half a minute, and goes on meanwhile.\n",
       plan.tables.size());
   if (plan.patterns.empty()) return;
   std::string patterns;
@@ -314,8 +314,10 @@ ExitCode RunTables(const Options& options) {
 ExitCode RunResnapshot(const Options& options) {
   const auto table = RequestSnapshot(options.command.directory, options.command.table);
   if (!table.ok()) return Fail("resnapshot", table.status());
-  std::printf("%s will be copied anew by the next `arrowcdc stream` into %s.\n", ToString(*table).c_str(),
-              options.command.directory.c_str());
+  std::printf(
+      "%s will be copied anew: by a stream into %s that is running within seconds, else by the\n"
+      "next one. With --snapshot never it is not.\n",
+      ToString(*table).c_str(), options.command.directory.c_str());
   return kOk;
 }
 

@@ -12,7 +12,7 @@ namespace {
 using spdlog::level::info;
 
 constexpr size_t kTablesShown = 5;
-constexpr size_t kBarColumns = 20;
+constexpr size_t kBarColumns = 12;
 
 // Rows tell more than parts, where ANALYZE has counted them; neither is exact before the end.
 double ShareOf(const SnapshotProgress::Table& table) {
@@ -54,11 +54,11 @@ std::optional<double> SecondsLeft(double share, const CopyRate& rate) {
   return (1 - share) / rate.share_per_s;
 }
 
-// ", 120000 rows/s, about 30 s left", as far as it is known.
+// ", 120000 rows/s, 30 s left", as far as it is known.
 std::string Pace(double share, const CopyRate& rate) {
   std::string text;
   if (rate.rows_per_s > 0) text += ", " + Whole(rate.rows_per_s) + " rows/s";
-  if (const auto left = SecondsLeft(share, rate)) text += ", about " + Duration(*left) + " left";
+  if (const auto left = SecondsLeft(share, rate)) text += ", " + Duration(*left) + " left";
   return text;
 }
 
@@ -69,7 +69,7 @@ std::string DrawTable(const SnapshotProgress::Table& table, const CopyRate& rate
   percent.insert(0, std::string("100 %").size() - percent.size(), ' ');
   const auto bytes = static_cast<uint64_t>(std::max<int64_t>(table.bytes, 0));
   return "[" + std::string(full, '#') + std::string(kBarColumns - full, '-') + "] " + percent + "  " +
-         ToString(table.name) + ": " + std::to_string(table.rows) + " rows, about " +
+         ToString(table.name) + ": " + std::to_string(table.rows) + " rows, " +
          FormatSize(static_cast<uint64_t>(static_cast<double>(bytes) * share)) + " of " + FormatSize(bytes) +
          Pace(share, rate);
 }

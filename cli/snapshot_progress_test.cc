@@ -53,12 +53,11 @@ SnapshotProgress HalfCopied() {
 TEST(SnapshotProgress, AsALine) {
   const SnapshotProgress progress = HalfCopied();
   EXPECT_EQ(DescribeCopy(progress, {}), "1 of 3 tables, 12 rows, 50 %");
-  EXPECT_EQ(DescribeCopy(progress, {1234.5, 0.05}),
-            "1 of 3 tables, 12 rows, 50 %, 1234 rows/s, about 10 s left");
+  EXPECT_EQ(DescribeCopy(progress, {1234.5, 0.05}), "1 of 3 tables, 12 rows, 50 %, 1234 rows/s, 10 s left");
   EXPECT_EQ(DescribeCopy(progress, {1234.5, 0.5 / 600}),
-            "1 of 3 tables, 12 rows, 50 %, 1234 rows/s, about 10 min left");
+            "1 of 3 tables, 12 rows, 50 %, 1234 rows/s, 10 min left");
   EXPECT_EQ(DescribeCopy(progress, {1234.5, 0.5 / 10000}),
-            "1 of 3 tables, 12 rows, 50 %, 1234 rows/s, about 3 h left");
+            "1 of 3 tables, 12 rows, 50 %, 1234 rows/s, 3 h left");
   EXPECT_EQ(ListCopied(progress), "public.orders 50 %");
 }
 
@@ -82,16 +81,14 @@ TEST(SnapshotProgress, ABarATableThatIsBeingCopied) {
   std::vector<CopyRate> rates(3);
   std::vector<std::string> lines = DrawCopy(progress, rates, {});
   ASSERT_EQ(lines.size(), 3u);
-  EXPECT_EQ(lines[0], "[##########----------]  50 %  public.orders: 5 rows, about 1.5 MiB of 3.0 MiB");
+  EXPECT_EQ(lines[0], "[######------]  50 %  public.orders: 5 rows, 1.5 MiB of 3.0 MiB");
   EXPECT_EQ(lines[1], "copying: 1 of 3 tables, 12 rows, 50 %");
   EXPECT_EQ(lines[2], "the slot keeps 0 B of WAL");
   rates[1] = {100, 0.25};
   lines = DrawCopy(progress, rates, {120, 0.125});
-  EXPECT_EQ(
-      lines[0],
-      "[##########----------]  50 %  public.orders: 5 rows, about 1.5 MiB of 3.0 MiB, 100 rows/s, about "
-      "2 s left");
-  EXPECT_EQ(lines[1], "copying: 1 of 3 tables, 12 rows, 50 %, 120 rows/s, about 4 s left");
+  EXPECT_EQ(lines[0],
+            "[######------]  50 %  public.orders: 5 rows, 1.5 MiB of 3.0 MiB, 100 rows/s, 2 s left");
+  EXPECT_EQ(lines[1], "copying: 1 of 3 tables, 12 rows, 50 %, 120 rows/s, 4 s left");
 }
 
 TEST(SnapshotProgress, ManyTablesAreSummedUp) {
@@ -115,7 +112,7 @@ TEST(SnapshotProgress, KeptPartsCount) {
   EXPECT_EQ(DescribeCopy(progress, {}), "0 of 1 tables, 0 rows, 50 %");
   progress.tables[0].parts_done = 3;
   EXPECT_EQ(DescribeCopy(progress, {.rows_per_s = 0, .share_per_s = 0.025}),
-            "0 of 1 tables, 0 rows, 75 %, about 10 s left");
+            "0 of 1 tables, 0 rows, 75 %, 10 s left");
 }
 
 }  // namespace

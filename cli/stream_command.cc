@@ -116,8 +116,15 @@ class ProgressReporter : public PipelineObserver {
 
   void OnSnapshot(const SnapshotProgress& progress) override {
     copied_ = true;
+    if (progress.point != point_) rows_copied_before_ = rows_copied();
+    point_ = progress.point;
+    rows_copied_ = 0;
+    for (const auto& table : progress.tables) rows_copied_ += table.complete ? table.rows : 0;
     snapshot_.Show(progress);
   }
+
+  // Of tables that are complete.
+  uint64_t rows_copied() const { return rows_copied_before_ + rows_copied_; }
 
   // A slot that another client reads may stay so for long: the same of it is said once, and counted.
   void OnRetry(const arrow::Status& status, std::chrono::milliseconds wait) override {
@@ -168,6 +175,9 @@ class ProgressReporter : public PipelineObserver {
   const Options& options_;
   SnapshotReporter snapshot_;
   bool copied_ = false;
+  Position point_;  // of the copy that was shown last
+  uint64_t rows_copied_ = 0;
+  uint64_t rows_copied_before_ = 0;  // by the copies before it
   SyncState sync_state_;
   bool warned_of_sync_ = false;
   bool connected_once_ = false;
@@ -180,9 +190,10 @@ class ProgressReporter : public PipelineObserver {
   Clock::time_point last_log_;
 };
 
-void SayGoodbye(const PipelineStats& stats) {
+void SayGoodbye(const PipelineStats& stats, uint64_t rows_copied) {
   Log(info, "stopped",
       {{"rows", stats.rows},
+       {"rows_copied", rows_copied},
        {"rows_skipped", stats.rows_skipped},
        {"rows_of_other_tables", stats.rows_unmatched},
        {"other_tables", ListOtherTables(stats)},
@@ -252,7 +263,7 @@ ExitCode RunStream(const Options& options) {
   EndProgressLines();
   reporter.SayHowOften();
   if (!streamed.ok()) return fail(streamed.status());
-  SayGoodbye(*streamed);
+  SayGoodbye(*streamed, reporter.rows_copied());
   SayWhatTheSlotKeeps(options.source);
   return kOk;
 }

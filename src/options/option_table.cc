@@ -79,10 +79,10 @@ constexpr Command kCommands[] = {
      "Example: arrowcdc sql changes public.orders | duckdb\n"
      "The query honours changed keys, deletes, TRUNCATE, values that updates left alone, and columns that "
      "were added, dropped, renamed or given another type. docs/sinks.md says what else there is to know."},
-    {kResnapshot, "resnapshot", "have a table copied anew into --sink parquet:DIR by the next stream",
+    {kResnapshot, "resnapshot", "have a table copied anew by the stream into --sink parquet:DIR",
      "Example: arrowcdc resnapshot changes public.orders\n"
-     "Stop the stream first. The next one copies the table's rows before it goes on; what the files have of "
-     "the table from before no longer counts, and stays as it is."},
+     "A stream that is running copies the table's rows within seconds, beside the changes; else the "
+     "next one does. What the files have of the table from before no longer counts, and stays as it is."},
 };
 
 using enum OptionType;

@@ -137,6 +137,8 @@ TEST(SetOption, TheCommandLineChecksBounds) {
   EXPECT_EQ(Refused("roll-age", "0s"), "must be positive");
   EXPECT_EQ(Refused("for", "0s"), "must be positive");
   EXPECT_EQ(Refused("for", "1ms"), "");
+  EXPECT_EQ(Refused("latency", "1s"), "");
+  EXPECT_EQ(Refused("latency", "2s"), "must be between 0s and 1s");
   EXPECT_EQ(Refused("buffer", "0"), "must be positive");
   EXPECT_EQ(Refused("retry-for", "0s"), "");
   EXPECT_EQ(Refused("retry-for", "5").substr(0, 15), "cannot read \"5\"");

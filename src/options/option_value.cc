@@ -34,9 +34,30 @@ arrow::Status UnusableError(const Option& option, Door door) {
                    remedy);
 }
 
+// The largest unit that divides it.
+template <typename Units>
+std::string WithUnit(int64_t number, const Units& units) {
+  for (const auto& [name, factor] : units) {
+    if (number != 0 && number % factor == 0) return std::to_string(number / factor) + name;
+  }
+  return std::to_string(number) + std::rbegin(units)->first;
+}
+
+std::string FormatDuration(std::chrono::milliseconds duration) {
+  static constexpr std::pair<const char*, int64_t> kUnits[] = {
+      {"h", 3'600'000}, {"min", 60'000}, {"s", 1000}, {"ms", 1}};
+  return duration.count() == 0 ? "0s" : WithUnit(duration.count(), kUnits);
+}
+
+std::string FormatBound(const Option& option, int64_t bound) {
+  return option.type == OptionType::kDuration ? FormatDuration(std::chrono::milliseconds(bound))
+                                              : std::to_string(bound);
+}
+
 std::string BoundsText(const Option& option) {
   if (option.maximum != kUnbounded) {
-    return "must be between " + std::to_string(option.minimum) + " and " + std::to_string(option.maximum);
+    return "must be between " + FormatBound(option, option.minimum) + " and " +
+           FormatBound(option, option.maximum);
   }
   return option.minimum > 0 ? "must be positive" : "must not be negative";
 }
@@ -61,25 +82,10 @@ arrow::Result<OptionValue> ReadCount(const Option& option, const std::string& te
   return number;
 }
 
-// The largest unit that divides it.
-template <typename Units>
-std::string WithUnit(int64_t number, const Units& units) {
-  for (const auto& [name, factor] : units) {
-    if (number != 0 && number % factor == 0) return std::to_string(number / factor) + name;
-  }
-  return std::to_string(number) + std::rbegin(units)->first;
-}
-
 std::string FormatBytes(int64_t bytes) {
   static constexpr std::pair<const char*, int64_t> kUnits[] = {
       {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
   return bytes == 0 ? "0" : WithUnit(bytes, kUnits);
-}
-
-std::string FormatDuration(std::chrono::milliseconds duration) {
-  static constexpr std::pair<const char*, int64_t> kUnits[] = {
-      {"h", 3'600'000}, {"min", 60'000}, {"s", 1000}, {"ms", 1}};
-  return duration.count() == 0 ? "0s" : WithUnit(duration.count(), kUnits);
 }
 
 }  // namespace
@@ -96,7 +102,7 @@ const char* HelpOf(const Option& option, Door door) {
 std::string RangeOf(const Option& option) {
   if (!option.words.empty()) return Joined(option.words, ", ", "");
   if (option.maximum != kUnbounded)
-    return std::to_string(option.minimum) + " to " + std::to_string(option.maximum);
+    return FormatBound(option, option.minimum) + " to " + FormatBound(option, option.maximum);
   if (option.minimum == std::numeric_limits<int64_t>::min()) return "";
   return option.minimum > 0 ? "above 0" : "0 or more";
 }
