@@ -90,6 +90,13 @@ class Sink : public SnapshotTarget {
   arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override;
   arrow::Status CompleteTable(const CopiedTable& /*table*/) override { return arrow::Status::OK(); }
 
+  // Tables that somebody beside this process asked to be copied anew (RequestSnapshot). Once they are among
+  // those of BeginSnapshot EndSnapshotRequests takes them away, and what parts there are of them.
+  virtual arrow::Result<std::vector<TableName>> SnapshotRequests() { return std::vector<TableName>(); }
+  virtual arrow::Status EndSnapshotRequests(const std::vector<TableName>& /*tables*/) {
+    return arrow::Status::OK();
+  }
+
   // No tables follow: stored on return.
   virtual arrow::Status EndSnapshot() { return arrow::Status::OK(); }
 
@@ -112,10 +119,10 @@ struct SinkOptions {
   std::shared_ptr<StopToken> stop;
 };
 
-// Notes in a directory of the Parquet sink that a table is to be copied anew: the next stream into it does so
-// before it goes on, and what the files have of the table from before no longer counts. `table` as
-// CurrentStateQuery takes it. Returns its name. Blocking: on files. Errors: kInvalidOption where it has no
-// such table, or has not completed its first copy; kBusy where a stream writes there.
+// Leaves in a directory of the Parquet sink the request that a table be copied anew: the stream that writes
+// there, or the next one, does so, and what the files have of the table from before no longer counts. `table`
+// as CurrentStateQuery takes it. Returns its name. Blocking: on files. Errors: kInvalidOption where it has no
+// such table, or has not completed its first copy; kSink where the request cannot be left.
 arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std::string& table);
 
 // "parquet:DIR", "ipc:FILE", "ipc:-", "console", "console:ndjson", "console:table".

@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <future>
 #include <map>
-#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
 
-#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "arrowcdc/messages_table.h"
 #include "src/change/table_schema.h"
@@ -18,6 +16,7 @@
 #include "src/delivery/change_stream.h"
 #include "src/delivery/sink_memory.h"
 #include "src/delivery/snapshot_copy.h"
+#include "src/delivery/unrepresentable_values.h"
 
 namespace arrowcdc {
 namespace {
@@ -31,6 +30,8 @@ constexpr milliseconds kProgressInterval{1000};
 constexpr milliseconds kIdleStoreInterval{1000};
 // How often the publications are looked at for tables that were added, of which no change came yet.
 constexpr std::chrono::seconds kLookInterval{30};
+// How often the sink is looked at for tables that somebody wants copied anew.
+constexpr std::chrono::seconds kRequestInterval{5};
 // How long the first change of an added table waits for the point of its copy, which may have it.
 constexpr std::chrono::seconds kPointWait{10};
 
@@ -151,7 +152,8 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     if (batch.rows == nullptr) return arrow::Status::OK();
     stats_.rows += static_cast<uint64_t>(batch.rows->num_rows());
     if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
-    ARROW_RETURN_NOT_OK(CountUnrepresentable(batch));
+    ARROW_RETURN_NOT_OK(unrepresentable_.Count(batch));
+    TellOfUnrepresentable();
     WarnOfWeakenedIdentity(*batch.table);
     return sink_.Write(batch);
   }
@@ -235,6 +237,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       // Before the sink stores the patterns of now.
       to_note_ = to_note_ || !lost.empty();
       if (!lost.empty()) ARROW_RETURN_NOT_OK(NoteInSink());
+      ARROW_RETURN_NOT_OK(TakeRequests());
     }
     // Stopped between the last table and the end.
     if (under_way && only_.has_value() && only_->empty()) ARROW_RETURN_NOT_OK(sink_.EndSnapshot());
@@ -404,8 +407,52 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
 
   arrow::Status AddTables(Clock::time_point now) {
     if (!adds_beside()) return arrow::Status::OK();
+    if (now >= next_request_look_) {
+      next_request_look_ = now + kRequestInterval;
+      ARROW_RETURN_NOT_OK(TakeRequests());
+    }
     ARROW_RETURN_NOT_OK(LookForTables(now));
     return BeginAdding(now);
+  }
+
+  // Tables that are to be copied anew, as somebody asked. Those of a copy that has its point wait.
+  arrow::Status TakeRequests() {
+    auto read = sink_.SnapshotRequests();
+    if (!read.ok()) {
+      // Nothing to end a stream for.
+      if (!std::exchange(told_of_requests_, true)) {
+        const ErrorDetail* const detail = GetErrorDetail(read.status());
+        observer_.OnNotice(
+            {true,
+             "tables that somebody asked to be copied anew are not: " + read.status().message() +
+                 (detail != nullptr ? " (" + detail->remedy() + ")" : ""),
+             detail != nullptr ? detail->object() : "sink"});
+      }
+      return arrow::Status::OK();
+    }
+    told_of_requests_ = false;
+    std::vector<TableName>& requested = *read;
+    if (beside_ != nullptr && beside_->has_point()) {
+      std::erase_if(requested, [this](const TableName& table) {
+        return std::find(wanted_.begin(), wanted_.end(), table) != wanted_.end();
+      });
+    }
+    if (requested.empty()) return arrow::Status::OK();
+    if (!only_.has_value()) only_.emplace();
+    for (const TableName& table : requested) {
+      if (!IsNamed(table)) only_->push_back(table);
+      stale_.insert(table);
+      added_.erase(table);
+      given_up_.erase(table);
+      observer_.OnNotice({false,
+                          Comes(table) ? "it is copied anew, as was asked"
+                                       : "it is to be copied anew, as was asked, and cannot be: it is not "
+                                         "published, or no pattern of --tables matches it",
+                          "table " + ToString(table)});
+    }
+    to_note_ = true;
+    ARROW_RETURN_NOT_OK(NoteInSink());
+    return sink_.EndSnapshotRequests(requested);
   }
 
   arrow::Status LookForTables(Clock::time_point now) {
@@ -437,7 +484,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     wanted_ = *only_;
     std::erase_if(wanted_,
                   [this](const TableName& table) { return given_up_.contains(table) || !Comes(table); });
-    if (one_by_one_) wanted_.resize(1);
+    if (one_by_one_) wanted_ = {wanted_[turns_++ % wanted_.size()]};
     add_begun_ = now;
     const auto wanted = [tables = wanted_](const TableName& name, uint32_t) {
       return std::find(tables.begin(), tables.end(), name) != tables.end();
@@ -464,7 +511,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   }
 
   void OnCopied(const SnapshotProgress& progress) override {
-    copy_target_.Tell();
+    TellOfUnrepresentable();
     if (!progress.tables.empty()) observer_.OnSnapshot(progress);
     for (size_t i = 0; i < progress.tables.size(); ++i) {
       if (!progress.tables[i].complete || !copying_.contains(adding_[i].table_id)) continue;
@@ -492,7 +539,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   arrow::Status EndAdding() {
     const arrow::Status status = beside_->status();
     beside_.reset();
-    copy_target_.Tell();
+    TellOfUnrepresentable();
     // Of those that are not complete the sink has changes behind their point.
     for (const CopiedTable& table : adding_) {
       if (copying_.erase(table.table_id) > 0) stale_ids_.insert(table.table_id);
@@ -592,7 +639,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
         *snapshot, copy_target_, stale_, snapshot_connections_, stop_,
         [&](const auto& progress) {
           last = progress;
-          copy_target_.Tell();
+          TellOfUnrepresentable();
           observer_.OnSnapshot(progress);
         },
         [this](const SourceNotice& notice) { observer_.OnNotice(notice); });
@@ -635,84 +682,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     return arrow::Status::OK();
   }
 
-  // The sink, as the copy writes into it from its threads: what is to be said waits for this one.
-  class CopyTarget : public SnapshotTarget {
-   public:
-    explicit CopyTarget(Pipeline* pipeline) : pipeline_(*pipeline) {}
-
-    int snapshot_writers_max() const override { return pipeline_.sink_.snapshot_writers_max(); }
-    arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override {
-      ARROW_ASSIGN_OR_RAISE(auto writer, pipeline_.sink_.BeginPart(part));
-      return std::make_unique<Part>(this, std::move(writer));
-    }
-    arrow::Status CompleteTable(const CopiedTable& table) override {
-      return pipeline_.sink_.CompleteTable(table);
-    }
-
-    // From the pipeline's thread.
-    void Tell() {
-      std::vector<std::pair<TableName, std::string>> columns;
-      {
-        const std::lock_guard lock(mutex_);
-        pipeline_.stats_.unrepresentable += std::exchange(count_, 0);
-        columns = std::exchange(columns_, {});
-      }
-      for (const auto& [table, column] : columns) pipeline_.observer_.OnUnrepresentable(table, column);
-    }
-
-   private:
-    class Part : public SnapshotPartWriter {
-     public:
-      Part(CopyTarget* target, std::unique_ptr<SnapshotPartWriter> writer)
-          : target_(*target), writer_(std::move(writer)) {}
-      arrow::Status Write(const ChangeBatch& batch) override {
-        ARROW_RETURN_NOT_OK(target_.Count(batch));
-        return writer_->Write(batch);
-      }
-      arrow::Status Finish() override { return writer_->Finish(); }
-
-     private:
-      CopyTarget& target_;
-      const std::unique_ptr<SnapshotPartWriter> writer_;
-    };
-
-    arrow::Status Count(const ChangeBatch& batch) {
-      const std::lock_guard lock(mutex_);
-      return pipeline_.VisitUnrepresentable(batch, [&](const std::string& column, bool first) {
-        ++count_;
-        if (first) columns_.emplace_back(batch.table->name, column);
-      });
-    }
-
-    Pipeline& pipeline_;
-    std::mutex mutex_;
-    uint64_t count_ = 0;                                      // not told yet
-    std::vector<std::pair<TableName, std::string>> columns_;  // the same
-  };
-
-  arrow::Status CountUnrepresentable(const ChangeBatch& batch) {
-    return VisitUnrepresentable(batch, [&](const std::string& column, bool first) {
-      ++stats_.unrepresentable;
-      if (first) observer_.OnUnrepresentable(batch.table->name, column);
-    });
-  }
-
-  // From any thread.
-  template <typename Visit>
-  arrow::Status VisitUnrepresentable(const ChangeBatch& batch, Visit visit) {
-    ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
-    const NameLists& lists = changes.unrepresentable();
-    if (!lists.any()) return arrow::Status::OK();
-    const std::lock_guard lock(reported_mutex_);
-    for (int64_t row = 0; row < changes.num_rows(); ++row) {
-      const int32_t count = lists.count(row);
-      for (int32_t i = 0; i < count; ++i) {
-        const std::string column(lists.name(row, i));
-        visit(column, reported_columns_.emplace(batch.table->name, column).second);
-      }
-    }
-    return arrow::Status::OK();
-  }
+  void TellOfUnrepresentable() { stats_.unrepresentable += unrepresentable_.Tell(observer_); }
 
   void WarnOfWeakenedIdentity(const TableSchema& table) {
     if (!table.weakened.has_value() || !weakened_tables_.insert(table.name).second) return;
@@ -761,9 +731,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   Clock::time_point last_tick_{};
   Clock::time_point last_progress_{};
   Clock::time_point last_idle_store_{};
-  std::mutex reported_mutex_;
-  std::set<std::pair<TableName, std::string>> reported_columns_;  // under that
-  std::set<TableName> weakened_tables_;                           // of which somebody was warned
+  UnrepresentableValues unrepresentable_;
+  CountingTarget copy_target_{&sink_, &unrepresentable_};
+  std::set<TableName> weakened_tables_;  // of which somebody was warned
   PipelineStats stats_;
 
   // Beside the stream:
@@ -774,6 +744,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   bool add_failed_ = false;          // the last copy
   std::set<uint32_t> stale_ids_;     // of which rows came since that a copy does not take over
   bool one_by_one_ = false;          // one of several cannot be copied
+  size_t turns_ = 0;                 // that were taken so
   arrow::Status why_not_added_;      // the last copy that failed
   std::set<TableName> given_up_;     // that no retry will copy
   arrow::Status why_given_up_;
@@ -781,8 +752,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   Clock::time_point next_add_{};
   Backoff add_backoff_{std::nullopt};
   Clock::time_point next_look_{};
+  Clock::time_point next_request_look_{};
+  bool told_of_requests_ = false;  // that they cannot be read
   std::future<arrow::Result<std::vector<SourceTable>>> look_;
-  CopyTarget copy_target_{this};
   std::unique_ptr<BackgroundCopy> beside_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
+#include "src/sink/snapshot_requests.h"
 #include "src/sink/storage_names.h"
 
 namespace arrowcdc {
@@ -438,6 +439,24 @@ arrow::Status ParquetSink::CompleteTable(const CopiedTable& table) {
     return Remove(gone);
   };
   return Remember(complete());
+}
+
+arrow::Result<std::vector<TableName>> ParquetSink::SnapshotRequests() {
+  ARROW_RETURN_NOT_OK(failure_);
+  return ReadSnapshotRequests(*files_, directory_);
+}
+
+arrow::Status ParquetSink::EndSnapshotRequests(const std::vector<TableName>& tables) {
+  ARROW_RETURN_NOT_OK(failure_);
+  const auto end = [&]() -> arrow::Status {
+    const auto gone = snapshot_.Forget([&](const StoredPart& stored) {
+      return std::find(tables.begin(), tables.end(), stored.part.table) != tables.end();
+    });
+    if (!gone.empty()) ARROW_RETURN_NOT_OK(Store(manifest_));
+    ARROW_RETURN_NOT_OK(Remove(gone));
+    return RemoveSnapshotRequests(*files_, directory_, tables);
+  };
+  return Remember(end());
 }
 
 arrow::Status ParquetSink::EndSnapshot() {

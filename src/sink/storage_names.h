@@ -24,6 +24,7 @@ bool IsTableDirectory(std::string_view name);
 // Beside the tables' directories.
 inline constexpr std::string_view kParquetManifestName = "_arrowcdc_manifest.json";
 inline constexpr std::string_view kParquetLockName = "_arrowcdc_lock";
+inline constexpr std::string_view kParquetRequestPrefix = "_arrowcdc_resnapshot_";
 
 // Name of a complete file, by the position of its last row: 16 hex digits, 16 hex digits, 5 decimal digits.
 // Sorts as the rows do.

@@ -11,6 +11,7 @@
 #include "src/sink/manifest.h"
 #include "src/sink/parquet_file.h"
 #include "src/sink/parquet_snapshot.h"
+#include "src/sink/snapshot_requests.h"
 #include "src/sink/storage_names.h"
 
 namespace arrowcdc {
@@ -172,10 +173,12 @@ arrow::Status CountCopied(const CopiedTable& copied, StoredTable* stored) {
                    "table " + ToString(copied.name), "stream on (arrowcdc stream), and try again");
 }
 
-bool IsDue(const Manifest& manifest, const ParquetFooter& newest) {
-  if (!IsUnderWay(manifest) || !manifest.snapshot->only.has_value()) return false;
-  const auto& only = *manifest.snapshot->only;
-  return std::find(only.begin(), only.end(), newest.table) != only.end();
+arrow::Result<bool> IsDue(FileSystem& files, const std::string& root, const Manifest& manifest,
+                          const TableName& table) {
+  ARROW_ASSIGN_OR_RAISE(std::vector<TableName> due, ReadSnapshotRequests(files, root));
+  if (IsUnderWay(manifest) && manifest.snapshot->only.has_value())
+    due.insert(due.end(), manifest.snapshot->only->begin(), manifest.snapshot->only->end());
+  return std::find(due.begin(), due.end(), table) != due.end();
 }
 
 }  // namespace
@@ -203,7 +206,11 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
       if (copied.table_id == newest.table_id) ARROW_RETURN_NOT_OK(CountCopied(copied, &stored));
     }
   }
-  if (manifest.has_value() && IsDue(*manifest, newest)) {
+  bool is_due = false;
+  if (manifest.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(is_due, IsDue(files, root, *manifest, newest.table));
+  }
+  if (is_due) {
     return MakeError(ErrorKind::kBusy,
                      "it is to be copied, or is being copied: changes that the copy will have were left out",
                      "table " + ToString(newest.table),

@@ -66,6 +66,12 @@ class AddTablesTest : public ::testing::TestWithParam<const char*> {
     }
     return count;
   }
+  size_t CountRequests() const {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(files_.path()))
+      count += entry.path().filename().string().starts_with("_arrowcdc_resnapshot_") ? 1 : 0;
+    return count;
+  }
   arrow::Status WaitForCopyOf(const std::string& table) {
     return WaitFor(
         [&] {
@@ -218,6 +224,48 @@ TEST_P(AddTablesTest, AnEndThatIsAskedForIsNotWaitedForForEver) {
   EXPECT_FALSE(RunProgram({.argv = {CommandPath(), "sql", files_.path(), "public.t"}}, seconds(60)).ok());
   ARROWCDC_ASSERT_OK(other->Exec("COMMIT"));
   ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
+}
+
+// What the stream finds while it goes on, and what it has taken over survives it.
+TEST_P(AddTablesTest, CopiedAnewWhileTheStreamGoesOn) {
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK(WaitForCopyOf("t"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO t SELECT generate_series(2, 100)"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return CountFiles("public.t", false) > 0; }, seconds(60), "its changes"));
+  std::filesystem::remove_all(files_.path() / "public.t");  // the damage
+  std::filesystem::create_directory(files_.path() / "public.t");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, server_->Connect());
+  ARROWCDC_ASSERT_OK(other->Exec("BEGIN; SELECT pg_current_xact_id()"));  // holds up the point of a copy
+  const SubprocessOptions ask = {.argv = {CommandPath(), "resnapshot", files_.path(), "public.t"}};
+  ARROWCDC_ASSERT_OK(RunProgram(ask, seconds(60)).status());
+  ARROWCDC_ASSERT_OK(RunProgram(ask, seconds(60)).status());  // twice is once
+  ARROWCDC_ASSERT_OK(client_->WaitForError("copied anew, as was asked", seconds(60)));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return CountRequests() == 0; }, seconds(60), "the request is taken"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (101)"));
+  client_->Kill();
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM t WHERE id = 3; INSERT INTO t VALUES (102)"));
+  EXPECT_EQ(CountFiles("public.t", true), 0u);
+  ARROWCDC_ASSERT_OK(other->Exec("COMMIT"));
+  ARROWCDC_ASSERT_OK(WaitForCopyOf("t"));
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
+  EXPECT_EQ(CountFiles("public.t", true), 1u);
+  // One that no stream was there for, beside a file that is no request: it is said, and stops nothing.
+  ARROWCDC_ASSERT_OK(RunProgram(ask, seconds(60)).status());
+  EXPECT_EQ(CountRequests(), 1u);
+  EXPECT_FALSE(RunProgram({.argv = {CommandPath(), "sql", files_.path(), "public.t"}}, seconds(60)).ok());
+  const std::string foreign = files_.path() / "_arrowcdc_resnapshot_by_hand";
+  std::ofstream(foreign) << "public.t";
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK(client_->WaitForError(foreign + " is no request", seconds(60)));
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  std::filesystem::remove(foreign);
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  EXPECT_EQ(CountRequests(), 0u);
+  EXPECT_EQ(CountFiles("public.t", true), 2u);
   ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
 }
 
