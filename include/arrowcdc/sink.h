@@ -29,6 +29,12 @@ struct SnapshotState {
   std::optional<std::vector<TableName>> only;
 };
 
+// Tables that somebody beside this process asked to be copied anew.
+struct SnapshotRequests {
+  std::vector<TableName> tables;      // each once
+  std::vector<arrow::Status> unread;  // requests that cannot be read
+};
+
 // What a sink found in its storage when it was opened.
 struct SinkState {
   std::optional<Position> position;            // everything up to here is durable; none: it has no rows yet
@@ -90,9 +96,9 @@ class Sink : public SnapshotTarget {
   arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override;
   arrow::Status CompleteTable(const CopiedTable& /*table*/) override { return arrow::Status::OK(); }
 
-  // Tables that somebody beside this process asked to be copied anew (RequestSnapshot). Once they are among
-  // those of BeginSnapshot EndSnapshotRequests takes them away, and what parts there are of them.
-  virtual arrow::Result<std::vector<TableName>> SnapshotRequests() { return std::vector<TableName>(); }
+  // What RequestSnapshot has left. Once the tables are among those of BeginSnapshot EndSnapshotRequests takes
+  // the requests away, and what parts there are of the tables.
+  virtual arrow::Result<SnapshotRequests> ReadRequests() { return SnapshotRequests(); }
   virtual arrow::Status EndSnapshotRequests(const std::vector<TableName>& /*tables*/) {
     return arrow::Status::OK();
   }
@@ -122,7 +128,8 @@ struct SinkOptions {
 // Leaves in a directory of the Parquet sink the request that a table be copied anew: the stream that writes
 // there, or the next one, does so, and what the files have of the table from before no longer counts. `table`
 // as CurrentStateQuery takes it. Returns its name. Blocking: on files. Errors: kInvalidOption where it has no
-// such table, or has not completed its first copy; kSink where the request cannot be left.
+// such table, was begun without a copy, or has not completed its first one; kSink where the request cannot be
+// left.
 arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std::string& table);
 
 // "parquet:DIR", "ipc:FILE", "ipc:-", "console", "console:ndjson", "console:table".

@@ -14,6 +14,7 @@
 #include "src/change/table_schema.h"
 #include "src/delivery/background_copy.h"
 #include "src/delivery/change_stream.h"
+#include "src/delivery/copied_tables.h"
 #include "src/delivery/sink_memory.h"
 #include "src/delivery/snapshot_copy.h"
 #include "src/delivery/unrepresentable_values.h"
@@ -108,10 +109,13 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   bool CopiesAllAgain() override {
     if (snapshot_ != SnapshotMode::kWhenNeeded) return false;
     copy_due_ = true;
+    std::vector<TableName> noted = only_.value_or(std::vector<TableName>());
+    std::erase_if(noted, [this](const TableName& table) { return Comes(table); });
     only_ = coming_;
+    only_->insert(only_->end(), noted.begin(), noted.end());  // until they come
     return true;
   }
-  const std::vector<CopiedTable>& Copied() const override { return copied_; }
+  const std::vector<CopiedTable>& Copied() const override { return copied_.all(); }
 
   arrow::Result<Prepared> Prepare(const Position& start) override {
     const bool only = snapshot_ == SnapshotMode::kOnly;
@@ -222,15 +226,20 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       only_ = state.snapshot->only;
       to_note_ = true;  // by this process
       // Tables that were added and have gone before they were copied.
-      std::erase_if(*only_, [this](const TableName& table) { return !Comes(table) && !WasCopied(table); });
-      TellOfThoseNotComing();
+      std::erase_if(*only_, [this](const TableName& table) { return !Comes(table) && !copied_.Has(table); });
+      if (snapshot_ == SnapshotMode::kNever) TellOfThoseNotComing();
     }
     if (snapshot_ == SnapshotMode::kNever) return arrow::Status::OK();
     const bool asked = snapshot_ != SnapshotMode::kAuto;
     if (!asked && !sink_.keeps_data()) return arrow::Status::OK();
+    std::vector<SourceTable> tables;
     if (keeps_whole_ && !first) {
-      ARROW_RETURN_NOT_OK(FindThoseLeftOut(state, &lost));
-      if (!lost.empty() && !only_.has_value()) only_.emplace();
+      // Asked before anything is noted: it may fail, and all this be done again.
+      ARROW_ASSIGN_OR_RAISE(tables, source_.Tables());
+      if (!only_.has_value()) only_.emplace();
+      FollowRenames(tables);
+      TellOfThoseNotComing();
+      ARROW_RETURN_NOT_OK(FindThoseLeftOut(state, tables, &lost));
       for (const TableName& table : lost) {
         if (!IsNamed(table)) only_->push_back(table);
       }
@@ -243,9 +252,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     if (under_way && only_.has_value() && only_->empty()) ARROW_RETURN_NOT_OK(sink_.EndSnapshot());
     if (first) {
       copy_due_ = true;
-    } else if (state.snapshot.has_value()) {
-      if (!only_.has_value()) only_.emplace();
-      ARROW_ASSIGN_OR_RAISE(const std::vector<SourceTable> tables, source_.Tables());
+    } else if (keeps_whole_) {
       NoteAddedTables(tables);
       copy_due_ = !adds_beside() && AnyToCopy();
     } else if (!state.position.has_value()) {
@@ -265,7 +272,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   // that lacked the end of the log.
   arrow::Status TakeCopied(const SnapshotState& snapshot, std::vector<TableName>* lost) {
     std::map<uint32_t, const CopiedTable*> last;  // of one that was copied again both are there
-    copied_.clear();
+    copied_.Clear();
     for (const CopiedTable& table : snapshot.copied) {
       stale_.insert(table.name);
       known_ids_.insert(table.table_id);
@@ -279,8 +286,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
         ARROW_ASSIGN_OR_RAISE(there->second, source_.HasInHistory(point));
       }
       if (there->second) {
-        copied_.push_back(*table);
-        copied_ids_.insert(id);
+        copied_.Add(*table);
         continue;
       }
       lost->push_back(table->name);
@@ -292,24 +298,34 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     return arrow::Status::OK();
   }
 
-  // Tables that the stream before this one did not match: their changes meanwhile were passed over.
-  arrow::Status FindThoseLeftOut(const SinkState& state, std::vector<TableName>* lost) {
+  // What is noted under a name that the table does not have any more.
+  void FollowRenames(const std::vector<SourceTable>& tables) {
+    copied_.Look(tables);
+    for (const TableName& table : std::exchange(*only_, {})) {
+      const TableName now = copied_.NameNow(table);
+      to_note_ = to_note_ || now != table;
+      if (!IsNamed(now)) only_->push_back(now);
+    }
+  }
+
+  // Tables that the stream before this one did not match, be it under a name that they had: their changes
+  // meanwhile were passed over.
+  arrow::Status FindThoseLeftOut(const SinkState& state, const std::vector<SourceTable>& tables,
+                                 std::vector<TableName>* lost) {
     if (!state.stream.has_value() || state.stream->patterns.empty()) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(const TablePatterns before, TablePatterns::Parse(state.stream->patterns));
-    for (const TableName& table : coming_) {
-      if (!WasCopied(table) || before.Matches(table)) continue;
-      lost->push_back(table);
+    for (const SourceTable& table : tables) {
+      const bool is_copied = copied_.Has(table.table_id) || copied_.Has(table.name);
+      if (!Comes(table.name) || !is_copied) continue;
+      const TableName then = copied_.NameThen(table.table_id, table.name);
+      if (before.Matches(table.name) && before.Matches(then)) continue;
+      lost->push_back(table.name);
       observer_.OnNotice({false,
                           "it is copied anew: the stream before this one left it out, and its changes were "
                           "passed over",
-                          "table " + ToString(table)});
+                          "table " + ToString(table.name)});
     }
     return arrow::Status::OK();
-  }
-
-  bool WasCopied(const TableName& table) const {
-    return std::any_of(copied_.begin(), copied_.end(),
-                       [&](const CopiedTable& copied) { return copied.name == table; });
   }
 
   bool Comes(const TableName& table) const {
@@ -335,7 +351,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   }
 
   void NoteAddedTable(const TableName& name, uint32_t table_id) {
-    if (IsCopied(table_id) || !Comes(name) || IsNamed(name)) return;
+    if (copied_.Has(table_id) || !Comes(name) || IsNamed(name)) return;
     if (!only_.has_value()) only_.emplace();
     only_->push_back(name);
     added_.insert(name);
@@ -352,8 +368,6 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
            });
   }
 
-  bool IsCopied(uint32_t table_id) const { return copied_ids_.contains(table_id); }
-
   void TellOfLaterTable(const TableSchema& table) {
     if (!told_of_later_.insert(table.table_id).second) return;
     observer_.OnNotice(
@@ -366,7 +380,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   }
 
   bool IsToBeCopied(const TableName& name, uint32_t table_id) const {
-    return only_.has_value() ? IsNamed(name) : !IsCopied(table_id);
+    return only_.has_value() ? IsNamed(name) : !copied_.Has(table_id);
   }
 
   // --- tables that are added, beside the stream ---
@@ -381,7 +395,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   arrow::Status TakeOfLaterTable(ChangeBatch* batch) {
     const TableSchema& table = *batch->table;
     if (!keeps_whole_ || table.name == MessagesTable()->name) return arrow::Status::OK();
-    const bool copied = IsCopied(table.table_id);
+    const bool copied = copied_.Has(table.table_id);
     if (copying_.contains(table.table_id) || (copied && !IsNamed(table.name))) return arrow::Status::OK();
     if (!copied) TellOfLaterTable(table);
     if (!adds_beside()) return arrow::Status::OK();
@@ -417,38 +431,34 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
 
   // Tables that are to be copied anew, as somebody asked. Those of a copy that has its point wait.
   arrow::Status TakeRequests() {
-    auto read = sink_.SnapshotRequests();
-    if (!read.ok()) {
+    ARROW_ASSIGN_OR_RAISE(SnapshotRequests requests, sink_.ReadRequests());
+    for (const arrow::Status& unread : requests.unread) {
       // Nothing to end a stream for.
-      if (!std::exchange(told_of_requests_, true)) {
-        const ErrorDetail* const detail = GetErrorDetail(read.status());
-        observer_.OnNotice(
-            {true,
-             "tables that somebody asked to be copied anew are not: " + read.status().message() +
-                 (detail != nullptr ? " (" + detail->remedy() + ")" : ""),
-             detail != nullptr ? detail->object() : "sink"});
-      }
-      return arrow::Status::OK();
+      const ErrorDetail* const detail = GetErrorDetail(unread);
+      if (detail == nullptr || !told_of_requests_.insert(detail->object()).second) continue;
+      observer_.OnNotice({true, unread.message() + ": " + detail->remedy(), detail->object()});
     }
-    told_of_requests_ = false;
-    std::vector<TableName>& requested = *read;
+    std::vector<TableName>& requested = requests.tables;
     if (beside_ != nullptr && beside_->has_point()) {
       std::erase_if(requested, [this](const TableName& table) {
-        return std::find(wanted_.begin(), wanted_.end(), table) != wanted_.end();
+        return std::find(wanted_.begin(), wanted_.end(), copied_.NameNow(table)) != wanted_.end();
       });
     }
     if (requested.empty()) return arrow::Status::OK();
     if (!only_.has_value()) only_.emplace();
-    for (const TableName& table : requested) {
+    for (const TableName& asked : requested) {
+      const TableName table = copied_.NameNow(asked);
       if (!IsNamed(table)) only_->push_back(table);
       stale_.insert(table);
       added_.erase(table);
       given_up_.erase(table);
       observer_.OnNotice({false,
-                          Comes(table) ? "it is copied anew, as was asked"
-                                       : "it is to be copied anew, as was asked, and cannot be: it is not "
-                                         "published, or no pattern of --tables matches it",
+                          Comes(table)
+                              ? "it is to be copied anew, as was asked"
+                              : "it is to be copied anew, as was asked, and waits: as far as is known "
+                                "it is not published, or no pattern of --tables matches it",
                           "table " + ToString(table)});
+      if (!Comes(table)) next_look_ = {};  // it may be new
     }
     to_note_ = true;
     ARROW_RETURN_NOT_OK(NoteInSink());
@@ -467,13 +477,20 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     for (const SourceTable& table : *tables) {
       if (stream_.Matches(table.name) && !Comes(table.name)) coming_.push_back(table.name);
     }
+    if (only_.has_value()) FollowRenames(*tables);
     NoteAddedTables(*tables);
     return arrow::Status::OK();
   }
 
   // What is not noted is begun by the next process as if it had never been.
   arrow::Status NoteInSink() {
-    return std::exchange(to_note_, false) ? sink_.BeginSnapshot(only_).status() : arrow::Status::OK();
+    if (!std::exchange(to_note_, false)) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(sink_.BeginSnapshot(only_).status());
+    // For a start that is tried again.
+    if (!state_.snapshot.has_value()) state_.snapshot.emplace();
+    state_.snapshot->complete = false;
+    state_.snapshot->only = only_;
+    return arrow::Status::OK();
   }
 
   arrow::Status BeginAdding(Clock::time_point now) {
@@ -523,8 +540,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   void OnNoticeOf(const SourceNotice& notice) override { observer_.OnNotice(notice); }
 
   void NoteCopied(const CopiedTable& table) {
-    copied_.push_back(table);
-    copied_ids_.insert(table.table_id);
+    copied_.Add(table);
     stale_.erase(table.name);
     stale_ids_.erase(table.table_id);
     if (only_.has_value()) std::erase(*only_, table.name);
@@ -551,7 +567,14 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     if (status.ok()) {
       add_backoff_.Reset();
       // They are not published any more.
-      for (const TableName& table : wanted_) std::erase(coming_, table);
+      for (const TableName& table : wanted_) {
+        std::erase(coming_, table);
+        observer_.OnNotice(
+            {false,
+             "it was to be copied anew and is not there: it waits until it is published, and a "
+             "pattern of --tables matches it",
+             "table " + ToString(table)});
+      }
     }
     if (status.ok() || stop_.stopped()) return arrow::Status::OK();
     const ErrorDetail* const detail = GetErrorDetail(status);
@@ -715,10 +738,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   SinkMemory memory_;
 
   bool sink_opened_ = false;
-  SinkState state_;                  // as it was then
-  bool copy_due_ = false;            // rows that were there before are to be copied, or the rest of them
-  std::vector<CopiedTable> copied_;  // tables whose rows are all in the sink
-  std::set<uint32_t> copied_ids_;    // theirs
+  SinkState state_;        // as it was then
+  bool copy_due_ = false;  // rows that were there before are to be copied, or the rest of them
+  CopiedTables copied_;    // tables whose rows are all in the sink
   std::optional<std::vector<TableName>> only_;  // tables that are to be copied; none: all but those
   std::set<TableName> added_;                   // those of them that nobody named
   std::set<TableName> stale_;                   // of which the sink has rows from before they are copied
@@ -753,7 +775,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   Backoff add_backoff_{std::nullopt};
   Clock::time_point next_look_{};
   Clock::time_point next_request_look_{};
-  bool told_of_requests_ = false;  // that they cannot be read
+  std::set<std::string> told_of_requests_;  // that cannot be read
   std::future<arrow::Result<std::vector<SourceTable>>> look_;
   std::unique_ptr<BackgroundCopy> beside_;
 };

@@ -441,7 +441,7 @@ arrow::Status ParquetSink::CompleteTable(const CopiedTable& table) {
   return Remember(complete());
 }
 
-arrow::Result<std::vector<TableName>> ParquetSink::SnapshotRequests() {
+arrow::Result<SnapshotRequests> ParquetSink::ReadRequests() {
   ARROW_RETURN_NOT_OK(failure_);
   return ReadSnapshotRequests(*files_, directory_);
 }

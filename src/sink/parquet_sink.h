@@ -51,7 +51,7 @@ class ParquetSink : public Sink {
   arrow::Status KeepParts(const std::set<TableName>& tables) override;
   arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override;
   arrow::Status CompleteTable(const CopiedTable& table) override;
-  arrow::Result<std::vector<TableName>> SnapshotRequests() override;
+  arrow::Result<SnapshotRequests> ReadRequests() override;
   arrow::Status EndSnapshotRequests(const std::vector<TableName>& tables) override;
   arrow::Status EndSnapshot() override;
 

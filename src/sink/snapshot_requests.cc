@@ -22,7 +22,14 @@ struct SnapshotRequest {
   TableName table;
 };
 
+arrow::Status NoRequest(const std::string& path) {
+  return MakeError(ErrorKind::kSink, path + " is no request to copy a table anew", path,
+                   "remove it, and ask again by arrowcdc resnapshot");
+}
+
 arrow::Result<SnapshotRequest> ReadRequest(FileSystem& files, const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files.Kind(path));
+  if (kind != PathKind::kFile) return NoRequest(path);
   ARROW_ASSIGN_OR_RAISE(const std::string text, ReadFile(files, path));
   const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   const auto member = [&](const char* name) -> std::string {
@@ -31,34 +38,42 @@ arrow::Result<SnapshotRequest> ReadRequest(FileSystem& files, const std::string&
   };
   SnapshotRequest request{path, {member("schema"), member("table")}};
   if (!request.table.schema.empty() && !request.table.table.empty()) return request;
-  return MakeError(ErrorKind::kSink, path + " is no request to copy a table anew", path,
-                   "remove it, and ask again by arrowcdc resnapshot");
+  return NoRequest(path);
 }
 
-arrow::Result<std::vector<SnapshotRequest>> ReadRequests(FileSystem& files, const std::string& directory) {
+struct Read {
   std::vector<SnapshotRequest> requests;
+  std::vector<arrow::Status> unread;
+};
+
+arrow::Result<Read> ReadAll(FileSystem& files, const std::string& directory) {
+  Read read;
   ARROW_ASSIGN_OR_RAISE(const auto names, files.List(directory));
   for (const std::string& name : names) {
     if (!name.starts_with(kParquetRequestPrefix) || name.ends_with(kInProgressSuffix)) continue;
-    ARROW_ASSIGN_OR_RAISE(auto request, ReadRequest(files, JoinPath(directory, name)));
-    requests.push_back(std::move(request));
+    auto request = ReadRequest(files, JoinPath(directory, name));
+    if (request.ok()) {
+      read.requests.push_back(*std::move(request));
+    } else {
+      read.unread.push_back(request.status());
+    }
   }
-  return requests;
+  return read;
 }
 
 }  // namespace
 
-arrow::Result<std::vector<TableName>> ReadSnapshotRequests(FileSystem& files, const std::string& directory) {
-  ARROW_ASSIGN_OR_RAISE(const auto requests, ReadRequests(files, directory));
+arrow::Result<SnapshotRequests> ReadSnapshotRequests(FileSystem& files, const std::string& directory) {
+  ARROW_ASSIGN_OR_RAISE(Read read, ReadAll(files, directory));
   std::set<TableName> tables;
-  for (const SnapshotRequest& request : requests) tables.insert(request.table);
-  return std::vector<TableName>(tables.begin(), tables.end());
+  for (const SnapshotRequest& request : read.requests) tables.insert(request.table);
+  return SnapshotRequests{{tables.begin(), tables.end()}, std::move(read.unread)};
 }
 
 arrow::Status RemoveSnapshotRequests(FileSystem& files, const std::string& directory,
                                      const std::vector<TableName>& tables) {
-  ARROW_ASSIGN_OR_RAISE(const auto requests, ReadRequests(files, directory));
-  for (const SnapshotRequest& request : requests) {
+  ARROW_ASSIGN_OR_RAISE(const Read read, ReadAll(files, directory));
+  for (const SnapshotRequest& request : read.requests) {
     if (std::find(tables.begin(), tables.end(), request.table) != tables.end())
       ARROW_RETURN_NOT_OK(files.Remove(request.path));
   }
@@ -84,6 +99,12 @@ arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std
   const std::vector<TableName> names(known.begin(), known.end());
   ARROW_ASSIGN_OR_RAISE(const size_t place, FindTableName(directory, table, names));
   const TableName& name = names[place];
+  if (!manifest.snapshot.has_value()) {
+    return MakeError(ErrorKind::kInvalidOption,
+                     "the stream into this directory began without the rows that were there before "
+                     "(--snapshot never), and one table alone is not copied",
+                     "table " + ToString(name), "stream into a new directory, with --snapshot initial");
+  }
   if (IsUnderWay(manifest) && !manifest.snapshot->only.has_value()) {
     return MakeError(ErrorKind::kInvalidOption,
                      "the first copy of the tables is not complete, and will have this one",

@@ -8,12 +8,14 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
+#include "arrowcdc/sink.h"
 #include "src/sink/file_system.h"
 
 namespace arrowcdc {
 
-// The tables, each once. Errors: kSink naming a file that is no request.
-arrow::Result<std::vector<TableName>> ReadSnapshotRequests(FileSystem& files, const std::string& directory);
+// What is no request is among those that cannot be read, and stops nothing. Errors: kSink where the directory
+// cannot be listed.
+arrow::Result<SnapshotRequests> ReadSnapshotRequests(FileSystem& files, const std::string& directory);
 
 // All requests for these tables.
 arrow::Status RemoveSnapshotRequests(FileSystem& files, const std::string& directory,

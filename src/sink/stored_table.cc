@@ -175,7 +175,8 @@ arrow::Status CountCopied(const CopiedTable& copied, StoredTable* stored) {
 
 arrow::Result<bool> IsDue(FileSystem& files, const std::string& root, const Manifest& manifest,
                           const TableName& table) {
-  ARROW_ASSIGN_OR_RAISE(std::vector<TableName> due, ReadSnapshotRequests(files, root));
+  ARROW_ASSIGN_OR_RAISE(const SnapshotRequests requests, ReadSnapshotRequests(files, root));
+  std::vector<TableName> due = requests.tables;
   if (IsUnderWay(manifest) && manifest.snapshot->only.has_value())
     due.insert(due.end(), manifest.snapshot->only->begin(), manifest.snapshot->only->end());
   return std::find(due.begin(), due.end(), table) != due.end();

@@ -240,7 +240,7 @@ TEST_P(AddTablesTest, CopiedAnewWhileTheStreamGoesOn) {
   const SubprocessOptions ask = {.argv = {CommandPath(), "resnapshot", files_.path(), "public.t"}};
   ARROWCDC_ASSERT_OK(RunProgram(ask, seconds(60)).status());
   ARROWCDC_ASSERT_OK(RunProgram(ask, seconds(60)).status());  // twice is once
-  ARROWCDC_ASSERT_OK(client_->WaitForError("copied anew, as was asked", seconds(60)));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("to be copied anew, as was asked", seconds(60)));
   ARROWCDC_ASSERT_OK(WaitFor([&] { return CountRequests() == 0; }, seconds(60), "the request is taken"));
   ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (101)"));
   client_->Kill();
@@ -262,9 +262,8 @@ TEST_P(AddTablesTest, CopiedAnewWhileTheStreamGoesOn) {
   ASSERT_NO_FATAL_FAILURE(StartStreaming());
   ARROWCDC_ASSERT_OK(client_->WaitForError(foreign + " is no request", seconds(60)));
   ASSERT_NO_FATAL_FAILURE(StopStreaming());
-  std::filesystem::remove(foreign);
   ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
-  EXPECT_EQ(CountRequests(), 0u);
+  EXPECT_EQ(CountRequests(), 1u) << "the foreign one";
   EXPECT_EQ(CountFiles("public.t", true), 2u);
   ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
 }
@@ -280,6 +279,58 @@ TEST_P(AddTablesTest, ATableThatWasLeftOutForAWhile) {
   ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
   EXPECT_EQ(CountFiles("public.u", true), 2u);
   ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t", "public.u"}));
+}
+
+TEST_P(AddTablesTest, LeftOutUnderAnotherName) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1), (2)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.u"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM u WHERE id = 1; INSERT INTO t VALUES (2)"));
+  ARROWCDC_ASSERT_OK(RunCommand(
+      *server_, "stream", {"--tables", "public.t", "--accept-tables", "--sink", Sink(), "--until", "now"}));
+  ARROWCDC_ASSERT_OK(
+      RunProgram({.argv = {CommandPath(), "resnapshot", files_.path(), "public.t"}}, seconds(60)).status());
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER TABLE u RENAME TO v; ALTER TABLE t RENAME TO s"));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  EXPECT_EQ(CountFiles("public.v", true), 1u);
+  EXPECT_EQ(CountFiles("public.s", true), 1u) << "what was asked for under the old name";
+  EXPECT_EQ(CountRequests(), 0u);
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.s", "public.v"}));
+}
+
+// It cannot be copied now, and is not forgotten when all others are copied anew.
+TEST_P(AddTablesTest, WhatWaitsOutlivesALostSlot) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1), (2)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.u"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION arrowcdc DROP TABLE u; DELETE FROM u WHERE id = 1"));
+  ARROWCDC_ASSERT_OK(
+      RunProgram({.argv = {CommandPath(), "resnapshot", files_.path(), "public.u"}}, seconds(60)).status());
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  EXPECT_EQ(CountRequests(), 0u);
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_drop_replication_slot('arrowcdc')"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO t VALUES (2)"));
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_create_logical_replication_slot('arrowcdc', '" +
+                                 std::string(GetParam()) + "')"));
+  ARROWCDC_ASSERT_OK(
+      RunProgram(Stream({"--snapshot", "when-needed", "--until", "now"}), seconds(60)).status());
+  EXPECT_EQ(CountFiles("public.t", true), 2u);
+  EXPECT_EQ(Manifest().find("\"complete\": true"), std::string::npos);
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION arrowcdc ADD TABLE u"));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  EXPECT_NE(Manifest().find("\"complete\": true"), std::string::npos);
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t", "public.u"}));
+}
+
+// Where nothing was copied one table alone is not.
+TEST_P(AddTablesTest, NotIntoASinkThatBeganWithoutACopy) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO t VALUES (2)"));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--snapshot", "never", "--until", "now"}), seconds(60)).status());
+  const auto refused =
+      RunProgram({.argv = {CommandPath(), "resnapshot", files_.path(), "public.t"}}, seconds(60));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("new directory"), std::string::npos) << refused.status();
+  EXPECT_EQ(CountRequests(), 0u);
 }
 
 TEST_P(AddTablesTest, TheSlotIsForTheOldTablesAndTheNew) {

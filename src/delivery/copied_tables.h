@@ -1,0 +1,35 @@
+// The tables whose rows a sink has, under the names that they had and those that they have.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "arrowcdc/snapshot.h"
+#include "arrowcdc/source.h"
+
+namespace arrowcdc {
+
+class CopiedTables {
+ public:
+  void Clear() { *this = {}; }
+  void Add(const CopiedTable& table);
+  const std::vector<CopiedTable>& all() const { return tables_; }
+  bool Has(uint32_t table_id) const { return ids_.contains(table_id); }
+  bool Has(const TableName& name) const;
+
+  // What tables are called now, as far as they are published.
+  void Look(const std::vector<SourceTable>& tables);
+  // The name of now of the table that was copied under this one; the same where no other is known.
+  TableName NameNow(const TableName& name) const;
+  // The name under which it was copied last; `name` where it was not.
+  TableName NameThen(uint32_t table_id, const TableName& name) const;
+
+ private:
+  std::vector<CopiedTable> tables_;
+  std::set<uint32_t> ids_;
+  std::map<uint32_t, TableName> names_now_;
+};
+
+}  // namespace arrowcdc
