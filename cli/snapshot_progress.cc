@@ -68,10 +68,13 @@ std::string DrawTable(const SnapshotProgress::Table& table, const CopyRate& rate
   std::string percent = Percent(share);
   percent.insert(0, std::string("100 %").size() - percent.size(), ' ');
   const auto bytes = static_cast<uint64_t>(std::max<int64_t>(table.bytes, 0));
-  return "[" + std::string(full, '#') + std::string(kBarColumns - full, '-') + "] " + percent + "  " +
-         ToString(table.name) + ": " + std::to_string(table.rows) + " rows, " +
-         FormatSize(static_cast<uint64_t>(static_cast<double>(bytes) * share)) + " of " + FormatSize(bytes) +
-         Pace(share, rate);
+  // What a narrow terminal cuts off stands at the end.
+  const auto left = SecondsLeft(share, rate);
+  return "[" + std::string(full, '#') + std::string(kBarColumns - full, '-') + "] " + percent +
+         (left.has_value() ? "  " + Duration(*left) + " left" : "") + "  " + ToString(table.name) + ": " +
+         (rate.rows_per_s > 0 ? Whole(rate.rows_per_s) + " rows/s, " : "") + std::to_string(table.rows) +
+         " rows, " + FormatSize(static_cast<uint64_t>(static_cast<double>(bytes) * share)) + " of " +
+         FormatSize(bytes);
 }
 
 }  // namespace

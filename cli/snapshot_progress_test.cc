@@ -87,7 +87,7 @@ TEST(SnapshotProgress, ABarATableThatIsBeingCopied) {
   rates[1] = {100, 0.25};
   lines = DrawCopy(progress, rates, {120, 0.125});
   EXPECT_EQ(lines[0],
-            "[######------]  50 %  public.orders: 5 rows, 1.5 MiB of 3.0 MiB, 100 rows/s, 2 s left");
+            "[######------]  50 %  2 s left  public.orders: 100 rows/s, 5 rows, 1.5 MiB of 3.0 MiB");
   EXPECT_EQ(lines[1], "copying: 1 of 3 tables, 12 rows, 50 %, 120 rows/s, 4 s left");
 }
 

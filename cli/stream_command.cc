@@ -94,10 +94,9 @@ class ProgressReporter : public PipelineObserver {
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.0f", rows_per_s_);
     if (HasProgressLines()) {
-      ShowProgressLines({std::to_string(stats.rows) + " rows, " + rate + " rows/s, delivered " +
-                         LsnText(stats.delivered) + ", durable " + LsnText(stats.durable) +
-                         ", not durable yet " + FormatSize(lag) +
-                         (stats.connected ? "" : ", not connected")});
+      ShowProgressLines({std::string(stats.connected ? "" : "not connected, ") + std::to_string(stats.rows) +
+                         " rows, " + rate + " rows/s, not durable yet " + FormatSize(lag) + ", delivered " +
+                         LsnText(stats.delivered) + ", durable " + LsnText(stats.durable)});
       return;
     }
     if (now - last_log_ < options_.command.progress_interval) return;

@@ -229,7 +229,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       std::erase_if(*only_, [this](const TableName& table) { return !Comes(table) && !copied_.Has(table); });
       if (snapshot_ == SnapshotMode::kNever) TellOfThoseNotComing();
     }
-    if (snapshot_ == SnapshotMode::kNever) return arrow::Status::OK();
+    if (snapshot_ == SnapshotMode::kNever) return TellOfRequests();
     const bool asked = snapshot_ != SnapshotMode::kAuto;
     if (!asked && !sink_.keeps_data()) return arrow::Status::OK();
     std::vector<SourceTable> tables;
@@ -320,12 +320,14 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       const TableName then = copied_.NameThen(table.table_id, table.name);
       if (before.Matches(table.name) && before.Matches(then)) continue;
       lost->push_back(table.name);
-      observer_.OnNotice({false,
-                          "it is copied anew: the stream before this one left it out, and its changes were "
-                          "passed over",
-                          "table " + ToString(table.name)});
+      TellOf(table.name,
+             "it is copied anew: the stream before this one left it out, and its changes were passed over");
     }
     return arrow::Status::OK();
+  }
+
+  void TellOf(const TableName& table, const char* text) {
+    observer_.OnNotice({false, text, "table " + ToString(table)});
   }
 
   bool Comes(const TableName& table) const {
@@ -427,6 +429,14 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     }
     ARROW_RETURN_NOT_OK(LookForTables(now));
     return BeginAdding(now);
+  }
+
+  // Of those that --snapshot never leaves as they are.
+  arrow::Status TellOfRequests() {
+    ARROW_ASSIGN_OR_RAISE(const SnapshotRequests requests, sink_.ReadRequests());
+    for (const TableName& table : requests.tables)
+      TellOf(table, "it is to be copied anew, as was asked, and --snapshot never forbids it");
+    return arrow::Status::OK();
   }
 
   // Tables that are to be copied anew, as somebody asked. Those of a copy that has its point wait.
@@ -569,11 +579,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       // They are not published any more.
       for (const TableName& table : wanted_) {
         std::erase(coming_, table);
-        observer_.OnNotice(
-            {false,
-             "it was to be copied anew and is not there: it waits until it is published, and a "
-             "pattern of --tables matches it",
-             "table " + ToString(table)});
+        TellOf(table,
+               "it was to be copied anew and is not there: it waits until it is published, and a "
+               "pattern of --tables matches it");
       }
     }
     if (status.ok() || stop_.stopped()) return arrow::Status::OK();
@@ -594,7 +602,8 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     why_not_added_ = status;
     if (failed_before && detail->retryable()) return arrow::Status::OK();  // the same again, as a rule
     observer_.OnNotice({!detail->retryable(),
-                        "rows that added tables had before could not be copied: " + status.message() +
+                        "rows of " + ToString(wanted_.front()) + (together ? " and others" : "") +
+                            " could not be copied: " + status.message() +
                             (detail->retryable() ? "; it will be tried again"
                                                  : "; they are copied when the stream is started again (" +
                                                        detail->remedy() + ")"),

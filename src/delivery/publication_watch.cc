@@ -16,6 +16,10 @@ constexpr char kLost[] =
     "; what is written there meanwhile never comes, and 'arrowcdc setup' with the same patterns publishes it "
     "from then on";
 
+constexpr char kNotYet[] =
+    " at that point: what was written there never comes as a change; where nobody has done so yet, 'arrowcdc "
+    "add-tables' publishes it, and a stream into parquet:DIR then copies the rows that it has";
+
 std::string ObjectOf(const TableName& table) { return "table " + ToString(table); }
 
 std::string ObjectOf(const PublishedState& state) {
@@ -195,7 +199,7 @@ void PublicationWatch::JudgeMissingRows(const NoticeEvent& event) {
     return;
   }
   const std::string text = known ? "it is not published any more" : "it matches and is not published";
-  Tell(true, text + kLost, object, false);
+  Tell(true, text + (known ? kLost : kNotYet), object, false);
   unpublished_.insert(object);
   if (on_unpublished_ == OnUnpublished::kStop && lists_tables_)
     EndAt(event.position, text + ": everything before its first change was delivered", object);

@@ -212,10 +212,12 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
     ARROW_ASSIGN_OR_RAISE(is_due, IsDue(files, root, *manifest, newest.table));
   }
   if (is_due) {
-    return MakeError(ErrorKind::kBusy,
-                     "it is to be copied, or is being copied: changes that the copy will have were left out",
-                     "table " + ToString(newest.table),
-                     "stream on (arrowcdc stream) until it is copied, and try again");
+    return MakeError(
+        ErrorKind::kBusy,
+        "it is to be copied, or is being copied: changes that the copy will have were left out",
+        "table " + ToString(newest.table),
+        "stream on (arrowcdc stream, not with --snapshot never) until it is copied, and try again; "
+        "the stream's log says what is in the way");
   }
   // A table that was renamed has files under its other names.
   for (const auto& directory : directories) {

@@ -68,12 +68,13 @@ arrow::Status CheckSlotOfNewSink(const SlotStanding& now) {
 
 arrow::Status CheckSlotOfStored(const Position& stored, const SlotStanding& now) {
   if (stored.order >= now.confirmed_flush) return arrow::Status::OK();
-  return Gap(now,
-             "the slot stands at " + FormatLsn(now.confirmed_flush) +
-                 ", ahead of the sink's stored position " + FormatLsn(stored.order) +
-                 ": the changes between were acknowledged elsewhere, or the slot was recreated",
-             "use the sink that received them, or capture into a new sink from a new slot, or pass "
-             "--accept-gap to go on without them");
+  return Gap(
+      now,
+      "the slot stands at " + FormatLsn(now.confirmed_flush) + ", ahead of the sink's stored position " +
+          FormatLsn(stored.order) +
+          ": the changes between were acknowledged elsewhere, or the slot was recreated",
+      "use the sink that received them; or copy all rows anew into this one (--snapshot when-needed), or "
+      "capture into a new sink from a new slot; --accept-gap goes on without them");
 }
 
 // The same server as before, and nobody moved or recreated the slot meanwhile.
