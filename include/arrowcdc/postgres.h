@@ -15,6 +15,7 @@
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/source.h"
 #include "arrowcdc/stop_token.h"
+#include "arrowcdc/unrepresentable.h"
 
 namespace arrowcdc {
 
@@ -38,13 +39,6 @@ const char* OutputPluginName(OutputPlugin plugin);
 enum class CatchUp {
   kStream,  // by the stream, as the rest
   kSql,     // by SQL functions in chunks, where there is much of it: the server decodes faster so
-};
-
-// What becomes of a value that has no Arrow form in its column's type.
-enum class Unrepresentable {
-  kNull,   // null, and its column is listed in _unrepresentable
-  kText,   // columns whose type has such values are text, all of them
-  kError,  // the stream ends at it
 };
 
 // Of which origin changes are sent.
