@@ -1,4 +1,4 @@
-// Unrepresentable: what the options of every source say of values that Arrow cannot hold.
+// What becomes of values that have no Arrow form, for every source.
 #pragma once
 
 namespace arrowcdc {
