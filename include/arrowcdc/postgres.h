@@ -12,9 +12,11 @@
 
 #include <arrow/result.h>
 
+#include "arrowcdc/administration.h"
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/source.h"
 #include "arrowcdc/stop_token.h"
+#include "arrowcdc/unrepresentable.h"
 
 namespace arrowcdc {
 
@@ -38,13 +40,6 @@ const char* OutputPluginName(OutputPlugin plugin);
 enum class CatchUp {
   kStream,  // by the stream, as the rest
   kSql,     // by SQL functions in chunks, where there is much of it: the server decodes faster so
-};
-
-// What becomes of a value that has no Arrow form in its column's type.
-enum class Unrepresentable {
-  kNull,   // null, and its column is listed in _unrepresentable
-  kText,   // columns whose type has such values are text, all of them
-  kError,  // the stream ends at it
 };
 
 // Of which origin changes are sent.
@@ -117,14 +112,6 @@ struct SetupStep {
   std::string sql;   // exact
 };
 
-// Something that must change before the steps can be run.
-struct SetupObstacle {
-  arrow::Status status{};         // typed, with object and remedy
-  std::string sql{};              // what a superuser runs against it; empty: SQL alone does not help
-  bool restart = false;           // of the server, before that is in force
-  bool by_administrator = false;  // the steps are right, and this role may not run them
-};
-
 // What setup or teardown found and would do. Steps are in the order in which they must be committed, one by
 // one.
 struct SetupPlan {
@@ -188,15 +175,6 @@ arrow::Result<WalEnd> GetWalEnd(const PostgresOptions& source);
 // potential, sync or quorum. Empty where they do not, where nobody streams, or the role may not see it.
 arrow::Result<std::string> GetSyncState(const PostgresOptions& source);
 
-struct TableStatus {
-  TableName name;
-  bool matches = false;
-  bool published = false;  // its changes come, under its name or, where the reason says so, another
-  ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
-  bool usable_identity = false;
-  std::string reason;  // the pattern that decided, and what hinders
-  std::string limits;  // what of its changes will not come as one would expect, for people; empty: all comes
-};
 // All tables of the database that could be captured, matching or not.
 arrow::Result<std::vector<TableStatus>> ListTables(const PostgresOptions& source);
 

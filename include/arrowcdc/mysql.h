@@ -1,0 +1,90 @@
+// MySQL and MariaDB as a source, and what an administrator does with one. Changes are read from the binary
+// log, from a server or from its files; rows that the tables have already are not copied.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/administration.h"
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/source.h"
+#include "arrowcdc/stop_token.h"
+#include "arrowcdc/unrepresentable.h"
+
+namespace arrowcdc {
+
+// Where a stream begins of which nothing is stored.
+enum class MysqlStart {
+  kNow,       // behind what is committed at that time; of files: with the first of them
+  kEarliest,  // with the oldest binary log that is there
+};
+
+struct MysqlOptions {
+  // mysql://[user[:password]@]host[:port]/[?name=value&...] or mariadb://..., which mean the same: the server
+  // says what it is. Each part percent-encoded. Names: ssl-mode (disabled, preferred, required, verify-ca,
+  // verify-identity), ssl-ca, ssl-cert, ssl-key, socket, option-file. What is not given comes from the
+  // [client] group of the option file (~/.my.cnf), the password before that from MYSQL_PWD.
+  // binlog:DIR reads the files of a directory, in the order of their numbers, to the end.
+  std::string url;
+  std::vector<std::string> tables;      // patterns over database.table, docs/patterns.md
+  MysqlStart start = MysqlStart::kNow;  // of who has nothing stored
+  int64_t buffer_bytes_max = 64 << 20;  // between the socket and the reader of events, in memory
+  std::string spool_directory;          // of what is beyond; empty: the directory for temporary files
+  int64_t spool_bytes_max = 0;          // of one file there; 0: the disk is the bound
+  Unrepresentable unrepresentable = Unrepresentable::kNull;
+  // Changes that foreign keys make in other tables (CASCADE, SET NULL) are not in the binary log. False:
+  // captured tables with such a key are refused.
+  bool accept_cascades = false;
+  // Ends what waits for the server. Its error is kInterrupted. Null: nothing does.
+  std::shared_ptr<StopToken> stop;
+};
+
+// Whether the text is one that MysqlOptions::url takes, by its scheme.
+bool IsMysqlUrl(const std::string& text);
+
+// Connects at Source::Connect. Errors: kInvalidOption.
+arrow::Result<std::unique_ptr<Source>> MakeMysqlSource(const MysqlOptions& options);
+
+// --- administration ---
+
+// What the server was found to be, as far as a stream needs it.
+struct MysqlChecks {
+  std::vector<std::string> checks;  // what was inspected and found right, for people
+  std::vector<std::string> warnings;
+  std::vector<SetupObstacle> obstacles;  // all of them, each with the SQL that helps
+};
+// Inspects settings and rights, and tries what only trying tells. Changes nothing. Errors: no connection, a
+// pattern that cannot be; everything else is an obstacle.
+arrow::Result<MysqlChecks> CheckMysql(const MysqlOptions& source);
+// OK, or an error of the first obstacle's kind that names all of them.
+arrow::Status CheckObstacles(const MysqlChecks& checks);
+// What removes the obstacles, as the mysql client can run it. Empty: there is nothing to run, or SQL alone
+// does not help.
+std::string AdministratorSql(const MysqlChecks& checks);
+
+// All tables that could be captured, matching or not.
+arrow::Result<std::vector<TableStatus>> ListMysqlTables(const MysqlOptions& source);
+
+struct MysqlStatus {
+  std::string kind;            // "mysql" or "mariadb"
+  std::string server_version;  // as the server says it
+  std::string server_uuid;     // MariaDB has none
+  std::string gtid_mode;       // "ON", "OFF", ...; MariaDB: "domain"
+  std::string gtid_executed;   // MariaDB: gtid_binlog_pos
+  std::string first_file;      // the oldest that the server still has
+  std::string file;            // that is written now
+  uint64_t offset = 0;         // its end
+  uint64_t log_bytes = 0;      // of all files
+  // After which the server removes files by itself; none: it does not.
+  std::optional<int64_t> retention_seconds;
+  // Clients that stream from it now; none: the role may not see them.
+  std::optional<int> streams;
+};
+arrow::Result<MysqlStatus> GetMysqlStatus(const MysqlOptions& source);
+
+}  // namespace arrowcdc
