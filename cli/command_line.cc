@@ -10,13 +10,16 @@ namespace arrowcdc::cli {
 namespace {
 
 constexpr const char* kDescription =
-    "Row changes of PostgreSQL as Apache Arrow record batches.\n\n"
+    "Row changes of PostgreSQL, MySQL and MariaDB as Apache Arrow record batches.\n\n"
     "First use:\n"
     "  arrowcdc setup  --source \"host=db dbname=shop user=cdc\" --slot shop --tables 'public.*'\n"
     "  arrowcdc stream --source \"host=db dbname=shop user=cdc\" --slot shop --tables 'public.*' "
     "--sink parquet:changes\n"
     "When you are done (the slot keeps WAL):\n"
-    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\" --slot shop\n";
+    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\" --slot shop\n"
+    "MySQL and MariaDB (setup changes nothing there, it checks):\n"
+    "  arrowcdc setup  --source mysql://cdc@db/ --tables 'shop.*'\n"
+    "  arrowcdc stream --source mysql://cdc@db/ --tables 'shop.*' --sink parquet:changes\n";
 
 constexpr const char* kAmountsHelp =
     "SIZE: a whole number of bytes, or with kB, MB, GB, KiB, MiB or GiB, as in 128MiB.\n"
@@ -73,15 +76,16 @@ void CommandLine::RegisterOption(CLI::App& app, const Option& option) {
   Argument& argument = arguments_.emplace_back(Argument{.option = option});
   std::string names = NameOf(option, Door::kCommand);
   if (option.letter != 0) names += std::string(",-") + option.letter;
+  const std::string help = HelpOf(option, Door::kCommand);
   if (option.type == OptionType::kFlag) {
-    argument.registered = app.add_flag(names, argument.flag, option.help);
+    argument.registered = app.add_flag(names, argument.flag, help);
     return;
   }
   if (option.type == OptionType::kList) {
-    argument.registered = app.add_option(names, argument.list, option.help)->required(option.required);
+    argument.registered = app.add_option(names, argument.list, help)->required(option.required);
     return;
   }
-  argument.registered = app.add_option(names, argument.text, option.help)->required(option.required);
+  argument.registered = app.add_option(names, argument.text, help)->required(option.required);
   argument.registered->default_str(FormatValue(option, option.field.get(options_)));
   if (option.type == OptionType::kCount) argument.registered->type_name("INT");
   if (option.type == OptionType::kSize) argument.registered->type_name("SIZE");
@@ -118,7 +122,8 @@ std::optional<ExitCode> CommandLine::Read(const std::vector<std::string>& argume
     (void)app_.exit(error);  // --help, --version
     return kOk;
   }
-  const arrow::Status set = SetOptions();
+  arrow::Status set = SetOptions();
+  if (set.ok()) set = CheckDatabase(options_, Door::kCommand);
   return set.ok() ? std::nullopt : std::optional(ReportUsage(set.message()));
 }
 

@@ -14,6 +14,7 @@
 #include "arrowcdc/error.h"
 #include "arrowcdc/sink.h"
 #include "cli/logging.h"
+#include "cli/mysql_commands.h"
 #include "src/options/amount.h"
 
 namespace arrowcdc::cli {
@@ -216,15 +217,21 @@ std::string SuggestOptions(const PostgresOptions& source) {
   return text + (source.conninfo.empty() ? "" : " --source ...");
 }
 
-ExitCode RunSetup(const Options& options) { return SetUp(options, options.setup, "setup", TellOfNewSlot); }
+ExitCode RunSetup(const Options& options) {
+  if (IsMysql(options)) return RunMysqlSetup(options);
+  return SetUp(options, options.setup, "setup", TellOfNewSlot);
+}
 
 ExitCode RunAddTables(const Options& options) {
+  if (IsMysql(options)) return RefuseForMysql("add-tables", "start the stream again with longer --tables");
   SetupOptions setup = options.setup;
   setup.add_tables = true;
   return SetUp(options, setup, "add-tables", TellOfAddedTables);
 }
 
 ExitCode RunTeardown(const Options& options) {
+  if (IsMysql(options))
+    return RefuseForMysql("teardown", "the server keeps nothing for a stream: there is nothing to take down");
   const auto planned = PlanTeardown(options.source);
   if (!planned.ok()) return Fail("teardown", planned.status());
   const SetupPlan& plan = *planned;
@@ -252,6 +259,7 @@ ExitCode RunTeardown(const Options& options) {
 }
 
 ExitCode RunStatus(const Options& options) {
+  if (IsMysql(options)) return RunMysqlStatus(options);
   const PostgresOptions& source = options.source;
   const auto got = GetSlotStatus(source);
   if (!got.ok()) return Fail("status", got.status());
@@ -295,9 +303,11 @@ ExitCode RunStatus(const Options& options) {
 }
 
 ExitCode RunTables(const Options& options) {
-  const auto listed = ListTables(options.source);
+  const bool mysql = IsMysql(options);
+  const auto listed = mysql ? ListMysqlTables(MysqlSourceOf(options)) : ListTables(options.source);
   if (!listed.ok()) return Fail("tables", listed.status());
-  std::vector<std::vector<std::string>> rows = {{"table", "matches", "published", "replica identity", "why"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"table", "matches", mysql ? "comes" : "published", mysql ? "identity" : "replica identity", "why"}};
   for (const TableStatus& table : *listed) {
     rows.push_back({ToString(table.name), table.matches ? "yes" : "no", table.published ? "yes" : "no",
                     DescribeIdentity(table),
@@ -308,7 +318,7 @@ ExitCode RunTables(const Options& options) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   for (const auto& row : rows) PrintRow(row, widths);
-  return SayWhatIsInTheWay(options.source);
+  return mysql ? kOk : SayWhatIsInTheWay(options.source);
 }
 
 ExitCode RunResnapshot(const Options& options) {

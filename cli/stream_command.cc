@@ -22,9 +22,9 @@ using spdlog::level::err;
 using spdlog::level::info;
 using spdlog::level::warn;
 
-// 0/0 where there is none yet.
-std::string LsnText(const std::optional<Position>& position) {
-  return FormatLsn(position.value_or(Position{}).order);
+// As of position 0 where there is none yet.
+std::string TextOf(const Source& source, const std::optional<Position>& position) {
+  return source.FormatPosition(position.value_or(Position{}));
 }
 
 // Those that no pattern matches, the ones with most rows first: "public.b 12, public.a 3".
@@ -46,11 +46,14 @@ std::string ListOtherTables(const PipelineStats& stats) {
 
 class ProgressReporter : public PipelineObserver {
  public:
-  explicit ProgressReporter(const Options& options)
-      : options_(options), snapshot_(options.command.progress_interval), last_log_(Clock::now()) {}
+  ProgressReporter(const Options& options, const Source& source)
+      : options_(options),
+        source_(source),
+        snapshot_(options.command.progress_interval),
+        last_log_(Clock::now()) {}
 
   void OnConnected(const SourceInfo& source, const Position& start, bool resumed) override {
-    const std::string lsn = FormatLsn(start.order);
+    const std::string lsn = source_.FormatPosition(start);
     sync_state_.Reset();
     SayHowOften();
     if (std::exchange(connected_once_, true)) {
@@ -58,17 +61,18 @@ class ProgressReporter : public PipelineObserver {
       return;
     }
     Log(info,
-        resumed
-            ? "resuming: streaming changes that commit after " + lsn + ", where the sink stands"
-            : "streaming changes that commit after " + lsn +
-                  (copied_ ? ", behind the rows that were there before"
-                           : "; rows that were there before are not included (--snapshot initial copies them "
-                             "first, into a new sink)"),
+        resumed ? "resuming: streaming changes that commit after " + lsn + ", where the sink stands"
+                : "streaming changes that commit after " + lsn +
+                      (copied_ ? ", behind the rows that were there before"
+                               : std::string("; rows that were there before are not included") +
+                                     (IsMysql(options_)
+                                          ? ""
+                                          : " (--snapshot initial copies them first, into a new sink)")),
         {{"slot", source.stream.slot},
          {"plugin", source.stream.plugin},
          {"database", source.stream.database},
          {"from_lsn", lsn},
-         {"server_wal_end", FormatLsn(source.end.order)}});
+         {"server_wal_end", source_.FormatPosition(source.end)}});
     first_lsn_ = start.order;
   }
 
@@ -77,40 +81,41 @@ class ProgressReporter : public PipelineObserver {
       Log(warn,
           "transactions in progress have written WAL behind the end of what is flushed: the stream ends "
           "there",
-          {{"until_lsn", FormatLsn(end.position.order)}});
+          {{"until_lsn", source_.FormatPosition(end.position)}});
     }
   }
 
   void OnProgress(const PipelineStats& stats) override {
     if (!connected_once_) return;
-    if (stats.connected && stats.durable.has_value()) WarnWhereCommitsWait();
+    if (stats.connected && stats.durable.has_value() && !IsMysql(options_)) WarnWhereCommitsWait();
     const auto now = Clock::now();
     const double seconds = std::max(std::chrono::duration<double>(now - last_progress_).count(), 1e-3);
     rows_per_s_ = static_cast<double>(stats.rows - last_rows_) / seconds;
     last_progress_ = now;
     last_rows_ = stats.rows;
     const uint64_t reached = std::max(stats.durable.value_or(Position{}).order, first_lsn_);
-    const uint64_t lag = stats.server_lsn > reached ? stats.server_lsn - reached : 0;
+    const std::optional<uint64_t> lag = source_.BytesBetween(reached, stats.server_lsn);
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.0f", rows_per_s_);
     if (HasProgressLines()) {
       ShowProgressLines({std::string(stats.connected ? "" : "not connected, ") + std::to_string(stats.rows) +
-                         " rows, " + rate + " rows/s, not durable yet " + FormatSize(lag) + ", delivered " +
-                         LsnText(stats.delivered) + ", durable " + LsnText(stats.durable)});
+                         " rows, " + rate + " rows/s, not durable yet " +
+                         (lag.has_value() ? FormatSize(*lag) : "more than a file") + ", delivered " +
+                         TextOf(source_, stats.delivered) + ", durable " + TextOf(source_, stats.durable)});
       return;
     }
     if (now - last_log_ < options_.command.progress_interval) return;
     last_log_ = now;
-    Log(info, "progress",
-        {{"rows", stats.rows},
-         {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
-         {"delivered_lsn", LsnText(stats.delivered)},
-         {"durable_lsn", LsnText(stats.durable)},
-         {"server_lsn", FormatLsn(stats.server_lsn)},
-         {"lag_bytes", lag},
-         {"received_bytes", stats.received_bytes},
-         {"rows_of_other_tables", stats.rows_unmatched},
-         {"tables_not_published", stats.tables_unpublished}});
+    LogFields facts = {{"rows", stats.rows},
+                       {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
+                       {"delivered_lsn", TextOf(source_, stats.delivered)},
+                       {"durable_lsn", TextOf(source_, stats.durable)},
+                       {"server_lsn", source_.FormatPosition(Position{0, stats.server_lsn})},
+                       {"received_bytes", stats.received_bytes},
+                       {"rows_of_other_tables", stats.rows_unmatched},
+                       {"tables_not_published", stats.tables_unpublished}};
+    if (lag.has_value()) facts.emplace_back("lag_bytes", *lag);
+    Log(info, "progress", facts);
   }
 
   void OnSnapshot(const SnapshotProgress& progress) override {
@@ -172,6 +177,7 @@ class ProgressReporter : public PipelineObserver {
   }
 
   const Options& options_;
+  const Source& source_;
   SnapshotReporter snapshot_;
   bool copied_ = false;
   Position point_;  // of the copy that was shown last
@@ -189,7 +195,7 @@ class ProgressReporter : public PipelineObserver {
   Clock::time_point last_log_;
 };
 
-void SayGoodbye(const PipelineStats& stats, uint64_t rows_copied) {
+void SayGoodbye(const Source& source, const PipelineStats& stats, uint64_t rows_copied) {
   Log(info, "stopped",
       {{"rows", stats.rows},
        {"rows_copied", rows_copied},
@@ -199,8 +205,8 @@ void SayGoodbye(const PipelineStats& stats, uint64_t rows_copied) {
        {"tables_not_published", stats.tables_unpublished},
        {"unrepresentable_values", stats.unrepresentable},
        {"reconnects", stats.reconnects},
-       {"delivered_lsn", LsnText(stats.delivered)},
-       {"durable_lsn", LsnText(stats.durable)}});
+       {"delivered_lsn", TextOf(source, stats.delivered)},
+       {"durable_lsn", TextOf(source, stats.durable)}});
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
@@ -216,6 +222,14 @@ void SayWhatTheSlotKeeps(PostgresOptions source) {
 
 constexpr std::chrono::milliseconds kLatencyOfFiles{50};
 
+arrow::Result<std::unique_ptr<Source>> MakeSource(const Options& options, bool keeps_data) {
+  if (IsMysql(options)) return MakeMysqlSource(MysqlSourceOf(options));
+  PostgresOptions from = options.source;
+  // Files are completed far less often.
+  if (!from.latency.has_value() && keeps_data) from.latency = kLatencyOfFiles;
+  return MakePostgresSource(from);
+}
+
 }  // namespace
 
 ExitCode RunStream(const Options& options) {
@@ -229,10 +243,7 @@ ExitCode RunStream(const Options& options) {
   };
   auto sink = MakeSink(options.sink_uri, options.sink);
   if (!sink.ok()) return fail(sink.status());
-  PostgresOptions from = options.source;
-  // Files are completed far less often.
-  if (!from.latency.has_value() && (*sink)->keeps_data()) from.latency = kLatencyOfFiles;
-  auto source = MakePostgresSource(from);
+  auto source = MakeSource(options, (*sink)->keeps_data());
   if (!source.ok()) return fail(source.status());
   if (StandardOutputWasClosed() && (options.sink_uri == "ipc:-" || options.sink_uri.starts_with("console"))) {
     return fail(MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the sink writes there",
@@ -242,8 +253,9 @@ ExitCode RunStream(const Options& options) {
   if (!patterns.ok()) return fail(patterns.status());
   if (const std::string path = (*sink)->location(); !path.empty()) Log(info, "writing to", {{"path", path}});
   if (!(*sink)->keeps_data() && !options.pipeline.ack_on_write) {
-    Log(info,
-        "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");
+    Log(info, IsMysql(options) ? "this sink keeps nothing: where it has come to is not stored"
+                               : "this sink keeps nothing, so the slot does not move; --ack=on-write "
+                                 "acknowledges what was written");
   }
   if ((*sink)->keeps_data() && options.pipeline.ack_on_write) {
     return fail(MakeError(ErrorKind::kInvalidOption,
@@ -254,7 +266,7 @@ ExitCode RunStream(const Options& options) {
       options.source.stop, options.command.stop_timeout,
       "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
       "them was acknowledged and it comes again with the next start");
-  ProgressReporter reporter(options);
+  ProgressReporter reporter(options, **source);
   PipelineOptions pipeline = options.pipeline;
   pipeline.snapshot = options.command.snapshot;
   const auto streamed = RunPipeline(**source, **sink, pipeline,
@@ -262,8 +274,8 @@ ExitCode RunStream(const Options& options) {
   EndProgressLines();
   reporter.SayHowOften();
   if (!streamed.ok()) return fail(streamed.status());
-  SayGoodbye(*streamed, reporter.rows_copied());
-  SayWhatTheSlotKeeps(options.source);
+  SayGoodbye(**source, *streamed, reporter.rows_copied());
+  if (!IsMysql(options)) SayWhatTheSlotKeeps(options.source);
   return kOk;
 }
 

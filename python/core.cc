@@ -26,12 +26,13 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/messages_table.h"
+#include "arrowcdc/mysql.h"
 #include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
 #include "arrowcdc/secrets.h"
 #include "python/convert.h"
 #include "python/options.h"
-#include "src/options/options.h"
+#include "src/options/option.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -114,10 +115,12 @@ auto WithSignals(int64_t timeout_ms, F once) -> decltype(once(milliseconds(0))) 
 // stops the token; then it is given the time to cancel its query, and nobody waits for it any more. It must
 // own what it uses.
 template <typename F>
-auto OnOtherThread(const Options& given, F work) -> decltype(work(given.source)) {
+auto OnOtherThread(const Options& given, F work) -> decltype(work(given)) {
   constexpr milliseconds kPatience{1000};
-  PostgresOptions options = Check(SourceOf(given));
-  const auto stop = options.stop = std::make_shared<StopToken>();
+  Options options = given;
+  options.source = Check(SourceOf(given));
+  Check(CheckDatabase(options, Door::kPython));
+  const auto stop = options.source.stop = std::make_shared<StopToken>();
   std::packaged_task<decltype(work(options))()> task(
       [options = std::move(options), work = std::move(work)] { return work(options); });
   auto done = task.get_future();
@@ -191,10 +194,13 @@ std::unique_ptr<Set> Open(const Options& given, std::optional<uint64_t> until_ls
   options.published_tables = true;
   options.snapshot = given.package.snapshot;
   if (until_lsn.has_value()) options.until = FormatLsn(*until_lsn);
-  return std::make_unique<Set>(Check(OnOtherThread(
-      given, [options](const PostgresOptions& from) -> arrow::Result<std::unique_ptr<ReaderSet>> {
-        ARROW_ASSIGN_OR_RAISE(auto stream, MakePostgresSource(from));
+  return std::make_unique<Set>(Check(
+      OnOtherThread(given, [options](const Options& resolved) -> arrow::Result<std::unique_ptr<ReaderSet>> {
+        const PostgresOptions& from = resolved.source;
+        ARROW_ASSIGN_OR_RAISE(auto stream, IsMysql(resolved) ? MakeMysqlSource(MysqlSourceOf(resolved))
+                                                             : MakePostgresSource(from));
         ReaderSetOptions own = options;
+        if (IsMysql(resolved) && own.snapshot == SnapshotMode::kAuto) own.snapshot = SnapshotMode::kNever;
         own.stop = from.stop;
         if (from.messages) own.tables.push_back(MessagesTable()->name);
         std::optional<TablePatterns> patterns;
@@ -210,9 +216,14 @@ std::vector<std::string> Setup(const Options& given) {
   SetupOptions options = given.setup;
   options.accept_tables = given.readers.accept_tables;
   const SetupPlan plan =
-      Check(OnOtherThread(given, [options](const PostgresOptions& from) -> arrow::Result<SetupPlan> {
-        ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from, options));
-        ARROW_RETURN_NOT_OK(ApplySetup(from, planned, nullptr));
+      Check(OnOtherThread(given, [options](const Options& from) -> arrow::Result<SetupPlan> {
+        if (IsMysql(from)) {
+          ARROW_ASSIGN_OR_RAISE(const auto found, CheckMysql(MysqlSourceOf(from)));
+          ARROW_RETURN_NOT_OK(CheckObstacles(found));
+          return SetupPlan();
+        }
+        ARROW_ASSIGN_OR_RAISE(auto planned, PlanSetup(from.source, options));
+        ARROW_RETURN_NOT_OK(ApplySetup(from.source, planned, nullptr));
         return planned;
       }));
   std::vector<std::string> steps;
@@ -221,30 +232,42 @@ std::vector<std::string> Setup(const Options& given) {
 }
 
 bool HasSlot(const Options& options) {
-  return Check(OnOtherThread(options, [](const PostgresOptions& from) { return GetSlotStatus(from); }))
-      .exists;
+  if (IsMysql(options)) return false;  // the server has none
+  return Check(OnOtherThread(options, [](const Options& from) { return GetSlotStatus(from.source); })).exists;
 }
 
 void Teardown(const Options& options) {
-  Check(OnOtherThread(options, [](const PostgresOptions& from) -> arrow::Status {
-    ARROW_ASSIGN_OR_RAISE(const auto plan, PlanTeardown(from));
-    return ApplySetup(from, plan, nullptr);
+  if (IsMysql(options)) return;  // nothing was made
+  Check(OnOtherThread(options, [](const Options& from) -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(const auto plan, PlanTeardown(from.source));
+    return ApplySetup(from.source, plan, nullptr);
   }));
 }
 
-// LSN, and whether everything before it is flushed.
+// The order of the log's end (PostgreSQL: an LSN), and whether everything before it is flushed.
 std::pair<uint64_t, bool> CurrentEnd(const Options& options) {
-  const WalEnd end =
-      Check(OnOtherThread(options, [](const PostgresOptions& from) { return GetWalEnd(from); }));
+  const WalEnd end = Check(OnOtherThread(options, [](const Options& from) -> arrow::Result<WalEnd> {
+    if (!IsMysql(from)) return GetWalEnd(from.source);
+    ARROW_ASSIGN_OR_RAISE(const MysqlStatus status, GetMysqlStatus(MysqlSourceOf(from)));
+    ARROW_ASSIGN_OR_RAISE(const uint64_t order,
+                          ParseBinlogPosition(status.file + ":" + std::to_string(status.offset)));
+    return WalEnd{order, true};
+  }));
   return {end.lsn, end.flushed};
+}
+
+// The order of a position that was typed.
+uint64_t ParseEnd(const Options& options, const std::string& text) {
+  return Check(IsMysql(options) ? ParseBinlogPosition(text) : ParseLsn(text));
 }
 
 // Where commits wait for this stream: how pg_stat_replication calls it. Interrupted where the server is slow.
 std::string SyncState(const Options& options) {
   constexpr milliseconds kPatience{5000};
-  return Check(OnOtherThread(options, [](const PostgresOptions& from) {
-    from.stop->StopAfter(kPatience);
-    return GetSyncState(from);
+  if (IsMysql(options)) return "";
+  return Check(OnOtherThread(options, [](const Options& from) {
+    from.source.stop->StopAfter(kPatience);
+    return GetSyncState(from.source);
   }));
 }
 
@@ -383,8 +406,7 @@ NB_MODULE(_core, module) {
   module.def("teardown", &Teardown, "options"_a);
   module.def("current_end", &CurrentEnd, "options"_a);
   module.def("sync_state", &SyncState, "options"_a);
-  module.def(
-      "parse_lsn", [](const std::string& text) { return Check(ParseLsn(text)); }, "text"_a);
+  module.def("parse_lsn", &ParseEnd, "options"_a, "text"_a);
 }
 
 }  // namespace arrowcdc::python

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arrow/result.h>
@@ -46,6 +47,9 @@ struct MysqlOptions {
 
 // Whether the text is one that MysqlOptions::url takes, by its scheme.
 bool IsMysqlUrl(const std::string& text);
+
+// Position::order of "binlog.000012:4567", a place in the log as its server calls it. Errors: kInvalidOption.
+arrow::Result<uint64_t> ParseBinlogPosition(std::string_view text);
 
 // Connects at Source::Connect. Errors: kInvalidOption.
 arrow::Result<std::unique_ptr<Source>> MakeMysqlSource(const MysqlOptions& options);

@@ -95,10 +95,9 @@ struct SourceStats {
   int64_t buffered_bytes = 0;
 };
 
-// Threads: Acknowledge, RequestKeepalive, ParsePosition, Rebase, Tables, BeginSnapshot and stats from any,
-// all else from one. A
-// source reads ahead of Next, up to a bound in bytes of its own, and answers its server however slow Next is
-// called.
+// Threads: Acknowledge, RequestKeepalive, ParsePosition, FormatPosition, BytesBetween, Rebase, Tables,
+// BeginSnapshot and stats from any, all else from one. A source reads ahead of Next, up to a bound in bytes
+// of its own, and answers its server however slow Next is called.
 // Errors: MakeError with object and remedy, and the server's code where it has one; retryable ones can be
 // followed by Connect and Start again.
 class Source {
@@ -136,6 +135,12 @@ class Source {
   // The position that a text names (PostgreSQL: an LSN, "16/B374D848"), in the epoch of the last connection.
   // After the first Connect. Errors: kInvalidOption.
   virtual arrow::Result<Position> ParsePosition(std::string_view text) = 0;
+  // As ParsePosition reads it, for people.
+  virtual std::string FormatPosition(const Position& position) const { return FormatLsn(position.order); }
+  // Bytes of log between them; none where they cannot be told, as between two files.
+  virtual std::optional<uint64_t> BytesBetween(uint64_t from_order, uint64_t to_order) const {
+    return to_order > from_order ? to_order - from_order : 0;
+  }
   // The same place in the epoch of the last connection, of a position that this Source made earlier: epochs
   // order what was delivered, not what is still to come.
   virtual arrow::Result<Position> Rebase(const Position& position) = 0;

@@ -64,6 +64,8 @@ class Options(TypedDict, total=False):
     snapshot: Snapshot
     source: str | None
     publications: Sequence[str]
+    start: Literal["now", "earliest"]
+    accept_cascades: bool
     messages: bool
     commit: Literal["on-next", "by-hand"]
     partitions: int
@@ -109,6 +111,8 @@ class ArrowCDCReaderConfig:
     snapshot: Snapshot = _option("snapshot")
     source: str | None = _option("source")
     publications: Sequence[str] = _option("publications")
+    start: Literal["now", "earliest"] = _option("start")
+    accept_cascades: bool = _option("accept_cascades")
     messages: bool = _option("messages")
     commit: Literal["on-next", "by-hand"] = _option("commit")
     partitions: int = _option("partitions")

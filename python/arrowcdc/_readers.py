@@ -36,7 +36,7 @@ def find_lsn(options: _core.Options, until: str | int | None) -> int | None:
     if until is None or isinstance(until, int):
         return until
     if until != "now":
-        return _core.parse_lsn(until)
+        return _core.parse_lsn(options, until)
     lsn, flushed = _core.current_end(options)
     if not flushed:
         _log.warning("transactions in progress have written WAL behind the end of what is flushed: "

@@ -1,4 +1,4 @@
-// host, port and the rest, written as a connection string.
+// Which source the options name: host, port and the rest, written as a connection string; one of MySQL.
 #include <string_view>
 #include <utility>
 
@@ -40,6 +40,20 @@ arrow::Result<PostgresOptions> SourceOf(const Options& options) {
   }
   PostgresOptions source = options.source;
   if (!conninfo.empty()) source.conninfo = std::move(conninfo);
+  return source;
+}
+
+bool IsMysql(const Options& options) { return IsMysqlUrl(options.source.conninfo); }
+
+MysqlOptions MysqlSourceOf(const Options& options) {
+  MysqlOptions source = options.mysql;
+  source.url = options.source.conninfo;
+  source.tables = options.source.tables;
+  source.buffer_bytes_max = options.source.buffer_bytes_max;
+  source.spool_directory = options.source.spool_directory;
+  source.spool_bytes_max = options.source.spool_bytes_max;
+  source.unrepresentable = options.source.unrepresentable;
+  source.stop = options.source.stop;
   return source;
 }
 

@@ -52,6 +52,9 @@ enum class OptionType {
   kPosition,  // "now" or an LSN
 };
 
+// Whose sources have the option.
+enum class Database { kAny, kPostgres, kMysql };
+
 // monostate: not given. kCount and kSize are int64_t; kText, kChoice and kPosition are texts.
 using OptionValue = std::variant<std::monostate, bool, int64_t, std::chrono::milliseconds, std::string,
                                  std::vector<std::string>>;
@@ -80,6 +83,7 @@ struct Option {
   bool required = false;    // the command line
   bool positional = false;  // on the command line, without a name
   bool secret = false;      // may hold a password: never shown
+  Database database = Database::kAny;
 };
 
 std::span<const Command> Commands();
@@ -91,7 +95,7 @@ Options DefaultsOf(Door door);
 // "--roll-bytes", "DIR", "retry_max".
 std::string NameOf(const Option& option, Door door);
 
-const char* HelpOf(const Option& option, Door door);
+std::string HelpOf(const Option& option, Door door);
 
 // "above 0", "1 to 65536", the words of a choice; empty: whatever the type holds.
 std::string RangeOf(const Option& option);
@@ -102,6 +106,9 @@ arrow::Result<OptionValue> ReadValue(const Option& option, const std::string& te
 // Checks bounds and words, and sets the field. `value` has the option's type; monostate changes nothing.
 // Errors: kInvalidOption in the words of the door.
 arrow::Status SetOption(const Option& option, Door door, const OptionValue& value, Options& options);
+
+// An option that was given for a source of another database. Errors: kInvalidOption naming the first.
+arrow::Status CheckDatabase(const Options& options, Door door);
 
 // As the command line reads it: 128MiB, 30s, lz4; empty: none.
 std::string FormatValue(const Option& option, const OptionValue& value);

@@ -23,6 +23,7 @@ constexpr std::string_view kOrigin[] = {"any", "none"};
 constexpr std::string_view kCatchUp[] = {"stream", "sql"};
 constexpr std::string_view kSnapshot[] = {"auto", "initial", "never", "only", "when-needed"};
 constexpr std::string_view kReadersSnapshot[] = {"auto", "initial", "never", "only"};
+constexpr std::string_view kStart[] = {"now", "earliest"};
 constexpr std::string_view kCommit[] = {"by-hand", "on-next"};
 
 struct CompressionField : WordField<kCompression, &Options::source, &PostgresOptions::compression> {
@@ -51,11 +52,20 @@ struct ViaLeavesField {
 using PipelineUntil = Field<&Options::pipeline, &PipelineOptions::until>;
 using ReadersUntil = Field<&Options::readers, &ReaderSetOptions::until>;
 
+// FILE.000012:4567, which only a server can say more of.
+bool LooksLikeBinlogPosition(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon + 1 == text.size()) return false;
+  return text.substr(0, colon).find('.') != std::string_view::npos &&
+         text.substr(colon + 1).find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 // The source reads it, once it is connected: what it could not read is refused before.
 struct UntilField : PipelineUntil {
   static arrow::Status Set(const OptionValue& value, Options& options) {
     const auto& text = std::get<std::string>(value);
-    const arrow::Status read = text == "now" ? arrow::Status::OK() : ParseLsn(text).status();
+    const bool known = text == "now" || (IsMysql(options) && LooksLikeBinlogPosition(text));
+    const arrow::Status read = known ? arrow::Status::OK() : ParseLsn(text).status();
     if (read.ok()) return PipelineUntil::Set(value, options);
     return MakeError(ErrorKind::kInvalidOption, read.message(), "until",
                      "give 'now' or an LSN as in 16/B374D848");
@@ -126,8 +136,10 @@ constexpr Option kOptions[] = {
      .commands = kEveryWithSource | kAddTables,
      .type = kText,
      .field = Fills<Field<&Options::source, &PostgresOptions::conninfo>>(),
-     .help = "libpq connection string or URI; what is missing comes from PG* variables, service and pgpass "
-             "files",
+     .help =
+         "PostgreSQL: libpq connection string or URI; what is missing comes from PG* variables, service "
+         "and pgpass files. mysql://user@host:3306/ and mariadb://...: what is missing comes from MYSQL_PWD "
+         "and ~/.my.cnf. binlog:DIR: the binary log files of a directory",
      .secret = true},
     {.section = "source",
      .name = "slot",
@@ -136,14 +148,16 @@ constexpr Option kOptions[] = {
      .type = kText,
      .field = Fills<Field<&Options::source, &PostgresOptions::slot>>(),
      .help = "replication slot, for one program and the same tables each time; setup gives its publication "
-             "the same name"},
+             "the same name",
+     .database = Database::kPostgres},
     {.section = "source",
      .name = "publication",
      .python = "publications",
      .commands = kEveryWithSource | kAddTables,
      .type = kList,
      .field = Fills<Field<&Options::source, &PostgresOptions::publications>>(),
-     .help = "publications to read (default: the slot's name, with SLOT_insert_only where setup made it)"},
+     .help = "publications to read (default: the slot's name, with SLOT_insert_only where setup made it)",
+     .database = Database::kPostgres},
     {.section = "source",
      .name = "tables",
      .python = "tables",
@@ -153,6 +167,28 @@ constexpr Option kOptions[] = {
      .help = "table patterns, as in 'public.*' 'public.user_[0-9]+' '!public.audit_*' (default: every "
              "table); grammar: docs/patterns.md"},
     {.section = "source",
+     .name = "start",
+     .python = "start",
+     .commands = kStream,
+     .type = kChoice,
+     .field = Fills<WordField<kStart, &Options::mysql, &MysqlOptions::start>>(),
+     .help =
+         "where a sink that is new, or keeps nothing, begins: now, or with the earliest binary log that is "
+         "there",
+     .python_help = "where the readers begin: now, or with the earliest binary log that is there",
+     .words = kStart,
+     .database = Database::kMysql},
+    {.section = "source",
+     .name = "accept-cascades",
+     .python = "accept_cascades",
+     .commands = kStream | kSetup,
+     .type = kFlag,
+     .field = Fills<Field<&Options::mysql, &MysqlOptions::accept_cascades>>(),
+     .help =
+         "capture tables that foreign keys change by CASCADE or SET NULL, although the binary log does not "
+         "have those changes",
+     .database = Database::kMysql},
+    {.section = "source",
      .name = "messages",
      .python = "messages",
      .commands = kStream,
@@ -161,7 +197,8 @@ constexpr Option kOptions[] = {
      .help = "take what pg_logical_emit_message writes, too: as rows of the table "
              "pg_catalog._arrowcdc_messages, whatever the patterns are",
      .python_help = "take what pg_logical_emit_message writes, too: readers['_arrowcdc_messages'] gives it, "
-                    "whatever the patterns are"},
+                    "whatever the patterns are",
+     .database = Database::kPostgres},
     {.section = "source",
      .name = "plugin",
      .python = "plugin",
@@ -171,7 +208,8 @@ constexpr Option kOptions[] = {
      .help = "output plugin of the slot: wal2arrow, which must be installed on the server, pgoutput, which "
              "every server has, or auto (the slot's; for a new one wal2arrow where it is there and allowed, "
              "else pgoutput)",
-     .words = kPlugin},
+     .words = kPlugin,
+     .database = Database::kPostgres},
     {.section = "source",
      .name = "catch-up",
      .commands = kStream,
@@ -180,20 +218,23 @@ constexpr Option kOptions[] = {
      .help =
          "how much that waits in a slot of pgoutput is read, into sinks that keep data: by SQL in chunks, "
          "which takes temporary space on the server, or by the stream",
-     .words = kCatchUp},
+     .words = kCatchUp,
+     .database = Database::kPostgres},
     {.section = "setup",
      .name = "insert-only",
      .python = "insert_only",
      .commands = kSetup | kAddTables,
      .type = kFlag,
      .field = Fills<Field<&Options::setup, &SetupOptions::insert_only>>(),
-     .help = "publish only inserts and truncates of tables without a usable replica identity"},
+     .help = "publish only inserts and truncates of tables without a usable replica identity",
+     .database = Database::kPostgres},
     {.section = "setup",
      .name = "partitions-as-tables",
      .commands = kSetup,
      .type = kFlag,
      .field = Fills<ViaLeavesField>(),
-     .help = "publish each partition under its own name instead of the partitioned table's"},
+     .help = "publish each partition under its own name instead of the partitioned table's",
+     .database = Database::kPostgres},
     {.section = "setup",
      .name = "setup",
      .python = "setup",
@@ -241,7 +282,8 @@ constexpr Option kOptions[] = {
      .type = kFlag,
      .field = Fills<Field<&Options::pipeline, &PipelineOptions::accept_tables>,
                     Field<&Options::readers, &ReaderSetOptions::accept_tables>>(),
-     .help = "begin although the slot was set up for other tables: nobody else reads it"},
+     .help = "begin although the slot was set up for other tables: nobody else reads it",
+     .database = Database::kPostgres},
     {.section = "snapshot",
      .name = "snapshot",
      .commands = kStream,
@@ -262,7 +304,8 @@ constexpr Option kOptions[] = {
      .help = "rows that were there before: initial (the readers give them first), never, only (they "
              "give nothing else), or auto (initial as long as nothing that came by the slot was ever "
              "committed, else never)",
-     .words = kReadersSnapshot},
+     .words = kReadersSnapshot,
+     .database = Database::kPostgres},
     {.section = "snapshot",
      .name = "snapshot-connections",
      .python = "snapshot_connections",
@@ -271,7 +314,8 @@ constexpr Option kOptions[] = {
      .field = Fills<Field<&Options::pipeline, &PipelineOptions::snapshot_connections>,
                     Field<&Options::readers, &ReaderSetOptions::snapshot_connections>>(),
      .help = "sessions that copy such rows at the same time (0: as many as this machine has cores, at most "
-             "4); 1 is gentle to the server"},
+             "4); 1 is gentle to the server",
+     .database = Database::kPostgres},
     {.section = "",
      .name = "accept-gap",
      .commands = kStream,
@@ -284,7 +328,8 @@ constexpr Option kOptions[] = {
      .type = kFlag,
      .field = Fills<Field<&Options::pipeline, &PipelineOptions::accept_plugin>>(),
      .help = "go on with a sink whose rows another output plugin decoded: some columns have other types "
-             "from then on"},
+             "from then on",
+     .database = Database::kPostgres},
     {.section = "pipeline",
      .name = "on-unpublished",
      .python = "on_unpublished",
@@ -297,7 +342,8 @@ constexpr Option kOptions[] = {
      .python_help = "where tables that were asked for are not published any more: go-on says and counts it, "
                     "stop ends the readers with a SlotError once everything that the slot holds was read and "
                     "committed",
-     .words = kOnUnpublished},
+     .words = kOnUnpublished,
+     .database = Database::kPostgres},
     {.section = "sink",
      .name = "roll-bytes",
      .commands = kStream,
@@ -336,7 +382,8 @@ constexpr Option kOptions[] = {
      .field = Fills<CompressionField>(),
      .help = "of batches on their way: none, lz4, zstd, or auto (lz4, and none on unix sockets and loopback "
              "addresses)",
-     .words = kCompression},
+     .words = kCompression,
+     .database = Database::kPostgres},
     {.section = "source",
      .name = "origin",
      .python = "origin",
@@ -345,14 +392,16 @@ constexpr Option kOptions[] = {
      .field = Fills<WordField<kOrigin, &Options::source, &PostgresOptions::origin>>(),
      .help = "whose changes come: any, or none for those that no replication has brought to the server from "
              "elsewhere (replication origins)",
-     .words = kOrigin},
+     .words = kOrigin,
+     .database = Database::kPostgres},
     {.section = "source",
      .name = "numeric",
      .python = "numeric",
      .commands = kStream,
      .type = kText,
      .field = Fills<Field<&Options::source, &PostgresOptions::numeric>>(),
-     .help = "what numeric columns without a precision become: text, double or decimal(P,S) (docs/types.md)"},
+     .help = "what numeric columns without a precision become: text, double or decimal(P,S) (docs/types.md)",
+     .database = Database::kPostgres},
     {.section = "source",
      .name = "unrepresentable",
      .python = "unrepresentable",
@@ -373,7 +422,8 @@ constexpr Option kOptions[] = {
      .python_help = "how long wal2arrow may let commits wait for more of them, which costs the server less; "
                     "at most 1 (default: 0)",
      .minimum = 0,
-     .maximum = 1000},
+     .maximum = 1000,
+     .database = Database::kPostgres},
     {.section = "source",
      .name = "streaming",
      .python = "streaming",
@@ -382,7 +432,8 @@ constexpr Option kOptions[] = {
      .field = Fills<WordField<kStreaming, &Options::source, &PostgresOptions::streaming>>(),
      .help = "large transactions: on, they are sent while they are in progress and kept in the spool until "
              "they commit, or off, the server keeps them",
-     .words = kStreaming},
+     .words = kStreaming,
+     .database = Database::kPostgres},
     {.section = "source",
      .name = "spool-dir",
      .python = "spool_directory",

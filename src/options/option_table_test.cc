@@ -167,5 +167,37 @@ TEST(SetOption, RepeatsNothingThatMayBeAPassword) {
   }
 }
 
+// The option that is refused, empty: none.
+std::string RefusedFor(const std::string& source, std::string_view name, const OptionValue& value) {
+  Options options = DefaultsOf(Door::kCommand);
+  options.source.conninfo = source;
+  EXPECT_TRUE(SetOption(Find(name), Door::kCommand, value, options).ok());
+  const arrow::Status status = CheckDatabase(options, Door::kCommand);
+  const ErrorDetail* detail = GetErrorDetail(status);
+  return detail == nullptr ? "" : detail->object();
+}
+
+TEST(OptionTable, OptionsOfAnotherDatabaseAreRefused) {
+  EXPECT_EQ(RefusedFor("mysql://cdc@db/", "slot", std::string("s")), "option --slot");
+  EXPECT_EQ(RefusedFor("binlog:/var/log", "messages", true), "option --messages");
+  EXPECT_EQ(RefusedFor("host=db", "accept-cascades", true), "option --accept-cascades");
+  EXPECT_EQ(RefusedFor("postgresql://cdc@db/", "start", std::string("earliest")), "option --start");
+  EXPECT_EQ(RefusedFor("mysql://cdc@db/", "start", std::string("earliest")), "");
+  EXPECT_EQ(RefusedFor("mariadb://cdc@db/", "tables", std::vector<std::string>{"shop.*"}), "");
+  EXPECT_EQ(RefusedFor("host=db", "slot", std::string("s")), "");
+  EXPECT_EQ(RefusedFor("host=mysql", "slot", std::string("s")), "");
+}
+
+TEST(OptionTable, APlaceInABinaryLogIsAnEndForMysqlAlone) {
+  Options options = DefaultsOf(Door::kCommand);
+  const std::string place = "binlog.000012:4567";
+  EXPECT_FALSE(SetOption(Find("until"), Door::kCommand, place, options).ok());
+  options.source.conninfo = "mysql://cdc@db/";
+  EXPECT_TRUE(SetOption(Find("until"), Door::kCommand, place, options).ok());
+  EXPECT_EQ(options.pipeline.until, place);
+  for (const char* wrong : {"binlog.000012", "binlog.000012:", "binlog.000012:4x", ":45", "12:45"})
+    EXPECT_FALSE(SetOption(Find("until"), Door::kCommand, std::string(wrong), options).ok()) << wrong;
+}
+
 }  // namespace
 }  // namespace arrowcdc

@@ -95,8 +95,18 @@ std::string NameOf(const Option& option, Door door) {
   return option.positional ? option.name : std::string("--") + option.name;
 }
 
-const char* HelpOf(const Option& option, Door door) {
-  return door == Door::kPython && *option.python_help != '\0' ? option.python_help : option.help;
+std::string HelpOf(const Option& option, Door door) {
+  const std::string help =
+      door == Door::kPython && *option.python_help != '\0' ? option.python_help : option.help;
+  switch (option.database) {
+    case Database::kAny:
+      return help;
+    case Database::kPostgres:
+      return "(PostgreSQL) " + help;
+    case Database::kMysql:
+      return "(MySQL, MariaDB) " + help;
+  }
+  return help;
 }
 
 std::string RangeOf(const Option& option) {
@@ -128,6 +138,20 @@ arrow::Status SetOption(const Option& option, Door door, const OptionValue& valu
     ARROW_RETURN_NOT_OK(CheckBounds(option, door, duration->count()));
   const arrow::Status set = option.field.set(value, options);
   return set.ok() || GetErrorDetail(set) != nullptr ? set : UnusableError(option, door);
+}
+
+arrow::Status CheckDatabase(const Options& options, Door door) {
+  const Options defaults = DefaultsOf(door);
+  const Database other = IsMysql(options) ? Database::kPostgres : Database::kMysql;
+  for (const Option& option : OptionTable()) {
+    if (option.database != other || option.field.get(options) == option.field.get(defaults)) continue;
+    return MakeError(
+        ErrorKind::kInvalidOption,
+        std::string("it is for ") + (other == Database::kMysql ? "MySQL and MariaDB" : "PostgreSQL") +
+            " alone, and the source is another database",
+        (door == Door::kPython ? "argument " : "option ") + NameOf(option, door), "leave it out");
+  }
+  return arrow::Status::OK();
 }
 
 std::string FormatValue(const Option& option, const OptionValue& value) {

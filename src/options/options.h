@@ -9,6 +9,7 @@
 
 #include <arrow/result.h>
 
+#include "arrowcdc/mysql.h"
 #include "arrowcdc/pipeline.h"
 #include "arrowcdc/postgres.h"
 #include "arrowcdc/readers.h"
@@ -48,7 +49,8 @@ struct PackageOptions {
 };
 
 struct Options {
-  PostgresOptions source;
+  PostgresOptions source;  // what sources have in common stands here, whatever the database is
+  MysqlOptions mysql;      // what MySQL alone has
   SetupOptions setup;
   std::string sink_uri;
   SinkOptions sink;
@@ -61,5 +63,10 @@ struct Options {
 // The source with the address of PackageOptions as its connection string. Errors: kInvalidOption where both
 // are given.
 arrow::Result<PostgresOptions> SourceOf(const Options& options);
+
+// Whether the address is one of MySQL, MariaDB or of binary log files.
+bool IsMysql(const Options& options);
+// With what stands in `source`; for IsMysql.
+MysqlOptions MysqlSourceOf(const Options& options);
 
 }  // namespace arrowcdc
