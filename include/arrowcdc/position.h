@@ -14,8 +14,8 @@ namespace arrowcdc {
 
 // Who the positions belong to.
 struct SourceId {
-  std::string kind;  // "postgresql"
-  std::string id;    // PostgreSQL: system identifier, decimal
+  std::string kind;  // "postgresql", "mysql", "mariadb"
+  std::string id;    // PostgreSQL: system identifier, decimal; the others: see docs/mysql.md
   bool operator==(const SourceId&) const = default;
 };
 
@@ -35,7 +35,15 @@ struct StreamIdentity {
 struct Position {
   uint32_t epoch = 0;
   uint64_t order = 0;
-  auto operator<=>(const Position&) const = default;
+  // What else the source needs to go on from here, its own text (MySQL: the set of GTIDs). Part of what is
+  // stored, and of no comparison.
+  std::string token{};
+
+  std::strong_ordering operator<=>(const Position& other) const {
+    const auto by_epoch = epoch <=> other.epoch;
+    return by_epoch != 0 ? by_epoch : order <=> other.order;
+  }
+  bool operator==(const Position& other) const { return epoch == other.epoch && order == other.order; }
 };
 
 // Identifies a row and orders all rows of a source, over its epochs too: (_commit_lsn, _lsn, _ord).

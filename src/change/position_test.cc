@@ -9,6 +9,13 @@
 namespace arrowcdc {
 namespace {
 
+TEST(Position, TheTokenTakesNoPartInComparisons) {
+  EXPECT_TRUE((Position{1, 5, "a"} == Position{1, 5, "b"}));
+  EXPECT_FALSE((Position{1, 5, "a"} < Position{1, 5, "b"}));
+  EXPECT_LT((Position{1, 6, "b"}), (Position{2, 5, "a"}));
+  EXPECT_LT((Position{1, 5, "b"}), (Position{1, 6, "a"}));
+}
+
 TEST(Lsn, AsPostgresWritesIt) {
   EXPECT_EQ(FormatLsn(0), "0/0");
   EXPECT_EQ(FormatLsn(0x16B374D848), "16/B374D848");

@@ -13,7 +13,7 @@
 namespace arrowcdc::test {
 namespace {
 
-constexpr Position kPoint{1, 300};
+const Position kPoint{1, 300};
 
 // Each part is one row.
 class FakeSnapshot : public Snapshot {

@@ -95,9 +95,11 @@ std::string ReadTableIds(Members* members, std::map<TableName, uint32_t>* table_
 }
 
 nlohmann::ordered_json PositionJson(const Position& position) {
-  return {{"epoch", position.epoch},
-          {"order", std::to_string(position.order)},
-          {"lsn", FormatLsn(position.order)}};
+  nlohmann::ordered_json object = {{"epoch", position.epoch},
+                                   {"order", std::to_string(position.order)},
+                                   {"lsn", FormatLsn(position.order)}};
+  if (!position.token.empty()) object["token"] = position.token;
+  return object;
 }
 
 std::string ReadPosition(Members* stored, Position* position) {
@@ -105,6 +107,7 @@ std::string ReadPosition(Members* stored, Position* position) {
   const std::string order = stored->Text("order");
   const auto [end, error] = std::from_chars(order.data(), order.data() + order.size(), position->order);
   const bool whole = error == std::errc() && end == order.data() + order.size();
+  if (stored->HasValue("token")) position->token = stored->Text("token");
   return stored->missing().empty() && !whole ? "order" : stored->missing();
 }
 

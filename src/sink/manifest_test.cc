@@ -28,7 +28,7 @@ StoredPart StoredPartOf(uint64_t order, const std::string& range, const std::str
 TEST(ManifestTest, ComesBackAsItWas) {
   Manifest manifest{"ipc", TestStream()};
   manifest.stream.database = "sh\"op\n";
-  manifest.position = Position{7, UINT64_MAX};
+  manifest.position = Position{7, UINT64_MAX, "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,\n\"x\""};
   manifest.bytes = 123;
   manifest.stream_open = true;
   manifest.stream.publications = {"shop", "shop_insert_only"};
@@ -48,6 +48,7 @@ TEST(ManifestTest, ComesBackAsItWas) {
   EXPECT_EQ(back.stream.database, manifest.stream.database);
   EXPECT_EQ(back.stream.slot, "arrowcdc");
   EXPECT_EQ(back.position, (Position{7, UINT64_MAX}));
+  EXPECT_EQ(back.position->token, "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,\n\"x\"");
   EXPECT_EQ(back.bytes, 123);
   EXPECT_TRUE(back.stream_open);
   EXPECT_EQ(back.stream.publications, manifest.stream.publications);

@@ -84,7 +84,9 @@ arrow::Result<Position> FakeSource::Resume(const ResumeRequest& request) {
   const auto refused = [](const char* why) {
     return MakeError(ErrorKind::kPositionGap, why, "slot", "begin anew");
   };
-  if (request.position.epoch > epoch_) return refused("a later epoch");
+  const auto& [epoch, order, token] = request.position;
+  EXPECT_EQ(token, TokenAt(order, epoch)) << "what a source adds to a position comes back with it";
+  if (epoch > epoch_) return refused("a later epoch");
   const Position has = PositionAt(FakeServer::LsnAt(request.position));
   if (has > PositionAt(server_.wal_end)) return refused("beyond the end");
   if (has < confirmed && !request.accept_gap) return refused("a gap");
@@ -141,6 +143,7 @@ arrow::Result<std::optional<Event>> FakeSource::Next(std::chrono::milliseconds) 
 void FakeSource::Acknowledge(const Position& durable) {
   const std::lock_guard lock(server_.mutex);
   const uint64_t lsn = FakeServer::LsnAt(durable);
+  EXPECT_EQ(durable.token, TokenAt(durable.order, durable.epoch));
   for (const FakeTransaction& txn : server_.wal) {
     if (txn.end_lsn > lsn) break;
     for (const FakeRow& row : txn.rows) {

@@ -17,7 +17,10 @@
 
 namespace arrowcdc::test {
 
-inline Position At(uint64_t order, uint32_t epoch = 1) { return {epoch, order}; }
+inline std::string TokenAt(uint64_t order, uint32_t epoch) {
+  return std::to_string(epoch) + " " + std::to_string(order);
+}
+inline Position At(uint64_t order, uint32_t epoch = 1) { return {epoch, order, TokenAt(order, epoch)}; }
 
 // public.<name> with one column, id, which is its key.
 std::shared_ptr<const TableSchema> FakeTable(const std::string& name);
@@ -50,7 +53,7 @@ struct FakeServer {
   // Another server takes over, which has all that this one had, at half the orders.
   static constexpr uint32_t kEpochsMax = 4;
   void FailOver() { epoch = std::min(epoch + 1, kEpochsMax); }
-  static Position PositionAt(uint64_t lsn, uint32_t epoch) { return {epoch, lsn >> (epoch - 1)}; }
+  static Position PositionAt(uint64_t lsn, uint32_t epoch) { return At(lsn >> (epoch - 1), epoch); }
   Position PositionAt(uint64_t lsn) const { return PositionAt(lsn, epoch); }
   // The last LSN that has it.
   static uint64_t LsnAt(const Position& position) {

@@ -51,6 +51,9 @@ bool CrashWorld::Deliver(Sink& sink) {
   }
   const SinkState& state = *opened;
   const uint64_t start = state.position ? state.position->order : 0;
+  if (state.position.has_value()) {
+    EXPECT_EQ(state.position->token, "t" + std::to_string(start));
+  }
   // The server keeps nothing before what was acknowledged.
   EXPECT_GE(start, acknowledged_);
   for (const auto& transaction : source_) {
@@ -62,7 +65,7 @@ bool CrashWorld::Deliver(Sink& sink) {
       i = end;
       if (random_() % 16 == 0 && !sink.Flush().ok()) return false;
     }
-    if (!sink.Advance(At(transaction.end)).ok()) return false;
+    if (!sink.Advance({1, transaction.end, "t" + std::to_string(transaction.end)}).ok()) return false;
     now_ += std::chrono::seconds(random_() % 12);
     if (!sink.Tick().ok()) return false;
     Observe(sink);
