@@ -10,7 +10,7 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/position.h"
-#include "src/postgres/client/abandonable.h"
+#include "src/change/abandonable.h"
 
 namespace arrowcdc::postgres {
 namespace {

@@ -1,12 +1,12 @@
 // The work stands for a name server that never answers.
-#include "src/postgres/client/abandonable.h"
+#include "src/change/abandonable.h"
 
 #include <latch>
 #include <memory>
 
 #include <gtest/gtest.h>
 
-namespace arrowcdc::postgres {
+namespace arrowcdc {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -53,4 +53,4 @@ TEST(RunAbandonable, StoppedBeforehand) {
 }
 
 }  // namespace
-}  // namespace arrowcdc::postgres
+}  // namespace arrowcdc

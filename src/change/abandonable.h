@@ -10,7 +10,7 @@
 
 #include "arrowcdc/stop_token.h"
 
-namespace arrowcdc::postgres {
+namespace arrowcdc {
 
 // Runs `work` on a thread of its own. nullopt when `stop` (may be null) came first: nobody waits for it any
 // more then, and what it returns is dropped. So it must own what it uses.
@@ -26,4 +26,4 @@ std::optional<std::invoke_result_t<Work>> RunAbandonable(const StopToken* stop, 
   return done.get();
 }
 
-}  // namespace arrowcdc::postgres
+}  // namespace arrowcdc

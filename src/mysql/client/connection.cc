@@ -1,0 +1,204 @@
+// The packets of a dump are read by the functions that libmariadb's own reader uses.
+#include "src/mysql/client/connection.h"
+
+#include <mysql.h>
+#include <sys/socket.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "arrowcdc/error.h"
+#include "src/change/abandonable.h"
+
+namespace arrowcdc::mysql {
+namespace {
+
+constexpr unsigned kConnectSeconds = 10;
+constexpr unsigned kSilenceSeconds = 60;  // heartbeats come each second
+constexpr unsigned long kPacketBytesMax = 1UL << 30;
+
+arrow::Status Interrupted(const std::string& server) {
+  return MakeError(ErrorKind::kInterrupted, "stopped while waiting for the server", "server " + server, "");
+}
+
+void SetTls(MYSQL* mysql, const Url& url) {
+  SslMode mode = url.ssl_mode;
+  if (mode == SslMode::kDefault) mode = url.local() ? SslMode::kPreferred : SslMode::kVerifyIdentity;
+  const my_bool on = 1;
+  const my_bool off = 0;
+  const bool verify = mode == SslMode::kVerifyIdentity;
+  mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, verify ? &on : &off);
+  if (mode == SslMode::kDisabled) return;
+  mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, mode == SslMode::kPreferred ? &off : &on);
+  if (!url.ssl_ca.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, url.ssl_ca.c_str());
+  if (!url.ssl_cert.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, url.ssl_cert.c_str());
+  if (!url.ssl_key.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, url.ssl_key.c_str());
+}
+
+const char* OrNull(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+
+using Handle = std::shared_ptr<MYSQL>;
+
+arrow::Result<Handle> ConnectTo(const Url& url) {
+  const Handle handle(mysql_init(nullptr), [](MYSQL* mysql) {
+    if (mysql != nullptr) mysql_close(mysql);
+  });
+  MYSQL* const mysql = handle.get();
+  if (mysql == nullptr) return arrow::Status::OutOfMemory("no memory for a connection");
+  mysql_optionsv(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &kConnectSeconds);
+  mysql_optionsv(mysql, MYSQL_OPT_READ_TIMEOUT, &kSilenceSeconds);
+  mysql_optionsv(mysql, MYSQL_OPT_WRITE_TIMEOUT, &kSilenceSeconds);
+  mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &kPacketBytesMax);
+  mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+  if (!url.option_file.empty()) mysql_optionsv(mysql, MYSQL_READ_DEFAULT_FILE, url.option_file.c_str());
+  mysql_optionsv(mysql, MYSQL_READ_DEFAULT_GROUP, "client");
+  const my_bool off = 0;
+  mysql_optionsv(mysql, MYSQL_OPT_RECONNECT, &off);
+  // LOAD DATA LOCAL lets a server ask for files.
+  const unsigned no_files = 0;
+  mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &no_files);
+  SetTls(mysql, url);
+  const char* password = url.has_password ? url.password.c_str() : std::getenv("MYSQL_PWD");
+  if (mysql_real_connect(mysql, OrNull(url.host), OrNull(url.user), password, nullptr, url.port,
+                         OrNull(url.socket), 0) == nullptr) {
+    return MakeServerError(mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql), "could not connect",
+                           url.server());
+  }
+  return handle;
+}
+
+arrow::Result<Rows> RunQuery(MYSQL* mysql, const std::string& sql, const std::string& server) {
+  const auto failed = [&] {
+    return MakeServerError(mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql), "a query failed",
+                           server);
+  };
+  if (mysql_real_query(mysql, sql.data(), sql.size()) != 0) return failed();
+  Rows rows;
+  const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> result(mysql_store_result(mysql),
+                                                                        &mysql_free_result);
+  if (result == nullptr) {
+    if (mysql_errno(mysql) != 0) return failed();
+    return rows;
+  }
+  const unsigned columns = mysql_num_fields(result.get());
+  while (MYSQL_ROW row = mysql_fetch_row(result.get())) {
+    const unsigned long* const lengths = mysql_fetch_lengths(result.get());
+    rows.emplace_back();
+    for (unsigned i = 0; i < columns; ++i) {
+      rows.back().push_back(row[i] == nullptr ? std::optional<std::string>()
+                                              : std::string(row[i], lengths[i]));
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string QuoteText(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::string QuoteName(std::string_view name) {
+  std::string quoted = "`";
+  for (const char c : name) quoted += c == '`' ? std::string("``") : std::string(1, c);
+  return quoted + "`";
+}
+
+arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std::shared_ptr<StopToken> stop) {
+  // The library's global state is made once, before there are threads that connect.
+  static const int initialized = mysql_server_init(0, nullptr, nullptr);
+  if (initialized != 0)
+    return MakeError(ErrorKind::kInternal, "libmariadb could not be initialized", "process", "");
+  auto handle = RunAbandonable(stop.get(), [url] { return ConnectTo(url); });
+  if (!handle.has_value()) return Interrupted(url.server());
+  ARROW_ASSIGN_OR_RAISE(auto connected, *std::move(handle));
+  std::unique_ptr<Connection> connection(new Connection(std::move(connected), url, std::move(stop)));
+  ARROW_ASSIGN_OR_RAISE(connection->server_version_, connection->QueryValue("SELECT VERSION()"));
+  connection->flavor_ = connection->server_version_.find("MariaDB") != std::string::npos ? Flavor::kMariadb
+                                                                                         : Flavor::kMysql;
+  // Whatever the server's defaults are: how we quote, and what the texts of times mean.
+  ARROW_RETURN_NOT_OK(
+      connection->Query("SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'").status());
+  return connection;
+}
+
+Connection::Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::shared_ptr<StopToken> stop)
+    : handle_(std::move(handle)), stop_(std::move(stop)), server_(url.server()) {
+  if (url.host.empty() || url.port == 0) {
+    const char* const host = handle_->host != nullptr ? handle_->host : "localhost";
+    server_ = url.socket.empty() ? std::string(host) + ":" + std::to_string(handle_->port) : url.server();
+  }
+}
+
+Connection::~Connection() = default;
+
+arrow::Result<Rows> Connection::Query(const std::string& sql) {
+  auto rows = RunAbandonable(stop_.get(), [handle = handle_, sql, server = server_] {
+    return RunQuery(handle.get(), sql, server);
+  });
+  if (rows.has_value()) return *std::move(rows);
+  Interrupt();
+  return Interrupted(server_);
+}
+
+arrow::Result<std::string> Connection::QueryValue(const std::string& sql) {
+  ARROW_ASSIGN_OR_RAISE(const Rows rows, Query(sql));
+  if (rows.size() != 1 || rows[0].size() != 1) {
+    return MakeError(ErrorKind::kProtocol, "a query for one value gave another answer", "server " + server_,
+                     "the server's version is not supported");
+  }
+  return rows[0][0].value_or("");
+}
+
+arrow::Result<std::optional<std::string>> Connection::Variable(const std::string& name) {
+  ARROW_ASSIGN_OR_RAISE(const Rows rows, Query("SHOW GLOBAL VARIABLES LIKE " + QuoteText(name)));
+  for (const auto& row : rows) {
+    if (row.size() == 2 && row[0] == name) return row[1].value_or("");
+  }
+  return std::optional<std::string>();
+}
+
+arrow::Status Connection::LastError(const std::string& doing) const {
+  MYSQL* const mysql = handle_.get();
+  return MakeServerError(mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql), doing, server_);
+}
+
+arrow::Status Connection::BeginDump(int command, std::string_view arguments) {
+  MYSQL* const mysql = handle_.get();
+  if (mysql->methods->db_command(mysql, static_cast<enum_server_command>(command), arguments.data(),
+                                 arguments.size(), 1, nullptr) != 0) {
+    return LastError("could not ask for the binary log");
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::optional<std::span<const uint8_t>>> Connection::NextPacket() {
+  MYSQL* const mysql = handle_.get();
+  const unsigned long length = mysql_net_read_packet(mysql);
+  // An unsigned int, although lengths are long: compared with -1 an error would never be one.
+  if (length == packet_error) return LastError("the binary log does not come any more");
+  const unsigned char* const packet = mysql->net.read_pos;
+  if (length == 0) {
+    return MakeError(ErrorKind::kProtocol, "the server sent an empty packet", "server " + server_, "");
+  }
+  if (packet[0] == 0xfe && length < 9) return std::optional<std::span<const uint8_t>>();
+  if (packet[0] != 0) {
+    return MakeError(ErrorKind::kProtocol,
+                     "the server sent a packet of kind " + std::to_string(packet[0]) +
+                         " instead of an event",
+                     "server " + server_, "this version does not know it");
+  }
+  return std::span<const uint8_t>(packet + 1, length - 1);
+}
+
+void Connection::Interrupt() { (void)shutdown(mysql_get_socket(handle_.get()), SHUT_RDWR); }
+
+bool Connection::encrypted() const { return mysql_get_ssl_cipher(handle_.get()) != nullptr; }
+
+}  // namespace arrowcdc::mysql

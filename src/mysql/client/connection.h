@@ -1,0 +1,75 @@
+// One connection by libmariadb: SQL with answers of text, or, once begun, a dump of the binlog packet by
+// packet. Nothing of it is copied from libmariadb's own reader of binlogs, which cannot read all rows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/stop_token.h"
+#include "src/mysql/client/url.h"
+#include "src/mysql/decode/flavor.h"
+
+struct st_mysql;
+
+namespace arrowcdc::mysql {
+
+// An answer's rows; none: NULL.
+using Rows = std::vector<std::vector<std::optional<std::string>>>;
+
+// In single quotes, for our own connections, which have no NO_BACKSLASH_ESCAPES.
+std::string QuoteText(std::string_view text);
+// In backticks.
+std::string QuoteName(std::string_view name);
+
+// One thread at a time, but for Interrupt.
+class Connection {
+ public:
+  // Blocking: the connection, up to 10 s, name resolution as long as it takes; `stop` (may be null) ends it.
+  // Errors: kConnection, kAuthentication, kTls; kInterrupted.
+  static arrow::Result<std::unique_ptr<Connection>> Open(const Url& url, std::shared_ptr<StopToken> stop);
+  ~Connection();
+
+  // Errors: as the server's, see MakeServerError.
+  arrow::Result<Rows> Query(const std::string& sql);
+  // The value of the one row with one column; empty where that is NULL. Errors: kProtocol where it is not so.
+  arrow::Result<std::string> QueryValue(const std::string& sql);
+  // nullopt: the server does not know that variable, or the role may not see it.
+  arrow::Result<std::optional<std::string>> Variable(const std::string& name);
+
+  // COM_BINLOG_DUMP (18) or COM_BINLOG_DUMP_GTID (30); packets follow.
+  arrow::Status BeginDump(int command, std::string_view arguments);
+  // The next event, without the byte that says it is one; lasts until the next call. nullopt: the server has
+  // no more. Blocking: until there is one.
+  arrow::Result<std::optional<std::span<const uint8_t>>> NextPacket();
+  // From any thread: what waits for the server ends with an error, for good.
+  void Interrupt();
+
+  Flavor flavor() const { return flavor_; }
+  const std::string& server_version() const { return server_version_; }
+  const std::string& server() const { return server_; }  // for messages
+  bool encrypted() const;
+
+ private:
+  Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::shared_ptr<StopToken> stop);
+  arrow::Status LastError(const std::string& doing) const;
+
+  // Shared with a call that nobody waits for any more.
+  std::shared_ptr<st_mysql> handle_;
+  const std::shared_ptr<StopToken> stop_;
+  std::string server_;
+  std::string server_version_;
+  Flavor flavor_ = Flavor::kMysql;
+};
+
+// What the server or the client library reports, by its number. `doing`: "could not connect".
+arrow::Status MakeServerError(unsigned code, const std::string& sqlstate, const std::string& text,
+                              const std::string& doing, const std::string& server);
+
+}  // namespace arrowcdc::mysql

@@ -1,0 +1,44 @@
+// What a statement in the binlog does, as far as a capture of rows must know: a tokenizer and the first words,
+// no parser of SQL. Never shown to anybody: statements carry values and hashes of passwords.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "arrowcdc/change_batch.h"
+#include "src/mysql/decode/event.h"
+
+namespace arrowcdc::mysql {
+
+struct Statement {
+  enum class Kind {
+    kBegin,
+    kCommit,
+    kRollback,
+    kSavepoint,
+    kRollbackTo,
+    kXaStart,
+    kXaEnd,
+    kXaPrepare,
+    kXaCommit,
+    kXaRollback,
+    kTruncate,      // `tables`
+    kDropTable,     // `tables`
+    kDropDatabase,  // `tables[0].schema`
+    kRenameTable,   // `tables`, each with its new name behind it
+    kAlterTable,    // `tables[0]`; with a new name behind it where it gets one
+    kAlterRows,     // the same, and rows go or come with a partition or a tablespace
+    kChangesRows,   // INSERT, UPDATE and what else changes rows, or may, by its text
+    kOther,         // changes no rows of tables
+    kUnreadable,
+  };
+  Kind kind = Kind::kUnreadable;
+  std::vector<TableName> tables;
+  std::string savepoint;
+};
+
+Statement ReadStatement(const QueryBody& query);
+
+}  // namespace arrowcdc::mysql
