@@ -41,6 +41,8 @@ struct MysqlOptions {
   // Changes that foreign keys make in other tables (CASCADE, SET NULL) are not in the binary log. False:
   // captured tables with such a key are refused.
   bool accept_cascades = false;
+  int64_t snapshot_part_bytes = 128 << 20;  // of a table, read at a time
+  int64_t snapshot_connections = 1;         // that see one point, at least as many as copy
   // Ends what waits for the server. Its error is kInterrupted. Null: nothing does.
   std::shared_ptr<StopToken> stop;
 };

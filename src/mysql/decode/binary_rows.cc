@@ -211,8 +211,8 @@ ReadValue ReaderOf(const MapColumn& column) {
 
 }  // namespace
 
-arrow::Result<BinaryRows> BinaryRows::Make(const TableMap& table, Unrepresentable unrepresentable) {
-  BinaryRows rows(table.name, unrepresentable);
+arrow::Result<BinaryRows> BinaryRows::Make(const TableMap& table) {
+  BinaryRows rows(table.name);
   for (const MapColumn& column : table.columns) {
     ColumnStep& step = rows.steps_.emplace_back();
     step.read = ReaderOf(column);
@@ -251,12 +251,6 @@ arrow::Status BinaryRows::AppendValues(std::span<const uint8_t> packet, BatchBui
       continue;
     }
     if (input_.behind == nullptr) return Damaged(input_.fault);
-    if (unrepresentable_ == Unrepresentable::kError) {
-      const std::string name = batch->table().schema->field(field)->name();
-      return MakeError(ErrorKind::kUnsupported, "a value has no Arrow form",
-                       "column " + name + " of table " + ToString(table_),
-                       "--unrepresentable null makes it null, and lists the column in _unrepresentable");
-    }
     batch->AppendUnrepresentable(field);
     at = input_.behind;
   }

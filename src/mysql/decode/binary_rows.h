@@ -11,7 +11,6 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
-#include "arrowcdc/unrepresentable.h"
 #include "src/change/batch_builder.h"
 #include "src/mysql/decode/column_reader.h"
 #include "src/mysql/decode/table_map.h"
@@ -23,20 +22,17 @@ namespace arrowcdc::mysql {
 class BinaryRows {
  public:
   // Errors: kUnsupported, by column, for types that are not read.
-  static arrow::Result<BinaryRows> Make(const TableMap& table, Unrepresentable unrepresentable);
+  static arrow::Result<BinaryRows> Make(const TableMap& table);
 
-  // A row's packet. Errors: kProtocol; kUnsupported under Unrepresentable::kError where a value has no Arrow
-  // form; those of BatchBuilder::EndRow. The row is in no batch then.
+  // A row's packet. Errors: kProtocol; those of BatchBuilder::EndRow. The row is in no batch then.
   arrow::Status Append(std::span<const uint8_t> packet, const RowMetadata& metadata, BatchBuilder* batch);
 
  private:
-  BinaryRows(TableName table, Unrepresentable unrepresentable)
-      : table_(std::move(table)), unrepresentable_(unrepresentable) {}
+  explicit BinaryRows(TableName table) : table_(std::move(table)) {}
   arrow::Status AppendValues(std::span<const uint8_t> packet, BatchBuilder* batch);
   arrow::Status Damaged(const char* what) const;
 
   TableName table_;
-  Unrepresentable unrepresentable_;
   std::vector<ColumnStep> steps_;
   RowInput input_;
 };

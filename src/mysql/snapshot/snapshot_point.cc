@@ -1,0 +1,172 @@
+// Between two looks at an equal place in the log nothing was committed, so transactions that began in between
+// see what was committed before it, all of them the same. MariaDB tells of each such transaction where it is.
+#include "src/mysql/snapshot/snapshot_point.h"
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc::mysql {
+namespace {
+
+// Where others commit without a pause, a lock does it.
+constexpr int kTriesMax = 200;
+
+using Connections = std::vector<std::unique_ptr<Connection>>;
+
+arrow::Result<LogPoint> PointIn(const Rows& rows, const std::string& server) {
+  LogPoint point;
+  const bool whole =
+      rows.size() == 1 && rows[0].size() >= 2 && rows[0][0].has_value() && rows[0][1].has_value();
+  if (whole) {
+    const std::string& offset = *rows[0][1];
+    const auto [end, error] = std::from_chars(offset.data(), offset.data() + offset.size(), point.offset);
+    if (error == std::errc() && end == offset.data() + offset.size()) {
+      point.file = *rows[0][0];
+      point.gtids = rows[0].back().value_or("");
+      std::erase(point.gtids, '\n');
+      return point;
+    }
+  }
+  return MakeError(ErrorKind::kServerSetting, "the server has no binary log", "server " + server,
+                   "start it with log_bin");
+}
+
+arrow::Result<LogPoint> ReadLogStatus(Connection& connection) {
+  ARROW_ASSIGN_OR_RAISE(const Rows rows,
+                        connection.Query("SELECT local->>'$.binary_log_file', "
+                                         "local->>'$.binary_log_position', local->>'$.gtid_executed' FROM "
+                                         "performance_schema.log_status"));
+  return PointIn(rows, connection.server());
+}
+
+// While nobody can commit.
+arrow::Result<LogPoint> ReadEnd(Connection& connection) {
+  const bool is_mysql = connection.flavor() == Flavor::kMysql;
+  auto rows = connection.Query(is_mysql ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+  if (!rows.ok() && is_mysql) rows = connection.Query("SHOW MASTER STATUS");  // before 8.2
+  ARROW_RETURN_NOT_OK(rows.status());
+  return PointIn(*rows, connection.server());
+}
+
+arrow::Status Begin(const Connections& connections) {
+  for (const auto& connection : connections)
+    ARROW_RETURN_NOT_OK(connection->Query("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").status());
+  return arrow::Status::OK();
+}
+
+arrow::Status Rollback(const Connections& connections) {
+  for (const auto& connection : connections) ARROW_RETURN_NOT_OK(connection->Query("ROLLBACK").status());
+  return arrow::Status::OK();
+}
+
+// nullopt: somebody committed meanwhile, each time.
+arrow::Result<std::optional<LogPoint>> BeginBetweenEqual(Connection& look, const Connections& connections) {
+  ARROW_ASSIGN_OR_RAISE(LogPoint before, ReadLogStatus(look));
+  for (int i = 0; i < kTriesMax; ++i) {
+    ARROW_RETURN_NOT_OK(Begin(connections));
+    ARROW_ASSIGN_OR_RAISE(LogPoint after, ReadLogStatus(look));
+    if (after.file == before.file && after.offset == before.offset) return after;
+    ARROW_RETURN_NOT_OK(Rollback(connections));
+    before = std::move(after);
+  }
+  return std::optional<LogPoint>();
+}
+
+// "binlog_snapshot_file" and the others of a transaction that has begun.
+arrow::Result<LogPoint> ReadSnapshotStatus(Connection& connection) {
+  ARROW_ASSIGN_OR_RAISE(
+      const Rows status,
+      connection.Query("SELECT (SELECT variable_value FROM information_schema.session_status "
+                       "WHERE variable_name = 'BINLOG_SNAPSHOT_FILE'), (SELECT "
+                       "variable_value FROM information_schema.session_status WHERE "
+                       "variable_name = 'BINLOG_SNAPSHOT_POSITION'), ''"));
+  return PointIn(status, connection.server());
+}
+
+arrow::Result<std::optional<LogPoint>> BeginUntilEqual(const Connections& connections) {
+  for (int i = 0; i < kTriesMax; ++i) {
+    ARROW_RETURN_NOT_OK(Begin(connections));
+    std::optional<LogPoint> common;
+    bool equal = true;
+    for (const auto& connection : connections) {
+      ARROW_ASSIGN_OR_RAISE(LogPoint own, ReadSnapshotStatus(*connection));
+      if (common.has_value()) equal &= own.file == common->file && own.offset == common->offset;
+      common = std::move(own);
+    }
+    if (equal) return common;
+    ARROW_RETURN_NOT_OK(Rollback(connections));
+  }
+  return std::optional<LogPoint>();
+}
+
+arrow::Result<LogPoint> BeginUnderLock(Connection& look, const Connections& connections) {
+  ARROW_RETURN_NOT_OK(look.Query("SET SESSION lock_wait_timeout = 5").status());
+  ARROW_RETURN_NOT_OK(look.Query("FLUSH TABLES WITH READ LOCK").status());
+  const arrow::Status begun = Begin(connections);
+  arrow::Result<LogPoint> point = begun.ok() ? ReadEnd(look) : arrow::Result<LogPoint>(begun);
+  ARROW_RETURN_NOT_OK(look.Query("UNLOCK TABLES").status());
+  return point;
+}
+
+bool IsDenied(const arrow::Status& status) {
+  const ErrorDetail* const detail = GetErrorDetail(status);
+  return detail != nullptr && detail->kind() == ErrorKind::kPermission;
+}
+
+arrow::Result<LogPoint> BeginAll(Connection& look, const Connections& connections) {
+  const bool is_mysql = look.flavor() == Flavor::kMysql;
+  const auto begun = is_mysql ? BeginBetweenEqual(look, connections) : BeginUntilEqual(connections);
+  if (begun.ok() && begun->has_value()) return **begun;
+  if (!begun.ok() && !IsDenied(begun.status())) return begun.status();
+  const auto locked = BeginUnderLock(look, connections);
+  if (locked.ok() || !IsDenied(locked.status())) return locked;
+  return MakeError(
+      ErrorKind::kPermission,
+      is_mysql ? "the user may neither look at performance_schema.log_status nor lock tables for a "
+                 "moment, so no point of the log can be had for the rows"
+               : "others commit without a pause, and the user may not lock tables for a moment, so "
+                 "no point of the log can be had for the rows",
+      "server " + look.server(),
+      is_mysql ? "GRANT BACKUP_ADMIN ON *.* and SELECT on the tables to it (or RELOAD); or leave out "
+                 "the rows that are there before (--snapshot never)"
+               : "GRANT RELOAD ON *.* to it; or leave out the rows that are there before "
+                 "(--snapshot never)");
+}
+
+// A copy may take hours, and whoever takes the rows may be slow.
+arrow::Result<std::unique_ptr<Connection>> OpenReader(const Url& url,
+                                                      const std::shared_ptr<StopToken>& stop) {
+  ARROW_ASSIGN_OR_RAISE(auto connection, Connection::Open(url, stop));
+  ARROW_RETURN_NOT_OK(connection
+                          ->Query("SET SESSION net_write_timeout = 86400, wait_timeout = 86400, "
+                                  "lock_wait_timeout = 10, transaction_isolation = 'REPEATABLE-READ'")
+                          .status());
+  return connection;
+}
+
+}  // namespace
+
+arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<StopToken>& stop,
+                                       int connections) {
+  SnapshotPoint point;
+  for (int i = 0; i < connections; ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto connection, OpenReader(url, stop));
+    point.connections.push_back(std::move(connection));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto look, Connection::Open(url, stop));
+  ARROW_ASSIGN_OR_RAISE(point.place, BeginAll(*look, point.connections));
+  if (look->flavor() == Flavor::kMariadb) {
+    ARROW_ASSIGN_OR_RAISE(point.place.gtids,
+                          look->QueryValue("SELECT BINLOG_GTID_POS(" + QuoteText(point.place.file) + ", " +
+                                           std::to_string(point.place.offset) + ")"));
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::string now,
+                        look->QueryValue("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED)"));
+  std::from_chars(now.data(), now.data() + now.size(), point.taken_at);
+  return point;
+}
+
+}  // namespace arrowcdc::mysql

@@ -1,0 +1,29 @@
+// A point of the log and transactions that see the rows as they were there.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/stop_token.h"
+#include "src/mysql/client/connection.h"
+#include "src/mysql/snapshot/mysql_snapshot.h"
+
+namespace arrowcdc::mysql {
+
+struct SnapshotPoint {
+  LogPoint place;
+  int64_t taken_at = 0;  // microseconds since 1970-01-01 UTC, by the server's clock
+  // Each in a transaction that reads: all see the same rows.
+  std::vector<std::unique_ptr<Connection>> connections;
+};
+
+// Errors: as TakeSnapshot. Blocking: on queries; where the role may not read log_status, FLUSH TABLES WITH READ
+// LOCK holds commits up while the transactions begin.
+arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<StopToken>& stop,
+                                       int connections);
+
+}  // namespace arrowcdc::mysql
