@@ -32,6 +32,7 @@ LIBRARIES = {
     "libpq": ("libpq-fe.h",),
     "liblz4": ("lz4",),
     "libzstd": ("zstd",),
+    "zlib": ("zlib.h",),
     "RE2": ("re2/",),
     "CLI11": ("CLI/",),
     "spdlog": ("spdlog/", "fmt/"),

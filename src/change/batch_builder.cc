@@ -87,12 +87,14 @@ arrow::Status BatchBuilder::EndRow(const RowMetadata& row) {
                    "table " + ToString(table_->name), "");
 }
 
-void BatchBuilder::CancelRow() {
+void BatchBuilder::TakeBackTo(int64_t rows) {
+  rows_ = rows;
   for (const auto& column : columns_) column->Truncate(rows_);
-  for (const MetadataColumn which : {MetadataColumn::kLsn, MetadataColumn::kOrd})
-    metadata(which)->Truncate(rows_);
-  while (!unchanged_.empty() && unchanged_.back().row == rows_) unchanged_.pop_back();
-  while (!unrepresentable_.empty() && unrepresentable_.back().row == rows_) unrepresentable_.pop_back();
+  // Those that are filled in runs may be behind.
+  for (const auto& column : metadata_) column->Truncate(std::min(rows_, column->length()));
+  const auto is_gone = [this](const Cell& cell) { return cell.row >= rows_; };
+  while (!unchanged_.empty() && is_gone(unchanged_.back())) unchanged_.pop_back();
+  while (!unrepresentable_.empty() && is_gone(unrepresentable_.back())) unrepresentable_.pop_back();
 }
 
 arrow::Result<std::shared_ptr<arrow::Array>> BatchBuilder::FinishCells(Cells* cells) {

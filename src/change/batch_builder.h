@@ -46,7 +46,9 @@ class BatchBuilder {
   // OutOfMemory.
   arrow::Status EndRow(const RowMetadata& row);
   // Takes back what came since the last EndRow.
-  void CancelRow();
+  void CancelRow() { TakeBackTo(rows_); }
+  // Takes back all but the first `rows` whole rows.
+  void TakeBackTo(int64_t rows);
 
   // Whole rows, and the bytes of their buffers. A batch is to be finished before `bytes` can pass
   // kBatchBytesMax.

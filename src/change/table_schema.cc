@@ -9,6 +9,7 @@
 #include <arrow/util/key_value_metadata.h>
 
 #include "arrowcdc/error.h"
+#include "format/frame.h"
 #include "src/change/metadata_columns.h"
 
 namespace arrowcdc {
@@ -58,6 +59,17 @@ arrow::Status ReadWeakened(const arrow::FieldVector& columns, const arrow::KeyVa
   weakened.own_replica_identity = *own;
   ARROW_ASSIGN_OR_RAISE(weakened.own_key_fields, KeyFields(table->name, *own, kOwnKeyKey, columns));
   return arrow::Status::OK();
+}
+
+void AddText(const std::string& text, std::string* content) {
+  *content += std::to_string(text.size()) + ":" + text;
+}
+
+void AddMetadata(const arrow::KeyValueMetadata& metadata, std::string* content) {
+  for (int64_t i = 0; i < metadata.size(); ++i) {
+    AddText(metadata.key(i), content);
+    AddText(metadata.value(i), content);
+  }
 }
 
 }  // namespace
@@ -117,6 +129,17 @@ std::shared_ptr<arrow::Schema> MakeChangeSchema(
                                   arrow::key_value_metadata({kRoleKey}, {MetadataColumnRole(column)})));
   }
   return arrow::schema(std::move(fields), metadata);
+}
+
+uint64_t SchemaFingerprint(const arrow::FieldVector& fields, const arrow::KeyValueMetadata& metadata) {
+  std::string content;
+  AddMetadata(metadata, &content);
+  for (const auto& field : fields) {
+    AddText(field->name(), &content);
+    AddText(field->type()->ToString(/*show_metadata=*/true), &content);
+    AddMetadata(*field->metadata(), &content);
+  }
+  return format::Fingerprint(content.data(), content.size());
 }
 
 arrow::Result<std::shared_ptr<const TableSchema>> MakeTableSchema(

@@ -32,6 +32,10 @@ std::optional<ReplicaIdentity> ParseReplicaIdentity(std::string_view letter);
 std::shared_ptr<arrow::Schema> MakeChangeSchema(
     const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata);
 
+// Of all that the schema says, for decoders that make schemas themselves; metadata of the schema. Every field has
+// metadata of its own.
+uint64_t SchemaFingerprint(const arrow::FieldVector& columns, const arrow::KeyValueMetadata& metadata);
+
 // A whole TableSchema; key_fields come from the columns' arrowcdc:key, except under FULL and NOTHING, where
 // there is no key, and the own identity of a weakened table from `metadata` and arrowcdc:own_key. Errors:
 // kProtocol where the places in a key are not 1 to n, or the own identity is unknown.

@@ -6,34 +6,10 @@
 
 #include <arrow/util/key_value_metadata.h>
 
-#include "format/frame.h"
 #include "src/change/table_schema.h"
 
 namespace arrowcdc {
 namespace {
-
-void AddText(const std::string& text, std::string* content) {
-  *content += std::to_string(text.size()) + ":" + text;
-}
-
-void AddMetadata(const arrow::KeyValueMetadata& metadata, std::string* content) {
-  for (int64_t i = 0; i < metadata.size(); ++i) {
-    AddText(metadata.key(i), content);
-    AddText(metadata.value(i), content);
-  }
-}
-
-// Of all that the schema says.
-uint64_t FingerprintOf(const arrow::FieldVector& fields, const arrow::KeyValueMetadata& metadata) {
-  std::string content;
-  AddMetadata(metadata, &content);
-  for (const auto& field : fields) {
-    AddText(field->name(), &content);
-    AddText(field->type()->ToString(/*show_metadata=*/true), &content);
-    AddMetadata(*field->metadata(), &content);
-  }
-  return format::Fingerprint(content.data(), content.size());
-}
 
 void SayOwnKey(const std::vector<std::string>& own_key, arrow::FieldVector* fields) {
   for (auto& field : *fields) {
@@ -61,7 +37,7 @@ arrow::Result<DescribedTable> MakeTable(const TableDescription& description, con
   DescribedTable table;
   ARROW_ASSIGN_OR_RAISE(
       table.schema,
-      MakeTableSchema(description.name, description.oid, FingerprintOf(mapped.fields, *metadata),
+      MakeTableSchema(description.name, description.oid, SchemaFingerprint(mapped.fields, *metadata),
                       description.replica_identity, mapped.fields, metadata));
   ARROW_ASSIGN_OR_RAISE(table.rows, RowReader::Make(table.schema, std::move(mapped), pool));
   return table;

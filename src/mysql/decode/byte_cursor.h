@@ -1,0 +1,95 @@
+// Reading the bytes of an event from front to back, every read checked. Numbers are little-endian but where a
+// name says otherwise.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+namespace arrowcdc::mysql {
+
+// SAFETY: N bytes are there; the caller has looked.
+template <int N>
+inline uint64_t LoadLittle(const uint8_t* bytes) {
+  static_assert(std::endian::native == std::endian::little && N >= 1 && N <= 8);
+  uint64_t value = 0;
+  memcpy(&value, bytes, N);
+  return value;
+}
+template <int N>
+inline uint64_t LoadBig(const uint8_t* bytes) {
+  uint64_t value = 0;
+  for (int i = 0; i < N; ++i) value = value << 8 | bytes[i];
+  return value;
+}
+inline uint64_t LoadLittle(const uint8_t* bytes, int size) {
+  uint64_t value = 0;
+  memcpy(&value, bytes, static_cast<size_t>(size));
+  return value;
+}
+inline uint64_t LoadBig(const uint8_t* bytes, int size) {
+  uint64_t value = 0;
+  for (int i = 0; i < size; ++i) value = value << 8 | bytes[i];
+  return value;
+}
+
+inline std::string_view AsText(std::span<const uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Each read returns false, and stays where it is, when the bytes are not all there.
+class ByteCursor {
+ public:
+  explicit ByteCursor(std::span<const uint8_t> bytes)
+      : begin_(bytes.data()), at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+
+  uint64_t left() const { return static_cast<uint64_t>(end_ - at_); }
+  uint64_t offset() const { return static_cast<uint64_t>(at_ - begin_); }
+  const uint8_t* at() const { return at_; }
+  std::span<const uint8_t> rest() const { return {at_, end_}; }
+
+  bool Skip(uint64_t size) {
+    if (size > left()) return false;
+    at_ += size;
+    return true;
+  }
+  template <int N, typename T>
+  bool Read(T* value) {
+    if (left() < N) return false;
+    *value = static_cast<T>(LoadLittle<N>(at_));
+    at_ += N;
+    return true;
+  }
+  bool ReadBytes(uint64_t size, std::span<const uint8_t>* bytes) {
+    if (size > left()) return false;
+    *bytes = {at_, static_cast<size_t>(size)};
+    at_ += size;
+    return true;
+  }
+  // A "length-encoded integer" of the protocol: one byte, or 0xfc to 0xfe and 2, 3 or 8 bytes.
+  bool ReadPacked(uint64_t* value) {
+    if (left() == 0) return false;
+    const int size = *at_ < 0xfb ? 0 : *at_ == 0xfc ? 2 : *at_ == 0xfd ? 3 : *at_ == 0xfe ? 8 : -1;
+    if (size < 0 || left() < 1 + static_cast<uint64_t>(size)) return false;
+    *value = size == 0 ? *at_ : LoadLittle(at_ + 1, size);
+    at_ += 1 + size;
+    return true;
+  }
+  // Such a number, and as many bytes.
+  bool ReadPackedBytes(std::span<const uint8_t>* bytes) {
+    const uint8_t* const before = at_;
+    uint64_t size;
+    if (ReadPacked(&size) && ReadBytes(size, bytes)) return true;
+    at_ = before;
+    return false;
+  }
+
+ private:
+  const uint8_t* begin_;
+  const uint8_t* at_;
+  const uint8_t* end_;
+};
+
+}  // namespace arrowcdc::mysql

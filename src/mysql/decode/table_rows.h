@@ -1,0 +1,92 @@
+// One version of a table: its schema, how its row images are read, and the rows that are held.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arrow/memory_pool.h>
+#include <arrow/result.h>
+
+#include "arrowcdc/error.h"
+#include "src/change/batch_builder.h"
+#include "src/mysql/decode/column_reader.h"
+#include "src/mysql/decode/flavor.h"
+#include "src/mysql/decode/row_decoder.h"
+#include "src/mysql/decode/rows_event.h"
+#include "src/mysql/decode/table_map.h"
+
+namespace arrowcdc::mysql {
+
+// One thread.
+class TableRows {
+ public:
+  // Errors: kUnsupported, by column; kProtocol where the map contradicts itself.
+  static arrow::Result<std::unique_ptr<TableRows>> Make(const TableMap& map, Flavor flavor,
+                                                        arrow::MemoryPool* pool);
+
+  // The rows of an event of this table, whose `rows` are not compressed. Errors: as RowDecoder::AddRows;
+  // there are as many rows as before then.
+  arrow::Status Add(const RowsEvent& event, const RowContext& context);
+
+  int64_t rows() const { return finished_rows_ + builder_->rows(); }
+  int64_t bytes() const { return finished_bytes_ + builder_->bytes(); }
+  // What is held, if anything.
+  arrow::Status Finish(std::vector<ChangeBatch>* batches);
+
+ private:
+  // The columns that an image carries.
+  struct Image {
+    std::vector<bool> has = {};
+    std::vector<int> columns = {};
+    size_t null_bytes = 0;
+    bool is_full() const { return columns.size() == has.size(); }
+  };
+  // Where a column of the old image is.
+  struct Place {
+    bool is_there = false;
+    const uint8_t* at = nullptr;  // null: the value is
+  };
+
+  TableRows(std::unique_ptr<BatchBuilder> builder) : builder_(std::move(builder)) {}
+  arrow::Status SetImage(std::span<const uint8_t> bits, Image* image) const;
+  arrow::Status SetImages(const RowsEvent& event);
+  arrow::Status AddAll(const RowsEvent& event, const RowContext& context);
+  arrow::Status EndRow(Op op, const RowContext& context, uint64_t number);
+  arrow::Status FinishBuilder();
+
+  const uint8_t* ReadOne(int field, const uint8_t* at);
+  const uint8_t* ReadImage(const Image& image, const uint8_t* at, bool keep_places);
+  const uint8_t* ReadUpdated(const uint8_t* at, bool is_partial);
+  bool FillAbsent();
+  const uint8_t* ReadPartialBits(const uint8_t* at);
+  const uint8_t* ReadDifference(int field, const uint8_t* at);
+  const uint8_t* Fail(int field, ErrorKind kind, const char* what, const char* remedy = "");
+  arrow::Status Failure(const RowsEvent& event, const uint8_t* at) const;
+  std::string object() const { return "table " + ToString(builder_->table().name); }
+
+  std::unique_ptr<BatchBuilder> builder_;
+  std::vector<ColumnStep> steps_;
+  std::vector<bool> is_json_;
+  size_t json_columns_ = 0;
+  std::vector<ChangeBatch> finished_;
+  int64_t finished_rows_ = 0;
+  int64_t finished_bytes_ = 0;
+
+  // Of the event that is being read.
+  Image before_;
+  Image after_;
+  RowInput input_;
+  std::vector<Place> places_;
+  std::vector<bool> is_difference_;  // of the row: the column's new value is
+  // What was met where a read has returned null.
+  int failed_field_ = -1;
+  ErrorKind failed_kind_ = ErrorKind::kProtocol;
+  const char* failed_what_ = "";
+  const char* failed_remedy_ = "";
+};
+
+}  // namespace arrowcdc::mysql

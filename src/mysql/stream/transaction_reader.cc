@@ -1,0 +1,553 @@
+// MySQL: GTID, BEGIN, table maps and rows, XID or COMMIT; a DDL statement alone behind its GTID. MariaDB: the
+// GTID event stands for BEGIN, and says of a single statement that it is one.
+#include "src/mysql/stream/transaction_reader.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "arrowcdc/error.h"
+#include "src/mysql/decode/byte_reader.h"
+#include "src/mysql/decode/inflate.h"
+
+namespace arrowcdc::mysql {
+namespace {
+
+constexpr int kInnerEventsAtOnce = 1000;
+
+std::string BaseOf(const std::string& file) { return file.substr(0, file.rfind('.')); }
+
+}  // namespace
+
+arrow::Result<std::unique_ptr<TransactionReader>> TransactionReader::Make(TransactionReaderOptions options,
+                                                                          LogToken start) {
+  std::unique_ptr<TransactionReader> reader(new TransactionReader(std::move(options), std::move(start)));
+  RowDecoderOptions rows;
+  rows.flavor = reader->token_.flavor;
+  rows.wanted = reader->options_.wanted;
+  rows.unrepresentable = reader->options_.unrepresentable;
+  ARROW_ASSIGN_OR_RAISE(reader->decoder_, RowDecoder::Make(std::move(rows)));
+  return reader;
+}
+
+TransactionReader::TransactionReader(TransactionReaderOptions options, LogToken start)
+    : options_(std::move(options)), spool_(options_.spool), token_(std::move(start)) {}
+
+bool TransactionReader::full() const {
+  return decoder_->open_bytes() > options_.batch_bytes_max || transactions_ > options_.transactions_max;
+}
+
+bool TransactionReader::open() const {
+  if (transaction_.has_value()) return decoder_->open_rows() > 0;
+  return decoder_->open_rows() > 0 || ended_.has_value() || keepalive_;
+}
+
+std::optional<Event> TransactionReader::NextEvent() {
+  if (events_.empty()) return std::nullopt;
+  Event event = std::move(events_.front());
+  events_.pop_front();
+  return event;
+}
+
+std::string TransactionReader::Here() const { return "binary log " + ToString(event_at_, token_.base); }
+
+arrow::Status TransactionReader::Refused(ErrorKind kind, const std::string& what,
+                                         const std::string& remedy) const {
+  return MakeError(kind, what, Here(), remedy);
+}
+
+arrow::Result<Position> TransactionReader::SafePosition() const {
+  Position position{options_.epoch, 0};
+  ARROW_ASSIGN_OR_RAISE(position.order, MakeOrder(options_.epoch, place_));
+  position.token = WriteToken(token_);
+  return position;
+}
+
+arrow::Status TransactionReader::Flush() {
+  ARROW_ASSIGN_OR_RAISE(std::vector<ChangeBatch> batches, decoder_->Flush());
+  const bool ends = !transaction_.has_value();
+  for (ChangeBatch& batch : batches) {
+    schemas_[batch.table->name] = batch.table;
+    batch.group = {std::nullopt, false, !ends, false};
+    group_open_ = true;
+    events_.emplace_back(std::move(batch));
+  }
+  if (!ends) return arrow::Status::OK();
+  if (group_open_ || ended_.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(Position safe, SafePosition());
+    GroupState group{std::move(safe), true, false, false};
+    if (!batches.empty()) {
+      std::get<ChangeBatch>(events_.back()).group = std::move(group);
+    } else {
+      events_.emplace_back(ProgressEvent{std::move(group)});
+    }
+  } else if (keepalive_) {
+    ARROW_ASSIGN_OR_RAISE(Position safe, SafePosition());
+    events_.emplace_back(KeepaliveEvent{std::move(safe), false});
+  }
+  group_open_ = false;
+  keepalive_ = false;
+  ended_.reset();
+  transactions_ = 0;
+  return arrow::Status::OK();
+}
+
+// --- events ---
+
+arrow::Status TransactionReader::Take(std::span<const uint8_t> packet) {
+  ARROW_ASSIGN_OR_RAISE(const BinlogEvent event, reader_.Read(packet));
+  ARROW_RETURN_NOT_OK(MovePlace(event));
+  return TakeEvent(event);
+}
+
+arrow::Status TransactionReader::Work() {
+  if (replaying_) return ReplayChunk();
+  for (int i = 0; i < kInnerEventsAtOnce && payload_.has_value() && !replaying_ && !full(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(const auto bytes, payload_->Next());
+    if (!bytes.has_value()) {
+      payload_.reset();
+      return arrow::Status::OK();
+    }
+    ARROW_ASSIGN_OR_RAISE(const BinlogEvent event, EventReader::ReadInner(*bytes));
+    ARROW_RETURN_NOT_OK(TakeEvent(event));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionReader::SetFile(const RotateBody& rotate) {
+  ARROW_ASSIGN_OR_RAISE(const uint32_t number, FileNumber(rotate.file));
+  token_.base = BaseOf(rotate.file);
+  place_ = {number, rotate.offset};
+  event_at_ = place_;
+  keepalive_ = true;
+  return arrow::Status::OK();
+}
+
+// Headers have the low 32 bits of an offset that only grows. A description that is sent in front of an event
+// in mid-file is no event of that place.
+arrow::Status TransactionReader::MovePlace(const BinlogEvent& event) {
+  constexpr uint64_t kLow = 0xffffffff;
+  event_at_ = place_;
+  const bool describes = event.header.type == EventType::kFormatDescription;
+  const bool beats =
+      event.header.type == EventType::kHeartbeat || event.header.type == EventType::kHeartbeatV2;
+  if (event.header.artificial() || event.header.end == 0 || beats) return arrow::Status::OK();
+  if (describes && event.header.end < place_.offset) return arrow::Status::OK();
+  uint64_t end = (place_.offset & ~kLow) | event.header.end;
+  if (end < place_.offset) end += kLow + 1;
+  place_.offset = end;
+  event_at_.offset = end - std::min<uint64_t>(end, event.header.size);
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionReader::TakeEvent(const BinlogEvent& event) {
+  const auto type = static_cast<uint8_t>(event.header.type);
+  if (RowDecoder::IsRowsEvent(type)) return TakeRows(type, event.body);
+  switch (event.header.type) {
+    case EventType::kTableMap: return TakeTableMap(event.body);
+    case EventType::kGtid:
+    case EventType::kGtidTagged:
+    case EventType::kAnonymousGtid:
+    case EventType::kMariadbGtid: {
+      ARROW_ASSIGN_OR_RAISE(const GtidBody gtid, ReadGtid(event));
+      return BeginTransaction(gtid);
+    }
+    case EventType::kQuery:
+    case EventType::kExecuteLoadQuery: return TakeQuery(event);
+    case EventType::kQueryCompressed: {
+      ARROW_ASSIGN_OR_RAISE(const auto body, InflateQuery(event.body));
+      EventHeader header = event.header;
+      header.type = EventType::kQuery;
+      return TakeQuery({header, body});
+    }
+    case EventType::kXid: return EndTransaction(true);
+    case EventType::kXaPrepare: return TakeXaPrepare(event);
+    case EventType::kTransactionPayload: {
+      ARROW_ASSIGN_OR_RAISE(auto payload, TransactionPayloadReader::Make(event.body));
+      payload_.emplace(std::move(payload));
+      return arrow::Status::OK();
+    }
+    default: return TakeRest(event);
+  }
+}
+
+arrow::Status TransactionReader::TakeRest(const BinlogEvent& event) {
+  switch (event.header.type) {
+    case EventType::kRotate: {
+      ARROW_ASSIGN_OR_RAISE(const RotateBody rotate, ReadRotate(event.body));
+      return SetFile(rotate);
+    }
+    case EventType::kFormatDescription:
+      decoder_->ForgetTableMaps();
+      // A file ends within a transaction where the server crashed: it is none.
+      if (!transaction_.has_value() || event.header.end == 0) return arrow::Status::OK();
+      if (transaction_->waits || transaction_->dropped || transaction_->rows_events == 0) {
+        spool_.Clear();
+        transaction_.reset();
+        return arrow::Status::OK();
+      }
+      return Refused(ErrorKind::kPositionGap,
+                     "a transaction whose rows were delivered has no end in the binary log: the server lost it",
+                     "capture into a new sink");
+    case EventType::kHeartbeat:
+    case EventType::kHeartbeatV2: return TakeHeartbeat(event);
+    case EventType::kIncident:
+      return Refused(ErrorKind::kPositionGap,
+                     "the server notes an incident: changes may be lacking in its binary log from here on",
+                     "see the server's error log; then capture into a new sink");
+    case EventType::kPreviousGtids:
+    case EventType::kGtidList: keepalive_ = true; return arrow::Status::OK();
+    case EventType::kStop:
+    case EventType::kIntvar:
+    case EventType::kAppendBlock:
+    case EventType::kDeleteFile:
+    case EventType::kRand:
+    case EventType::kUserVar:
+    case EventType::kBeginLoadQuery:
+    case EventType::kIgnorable:
+    case EventType::kRowsQuery:
+    case EventType::kTransactionContext:
+    case EventType::kViewChange:
+    case EventType::kAnnotateRows:
+    case EventType::kBinlogCheckpoint: return arrow::Status::OK();
+    default: break;
+  }
+  if (event.header.ignorable()) return arrow::Status::OK();
+  return Refused(ErrorKind::kUnsupported,
+                 "an event of type " + std::to_string(static_cast<int>(event.header.type)) +
+                     " is not known; it may change rows, so nothing is passed over",
+                 "use a version of arrowcdc that knows the server's");
+}
+
+// Sent when nothing else is, and while the server passes over what was delivered.
+arrow::Status TransactionReader::TakeHeartbeat(const BinlogEvent& event) {
+  ARROW_ASSIGN_OR_RAISE(const RotateBody at, ReadHeartbeat(event));
+  if (transaction_.has_value()) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const uint32_t number, FileNumber(at.file));
+  if (number != place_.file) return arrow::Status::OK();  // its rotate event tells
+  if (event.header.type == EventType::kHeartbeatV2 || at.offset > place_.offset)
+    place_.offset = std::max(place_.offset, at.offset);
+  keepalive_ = true;
+  return arrow::Status::OK();
+}
+
+// --- transactions ---
+
+arrow::Status TransactionReader::CheckExpected(const GtidBody& gtid) {
+  const LastTransaction expected = *std::exchange(expected_, std::nullopt);
+  const bool anonymous = std::holds_alternative<std::monostate>(expected.id);
+  if (gtid.id == expected.id && gtid.commit_ts == expected.commit_ts &&
+      (!anonymous || event_at_ == expected.begin)) {
+    return arrow::Status::OK();
+  }
+  const std::string name = anonymous ? "at " + ToString(expected.begin, token_.base) : ToString(expected.id);
+  return MakeError(ErrorKind::kPositionGap,
+                   "the transaction that was delivered last, " + name +
+                       ", is not the one that the server has there: it has " +
+                       (gtid.id == expected.id ? "one of the same name and another time" : ToString(gtid.id)) +
+                       "; its history is another one (RESET, a restored backup, another server)",
+                   Here(), "connect to the server that was read from, or capture into a new sink");
+}
+
+arrow::Status TransactionReader::BeginTransaction(const GtidBody& gtid) {
+  if (transaction_.has_value()) {
+    return Refused(ErrorKind::kProtocol, "a transaction begins before the one in front of it has ended",
+                   "check the file with mysqlbinlog; where it is whole, please report it");
+  }
+  Transaction transaction;
+  transaction.begin = event_at_;
+  transaction.gtid = gtid;
+  transaction.begun = token_.flavor == Flavor::kMariadb && !gtid.standalone;
+  transaction.waits = !options_.only_committed;
+  transaction.dropped = drop_before_.has_value() && transaction.begin < *drop_before_;
+  if (expected_.has_value()) {
+    ARROW_RETURN_NOT_OK(CheckExpected(gtid));
+    transaction.dropped = true;
+    transaction.expected = true;
+  }
+  transaction_ = std::move(transaction);
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionReader::TakeTableMap(std::span<const uint8_t> body) {
+  if (!transaction_.has_value() || transaction_->dropped) return arrow::Status::OK();
+  return Decode(static_cast<uint8_t>(EventType::kTableMap), body);
+}
+
+arrow::Status TransactionReader::TakeRows(uint8_t type, std::span<const uint8_t> body) {
+  if (!transaction_.has_value()) {
+    return Refused(ErrorKind::kProtocol, "rows come outside of a transaction",
+                   "check the file with mysqlbinlog; where it is whole, please report it");
+  }
+  if (transaction_->dropped) return arrow::Status::OK();
+  return Decode(type, body);
+}
+
+// Now, or into the spool.
+arrow::Status TransactionReader::Decode(uint8_t type, std::span<const uint8_t> body) {
+  Transaction& transaction = *transaction_;
+  if (transaction.waits && !replaying_) {
+    ++transaction.records;
+    return spool_.Append({std::span<const uint8_t>(&type, 1), body});
+  }
+  if (type == static_cast<uint8_t>(EventType::kTableMap)) return decoder_->AddTableMap(body);
+  ARROW_ASSIGN_OR_RAISE(const RowsTable table, decoder_->TableOf(type, body));
+  RowContext context;
+  ARROW_ASSIGN_OR_RAISE(context.commit_lsn, MakeOrder(options_.epoch, transaction.begin));
+  context.event = transaction.rows_events++;
+  context.commit_ts = transaction.gtid.commit_ts;
+  if (table.wanted) ARROW_RETURN_NOT_OK(decoder_->AddRows(type, body, context));
+  if (table.statement_end) decoder_->ForgetTableMaps();
+  return arrow::Status::OK();
+}
+
+// Its rows are in the log, and whether they come true is not. The answer may be in the log much later.
+arrow::Status TransactionReader::TakeXaPrepare(const BinlogEvent& event) {
+  ARROW_ASSIGN_OR_RAISE(const bool one_phase, ReadOnePhase(event.body));
+  if (!transaction_.has_value() || one_phase) return EndTransaction(true);
+  transaction_->xa_prepared = true;
+  return EndTransaction(true);
+}
+
+arrow::Status TransactionReader::EndTransaction(bool committed) {
+  if (!transaction_.has_value()) return arrow::Status::OK();
+  Transaction& transaction = *transaction_;
+  if (transaction.waits && transaction.records > 0) {
+    if (!committed) transaction.rolled_back = {{0, transaction.records}};
+    replaying_ = true;
+    replayed_ = 0;
+    return arrow::Status::OK();
+  }
+  if (!committed && transaction.rows_events > 0) {
+    return Refused(ErrorKind::kPositionGap,
+                   "a transaction whose rows were delivered ends with ROLLBACK: the server took it back",
+                   "capture into a new sink");
+  }
+  return FinishTransaction();
+}
+
+arrow::Status TransactionReader::FinishTransaction() {
+  const Transaction transaction = *std::exchange(transaction_, std::nullopt);
+  decoder_->ForgetTableMaps();
+  LastTransaction last{transaction.gtid.id, transaction.gtid.commit_ts, transaction.begin, std::nullopt};
+  if (const auto* const gtid = std::get_if<MariadbGtid>(&last.id)) {
+    const auto before = token_.state.domains().find(gtid->domain);
+    if (before != token_.state.domains().end() && before->second != *gtid) last.before = before->second;
+    // It was read again: what was before it is known from then.
+    if (transaction.expected && token_.last.has_value()) last.before = token_.last->before;
+  }
+  token_.state.Add(last.id);
+  token_.last = std::move(last);
+  if (transaction.expected) expected_end_ = place_;
+  ended_ = place_;
+  ++transactions_;
+  return arrow::Status::OK();
+}
+
+// --- the spool ---
+
+arrow::Status TransactionReader::ReplayChunk() {
+  ARROW_ASSIGN_OR_RAISE(auto chunk, spool_.TakeChunk());
+  if (!chunk.has_value()) {
+    replaying_ = false;
+    return FinishTransaction();
+  }
+  std::span<const uint8_t> left(*chunk);
+  while (const auto record = ReadRecord(&left)) ARROW_RETURN_NOT_OK(ReplayRecord(*record));
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionReader::ReplayRecord(std::span<const uint8_t> record) {
+  const uint64_t number = replayed_++;
+  const uint8_t type = record[0];
+  const auto body = record.subspan(1);
+  const auto& ranges = transaction_->rolled_back;
+  const bool rolled_back = std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) {
+    return range.first <= number && number < range.second;
+  });
+  const bool is_map = type == static_cast<uint8_t>(EventType::kTableMap);
+  if (is_map || (!rolled_back && !transaction_->xa_prepared)) return Decode(type, body);
+  ARROW_ASSIGN_OR_RAISE(const RowsTable table, decoder_->TableOf(type, body));
+  ++transaction_->rows_events;
+  if (table.wanted) ARROW_RETURN_NOT_OK(rolled_back ? CheckRollback(table.name) : XaRefused(table.name));
+  if (table.statement_end) decoder_->ForgetTableMaps();
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionReader::XaRefused(const TableName& table) const {
+  return MakeError(ErrorKind::kUnsupported,
+                   "an XA transaction was prepared that changes the table, at " +
+                       ToString(transaction_->begin, token_.base) +
+                       "; whether it commits is not known at that place",
+                   "table " + ToString(table),
+                   "XA transactions are not supported yet: leave the table out, or change it without XA and "
+                   "capture into a new sink");
+}
+
+// Rows of a table that cannot roll back are there in spite of the ROLLBACK.
+arrow::Status TransactionReader::CheckRollback(const TableName& table) {
+  bool rolls_back = false;
+  if (options_.transactional) {
+    ARROW_ASSIGN_OR_RAISE(rolls_back, options_.transactional(table));
+  }
+  if (rolls_back) return arrow::Status::OK();
+  return MakeError(ErrorKind::kUnsupported,
+                   "rows of the table are in a transaction that was rolled back, at " +
+                       ToString(transaction_->begin, token_.base) +
+                       ", and nothing says that the table's engine took them back",
+                   "table " + ToString(table),
+                   "use transactional tables (ENGINE=InnoDB), or leave the table out; then capture into a new "
+                   "sink");
+}
+
+// --- statements ---
+
+arrow::Status TransactionReader::TakeQuery(const BinlogEvent& event) {
+  ARROW_ASSIGN_OR_RAISE(const QueryBody query, ReadQuery(event));
+  Statement statement;
+  if (event.header.type == EventType::kExecuteLoadQuery) {
+    statement.kind = Statement::Kind::kChangesRows;
+  } else if (query.text == "BEGIN") {
+    statement.kind = Statement::Kind::kBegin;
+  } else if (query.text == "COMMIT") {
+    statement.kind = Statement::Kind::kCommit;
+  } else {
+    statement = ReadStatement(query);
+  }
+  // Logs without GTID events.
+  if (!transaction_.has_value()) {
+    GtidBody none;
+    none.commit_ts = int64_t{event.header.timestamp} * 1'000'000;
+    ARROW_RETURN_NOT_OK(BeginTransaction(none));
+  }
+  ARROW_RETURN_NOT_OK(TakeStatement(statement, query));
+  const bool one_statement = transaction_.has_value() && !transaction_->begun && !busy();
+  return one_statement ? EndTransaction(true) : arrow::Status::OK();
+}
+
+bool TransactionReader::Captures(const QueryBody& query) const {
+  if (!query.updated.has_value()) return true;
+  return std::any_of(query.updated->begin(), query.updated->end(), [this](const std::string& database) {
+    return !options_.captures || options_.captures(database);
+  });
+}
+
+arrow::Status TransactionReader::TakeStatement(const Statement& statement, const QueryBody& query) {
+  using Kind = Statement::Kind;
+  Transaction& transaction = *transaction_;
+  switch (statement.kind) {
+    case Kind::kBegin: transaction.begun = true; return arrow::Status::OK();
+    case Kind::kXaStart:
+      transaction.begun = true;
+      transaction.waits = true;
+      return arrow::Status::OK();
+    case Kind::kCommit: return EndTransaction(true);
+    case Kind::kRollback: return EndTransaction(false);
+    case Kind::kSavepoint:
+      transaction.savepoints.emplace_back(statement.savepoint,
+                                          transaction.waits ? transaction.records : transaction.rows_events);
+      return arrow::Status::OK();
+    case Kind::kRollbackTo: return TakeRollbackTo(statement.savepoint);
+    case Kind::kXaCommit: return TakeXaCommit();
+    case Kind::kXaEnd:
+    case Kind::kXaPrepare:
+    case Kind::kXaRollback:
+    case Kind::kOther: return arrow::Status::OK();
+    case Kind::kChangesRows:
+    case Kind::kUnreadable: break;
+    default: return transaction.dropped ? arrow::Status::OK() : TakeDdl(statement);
+  }
+  if (transaction.dropped || !Captures(query)) return arrow::Status::OK();
+  const bool readable = statement.kind == Kind::kChangesRows;
+  return Refused(ErrorKind::kServerSetting,
+                 readable ? "a statement that changes rows is logged by its text, without the rows"
+                          : "a statement is logged that is not understood; it may change rows",
+                 readable ? "SET GLOBAL binlog_format = ROW, end the sessions that have another format, and "
+                            "capture into a new sink"
+                          : "see it with mysqlbinlog at that place; where it changes no rows, please report "
+                            "it");
+}
+
+// What was prepared before the stream began is nowhere else told.
+arrow::Status TransactionReader::TakeXaCommit() {
+  if (transaction_->dropped) return arrow::Status::OK();
+  news_.notices.push_back(
+      {false,
+       "an XA transaction has committed at " + Here() +
+           "; if it was prepared before the stream began, its changes are not delivered",
+       "XA transaction"});
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionReader::TakeRollbackTo(const std::string& savepoint) {
+  Transaction& transaction = *transaction_;
+  auto& points = transaction.savepoints;
+  while (!points.empty() && points.back().first != savepoint) points.pop_back();
+  const uint64_t from = points.empty() ? 0 : points.back().second;
+  if (transaction.dropped) return arrow::Status::OK();
+  if (transaction.waits) {
+    transaction.rolled_back.emplace_back(from, transaction.records);
+    return arrow::Status::OK();
+  }
+  if (transaction.rows_events == from) return arrow::Status::OK();
+  return Refused(ErrorKind::kUnsupported, "rows that were delivered are rolled back to a savepoint",
+                 "use transactional tables only; capture into a new sink");
+}
+
+void TransactionReader::Tell(bool error, const std::string& text, const TableName& table) {
+  news_.notices.push_back({error, text + ", at " + ToString(event_at_, token_.base),
+                           "table " + ToString(table)});
+}
+
+arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
+  using Kind = Statement::Kind;
+  if (statement.kind == Kind::kTruncate) return TakeTruncate(statement);
+  if (statement.kind == Kind::kDropDatabase) {
+    for (const auto& [name, schema] : schemas_) {
+      if (name.schema == statement.tables[0].schema) Tell(false, "the table was dropped", name);
+    }
+    return arrow::Status::OK();
+  }
+  for (size_t i = 0; i < statement.tables.size(); ++i) {
+    const TableName& table = statement.tables[i];
+    const bool renamed = statement.kind == Kind::kRenameTable || statement.tables.size() > 1;
+    if (statement.kind == Kind::kDropTable) {
+      if (Wanted(table)) Tell(false, "the table was dropped", table);
+      continue;
+    }
+    if (statement.kind == Kind::kAlterRows && Wanted(table)) {
+      Tell(true,
+           "rows went or came with a partition or a tablespace, which the binary log does not list: they are "
+           "not delivered",
+           table);
+    }
+    if (!renamed) continue;
+    const TableName& to = statement.tables[++i];
+    if (Wanted(table) && !Wanted(to)) {
+      Tell(true, "the table was renamed to " + ToString(to) + ", which no pattern matches: its changes do "
+                                                              "not come any more", table);
+    } else if (Wanted(table) || Wanted(to)) {
+      Tell(false, "the table was renamed to " + ToString(to), table);
+    }
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionReader::TakeTruncate(const Statement& statement) {
+  TruncateEvent event;
+  for (const TableName& table : statement.tables) {
+    if (!Wanted(table)) continue;
+    ARROW_ASSIGN_OR_RAISE(auto schema, SchemaOf(table));
+    event.tables.push_back(std::move(schema));
+  }
+  if (event.tables.empty()) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(Flush());
+  ARROW_ASSIGN_OR_RAISE(event.commit_lsn, MakeOrder(options_.epoch, transaction_->begin));
+  event.lsn = transaction_->rows_events++ << 16;
+  event.commit_ts = transaction_->gtid.commit_ts;
+  event.group = {std::nullopt, false, true, false};
+  group_open_ = true;
+  events_.emplace_back(std::move(event));
+  return arrow::Status::OK();
+}
+
+}  // namespace arrowcdc::mysql

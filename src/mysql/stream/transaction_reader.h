@@ -1,0 +1,155 @@
+// Events of a binlog -> events of a source: what a transaction is, where it begins and ends, what of it is true.
+// Bytes in, batches out; no socket. Rows that may yet be rolled back wait until it is known that they are not.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/source.h"
+#include "arrowcdc/unrepresentable.h"
+#include "src/mysql/decode/event.h"
+#include "src/mysql/decode/row_decoder.h"
+#include "src/mysql/decode/statement.h"
+#include "src/mysql/decode/transaction_payload.h"
+#include "src/mysql/stream/log_place.h"
+#include "src/mysql/stream/record_store.h"
+
+namespace arrowcdc::mysql {
+
+struct TransactionReaderOptions {
+  // MySQL with gtid_mode=ON: what is in the log is committed, but for XA. Else rows wait for the end.
+  bool only_committed = false;
+  uint32_t epoch = 0;
+  Unrepresentable unrepresentable = Unrepresentable::kNull;
+  std::function<bool(const TableName&)> wanted = {};  // empty: all
+  // Whether a database may have tables that are captured; empty: each may.
+  std::function<bool(const std::string&)> captures = {};
+  // Whether rows of the table can be rolled back. Empty: nobody knows.
+  std::function<arrow::Result<bool>(const TableName&)> transactional = {};
+  RecordStoreOptions spool = {};
+  int64_t batch_bytes_max = int64_t{8} << 20;  // of open rows, before they become batches
+  int64_t transactions_max = 20'000;           // before progress is told
+};
+
+// One thread.
+class TransactionReader {
+ public:
+  // `start`: the token of where it begins. Errors: as RowDecoder::Make.
+  static arrow::Result<std::unique_ptr<TransactionReader>> Make(TransactionReaderOptions options,
+                                                                LogToken start);
+
+  // The first transaction is to be this one, else kPositionGap; its rows are dropped.
+  void Expect(const LastTransaction& last) { expected_ = last; }
+  // Where that one has ended; none: it has not come.
+  const std::optional<LogPlace>& expected_end() const { return expected_end_; }
+  // Rows of transactions that begin in front of there were delivered.
+  void DropBefore(const LogPlace& place) { drop_before_ = place; }
+  // From here on positions are of that epoch; between transactions, with nothing open.
+  void SetEpoch(uint32_t epoch) { options_.epoch = epoch; }
+
+  // An event with its header. While busy() none may be given, and the bytes must stay.
+  arrow::Status Take(std::span<const uint8_t> packet);
+  // There is more in what was given: Work does a piece of it.
+  bool busy() const { return payload_.has_value() || replaying_; }
+  arrow::Status Work();
+  // So much is open that Flush should come first.
+  bool full() const;
+  // Makes events of all that is open. Behind it nothing waits but a transaction that has not ended.
+  arrow::Status Flush();
+  bool open() const;
+
+  std::optional<Event> NextEvent();
+  SourceNews TakeNews() { return std::exchange(news_, {}); }
+
+  const LogPlace& place() const { return place_; }
+  const LogToken& token() const { return token_; }
+  uint32_t epoch() const { return options_.epoch; }
+  bool in_transaction() const { return transaction_.has_value(); }
+
+ private:
+  struct Transaction {
+    LogPlace begin;
+    GtidBody gtid;
+    bool begun = false;    // BEGIN has come, so something ends it; else it is one statement
+    bool dropped = false;  // its rows were delivered
+    bool waits = false;    // its rows are in the spool
+    bool expected = false;  // Expect's
+    bool xa_prepared = false;
+    uint64_t rows_events = 0;
+    uint64_t records = 0;  // in the spool
+    std::vector<std::pair<std::string, uint64_t>> savepoints;       // and what had come before
+    std::vector<std::pair<uint64_t, uint64_t>> rolled_back;         // from one record to in front of another
+  };
+
+  explicit TransactionReader(TransactionReaderOptions options, LogToken start);
+
+  arrow::Status TakeEvent(const BinlogEvent& event);
+  arrow::Status TakeRest(const BinlogEvent& event);
+  arrow::Status MovePlace(const BinlogEvent& event);
+  arrow::Status SetFile(const RotateBody& rotate);
+  arrow::Status TakeHeartbeat(const BinlogEvent& event);
+  arrow::Status BeginTransaction(const GtidBody& gtid);
+  arrow::Status CheckExpected(const GtidBody& gtid);
+  arrow::Status TakeTableMap(std::span<const uint8_t> body);
+  arrow::Status TakeRows(uint8_t type, std::span<const uint8_t> body);
+  arrow::Status TakeXaPrepare(const BinlogEvent& event);
+  arrow::Status TakeQuery(const BinlogEvent& event);
+  arrow::Status TakeStatement(const Statement& statement, const QueryBody& query);
+  arrow::Status TakeDdl(const Statement& statement);
+  arrow::Status TakeTruncate(const Statement& statement);
+  arrow::Status TakeRollbackTo(const std::string& savepoint);
+  arrow::Status EndTransaction(bool committed);
+  arrow::Status FinishTransaction();
+  arrow::Status ReplayChunk();
+  arrow::Status ReplayRecord(std::span<const uint8_t> record);
+  arrow::Status CheckRollback(const TableName& table);
+  arrow::Status XaRefused(const TableName& table) const;
+  arrow::Status TakeXaCommit();
+  arrow::Status Decode(uint8_t type, std::span<const uint8_t> body);
+
+  bool Wanted(const TableName& table) const { return !options_.wanted || options_.wanted(table); }
+  bool Captures(const QueryBody& query) const;
+  void Tell(bool error, const std::string& text, const TableName& table);
+  arrow::Result<Position> SafePosition() const;
+  std::string Here() const;
+  arrow::Status Refused(ErrorKind kind, const std::string& what, const std::string& remedy) const;
+  arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableName& table);
+
+  TransactionReaderOptions options_;
+  std::unique_ptr<RowDecoder> decoder_;
+  EventReader reader_;
+  RecordStore spool_;
+  LogToken token_;     // of all transactions that have ended
+  LogPlace place_;     // behind the last event
+  LogPlace event_at_;  // the begin of the event that is looked at
+  std::optional<LogPlace> drop_before_;
+  std::optional<LastTransaction> expected_;
+  std::optional<LogPlace> expected_end_;
+
+  std::optional<Transaction> transaction_;
+  std::optional<TransactionPayloadReader> payload_;
+  bool replaying_ = false;
+  uint64_t replayed_ = 0;
+
+  std::deque<Event> events_;
+  std::optional<LogPlace> ended_;  // the last transaction, since the last Flush
+  bool keepalive_ = false;
+  bool group_open_ = false;  // batches of a group were given, its end was not
+  int64_t transactions_ = 0;
+  std::map<TableName, std::shared_ptr<const TableSchema>> schemas_;  // that rows came with last
+  SourceNews news_;
+};
+
+}  // namespace arrowcdc::mysql
