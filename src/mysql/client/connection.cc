@@ -4,6 +4,7 @@
 #include <mysql.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -35,6 +36,8 @@ void SetTls(MYSQL* mysql, const Url& url) {
   if (!url.ssl_cert.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, url.ssl_cert.c_str());
   if (!url.ssl_key.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, url.ssl_key.c_str());
 }
+
+bool IsEof(std::span<const uint8_t> packet) { return packet[0] == 0xfe && packet.size() < 9; }
 
 const char* OrNull(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
@@ -120,8 +123,8 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std:
   ARROW_ASSIGN_OR_RAISE(auto connected, *std::move(handle));
   std::unique_ptr<Connection> connection(new Connection(std::move(connected), url, std::move(stop)));
   ARROW_ASSIGN_OR_RAISE(connection->server_version_, connection->QueryValue("SELECT VERSION()"));
-  connection->flavor_ = connection->server_version_.find("MariaDB") != std::string::npos ? Flavor::kMariadb
-                                                                                         : Flavor::kMysql;
+  connection->flavor_ =
+      connection->server_version_.find("MariaDB") != std::string::npos ? Flavor::kMariadb : Flavor::kMysql;
   // Whatever the server's defaults are: how we quote, and what the texts of times mean.
   ARROW_RETURN_NOT_OK(
       connection->Query("SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'").status());
@@ -139,9 +142,8 @@ Connection::Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::sh
 Connection::~Connection() = default;
 
 arrow::Result<Rows> Connection::Query(const std::string& sql) {
-  auto rows = RunAbandonable(stop_.get(), [handle = handle_, sql, server = server_] {
-    return RunQuery(handle.get(), sql, server);
-  });
+  auto rows = RunAbandonable(
+      stop_.get(), [handle = handle_, sql, server = server_] { return RunQuery(handle.get(), sql, server); });
   if (rows.has_value()) return *std::move(rows);
   Interrupt();
   return Interrupted(server_);
@@ -178,20 +180,63 @@ arrow::Status Connection::BeginDump(int command, std::string_view arguments) {
   return arrow::Status::OK();
 }
 
-arrow::Result<std::optional<std::span<const uint8_t>>> Connection::NextPacket() {
+arrow::Result<std::span<const uint8_t>> Connection::ReadPacket(const std::string& doing) {
   MYSQL* const mysql = handle_.get();
   const unsigned long length = mysql_net_read_packet(mysql);
   // An unsigned int, although lengths are long: compared with -1 an error would never be one.
-  if (length == packet_error) return LastError("the binary log does not come any more");
-  const unsigned char* const packet = mysql->net.read_pos;
+  if (length == packet_error) return LastError(doing);
   if (length == 0) {
     return MakeError(ErrorKind::kProtocol, "the server sent an empty packet", "server " + server_, "");
   }
-  if (packet[0] == 0xfe && length < 9) return std::optional<std::span<const uint8_t>>();
+  return std::span<const uint8_t>(mysql->net.read_pos, length);
+}
+
+arrow::Status Connection::BeginSelect(const std::string& sql, size_t columns) {
+  constexpr std::string_view kDoing = "rows could not be selected";
+  const std::string doing(kDoing);
+  MYSQL* const mysql = handle_.get();
+  statement_.reset();
+  const std::shared_ptr<MYSQL_STMT> statement(mysql_stmt_init(mysql), [](MYSQL_STMT* stmt) {
+    if (stmt != nullptr) mysql_stmt_close(stmt);
+  });
+  if (statement == nullptr) return arrow::Status::OutOfMemory("no memory for a statement");
+  if (mysql_stmt_prepare(statement.get(), sql.data(), sql.size()) != 0) return LastError(doing);
+  if (mysql_stmt_field_count(statement.get()) != columns) {
+    return MakeError(ErrorKind::kProtocol, "a query gave another number of columns than it asked for",
+                     "server " + server_, "");
+  }
+  // COM_STMT_EXECUTE: which, without a cursor, once.
+  std::array<char, 9> execute = {};
+  const auto id = static_cast<uint32_t>(statement->stmt_id);
+  std::memcpy(execute.data(), &id, sizeof id);
+  execute[5] = 1;
+  if (mysql->methods->db_command(mysql, COM_STMT_EXECUTE, execute.data(), execute.size(), 1, nullptr) != 0)
+    return LastError(doing);
+  // How many columns, what they are, and the end of that: known already.
+  ARROW_RETURN_NOT_OK(ReadPacket(doing).status());
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(const auto packet, ReadPacket(doing));
+    if (IsEof(packet)) break;
+  }
+  statement_ = statement;
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::optional<std::span<const uint8_t>>> Connection::NextRow() {
+  ARROW_ASSIGN_OR_RAISE(const auto packet, ReadPacket("rows do not come any more"));
+  if (!IsEof(packet)) return packet;
+  statement_.reset();
+  return std::optional<std::span<const uint8_t>>();
+}
+
+arrow::Result<std::optional<std::span<const uint8_t>>> Connection::NextPacket() {
+  ARROW_ASSIGN_OR_RAISE(const auto whole, ReadPacket("the binary log does not come any more"));
+  const uint8_t* const packet = whole.data();
+  const size_t length = whole.size();
+  if (IsEof(whole)) return std::optional<std::span<const uint8_t>>();
   if (packet[0] != 0) {
     return MakeError(ErrorKind::kProtocol,
-                     "the server sent a packet of kind " + std::to_string(packet[0]) +
-                         " instead of an event",
+                     "the server sent a packet of kind " + std::to_string(packet[0]) + " instead of an event",
                      "server " + server_, "this version does not know it");
   }
   return std::span<const uint8_t>(packet + 1, length - 1);

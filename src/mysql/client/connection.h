@@ -48,6 +48,10 @@ class Connection {
   // The next event, without the byte that says it is one; lasts until the next call. nullopt: the server has
   // no more. Blocking: until there is one.
   arrow::Result<std::optional<std::span<const uint8_t>>> NextPacket();
+  // Runs a SELECT of so many columns, whose rows come in the binary protocol. Errors: as Query's.
+  arrow::Status BeginSelect(const std::string& sql, size_t columns);
+  // Its next row's packet; lasts until the next call. nullopt: they were all. Blocking: until there is one.
+  arrow::Result<std::optional<std::span<const uint8_t>>> NextRow();
   // From any thread: what waits for the server ends with an error, for good.
   void Interrupt();
 
@@ -59,6 +63,7 @@ class Connection {
  private:
   Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::shared_ptr<StopToken> stop);
   arrow::Status LastError(const std::string& doing) const;
+  arrow::Result<std::span<const uint8_t>> ReadPacket(const std::string& doing);
 
   // Shared with a call that nobody waits for any more.
   std::shared_ptr<st_mysql> handle_;
@@ -66,6 +71,7 @@ class Connection {
   std::string server_;
   std::string server_version_;
   Flavor flavor_ = Flavor::kMysql;
+  std::shared_ptr<void> statement_;  // whose rows come
 };
 
 // What the server or the client library reports, by its number. `doing`: "could not connect".

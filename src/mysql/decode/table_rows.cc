@@ -52,6 +52,15 @@ arrow::Result<std::shared_ptr<const TableSchema>> MakeSchema(const TableMap& map
 
 }  // namespace
 
+arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, Flavor flavor) {
+  arrow::FieldVector fields;
+  for (const MapColumn& column : map.columns) {
+    ARROW_ASSIGN_OR_RAISE(MappedColumn mapped, MapToArrow(column, map.name, flavor));
+    fields.push_back(std::move(mapped.field));
+  }
+  return MakeSchema(map, fields);
+}
+
 arrow::Result<std::unique_ptr<TableRows>> TableRows::Make(const TableMap& map, Flavor flavor,
                                                           arrow::MemoryPool* pool) {
   arrow::FieldVector fields;

@@ -21,6 +21,9 @@
 
 namespace arrowcdc::mysql {
 
+// The schema that rows of the table have. Errors: as TableRows::Make.
+arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, Flavor flavor);
+
 // One thread.
 class TableRows {
  public:

@@ -36,11 +36,6 @@ struct Plan {
 
 std::string ObjectOf(const TableName& name) { return "table " + ToString(name); }
 
-bool IsOneOf(const ErrorDetail& detail, std::initializer_list<const char*> sqlstates) {
-  return std::any_of(sqlstates.begin(), sqlstates.end(),
-                     [&](const char* sqlstate) { return detail.sqlstate() == sqlstate; });
-}
-
 class MysqlSnapshotReader : public SnapshotReader {
  public:
   MysqlSnapshotReader(std::shared_ptr<Plan> plan, std::shared_ptr<Connection> connection)
@@ -105,10 +100,7 @@ class MysqlSnapshotReader : public SnapshotReader {
     }
     const ErrorDetail* const detail = GetErrorDetail(status);
     const TableName& name = plan_->tables[part_->table].map.name;
-    // No such table, no such column, a definition that is newer than the snapshot, a lock that was waited for.
-    const bool was_changed = detail != nullptr && IsOneOf(*detail, {"42S02", "42S22", "HY000"}) &&
-                             detail->kind() != ErrorKind::kConnection && IsChange(status);
-    if (was_changed) {
+    if (detail != nullptr && IsChange(status)) {
       return MakeError(ErrorKind::kBusy, "it was changed while its rows were copied", ObjectOf(name),
                        "it is read again at a later point", detail->sqlstate(), /*retryable=*/true);
     }
@@ -120,10 +112,11 @@ class MysqlSnapshotReader : public SnapshotReader {
                      detail->sqlstate());
   }
 
+  // A definition newer than the snapshot, no such table, no such column, a lock that was waited for in vain.
   static bool IsChange(const arrow::Status& status) {
-    const std::string& text = status.message();
-    return text.find("1412") != std::string::npos || text.find("1146") != std::string::npos ||
-           text.find("1054") != std::string::npos || text.find("1205") != std::string::npos;
+    const auto errors = {"(error 1412)", "(error 1146)", "(error 1054)", "(error 1205)"};
+    return std::any_of(errors.begin(), errors.end(),
+                       [&](const char* error) { return status.message().find(error) != std::string::npos; });
   }
 
   const std::shared_ptr<Plan> plan_;
