@@ -125,7 +125,7 @@ TEST(BinaryRows, TextBytesAndFrames) {
   EXPECT_EQ(Text(*batch, "text"), std::string(256, 'x'));
   EXPECT_EQ(static_cast<const arrow::BinaryArray&>(*batch->GetColumnByName("bytes")).GetString(0),
             std::string("\xff\0", 2));
-  EXPECT_EQ(Text(*batch, "vector"), "fixed_size_list<item: float>[2][1, 2]");
+  EXPECT_EQ(Text(*batch, "vector"), "list<item: float>[1, 2]");
   EXPECT_TRUE(batch->GetColumnByName("text")->IsNull(1));  // is not UTF-8
   EXPECT_EQ(Text(*batch, "_unrepresentable", 1), "list<item: string>[text]");
 }
