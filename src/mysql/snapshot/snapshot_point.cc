@@ -140,10 +140,10 @@ arrow::Result<LogPoint> BeginAll(Connection& look, const Connections& connection
 arrow::Result<std::unique_ptr<Connection>> OpenReader(const Url& url,
                                                       const std::shared_ptr<StopToken>& stop) {
   ARROW_ASSIGN_OR_RAISE(auto connection, Connection::Open(url, stop));
-  ARROW_RETURN_NOT_OK(connection
-                          ->Query("SET SESSION net_write_timeout = 86400, wait_timeout = 86400, "
-                                  "lock_wait_timeout = 10, transaction_isolation = 'REPEATABLE-READ'")
-                          .status());
+  for (const char* const sql :
+       {"SET SESSION net_write_timeout = 86400, wait_timeout = 86400, lock_wait_timeout = 10",
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"})
+    ARROW_RETURN_NOT_OK(connection->Query(sql).status());
   return connection;
 }
 
