@@ -120,8 +120,8 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std:
   ARROW_ASSIGN_OR_RAISE(auto connected, *std::move(handle));
   std::unique_ptr<Connection> connection(new Connection(std::move(connected), url, std::move(stop)));
   ARROW_ASSIGN_OR_RAISE(connection->server_version_, connection->QueryValue("SELECT VERSION()"));
-  connection->flavor_ = connection->server_version_.find("MariaDB") != std::string::npos ? Flavor::kMariadb
-                                                                                         : Flavor::kMysql;
+  connection->flavor_ =
+      connection->server_version_.find("MariaDB") != std::string::npos ? Flavor::kMariadb : Flavor::kMysql;
   // Whatever the server's defaults are: how we quote, and what the texts of times mean.
   ARROW_RETURN_NOT_OK(
       connection->Query("SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'").status());
@@ -139,9 +139,8 @@ Connection::Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::sh
 Connection::~Connection() = default;
 
 arrow::Result<Rows> Connection::Query(const std::string& sql) {
-  auto rows = RunAbandonable(stop_.get(), [handle = handle_, sql, server = server_] {
-    return RunQuery(handle.get(), sql, server);
-  });
+  auto rows = RunAbandonable(
+      stop_.get(), [handle = handle_, sql, server = server_] { return RunQuery(handle.get(), sql, server); });
   if (rows.has_value()) return *std::move(rows);
   Interrupt();
   return Interrupted(server_);
@@ -190,8 +189,7 @@ arrow::Result<std::optional<std::span<const uint8_t>>> Connection::NextPacket() 
   if (packet[0] == 0xfe && length < 9) return std::optional<std::span<const uint8_t>>();
   if (packet[0] != 0) {
     return MakeError(ErrorKind::kProtocol,
-                     "the server sent a packet of kind " + std::to_string(packet[0]) +
-                         " instead of an event",
+                     "the server sent a packet of kind " + std::to_string(packet[0]) + " instead of an event",
                      "server " + server_, "this version does not know it");
   }
   return std::span<const uint8_t>(packet + 1, length - 1);

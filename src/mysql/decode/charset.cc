@@ -52,9 +52,9 @@ class SingleByte : public Charset {
  public:
   explicit SingleByte(const SingleByteCharset& charset) : name_(charset.name) {
     for (size_t i = 0; i < characters_.size(); ++i) {
-      characters_[i] = i < charset.first         ? static_cast<uint16_t>(i)
+      characters_[i] = i < charset.first                 ? static_cast<uint16_t>(i)
                        : i < charset.first + size_t{128} ? charset.characters[i - charset.first]
-                                                 : kNoCharacter;
+                                                         : kNoCharacter;
     }
   }
   const char* name() const override { return name_; }
