@@ -39,7 +39,8 @@ Meaning OfDump(const std::string& text) {
 
 Meaning MeaningOf(unsigned code, const std::string& text) {
   switch (code) {
-    case 1236: return OfDump(text);
+    case 1236:
+      return OfDump(text);
     case 1045:
     case 1698:
     case 1251:
@@ -57,11 +58,14 @@ Meaning MeaningOf(unsigned code, const std::string& text) {
     case 1227:
     case 1370:
       return {ErrorKind::kPermission, false, "'arrowcdc setup' says which rights are needed"};
-    case 2026: return {ErrorKind::kTls, false, "check ssl-mode, ssl-ca and the server's certificate"};
+    case 2026:
+      return {ErrorKind::kTls, false, "check ssl-mode, ssl-ca and the server's certificate"};
     case 1040:
     case 1203:
-    case 1226: return {ErrorKind::kConnection, true, "the server has too many connections"};
-    case 1130: return {ErrorKind::kAuthentication, false, "the account may not connect from this machine"};
+    case 1226:
+      return {ErrorKind::kConnection, true, "the server has too many connections"};
+    case 1130:
+      return {ErrorKind::kAuthentication, false, "the account may not connect from this machine"};
     case 1053:
     case 1077:
     case 1079:
@@ -81,10 +85,13 @@ Meaning MeaningOf(unsigned code, const std::string& text) {
     case 2012:
     case 2013:
     case 2055:
-    case 4031: return {ErrorKind::kConnection, true, "check host, port and network"};
+    case 4031:
+      return {ErrorKind::kConnection, true, "check host, port and network"};
     case 1193:
-    case 1064: return {ErrorKind::kUnsupported, false, "the server's version is not supported"};
-    default: return {ErrorKind::kProtocol, false, "see the server's error log"};
+    case 1064:
+      return {ErrorKind::kUnsupported, false, "the server's version is not supported"};
+    default:
+      return {ErrorKind::kProtocol, false, "see the server's error log"};
   }
 }
 

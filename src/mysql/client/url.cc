@@ -70,7 +70,7 @@ arrow::Status ParseHost(std::string_view text, Url* url) {
     port = text.substr(end + 1);
   }
   const auto decoded = Decode(host);
-  if (!decoded.has_value() || decoded->find(':') != std::string::npos != text.starts_with('['))
+  if (!decoded.has_value() || (decoded->find(':') != std::string::npos) != text.starts_with('['))
     return Wrong("the URL's host is none (an IPv6 address is written in brackets)");
   url->host = *decoded;
   if (port.empty()) return arrow::Status::OK();

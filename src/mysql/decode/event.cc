@@ -49,9 +49,8 @@ arrow::Result<bool> DescribesChecksum(std::span<const uint8_t> body) {
   }
   const uint8_t algorithm = body[body.size() - kChecksumBytes - 1];
   if (algorithm > 1) {
-    return MakeError(ErrorKind::kUnsupported,
-                     "events have a checksum of kind " + std::to_string(algorithm), "binary log",
-                     "set binlog_checksum to CRC32 or NONE");
+    return MakeError(ErrorKind::kUnsupported, "events have a checksum of kind " + std::to_string(algorithm),
+                     "binary log", "set binlog_checksum to CRC32 or NONE");
   }
   return algorithm == 1;
 }
@@ -131,12 +130,12 @@ arrow::Result<uint32_t> FileNumber(std::string_view file) {
     return Damaged("the name of a file of the binary log does not end in a number");
   }
   if (error != std::errc() || number > kFileNumberMax) {
-    return MakeError(ErrorKind::kUnsupported,
-                     "the file's number is beyond " + std::to_string(kFileNumberMax) +
-                         ", the last that a position holds",
-                     "binary log file " + std::string(file),
-                     "RESET BINARY LOGS AND GTIDS (RESET MASTER) begins anew with 1; then capture into a new "
-                     "sink");
+    return MakeError(
+        ErrorKind::kUnsupported,
+        "the file's number is beyond " + std::to_string(kFileNumberMax) + ", the last that a position holds",
+        "binary log file " + std::string(file),
+        "RESET BINARY LOGS AND GTIDS (RESET MASTER) begins anew with 1; then capture into a new "
+        "sink");
   }
   return number;
 }
@@ -239,6 +238,20 @@ arrow::Result<GtidBody> ReadGtid(const BinlogEvent& event) {
   return event.header.type == EventType::kGtidTagged ? ReadTaggedGtid(event) : ReadUntaggedGtid(event);
 }
 
+arrow::Result<std::vector<MariadbGtid>> ReadGtidList(std::span<const uint8_t> body) {
+  constexpr size_t kEntryBytes = 4 + 4 + 8;
+  ByteReader reader(body);
+  const uint64_t count = reader.Uint(4) & 0xfffffff;  // flags above
+  if (reader.failed() || count > reader.left() / kEntryBytes) return Damaged(EventType::kGtidList);
+  std::vector<MariadbGtid> gtids(count);
+  for (MariadbGtid& gtid : gtids) {
+    gtid.domain = static_cast<uint32_t>(reader.Uint(4));
+    gtid.server_id = static_cast<uint32_t>(reader.Uint(4));
+    gtid.number = reader.Uint(8);
+  }
+  return gtids;
+}
+
 // --- statements ---
 
 namespace {
@@ -257,9 +270,13 @@ bool ReadStatusVariables(std::span<const uint8_t> bytes, QueryBody* query) {
         query->no_backslash_escapes = (mode & kNoBackslashEscapes) != 0;
         break;
       }
-      case 2: (void)reader.Bytes(reader.Uint(1) + 1); break;
+      case 2:
+        (void)reader.Bytes(reader.Uint(1) + 1);
+        break;
       case 5:
-      case 6: (void)reader.Bytes(reader.Uint(1)); break;
+      case 6:
+        (void)reader.Bytes(reader.Uint(1));
+        break;
       case 11:
         (void)reader.Bytes(reader.Uint(1));
         (void)reader.Bytes(reader.Uint(1));
@@ -275,21 +292,36 @@ bool ReadStatusVariables(std::span<const uint8_t> bytes, QueryBody* query) {
       }
       case 7:
       case 8:
-      case 18: (void)reader.Bytes(2); break;
+      case 18:
+        (void)reader.Bytes(2);
+        break;
       case 13:
-      case 128: (void)reader.Bytes(3); break;
+      case 128:
+        (void)reader.Bytes(3);
+        break;
       case 0:
       case 3:
-      case 10: (void)reader.Bytes(4); break;
-      case 4: (void)reader.Bytes(6); break;
+      case 10:
+        (void)reader.Bytes(4);
+        break;
+      case 4:
+        (void)reader.Bytes(6);
+        break;
       case 9:
       case 17:
-      case 129: (void)reader.Bytes(8); break;
+      case 129:
+        (void)reader.Bytes(8);
+        break;
       case 16:
       case 19:
-      case 20: (void)reader.Bytes(1); break;
-      case 130: (void)reader.Bytes(2); break;
-      default: return true;
+      case 20:
+        (void)reader.Bytes(1);
+        break;
+      case 130:
+        (void)reader.Bytes(2);
+        break;
+      default:
+        return true;
     }
   }
   return !reader.failed();
@@ -311,6 +343,14 @@ arrow::Result<QueryBody> ReadQuery(const BinlogEvent& event) {
   query.text = reader.Text(reader.left());
   if (reader.failed() || !ReadStatusVariables(status, &query)) return Damaged(event.header.type);
   return query;
+}
+
+arrow::Result<std::string> ReadServerVersion(std::span<const uint8_t> body) {
+  ByteReader reader(body);
+  (void)reader.Bytes(2);
+  const std::string_view version = reader.Text(50);
+  if (reader.failed()) return Damaged(EventType::kFormatDescription);
+  return std::string(version.substr(0, version.find('\0')));
 }
 
 arrow::Result<bool> ReadOnePhase(std::span<const uint8_t> body) {

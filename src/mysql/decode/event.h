@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <arrow/result.h>
 
@@ -95,13 +96,16 @@ arrow::Result<RotateBody> ReadRotate(std::span<const uint8_t> body);
 // GTID_LOG_EVENT, its tagged and anonymous kin, and MariaDB's.
 struct GtidBody {
   TransactionId id;
-  int64_t commit_ts = 0;  // on the server that committed first, microseconds since 1970 UTC
+  int64_t commit_ts = 0;       // on the server that committed first, microseconds since 1970 UTC
   bool standalone = false;     // MariaDB: one statement, nothing ends it
   bool transactional = false;  // MariaDB: of tables that can roll back
   bool xa_prepare = false;     // MariaDB: what follows is not committed
   bool xa_end = false;         // MariaDB: commits or rolls back what was prepared
 };
 arrow::Result<GtidBody> ReadGtid(const BinlogEvent& event);
+
+// MariaDB's GTID_LIST_EVENT: what was in the log before the file. The last of a domain comes last.
+arrow::Result<std::vector<MariadbGtid>> ReadGtidList(std::span<const uint8_t> body);
 
 struct QueryBody {
   std::string_view schema;  // the default one; in the event
@@ -119,6 +123,9 @@ arrow::Result<bool> ReadOnePhase(std::span<const uint8_t> body);
 
 // Heartbeats of both versions: where the server is.
 arrow::Result<RotateBody> ReadHeartbeat(const BinlogEvent& event);
+
+// The server's version in a FORMAT_DESCRIPTION_EVENT.
+arrow::Result<std::string> ReadServerVersion(std::span<const uint8_t> body);
 
 // A rotate event for readers of files, and the number in a file's name, behind its last dot. Errors: kProtocol;
 // kUnsupported where it does not fit into a position.

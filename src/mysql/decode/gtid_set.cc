@@ -207,10 +207,9 @@ bool GtidSet::Contains(const GtidSet& other) const {
     const auto ours = sources_.find(source);
     for (const Interval& interval : intervals) {
       if (ours == sources_.end()) return false;
-      const bool within =
-          std::any_of(ours->second.begin(), ours->second.end(), [&](const Interval& around) {
-            return around.begin <= interval.begin && interval.end <= around.end;
-          });
+      const bool within = std::any_of(ours->second.begin(), ours->second.end(), [&](const Interval& around) {
+        return around.begin <= interval.begin && interval.end <= around.end;
+      });
       if (!within) return false;
     }
   }

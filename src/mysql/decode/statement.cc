@@ -101,7 +101,8 @@ class Tokens {
         ++at_;
       } else if (c == '#') {
         SkipLine();
-      } else if (StartsWith("--") && (at_ + 2 == text_.size() || static_cast<unsigned char>(text_[at_ + 2]) <= ' ')) {
+      } else if (StartsWith("--") &&
+                 (at_ + 2 == text_.size() || static_cast<unsigned char>(text_[at_ + 2]) <= ' ')) {
         SkipLine();
       } else if (StartsWith("/*!") || StartsWith("/*M!")) {
         at_ += StartsWith("/*!") ? 3 : 4;
@@ -205,9 +206,8 @@ Statement Alter(Tokens* tokens) {
     if (tokens->bad()) return Of(Kind::kUnreadable);
     if (tokens->IsSign('(')) ++depth;
     if (tokens->IsSign(')')) --depth;
-    const std::string word = depth == 0 && tokens->current().type == Token::Type::kWord
-                                 ? tokens->current().text
-                                 : std::string();
+    const std::string word =
+        depth == 0 && tokens->current().type == Token::Type::kWord ? tokens->current().text : std::string();
     tokens->Next();
     const bool partition = tokens->IsWord("partition");
     const bool tablespace = tokens->IsWord("tablespace");
@@ -267,9 +267,9 @@ Statement Xa(Tokens* tokens) {
 constexpr std::array kChangingWords = {"insert", "update", "delete", "replace", "load",   "call",
                                        "with",   "select", "do",     "values",  "execute"};
 constexpr std::array kOtherWords = {
-    "analyze", "backup", "cache",   "change",    "check",   "checksum", "clone",  "flush",     "grant",
-    "install", "kill",   "lock",    "optimize",  "purge",   "repair",   "reset",  "restart",   "revoke",
-    "set",     "start",  "stop",    "uninstall", "unlock",  "use",      "release", "deallocate", "prepare"};
+    "analyze", "backup", "cache", "change",    "check",  "checksum", "clone",   "flush",      "grant",
+    "install", "kill",   "lock",  "optimize",  "purge",  "repair",   "reset",   "restart",    "revoke",
+    "set",     "start",  "stop",  "uninstall", "unlock", "use",      "release", "deallocate", "prepare"};
 
 template <typename Words>
 bool IsOneOf(const Words& words, const std::string& word) {

@@ -9,10 +9,10 @@
 #include <arrow/util/key_value_metadata.h>
 
 #include "arrowcdc/error.h"
-#include "format/frame.h"
 #include "src/change/table_schema.h"
 #include "src/change/utf8_text.h"
 #include "src/mysql/decode/json_diff.h"
+#include "src/mysql/decode/table_id.h"
 #include "src/mysql/decode/type_table.h"
 
 namespace arrowcdc::mysql {
@@ -22,13 +22,6 @@ using Change = RowsEventKind::Change;
 
 constexpr uint64_t kEventMax = uint64_t{1} << 48;
 constexpr uint64_t kRowsMax = uint64_t{1} << 32;
-
-// MySQL's own numbers of tables are not the same after a restart. 0 would mean none.
-uint32_t TableIdOf(const TableName& name) {
-  const std::string content = name.schema + '\0' + name.table;
-  const uint64_t hash = format::Fingerprint(content.data(), content.size());
-  return std::max<uint32_t>(1, static_cast<uint32_t>(hash ^ hash >> 32));
-}
 
 arrow::Result<std::shared_ptr<const TableSchema>> MakeSchema(const TableMap& map,
                                                              const arrow::FieldVector& fields) {

@@ -21,10 +21,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kMagicBytes = 4;
-constexpr char kMagic[] = "\xfe"
-                          "bin";
-constexpr char kEncryptedMagic[] = "\xfd"
-                                   "bin";
+constexpr char kMagic[] =
+    "\xfe"
+    "bin";
+constexpr char kEncryptedMagic[] =
+    "\xfd"
+    "bin";
 
 std::string Magic(const fs::path& path) {
   char bytes[kMagicBytes] = {};
@@ -128,10 +130,9 @@ arrow::Result<std::optional<std::span<const uint8_t>>> FilePackets::Next(std::ch
 }
 
 arrow::Status FilePackets::CutOff() const {
-  return MakeError(ErrorKind::kProtocol,
-                   "an event at " + std::to_string(offset_) + " is not whole: the file was cut off",
-                   "file " + directory_ + "/" + files_[file_].name,
-                   "copy the file again, once the server has closed it");
+  return MakeError(
+      ErrorKind::kProtocol, "an event at " + std::to_string(offset_) + " is not whole: the file was cut off",
+      "file " + directory_ + "/" + files_[file_].name, "copy the file again, once the server has closed it");
 }
 
 arrow::Status FilePackets::OpenFile() {

@@ -117,10 +117,11 @@ arrow::Result<LogToken> ReadToken(const std::string& text) {
   if (!last->is_object()) return BadToken();
   auto id = ParseTransactionId(words(*last, "gtid"));
   if (!id.ok() || number(*last, "file") < 0 || number(*last, "offset") < 0) return BadToken();
-  token.last = LastTransaction{*std::move(id), number(*last, "commit_ts"),
-                               {static_cast<uint32_t>(number(*last, "file")),
-                                static_cast<uint64_t>(number(*last, "offset"))},
-                               std::nullopt};
+  token.last = LastTransaction{
+      *std::move(id),
+      number(*last, "commit_ts"),
+      {static_cast<uint32_t>(number(*last, "file")), static_cast<uint64_t>(number(*last, "offset"))},
+      std::nullopt};
   if (const std::string before = words(*last, "before"); !before.empty()) {
     ARROW_ASSIGN_OR_RAISE(const auto gtids, ParseMariadbGtids(before));
     if (gtids.size() != 1) return BadToken();

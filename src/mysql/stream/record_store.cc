@@ -74,8 +74,8 @@ arrow::Status RecordStore::Write(Chunk* chunk) {
     if (fd_ < 0) return Failed("no file can be made for what waits");
   }
   for (int64_t done = 0; done < chunk->size;) {
-    const ssize_t written = pwrite(fd_, chunk->bytes.data() + done, static_cast<size_t>(chunk->size - done),
-                                   file_end_ + done);
+    const ssize_t written =
+        pwrite(fd_, chunk->bytes.data() + done, static_cast<size_t>(chunk->size - done), file_end_ + done);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return Failed("what waits cannot be written");
     done += written;
@@ -96,8 +96,8 @@ arrow::Result<std::optional<std::vector<uint8_t>>> RecordStore::TakeChunk() {
   } else {
     head.bytes.resize(static_cast<size_t>(head.size));
     for (int64_t done = 0; done < head.size;) {
-      const ssize_t got = pread(fd_, head.bytes.data() + done, static_cast<size_t>(head.size - done),
-                                head.offset + done);
+      const ssize_t got =
+          pread(fd_, head.bytes.data() + done, static_cast<size_t>(head.size - done), head.offset + done);
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return Failed("what waits cannot be read again");
       done += got;

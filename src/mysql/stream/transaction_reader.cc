@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <variant>
 
+#include <arrow/util/key_value_metadata.h>
+
 #include "arrowcdc/error.h"
-#include "src/mysql/decode/byte_reader.h"
+#include "src/change/table_schema.h"
 #include "src/mysql/decode/inflate.h"
+#include "src/mysql/decode/table_id.h"
 
 namespace arrowcdc::mysql {
 namespace {
@@ -143,7 +146,8 @@ arrow::Status TransactionReader::TakeEvent(const BinlogEvent& event) {
   const auto type = static_cast<uint8_t>(event.header.type);
   if (RowDecoder::IsRowsEvent(type)) return TakeRows(type, event.body);
   switch (event.header.type) {
-    case EventType::kTableMap: return TakeTableMap(event.body);
+    case EventType::kTableMap:
+      return TakeTableMap(event.body);
     case EventType::kGtid:
     case EventType::kGtidTagged:
     case EventType::kAnonymousGtid:
@@ -152,21 +156,25 @@ arrow::Status TransactionReader::TakeEvent(const BinlogEvent& event) {
       return BeginTransaction(gtid);
     }
     case EventType::kQuery:
-    case EventType::kExecuteLoadQuery: return TakeQuery(event);
+    case EventType::kExecuteLoadQuery:
+      return TakeQuery(event);
     case EventType::kQueryCompressed: {
       ARROW_ASSIGN_OR_RAISE(const auto body, InflateQuery(event.body));
       EventHeader header = event.header;
       header.type = EventType::kQuery;
       return TakeQuery({header, body});
     }
-    case EventType::kXid: return EndTransaction(true);
-    case EventType::kXaPrepare: return TakeXaPrepare(event);
+    case EventType::kXid:
+      return EndTransaction(true);
+    case EventType::kXaPrepare:
+      return TakeXaPrepare(event);
     case EventType::kTransactionPayload: {
       ARROW_ASSIGN_OR_RAISE(auto payload, TransactionPayloadReader::Make(event.body));
       payload_.emplace(std::move(payload));
       return arrow::Status::OK();
     }
-    default: return TakeRest(event);
+    default:
+      return TakeRest(event);
   }
 }
 
@@ -185,17 +193,22 @@ arrow::Status TransactionReader::TakeRest(const BinlogEvent& event) {
         transaction_.reset();
         return arrow::Status::OK();
       }
-      return Refused(ErrorKind::kPositionGap,
-                     "a transaction whose rows were delivered has no end in the binary log: the server lost it",
-                     "capture into a new sink");
+      return Refused(
+          ErrorKind::kPositionGap,
+          "a transaction whose rows were delivered has no end in the binary log: the server lost it",
+          "capture into a new sink");
     case EventType::kHeartbeat:
-    case EventType::kHeartbeatV2: return TakeHeartbeat(event);
+    case EventType::kHeartbeatV2:
+      return TakeHeartbeat(event);
     case EventType::kIncident:
       return Refused(ErrorKind::kPositionGap,
                      "the server notes an incident: changes may be lacking in its binary log from here on",
                      "see the server's error log; then capture into a new sink");
+    case EventType::kGtidList:
+      return TakeGtidList(event.body);
     case EventType::kPreviousGtids:
-    case EventType::kGtidList: keepalive_ = true; return arrow::Status::OK();
+      keepalive_ = true;
+      return arrow::Status::OK();
     case EventType::kStop:
     case EventType::kIntvar:
     case EventType::kAppendBlock:
@@ -208,14 +221,25 @@ arrow::Status TransactionReader::TakeRest(const BinlogEvent& event) {
     case EventType::kTransactionContext:
     case EventType::kViewChange:
     case EventType::kAnnotateRows:
-    case EventType::kBinlogCheckpoint: return arrow::Status::OK();
-    default: break;
+    case EventType::kBinlogCheckpoint:
+      return arrow::Status::OK();
+    default:
+      break;
   }
   if (event.header.ignorable()) return arrow::Status::OK();
   return Refused(ErrorKind::kUnsupported,
                  "an event of type " + std::to_string(static_cast<int>(event.header.type)) +
                      " is not known; it may change rows, so nothing is passed over",
                  "use a version of arrowcdc that knows the server's");
+}
+
+// Who begins with a file learns from it what was before.
+arrow::Status TransactionReader::TakeGtidList(std::span<const uint8_t> body) {
+  keepalive_ = true;
+  if (!token_.state.domains().empty()) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const auto gtids, ReadGtidList(body));
+  for (const MariadbGtid& gtid : gtids) token_.state.Add(TransactionId(gtid));
+  return arrow::Status::OK();
 }
 
 // Sent when nothing else is, and while the server passes over what was delivered.
@@ -240,12 +264,13 @@ arrow::Status TransactionReader::CheckExpected(const GtidBody& gtid) {
     return arrow::Status::OK();
   }
   const std::string name = anonymous ? "at " + ToString(expected.begin, token_.base) : ToString(expected.id);
-  return MakeError(ErrorKind::kPositionGap,
-                   "the transaction that was delivered last, " + name +
-                       ", is not the one that the server has there: it has " +
-                       (gtid.id == expected.id ? "one of the same name and another time" : ToString(gtid.id)) +
-                       "; its history is another one (RESET, a restored backup, another server)",
-                   Here(), "connect to the server that was read from, or capture into a new sink");
+  return MakeError(
+      ErrorKind::kPositionGap,
+      "the transaction that was delivered last, " + name +
+          ", is not the one that the server has there: it has " +
+          (gtid.id == expected.id ? "one of the same name and another time" : ToString(gtid.id)) +
+          "; its history is another one (RESET, a restored backup, another server)",
+      Here(), "connect to the server that was read from, or capture into a new sink");
 }
 
 arrow::Status TransactionReader::BeginTransaction(const GtidBody& gtid) {
@@ -337,7 +362,7 @@ arrow::Status TransactionReader::FinishTransaction() {
   }
   token_.state.Add(last.id);
   token_.last = std::move(last);
-  if (transaction.expected) expected_end_ = place_;
+  if (transaction.expected) found_ = {transaction.begin, place_};
   ended_ = place_;
   ++transactions_;
   return arrow::Status::OK();
@@ -385,18 +410,20 @@ arrow::Status TransactionReader::XaRefused(const TableName& table) const {
 
 // Rows of a table that cannot roll back are there in spite of the ROLLBACK.
 arrow::Status TransactionReader::CheckRollback(const TableName& table) {
-  bool rolls_back = false;
-  if (options_.transactional) {
+  // MariaDB says so of transactions that can be rolled back as a whole.
+  bool rolls_back = transaction_->gtid.transactional;
+  if (!rolls_back && options_.transactional) {
     ARROW_ASSIGN_OR_RAISE(rolls_back, options_.transactional(table));
   }
   if (rolls_back) return arrow::Status::OK();
-  return MakeError(ErrorKind::kUnsupported,
-                   "rows of the table are in a transaction that was rolled back, at " +
-                       ToString(transaction_->begin, token_.base) +
-                       ", and nothing says that the table's engine took them back",
-                   "table " + ToString(table),
-                   "use transactional tables (ENGINE=InnoDB), or leave the table out; then capture into a new "
-                   "sink");
+  return MakeError(
+      ErrorKind::kUnsupported,
+      "rows of the table are in a transaction that was rolled back, at " +
+          ToString(transaction_->begin, token_.base) +
+          ", and nothing says that the table's engine took them back",
+      "table " + ToString(table),
+      "use transactional tables (ENGINE=InnoDB), or leave the table out; then capture into a new "
+      "sink");
 }
 
 // --- statements ---
@@ -435,26 +462,36 @@ arrow::Status TransactionReader::TakeStatement(const Statement& statement, const
   using Kind = Statement::Kind;
   Transaction& transaction = *transaction_;
   switch (statement.kind) {
-    case Kind::kBegin: transaction.begun = true; return arrow::Status::OK();
+    case Kind::kBegin:
+      transaction.begun = true;
+      return arrow::Status::OK();
     case Kind::kXaStart:
       transaction.begun = true;
       transaction.waits = true;
       return arrow::Status::OK();
-    case Kind::kCommit: return EndTransaction(true);
-    case Kind::kRollback: return EndTransaction(false);
+    case Kind::kCommit:
+      return EndTransaction(true);
+    case Kind::kRollback:
+      return EndTransaction(false);
     case Kind::kSavepoint:
       transaction.savepoints.emplace_back(statement.savepoint,
                                           transaction.waits ? transaction.records : transaction.rows_events);
       return arrow::Status::OK();
-    case Kind::kRollbackTo: return TakeRollbackTo(statement.savepoint);
-    case Kind::kXaCommit: return TakeXaCommit();
+    case Kind::kRollbackTo:
+      return TakeRollbackTo(statement.savepoint);
+    case Kind::kXaCommit:
+      return TakeXaCommit();
+    case Kind::kXaRollback:
+      return EndTransaction(true);
     case Kind::kXaEnd:
     case Kind::kXaPrepare:
-    case Kind::kXaRollback:
-    case Kind::kOther: return arrow::Status::OK();
+    case Kind::kOther:
+      return arrow::Status::OK();
     case Kind::kChangesRows:
-    case Kind::kUnreadable: break;
-    default: return transaction.dropped ? arrow::Status::OK() : TakeDdl(statement);
+    case Kind::kUnreadable:
+      break;
+    default:
+      return transaction.dropped ? arrow::Status::OK() : TakeDdl(statement);
   }
   if (transaction.dropped || !Captures(query)) return arrow::Status::OK();
   const bool readable = statement.kind == Kind::kChangesRows;
@@ -469,13 +506,12 @@ arrow::Status TransactionReader::TakeStatement(const Statement& statement, const
 
 // What was prepared before the stream began is nowhere else told.
 arrow::Status TransactionReader::TakeXaCommit() {
-  if (transaction_->dropped) return arrow::Status::OK();
-  news_.notices.push_back(
-      {false,
-       "an XA transaction has committed at " + Here() +
-           "; if it was prepared before the stream began, its changes are not delivered",
-       "XA transaction"});
-  return arrow::Status::OK();
+  if (transaction_->dropped) return EndTransaction(true);
+  news_.notices.push_back({false,
+                           "an XA transaction has committed at " + Here() +
+                               "; if it was prepared before the stream began, its changes are not delivered",
+                           "XA transaction"});
+  return EndTransaction(true);
 }
 
 arrow::Status TransactionReader::TakeRollbackTo(const std::string& savepoint) {
@@ -494,8 +530,8 @@ arrow::Status TransactionReader::TakeRollbackTo(const std::string& savepoint) {
 }
 
 void TransactionReader::Tell(bool error, const std::string& text, const TableName& table) {
-  news_.notices.push_back({error, text + ", at " + ToString(event_at_, token_.base),
-                           "table " + ToString(table)});
+  news_.notices.push_back(
+      {error, text + ", at " + ToString(event_at_, token_.base), "table " + ToString(table)});
 }
 
 arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
@@ -523,8 +559,11 @@ arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
     if (!renamed) continue;
     const TableName& to = statement.tables[++i];
     if (Wanted(table) && !Wanted(to)) {
-      Tell(true, "the table was renamed to " + ToString(to) + ", which no pattern matches: its changes do "
-                                                              "not come any more", table);
+      Tell(true,
+           "the table was renamed to " + ToString(to) +
+               ", which no pattern matches: its changes do "
+               "not come any more",
+           table);
     } else if (Wanted(table) || Wanted(to)) {
       Tell(false, "the table was renamed to " + ToString(to), table);
     }
@@ -548,6 +587,22 @@ arrow::Status TransactionReader::TakeTruncate(const Statement& statement) {
   group_open_ = true;
   events_.emplace_back(std::move(event));
   return arrow::Status::OK();
+}
+
+// Rows have the schema that they are logged with. Of a table of which none has come nothing is known but the
+// name; the row of the truncation has the metadata columns alone then.
+arrow::Result<std::shared_ptr<const TableSchema>> TransactionReader::SchemaOf(const TableName& table) {
+  const auto known = schemas_.find(table);
+  if (known != schemas_.end()) return known->second;
+  Tell(false,
+       "the table was truncated, and no rows of it have come since the stream was started: the truncation "
+       "comes without the table's columns",
+       table);
+  constexpr ReplicaIdentity kIdentity = ReplicaIdentity::kFull;
+  const auto metadata =
+      arrow::key_value_metadata({"arrowcdc:schema", "arrowcdc:table", "arrowcdc:replica_identity"},
+                                {table.schema, table.table, {ReplicaIdentityLetter(kIdentity)}});
+  return MakeTableSchema(table, TableIdOf(table), SchemaFingerprint({}, *metadata), kIdentity, {}, metadata);
 }
 
 }  // namespace arrowcdc::mysql

@@ -17,6 +17,7 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
+#include "arrowcdc/error.h"
 #include "arrowcdc/source.h"
 #include "arrowcdc/unrepresentable.h"
 #include "src/mysql/decode/event.h"
@@ -52,12 +53,19 @@ class TransactionReader {
 
   // The first transaction is to be this one, else kPositionGap; its rows are dropped.
   void Expect(const LastTransaction& last) { expected_ = last; }
-  // Where that one has ended; none: it has not come.
-  const std::optional<LogPlace>& expected_end() const { return expected_end_; }
+  // Where that one begins and ends here; none: it has not come.
+  struct Found {
+    LogPlace begin;
+    LogPlace end;
+  };
+  const std::optional<Found>& found() const { return found_; }
   // Rows of transactions that begin in front of there were delivered.
   void DropBefore(const LogPlace& place) { drop_before_ = place; }
   // From here on positions are of that epoch; between transactions, with nothing open.
   void SetEpoch(uint32_t epoch) { options_.epoch = epoch; }
+
+  // Whose files the positions name from here on.
+  void SetServer(std::string server) { token_.server = std::move(server); }
 
   // An event with its header. While busy() none may be given, and the bytes must stay.
   arrow::Status Take(std::span<const uint8_t> packet);
@@ -82,15 +90,15 @@ class TransactionReader {
   struct Transaction {
     LogPlace begin;
     GtidBody gtid;
-    bool begun = false;    // BEGIN has come, so something ends it; else it is one statement
-    bool dropped = false;  // its rows were delivered
-    bool waits = false;    // its rows are in the spool
+    bool begun = false;     // BEGIN has come, so something ends it; else it is one statement
+    bool dropped = false;   // its rows were delivered
+    bool waits = false;     // its rows are in the spool
     bool expected = false;  // Expect's
     bool xa_prepared = false;
     uint64_t rows_events = 0;
-    uint64_t records = 0;  // in the spool
-    std::vector<std::pair<std::string, uint64_t>> savepoints;       // and what had come before
-    std::vector<std::pair<uint64_t, uint64_t>> rolled_back;         // from one record to in front of another
+    uint64_t records = 0;                                      // in the spool
+    std::vector<std::pair<std::string, uint64_t>> savepoints;  // and what had come before
+    std::vector<std::pair<uint64_t, uint64_t>> rolled_back;    // from one record to in front of another
   };
 
   explicit TransactionReader(TransactionReaderOptions options, LogToken start);
@@ -99,6 +107,7 @@ class TransactionReader {
   arrow::Status TakeRest(const BinlogEvent& event);
   arrow::Status MovePlace(const BinlogEvent& event);
   arrow::Status SetFile(const RotateBody& rotate);
+  arrow::Status TakeGtidList(std::span<const uint8_t> body);
   arrow::Status TakeHeartbeat(const BinlogEvent& event);
   arrow::Status BeginTransaction(const GtidBody& gtid);
   arrow::Status CheckExpected(const GtidBody& gtid);
@@ -136,7 +145,7 @@ class TransactionReader {
   LogPlace event_at_;  // the begin of the event that is looked at
   std::optional<LogPlace> drop_before_;
   std::optional<LastTransaction> expected_;
-  std::optional<LogPlace> expected_end_;
+  std::optional<Found> found_;
 
   std::optional<Transaction> transaction_;
   std::optional<TransactionPayloadReader> payload_;

@@ -1,0 +1,131 @@
+// What administrators ask for, each on a connection of its own.
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/mysql.h"
+#include "arrowcdc/table_patterns.h"
+#include "src/mysql/client/connection.h"
+#include "src/mysql/client/url.h"
+#include "src/mysql/setup/checks.h"
+#include "src/mysql/setup/server_state.h"
+
+namespace arrowcdc {
+namespace {
+
+arrow::Result<std::unique_ptr<mysql::Connection>> OpenServer(const MysqlOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const mysql::Url url, mysql::ParseUrl(source.url));
+  if (url.files()) {
+    return MakeError(ErrorKind::kInvalidOption, "files have nothing to set up and nobody to ask",
+                     "option source", "name a server: mysql://USER@HOST:PORT/");
+  }
+  return mysql::Connection::Open(url, source.stop);
+}
+
+arrow::Result<std::optional<TablePatterns>> ParsePatterns(const MysqlOptions& source) {
+  if (source.tables.empty()) return std::optional<TablePatterns>();
+  ARROW_ASSIGN_OR_RAISE(TablePatterns patterns, TablePatterns::Parse(source.tables));
+  return std::optional<TablePatterns>(std::move(patterns));
+}
+
+bool IsUsable(const mysql::CatalogTable& table) {
+  return table.table.replica_identity == ReplicaIdentity::kDefault;
+}
+
+}  // namespace
+
+arrow::Result<MysqlChecks> CheckMysql(const MysqlOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const auto patterns, ParsePatterns(source));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, OpenServer(source));
+  const auto wanted = [&](const TableName& table) {
+    return !patterns.has_value() || patterns->Matches(table);
+  };
+  ARROW_ASSIGN_OR_RAISE(const mysql::Inspected inspected, mysql::Inspect(connection.get(), wanted));
+  return mysql::Judge(inspected, source.accept_cascades);
+}
+
+arrow::Status CheckObstacles(const MysqlChecks& checks) {
+  if (checks.obstacles.empty()) return arrow::Status::OK();
+  const arrow::Status& first = checks.obstacles[0].status;
+  const ErrorDetail* const detail = GetErrorDetail(first);
+  if (checks.obstacles.size() == 1 || detail == nullptr) return first;
+  std::string text = std::to_string(checks.obstacles.size()) + " things are in the way";
+  for (const SetupObstacle& obstacle : checks.obstacles) {
+    const ErrorDetail* const one = GetErrorDetail(obstacle.status);
+    text += "; " + (one != nullptr ? one->object() + ": " : "") + obstacle.status.message();
+  }
+  return MakeError(detail->kind(), text, detail->object(), detail->remedy());
+}
+
+std::string AdministratorSql(const MysqlChecks& checks) {
+  std::string sql;
+  for (const SetupObstacle& obstacle : checks.obstacles) {
+    if (obstacle.sql.empty()) return "";
+    sql += obstacle.sql + ";\n";
+  }
+  return sql;
+}
+
+arrow::Result<std::vector<TableStatus>> ListMysqlTables(const MysqlOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const auto patterns, ParsePatterns(source));
+  ARROW_ASSIGN_OR_RAISE(const auto connection, OpenServer(source));
+  ARROW_ASSIGN_OR_RAISE(const mysql::ServerState state, mysql::ReadServerState(connection.get()));
+  ARROW_ASSIGN_OR_RAISE(const auto catalog, mysql::ReadCatalog(connection.get()));
+  ARROW_ASSIGN_OR_RAISE(const auto cascades, mysql::ReadCascades(connection.get(), state));
+  std::vector<TableStatus> tables;
+  for (const mysql::CatalogTable& table : catalog) {
+    TableStatus status;
+    status.name = table.table.name;
+    TablePatterns::Match match{true, "no patterns: all tables"};
+    if (patterns.has_value()) match = patterns->Explain(status.name);
+    status.matches = match.matches;
+    status.published = state.IsOn("log_bin");
+    status.replica_identity = table.table.replica_identity;
+    status.usable_identity = IsUsable(table);
+    status.reason = match.reason;
+    for (const mysql::Cascade& cascade : cascades) {
+      if (cascade.child != status.name) continue;
+      status.limits += (status.limits.empty() ? "" : "; ") + ("what " + cascade.constraint + " changes by ") +
+                       cascade.rule + " does not come";
+    }
+    tables.push_back(std::move(status));
+  }
+  return tables;
+}
+
+arrow::Result<MysqlStatus> GetMysqlStatus(const MysqlOptions& source) {
+  ARROW_ASSIGN_OR_RAISE(const auto connection, OpenServer(source));
+  ARROW_ASSIGN_OR_RAISE(const mysql::ServerState state, mysql::ReadServerState(connection.get()));
+  ARROW_ASSIGN_OR_RAISE(const auto files, mysql::ReadLogFiles(connection.get()));
+  ARROW_ASSIGN_OR_RAISE(const mysql::LogStatus log, mysql::ReadLogStatus(connection.get()));
+  MysqlStatus status;
+  const bool mysql = state.flavor == mysql::Flavor::kMysql;
+  status.kind = mysql ? "mysql" : "mariadb";
+  status.server_version = state.version;
+  status.server_uuid = state.Variable("server_uuid");
+  status.gtid_mode = mysql ? state.Variable("gtid_mode") : "domain";
+  status.gtid_executed = log.executed.ToString();
+  status.first_file = files.front().name;
+  status.file = log.file;
+  status.offset = log.offset;
+  for (const mysql::LogFile& file : files) status.log_bytes += file.bytes;
+  const std::string seconds = state.Variable("binlog_expire_logs_seconds");
+  const int64_t value = std::strtoll(seconds.c_str(), nullptr, 10);
+  if (value > 0) status.retention_seconds = value;
+  auto dumps = connection->QueryValue(
+      "SELECT COUNT(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'");
+  const auto sees_all = connection->Query("SHOW GRANTS");
+  bool may_see = false;
+  for (const auto& row : sees_all.ok() ? *sees_all : mysql::Rows()) {
+    const std::string grant = row.empty() ? "" : row[0].value_or("");
+    may_see |=
+        grant.find(" ON *.* ") != std::string::npos &&
+        (grant.find("PROCESS") != std::string::npos || grant.find("ALL PRIVILEGES") != std::string::npos);
+  }
+  if (dumps.ok() && may_see) status.streams = std::atoi(dumps->c_str());
+  return status;
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,202 @@
+#include "src/mysql/setup/checks.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "arrowcdc/error.h"
+
+namespace arrowcdc::mysql {
+namespace {
+
+bool IsPermission(const arrow::Status& status) {
+  const ErrorDetail* const detail = GetErrorDetail(status);
+  return detail != nullptr && detail->kind() == ErrorKind::kPermission;
+}
+
+// 'user'@'host', each part quoted.
+std::string QuoteAccount(const std::string& account) {
+  const size_t at = account.rfind('@');
+  if (at == std::string::npos) return QuoteText(account);
+  return QuoteText(account.substr(0, at)) + "@" + QuoteText(account.substr(at + 1));
+}
+
+// REPLICATION SLAVE, and not REPLICATION SLAVE ADMIN, on all databases.
+arrow::Result<bool> IsGranted(Connection* connection, const std::string& privilege) {
+  ARROW_ASSIGN_OR_RAISE(const Rows rows, connection->Query("SHOW GRANTS"));
+  for (const auto& row : rows) {
+    const std::string grant = row.empty() ? "" : row[0].value_or("");
+    if (grant.find(" ON *.* ") == std::string::npos) continue;
+    if (grant.find("ALL PRIVILEGES") != std::string::npos) return true;
+    if (grant.find(privilege + ",") != std::string::npos) return true;
+    if (grant.find(privilege + " ON ") != std::string::npos) return true;
+  }
+  return false;
+}
+
+// MySQL lets whoever may read the log show its events; MariaDB asks another right for that.
+arrow::Result<bool> MayReadLog(Connection* connection) {
+  if (connection->flavor() == Flavor::kMariadb) return IsGranted(connection, "REPLICATION SLAVE");
+  const arrow::Status shown = connection->Query("SHOW BINLOG EVENTS LIMIT 1").status();
+  if (IsPermission(shown)) return false;
+  const ErrorDetail* const detail = GetErrorDetail(shown);
+  if (!shown.ok() && detail != nullptr && detail->kind() == ErrorKind::kConnection) return shown;
+  return true;
+}
+
+class Judgement {
+ public:
+  explicit Judgement(const Inspected& inspected) : inspected_(inspected), state_(inspected.state) {}
+
+  void Good(const std::string& text) { checks.checks.push_back(text); }
+  void Warn(const std::string& text) { checks.warnings.push_back(text); }
+  void Bad(ErrorKind kind, const std::string& what, const std::string& object, const std::string& remedy,
+           const std::string& sql, bool restart = false) {
+    SetupObstacle obstacle;
+    obstacle.status = MakeError(kind, what, object, remedy);
+    obstacle.sql = sql;
+    obstacle.restart = restart;
+    checks.obstacles.push_back(std::move(obstacle));
+  }
+
+  void Setting(const std::string& name, const std::string& wanted, const std::string& why) {
+    const std::string value = state_.Variable(name);
+    if (value == wanted) return Good("setting " + name + ": " + value);
+    if (value.empty()) {
+      return Bad(ErrorKind::kUnsupported, "the server does not have the setting: " + why, "setting " + name,
+                 "use MySQL 8.0.1 or MariaDB 10.5 or later", "");
+    }
+    const bool mysql = state_.flavor == Flavor::kMysql;
+    const std::string sql = std::string("SET ") + (mysql ? "PERSIST " : "GLOBAL ") + name + " = " + wanted;
+    Bad(ErrorKind::kServerSetting, "it is " + value + ": " + why, "setting " + name,
+        sql + (mysql ? "" : ", and set it in the server's configuration, too") +
+            "; sessions that are open keep what they have",
+        sql);
+  }
+
+  void Log() {
+    if (!state_.IsOn("log_bin")) {
+      return Bad(ErrorKind::kServerSetting, "the server writes no binary log", "setting log_bin",
+                 "set log_bin in the server's configuration and restart it", "", true);
+    }
+    Good("the server writes a binary log");
+    Setting("binlog_format", "ROW", "statements are logged by their text, and not the rows they change");
+    Setting("binlog_row_metadata", "FULL", "the log does not have the names and types of columns");
+    if (state_.Variable("binlog_row_image") != "FULL") {
+      Warn("binlog_row_image is " + state_.Variable("binlog_row_image") +
+           ": columns that a change did not need are missing from it; they are named in _unchanged");
+    }
+    const std::string lasting =
+        state_.Variable("sync_binlog") == "1" && state_.Variable("innodb_flush_log_at_trx_commit") == "1"
+            ? ""
+            : "sync_binlog and innodb_flush_log_at_trx_commit are not both 1: a crash "
+              "of the server's machine may take back transactions that were delivered";
+    if (!lasting.empty()) Warn(lasting);
+    if (inspected_.filters)
+      Warn("binlog_do_db or binlog_ignore_db is set: changes of some databases are not logged");
+    const bool logs_replicated = state_.IsOn("log_replica_updates") || state_.IsOn("log_slave_updates");
+    if (inspected_.is_replica && !logs_replicated) {
+      Bad(ErrorKind::kServerSetting, "the server is a replica and does not log what it replicates",
+          "setting log_replica_updates", "set log_replica_updates (log_slave_updates) and restart the server",
+          "", true);
+    }
+  }
+
+  void Retention() {
+    const std::string seconds = state_.Variable("binlog_expire_logs_seconds");
+    if (seconds.empty() || seconds == "0") return Good("the server removes no files of its log by itself");
+    constexpr long kDay = 86'400;
+    const long value = std::strtol(seconds.c_str(), nullptr, 10);
+    const std::string text = "the server removes files of its log after " + seconds + " s";
+    if (value >= kDay) return Good(text);
+    Warn(text + ": a stream that stands still for longer cannot go on");
+  }
+
+  void Gtids() {
+    if (state_.flavor == Flavor::kMariadb || state_.only_committed()) return Good("transactions have GTIDs");
+    Warn("gtid_mode is " + state_.Variable("gtid_mode") +
+         ": a stream goes on by file and offset, on this server alone, and rows wait for their commit");
+  }
+
+  void Rights() {
+    const std::string account = QuoteAccount(inspected_.account);
+    const std::string monitor = state_.flavor == Flavor::kMariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT";
+    std::string lacking;
+    if (!inspected_.may_read_log) lacking = "REPLICATION SLAVE";
+    if (!inspected_.may_see_status) lacking += (lacking.empty() ? "" : ", ") + monitor;
+    if (lacking.empty()) return Good("the account may read the binary log");
+    const std::string sql = "GRANT " + lacking + " ON *.* TO " + account;
+    Bad(ErrorKind::kPermission, "it lacks " + lacking, "account " + account, sql, sql);
+  }
+
+  void Tables(bool accept_cascades) {
+    for (const CatalogTable& table : inspected_.tables) {
+      if (table.table.replica_identity == ReplicaIdentity::kFull)
+        Warn("table " + ToString(table.table.name) + " has no primary key: its rows have no key");
+    }
+    for (const Cascade& cascade : inspected_.cascades) {
+      const std::string text = "the foreign key " + cascade.constraint + " to " + ToString(cascade.parent) +
+                               " has " + cascade.rule +
+                               ", and what that changes in the table is not in the binary log";
+      if (accept_cascades) {
+        Warn("table " + ToString(cascade.child) + ": " + text);
+        continue;
+      }
+      const std::string table = QuoteName(cascade.child.schema) + "." + QuoteName(cascade.child.table);
+      Bad(ErrorKind::kUnsupported, text, "table " + ToString(cascade.child),
+          "make the foreign key RESTRICT and change the rows in the application, leave the table out, or "
+          "take "
+          "it as it is with --accept-cascades; to drop the key: ALTER TABLE " +
+              table + " DROP FOREIGN KEY " + QuoteName(cascade.constraint),
+          "");
+    }
+  }
+
+  MysqlChecks checks;
+
+ private:
+  const Inspected& inspected_;
+  const ServerState& state_;
+};
+
+}  // namespace
+
+arrow::Result<Inspected> Inspect(Connection* connection,
+                                 const std::function<bool(const TableName&)>& wanted) {
+  Inspected inspected;
+  ARROW_ASSIGN_OR_RAISE(inspected.state, ReadServerState(connection));
+  ARROW_ASSIGN_OR_RAISE(inspected.account, connection->QueryValue("SELECT CURRENT_USER()"));
+  if (inspected.state.IsOn("log_bin")) {
+    ARROW_ASSIGN_OR_RAISE(inspected.may_read_log, MayReadLog(connection));
+    auto log = ReadLogStatus(connection);
+    inspected.may_see_status = log.ok();
+    if (!log.ok() && !IsPermission(log.status())) return log.status();
+    if (log.ok()) inspected.log = *std::move(log);
+  } else {
+    inspected.may_read_log = inspected.may_see_status = true;  // nothing can be tried
+  }
+  if (inspected.log.has_value()) {
+    const bool mariadb = inspected.state.flavor == Flavor::kMariadb;
+    auto replica = connection->Query(mariadb ? "SHOW ALL SLAVES STATUS" : "SHOW REPLICA STATUS");
+    inspected.is_replica = replica.ok() && !replica->empty();
+    auto status = connection->Query(mariadb ? "SHOW MASTER STATUS" : "SHOW BINARY LOG STATUS");
+    if (status.ok() && !status->empty() && (*status)[0].size() >= 4)
+      inspected.filters = !(*status)[0][2].value_or("").empty() || !(*status)[0][3].value_or("").empty();
+  }
+  ARROW_ASSIGN_OR_RAISE(inspected.tables, ReadCatalog(connection));
+  std::erase_if(inspected.tables, [&](const CatalogTable& table) { return !wanted(table.table.name); });
+  ARROW_ASSIGN_OR_RAISE(inspected.cascades, ReadCascades(connection, inspected.state));
+  std::erase_if(inspected.cascades, [&](const Cascade& cascade) { return !wanted(cascade.child); });
+  return inspected;
+}
+
+MysqlChecks Judge(const Inspected& inspected, bool accept_cascades) {
+  Judgement judgement(inspected);
+  judgement.Log();
+  judgement.Retention();
+  judgement.Gtids();
+  judgement.Rights();
+  judgement.Tables(accept_cascades);
+  return std::move(judgement.checks);
+}
+
+}  // namespace arrowcdc::mysql

@@ -1,0 +1,174 @@
+#include "src/mysql/setup/server_state.h"
+
+#include <charconv>
+#include <utility>
+
+#include "arrowcdc/error.h"
+#include "src/mysql/decode/table_id.h"
+
+namespace arrowcdc::mysql {
+namespace {
+
+constexpr char kVariables[] =
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_id', 'gtid_mode', "
+    "'gtid_domain_id', 'gtid_binlog_state', 'gtid_purged', 'log_bin', 'binlog_format', "
+    "'binlog_row_metadata', 'binlog_row_image', 'binlog_row_value_options', 'binlog_checksum', "
+    "'binlog_expire_logs_seconds', 'expire_logs_days', 'log_replica_updates', 'log_slave_updates', "
+    "'sync_binlog', 'innodb_flush_log_at_trx_commit', 'innodb_native_foreign_keys', 'encrypt_binlog', "
+    "'lower_case_table_names', 'version_comment')";
+
+constexpr char kOwnSchemas[] = "('mysql', 'sys', 'information_schema', 'performance_schema')";
+
+uint64_t ToNumber(const std::optional<std::string>& text) {
+  uint64_t number = 0;
+  if (text.has_value()) std::from_chars(text->data(), text->data() + text->size(), number);
+  return number;
+}
+
+arrow::Status Unexpected(const char* what) {
+  return MakeError(ErrorKind::kProtocol, std::string("the server's answer to ") + what + " is another one",
+                   "server", "the server's version is not supported");
+}
+
+arrow::Status NoLog() {
+  return MakeError(ErrorKind::kServerSetting, "the server writes no binary log", "setting log_bin",
+                   "set log_bin in the server's configuration and restart it");
+}
+
+// In Arrow one number, time, text or byte string.
+bool IsPlain(const std::string& type) { return type != "vector"; }
+
+}  // namespace
+
+std::string ServerState::Variable(const std::string& name) const {
+  const auto found = variables.find(name);
+  return found == variables.end() ? std::string() : found->second;
+}
+
+bool ServerState::IsOn(const std::string& name) const {
+  const std::string value = Variable(name);
+  return value == "ON" || value == "1" || value == "YES";
+}
+
+std::string ServerState::server() const {
+  return Variable(flavor == Flavor::kMysql ? "server_uuid" : "server_id");
+}
+
+// A server of MariaDB has no identity of its own that a replica would not share or a restart not change; what
+// the log has is compared in any case before a stream goes on.
+std::string ServerState::source_id() const {
+  return flavor == Flavor::kMysql ? Variable("server_uuid") : "domain " + Variable("gtid_domain_id");
+}
+
+arrow::Result<ServerState> ReadServerState(Connection* connection) {
+  ServerState state;
+  state.flavor = connection->flavor();
+  state.version = connection->server_version();
+  ARROW_ASSIGN_OR_RAISE(const Rows rows, connection->Query(kVariables));
+  for (const auto& row : rows) {
+    if (row.size() != 2) return Unexpected("SHOW GLOBAL VARIABLES");
+    state.variables[row[0].value_or("")] = row[1].value_or("");
+  }
+  if (state.server().empty()) return Unexpected("SHOW GLOBAL VARIABLES");
+  return state;
+}
+
+arrow::Result<std::vector<LogFile>> ReadLogFiles(Connection* connection) {
+  ARROW_ASSIGN_OR_RAISE(const Rows rows, connection->Query("SHOW BINARY LOGS"));
+  std::vector<LogFile> files;
+  for (const auto& row : rows) {
+    if (row.size() < 2) return Unexpected("SHOW BINARY LOGS");
+    files.push_back({row[0].value_or(""), ToNumber(row[1])});
+  }
+  if (files.empty()) return NoLog();
+  return files;
+}
+
+arrow::Result<LogStatus> ReadLogStatus(Connection* connection) {
+  const bool mariadb = connection->flavor() == Flavor::kMariadb;
+  auto rows = connection->Query(mariadb ? "SHOW MASTER STATUS" : "SHOW BINARY LOG STATUS");
+  // Before MySQL 8.2 the words were others.
+  const ErrorDetail* const detail = GetErrorDetail(rows.status());
+  if (!mariadb && detail != nullptr && detail->kind() == ErrorKind::kUnsupported)
+    rows = connection->Query("SHOW MASTER STATUS");
+  ARROW_RETURN_NOT_OK(rows.status());
+  if (rows->empty()) return NoLog();
+  const auto& row = (*rows)[0];
+  if (row.size() < 4) return Unexpected("SHOW BINARY LOG STATUS");
+  LogStatus status;
+  status.file = row[0].value_or("");
+  status.offset = ToNumber(row[1]);
+  std::string gtids = row.size() > 4 ? row[4].value_or("") : "";
+  if (mariadb) {
+    ARROW_ASSIGN_OR_RAISE(gtids, connection->QueryValue("SELECT BINLOG_GTID_POS(" + QuoteText(status.file) +
+                                                        ", " + std::to_string(status.offset) + ")"));
+  }
+  ARROW_ASSIGN_OR_RAISE(status.executed, GtidState::Parse(connection->flavor(), gtids));
+  return status;
+}
+
+arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection) {
+  ARROW_ASSIGN_OR_RAISE(
+      const Rows rows,
+      connection->Query(std::string("SELECT t.table_schema, t.table_name, t.engine, c.column_name, "
+                                    "c.data_type, c.column_type, k.ordinal_position "
+                                    "FROM information_schema.tables t "
+                                    "JOIN information_schema.columns c ON c.table_schema = t.table_schema "
+                                    "AND c.table_name = t.table_name "
+                                    "LEFT JOIN information_schema.key_column_usage k "
+                                    "ON k.table_schema = c.table_schema AND k.table_name = c.table_name "
+                                    "AND k.column_name = c.column_name AND k.constraint_name = 'PRIMARY' "
+                                    "WHERE t.table_type = 'BASE TABLE' AND t.table_schema NOT IN ") +
+                        kOwnSchemas + " ORDER BY t.table_schema, t.table_name, c.ordinal_position"));
+  std::vector<CatalogTable> tables;
+  for (const auto& row : rows) {
+    if (row.size() != 7) return Unexpected("a query of information_schema");
+    const TableName name{row[0].value_or(""), row[1].value_or("")};
+    if (tables.empty() || tables.back().table.name != name) {
+      tables.push_back({{name, ReplicaIdentity::kFull, {}, TableIdOf(name)}, row[2].value_or("")});
+    }
+    SourceTable& table = tables.back().table;
+    const int key_place = static_cast<int>(ToNumber(row[6]));
+    if (key_place > 0) table.replica_identity = ReplicaIdentity::kDefault;
+    table.columns.push_back(
+        {row[3].value_or(""), row[5].value_or(""), IsPlain(row[4].value_or("")), key_place});
+  }
+  return tables;
+}
+
+arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state) {
+  std::vector<Cascade> cascades;
+  // There the server's own layer of SQL makes the changes, and logs them.
+  if (state.Variable("innodb_native_foreign_keys") == "OFF") return cascades;
+  ARROW_ASSIGN_OR_RAISE(
+      const Rows rows,
+      connection->Query("SELECT constraint_schema, table_name, constraint_name, unique_constraint_schema, "
+                        "referenced_table_name, delete_rule, update_rule "
+                        "FROM information_schema.referential_constraints "
+                        "WHERE delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') "
+                        "OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') ORDER BY 1, 2, 3"));
+  for (const auto& row : rows) {
+    if (row.size() != 7) return Unexpected("a query of information_schema");
+    const auto acts = [](const std::string& rule) { return rule != "NO ACTION" && rule != "RESTRICT"; };
+    Cascade cascade{{row[0].value_or(""), row[1].value_or("")},
+                    row[2].value_or(""),
+                    {row[3].value_or(""), row[4].value_or("")},
+                    ""};
+    if (acts(row[5].value_or(""))) cascade.rule = "ON DELETE " + row[5].value_or("");
+    if (acts(row[6].value_or("")))
+      cascade.rule += (cascade.rule.empty() ? "" : " ") + ("ON UPDATE " + row[6].value_or(""));
+    cascades.push_back(std::move(cascade));
+  }
+  return cascades;
+}
+
+arrow::Result<bool> IsTransactional(Connection* connection, const TableName& table) {
+  ARROW_ASSIGN_OR_RAISE(
+      const Rows rows,
+      connection->Query("SELECT e.transactions FROM information_schema.tables t "
+                        "JOIN information_schema.engines e ON e.engine = t.engine WHERE t.table_schema = " +
+                        QuoteText(table.schema) + " AND t.table_name = " + QuoteText(table.table)));
+  return rows.size() == 1 && rows[0].size() == 1 && rows[0][0] == "YES";
+}
+
+}  // namespace arrowcdc::mysql

@@ -1,0 +1,69 @@
+// What a server says of itself, its log and its tables: read once a connection, judged elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/source.h"
+#include "src/mysql/client/connection.h"
+#include "src/mysql/decode/gtid_set.h"
+
+namespace arrowcdc::mysql {
+
+struct ServerState {
+  Flavor flavor = Flavor::kMysql;
+  std::string version;
+  std::map<std::string, std::string> variables;  // global ones, by name; absent: the server has none of it
+
+  std::string Variable(const std::string& name) const;
+  bool IsOn(const std::string& name) const;
+  // MySQL with gtid_mode=ON; MariaDB always has GTIDs, and rows that are not committed yet.
+  bool only_committed() const { return flavor == Flavor::kMysql && Variable("gtid_mode") == "ON"; }
+  // Whose files these are: MySQL's server_uuid, MariaDB's server_id.
+  std::string server() const;
+  // SourceId::id.
+  std::string source_id() const;
+};
+arrow::Result<ServerState> ReadServerState(Connection* connection);
+
+struct LogFile {
+  std::string name;
+  uint64_t bytes = 0;
+};
+// From the oldest on. Errors: kPermission; kServerSetting where there is no binary log.
+arrow::Result<std::vector<LogFile>> ReadLogFiles(Connection* connection);
+
+// Its end now, and what is in it up to there.
+struct LogStatus {
+  std::string file;
+  uint64_t offset = 0;
+  GtidState executed;
+};
+arrow::Result<LogStatus> ReadLogStatus(Connection* connection);
+
+struct CatalogTable {
+  SourceTable table;
+  std::string engine;
+};
+// Base tables that the role may see, but for those of the server itself, with their columns.
+arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection);
+
+// A foreign key whose changes no log has.
+struct Cascade {
+  TableName child;
+  std::string constraint;
+  TableName parent;
+  std::string rule;  // ON DELETE CASCADE
+};
+arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state);
+
+// Whether the engine of the table takes rows back.
+arrow::Result<bool> IsTransactional(Connection* connection, const TableName& table);
+
+}  // namespace arrowcdc::mysql

@@ -1,0 +1,464 @@
+// MySQL and MariaDB as a Source: checks first, then the binlog's events as batches.
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/mysql.h"
+#include "arrowcdc/table_patterns.h"
+#include "src/mysql/client/connection.h"
+#include "src/mysql/setup/checks.h"
+#include "src/mysql/setup/server_state.h"
+#include "src/mysql/stream/file_packets.h"
+#include "src/mysql/stream/live_packets.h"
+#include "src/mysql/stream/log_start.h"
+#include "src/mysql/stream/transaction_reader.h"
+
+namespace arrowcdc {
+namespace {
+
+using mysql::Connection;
+using mysql::Flavor;
+using mysql::LogPlace;
+using mysql::LogStart;
+using mysql::LogToken;
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+// How long rows wait for more once nothing waits to be read: batches of one transaction cost much.
+constexpr milliseconds kLinger{5};
+constexpr milliseconds kLingerMax{50};
+// For the transaction that is compared: the server looks for it in files that were read long ago.
+constexpr std::chrono::minutes kLookLimit{10};
+
+class MysqlSource : public Source {
+ public:
+  // patterns: none lets every table through.
+  MysqlSource(MysqlOptions options, mysql::Url url, std::optional<TablePatterns> patterns)
+      : options_(std::move(options)), url_(std::move(url)), patterns_(std::move(patterns)) {}
+  ~MysqlSource() override { (void)Stop(); }
+
+  arrow::Result<SourceInfo> Connect() override {
+    ARROW_RETURN_NOT_OK(Stop());
+    return url_.files() ? ConnectToFiles() : ConnectToServer();
+  }
+
+  arrow::Result<Position> Resume(const ResumeRequest& request) override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    StopPackets();
+    using Have = ResumeRequest::Have;
+    const bool has = request.have == Have::kStored || request.have == Have::kDelivered;
+    auto started = url_.files() ? ResumeFiles(has, request) : ResumeServer(has, request);
+    if (!started.ok()) StopPackets();
+    return started;
+  }
+
+  arrow::Result<std::vector<SourceTable>> Tables() override {
+    std::vector<SourceTable> tables;
+    if (url_.files()) return tables;  // nobody can be asked
+    ARROW_ASSIGN_OR_RAISE(const auto connection, Connection::Open(url_, options_.stop));
+    ARROW_ASSIGN_OR_RAISE(auto catalog, mysql::ReadCatalog(connection.get()));
+    for (mysql::CatalogTable& table : catalog) {
+      if (Wanted(table.table.name)) tables.push_back(std::move(table.table));
+    }
+    return tables;
+  }
+
+  arrow::Result<std::unique_ptr<Snapshot>> BeginSnapshot(
+      const WantedTables& /*wanted*/, const std::vector<SnapshotPart>& /*parts*/) override {
+    return MakeError(ErrorKind::kUnsupported,
+                     "the rows that tables of MySQL and MariaDB have already cannot be copied yet",
+                     "option snapshot", "stream without them: --snapshot never");
+  }
+
+  arrow::Result<LogEnd> CurrentEnd() override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    if (url_.files()) return EndOfFiles();
+    ARROW_ASSIGN_OR_RAISE(const mysql::LogStatus status, mysql::ReadLogStatus(connection_.get()));
+    ARROW_ASSIGN_OR_RAISE(const Position end, EndOf(status.file, status.offset));
+    return LogEnd{end, true};
+  }
+
+  arrow::Result<Position> ParsePosition(std::string_view text) override {
+    ARROW_ASSIGN_OR_RAISE(const LogPlace place, mysql::ParsePlace(text));
+    return At(place);
+  }
+
+  arrow::Result<Position> Rebase(const Position& position) override {
+    return At(mysql::PlaceOf(position.order));
+  }
+
+  arrow::Result<bool> HasInHistory(const Position& position) override {
+    ARROW_ASSIGN_OR_RAISE(const LogEnd end, CurrentEnd());
+    return position.epoch == epoch_ && position <= end.position;
+  }
+
+  // A transaction ends behind where it begins.
+  bool Covers(const Position& position, const RowPosition& row) const override {
+    return row.commit_lsn < position.order;
+  }
+
+  // Resume has begun to read already: it looks at what comes first.
+  arrow::Status Start(const Position& /*start*/) override {
+    if (packets_ == nullptr) return NotStarted();
+    connection_.reset();
+    started_ = true;
+    return arrow::Status::OK();
+  }
+
+  SourceNews TakeNews() override { return std::exchange(news_, {}); }
+
+  arrow::Result<std::optional<Event>> Next(milliseconds timeout) override {
+    if (!started_ || packets_ == nullptr) return NotStarted();
+    const auto deadline = Clock::now() + timeout;
+    while (true) {
+      if (auto event = reader_->NextEvent()) {
+        Count(*event);
+        return event;
+      }
+      if (reader_->busy()) {
+        ARROW_RETURN_NOT_OK(reader_->full() ? reader_->Flush() : reader_->Work());
+        TakeReaderNews();
+        continue;
+      }
+      const auto now = Clock::now();
+      if (reader_->full() || (open_since_.has_value() && now >= *open_since_ + kLingerMax)) {
+        ARROW_RETURN_NOT_OK(Flush());
+        continue;
+      }
+      if (!open_since_.has_value() && reader_->open()) open_since_ = now;
+      const bool lingers = open_since_.has_value();
+      const auto left = std::chrono::ceil<milliseconds>(deadline - now);
+      ARROW_ASSIGN_OR_RAISE(const auto packet,
+                            packets_->Next(lingers ? kLinger : std::max(left, milliseconds(0))));
+      if (packet.has_value()) {
+        ARROW_RETURN_NOT_OK(reader_->Take(*packet));
+        TakeReaderNews();
+      } else if (lingers) {
+        ARROW_RETURN_NOT_OK(Flush());
+      } else if (Clock::now() >= deadline) {
+        return std::nullopt;
+      }
+    }
+  }
+
+  // The server keeps its log for nobody.
+  void Acknowledge(const Position& /*durable*/) override {}
+  // A sign of life comes each second.
+  void RequestKeepalive() override {}
+
+  arrow::Status Stop() override {
+    StopPackets();
+    connection_.reset();
+    started_ = false;
+    return arrow::Status::OK();
+  }
+
+  SourceStats stats() const override {
+    const std::lock_guard lock(mutex_);
+    SourceStats all = earlier_;
+    if (packets_ != nullptr) {
+      const mysql::PacketStats now = packets_->stats();
+      all.received_bytes += now.received_bytes;
+      all.buffered_bytes = now.buffered_bytes;
+    }
+    return all;
+  }
+
+ private:
+  bool Wanted(const TableName& table) const { return !patterns_.has_value() || patterns_->Matches(table); }
+  arrow::Result<Position> At(const LogPlace& place) const {
+    Position position{epoch_, 0};
+    ARROW_ASSIGN_OR_RAISE(position.order, mysql::MakeOrder(epoch_, place));
+    return position;
+  }
+  arrow::Result<Position> EndOf(const std::string& file, uint64_t offset) const {
+    ARROW_ASSIGN_OR_RAISE(const uint32_t number, mysql::FileNumber(file));
+    return At({number, offset});
+  }
+  arrow::Result<LogEnd> EndOfFiles() const {
+    ARROW_ASSIGN_OR_RAISE(const Position end, EndOf(files_.back().name, files_.back().bytes));
+    return LogEnd{end, true};
+  }
+
+  arrow::Status NotStarted() const {
+    return MakeError(ErrorKind::kInternal, "the source is not connected or not started",
+                     "server " + url_.server(), "Connect, Resume and Start come first");
+  }
+  arrow::Status CheckConnected() const {
+    return connection_ == nullptr && files_.empty() ? NotStarted() : arrow::Status::OK();
+  }
+
+  void StopPackets() {
+    std::unique_ptr<mysql::PacketSource> ended;
+    {
+      const std::lock_guard lock(mutex_);
+      ended = std::move(packets_);
+      if (ended != nullptr) earlier_.received_bytes += ended->stats().received_bytes;
+    }
+    if (ended != nullptr) ended->Stop();
+    reader_.reset();
+    open_since_.reset();
+  }
+  void SetPackets(std::unique_ptr<mysql::PacketSource> packets) {
+    const std::lock_guard lock(mutex_);
+    packets_ = std::move(packets);
+  }
+
+  arrow::Status Flush() {
+    open_since_.reset();
+    return reader_->Flush();
+  }
+  void TakeReaderNews() {
+    SourceNews news = reader_->TakeNews();
+    news_.notices.insert(news_.notices.end(), news.notices.begin(), news.notices.end());
+  }
+  void Count(const Event& event) {
+    const auto note = [this](const std::optional<Position>& position) {
+      const std::lock_guard lock(mutex_);
+      if (position.has_value()) earlier_.server_lsn = std::max(earlier_.server_lsn, position->order);
+    };
+    std::visit(
+        [&](const auto& e) {
+          if constexpr (requires { e.group; }) note(e.group.safe);
+          if constexpr (requires { e.reply_requested; }) note(e.position);
+        },
+        event);
+  }
+
+  // --- a server ---
+
+  arrow::Result<SourceInfo> ConnectToServer() {
+    ARROW_ASSIGN_OR_RAISE(connection_, Connection::Open(url_, options_.stop));
+    auto info = InspectServer();
+    if (!info.ok()) connection_.reset();
+    return info;
+  }
+
+  arrow::Result<SourceInfo> InspectServer() {
+    ARROW_ASSIGN_OR_RAISE(
+        const mysql::Inspected inspected,
+        mysql::Inspect(connection_.get(), [this](const TableName& table) { return Wanted(table); }));
+    const MysqlChecks checks = mysql::Judge(inspected, options_.accept_cascades);
+    ARROW_RETURN_NOT_OK(CheckObstacles(checks));
+    state_ = inspected.state;
+    SourceInfo info;
+    info.stream.source = {state_.flavor == Flavor::kMysql ? "mysql" : "mariadb", state_.source_id()};
+    info.stream.patterns = options_.tables;
+    if (inspected.log.has_value()) {
+      ARROW_ASSIGN_OR_RAISE(info.end, EndOf(inspected.log->file, inspected.log->offset));
+    }
+    captured_databases_.clear();
+    for (const mysql::CatalogTable& table : inspected.tables) {
+      info.published.coming.push_back(table.table.name);
+      captured_databases_.insert(table.table.name.schema);
+    }
+    info.published.lists_tables = false;
+    info.published.any = true;
+    info.published.any_pattern = patterns_.has_value();
+    for (const std::string& warning : checks.warnings)
+      info.published.notices.push_back({false, warning, "server " + connection_->server()});
+    return info;
+  }
+
+  mysql::TransactionReaderOptions ReaderOptions(bool only_committed) {
+    mysql::TransactionReaderOptions options;
+    options.only_committed = only_committed;
+    options.epoch = epoch_;
+    options.unrepresentable = options_.unrepresentable;
+    if (patterns_.has_value()) options.wanted = [this](const TableName& table) { return Wanted(table); };
+    options.spool.memory_bytes_max = std::min<int64_t>(options_.buffer_bytes_max, int64_t{16} << 20);
+    options.spool.directory = options_.spool_directory;
+    options.spool.disk_bytes_max = options_.spool_bytes_max;
+    return options;
+  }
+
+  arrow::Result<Position> ResumeServer(bool has, const ResumeRequest& request) {
+    ARROW_ASSIGN_OR_RAISE(const mysql::LogStanding standing, mysql::ReadStanding(connection_.get(), state_));
+    arrow::Result<LogStart> chosen =
+        has ? mysql::ChooseNextStart(standing, request.position, request.accept_gap)
+            : mysql::ChooseFirstStart(standing, options_.start);
+    ARROW_ASSIGN_OR_RAISE(const LogStart start, std::move(chosen));
+    if (has) epoch_ = request.position.epoch;
+    if (!start.notice.empty())
+      news_.notices.push_back({false, start.notice, "server " + connection_->server()});
+    ARROW_ASSIGN_OR_RAISE(auto dump, Connection::Open(url_, options_.stop));
+    ARROW_RETURN_NOT_OK(mysql::BeginDumpAt(dump.get(), standing, start));
+    mysql::RecordStoreOptions store;
+    store.memory_bytes_max = options_.buffer_bytes_max;
+    store.directory = options_.spool_directory;
+    store.disk_bytes_max = options_.spool_bytes_max;
+    SetPackets(std::make_unique<mysql::LivePackets>(std::move(dump), store, options_.stop));
+    auto options = ReaderOptions(standing.only_committed && start.by_gtids);
+    options.captures = [this](const std::string& database) { return captured_databases_.contains(database); };
+    options.transactional = [this](const TableName& table) { return IsTransactional(table); };
+    return Begin(std::move(options), start, has ? std::optional(request) : std::nullopt);
+  }
+
+  arrow::Result<bool> IsTransactional(const TableName& table) {
+    ARROW_ASSIGN_OR_RAISE(const auto connection, Connection::Open(url_, options_.stop));
+    return mysql::IsTransactional(connection.get(), table);
+  }
+
+  // --- files ---
+
+  arrow::Result<SourceInfo> ConnectToFiles() {
+    ARROW_ASSIGN_OR_RAISE(files_, mysql::ListBinlogFiles(url_.directory));
+    mysql::FilePackets first(url_.directory, {files_.front()}, 0);
+    ARROW_RETURN_NOT_OK(first.Next(milliseconds(0)).status());  // its name
+    ARROW_ASSIGN_OR_RAISE(const auto packet, first.Next(milliseconds(0)));
+    mysql::EventReader reader;
+    if (!packet.has_value()) {
+      return MakeError(ErrorKind::kProtocol, "the file is empty", "file " + files_.front().name,
+                       "copy it again");
+    }
+    ARROW_ASSIGN_OR_RAISE(const mysql::BinlogEvent event, reader.Read(*packet));
+    ARROW_ASSIGN_OR_RAISE(const std::string version, mysql::ReadServerVersion(event.body));
+    state_ = {};
+    state_.version = version;
+    state_.flavor = version.find("MariaDB") != std::string::npos ? Flavor::kMariadb : Flavor::kMysql;
+    SourceInfo info;
+    const std::string& name = files_.front().name;
+    info.stream.source = {state_.flavor == Flavor::kMysql ? "mysql" : "mariadb",
+                          "files " + name.substr(0, name.rfind('.'))};
+    info.stream.patterns = options_.tables;
+    ARROW_ASSIGN_OR_RAISE(const LogEnd end, EndOfFiles());
+    info.end = end.position;
+    info.published.lists_tables = false;
+    info.published.any = true;
+    return info;
+  }
+
+  arrow::Result<Position> ResumeFiles(bool has, const ResumeRequest& request) {
+    LogStart start;
+    start.token.flavor = state_.flavor;
+    start.token.state = mysql::GtidState(state_.flavor);
+    ARROW_ASSIGN_OR_RAISE(start.place.file, mysql::FileNumber(files_.front().name));
+    start.place.offset = 4;
+    LogPlace from = start.place;
+    if (has) {
+      ARROW_ASSIGN_OR_RAISE(start.token, mysql::ReadToken(request.position.token));
+      start.place = mysql::PlaceOf(request.position.order);
+      start.expected = start.token.last;
+      epoch_ = request.position.epoch;
+      from = start.expected.has_value() ? start.expected->begin : start.place;
+    }
+    std::vector<mysql::BinlogFile> files = files_;
+    std::erase_if(files, [&](const mysql::BinlogFile& file) { return file.number < from.file; });
+    if (files.empty() || files.front().number != from.file || files.front().bytes < from.offset) {
+      return MakeError(ErrorKind::kPositionGap,
+                       "the files do not have the stored position, " + ToString(from, start.token.base),
+                       "directory " + url_.directory,
+                       "copy the files there that the server has removed since");
+    }
+    SetPackets(std::make_unique<mysql::FilePackets>(url_.directory, std::move(files), from.offset));
+    // Whether the server committed in front of it nobody knows.
+    return Begin(ReaderOptions(false), start, has ? std::optional(request) : std::nullopt);
+  }
+
+  // --- both ---
+
+  // Reads what was delivered last, if there is such, and compares it.
+  arrow::Result<Position> Begin(mysql::TransactionReaderOptions options, const LogStart& start,
+                                const std::optional<ResumeRequest>& request) {
+    ARROW_ASSIGN_OR_RAISE(reader_, mysql::TransactionReader::Make(std::move(options), start.token));
+    ARROW_ASSIGN_OR_RAISE(Position position, At(start.place));
+    position.token = request.has_value() ? request->position.token : WriteToken(start.token);
+    if (!start.expected.has_value()) {
+      reader_->DropBefore(start.place);
+      return position;
+    }
+    reader_->Expect(*start.expected);
+    ARROW_RETURN_NOT_OK(ReadExpected());
+    const auto& found = *reader_->found();
+    if (found.begin == start.expected->begin && start.token.server == state_.server()) {
+      reader_->DropBefore(start.place);
+      return position;
+    }
+    // Rows of transactions behind it that a sink may have in part already are other ones here.
+    if (!request->accept_gap) {
+      return MakeError(
+          ErrorKind::kPositionGap,
+          "the server has the transaction that was delivered last, and at another place of its log: it is "
+          "another server, or its log was made anew; rows that were written in part would be there twice",
+          "server " + url_.server(),
+          "connect to the server that was read from; --accept-gap goes on here behind that transaction");
+    }
+    ARROW_ASSIGN_OR_RAISE(position, At(found.end));
+    if (position.order < request->position.order) {
+      ++epoch_;
+      reader_->SetEpoch(epoch_);
+      ARROW_ASSIGN_OR_RAISE(position, At(found.end));
+    }
+    LogToken token = reader_->token();
+    token.server = state_.server();
+    reader_->SetServer(token.server);
+    position.token = WriteToken(token);
+    return position;
+  }
+
+  arrow::Status ReadExpected() {
+    const auto deadline = Clock::now() + kLookLimit;
+    while (!reader_->found().has_value()) {
+      if (reader_->busy()) {
+        ARROW_RETURN_NOT_OK(reader_->Work());
+        continue;
+      }
+      ARROW_ASSIGN_OR_RAISE(const auto packet, packets_->Next(milliseconds(1000)));
+      if (packet.has_value()) ARROW_RETURN_NOT_OK(reader_->Take(*packet));
+      if (!packet.has_value() && url_.files()) break;
+      if (Clock::now() > deadline) {
+        return MakeError(ErrorKind::kConnection,
+                         "the transaction that was delivered last did not come within 10 minutes",
+                         "server " + url_.server(), "it will be tried again", "", true);
+      }
+    }
+    if (reader_->found().has_value()) return arrow::Status::OK();
+    return MakeError(ErrorKind::kPositionGap, "the files do not have the transaction that was delivered last",
+                     "directory " + url_.directory, "copy the files of the server there that was read from");
+  }
+
+  const MysqlOptions options_;
+  const mysql::Url url_;
+  const std::optional<TablePatterns> patterns_;
+  std::unique_ptr<Connection> connection_;  // between Connect and Start
+  std::vector<mysql::BinlogFile> files_;    // at the last Connect
+  mysql::ServerState state_;                // the same
+  std::set<std::string> captured_databases_;
+  std::unique_ptr<mysql::TransactionReader> reader_;
+  std::optional<Clock::time_point> open_since_;
+  std::atomic<uint32_t> epoch_ = 0;
+  bool started_ = false;
+  SourceNews news_;
+
+  mutable std::mutex mutex_;
+  std::unique_ptr<mysql::PacketSource> packets_;
+  SourceStats earlier_;
+};
+
+}  // namespace
+
+arrow::Result<std::unique_ptr<Source>> MakeMysqlSource(const MysqlOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(mysql::Url url, mysql::ParseUrl(options.url));
+  if (options.buffer_bytes_max <= 0) {
+    return MakeError(ErrorKind::kInvalidOption, "buffer_bytes_max must be positive",
+                     "option buffer_bytes_max", "leave it out");
+  }
+  std::optional<TablePatterns> patterns;
+  if (!options.tables.empty()) {
+    ARROW_ASSIGN_OR_RAISE(patterns, TablePatterns::Parse(options.tables));
+  }
+  // What the decoder does not do is said here, not at the first row.
+  mysql::RowDecoderOptions rows;
+  rows.unrepresentable = options.unrepresentable;
+  ARROW_RETURN_NOT_OK(mysql::RowDecoder::Make(std::move(rows)).status());
+  return std::make_unique<MysqlSource>(options, std::move(url), std::move(patterns));
+}
+
+}  // namespace arrowcdc

@@ -1,0 +1,115 @@
+#include "src/mysql/testing/replay.h"
+
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include <arrow/api.h>
+
+#include "arrowcdc/change_rows.h"
+
+namespace arrowcdc::mysql::test {
+namespace {
+
+constexpr std::chrono::seconds kLimit{60};
+constexpr size_t kLogMax = 10'000;
+
+}  // namespace
+
+arrow::Status Replay::Begin(Source* source) {
+  ARROW_RETURN_NOT_OK(source->Connect().status());
+  ResumeRequest request;
+  if (position_.has_value()) {
+    request.have = ResumeRequest::Have::kStored;
+    request.position = *position_;
+  }
+  ARROW_ASSIGN_OR_RAISE(const Position start, source->Resume(request));
+  if (!position_.has_value() || start > *position_) position_ = start;
+  return source->Start(start);
+}
+
+arrow::Status Replay::Catch(Source* source) {
+  ARROW_RETURN_NOT_OK(source->Connect().status());
+  ARROW_ASSIGN_OR_RAISE(const LogEnd end, source->CurrentEnd());
+  ARROW_RETURN_NOT_OK(Begin(source));
+  return ReadUntil(source, end.position);
+}
+
+arrow::Status Replay::ReadUntil(Source* source, const Position& end) {
+  const auto deadline = std::chrono::steady_clock::now() + kLimit;
+  while (!position_.has_value() || *position_ < end) {
+    if (std::chrono::steady_clock::now() > deadline) return arrow::Status::IOError("the end does not come");
+    auto next = source->Next(std::chrono::milliseconds(100));
+    for (const SourceNotice& notice : source->TakeNews().notices) notices_.push_back(notice);
+    ARROW_ASSIGN_OR_RAISE(auto event, std::move(next));
+    if (event.has_value()) ARROW_RETURN_NOT_OK(Take(&*event));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status Replay::Take(Event* event) {
+  if (auto* const batch = std::get_if<ChangeBatch>(event)) {
+    ++batches_;
+    ARROW_RETURN_NOT_OK(batch->rows->ValidateFull());
+    ARROW_RETURN_NOT_OK(Apply(*batch));
+    if (batch->group.group_end && batch->group.safe.has_value()) position_ = batch->group.safe;
+  } else if (auto* const truncate = std::get_if<TruncateEvent>(event)) {
+    ++truncates_;
+    for (const auto& table : truncate->tables) tables_[table->name].clear();
+    log_.push_back("truncate");
+    if (truncate->group.group_end) position_ = truncate->group.safe;
+  } else if (auto* const progress = std::get_if<ProgressEvent>(event)) {
+    if (progress->group.safe.has_value()) position_ = progress->group.safe;
+  } else if (auto* const keepalive = std::get_if<KeepaliveEvent>(event)) {
+    if (!position_.has_value() || keepalive->position > *position_) position_ = keepalive->position;
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status Replay::Apply(const ChangeBatch& batch) {
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
+  auto& rows = tables_[batch.table->name];
+  for (int64_t row = 0; row < changes.num_rows(); ++row) {
+    const RowPosition at = changes.position(row);
+    const auto last = last_.find(batch.table->name);
+    if (last != last_.end() && at <= last->second) return arrow::Status::Invalid("a row is out of order");
+    last_.insert_or_assign(batch.table->name, at);
+    std::string text;
+    std::string key;
+    for (int column = 0; column < batch.table->column_count; ++column) {
+      ARROW_ASSIGN_OR_RAISE(const auto value, batch.rows->column(column)->GetScalar(row));
+      const std::string cell = value->is_valid ? value->ToString() : "NULL";
+      if (column == 0) key = cell;
+      text += (column == 0 ? "" : "|") + cell;
+    }
+    ++changes_;
+    const Op op = changes.op(row);
+    if (log_.size() < kLogMax) log_.push_back(std::string(OpName(op)) + " " + text);
+    const bool old_side = op == Op::kDelete || op == Op::kUpdateBefore;
+    const auto found = rows.find(key);
+    if (old_side) {
+      if (found == rows.end() || found->second != text)
+        return arrow::Status::Invalid("a change is of a row that is not there");
+      rows.erase(found);
+    } else {
+      if (found != rows.end()) return arrow::Status::Invalid("a row is inserted that is there");
+      rows.emplace(key, text);
+    }
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::map<std::string, std::string>> Replay::Select(MysqlServer* server,
+                                                                 const TableName& table) {
+  ARROW_ASSIGN_OR_RAISE(const Rows rows, server->Query("SELECT * FROM " + QuoteName(table.schema) + "." +
+                                                       QuoteName(table.table)));
+  std::map<std::string, std::string> all;
+  for (const auto& row : rows) {
+    std::string text;
+    for (size_t i = 0; i < row.size(); ++i) text += (i == 0 ? "" : "|") + row[i].value_or("NULL");
+    all.emplace(row[0].value_or("NULL"), text);
+  }
+  return all;
+}
+
+}  // namespace arrowcdc::mysql::test

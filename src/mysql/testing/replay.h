@@ -1,0 +1,57 @@
+// What a stream of changes makes of the tables, row by row, to be compared with SELECT; and whether a row came
+// twice or out of order.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "arrowcdc/source.h"
+#include "src/mysql/testing/mysql_server.h"
+
+namespace arrowcdc::mysql::test {
+
+class Replay {
+ public:
+  // Takes events until everything up to `end` has come. Errors: the source's; IOError where it takes longer
+  // than a minute; Invalid where a row is out of order, or a change fits no row.
+  arrow::Status ReadUntil(Source* source, const Position& end);
+  // Connect, Resume behind what was read (or from now), Start.
+  arrow::Status Begin(Source* source);
+  // The same, then until the end of the log at that time.
+  arrow::Status Catch(Source* source);
+
+  // Rows of a table by the text of their first column, each as "value|value".
+  std::map<std::string, std::string>& rows(const TableName& table) { return tables_[table]; }
+  // What SELECT * gives, in the same form.
+  static arrow::Result<std::map<std::string, std::string>> Select(MysqlServer* server,
+                                                                  const TableName& table);
+
+  uint64_t changes() const { return changes_; }
+  uint64_t truncates() const { return truncates_; }
+  int batches() const { return batches_; }
+  const std::optional<Position>& position() const { return position_; }
+  void set_position(const Position& position) { position_ = position; }
+  const std::vector<SourceNotice>& notices() const { return notices_; }
+  // Operations, in order: "insert 1", for small tests.
+  const std::vector<std::string>& log() const { return log_; }
+
+ private:
+  arrow::Status Apply(const ChangeBatch& batch);
+  arrow::Status Take(Event* event);
+
+  std::map<TableName, std::map<std::string, std::string>> tables_;
+  std::map<TableName, RowPosition> last_;
+  std::optional<Position> position_;
+  std::vector<SourceNotice> notices_;
+  std::vector<std::string> log_;
+  uint64_t changes_ = 0;
+  uint64_t truncates_ = 0;
+  int batches_ = 0;
+};
+
+}  // namespace arrowcdc::mysql::test
