@@ -1,5 +1,5 @@
 // MySQL and MariaDB as a source, and what an administrator does with one. Changes are read from the binary
-// log, from a server or from its files; rows that the tables have already are not copied.
+// log, from a server or from its files.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,7 @@ struct MysqlOptions {
   // captured tables with such a key are refused.
   bool accept_cascades = false;
   int64_t snapshot_part_bytes = 128 << 20;  // of a table, read at a time
-  int64_t snapshot_connections = 1;         // that see one point, at least as many as copy
+  int64_t snapshot_connections = 0;         // as PipelineOptions::snapshot_connections, which it must be
   // Ends what waits for the server. Its error is kInterrupted. Null: nothing does.
   std::shared_ptr<StopToken> stop;
 };

@@ -53,6 +53,7 @@ MysqlOptions MysqlSourceOf(const Options& options) {
   source.spool_directory = options.source.spool_directory;
   source.spool_bytes_max = options.source.spool_bytes_max;
   source.unrepresentable = options.source.unrepresentable;
+  source.snapshot_connections = options.pipeline.snapshot_connections;
   source.stop = options.source.stop;
   return source;
 }

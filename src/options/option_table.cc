@@ -304,8 +304,7 @@ constexpr Option kOptions[] = {
      .help = "rows that were there before: initial (the readers give them first), never, only (they "
              "give nothing else), or auto (initial as long as nothing that came by the slot was ever "
              "committed, else never)",
-     .words = kReadersSnapshot,
-     .database = Database::kPostgres},
+     .words = kReadersSnapshot},
     {.section = "snapshot",
      .name = "snapshot-connections",
      .python = "snapshot_connections",
@@ -314,8 +313,7 @@ constexpr Option kOptions[] = {
      .field = Fills<Field<&Options::pipeline, &PipelineOptions::snapshot_connections>,
                     Field<&Options::readers, &ReaderSetOptions::snapshot_connections>>(),
      .help = "sessions that copy such rows at the same time (0: as many as this machine has cores, at most "
-             "4); 1 is gentle to the server",
-     .database = Database::kPostgres},
+             "4); 1 is gentle to the server"},
     {.section = "",
      .name = "accept-gap",
      .commands = kStream,

@@ -104,7 +104,7 @@ std::string ColumnsSql(const std::string& schema) {
          QuoteText(schema) + " ORDER BY c.table_name, c.ordinal_position";
 }
 
-arrow::Result<MapColumn> ReadColumn(const Row& row, const TableName& table) {
+arrow::Result<MapColumn> ReadColumn(const Row& row, const TableName& table, Flavor flavor) {
   MapColumn column;
   column.name = row[kName].value_or("");
   const std::string type = row[kDataType].value_or("");
@@ -117,7 +117,9 @@ arrow::Result<MapColumn> ReadColumn(const Row& row, const TableName& table) {
   }
   column.type = found->second;
   column.is_unsigned = whole.find("unsigned") != std::string::npos;
-  column.is_invisible = row[kExtra].value_or("").find("INVISIBLE") != std::string::npos;
+  // MariaDB's table maps do not tell.
+  column.is_invisible =
+      flavor == Flavor::kMysql && row[kExtra].value_or("").find("INVISIBLE") != std::string::npos;
   column.key_place = static_cast<uint32_t>(NumberIn(row[kKeyPlace]));
   const bool is_text = row[kCollationId].has_value();
   column.collation = is_text ? static_cast<uint32_t>(NumberIn(row[kCollationId])) : kBinaryCollation;
@@ -215,7 +217,7 @@ arrow::Result<CopyTable> MakeCopyTable(const TableName& name, const TableFacts& 
   table.rows = facts.rows;
   table.bytes = facts.bytes;
   for (const Row& row : facts.columns) {
-    ARROW_ASSIGN_OR_RAISE(MapColumn column, ReadColumn(row, name));
+    ARROW_ASSIGN_OR_RAISE(MapColumn column, ReadColumn(row, name, flavor));
     if (column.key_place == 1 && IsInteger(column.type)) table.range_column = column.name;
     table.map.columns.push_back(std::move(column));
   }

@@ -31,9 +31,9 @@ arrow::Result<std::vector<CopyTable>> ReadCopyTables(Connection& connection,
 // Rows of one table: those with from <= range_column < to.
 struct CopyPart {
   size_t table = 0;
-  uint32_t number = 0;              // in its table
-  std::optional<std::string> from;  // decimal; none: from the least
-  std::optional<std::string> to;    // none: to the greatest
+  uint32_t number = 0;                             // in its table
+  std::optional<std::string> from = std::nullopt;  // decimal; none: from the least
+  std::optional<std::string> to = std::nullopt;    // none: to the greatest
 };
 
 // Of a table of `bytes` whose range_column goes from `least` to `greatest`, in about part_bytes each. Pure.

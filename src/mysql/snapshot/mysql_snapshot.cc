@@ -2,7 +2,9 @@
 #include "src/mysql/snapshot/mysql_snapshot.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "arrowcdc/error.h"
@@ -210,8 +212,11 @@ arrow::Result<std::unique_ptr<Snapshot>> TakeSnapshot(
     const MysqlOptions& options, const Url& url, const std::vector<TableName>& tables,
     const std::function<arrow::Result<Position>(const LogPoint&)>& position_of) {
   ARROW_ASSIGN_OR_RAISE(auto watch, Connection::Open(url, options.stop));
-  ARROW_ASSIGN_OR_RAISE(SnapshotPoint point,
-                        TakePoint(url, options.stop, static_cast<int>(options.snapshot_connections)));
+  constexpr unsigned kConnectionsMax = 4;
+  const unsigned connections = options.snapshot_connections > 0
+                                   ? static_cast<unsigned>(options.snapshot_connections)
+                                   : std::clamp(std::thread::hardware_concurrency(), 1U, kConnectionsMax);
+  ARROW_ASSIGN_OR_RAISE(SnapshotPoint point, TakePoint(url, options.stop, static_cast<int>(connections)));
   auto plan = std::make_shared<Plan>();
   ARROW_ASSIGN_OR_RAISE(plan->point, position_of(point.place));
   plan->taken_at = point.taken_at;

@@ -13,11 +13,14 @@
 #include "arrowcdc/mysql.h"
 #include "arrowcdc/snapshot.h"
 #include "src/mysql/client/url.h"
+#include "src/mysql/decode/flavor.h"
 
 namespace arrowcdc::mysql {
 
 // Where in the log a snapshot is.
 struct LogPoint {
+  Flavor flavor = Flavor::kMysql;
+  std::string server;  // whose files, as ServerState::server has it
   std::string file;
   uint64_t offset = 0;
   std::string gtids;  // executed before it: MySQL's set, MariaDB's list

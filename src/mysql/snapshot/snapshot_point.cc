@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "src/mysql/setup/server_state.h"
 
 namespace arrowcdc::mysql {
 namespace {
@@ -34,7 +35,7 @@ arrow::Result<LogPoint> PointIn(const Rows& rows, const std::string& server) {
                    "start it with log_bin");
 }
 
-arrow::Result<LogPoint> ReadLogStatus(Connection& connection) {
+arrow::Result<LogPoint> ReadExactEnd(Connection& connection) {
   ARROW_ASSIGN_OR_RAISE(const Rows rows,
                         connection.Query("SELECT local->>'$.binary_log_file', "
                                          "local->>'$.binary_log_position', local->>'$.gtid_executed' FROM "
@@ -64,10 +65,10 @@ arrow::Status Rollback(const Connections& connections) {
 
 // nullopt: somebody committed meanwhile, each time.
 arrow::Result<std::optional<LogPoint>> BeginBetweenEqual(Connection& look, const Connections& connections) {
-  ARROW_ASSIGN_OR_RAISE(LogPoint before, ReadLogStatus(look));
+  ARROW_ASSIGN_OR_RAISE(LogPoint before, ReadExactEnd(look));
   for (int i = 0; i < kTriesMax; ++i) {
     ARROW_RETURN_NOT_OK(Begin(connections));
-    ARROW_ASSIGN_OR_RAISE(LogPoint after, ReadLogStatus(look));
+    ARROW_ASSIGN_OR_RAISE(LogPoint after, ReadExactEnd(look));
     if (after.file == before.file && after.offset == before.offset) return after;
     ARROW_RETURN_NOT_OK(Rollback(connections));
     before = std::move(after);
@@ -130,8 +131,8 @@ arrow::Result<LogPoint> BeginAll(Connection& look, const Connections& connection
                : "others commit without a pause, and the user may not lock tables for a moment, so "
                  "no point of the log can be had for the rows",
       "server " + look.server(),
-      is_mysql ? "GRANT BACKUP_ADMIN ON *.* and SELECT on the tables to it (or RELOAD); or leave out "
-                 "the rows that are there before (--snapshot never)"
+      is_mysql ? "GRANT BACKUP_ADMIN ON *.*, and SELECT ON performance_schema.log_status, to it (or "
+                 "RELOAD ON *.*); or leave out the rows that are there before (--snapshot never)"
                : "GRANT RELOAD ON *.* to it; or leave out the rows that are there before "
                  "(--snapshot never)");
 }
@@ -157,7 +158,10 @@ arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<Sto
     point.connections.push_back(std::move(connection));
   }
   ARROW_ASSIGN_OR_RAISE(const auto look, Connection::Open(url, stop));
+  ARROW_ASSIGN_OR_RAISE(const ServerState state, ReadServerState(look.get()));
   ARROW_ASSIGN_OR_RAISE(point.place, BeginAll(*look, point.connections));
+  point.place.flavor = state.flavor;
+  point.place.server = state.server();
   if (look->flavor() == Flavor::kMariadb) {
     ARROW_ASSIGN_OR_RAISE(point.place.gtids,
                           look->QueryValue("SELECT BINLOG_GTID_POS(" + QuoteText(point.place.file) + ", " +

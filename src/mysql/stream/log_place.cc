@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/mysql.h"
 #include "src/mysql/decode/event.h"
 
 namespace arrowcdc::mysql {
@@ -131,3 +132,12 @@ arrow::Result<LogToken> ReadToken(const std::string& text) {
 }
 
 }  // namespace arrowcdc::mysql
+
+namespace arrowcdc {
+
+arrow::Result<uint64_t> ParseBinlogPosition(std::string_view text) {
+  ARROW_ASSIGN_OR_RAISE(const mysql::LogPlace place, mysql::ParsePlace(text));
+  return mysql::MakeOrder(0, place);
+}
+
+}  // namespace arrowcdc

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "src/mysql/client/connection.h"
 #include "src/mysql/setup/checks.h"
 #include "src/mysql/setup/server_state.h"
+#include "src/mysql/snapshot/mysql_snapshot.h"
 #include "src/mysql/stream/file_packets.h"
 #include "src/mysql/stream/live_packets.h"
 #include "src/mysql/stream/log_start.h"
@@ -46,6 +48,7 @@ class MysqlSource : public Source {
 
   arrow::Result<SourceInfo> Connect() override {
     ARROW_RETURN_NOT_OK(Stop());
+    owner_ = std::this_thread::get_id();
     return url_.files() ? ConnectToFiles() : ConnectToServer();
   }
 
@@ -70,11 +73,22 @@ class MysqlSource : public Source {
     return tables;
   }
 
+  // Parts of an earlier snapshot are not kept: nothing tells what of their rows was changed since.
   arrow::Result<std::unique_ptr<Snapshot>> BeginSnapshot(
-      const WantedTables& /*wanted*/, const std::vector<SnapshotPart>& /*parts*/) override {
-    return MakeError(ErrorKind::kUnsupported,
-                     "the rows that tables of MySQL and MariaDB have already cannot be copied yet",
-                     "option snapshot", "stream without them: --snapshot never");
+      const WantedTables& wanted, const std::vector<SnapshotPart>& /*parts*/) override {
+    if (url_.files()) {
+      return MakeError(ErrorKind::kUnsupported, "files of a binary log do not have the rows of tables",
+                       "option snapshot", "read the files without them: --snapshot never");
+    }
+    // What Resume has begun to read would come for as long as the copy lasts; the stream begins anew behind it.
+    if (std::this_thread::get_id() == owner_ && !started_) StopPackets();
+    std::vector<TableName> names;
+    ARROW_ASSIGN_OR_RAISE(const std::vector<SourceTable> tables, Tables());
+    for (const SourceTable& table : tables) {
+      if (wanted(table.name, table.table_id)) names.push_back(table.name);
+    }
+    return mysql::TakeSnapshot(options_, url_, names,
+                               [this](const mysql::LogPoint& point) { return PositionOf(point); });
   }
 
   arrow::Result<LogEnd> CurrentEnd() override {
@@ -88,6 +102,16 @@ class MysqlSource : public Source {
   arrow::Result<Position> ParsePosition(std::string_view text) override {
     ARROW_ASSIGN_OR_RAISE(const LogPlace place, mysql::ParsePlace(text));
     return At(place);
+  }
+
+  std::string FormatPosition(const Position& position) const override {
+    return ToString(mysql::PlaceOf(position.order), base_of(position));
+  }
+  std::optional<uint64_t> BytesBetween(uint64_t from_order, uint64_t to_order) const override {
+    const LogPlace from = mysql::PlaceOf(from_order);
+    const LogPlace to = mysql::PlaceOf(to_order);
+    if (to <= from) return 0;
+    return from.file == to.file ? std::optional(to.offset - from.offset) : std::nullopt;
   }
 
   arrow::Result<Position> Rebase(const Position& position) override {
@@ -172,6 +196,11 @@ class MysqlSource : public Source {
   }
 
  private:
+  // The name of the log's files; empty where the position does not tell.
+  static std::string base_of(const Position& position) {
+    const auto token = mysql::ReadToken(position.token);
+    return position.token.empty() || !token.ok() ? "" : token->base;
+  }
   bool Wanted(const TableName& table) const { return !patterns_.has_value() || patterns_->Matches(table); }
   arrow::Result<Position> At(const LogPlace& place) const {
     Position position{epoch_, 0};
@@ -181,6 +210,17 @@ class MysqlSource : public Source {
   arrow::Result<Position> EndOf(const std::string& file, uint64_t offset) const {
     ARROW_ASSIGN_OR_RAISE(const uint32_t number, mysql::FileNumber(file));
     return At({number, offset});
+  }
+  // From any thread.
+  arrow::Result<Position> PositionOf(const mysql::LogPoint& point) const {
+    LogToken token;
+    token.flavor = point.flavor;
+    token.server = point.server;
+    token.base = point.file.substr(0, point.file.rfind('.'));
+    ARROW_ASSIGN_OR_RAISE(token.state, mysql::GtidState::Parse(point.flavor, point.gtids));
+    ARROW_ASSIGN_OR_RAISE(Position position, EndOf(point.file, point.offset));
+    position.token = WriteToken(token);
+    return position;
   }
   arrow::Result<LogEnd> EndOfFiles() const {
     ARROW_ASSIGN_OR_RAISE(const Position end, EndOf(files_.back().name, files_.back().bytes));
@@ -251,6 +291,8 @@ class MysqlSource : public Source {
     SourceInfo info;
     info.stream.source = {state_.flavor == Flavor::kMysql ? "mysql" : "mariadb", state_.source_id()};
     info.stream.patterns = options_.tables;
+    // Nobody else reads for a sink, so a new one is the first.
+    info.fresh = options_.start == MysqlStart::kNow;
     if (inspected.log.has_value()) {
       ARROW_ASSIGN_OR_RAISE(info.end, EndOf(inspected.log->file, inspected.log->offset));
     }
@@ -435,6 +477,7 @@ class MysqlSource : public Source {
   std::optional<Clock::time_point> open_since_;
   std::atomic<uint32_t> epoch_ = 0;
   bool started_ = false;
+  std::thread::id owner_;  // of the connection and the stream
   SourceNews news_;
 
   mutable std::mutex mutex_;

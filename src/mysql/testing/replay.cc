@@ -14,6 +14,18 @@ namespace {
 constexpr std::chrono::seconds kLimit{60};
 constexpr size_t kLogMax = 10'000;
 
+// Of the first column, and of the whole row.
+arrow::Result<std::pair<std::string, std::string>> TextOf(const ChangeBatch& batch, int64_t row) {
+  std::pair<std::string, std::string> found;
+  for (int column = 0; column < batch.table->column_count; ++column) {
+    ARROW_ASSIGN_OR_RAISE(const auto value, batch.rows->column(column)->GetScalar(row));
+    const std::string cell = value->is_valid ? value->ToString() : "NULL";
+    if (column == 0) found.first = cell;
+    found.second += (column == 0 ? "" : "|") + cell;
+  }
+  return found;
+}
+
 }  // namespace
 
 arrow::Status Replay::Begin(Source* source) {
@@ -66,22 +78,56 @@ arrow::Status Replay::Take(Event* event) {
   return arrow::Status::OK();
 }
 
+arrow::Status Replay::Copy(Snapshot* snapshot, int readers) {
+  std::vector<std::unique_ptr<SnapshotReader>> open;
+  for (int i = 0; i < readers; ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto reader, snapshot->MakeReader());
+    open.push_back(std::move(reader));
+  }
+  for (const SnapshotTable& table : snapshot->tables()) points_.insert_or_assign(table.name, table.point);
+  while (!open.empty()) {
+    for (size_t i = 0; i < open.size();) {
+      ARROW_ASSIGN_OR_RAISE(const auto part, open[i]->NextPart());
+      if (!part.has_value()) {
+        open.erase(open.begin() + static_cast<ptrdiff_t>(i));
+        continue;
+      }
+      while (true) {
+        ARROW_ASSIGN_OR_RAISE(const auto batch, open[i]->Next());
+        if (!batch.has_value()) break;
+        ARROW_RETURN_NOT_OK(TakeCopied(*batch, open[i]->part().point));
+      }
+      ++i;
+    }
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status Replay::TakeCopied(const ChangeBatch& batch, const Position& point) {
+  ARROW_RETURN_NOT_OK(batch.rows->ValidateFull());
+  ARROW_ASSIGN_OR_RAISE(const ChangeRows copied, ChangeRows::Make(*batch.table, *batch.rows));
+  for (int64_t row = 0; row < copied.num_rows(); ++row) {
+    if (copied.op(row) != Op::kSnapshot || copied.position(row).commit_lsn != point.order - 1)
+      return arrow::Status::Invalid("a copied row is not of its point");
+    ARROW_ASSIGN_OR_RAISE(auto text, TextOf(batch, row));
+    if (!tables_[batch.table->name].insert(std::move(text)).second)
+      return arrow::Status::Invalid("a row was copied twice");
+  }
+  return arrow::Status::OK();
+}
+
 arrow::Status Replay::Apply(const ChangeBatch& batch) {
   ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
   auto& rows = tables_[batch.table->name];
+  const auto point = points_.find(batch.table->name);
   for (int64_t row = 0; row < changes.num_rows(); ++row) {
     const RowPosition at = changes.position(row);
+    if (point != points_.end() && at.commit_lsn < point->second.order) continue;
     const auto last = last_.find(batch.table->name);
     if (last != last_.end() && at <= last->second) return arrow::Status::Invalid("a row is out of order");
     last_.insert_or_assign(batch.table->name, at);
-    std::string text;
-    std::string key;
-    for (int column = 0; column < batch.table->column_count; ++column) {
-      ARROW_ASSIGN_OR_RAISE(const auto value, batch.rows->column(column)->GetScalar(row));
-      const std::string cell = value->is_valid ? value->ToString() : "NULL";
-      if (column == 0) key = cell;
-      text += (column == 0 ? "" : "|") + cell;
-    }
+    ARROW_ASSIGN_OR_RAISE(const auto key_and_text, TextOf(batch, row));
+    const auto& [key, text] = key_and_text;
     ++changes_;
     const Op op = changes.op(row);
     if (log_.size() < kLogMax) log_.push_back(std::string(OpName(op)) + " " + text);

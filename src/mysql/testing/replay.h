@@ -25,6 +25,10 @@ class Replay {
   // The same, then until the end of the log at that time.
   arrow::Status Catch(Source* source);
 
+  // Takes the rows of all tables of a snapshot, with so many readers at once; changes of them from before its
+  // point are passed over from then on.
+  arrow::Status Copy(Snapshot* snapshot, int readers);
+
   // Rows of a table by the text of their first column, each as "value|value".
   std::map<std::string, std::string>& rows(const TableName& table) { return tables_[table]; }
   // What SELECT * gives, in the same form.
@@ -42,10 +46,12 @@ class Replay {
 
  private:
   arrow::Status Apply(const ChangeBatch& batch);
+  arrow::Status TakeCopied(const ChangeBatch& batch, const Position& point);
   arrow::Status Take(Event* event);
 
   std::map<TableName, std::map<std::string, std::string>> tables_;
   std::map<TableName, RowPosition> last_;
+  std::map<TableName, Position> points_;  // of tables that were copied
   std::optional<Position> position_;
   std::vector<SourceNotice> notices_;
   std::vector<std::string> log_;

@@ -1,0 +1,297 @@
+// Copied rows against those that the binlog brought, and against SELECT while others write.
+#include <atomic>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <arrow/api.h>
+#include <gtest/gtest.h>
+
+#include "arrowcdc/error.h"
+#include "arrowcdc/mysql.h"
+#include "src/mysql/testing/mysql_server.h"
+#include "src/mysql/testing/replay.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
+
+namespace arrowcdc::mysql::test {
+namespace {
+
+const WantedTables kEveryTable = [](const TableName&, uint32_t) { return true; };
+
+class MysqlSnapshot : public testing::TestWithParam<Flavor> {
+ protected:
+  void SetUp() override {
+    if (!HasServer(GetParam())) GTEST_SKIP() << "no server: tools/mysql_files.sh has not fetched it";
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, MysqlServer::Create(GetParam()));
+    ARROWCDC_ASSERT_OK(server_->Run({"CREATE DATABASE shop CHARACTER SET utf8mb4"}));
+  }
+
+  bool is_mysql() const { return GetParam() == Flavor::kMysql; }
+
+  MysqlOptions Options() const {
+    MysqlOptions options;
+    options.url = server_->url();
+    options.tables = {"shop.*"};
+    options.snapshot_connections = 3;
+    options.snapshot_part_bytes = 64 << 10;
+    return options;
+  }
+
+  std::unique_ptr<Source> MakeSource(const MysqlOptions& options) {
+    auto source = MakeMysqlSource(options);
+    EXPECT_TRUE(source.ok()) << source.status();
+    return source.ok() ? *std::move(source) : nullptr;
+  }
+
+  std::unique_ptr<MysqlServer> server_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, MysqlSnapshot, testing::Values(Flavor::kMysql, Flavor::kMariadb),
+                         [](const testing::TestParamInfo<Flavor>& info) {
+                           return info.param == Flavor::kMysql ? "Mysql" : "Mariadb";
+                         });
+
+std::vector<std::string> TypesSql(bool is_mysql) {
+  const std::string json = is_mysql ? "json" : "json /* text */";
+  std::string columns =
+      "id BIGINT UNSIGNED PRIMARY KEY, t TINYINT, tu TINYINT UNSIGNED, b1 TINYINT(1), s SMALLINT, m "
+      "MEDIUMINT, mu "
+      "MEDIUMINT UNSIGNED, i INT, iu INT UNSIGNED, l BIGINT, f FLOAT, d DOUBLE, p DECIMAL(10,3), p65 "
+      "DECIMAL(65,30), y YEAR, bi BIT(12), da DATE, ti TIME(6), dt DATETIME(6), dt0 DATETIME, ts "
+      "TIMESTAMP(3) "
+      "NULL, c CHAR(10), c1 CHAR(10) CHARACTER SET latin1, v VARCHAR(100), v2 VARCHAR(300) CHARACTER SET "
+      "cp1251, bin BINARY(5), vb VARBINARY(300), tx TEXT, ltx LONGTEXT, bl BLOB, tb TINYBLOB, e ENUM('a','b "
+      "c'), st SET('x','y','z'), j " +
+      json + ", g GEOMETRY, hidden INT INVISIBLE DEFAULT 7";
+  if (is_mysql) columns += ", ve VECTOR(3)";
+  const std::string vector = is_mysql ? ", STRING_TO_VECTOR('[1,2.5,-3]')" : "";
+  const std::string no_vector = is_mysql ? ", NULL" : "";
+  const std::string names =
+      "id, t, tu, b1, s, m, mu, i, iu, l, f, d, p, p65, y, bi, da, ti, dt, dt0, ts, c, c1, v, v2, bin, vb, "
+      "tx, "
+      "ltx, bl, tb, e, st, j, g, hidden" +
+      std::string(is_mysql ? ", ve" : "");
+  const std::string insert = "INSERT INTO shop.types (" + names + ") VALUES ";
+  return {
+      "SET sql_mode = ''", "CREATE TABLE shop.types (" + columns + ")",
+      insert +
+          "(18446744073709551615, -128, 255, 1, -32768, -8388608, 16777215, -2147483648, 4294967295, "
+          "-9223372036854775808, 16777217, 1.7976931348623157e308, -1234567.891, "
+          "-12345678901234567890123456789012345.123456789012345678901234567890, 2155, b'101010101010', "
+          "'9999-12-31', '-838:59:59.000001', '2024-02-29 23:59:59.999999', '1000-01-01', "
+          "'2038-01-19 03:14:07.999', 'trail  ', 'caf\xc3\xa9', '\xf0\x9f\x98\x80 four bytes', "
+          "'\xd0\xbf\xd1\x80\xd0\xb8', x'00ff', x'0001', 'text', REPEAT('long ', 20000), x'00', '', 'b c', "
+          "'x,z', '{\"a\": [1, 2.5, null, true, \"x\\\\u00e9\"], \"b\": {}}', "
+          "ST_GeomFromText('POINT(1 2)'), -1" +
+          vector + ")",
+      insert +
+          "(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -0.0, 0, 0, 0, 0, '0000-00-00', '00:00:00', '0000-00-00', "
+          "'2024-02-00 01:02:03', '0000-00-00', '', '', '', '', '', '', '', '', '', '', '', '', '[]', "
+          "ST_GeomFromText('LINESTRING(0 0, 1 1)'), 0" +
+          no_vector + ")",
+      "INSERT INTO shop.types (id) VALUES (5)"};
+}
+
+// Rows of a table as a batch without the metadata columns, by their first column.
+arrow::Result<std::shared_ptr<arrow::Table>> ColumnsOf(const std::vector<ChangeBatch>& batches) {
+  std::vector<std::shared_ptr<arrow::RecordBatch>> rows;
+  for (const ChangeBatch& batch : batches) {
+    std::vector<int> own(static_cast<size_t>(batch.table->column_count));
+    for (size_t i = 0; i < own.size(); ++i) own[i] = static_cast<int>(i);
+    own.push_back(batch.table->metadata_field(MetadataColumn::kUnrepresentable));
+    ARROW_ASSIGN_OR_RAISE(auto selected, batch.rows->SelectColumns(own));
+    rows.push_back(std::move(selected));
+  }
+  return arrow::Table::FromRecordBatches(rows);
+}
+
+// Each value that SELECT gives is the one that the binlog has: same types, names, metadata.
+TEST_P(MysqlSnapshot, CopiedRowsAreThoseOfTheBinlog) {
+  ARROWCDC_ASSERT_OK(server_->Run(TypesSql(is_mysql())));
+  MysqlOptions options = Options();
+  options.start = MysqlStart::kEarliest;
+  const auto source = MakeSource(options);
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, source->CurrentEnd());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Position start, source->Resume({}));
+  ARROWCDC_ASSERT_OK(source->Start(start));
+  std::vector<ChangeBatch> streamed;
+  for (bool ended = false; !ended;) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto event, source->Next(std::chrono::milliseconds(1000)));
+    if (!event.has_value()) continue;
+    if (const auto* batch = std::get_if<ChangeBatch>(&*event)) {
+      streamed.push_back(*batch);
+      ended = batch->group.group_end && batch->group.safe >= end.position;
+    } else if (const auto* progress = std::get_if<ProgressEvent>(&*event)) {
+      ended = progress->group.safe >= end.position;
+    } else if (const auto* keepalive = std::get_if<KeepaliveEvent>(&*event)) {
+      ended = keepalive->position >= end.position;
+    }
+  }
+  const auto copier = MakeSource(Options());
+  ARROWCDC_ASSERT_OK(copier->Connect().status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto snapshot, copier->BeginSnapshot(kEveryTable, {}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto reader, snapshot->MakeReader());
+  std::vector<ChangeBatch> copied;
+  while (true) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto part, reader->NextPart());
+    if (!part.has_value()) break;
+    while (true) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(auto batch, reader->Next());
+      if (!batch.has_value()) break;
+      ARROWCDC_ASSERT_OK(batch->rows->ValidateFull());
+      copied.push_back(*std::move(batch));
+    }
+  }
+  ASSERT_FALSE(streamed.empty());
+  ASSERT_FALSE(copied.empty());
+  const TableSchema& schema = *streamed.back().table;
+  EXPECT_TRUE(copied[0].table->schema->Equals(*schema.schema, /*check_metadata=*/true))
+      << copied[0].table->schema->ToString(true) << "\nstreamed\n"
+      << schema.schema->ToString(true);
+  EXPECT_EQ(copied[0].table->fingerprint, schema.fingerprint);
+  EXPECT_EQ(copied[0].table->table_id, schema.table_id);
+  EXPECT_EQ(copied[0].table->key_fields, schema.key_fields);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto from_binlog, ColumnsOf(streamed));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto from_select, ColumnsOf(copied));
+  // By the key: 0, 5, 2^64 - 1; the binlog has them as they were inserted.
+  ASSERT_EQ(from_binlog->num_rows(), 3);
+  ASSERT_EQ(from_select->num_rows(), 3);
+  const int64_t inserted_at[] = {1, 2, 0};
+  for (int64_t row = 0; row < 3; ++row) {
+    for (int column = 0; column < from_select->num_columns(); ++column) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto selected, from_select->column(column)->GetScalar(row));
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto logged,
+                                    from_binlog->column(column)->GetScalar(inserted_at[row]));
+      EXPECT_TRUE(selected->Equals(*logged)) << from_select->field(column)->name() << ": "
+                                             << selected->ToString() << " and " << logged->ToString();
+    }
+  }
+}
+
+// Whatever is written meanwhile: the copied rows with the changes behind the point are the table.
+TEST_P(MysqlSnapshot, WhileOthersWrite) {
+  std::mt19937_64 random(arrowcdc::test::Seed());
+  const std::vector<TableName> tables = {{"shop", "a"}, {"shop", "b"}, {"shop", "c"}};
+  for (const TableName& table : tables) {
+    const std::string name = "shop." + table.table;
+    // c has no key to be split by.
+    const std::string key = table.table == "c" ? "k VARCHAR(20) PRIMARY KEY" : "k BIGINT PRIMARY KEY";
+    ARROWCDC_ASSERT_OK(
+        server_->Run({"CREATE TABLE " + name + " (" + key + ", n INT, s VARCHAR(200))",
+                      "INSERT INTO " + name +
+                          " WITH RECURSIVE r AS (SELECT 1 AS k UNION ALL SELECT k + 1 FROM r WHERE k < 900) "
+                          "SELECT k * 10, k, REPEAT('x', 200) FROM r",
+                      "ANALYZE TABLE " + name}));
+  }
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> writers;
+  for (int w = 0; w < 2; ++w) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(std::shared_ptr<Connection> connection, server_->Connect());
+    writers.emplace_back([&stop, connection, own = std::mt19937_64(random()), w]() mutable {
+      for (int i = 0; !stop; ++i) {
+        const std::string table = std::string("shop.") + "abc"[own() % 3];
+        const std::string k = std::to_string(own() % 900 * 10 + static_cast<uint64_t>(w));
+        const bool rolls_back = own() % 5 == 0;
+        (void)connection->Query("BEGIN");
+        (void)connection->Query("REPLACE INTO " + table + " VALUES (" + k + ", " + std::to_string(i) +
+                                ", 'w')");
+        (void)connection->Query("UPDATE " + table + " SET n = n + 1 WHERE k = " + k);
+        if (own() % 3 == 0) (void)connection->Query("DELETE FROM " + table + " WHERE k = " + k);
+        (void)connection->Query(rolls_back ? "ROLLBACK" : "COMMIT");
+      }
+    });
+  }
+  const auto source = MakeSource(Options());
+  Replay replay;
+  arrow::Status status = source->Connect().status();
+  for (int round = 0; status.ok() && round < 3; ++round) {
+    replay = Replay();
+    const auto start = source->Resume({});
+    status = start.status();
+    if (!status.ok()) break;
+    replay.set_position(*start);
+    const auto snapshot = source->BeginSnapshot(kEveryTable, {});
+    status = snapshot.status();
+    if (status.ok()) status = replay.Copy(snapshot->get(), 3);
+    if (status.ok()) status = replay.Catch(source.get());
+    if (status.ok() && round < 2) status = source->Connect().status();
+  }
+  stop = true;
+  for (std::thread& writer : writers) writer.join();
+  ARROWCDC_ASSERT_OK(status);
+  ARROWCDC_ASSERT_OK(replay.Catch(source.get()));
+  for (const TableName& table : tables) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows, Replay::Select(server_.get(), table));
+    EXPECT_EQ(replay.rows(table), rows) << table.table;
+    EXPECT_GT(rows.size(), 500u);
+  }
+}
+
+TEST_P(MysqlSnapshot, ATableThatIsChangedIsReadAgainLater) {
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.t (k INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1), (2)"}));
+  const auto source = MakeSource(Options());
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  for (const char* const change : {"ALTER TABLE shop.t ADD COLUMN n INT, ALGORITHM = COPY",
+                                   "TRUNCATE TABLE shop.t", "DROP TABLE shop.t"}) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto snapshot, source->BeginSnapshot(kEveryTable, {}));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto reader, snapshot->MakeReader());
+    ARROWCDC_ASSERT_OK(server_->Run({change}));
+    arrow::Status status = reader->NextPart().status();
+    if (status.ok()) status = reader->Next().status();
+    const ErrorDetail* const detail = GetErrorDetail(status);
+    ASSERT_NE(detail, nullptr) << change << ": " << status;
+    EXPECT_EQ(detail->kind(), ErrorKind::kBusy) << change;
+    EXPECT_TRUE(detail->retryable()) << change;
+    EXPECT_EQ(detail->object(), "table shop.t");
+  }
+}
+
+TEST_P(MysqlSnapshot, OtherEnginesAreRefusedByName) {
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.old (k INT PRIMARY KEY) ENGINE = MyISAM"}));
+  const auto source = MakeSource(Options());
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  const auto snapshot = source->BeginSnapshot(kEveryTable, {});
+  const ErrorDetail* const detail = GetErrorDetail(snapshot.status());
+  ASSERT_NE(detail, nullptr) << snapshot.status();
+  EXPECT_EQ(detail->kind(), ErrorKind::kUnsupported);
+  EXPECT_EQ(detail->object(), "table shop.old");
+}
+
+// Without the right to look at the log's status, and with none at all.
+TEST_P(MysqlSnapshot, Rights) {
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.t (k INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1)",
+                    "CREATE USER cdc@'%' IDENTIFIED BY 'secret'",
+                    is_mysql() ? "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO cdc@'%'"
+                               : "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO cdc@'%'",
+                    "GRANT SELECT ON shop.* TO cdc@'%'"}));
+  MysqlOptions options = Options();
+  options.url = server_->url_as("cdc", "secret", "ssl-mode=preferred");
+  const auto source = MakeSource(options);
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  const auto denied = source->BeginSnapshot(kEveryTable, {});
+  if (is_mysql()) {
+    const ErrorDetail* const detail = GetErrorDetail(denied.status());
+    ASSERT_NE(detail, nullptr) << denied.status();
+    EXPECT_EQ(detail->kind(), ErrorKind::kPermission);
+    EXPECT_NE(detail->remedy().find("BACKUP_ADMIN"), std::string::npos) << detail->remedy();
+    ARROWCDC_ASSERT_OK(server_->Run({"GRANT SELECT ON performance_schema.log_status TO cdc@'%'"}));
+    for (const char* const right : {"RELOAD", "BACKUP_ADMIN"}) {
+      ARROWCDC_ASSERT_OK(server_->Run({std::string("GRANT ") + right + " ON *.* TO cdc@'%'"}));
+      Replay replay;
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto snapshot, source->BeginSnapshot(kEveryTable, {}));
+      ARROWCDC_ASSERT_OK(replay.Copy(snapshot.get(), 1));
+      EXPECT_EQ(replay.rows({"shop", "t"}).size(), 1u) << right;
+      ARROWCDC_ASSERT_OK(server_->Run({std::string("REVOKE ") + right + " ON *.* FROM cdc@'%'"}));
+    }
+  } else {
+    ARROWCDC_ASSERT_OK(denied.status());  // each transaction tells where it is
+  }
+}
+
+}  // namespace
+}  // namespace arrowcdc::mysql::test
