@@ -32,6 +32,7 @@ class Replay {
                                                                   const TableName& table);
 
   uint64_t changes() const { return changes_; }
+  uint64_t repeated() const { return repeated_; }
   uint64_t truncates() const { return truncates_; }
   int batches() const { return batches_; }
   const std::optional<Position>& position() const { return position_; }
@@ -46,10 +47,12 @@ class Replay {
 
   std::map<TableName, std::map<std::string, std::string>> tables_;
   std::map<TableName, RowPosition> last_;
+  std::map<TableName, RowPosition> session_;  // since Begin
   std::optional<Position> position_;
   std::vector<SourceNotice> notices_;
   std::vector<std::string> log_;
   uint64_t changes_ = 0;
+  uint64_t repeated_ = 0;
   uint64_t truncates_ = 0;
   int batches_ = 0;
 };
