@@ -136,8 +136,8 @@ TEST_F(RecordedChanges, VersionsOfATable) {
 
 TEST_F(RecordedChanges, WithoutAKey) {
   Decode("mysql_changes", {});
-  EXPECT_THAT(RowLines(batches_, "keyless"), ElementsAre("insert 15.0: 1, x", "update_before 16.0: 1, x",
-                                                         "update_after 16.1: 1, y", "delete 18.0: 1, y"));
+  EXPECT_THAT(RowLines(batches_, "keyless"), ElementsAre("insert 16.0: 1, x", "update_before 17.0: 1, x",
+                                                         "update_after 17.1: 1, y", "delete 18.0: 1, y"));
 }
 
 TEST_F(RecordedChanges, ValuesWithoutAForm) {
