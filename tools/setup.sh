@@ -11,8 +11,9 @@ cd "$(dirname "$0")/.."
 scope=${1:-all}
 pg_config=${PG_CONFIG:-pg_config}
 
-build_packages=(g++ cmake ninja-build pkg-config ccache libpq-dev libkrb5-dev libssl-dev
-  liblz4-dev libzstd-dev zlib1g-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev nlohmann-json3-dev python3-venv)
+build_packages=(g++ cmake ninja-build pkg-config ccache libpq-dev libmariadb-dev libkrb5-dev libssl-dev
+  liblz4-dev libzstd-dev zlib1g-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev nlohmann-json3-dev
+  python3-venv)
 test_packages=(libgtest-dev libgmock-dev librapidcheck-dev strace valgrind python3-dev)
 # simdjson parses wal2json's output. The rivals' plugins are those packaged for the server's major version.
 bench_packages=(libsimdjson-dev python3-dev)

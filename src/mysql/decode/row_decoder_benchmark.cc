@@ -1,5 +1,5 @@
-// How many rows a second of processor time the decoder takes: row_decoder_benchmark [ROWS]. Rows of eight columns as an order
-// would have them, in events of 8 KB as MySQL writes them, in batches of 64 K rows; none of it from a server.
+// How many rows a second of processor time the decoder takes: row_decoder_benchmark [ROWS]. Rows of eight
+// columns as an order would have them, in events of 7 KB, much as MySQL writes them, in batches of 64 K rows.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
