@@ -140,18 +140,12 @@ const uint8_t* ReadVector(const ColumnStep& step, const uint8_t* at, RowInput* i
   std::span<const uint8_t> value;
   if (!TakePrefixed(step, at, *input, &value)) return input->Fault(kCutOff);
   const auto count = static_cast<int64_t>(value.size() / sizeof(float));
-  const bool is_list = column->layout() == ColumnBuilder::Layout::kList;
   if (value.size() % sizeof(float) != 0) return input->Fault("a vector has part of a number");
   ColumnBuilder* const elements = column->child(0);
-  if ((!is_list && column->list_size() != count) || !elements->Reserve(count))
-    return input->NoForm(End(value));
+  if (!elements->Reserve(count)) return End(value);
   for (int64_t i = 0; i < count; ++i)
     elements->AppendFixed(value.data() + i * static_cast<int64_t>(sizeof(float)));
-  if (is_list) {
-    column->EndList();
-  } else {
-    column->EndStruct();
-  }
+  column->EndList();
   return End(value);
 }
 

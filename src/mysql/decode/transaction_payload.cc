@@ -91,6 +91,7 @@ class TransactionPayloadReader::Impl {
   // event claims to be.
   arrow::Status Fill(size_t size) {
     while (buffer_.size() < size) {
+      if (frame_ended_ && input_.pos == input_.size) return arrow::Status::OK();
       const size_t before = buffer_.size();
       if (is_plain_) {
         const size_t count = std::min(input_.size - input_.pos, std::max(size - before, kReadBytes));

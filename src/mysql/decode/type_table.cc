@@ -99,13 +99,9 @@ class ColumnMapper {
         metadata_->Append(kExtensionName, "geoarrow.wkb");
         metadata_->Append(kExtensionMetadata, "{}");
         return Sized(column_.length, "geometry", arrow::binary(), ReadGeometry);
-      case FieldType::kVector: {
-        const auto element = arrow::field("item", arrow::float32());
-        const auto dimension = static_cast<int32_t>(column_.dimension);
-        return Sized(column_.length, "vector",
-                     dimension > 0 ? arrow::fixed_size_list(element, dimension) : arrow::list(element),
-                     ReadVector);
-      }
+      case FieldType::kVector:  // the dimension is only a bound: a value may have fewer elements
+        return Sized(column_.length, "vector(" + std::to_string(column_.dimension) + ")",
+                     arrow::list(arrow::field("item", arrow::float32())), ReadVector);
       case FieldType::kBlobCompressed:
       case FieldType::kVarcharCompressed:
         return Refuse("is COMPRESSED, which is not read", "ALTER TABLE ... MODIFY it without COMPRESSED");
