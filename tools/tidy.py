@@ -58,7 +58,7 @@ SLEEP = {
 WAITS = ("tests/testing/wait.cc", "python/tests/helpers.py")
 
 # Headers whose first user in a product is still to come; their tests are all that includes them.
-AWAITED = {"src/postgres/decode/copy/copy_decoder.h"}
+AWAITED = {"src/mysql/decode/transaction_payload.h"}
 
 RAW_STRING = re.compile(r'R"([^()\\\s"]{0,16})\(.*?\)\1"', re.DOTALL)
 ADDRESS = re.compile(r"https?://[^\s)>\"']+")

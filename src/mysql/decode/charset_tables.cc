@@ -1,5 +1,5 @@
-// The single-byte character sets as MySQL 9.7 converts them, and which set a collation is of. Taken from a server:
-// SELECT HEX(CONVERT(_latin1 0x80 USING utf32)), and information_schema.collations of both families.
+// The single-byte character sets as MySQL 9.7 converts them, and which set a collation is of. Taken from
+// servers: SELECT HEX(CONVERT(_latin1 0x80 USING utf32)), and information_schema.collations of both families.
 #include "src/mysql/decode/charset_tables.h"
 
 namespace arrowcdc::mysql {

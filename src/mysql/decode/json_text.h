@@ -40,8 +40,8 @@ inline bool IsJsonContainer(const JsonValue& value) { return value.type <= 3; }
 bool OpenJsonContainer(const JsonValue& value, JsonContainer* container);
 bool ReadJsonEntry(const JsonContainer& container, uint32_t index, JsonEntry* entry);
 
-// Appends the text. False: the bytes are unsound, deeper than kJsonDepthMax, or the text would get longer than
-// text_bytes_max; what was appended then is of no use. Whether strings in it are UTF-8 is not looked at.
+// Appends the text. False: the bytes are unsound, deeper than kJsonDepthMax, or the text would get longer
+// than text_bytes_max; what was appended then is of no use. Whether strings are UTF-8 is not looked at.
 bool AppendJsonText(const JsonValue& value, int depth, size_t text_bytes_max, std::string* text);
 void AppendJsonString(std::span<const uint8_t> string, std::string* text);
 

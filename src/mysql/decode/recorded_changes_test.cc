@@ -136,8 +136,8 @@ TEST_F(RecordedChanges, VersionsOfATable) {
 
 TEST_F(RecordedChanges, WithoutAKey) {
   Decode("mysql_changes", {});
-  EXPECT_THAT(RowLines(batches_, "keyless"), ElementsAre("insert 15.0: 1, x", "update_before 16.0: 1, x",
-                                                         "update_after 16.1: 1, y", "delete 18.0: 1, y"));
+  EXPECT_THAT(RowLines(batches_, "keyless"), ElementsAre("insert 16.0: 1, x", "update_before 17.0: 1, x",
+                                                         "update_after 17.1: 1, y", "delete 18.0: 1, y"));
 }
 
 TEST_F(RecordedChanges, ValuesWithoutAForm) {
@@ -179,8 +179,8 @@ TEST_F(RecordedChanges, CompressedStatementOfMariadb) {
   ASSERT_NE(found, events.end());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto query, InflateQuery(found->body));
   const std::string text(query.begin(), query.end());
-  EXPECT_THAT(text, HasSubstr(std::string("d\0CREATE TABLE statements(id INT, what VARCHAR(500)", 49)));
-  EXPECT_TRUE(text.ends_with(".....')")) << text;
+  EXPECT_THAT(text, HasSubstr(std::string("d\0CREATE TABLE statements(id INT, column_number_1 INT,", 52)));
+  EXPECT_TRUE(text.ends_with("column_number_14 INT)")) << text;
 }
 
 TEST_F(RecordedChanges, TablesThatAreNotWanted) {

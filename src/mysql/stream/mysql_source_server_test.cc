@@ -29,10 +29,10 @@ class MysqlSource : public testing::TestWithParam<Flavor> {
   }
 
   void StartServer(const std::vector<std::string>& arguments = {}) {
-    ASSERT_OK_AND_ASSIGN(server_, MysqlServer::Create(GetParam(), arguments));
-    ASSERT_OK(server_->Run({"CREATE DATABASE shop",
-                            "CREATE TABLE shop.t (id BIGINT PRIMARY KEY, name VARCHAR(100), n INT)",
-                            "CREATE TABLE shop.other (id BIGINT PRIMARY KEY)"}));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, MysqlServer::Create(GetParam(), arguments));
+    ARROWCDC_ASSERT_OK(server_->Run({"CREATE DATABASE shop",
+                                     "CREATE TABLE shop.t (id BIGINT PRIMARY KEY, name VARCHAR(100), n INT)",
+                                     "CREATE TABLE shop.other (id BIGINT PRIMARY KEY)"}));
   }
 
   std::unique_ptr<Source> MakeSource(std::vector<std::string> tables = {"shop.t"}) {
@@ -52,7 +52,7 @@ class MysqlSource : public testing::TestWithParam<Flavor> {
   }
 
   void ExpectSame(Replay* replay, const TableName& table = kTable) {
-    ASSERT_OK_AND_ASSIGN(const auto rows, Replay::Select(server_.get(), table));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows, Replay::Select(server_.get(), table));
     EXPECT_EQ(replay->rows(table), rows);
   }
 
@@ -65,15 +65,266 @@ TEST_P(MysqlSource, InsertUpdateDelete) {
   StartServer();
   const auto source = MakeSource();
   Replay replay;
-  ASSERT_OK(replay.Begin(source.get()));
-  ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (1, 'one', 10), (2, 'two', NULL)",
-                          "INSERT INTO shop.other VALUES (1)", "UPDATE shop.t SET n = 11 WHERE id = 1",
-                          "DELETE FROM shop.t WHERE id = 2"}));
-  ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
-  ASSERT_OK(replay.ReadUntil(source.get(), end.position));
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"INSERT INTO shop.t VALUES (1, 'one', 10), (2, 'two', NULL)", "INSERT INTO shop.other VALUES (1)",
+       "UPDATE shop.t SET n = 11 WHERE id = 1", "DELETE FROM shop.t WHERE id = 2"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+  ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), end.position));
   EXPECT_EQ(replay.log(),
             (std::vector<std::string>{"insert 1|one|10", "insert 2|two|NULL", "update_before 1|one|10",
                                       "update_after 1|one|11", "delete 2|two|NULL"}));
+}
+
+ErrorKind KindOf(const arrow::Status& status) {
+  const ErrorDetail* const detail = GetErrorDetail(status);
+  return detail == nullptr ? ErrorKind::kInternal : detail->kind();
+}
+
+TEST_P(MysqlSource, GoesOnBehindWhatWasDelivered) {
+  StartServer();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  for (int round = 0; round < 4; ++round) {
+    const std::string id = std::to_string(round);
+    ARROWCDC_ASSERT_OK(
+        server_->Run({"INSERT INTO shop.t VALUES (" + id + ", 'x', 1)", "UPDATE shop.t SET n = n + 1"}));
+    if (round == 1) ARROWCDC_ASSERT_OK(server_->Restart());
+    if (round == 2) ARROWCDC_ASSERT_OK(server_->Run({"FLUSH LOGS", "FLUSH LOGS"}));
+    ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+    ExpectSame(&replay);
+    EXPECT_EQ(replay.repeated(), 0);
+  }
+  // Nothing new.
+  const uint64_t changes = replay.changes();
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  EXPECT_EQ(replay.changes(), changes);
+}
+
+TEST_P(MysqlSource, BeginsWithTheOldestFile) {
+  StartServer();
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"INSERT INTO shop.t VALUES (1, 'x', 1)", "FLUSH LOGS", "INSERT INTO shop.t VALUES (2, 'y', 1)"}));
+  MysqlOptions options;
+  options.url = server_->url();
+  options.tables = {"shop.t"};
+  options.start = MysqlStart::kEarliest;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakeMysqlSource(options));
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Catch(source.get()));
+  ExpectSame(&replay);
+  EXPECT_EQ(replay.changes(), 2);
+  // And goes on from what it learned on the way.
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (3, 'z', 1)"}));
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  ExpectSame(&replay);
+  EXPECT_EQ(replay.changes(), 3);
+}
+
+// The connection is killed at random, the server is restarted, files change; every change comes once.
+TEST_P(MysqlSource, EveryChangeOnceInSpiteOfLostConnections) {
+  StartServer();
+  std::mt19937_64 random(arrowcdc::test::Seed());
+  const auto source = MakeSource({"shop.*"});
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  int64_t next = 0;
+  int lost = 0;
+  for (int round = 0; round < 40; ++round) {
+    std::vector<std::string> statements{"BEGIN"};
+    const int count = 1 + static_cast<int>(random() % 8);
+    for (int i = 0; i < count; ++i) {
+      const std::string id = std::to_string(next == 0 ? 0 : random() % static_cast<uint64_t>(next));
+      switch (random() % 4) {
+        case 0:
+        case 1:
+          statements.push_back("INSERT INTO shop.t VALUES (" + std::to_string(next) + ", 'abc', 0), (" +
+                               std::to_string(next + 1) + ", NULL, 1)");
+          next += 2;
+          break;
+        case 2:
+          statements.push_back("UPDATE shop.t SET n = n + 1 WHERE id % 7 = " + id + " % 7");
+          break;
+        default:
+          statements.push_back("DELETE FROM shop.t WHERE id = " + id);
+          break;
+      }
+    }
+    statements.push_back("INSERT INTO shop.other VALUES (" + std::to_string(round) + ")");
+    statements.push_back(random() % 5 == 0 ? "ROLLBACK" : "COMMIT");
+    ARROWCDC_ASSERT_OK(server_->Run(statements));
+    if (random() % 8 == 0) ARROWCDC_ASSERT_OK(server_->Run({"FLUSH LOGS"}));
+    if (random() % 4 == 0) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(
+          const Rows dumps, server_->Query("SELECT id FROM information_schema.processlist WHERE command LIKE "
+                                           "'Binlog Dump%'"));
+      for (const auto& row : dumps) (void)server_->Run({"KILL " + row[0].value_or("")});
+    }
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+    while (true) {
+      const arrow::Status read = replay.ReadUntil(source.get(), end.position);
+      if (read.ok()) break;
+      const ErrorDetail* const detail = GetErrorDetail(read);
+      ASSERT_TRUE(detail != nullptr && detail->retryable()) << read;
+      ++lost;
+      ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+    }
+  }
+  EXPECT_GT(lost, 0);
+  ExpectSame(&replay);
+  ExpectSame(&replay, {"shop", "other"});
+}
+
+TEST_P(MysqlSource, RefusesWhatWasPurged) {
+  StartServer();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (1, 'x', 1)"}));
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (2, 'x', 1)", "FLUSH LOGS"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Rows files, server_->Query("SHOW BINARY LOGS"));
+  ARROWCDC_ASSERT_OK(server_->Run({"PURGE BINARY LOGS TO '" + files.back()[0].value_or("") + "'"}));
+  const arrow::Status refused = replay.Catch(MakeSource().get());
+  EXPECT_EQ(KindOf(refused), ErrorKind::kPositionGap) << refused;
+}
+
+// Numbers of GTIDs are used again after RESET, and pass every comparison of sets.
+TEST_P(MysqlSource, RefusesReusedGtids) {
+  StartServer();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (1, 'x', 1)"}));
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  const bool mysql = GetParam() == Flavor::kMysql;
+  ARROWCDC_ASSERT_OK(server_->Run({mysql ? "RESET BINARY LOGS AND GTIDS" : "RESET MASTER"}));
+  std::vector<std::string> again;
+  for (int i = 0; i < 20; ++i)
+    again.push_back("INSERT INTO shop.t VALUES (" + std::to_string(100 + i) + ", 'y', 2)");
+  ARROWCDC_ASSERT_OK(server_->Run(again));
+  const arrow::Status refused = replay.Catch(MakeSource().get());
+  EXPECT_EQ(KindOf(refused), ErrorKind::kPositionGap) << refused;
+}
+
+TEST_P(MysqlSource, ReadsCompressedTransactions) {
+  const bool mysql = GetParam() == Flavor::kMysql;
+  StartServer({mysql ? "--binlog-transaction-compression=ON" : "--log-bin-compress=ON"});
+  if (!mysql) ARROWCDC_ASSERT_OK(server_->Run({"SET GLOBAL log_bin_compress_min_len = 10"}));
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"INSERT INTO shop.t VALUES (1, REPEAT('x', 90), 1), (2, REPEAT('y', 90), 1)", "BEGIN",
+                    "INSERT INTO shop.t VALUES (3, REPEAT('z', 90), 1)", "UPDATE shop.t SET n = n + 1",
+                    "DELETE FROM shop.t WHERE id = 1", "COMMIT"}));
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  ExpectSame(&replay);
+  EXPECT_EQ(replay.changes(), 2 + 1 + 6 + 1);
+}
+
+// In pieces, and through the spool where rows wait for their commit.
+TEST_P(MysqlSource, ReadsABigTransaction) {
+  StartServer();
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.numbers (n BIGINT PRIMARY KEY)",
+                    "INSERT INTO shop.numbers WITH RECURSIVE r AS (SELECT 0 AS n UNION ALL SELECT n + 1 "
+                    "FROM r WHERE n < 499) SELECT n FROM r"}));
+  MysqlOptions options;
+  options.url = server_->url();
+  options.tables = {"shop.t"};
+  options.buffer_bytes_max = 1 << 20;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakeMysqlSource(options));
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"INSERT INTO shop.t SELECT a.n * 500 + b.n, REPEAT('x', 60), b.n FROM shop.numbers a "
+                    "CROSS JOIN shop.numbers b",
+                    "INSERT INTO shop.t VALUES (-1, 'behind', 0)"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+  ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), end.position));
+  EXPECT_EQ(replay.changes(), 250'001);
+  EXPECT_GT(replay.batches(), 1);
+  ExpectSame(&replay);
+}
+
+TEST_P(MysqlSource, TellsOfTruncates) {
+  StartServer();
+  const auto source = MakeSource();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"TRUNCATE TABLE shop.other", "INSERT INTO shop.t VALUES (1, 'x', 1)", "TRUNCATE shop.t",
+                    "INSERT INTO shop.t VALUES (1, 'y', 1)", "USE shop",
+                    "/* a comment */ truncate table `t` -- another", "INSERT INTO t VALUES (2, 'z', 1)"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+  ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), end.position));
+  EXPECT_EQ(replay.log(), (std::vector<std::string>{"insert 1|x|1", "truncate", "insert 1|y|1", "truncate",
+                                                    "insert 2|z|1"}));
+  ExpectSame(&replay);
+}
+
+TEST_P(MysqlSource, RefusesStatementsThatChangeRows) {
+  StartServer();
+  const auto source = MakeSource();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"SET SESSION binlog_format = STATEMENT", "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+       "INSERT INTO shop.t VALUES (1, 'x', 1)", "SET SESSION binlog_format = ROW"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+  const arrow::Status refused = replay.ReadUntil(source.get(), end.position);
+  EXPECT_EQ(KindOf(refused), ErrorKind::kServerSetting) << refused;
+  EXPECT_EQ(refused.ToString().find("INSERT"), std::string::npos);
+}
+
+TEST_P(MysqlSource, RefusesXa) {
+  StartServer();
+  const auto source = MakeSource();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  // Of other tables, and of one phase, it is as any other.
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"XA START 'a'", "INSERT INTO shop.other VALUES (1)", "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'",
+       "XA START 'b'", "INSERT INTO shop.t VALUES (1, 'x', 1)", "XA END 'b'", "XA COMMIT 'b' ONE PHASE"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd first, MakeEnd());
+  ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), first.position));
+  EXPECT_EQ(replay.log(), (std::vector<std::string>{"insert 1|x|1"}));
+  ARROWCDC_ASSERT_OK(server_->Run({"XA START 'c'", "INSERT INTO shop.t VALUES (2, 'x', 1)", "XA END 'c'",
+                                   "XA PREPARE 'c'", "XA ROLLBACK 'c'"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+  const arrow::Status refused = replay.ReadUntil(source.get(), end.position);
+  EXPECT_EQ(KindOf(refused), ErrorKind::kUnsupported) << refused;
+  EXPECT_NE(refused.ToString().find("shop.t"), std::string::npos);
+}
+
+// What is rolled back is in MariaDB's log where a table that cannot roll back was changed, too.
+TEST_P(MysqlSource, LeavesOutWhatWasRolledBack) {
+  StartServer();
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.log (id BIGINT PRIMARY KEY) ENGINE=MyISAM"}));
+  const auto source = MakeSource();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  std::vector<std::string> statements{"BEGIN",         "INSERT INTO shop.t VALUES (1, 'kept', 1)",
+                                      "SAVEPOINT a",   "INSERT INTO shop.t VALUES (2, 'gone', 1)",
+                                      "ROLLBACK TO a", "INSERT INTO shop.t VALUES (3, 'kept', 1)",
+                                      "COMMIT"};
+  if (GetParam() == Flavor::kMariadb) {
+    const std::vector<std::string> mixed{"BEGIN",
+                                         "INSERT INTO shop.t VALUES (4, 'kept', 1)",
+                                         "SAVEPOINT `b c`",
+                                         "INSERT INTO shop.t VALUES (5, 'gone', 1)",
+                                         "INSERT INTO shop.log SELECT id FROM shop.t WHERE id = 5",
+                                         "ROLLBACK TO `b c`",
+                                         "COMMIT",
+                                         "BEGIN",
+                                         "INSERT INTO shop.t VALUES (6, 'gone', 1)",
+                                         "INSERT INTO shop.log SELECT id FROM shop.t WHERE id = 6",
+                                         "ROLLBACK"};
+    statements.insert(statements.end(), mixed.begin(), mixed.end());
+  }
+  ARROWCDC_ASSERT_OK(server_->Run(statements));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+  ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), end.position));
+  ExpectSame(&replay);
+  EXPECT_FALSE(replay.rows(kTable).contains("2"));
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ arrow::Status Replay::Begin(Source* source) {
   }
   ARROW_ASSIGN_OR_RAISE(const Position start, source->Resume(request));
   if (!position_.has_value() || start > *position_) position_ = start;
+  session_.clear();
   return source->Start(start);
 }
 
@@ -122,10 +123,18 @@ arrow::Status Replay::Apply(const ChangeBatch& batch) {
   const auto point = points_.find(batch.table->name);
   for (int64_t row = 0; row < changes.num_rows(); ++row) {
     const RowPosition at = changes.position(row);
-    if (point != points_.end() && at.commit_lsn < point->second.order) continue;
+    const auto in_session = session_.find(batch.table->name);
+    if (in_session != session_.end() && at <= in_session->second)
+      return arrow::Status::Invalid("a row is out of order");
+    session_.insert_or_assign(batch.table->name, at);
+    // Repeated, of a transaction that came in part.
     const auto last = last_.find(batch.table->name);
-    if (last != last_.end() && at <= last->second) return arrow::Status::Invalid("a row is out of order");
+    if (last != last_.end() && at <= last->second) {
+      ++repeated_;
+      continue;
+    }
     last_.insert_or_assign(batch.table->name, at);
+    if (point != points_.end() && at.commit_lsn < point->second.order) continue;
     ARROW_ASSIGN_OR_RAISE(const auto key_and_text, TextOf(batch, row));
     const auto& [key, text] = key_and_text;
     ++changes_;

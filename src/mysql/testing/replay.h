@@ -36,6 +36,7 @@ class Replay {
                                                                   const TableName& table);
 
   uint64_t changes() const { return changes_; }
+  uint64_t repeated() const { return repeated_; }
   uint64_t truncates() const { return truncates_; }
   int batches() const { return batches_; }
   const std::optional<Position>& position() const { return position_; }
@@ -51,11 +52,13 @@ class Replay {
 
   std::map<TableName, std::map<std::string, std::string>> tables_;
   std::map<TableName, RowPosition> last_;
-  std::map<TableName, Position> points_;  // of tables that were copied
+  std::map<TableName, Position> points_;      // of tables that were copied
+  std::map<TableName, RowPosition> session_;  // since Begin
   std::optional<Position> position_;
   std::vector<SourceNotice> notices_;
   std::vector<std::string> log_;
   uint64_t changes_ = 0;
+  uint64_t repeated_ = 0;
   uint64_t truncates_ = 0;
   int batches_ = 0;
 };

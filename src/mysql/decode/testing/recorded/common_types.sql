@@ -5,53 +5,81 @@ CREATE TABLE numbers(id INT PRIMARY KEY, t TINYINT, tu TINYINT UNSIGNED, s SMALL
 INSERT INTO numbers VALUES
   (1, -128, 255, -32768, 65535, -8388608, 16777215, -2147483648, 4294967295, -9223372036854775808,
    18446744073709551615, 1901, 1.5, 2.25, b'1', b'1010101010', x'ffffffffffffffff', 1),
-  (2, 127, 0, 32767, 0, 8388607, 0, 2147483647, 0, 9223372036854775807, 0, 2155, 16777217, -1e308, b'0', b'1', x'0102030405060708', 0),
-  (3, -1, 128, -1, 32768, -1, 8388608, -1, 2147483648, -1, 9223372036854775808, 0, -0.0, 0.1, b'1', b'0', x'00', -5),
+  (2, 127, 0, 32767, 0, 8388607, 0, 2147483647, 0, 9223372036854775807, 0, 2155, 16777217, -1e308, b'0',
+    b'1', x'0102030405060708', 0),
+  (3, -1, 128, -1, 32768, -1, 8388608, -1, 2147483648, -1, 9223372036854775808, 0, -0.0, 0.1, b'1', b'0',
+    x'00', -5),
   (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
--- select numbers:SELECT id,t,tu,s,su,m,mu,i,iu,b,bu,y+0,CAST(f AS DOUBLE),g,b1+0,b10+0,b64+0,bo FROM numbers ORDER BY id
+-- select numbers:SELECT id,t,tu,s,su,m,mu,i,iu,b,bu,y+0,CAST(f AS DOUBLE),g,b1+0,b10+0,b64+0,
+--   bo FROM numbers ORDER BY id
 
 CREATE TABLE decimals(id INT PRIMARY KEY, a DECIMAL(1,0), b DECIMAL(9,0), c DECIMAL(18,9), d DECIMAL(20,6),
-  e DECIMAL(38,10), f DECIMAL(39,10), g DECIMAL(65,30), h DECIMAL(30,30), i DECIMAL(65,0), j DECIMAL(10,2) UNSIGNED);
+  e DECIMAL(38,10), f DECIMAL(39,10), g DECIMAL(65,30), h DECIMAL(30,30), i DECIMAL(65,0), j DECIMAL(10,
+    2) UNSIGNED);
 INSERT INTO decimals VALUES
   (1, 9, 999999999, 999999999.999999999, -12345678901234.567891, 9999999999999999999999999999.9999999999,
-   -99999999999999999999999999999.9999999999, 99999999999999999999999999999999999.999999999999999999999999999999,
-   -0.999999999999999999999999999999, -99999999999999999999999999999999999999999999999999999999999999999, 12345678.90),
+   -99999999999999999999999999999.9999999999,
+     99999999999999999999999999999999999.999999999999999999999999999999,
+   -0.999999999999999999999999999999, -99999999999999999999999999999999999999999999999999999999999999999,
+     12345678.90),
   (2, -9, -1, 0.000000001, 1.5, -0.0000000001, 0.0000000001, -1.5, 0.000000000000000000000000000001, 1, 0),
   (3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.01),
   (4, -1, 123456789, -123456789.123456789, 0.000001, 1234567890123456789012345678.0123456789,
-   12345678901234567890123456789.0123456789, -12345678901234567890123456789012345.012345678901234567890123456789,
+   12345678901234567890123456789.0123456789,
+     -12345678901234567890123456789012345.012345678901234567890123456789,
    0.1, 12345678901234567890123456789012345678901234567890123456789012345, NULL);
 -- select decimals:SELECT * FROM decimals ORDER BY id
 
-CREATE TABLE times(id INT PRIMARY KEY, da DATE, t0 TIME, t1 TIME(1), t2 TIME(2), t3 TIME(3), t4 TIME(4), t5 TIME(5), t6 TIME(6),
+CREATE TABLE times(id INT PRIMARY KEY, da DATE, t0 TIME, t1 TIME(1), t2 TIME(2), t3 TIME(3), t4 TIME(4),
+  t5 TIME(5), t6 TIME(6),
   d0 DATETIME, d1 DATETIME(1), d2 DATETIME(2), d3 DATETIME(3), d4 DATETIME(4), d5 DATETIME(5), d6 DATETIME(6),
   s0 TIMESTAMP NULL, s1 TIMESTAMP(1) NULL, s2 TIMESTAMP(2) NULL, s3 TIMESTAMP(3) NULL, s4 TIMESTAMP(4) NULL,
   s5 TIMESTAMP(5) NULL, s6 TIMESTAMP(6) NULL);
 SET @t = '12:34:56.789012', @d = '2024-02-29 12:34:56.789012';
-INSERT INTO times VALUES(1, '2024-02-29', @t, @t, @t, @t, @t, @t, @t, @d, @d, @d, @d, @d, @d, @d, @d, @d, @d, @d, @d, @d, @d);
+INSERT INTO times VALUES(1, '2024-02-29', @t, @t, @t, @t, @t, @t, @t, @d, @d, @d, @d, @d, @d, @d, @d, @d,
+  @d, @d, @d, @d, @d);
 SET @t = '-838:59:58.999999', @d = '1000-01-01 00:00:00.000001', @s = '1970-01-01 00:00:01.000001';
-INSERT INTO times VALUES(2, '1000-01-01', @t, @t, @t, @t, @t, @t, @t, @d, @d, @d, @d, @d, @d, @d, @s, @s, @s, @s, @s, @s, @s);
+INSERT INTO times VALUES(2, '1000-01-01', @t, @t, @t, @t, @t, @t, @t, @d, @d, @d, @d, @d, @d, @d, @s, @s,
+  @s, @s, @s, @s, @s);
 SET @t = '-00:00:00.1', @d = '9999-12-31 23:59:59', @s = '2038-01-19 03:14:07';
-INSERT INTO times VALUES(3, '9999-12-31', @t, @t, @t, @t, @t, @t, @t, @d, @d, @d, @d, @d, @d, @d, @s, @s, @s, @s, @s, @s, @s);
+INSERT INTO times VALUES(3, '9999-12-31', @t, @t, @t, @t, @t, @t, @t, @d, @d, @d, @d, @d, @d, @d, @s, @s,
+  @s, @s, @s, @s, @s);
 SET @t = '838:59:59', @d = '1969-12-31 23:59:59.9', @s = '2000-02-29 23:59:59.5';
-INSERT INTO times VALUES(4, '0001-01-01', @t, @t, @t, @t, @t, @t, @t, @d, @d, @d, @d, @d, @d, @d, @s, @s, @s, @s, @s, @s, @s);
+INSERT INTO times VALUES(4, '0001-01-01', @t, @t, @t, @t, @t, @t, @t, @d, @d, @d, @d, @d, @d, @d, @s, @s,
+  @s, @s, @s, @s, @s);
 INSERT INTO times(id) VALUES(5);
--- select times:SELECT id,da,CAST(t0 AS TIME(6)),CAST(t1 AS TIME(6)),CAST(t2 AS TIME(6)),CAST(t3 AS TIME(6)),CAST(t4 AS TIME(6)),CAST(t5 AS TIME(6)),t6,CAST(d0 AS DATETIME(6)),CAST(d1 AS DATETIME(6)),CAST(d2 AS DATETIME(6)),CAST(d3 AS DATETIME(6)),CAST(d4 AS DATETIME(6)),CAST(d5 AS DATETIME(6)),d6,CAST(s0 AS DATETIME(6)),CAST(s1 AS DATETIME(6)),CAST(s2 AS DATETIME(6)),CAST(s3 AS DATETIME(6)),CAST(s4 AS DATETIME(6)),CAST(s5 AS DATETIME(6)),s6 FROM times ORDER BY id
+-- select times:SELECT id,da,CAST(t0 AS TIME(6)),CAST(t1 AS TIME(6)),CAST(t2 AS TIME(6)),
+--   CAST(t3 AS TIME(6)),CAST(t4 AS TIME(6)),CAST(t5 AS TIME(6)),t6,CAST(d0 AS DATETIME(6)),
+--   CAST(d1 AS DATETIME(6)),CAST(d2 AS DATETIME(6)),CAST(d3 AS DATETIME(6)),CAST(d4 AS DATETIME(6)),
+--   CAST(d5 AS DATETIME(6)),d6,CAST(s0 AS DATETIME(6)),CAST(s1 AS DATETIME(6)),CAST(s2 AS DATETIME(6)),
+--   CAST(s3 AS DATETIME(6)),CAST(s4 AS DATETIME(6)),CAST(s5 AS DATETIME(6)),s6 FROM times ORDER BY id
 
-CREATE TABLE texts(id INT PRIMARY KEY, c CHAR(10), c4 CHAR(255), v VARCHAR(10), v4 VARCHAR(400), tt TINYTEXT, t TEXT, mt MEDIUMTEXT, lt LONGTEXT,
-  l1 VARCHAR(20) CHARACTER SET latin1, a VARCHAR(20) CHARACTER SET ascii, g VARCHAR(20) CHARACTER SET greek, r CHAR(20) CHARACTER SET cp1251,
-  u2 VARCHAR(20) CHARACTER SET ucs2, u16 VARCHAR(20) CHARACTER SET utf16, u16l VARCHAR(20) CHARACTER SET utf16le, u32 VARCHAR(20) CHARACTER SET utf32,
-  u3 VARCHAR(20) CHARACTER SET utf8mb3, gb VARCHAR(20) CHARACTER SET gbk, jp VARCHAR(20) CHARACTER SET cp932, kr TEXT CHARACTER SET euckr,
-  e ENUM('a','ä','c') CHARACTER SET latin1, s SET('x','y','ζ') CHARACTER SET greek, e0 ENUM('q'), l1c TEXT CHARACTER SET latin1);
+CREATE TABLE texts(id INT PRIMARY KEY, c CHAR(10), c4 CHAR(255), v VARCHAR(10), v4 VARCHAR(400),
+  tt TINYTEXT, t TEXT, mt MEDIUMTEXT, lt LONGTEXT,
+  l1 VARCHAR(20) CHARACTER SET latin1, a VARCHAR(20) CHARACTER SET ascii, g VARCHAR(20) CHARACTER SET greek,
+    r CHAR(20) CHARACTER SET cp1251,
+  u2 VARCHAR(20) CHARACTER SET ucs2, u16 VARCHAR(20) CHARACTER SET utf16,
+    u16l VARCHAR(20) CHARACTER SET utf16le, u32 VARCHAR(20) CHARACTER SET utf32,
+  u3 VARCHAR(20) CHARACTER SET utf8mb3, gb VARCHAR(20) CHARACTER SET gbk,
+    jp VARCHAR(20) CHARACTER SET cp932, kr TEXT CHARACTER SET euckr,
+  e ENUM('a','ä','c') CHARACTER SET latin1, s SET('x','y','ζ') CHARACTER SET greek, e0 ENUM('q'),
+    l1c TEXT CHARACTER SET latin1);
 INSERT INTO texts VALUES
-  (1, 'abc  ', '👍', '', 'grün', 'tiny', 'text', 'medium', 'long', 'é€', 'ascii', 'αβγ', 'Привет', 'ä中', '👍a', '👍b', '👍c', '中', '中文', '日本語ｱ', '한국어',
+  (1, 'abc  ', '👍', '', 'grün', 'tiny', 'text', 'medium', 'long', 'é€', 'ascii', 'αβγ', 'Привет', 'ä中',
+    '👍a', '👍b', '👍c', '中', '中文', '日本語ｱ', '한국어',
    'ä', 'x,ζ', 'q', CONVERT(x'818d8f909d' USING latin1)),
-  (2, '', '', ' ', REPEAT('x', 300), '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', 'c', '', 'q', '');
+  (2, '', '', ' ', REPEAT('x', 300), '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', 'c',
+    '', 'q', '');
 INSERT INTO texts(id) VALUES(3);
--- select texts:SELECT id,c,c4,v,v4,tt,t,mt,lt,l1,a,g,r,u2,u16,u16l,u32,u3,gb,jp,kr,e,s,e0,l1c FROM texts ORDER BY id
+-- select texts:SELECT id,c,c4,v,v4,tt,t,mt,lt,l1,a,g,r,u2,u16,u16l,u32,u3,gb,jp,kr,e,s,e0,
+--   l1c FROM texts ORDER BY id
 
-CREATE TABLE bytes(id INT PRIMARY KEY, b BINARY(5), b0 BINARY(0), b255 BINARY(255), vb VARBINARY(20), vb4 VARBINARY(400), tb TINYBLOB, bl BLOB, mb MEDIUMBLOB, lb LONGBLOB,
+CREATE TABLE bytes(id INT PRIMARY KEY, b BINARY(5), b0 BINARY(0), b255 BINARY(255), vb VARBINARY(20),
+  vb4 VARBINARY(400), tb TINYBLOB, bl BLOB, mb MEDIUMBLOB, lb LONGBLOB,
   g GEOMETRY, cb CHAR(3) CHARACTER SET binary);
-INSERT INTO bytes VALUES(1, x'0102', '', x'00ff', x'00ff20', x'', x'00', x'0102', x'ff', x'80', ST_GeomFromText('POINT(1 2)'), 'a'),
-  (2, 'abcde', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ST_GeomFromText('LINESTRING(0 0,1 1,2 2)'), NULL);
--- select bytes:SELECT id,HEX(b),HEX(b0),HEX(b255),HEX(vb),HEX(vb4),HEX(tb),HEX(bl),HEX(mb),HEX(lb),HEX(ST_AsWKB(g)),HEX(cb) FROM bytes ORDER BY id
+INSERT INTO bytes VALUES(1, x'0102', '', x'00ff', x'00ff20', x'', x'00', x'0102', x'ff', x'80',
+  ST_GeomFromText('POINT(1 2)'), 'a'),
+  (2, 'abcde', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ST_GeomFromText('LINESTRING(0 0,1 1,2 2)'),
+    NULL);
+-- select bytes:SELECT id,HEX(b),HEX(b0),HEX(b255),HEX(vb),HEX(vb4),HEX(tb),HEX(bl),HEX(mb),HEX(lb),
+--   HEX(ST_AsWKB(g)),HEX(cb) FROM bytes ORDER BY id
