@@ -5,26 +5,13 @@
 #include <arrow/array/data.h>
 #include <arrow/record_batch.h>
 
+#include "src/delivery/batch_bytes.h"
 #include "src/delivery/schema_change.h"
 
 namespace arrowcdc {
 namespace {
 
 using std::chrono::microseconds;
-
-uint64_t BytesOf(const arrow::ArrayData& data) {
-  uint64_t bytes = 0;
-  for (const auto& buffer : data.buffers)
-    bytes += buffer == nullptr ? 0 : static_cast<uint64_t>(buffer->size());
-  for (const auto& child : data.child_data) bytes += BytesOf(*child);
-  return bytes;
-}
-
-uint64_t BytesOf(const arrow::RecordBatch& rows) {
-  uint64_t bytes = 0;
-  for (int i = 0; i < rows.num_columns(); ++i) bytes += BytesOf(*rows.column_data(i));
-  return bytes;
-}
 
 StreamCounts::Time TimeOf(int64_t commit_us) { return StreamCounts::Time(microseconds(commit_us)); }
 

@@ -1,8 +1,10 @@
 #include "src/delivery/stream_counts.h"
 
 #include <arrow/api.h>
+#include <arrow/json/from_string.h>
 #include <gtest/gtest.h>
 
+#include "src/delivery/batch_bytes.h"
 #include "src/delivery/schema_change.h"
 #include "src/delivery/testing/fake_source.h"
 
@@ -49,6 +51,27 @@ TEST(SchemaChange, WithoutNumbersColumnsAreTheirNames) {
   const TableSchema before = Table({Column("id", arrow::int64()), Column("a", arrow::utf8())});
   const TableSchema now = Table({Column("id", arrow::int64()), Column("b", arrow::utf8())});
   EXPECT_EQ(DescribeSchemaChange(before, now), "added b, dropped a");
+}
+
+std::shared_ptr<arrow::Array> FromJson(const std::shared_ptr<arrow::DataType>& type, const char* json) {
+  return arrow::json::ArrayFromJSONString(type, json).ValueOrDie();
+}
+
+// Widths are those of Arrow's columnar format.
+TEST(BatchBytes, AreThoseOfTheValues) {
+  const auto ids = FromJson(arrow::int64(), "[1, 2, 3]");
+  const auto names = FromJson(arrow::utf8(), R"(["ab", null, "cde"])");
+  const auto flags = FromJson(arrow::boolean(), "[true, false, true]");
+  const auto lists = FromJson(arrow::list(arrow::int32()), "[[1], [2, 3], []]");
+  const auto both = arrow::StructArray::Make({ids, names}, std::vector<std::string>{"a", "b"}).ValueOrDie();
+  const auto rows = arrow::RecordBatch::Make(
+      arrow::schema({arrow::field("ids", ids->type()), arrow::field("names", names->type()),
+                     arrow::field("flags", flags->type()), arrow::field("lists", lists->type()),
+                     arrow::field("both", both->type())}),
+      3, {ids, names, flags, lists, both});
+  EXPECT_EQ(BytesOf(*rows), 24u + (16 + 5) + 1 + (16 + 12) + (24 + 16 + 5));
+  EXPECT_EQ(BytesOf(*rows->Slice(1, 1)), 8u + (8 + 0) + 1 + (8 + 8) + (8 + 8 + 0));
+  EXPECT_EQ(BytesOf(*rows->Slice(3)), 0u);
 }
 
 TEST(StreamCounts, CountsByTableUpToABound) {

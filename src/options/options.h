@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <arrow/result.h>
 
@@ -30,6 +31,8 @@ struct CommandOptions {
   bool print_sql = false;
   std::string directory;  // of `sql`
   std::string table;
+  std::string http;  // where to listen, see ParseListenAddress; empty: nowhere
+  std::vector<std::string> http_hosts;
   LogFormat log = LogFormat::kAuto;
   bool verbose = false;
 };
