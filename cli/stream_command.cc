@@ -275,7 +275,7 @@ ExitCode RunStream(const Options& options) {
   ObserverList observers;
   observers.Add(&reporter);
   std::unique_ptr<MonitorDoor> door;
-  if (!options.command.http.empty()) {
+  if (options.command.http.has_value()) {
     auto opened = MonitorDoor::Open(options, DescribeSink(options, **sink));
     if (!opened.ok()) return Fail(opened.status());
     door = *std::move(opened);

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/monitor/state_json.h"
-#include "cli/utc_time.h"
+#include "cli/time_text.h"
 
 namespace arrowcdc::cli {
 namespace {

@@ -16,7 +16,7 @@ MonitorDoor::MonitorDoor(const Options& options, const std::string& sink)
 
 arrow::Result<std::unique_ptr<MonitorDoor>> MonitorDoor::Open(const Options& options,
                                                               const std::string& sink) {
-  ARROW_ASSIGN_OR_RAISE(const ListenAddress address, ParseListenAddress(options.command.http));
+  ARROW_ASSIGN_OR_RAISE(const ListenAddress address, ParseListenAddress(*options.command.http));
   std::unique_ptr<MonitorDoor> door(new MonitorDoor(options, sink));
   const StreamMonitor& monitor = door->monitor_;
   ARROW_ASSIGN_OR_RAISE(

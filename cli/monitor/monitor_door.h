@@ -13,7 +13,8 @@ namespace arrowcdc::cli {
 
 class MonitorDoor {
  public:
-  // Listens, and says where in the log. sink: for people. Errors: where it cannot listen.
+  // Listens where --http says, which must be given, and logs where. sink: for people. Errors: where it cannot
+  // listen.
   static arrow::Result<std::unique_ptr<MonitorDoor>> Open(const Options& options, const std::string& sink);
 
   StreamMonitor& monitor() { return monitor_; }

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/snapshot_progress.h"
-#include "cli/utc_time.h"
+#include "cli/time_text.h"
 
 namespace arrowcdc::cli {
 namespace {

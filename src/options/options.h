@@ -31,7 +31,9 @@ struct CommandOptions {
   bool print_sql = false;
   std::string directory;  // of `sql`
   std::string table;
-  std::string http;  // where to listen, see ParseListenAddress; empty: nowhere
+  bool json = false;                               // the result as JSON
+  std::optional<std::chrono::milliseconds> watch;  // `status`: again and again
+  std::optional<std::string> http;                 // where to listen, see ParseListenAddress
   std::vector<std::string> http_hosts;
   LogFormat log = LogFormat::kAuto;
   bool verbose = false;

@@ -1,5 +1,7 @@
-#include "cli/utc_time.h"
+#include "cli/time_text.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 
@@ -18,6 +20,17 @@ std::string FormatUtc(std::chrono::system_clock::time_point time) {
   std::snprintf(text + length, sizeof text - length, ".%03dZ",
                 static_cast<int>((since - whole).count() % kMilliseconds));
   return text;
+}
+
+std::string DurationText(double seconds) {
+  constexpr double kMinute = 60;
+  constexpr double kHour = 3600;
+  constexpr double kDay = 24 * kHour;
+  const auto whole = [](double number) { return std::to_string(static_cast<uint64_t>(std::ceil(number))); };
+  if (seconds < 2 * kMinute) return whole(std::max(seconds, 0.0)) + " s";
+  if (seconds < 2 * kHour) return whole(seconds / kMinute) + " min";
+  if (seconds < 2 * kDay) return whole(seconds / kHour) + " h";
+  return whole(seconds / kDay) + " days";
 }
 
 }  // namespace arrowcdc::cli
