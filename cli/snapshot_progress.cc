@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cli/logging.h"
+#include "cli/time_text.h"
 #include "src/options/amount.h"
 
 namespace arrowcdc::cli {
@@ -41,14 +42,6 @@ std::string Percent(double share) { return std::to_string(static_cast<int>(std::
 
 std::string Whole(double number) { return std::to_string(static_cast<uint64_t>(std::max(number, 0.0))); }
 
-std::string Duration(double seconds) {
-  constexpr double kMinute = 60;
-  constexpr double kHour = 3600;
-  if (seconds < 2 * kMinute) return Whole(std::ceil(seconds)) + " s";
-  if (seconds < 2 * kHour) return Whole(std::ceil(seconds / kMinute)) + " min";
-  return Whole(std::ceil(seconds / kHour)) + " h";
-}
-
 std::optional<double> SecondsLeft(double share, const CopyRate& rate) {
   if (rate.share_per_s <= 0 || share >= 1) return std::nullopt;
   return (1 - share) / rate.share_per_s;
@@ -58,7 +51,7 @@ std::optional<double> SecondsLeft(double share, const CopyRate& rate) {
 std::string Pace(double share, const CopyRate& rate) {
   std::string text;
   if (rate.rows_per_s > 0) text += ", " + Whole(rate.rows_per_s) + " rows/s";
-  if (const auto left = SecondsLeft(share, rate)) text += ", " + Duration(*left) + " left";
+  if (const auto left = SecondsLeft(share, rate)) text += ", " + DurationText(*left) + " left";
   return text;
 }
 
@@ -71,7 +64,7 @@ std::string DrawTable(const SnapshotProgress::Table& table, const CopyRate& rate
   // What a narrow terminal cuts off stands at the end.
   const auto left = SecondsLeft(share, rate);
   return "[" + std::string(full, '#') + std::string(kBarColumns - full, '-') + "] " + percent +
-         (left.has_value() ? "  " + Duration(*left) + " left" : "") + "  " + ToString(table.name) + ": " +
+         (left.has_value() ? "  " + DurationText(*left) + " left" : "") + "  " + ToString(table.name) + ": " +
          (rate.rows_per_s > 0 ? Whole(rate.rows_per_s) + " rows/s, " : "") + std::to_string(table.rows) +
          " rows, " + FormatSize(static_cast<uint64_t>(static_cast<double>(bytes) * share)) + " of " +
          FormatSize(bytes);
@@ -100,10 +93,10 @@ std::string DescribeHold(const SnapshotHold& hold) {
   std::string text = "the slot keeps " + FormatSize(hold.log_bytes) + " of WAL";
   if (hold.lost_in.has_value()) {
     const auto seconds = static_cast<double>(hold.lost_in->count());
-    text += seconds > 0 ? " and is lost in about " + Duration(seconds) : " and may be lost at any moment";
+    text += seconds > 0 ? " and is lost in about " + DurationText(seconds) : " and may be lost at any moment";
   }
   if (hold.rows_for.count() > 0)
-    text += ", deleted rows are kept for " + Duration(static_cast<double>(hold.rows_for.count()));
+    text += ", deleted rows are kept for " + DurationText(static_cast<double>(hold.rows_for.count()));
   return text;
 }
 

@@ -9,6 +9,8 @@
 #include "cli/commands.h"
 #include "cli/descriptors.h"
 #include "cli/logging.h"
+#include "cli/monitor/monitor_door.h"
+#include "cli/observer_list.h"
 #include "cli/snapshot_progress.h"
 #include "cli/stop.h"
 #include "cli/sync_state.h"
@@ -155,6 +157,10 @@ class ProgressReporter : public PipelineObserver {
     Log(notice.error ? err : warn, notice.text, {{"object", notice.object}});
   }
 
+  void OnSchemaChange(const TableName& table, const std::string& change) override {
+    Log(info, "rows of a table come with other columns", {{"table", ToString(table)}, {"change", change}});
+  }
+
   void OnUnrepresentable(const TableName& table, const std::string& column) override {
     Log(warn, "a value has no Arrow form: the column is null there and listed in _unrepresentable",
         {{"table", ToString(table)}, {"column", column}});
@@ -230,6 +236,38 @@ arrow::Result<std::unique_ptr<Source>> MakeSource(const Options& options, bool k
   return MakePostgresSource(from);
 }
 
+arrow::Status CheckFits(const Options& options, const Sink& sink) {
+  if (StandardOutputWasClosed() && (options.sink_uri == "ipc:-" || options.sink_uri.starts_with("console"))) {
+    return MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the sink writes there",
+                     "option --sink", "give it a standard output, or choose another sink");
+  }
+  if (sink.keeps_data() && options.pipeline.ack_on_write) {
+    return MakeError(ErrorKind::kInvalidOption,
+                     "this sink keeps its rows: they are acknowledged when they are durable", "option --ack",
+                     "leave --ack=on-write to console and ipc:-");
+  }
+  return arrow::Status::OK();
+}
+
+// Not with what follows the scheme of one that cannot be read: that may be secret.
+std::string DescribeSink(const Options& options, const Sink& sink) {
+  const std::string kind = options.sink_uri.substr(0, options.sink_uri.find(':'));
+  return sink.location().empty() ? kind : kind + " " + sink.location();
+}
+
+void SayWhereRowsGo(const Options& options, const Sink& sink) {
+  if (const std::string path = sink.location(); !path.empty()) Log(info, "writing to", {{"path", path}});
+  if (sink.keeps_data() || options.pipeline.ack_on_write) return;
+  Log(info, IsMysql(options) ? "this sink keeps nothing: where it has come to is not stored"
+                             : "this sink keeps nothing, so the slot does not move; --ack=on-write "
+                               "acknowledges what was written");
+}
+
+ExitCode Fail(const arrow::Status& status) {
+  LogError(err, "stream", status);
+  return ExitCodeOf(status);
+}
+
 }  // namespace
 
 ExitCode RunStream(const Options& options) {
@@ -237,43 +275,36 @@ ExitCode RunStream(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);
   StopToken& stop = *options.source.stop;
   if (options.command.duration.has_value()) stop.StopAfter(*options.command.duration);
-  const auto fail = [](const arrow::Status& status) {
-    LogError(err, "stream", status);
-    return ExitCodeOf(status);
-  };
   auto sink = MakeSink(options.sink_uri, options.sink);
-  if (!sink.ok()) return fail(sink.status());
+  if (!sink.ok()) return Fail(sink.status());
   auto source = MakeSource(options, (*sink)->keeps_data());
-  if (!source.ok()) return fail(source.status());
-  if (StandardOutputWasClosed() && (options.sink_uri == "ipc:-" || options.sink_uri.starts_with("console"))) {
-    return fail(MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the sink writes there",
-                          "option --sink", "give it a standard output, or choose another sink"));
-  }
+  if (!source.ok()) return Fail(source.status());
   const auto patterns = TablePatterns::Parse(options.source.tables);
-  if (!patterns.ok()) return fail(patterns.status());
-  if (const std::string path = (*sink)->location(); !path.empty()) Log(info, "writing to", {{"path", path}});
-  if (!(*sink)->keeps_data() && !options.pipeline.ack_on_write) {
-    Log(info, IsMysql(options) ? "this sink keeps nothing: where it has come to is not stored"
-                               : "this sink keeps nothing, so the slot does not move; --ack=on-write "
-                                 "acknowledges what was written");
-  }
-  if ((*sink)->keeps_data() && options.pipeline.ack_on_write) {
-    return fail(MakeError(ErrorKind::kInvalidOption,
-                          "this sink keeps its rows: they are acknowledged when they are durable",
-                          "option --ack", "leave --ack=on-write to console and ipc:-"));
+  if (!patterns.ok()) return Fail(patterns.status());
+  if (const arrow::Status fits = CheckFits(options, **sink); !fits.ok()) return Fail(fits);
+  SayWhereRowsGo(options, **sink);
+  ProgressReporter reporter(options, **source);
+  ObserverList observers;
+  observers.Add(&reporter);
+  std::unique_ptr<MonitorDoor> door;
+  if (options.command.http.has_value()) {
+    auto opened = MonitorDoor::Open(options, DescribeSink(options, **sink));
+    if (!opened.ok()) return Fail(opened.status());
+    door = *std::move(opened);
+    observers.Add(&door->monitor());
   }
   const StopLimit limit(
       options.source.stop, options.command.stop_timeout,
       "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
       "them was acknowledged and it comes again with the next start");
-  ProgressReporter reporter(options, **source);
   PipelineOptions pipeline = options.pipeline;
   pipeline.snapshot = options.command.snapshot;
   const auto streamed = RunPipeline(**source, **sink, pipeline,
-                                    options.source.tables.empty() ? nullptr : &*patterns, reporter, stop);
+                                    options.source.tables.empty() ? nullptr : &*patterns, observers, stop);
+  door.reset();
   EndProgressLines();
   reporter.SayHowOften();
-  if (!streamed.ok()) return fail(streamed.status());
+  if (!streamed.ok()) return Fail(streamed.status());
   SayGoodbye(**source, *streamed, reporter.rows_copied());
   if (!IsMysql(options)) SayWhatTheSlotKeeps(options.source);
   return kOk;

@@ -159,6 +159,10 @@ struct SlotStatus {
   uint64_t retained_bytes = 0;            // WAL the server keeps because of the slot
   std::optional<int64_t> safe_wal_bytes;  // left before max_slot_wal_keep_size invalidates it
   std::string wal_status;
+  std::string invalidation;  // why the slot is lost; empty: it is not
+  // How long the last WAL that the client reported as durable had taken, by pg_stat_replication. None: nobody
+  // streams, nothing was reported for a while, or the role may not see it.
+  std::optional<std::chrono::milliseconds> flush_lag;
   std::vector<std::string> publications;
 };
 arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source);

@@ -6,6 +6,7 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/position.h"
+#include "src/options/listen_address.h"
 #include "src/options/option_field.h"
 
 namespace arrowcdc {
@@ -38,6 +39,15 @@ struct LogField : WordField<kLog, &Options::command, &CommandOptions::log> {
     std::string word = std::get<std::string>(value);
     std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
     return WordField::Set(word, options);
+  }
+};
+
+using Http = Field<&Options::command, &CommandOptions::http>;
+
+struct HttpField : Http {
+  static arrow::Status Set(const OptionValue& value, Options& options) {
+    ARROW_RETURN_NOT_OK(ParseListenAddress(std::get<std::string>(value)));
+    return Http::Set(value, options);
   }
 };
 
@@ -475,6 +485,19 @@ constexpr Option kOptions[] = {
      .help = "after Ctrl-C, SIGTERM, SIGHUP or --for: time to complete files; what is not complete then is "
              "dropped and comes again",
      .minimum = 0},
+    {.section = "monitor",
+     .name = "http",
+     .commands = kStream,
+     .type = kText,
+     .field = Fills<HttpField>(),
+     .help = "listen there for HTTP: PORT (of this machine alone), ADDRESS:PORT or [IPv6]:PORT, port 0 for a "
+             "free one; /metrics (Prometheus), /healthz, /readyz, /status.json, and a page for people at /"},
+    {.section = "monitor",
+     .name = "http-host",
+     .commands = kStream,
+     .type = kList,
+     .field = Fills<Field<&Options::command, &CommandOptions::http_hosts>>(),
+     .help = "names by which others reach --http, besides addresses, localhost and this machine's name"},
     {.section = "readers",
      .name = "commit",
      .python = "commit",
@@ -525,6 +548,19 @@ constexpr Option kOptions[] = {
      .type = kFlag,
      .field = Fills<Field<&Options::command, &CommandOptions::print_sql>>(),
      .help = "print the exact SQL and change nothing"},
+    {.section = "",
+     .name = "json",
+     .commands = kStatus,
+     .type = kFlag,
+     .field = Fills<Field<&Options::command, &CommandOptions::json>>(),
+     .help = "print the result as JSON, an object a line"},
+    {.section = "",
+     .name = "watch",
+     .commands = kStatus,
+     .type = kDuration,
+     .field = Fills<Field<&Options::command, &CommandOptions::watch>>(),
+     .help = "look again every so often, as in 5s, and print a line each time, until it is stopped",
+     .minimum = 100},
     {.section = "",
      .name = "DIR",
      .commands = kSql | kResnapshot,

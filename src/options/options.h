@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <arrow/result.h>
 
@@ -31,6 +32,10 @@ struct CommandOptions {
   bool print_sql = false;
   std::string directory;  // of `sql`
   std::string table;
+  bool json = false;                               // the result as JSON
+  std::optional<std::chrono::milliseconds> watch;  // `status`: again and again
+  std::optional<std::string> http;                 // where to listen, see ParseListenAddress
+  std::vector<std::string> http_hosts;
   LogFormat log = LogFormat::kAuto;
   bool verbose = false;
 };
