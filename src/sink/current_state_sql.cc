@@ -8,6 +8,7 @@
 #include "src/sink/current_state_sql.h"
 
 #include <algorithm>
+#include <map>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -139,6 +140,7 @@ class Query {
 };
 
 arrow::Status Query::ReadVersions(const StoredTable& table) {
+  std::map<std::string, int> numbers;  // of columns that the source does not number, by name
   for (const StoredFile& file : table.files) {
     Version version;
     version.replica_identity = file.replica_identity;
@@ -148,8 +150,11 @@ arrow::Status Query::ReadVersions(const StoredTable& table) {
         version.roles.push_back(role);
         continue;
       }
-      version.columns.push_back(
-          {Number(*field, "PARQUET:field_id"), field->name(), field->type(), Number(*field, kIdentityKey)});
+      int field_id = Number(*field, "PARQUET:field_id");
+      // MySQL's columns have names alone.
+      if (field->HasMetadata() && field->metadata()->Contains("arrowcdc:mysql_type"))
+        field_id = numbers.try_emplace(field->name(), static_cast<int>(numbers.size()) + 1).first->second;
+      version.columns.push_back({field_id, field->name(), field->type(), Number(*field, kIdentityKey)});
       if (version.columns.back().field_id <= 0 || !version.roles.empty()) {
         return MakeError(ErrorKind::kSink, file.path + " does not say which columns these are", file.path,
                          "restore the file as the sink wrote it");
@@ -159,7 +164,9 @@ arrow::Status Query::ReadVersions(const StoredTable& table) {
                              [&](const Version& known) { return SameSchema(known, version); });
     if (same == versions_.end()) same = versions_.insert(same, std::move(version));
     same->paths.push_back(file.path);
-    newest_ = static_cast<size_t>(same - versions_.begin());
+    // A TRUNCATE of MySQL may come before anything is known of the table's columns: such a file has no more.
+    const auto place = static_cast<size_t>(same - versions_.begin());
+    if (!same->columns.empty() || versions_.size() == 1) newest_ = place;
   }
   name_ = table.files.back().name;
   order_ = table.order;
@@ -193,6 +200,7 @@ arrow::Status Query::ChooseKey() {
   const Version* keyed = newest().has_key() ? &newest() : nullptr;
   bool full = false;
   for (const Version& version : versions_) {
+    if (version.columns.empty()) continue;
     full = full || version.replica_identity == ReplicaIdentity::kFull;
     if (!newest().has_key() && version.has_key()) keyed = &version;
   }
@@ -204,6 +212,7 @@ arrow::Status Query::ChooseKey() {
     if (column.key_place > 0) key.push_back(column);
   }
   for (const Version& version : versions_) {
+    if (version.columns.empty()) continue;
     for (const Column& column : key) ARROW_RETURN_NOT_OK(CheckKey(version, column));
   }
   for (const Column& column : key) keys_.push_back(column.inner_name());
@@ -214,6 +223,7 @@ arrow::Status Query::ChooseKey() {
 arrow::Status Query::CheckCounting() const {
   for (const Column& column : newest().columns) {
     for (const Version& version : versions_) {
+      if (version.columns.empty()) continue;
       const Column* const old = version.Find(column.field_id);
       const auto cast = old == nullptr ? std::nullopt : CastInDuckdb("", *old->type, *column.type);
       if (cast && cast->exact) continue;
@@ -237,6 +247,7 @@ void Query::MakeOutputs() {
     bool came_later = false;
     bool exact = true;
     for (const Version& version : versions_) {
+      if (version.columns.empty()) continue;
       const Column* const old = version.Find(column.field_id);
       came_later = came_later || old == nullptr;
       if (old == nullptr) continue;

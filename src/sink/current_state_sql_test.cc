@@ -103,6 +103,22 @@ TEST(CurrentStateSql, WhatCannotBeToldIsRefused) {
   EXPECT_TRUE(Has(Sql({File("/1", {arrow::field("id", arrow::int32())})}), "does not say which columns"));
 }
 
+// MySQL's columns have no numbers: a column of an older file is the one of its name.
+TEST(CurrentStateSql, ColumnsWithoutNumbersGoByTheirNames) {
+  const auto column = [](const char* name, int key_place) {
+    auto metadata = arrow::key_value_metadata({"arrowcdc:mysql_type"}, {"int"});
+    if (key_place > 0) metadata->Append("arrowcdc:key", std::to_string(key_place));
+    return arrow::field(name, arrow::int32(), true, metadata);
+  };
+  const std::string sql =
+      Sql({File("/1", {column("id", 1), column("old", 0), column("n", 0)}), File("/2", {}),
+           File("/3", {column("n", 0), column("id", 1)}), File("/4", {})});
+  EXPECT_FALSE(Has(sql, "refused")) << sql;
+  EXPECT_TRUE(Has(sql, "AS file(c1, c2, c3, op")) << sql;
+  EXPECT_TRUE(Has(sql, "AS file(c3, c1, op")) << sql;
+  EXPECT_TRUE(Has(sql, "AS file(op")) << sql;
+}
+
 std::shared_ptr<arrow::DataType> Members(const std::vector<std::string>& names,
                                          const std::shared_ptr<arrow::DataType>& type) {
   arrow::FieldVector fields;
