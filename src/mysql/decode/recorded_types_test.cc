@@ -13,20 +13,11 @@
 #include <gtest/gtest.h>
 
 #include "src/mysql/decode/testing/binlog_file.h"
+#include "src/mysql/decode/testing/row_lines.h"
 #include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::mysql {
 namespace {
-
-std::string Hex(std::string_view bytes) {
-  std::string text;
-  for (const char byte : bytes) {
-    char digits[3];
-    snprintf(digits, sizeof(digits), "%02X", static_cast<uint8_t>(byte));
-    text += digits;
-  }
-  return text;
-}
 
 template <typename Decimal>
 std::string DecimalText(const uint8_t* bytes, int scale) {
@@ -48,7 +39,8 @@ std::string DurationText(int64_t value) {
 
 std::string VectorHex(const arrow::Array& values) {
   const auto& floats = static_cast<const arrow::FloatArray&>(values);
-  return Hex({reinterpret_cast<const char*>(floats.raw_values()), static_cast<size_t>(floats.length()) * 4});
+  return test::Hex(
+      {reinterpret_cast<const char*>(floats.raw_values()), static_cast<size_t>(floats.length()) * 4});
 }
 
 // As the client of the database prints it.
@@ -61,7 +53,7 @@ std::string Text(const arrow::Array& array, int64_t row) {
     case Type::STRING:
       return static_cast<const arrow::StringArray&>(array).GetString(row);
     case Type::BINARY:
-      return Hex(static_cast<const arrow::BinaryArray&>(array).GetView(row));
+      return test::Hex(static_cast<const arrow::BinaryArray&>(array).GetView(row));
     case Type::DECIMAL128: {
       const auto& decimals = static_cast<const arrow::Decimal128Array&>(array);
       return DecimalText<arrow::Decimal128>(decimals.GetValue(row),

@@ -262,7 +262,7 @@ const uint8_t* TableRows::ReadPartialBits(const uint8_t* at) {
 }
 
 const uint8_t* TableRows::ReadDifference(int field, const uint8_t* at) {
-  constexpr char kRemedy[] =
+  static constexpr char kRemedy[] =
       "SET PERSIST binlog_row_value_options='' or binlog_row_image=FULL, also in every session that sets its "
       "own";
   const auto i = static_cast<size_t>(field);
