@@ -46,6 +46,9 @@ TEST(JsonText, Doubles) {
   EXPECT_EQ(Text(Double(0x0000000000000001)), "5e-324");
   EXPECT_EQ(Text(Double(0x7fefffffffffffff)), "1.7976931348623157e308");
   EXPECT_EQ(Text(Double(0x3fb999999999999a)), "0.1");
+  EXPECT_EQ(Text(Double(0x430c6bf526340000)), "1e15");
+  EXPECT_EQ(Text(Double(0x42d6bcc41e900000)), "100000000000000.0");
+  EXPECT_EQ(Text(Double(0x43120b0515b832ef)), "1269666511981755.8");
   EXPECT_EQ(Text(Double(0x7ff0000000000000)), "null");
 }
 
