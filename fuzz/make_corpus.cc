@@ -2,6 +2,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "src/mysql/decode/testing/binlog_file.h"
 #include "src/postgres/decode/copy/testing/copy_stream.h"
 #include "src/postgres/decode/pgoutput/testing/session.h"
 #include "src/postgres/decode/values/testing/sample_values.h"
@@ -156,8 +157,8 @@ void WriteCopies(const std::string& directory) {
   std::ofstream(directory + "whole", std::ios::binary) << '\0' << CopyStream();
   std::ofstream(directory + "bytes", std::ios::binary) << '\1' << CopyStream();
   std::ofstream(directory + "chunks", std::ios::binary)
-      << '\17' << Signature() << Be32(0) << Be32(0) << Tuple(1, 2, 3, "x")
-      << Tuple(1, 3, 4, std::string(2000, 'y')) << Be16(-1);
+      << '\17' << Signature() << Be32(0) << Be32(0) << Tuple(1, "x") << Tuple(2, std::string(2000, 'y'))
+      << Be16(-1);
 }
 
 void WritePatterns(const std::string& directory) {
@@ -180,6 +181,26 @@ void WritePatterns(const std::string& directory) {
   }
 }
 
+// What concerns rows in the recorded binlogs; of events that are large none, since damage would miss what
+// matters in them.
+void WriteBinlogs(const std::string& directory) {
+  constexpr size_t kBodyBytesMax = 4000;
+  for (const std::string name : {"mysql_types", "mysql_changes", "mariadb_types", "mariadb_changes"}) {
+    std::ofstream file(directory + name, std::ios::binary);
+    file.put(name.starts_with("mysql") ? 0 : 1);
+    for (const auto& event : mysql::test::ReadRecorded(name)) {
+      const bool concerns = event.type == mysql::test::kTableMapEvent ||
+                            event.type == mysql::test::kTransactionPayloadEvent || event.type == 165 ||
+                            mysql::RowDecoder::IsRowsEvent(event.type);
+      if (!concerns || event.body.size() > kBodyBytesMax) continue;
+      const auto bytes = static_cast<uint32_t>(event.body.size());
+      file.put(static_cast<char>(event.type));
+      file.write(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
+      file.write(reinterpret_cast<const char*>(event.body.data()), bytes);
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -193,6 +214,7 @@ int main(int argc, char** argv) {
   WriteValues(directory + "/values/");
   WriteCopies(directory + "/copy_decoder/");
   WritePatterns(directory + "/table_patterns/");
+  WriteBinlogs(directory + "/mysql_rows/");
   WriteMessages(directory + "/pgoutput_decoder/session", WholeSession());
   return 0;
 }

@@ -57,7 +57,8 @@ initialize_mariadb() {
   local usr=$servers/$1/root/usr
   mkdir -p "$servers/$1/data"
   {
-    printf '%s;\n' "SET @auth_root_socket = NULL, @skip_auth_anonymous = 1" "CREATE DATABASE mysql" "USE mysql"
+    printf '%s;\n' "SET @auth_root_socket = NULL, @skip_auth_anonymous = 1" "CREATE DATABASE mysql" \
+      "USE mysql"
     cat "$usr/share/mysql"/mysql_system_tables.sql "$usr/share/mysql"/mysql_performance_tables.sql \
       "$usr/share/mysql"/mysql_system_tables_data.sql
   } >"$run_directory/bootstrap.sql"

@@ -51,6 +51,40 @@ class Batches : public ::testing::Test {
   std::unique_ptr<BatchBuilder> builder_;
 };
 
+// Back over the ends of runs of metadata, and on from there.
+TEST_F(Batches, WholeRowsAreTakenBack) {
+  Values(1, "a");
+  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kInsert, 100)));
+  Values(2, "b");
+  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kInsert, 200)));
+  for (const Op op : {Op::kDelete, Op::kInsert, Op::kDelete}) {
+    builder_->AppendNull(0);
+    builder_->AppendUnchanged(1);
+    builder_->AppendUnrepresentable(2);
+    ARROWCDC_ASSERT_OK(builder_->EndRow(Row(op, 300)));
+  }
+  const int64_t bytes = builder_->bytes();
+  builder_->TakeBackTo(1);
+  EXPECT_EQ(builder_->rows(), 1);
+  EXPECT_LT(builder_->bytes(), bytes);
+  Values(3, "c");
+  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kDelete, 400, 1)));
+  builder_->AppendUnchanged(0);
+  builder_->AppendNull(1);
+  builder_->AppendNull(2);
+  ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kDelete, 500)));
+
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, builder_->Finish());
+  ARROWCDC_ASSERT_OK(batch.rows->ValidateFull());
+  CheckColumn(batch, "id", "[1, 3, null]");
+  CheckColumn(batch, "name", R"(["a", "c", null])");
+  CheckColumn(batch, "tags", R"([["a"], ["c"], null])");
+  CheckColumn(batch, "_op", "[0, 3, 3]");
+  CheckColumn(batch, "_lsn", "[100, 400, 500]");
+  CheckColumn(batch, "_unchanged", R"([null, null, ["id"]])");
+  CheckColumn(batch, "_unrepresentable", "[null, null, null]");
+}
+
 TEST_F(Batches, RowsWithTheirMetadata) {
   Values(1, "a");
   ARROWCDC_ASSERT_OK(builder_->EndRow(Row(Op::kInsert, 100)));

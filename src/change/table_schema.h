@@ -32,8 +32,8 @@ std::optional<ReplicaIdentity> ParseReplicaIdentity(std::string_view letter);
 std::shared_ptr<arrow::Schema> MakeChangeSchema(
     const arrow::FieldVector& columns, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata);
 
-// Of all that a schema says, for decoders that make schemas themselves. `metadata` is the schema's; every column
-// has its own.
+// Of all that a schema says, for decoders that make schemas themselves. `metadata` is the schema's; every
+// column has its own.
 uint64_t SchemaFingerprint(const arrow::FieldVector& columns, const arrow::KeyValueMetadata& metadata);
 
 // A whole TableSchema; key_fields come from the columns' arrowcdc:key, except under FULL and NOTHING, where

@@ -23,15 +23,20 @@ arrow::Status Interrupted(const std::string& server) {
   return MakeError(ErrorKind::kInterrupted, "stopped while waiting for the server", "server " + server, "");
 }
 
+SslMode ModeOf(const Url& url) {
+  if (url.ssl_mode != SslMode::kDefault) return url.ssl_mode;
+  return url.local() ? SslMode::kPreferred : SslMode::kVerifyIdentity;
+}
+
 void SetTls(MYSQL* mysql, const Url& url) {
-  SslMode mode = url.ssl_mode;
-  if (mode == SslMode::kDefault) mode = url.local() ? SslMode::kPreferred : SslMode::kVerifyIdentity;
+  const SslMode mode = ModeOf(url);
   const my_bool on = 1;
   const my_bool off = 0;
   const bool verify = mode == SslMode::kVerifyIdentity;
   mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, verify ? &on : &off);
   if (mode == SslMode::kDisabled) return;
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, mode == SslMode::kPreferred ? &off : &on);
+  // Without it the library does not ask for TLS, and with it it takes a server that has none, too.
+  mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &on);
   if (!url.ssl_ca.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, url.ssl_ca.c_str());
   if (!url.ssl_cert.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, url.ssl_cert.c_str());
   if (!url.ssl_key.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, url.ssl_key.c_str());
@@ -67,6 +72,12 @@ arrow::Result<Handle> ConnectTo(const Url& url) {
                          OrNull(url.socket), 0) == nullptr) {
     return MakeServerError(mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql), "could not connect",
                            url.server());
+  }
+  const bool needed = ModeOf(url) == SslMode::kRequired || ModeOf(url) == SslMode::kVerifyIdentity;
+  if (needed && url.socket.empty() && mysql_get_ssl_cipher(mysql) == nullptr) {
+    return MakeError(
+        ErrorKind::kTls, "the server does not offer TLS", "server " + url.server(),
+        "give the server a certificate (ssl_cert, ssl_key), or ask for less: ssl-mode=preferred");
   }
   return handle;
 }

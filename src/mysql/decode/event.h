@@ -127,8 +127,8 @@ arrow::Result<RotateBody> ReadHeartbeat(const BinlogEvent& event);
 // The server's version in a FORMAT_DESCRIPTION_EVENT.
 arrow::Result<std::string> ReadServerVersion(std::span<const uint8_t> body);
 
-// A rotate event for readers of files, and the number in a file's name, behind its last dot. Errors: kProtocol;
-// kUnsupported where it does not fit into a position.
+// A rotate event for readers of files, and the number in a file's name, behind its last dot. Errors:
+// kProtocol; kUnsupported where it does not fit into a position.
 std::string MakeRotate(const RotateBody& body);
 arrow::Result<uint32_t> FileNumber(std::string_view file);
 

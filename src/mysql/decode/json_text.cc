@@ -50,8 +50,8 @@ void AppendInteger(T value, std::string* text) {
   text->append(buffer, result.ptr);
 }
 
-// The shortest digits that give the value again: plain where the point is within 15 digits of the first one,
-// else with an exponent (MySQL's my_gcvt).
+// The shortest digits that give the value again: with an exponent where more than 14 zeros would follow the
+// point, or where the first of more than 15 digits has none behind the point; else plain (MySQL's my_gcvt).
 void AppendDouble(double value, std::string* text) {
   constexpr int kPlainMax = 15;
   char buffer[32];
@@ -73,7 +73,7 @@ void AppendDouble(double value, std::string* text) {
   std::from_chars(*sign == '+' ? sign + 1 : sign, all.data() + all.size(), exponent);
   const int point = exponent + 1;  // digits in front of it
   const auto count = static_cast<int>(digits.size());
-  if (point > kPlainMax || point < 1 - kPlainMax) {
+  if ((point > kPlainMax && count <= point) || point < 1 - kPlainMax) {
     *text += digits[0];
     if (count > 1) *text += "." + digits.substr(1);
     *text += "e" + std::to_string(exponent);

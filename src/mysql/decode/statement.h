@@ -1,5 +1,5 @@
-// What a statement in the binlog does, as far as a capture of rows must know: a tokenizer and the first words,
-// no parser of SQL. Never shown to anybody: statements carry values and hashes of passwords.
+// What a statement in the binlog does, as far as a capture of rows must know: a tokenizer and the first
+// words, no parser of SQL. Never shown to anybody: statements carry values and hashes of passwords.
 #pragma once
 
 #include <string>

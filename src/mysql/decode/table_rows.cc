@@ -55,7 +55,7 @@ arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, 
 }
 
 arrow::Result<std::unique_ptr<TableRows>> TableRows::Make(const TableMap& map, Flavor flavor,
-                                                          arrow::MemoryPool* pool) {
+                                                          arrow::MemoryPool* pool, int64_t batch_bytes_max) {
   arrow::FieldVector fields;
   std::vector<ColumnStep> steps;
   std::vector<bool> is_json;
@@ -67,7 +67,7 @@ arrow::Result<std::unique_ptr<TableRows>> TableRows::Make(const TableMap& map, F
   }
   ARROW_ASSIGN_OR_RAISE(auto schema, MakeSchema(map, fields));
   ARROW_ASSIGN_OR_RAISE(auto builder, BatchBuilder::Make(std::move(schema), pool));
-  std::unique_ptr<TableRows> rows(new TableRows(std::move(builder)));
+  std::unique_ptr<TableRows> rows(new TableRows(std::move(builder), batch_bytes_max));
   rows->json_columns_ = static_cast<size_t>(std::count(is_json.begin(), is_json.end(), true));
   rows->steps_ = std::move(steps);
   rows->is_json_ = std::move(is_json);
@@ -135,7 +135,7 @@ arrow::Status TableRows::AddAll(const RowsEvent& event, const RowContext& contex
   input_.end = at + event.rows.size();
   uint64_t number = 0;
   while (at != input_.end) {
-    if (builder_->bytes() > BatchBuilder::kBatchBytesMax) ARROW_RETURN_NOT_OK(FinishBuilder());
+    if (builder_->bytes() > batch_bytes_max_) ARROW_RETURN_NOT_OK(FinishBuilder());
     const uint8_t* next = at;
     if (event.kind.change != Change::kWrite) {
       next = ReadImage(before_, at, needs_places);
@@ -264,7 +264,7 @@ const uint8_t* TableRows::ReadPartialBits(const uint8_t* at) {
 }
 
 const uint8_t* TableRows::ReadDifference(int field, const uint8_t* at) {
-  constexpr char kRemedy[] =
+  static constexpr char kRemedy[] =
       "SET PERSIST binlog_row_value_options='' or binlog_row_image=FULL, also in every session that sets its "
       "own";
   const auto i = static_cast<size_t>(field);

@@ -27,9 +27,11 @@ arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, 
 // One thread.
 class TableRows {
  public:
-  // Errors: kUnsupported, by column; kProtocol where the map contradicts itself.
-  static arrow::Result<std::unique_ptr<TableRows>> Make(const TableMap& map, Flavor flavor,
-                                                        arrow::MemoryPool* pool);
+  // batch_bytes_max: where a batch ends also in the middle of an event. Errors: kUnsupported, by column;
+  // kProtocol where the map contradicts itself.
+  static arrow::Result<std::unique_ptr<TableRows>> Make(
+      const TableMap& map, Flavor flavor, arrow::MemoryPool* pool,
+      int64_t batch_bytes_max = BatchBuilder::kBatchBytesMax);
 
   // The rows of an event of this table, whose `rows` are not compressed. Errors: as RowDecoder::AddRows;
   // there are as many rows as before then.
@@ -54,7 +56,8 @@ class TableRows {
     const uint8_t* at = nullptr;  // null: the value is
   };
 
-  TableRows(std::unique_ptr<BatchBuilder> builder) : builder_(std::move(builder)) {}
+  TableRows(std::unique_ptr<BatchBuilder> builder, int64_t batch_bytes_max)
+      : builder_(std::move(builder)), batch_bytes_max_(batch_bytes_max) {}
   arrow::Status SetImage(std::span<const uint8_t> bits, Image* image) const;
   arrow::Status SetImages(const RowsEvent& event);
   arrow::Status AddAll(const RowsEvent& event, const RowContext& context);
@@ -72,6 +75,7 @@ class TableRows {
   std::string object() const { return "table " + ToString(builder_->table().name); }
 
   std::unique_ptr<BatchBuilder> builder_;
+  const int64_t batch_bytes_max_;
   std::vector<ColumnStep> steps_;
   std::vector<bool> is_json_;
   size_t json_columns_ = 0;

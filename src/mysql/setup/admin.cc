@@ -73,7 +73,7 @@ arrow::Result<std::vector<TableStatus>> ListMysqlTables(const MysqlOptions& sour
   ARROW_ASSIGN_OR_RAISE(const auto connection, OpenServer(source));
   ARROW_ASSIGN_OR_RAISE(const mysql::ServerState state, mysql::ReadServerState(connection.get()));
   ARROW_ASSIGN_OR_RAISE(const auto catalog, mysql::ReadCatalog(connection.get()));
-  ARROW_ASSIGN_OR_RAISE(const auto cascades, mysql::ReadCascades(connection.get(), state));
+  ARROW_ASSIGN_OR_RAISE(const auto cascades, mysql::ReadCascades(connection.get(), state, catalog));
   std::vector<TableStatus> tables;
   for (const mysql::CatalogTable& table : catalog) {
     TableStatus status;

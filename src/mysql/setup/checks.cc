@@ -184,8 +184,7 @@ arrow::Result<Inspected> Inspect(Connection* connection,
   }
   ARROW_ASSIGN_OR_RAISE(inspected.tables, ReadCatalog(connection));
   std::erase_if(inspected.tables, [&](const CatalogTable& table) { return !wanted(table.table.name); });
-  ARROW_ASSIGN_OR_RAISE(inspected.cascades, ReadCascades(connection, inspected.state));
-  std::erase_if(inspected.cascades, [&](const Cascade& cascade) { return !wanted(cascade.child); });
+  ARROW_ASSIGN_OR_RAISE(inspected.cascades, ReadCascades(connection, inspected.state, inspected.tables));
   return inspected;
 }
 

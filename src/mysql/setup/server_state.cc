@@ -1,6 +1,7 @@
 #include "src/mysql/setup/server_state.h"
 
 #include <charconv>
+#include <string_view>
 #include <utility>
 
 #include "arrowcdc/error.h"
@@ -136,28 +137,84 @@ arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection) {
   return tables;
 }
 
-arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state) {
+namespace {
+
+// `name`, with doubled backticks inside. Cuts it off `text`.
+std::optional<std::string> TakeQuoted(std::string_view* text) {
+  if (!text->starts_with('`')) return std::nullopt;
+  std::string name;
+  for (size_t i = 1; i < text->size(); ++i) {
+    if ((*text)[i] == '`') {
+      if (i + 1 == text->size() || (*text)[i + 1] != '`') {
+        text->remove_prefix(i + 1);
+        return name;
+      }
+      ++i;
+    }
+    name += (*text)[i];
+  }
+  return std::nullopt;
+}
+
+// A line of SHOW CREATE TABLE: CONSTRAINT `name` FOREIGN KEY (`a`) REFERENCES [`schema`.]`table` (`b`) ON ...
+std::optional<Cascade> ReadForeignKey(std::string_view line, const TableName& child) {
+  constexpr std::string_view kBegin = "  CONSTRAINT ";
+  constexpr std::string_view kKey = " FOREIGN KEY (";
+  constexpr std::string_view kReferences = ") REFERENCES ";
+  if (!line.starts_with(kBegin)) return std::nullopt;
+  line.remove_prefix(kBegin.size());
+  const auto name = TakeQuoted(&line);
+  if (!name.has_value() || !line.starts_with(kKey)) return std::nullopt;
+  line.remove_prefix(kKey.size());
+  while (TakeQuoted(&line).has_value() && line.starts_with(", ")) line.remove_prefix(2);
+  if (!line.starts_with(kReferences)) return std::nullopt;
+  line.remove_prefix(kReferences.size());
+  Cascade cascade{child, *name, {child.schema, TakeQuoted(&line).value_or("")}, ""};
+  if (line.starts_with('.')) {
+    line.remove_prefix(1);
+    cascade.parent = {cascade.parent.table, TakeQuoted(&line).value_or("")};
+  }
+  if (!line.starts_with(" (")) return std::nullopt;
+  line.remove_prefix(2);
+  while (TakeQuoted(&line).has_value() && line.starts_with(", ")) line.remove_prefix(2);
+  for (const std::string_view on : {"ON DELETE ", "ON UPDATE "}) {
+    const size_t at = line.find(on);
+    if (at == std::string_view::npos) continue;
+    for (const std::string_view rule : {"CASCADE", "SET NULL", "SET DEFAULT"}) {
+      if (!line.substr(at + on.size()).starts_with(rule)) continue;
+      cascade.rule += (cascade.rule.empty() ? "" : " ") + std::string(on) + std::string(rule);
+    }
+  }
+  return cascade.rule.empty() ? std::nullopt : std::optional(cascade);
+}
+
+}  // namespace
+
+// By SHOW CREATE TABLE: information_schema has no foreign keys for roles that may only read, and does not say
+// so.
+arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state,
+                                                 const std::vector<CatalogTable>& tables) {
   std::vector<Cascade> cascades;
   // There the server's own layer of SQL makes the changes, and logs them.
   if (state.Variable("innodb_native_foreign_keys") == "OFF") return cascades;
-  ARROW_ASSIGN_OR_RAISE(
-      const Rows rows,
-      connection->Query("SELECT constraint_schema, table_name, constraint_name, unique_constraint_schema, "
-                        "referenced_table_name, delete_rule, update_rule "
-                        "FROM information_schema.referential_constraints "
-                        "WHERE delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') "
-                        "OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') ORDER BY 1, 2, 3"));
-  for (const auto& row : rows) {
-    if (row.size() != 7) return Unexpected("a query of information_schema");
-    const auto acts = [](const std::string& rule) { return rule != "NO ACTION" && rule != "RESTRICT"; };
-    Cascade cascade{{row[0].value_or(""), row[1].value_or("")},
-                    row[2].value_or(""),
-                    {row[3].value_or(""), row[4].value_or("")},
-                    ""};
-    if (acts(row[5].value_or(""))) cascade.rule = "ON DELETE " + row[5].value_or("");
-    if (acts(row[6].value_or("")))
-      cascade.rule += (cascade.rule.empty() ? "" : " ") + ("ON UPDATE " + row[6].value_or(""));
-    cascades.push_back(std::move(cascade));
+  for (const CatalogTable& table : tables) {
+    const TableName& name = table.table.name;
+    const auto rows =
+        connection->Query("SHOW CREATE TABLE " + QuoteName(name.schema) + "." + QuoteName(name.table));
+    const ErrorDetail* const detail = GetErrorDetail(rows.status());
+    constexpr unsigned kNoSuchTable = 1146;
+    if (!rows.ok() && detail != nullptr &&
+        rows.status().message().find("(error " + std::to_string(kNoSuchTable) + ")") != std::string::npos)
+      continue;  // dropped meanwhile
+    ARROW_RETURN_NOT_OK(rows.status());
+    if (rows->size() != 1 || (*rows)[0].size() < 2) return Unexpected("SHOW CREATE TABLE");
+    const std::string text = (*rows)[0][1].value_or("");
+    std::string_view left(text);
+    while (!left.empty()) {
+      const size_t end = left.find('\n');
+      if (auto cascade = ReadForeignKey(left.substr(0, end), name)) cascades.push_back(*std::move(cascade));
+      left.remove_prefix(end == std::string_view::npos ? left.size() : end + 1);
+    }
   }
   return cascades;
 }

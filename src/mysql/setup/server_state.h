@@ -61,7 +61,9 @@ struct Cascade {
   TableName parent;
   std::string rule;  // ON DELETE CASCADE
 };
-arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state);
+// Of these tables, in their order.
+arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state,
+                                                 const std::vector<CatalogTable>& tables);
 
 // Whether the engine of the table takes rows back.
 arrow::Result<bool> IsTransactional(Connection* connection, const TableName& table);

@@ -15,14 +15,14 @@ struct BinlogFile {
   uint32_t number = 0;
   uint64_t bytes = 0;
 };
-// Those in the directory that are files of a binlog, by number. Errors: kInvalidOption where there are none,
+// Those in the directory that are files of a binlog, by number. Errors: kInvalidOption where there are none
 // or of two names; kUnsupported, by name, where one is encrypted; kPositionGap where a number lacks.
 arrow::Result<std::vector<BinlogFile>> ListBinlogFiles(const std::string& directory);
 
 class FilePackets : public PacketSource {
  public:
-  // From `offset` of files[0] on, whose description is read in any case. At the end of the files nothing comes
-  // any more.
+  // From `offset` of files[0] on, whose description is read in any case. At the end of the files nothing
+  // comes any more.
   FilePackets(std::string directory, std::vector<BinlogFile> files, uint64_t offset);
   ~FilePackets() override;
 

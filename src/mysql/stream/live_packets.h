@@ -1,6 +1,6 @@
-// A dump of a server's binlog: a thread owns the connection and reads into a queue, which goes to disk beyond
-// a bound in bytes. The server ends a dump whose client does not read (net_write_timeout), so the thread reads
-// on however slow the rest is.
+// A dump of a server's binlog: a thread owns the connection and reads into a queue, which goes to disk
+// beyond a bound in bytes. The server ends a dump whose client does not read (net_write_timeout), so the
+// thread reads on however slow the rest is.
 #pragma once
 
 #include <atomic>

@@ -22,8 +22,8 @@ struct LogPlace {
 
 inline constexpr uint32_t kEpochMax = 255;
 
-// The epoch in the highest 8 bits, since rows of all epochs are compared by it; then the file in 20, the offset
-// in 36. Errors: kUnsupported where it does not fit, naming the file.
+// The epoch in the highest 8 bits, since rows of all epochs are compared by it; then the file in 20, the
+// offset in 36. Errors: kUnsupported where it does not fit, naming the file.
 arrow::Result<uint64_t> MakeOrder(uint32_t epoch, const LogPlace& place);
 LogPlace PlaceOf(uint64_t order);
 

@@ -91,8 +91,8 @@ arrow::Status CheckMysql(const LogStanding& now, LogStart* start, bool accept_ga
   return arrow::Status::OK();
 }
 
-// MariaDB sends a domain that it was not told of from its beginning, and takes it in silence where it does not
-// have what it is told of.
+// MariaDB sends a domain that it was not told of from its beginning, and takes it in silence where it does
+// not have what it is told of.
 arrow::Status CheckMariadb(const LogStanding& now, const LogStart& start) {
   for (const auto& [domain, gtid] : start.token.state.domains()) {
     const bool there =

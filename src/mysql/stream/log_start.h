@@ -1,5 +1,5 @@
-// Where in a server's log a stream begins, so that the next transaction follows what there is: a pure function
-// over what was asked of the server, and the request for the dump that follows from it.
+// Where in a server's log a stream begins, so that the next transaction follows what there is: a pure
+// function over what was asked of the server, and the request for the dump that follows from it.
 #pragma once
 
 #include <cstdint>

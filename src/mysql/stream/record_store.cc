@@ -42,8 +42,7 @@ RecordStore::~RecordStore() {
 }
 
 bool RecordStore::has_room() const {
-  return options_.disk_bytes_max == 0 || memory_bytes_ < options_.memory_bytes_max ||
-         disk_bytes_ < options_.disk_bytes_max;
+  return options_.disk_bytes_max == 0 || memory_bytes_ <= options_.memory_bytes_max;
 }
 
 arrow::Status RecordStore::Append(std::initializer_list<std::span<const uint8_t>> parts) {
@@ -61,6 +60,9 @@ arrow::Status RecordStore::Append(std::initializer_list<std::span<const uint8_t>
   tail.size += added;
   memory_bytes_ += added;
   if (tail.size < kChunkBytes || memory_bytes_ <= options_.memory_bytes_max) return arrow::Status::OK();
+  // Whoever asks has_room puts nothing behind it.
+  if (options_.disk_bytes_max > 0 && disk_bytes_ + tail.size > options_.disk_bytes_max)
+    return arrow::Status::OK();
   return Write(&tail);
 }
 

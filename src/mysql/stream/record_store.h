@@ -1,5 +1,5 @@
-// Records first in, first out: in memory up to a bound, beyond it in a file that has no name, so whatever ends
-// the process, it is gone.
+// Records first in, first out: in memory up to a bound, beyond it in a file that has no name, so whatever
+// ends the process, it is gone.
 #pragma once
 
 #include <cstdint>

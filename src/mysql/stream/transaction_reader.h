@@ -1,5 +1,6 @@
-// Events of a binlog -> events of a source: what a transaction is, where it begins and ends, what of it is true.
-// Bytes in, batches out; no socket. Rows that may yet be rolled back wait until it is known that they are not.
+// Events of a binlog -> events of a source: what a transaction is, where it begins and ends, what of it is
+// true. Bytes in, batches out; no socket. Rows that may yet be rolled back wait until it is known that they
+// are not.
 #pragma once
 
 #include <cstdint>

@@ -21,8 +21,8 @@ bool HasServer(Flavor flavor);
 // Threads: one at a time. The account is root without a password.
 class MysqlServer {
  public:
-  // Copies the initialized data and starts it, with GTIDs, and FULL row metadata. `arguments`: further ones of
-  // the server, which win.
+  // Copies the initialized data and starts it, with GTIDs, and FULL row metadata. `arguments`: further ones
+  // of the server, which win.
   static arrow::Result<std::unique_ptr<MysqlServer>> Create(Flavor flavor,
                                                             std::vector<std::string> arguments = {});
   ~MysqlServer();

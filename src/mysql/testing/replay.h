@@ -1,5 +1,5 @@
-// What a stream of changes makes of the tables, row by row, to be compared with SELECT; and whether a row came
-// twice or out of order.
+// What a stream of changes makes of the tables, row by row, to be compared with SELECT; and whether a row
+// came twice or out of order.
 #pragma once
 
 #include <cstdint>

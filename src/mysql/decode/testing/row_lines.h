@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arrow/array.h>
@@ -14,12 +15,25 @@
 
 namespace arrowcdc::mysql::test {
 
+inline std::string Hex(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string text;
+  for (const char byte : bytes) {
+    text += kDigits[static_cast<uint8_t>(byte) >> 4];
+    text += kDigits[static_cast<uint8_t>(byte) & 15];
+  }
+  return text;
+}
+
+// Bytes in hexadecimal digits, durations in their unit.
 inline std::string CellText(const arrow::Array& array, int64_t row) {
   if (array.IsNull(row)) return "null";
   if (array.type_id() == arrow::Type::EXTENSION)
     return CellText(*static_cast<const arrow::ExtensionArray&>(array).storage(), row);
   if (array.type_id() == arrow::Type::STRING)
     return static_cast<const arrow::StringArray&>(array).GetString(row);
+  if (array.type_id() == arrow::Type::BINARY)
+    return Hex(static_cast<const arrow::BinaryArray&>(array).GetView(row));
   return array.GetScalar(row).ValueOrDie()->ToString();
 }
 
