@@ -11,6 +11,7 @@ namespace arrowcdc::cli {
 ExitCode RunSetup(const Options& options);
 ExitCode RunAddTables(const Options& options);
 ExitCode RunTeardown(const Options& options);
+ExitCode RunDoctor(const Options& options);
 ExitCode RunStatus(const Options& options);
 ExitCode RunTables(const Options& options);
 

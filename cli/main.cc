@@ -23,6 +23,8 @@ ExitCode RunCommand(CommandBits command, const Options& options) {
   switch (command) {
     case kSetup:
       return RunSetup(options);
+    case kDoctor:
+      return RunDoctor(options);
     case kStatus:
       return RunStatus(options);
     case kTables:
