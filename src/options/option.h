@@ -52,6 +52,9 @@ enum class OptionType {
   kPosition,  // "now" or an LSN
 };
 
+// What is on disk that a value names.
+enum class PathKind { kNone, kFile, kDirectory };
+
 // monostate: not given. kCount and kSize are int64_t; kText, kChoice and kPosition are texts.
 using OptionValue = std::variant<std::monostate, bool, int64_t, std::chrono::milliseconds, std::string,
                                  std::vector<std::string>>;
@@ -80,6 +83,9 @@ struct Option {
   bool required = false;    // the command line
   bool positional = false;  // on the command line, without a name
   bool secret = false;      // may hold a password: never shown
+  // What a shell offers, besides `words`.
+  PathKind path = PathKind::kNone;
+  std::span<const std::string_view> forms = {};  // that a value may have; a path follows a ':' at the end
 };
 
 std::span<const Command> Commands();

@@ -25,6 +25,9 @@ constexpr std::string_view kSnapshot[] = {"auto", "initial", "never", "only", "w
 constexpr std::string_view kReadersSnapshot[] = {"auto", "initial", "never", "only"};
 constexpr std::string_view kCommit[] = {"by-hand", "on-next"};
 
+constexpr std::string_view kSinkForms[] = {"parquet:", "ipc:",           "ipc:-",
+                                           "console",  "console:ndjson", "console:table"};
+
 struct CompressionField : WordField<kCompression, &Options::source, &PostgresOptions::compression> {
   static arrow::Status Set(const OptionValue& value, Options& options) {
     return ParseWireCompression(std::get<std::string>(value)).Value(&options.source.compression);
@@ -209,7 +212,8 @@ constexpr Option kOptions[] = {
      .help = "parquet:DIR, ipc:FILE, ipc:- (standard output), console, console:ndjson or console:table; DIR "
              "and FILE are local paths (or file:///PATH), and ./ in front makes a path of what looks like a "
              "URL",
-     .required = true},
+     .required = true,
+     .forms = kSinkForms},
     {.section = "",
      .name = "until",
      .python = "until",
@@ -389,7 +393,8 @@ constexpr Option kOptions[] = {
      .commands = kStream,
      .type = kText,
      .field = Fills<Field<&Options::source, &PostgresOptions::spool_directory>>(),
-     .help = "directory of the spool, a file without a name (default: $TMPDIR, else /var/tmp)"},
+     .help = "directory of the spool, a file without a name (default: $TMPDIR, else /var/tmp)",
+     .path = PathKind::kDirectory},
     {.section = "source",
      .name = "spool-max",
      .python = "spool_bytes_max",
@@ -483,7 +488,8 @@ constexpr Option kOptions[] = {
      .field = Fills<Field<&Options::command, &CommandOptions::directory>>(),
      .help = "the directory of the sink",
      .required = true,
-     .positional = true},
+     .positional = true,
+     .path = PathKind::kDirectory},
     {.section = "",
      .name = "TABLE",
      .commands = kSql | kResnapshot,
