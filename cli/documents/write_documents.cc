@@ -28,7 +28,7 @@ bool WriteAll(const std::filesystem::path& directory) {
     written = Write(directory / "man/man1" / name, MakeManualPage(command)) && written;
   }
   return Write(directory / "bash-completion/completions/arrowcdc", MakeBashCompletion()) &&
-         Write(directory / "zsh/vendor-completions/_arrowcdc", MakeZshCompletion()) &&
+         Write(directory / "zsh/site-functions/_arrowcdc", MakeZshCompletion()) &&
          Write(directory / "fish/vendor_completions.d/arrowcdc.fish", MakeFishCompletion()) && written;
 }
 
