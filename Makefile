@@ -45,6 +45,7 @@ wheel: setup     ## the Python package: dist/arrowcdc-*.whl
 	@tools/wheel.sh
 
 package: setup   ## Debian packages of command and plugin, wheels, into dist/; P="command plugins wheels"
+	@tools/setup.sh package
 	@tools/package.sh $(P)
 
 package-test:    ## install those Debian packages into an empty Debian 12 and stream there

@@ -76,6 +76,7 @@ build_package() {
   (cd "$stage" && find . -type f ! -path './DEBIAN/*' -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' md5sum) \
     >"$stage/DEBIAN/md5sums"
   find "$stage" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+  rm -f "dist/$2"_*.deb
   dpkg-deb --root-owner-group -Zxz --build "$stage" "$file" >/dev/null
   made+=("$file")
 }
@@ -184,10 +185,17 @@ package_plugins() {
   done
 }
 
+package_wheels() {
+  local code=0
+  run tools/portable_wheels.sh || code=$?
+  case $code in 0) ;; 77) skipped+=("wheels") ;; *) return "$code" ;; esac
+}
+
 for part in "${parts[@]}"; do
   case $part in
     command) package_command ;;
     plugins) package_plugins ;;
+    wheels) package_wheels ;;
     *) echo "package: no part $part" >&2; exit 2 ;;
   esac
 done
