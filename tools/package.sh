@@ -119,7 +119,7 @@ package_command() {
       >"$documents/arrow/$licence.txt.gz"
   done
 
-  install -D -m 644 packaging/systemd/arrowcdc@.service "$stage/lib/systemd/system/arrowcdc@.service"
+  install -D -m 644 packaging/arrowcdc@.service "$stage/lib/systemd/system/arrowcdc@.service"
   install -d -m 750 "$stage/etc/arrowcdc"
   mkdir -p "$stage/DEBIAN"
   for script in postinst prerm postrm; do
