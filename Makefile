@@ -8,8 +8,8 @@ CONFIGURE := cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DARROWC
   -DPG_CONFIG=$(PG_CONFIG) >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test faults valgrind test-majors test-compatibility wheel tour reference bench \
-  fuzz install install-plugin format lint clean
+.PHONY: help setup build demo test faults valgrind test-majors test-compatibility wheel package package-test \
+  tour reference bench fuzz install install-plugin format lint clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -44,6 +44,13 @@ test-compatibility: setup ## this version and an earlier one together: plugin an
 wheel: setup     ## the Python package: dist/arrowcdc-*.whl
 	@tools/wheel.sh
 
+package: setup   ## Debian packages of command and plugin, wheels, into dist/; P="command plugins wheels"
+	@tools/setup.sh package
+	@tools/package.sh $(P)
+
+package-test:    ## install those Debian packages into an empty Debian 12 and stream there
+	@.venv/bin/python tests/installation/package_test.py
+
 tour: setup      ## docs/tour.md: run its code, write what it prints
 	@tools/python.sh tools/tour.py docs/tour.md
 
@@ -62,8 +69,8 @@ bench:           ## against the other plugins, to bench/results/latest.json; QUI
 install: build   ## headers, library, command and plugin below PREFIX (/usr/local)
 	@cmake --install $(BUILD) --prefix "$(PREFIX)"
 
-install-plugin: build ## install wal2arrow.so for the server of PG_CONFIG
-	install -D -m 755 $(BUILD)/wal2arrow.so "$(DESTDIR)$$($(PG_CONFIG) --pkglibdir)/wal2arrow.so"
+install-plugin:  ## build wal2arrow.so for the server of PG_CONFIG and install it there; installs no packages
+	@tools/install_plugin.sh
 
 format:          ## write the house formatting into all C++ files
 	@tools/lint.sh format

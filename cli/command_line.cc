@@ -1,36 +1,13 @@
 #include "cli/command_line.h"
 
-#include <algorithm>
 #include <cstdio>
 
 #include "arrowcdc/error.h"
+#include "cli/help_text.h"
 #include "cli/usage.h"
 
 namespace arrowcdc::cli {
 namespace {
-
-constexpr const char* kDescription =
-    "Row changes of PostgreSQL, MySQL and MariaDB as Apache Arrow record batches.\n\n"
-    "First use:\n"
-    "  arrowcdc setup  --source \"host=db dbname=shop user=cdc\" --slot shop --tables 'public.*'\n"
-    "  arrowcdc stream --source \"host=db dbname=shop user=cdc\" --slot shop --tables 'public.*' "
-    "--sink parquet:changes\n"
-    "When you are done (the slot keeps WAL):\n"
-    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\" --slot shop\n"
-    "MySQL and MariaDB (setup changes nothing there, it checks):\n"
-    "  arrowcdc setup  --source mysql://cdc@db/ --tables 'shop.*'\n"
-    "  arrowcdc stream --source mysql://cdc@db/ --tables 'shop.*' --sink parquet:changes\n";
-
-constexpr const char* kAmountsHelp =
-    "SIZE: a whole number of bytes, or with kB, MB, GB, KiB, MiB or GiB, as in 128MiB.\n"
-    "DURATION: a whole number with ms, s, min, h or d, as in 90s; at most 36500d.\n\n";
-
-bool TakesAmounts(const Command& command) {
-  return std::ranges::any_of(OptionTable(), [&](const Option& option) {
-    return (option.commands & command.bit) != 0 &&
-           (option.type == OptionType::kSize || option.type == OptionType::kDuration);
-  });
-}
 
 std::string FooterOf(const Command& command) {
   const std::string own = *command.footer == '\0' ? "" : command.footer + std::string("\n\n");
@@ -87,13 +64,7 @@ void CommandLine::RegisterOption(CLI::App& app, const Option& option) {
   }
   argument.registered = app.add_option(names, argument.text, help)->required(option.required);
   argument.registered->default_str(FormatValue(option, option.field.get(options_)));
-  if (option.type == OptionType::kCount) argument.registered->type_name("INT");
-  if (option.type == OptionType::kSize) argument.registered->type_name("SIZE");
-  if (option.type == OptionType::kDuration) argument.registered->type_name("DURATION");
-  if (option.words.empty()) return;
-  std::string words;
-  for (const std::string_view word : option.words) words += (words.empty() ? "" : "|") + std::string(word);
-  argument.registered->type_name(words);
+  argument.registered->type_name(ValueName(option));
 }
 
 arrow::Status CommandLine::SetOptions() {

@@ -1,5 +1,6 @@
 # `cmake --install`: the public headers, libarrowcdc as one shared library, a CMake package that finds both
-# (find_package(arrowcdc) -> arrowcdc::arrowcdc), the command, and the plugin.
+# (find_package(arrowcdc) -> arrowcdc::arrowcdc), the command with its manual pages and completions, and the
+# plugin. The component `command` alone is what tools/package.sh makes a package of.
 #
 # The library is shared, so that its users need Arrow C++ only, whose types its headers speak of, and not what
 # it uses inside. It and its users must have one libarrow in a process: the package leads them to the Arrow
@@ -20,11 +21,23 @@ target_link_options(arrowcdc_library PRIVATE LINKER:--no-undefined)
 target_link_libraries(arrowcdc_library
   PRIVATE Arrow::arrow Arrow::parquet PkgConfig::RE2 PostgreSQL::PostgreSQL Threads::Threads)
 
-# Where Arrow lies outside the system's directories, library and command remember where.
-set_target_properties(arrowcdc_library arrowcdc_cli PROPERTIES INSTALL_RPATH "${ARROW_WHEEL_DIR}")
+# Where Arrow lies outside the system's directories, library and command remember where. A package brings it
+# and says where with -DARROWCDC_ARROW_DIRECTORY=...
+if(NOT DEFINED ARROWCDC_ARROW_DIRECTORY)
+  set(ARROWCDC_ARROW_DIRECTORY "${ARROW_WHEEL_DIR}")
+endif()
+set_target_properties(arrowcdc_library arrowcdc_cli PROPERTIES INSTALL_RPATH "${ARROWCDC_ARROW_DIRECTORY}")
+
+set(documents "${CMAKE_BINARY_DIR}/documents")
+add_custom_command(OUTPUT "${documents}/man/man1/arrowcdc.1"
+  COMMAND "${CMAKE_COMMAND}" -E rm -rf "${documents}"
+  COMMAND arrowcdc_write_documents "${documents}"
+  DEPENDS arrowcdc_write_documents)
+add_custom_target(arrowcdc_documents ALL DEPENDS "${documents}/man/man1/arrowcdc.1")
 
 install(TARGETS arrowcdc_library EXPORT arrowcdcTargets)
-install(TARGETS arrowcdc_cli)
+install(TARGETS arrowcdc_cli COMPONENT command)
+install(DIRECTORY "${documents}/" DESTINATION "${CMAKE_INSTALL_DATADIR}" COMPONENT command)
 install(TARGETS wal2arrow LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/postgresql")
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/include/arrowcdc" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.h")

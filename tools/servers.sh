@@ -49,6 +49,8 @@ Dir::Etc::sourceparts "$directory/sources";
 Acquire::Languages "none";
 APT::Sandbox::User "root";
 C
+  # A mirror may lag behind it.
+  [[ $release != sid ]] || echo 'Acquire::Check-Valid-Until "false";' >>"$directory/apt.conf"
 }
 
 # Debian's packages of another release.
@@ -73,8 +75,10 @@ fetch_debian_source() {
   (
     export APT_CONFIG=$servers/$name/apt/apt.conf
     cd "$servers/$name/source"
-    apt-get -qq update >&2 && apt-get -qq --download-only source "$package" >&2 &&
-      tar -xf ./*.orig.tar.gz --strip-components=1
+    # sid has neither updates nor a security suite of its own: what is there has to do.
+    { apt-get -qq update >&2 || [[ $release == sid ]]; } &&
+      apt-get -qq --download-only source "$package" >&2 &&
+      tar -xf ./*.orig.tar.* --strip-components=1
   )
 }
 

@@ -5,6 +5,7 @@
 #   tools/setup.sh bench   that, the Python package, and what the benchmark compares with
 #   tools/setup.sh peers   Java for the contenders that are downloaded
 #   tools/setup.sh monitor what tests of `stream --http` use where it is there: a browser, promtool
+#   tools/setup.sh package what `make package` and `make package-test` need besides
 #   tools/setup.sh         what building and testing need
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,6 +22,8 @@ monitor_packages=(chromium prometheus)
 # simdjson parses wal2json's output. The rivals' plugins are those packaged for the server's major version.
 bench_packages=(libsimdjson-dev python3-dev)
 peer_packages=(openjdk-17-jdk-headless maven)
+# libpq for wheels is built; the shells, man and lintian look at what a package has.
+package_packages=(dpkg-dev bison flex mmdebstrap lintian man-db zsh fish)
 bench_plugins=(wal2json decoderbufs)
 # Always as one: a plugin compiled against the headers of a newer minor need not load into an older server.
 server_packages=(postgresql-15 postgresql-client-15 postgresql-server-dev-15)
@@ -54,6 +57,7 @@ server_ready() {
 collect_missing() {
   [[ $scope != peers ]] || add_missing "${peer_packages[@]}"
   [[ $scope != monitor ]] || add_missing "${monitor_packages[@]}"
+  [[ $scope != package ]] || add_missing "${package_packages[@]}"
   add_missing "${build_packages[@]}"
   [[ $scope != all ]] || add_missing "${test_packages[@]}"
   # One test reads our Arrow messages with JavaScript's implementation. Any node will do, Debian's or not.

@@ -56,6 +56,9 @@ enum class OptionType {
 // Whose sources have the option.
 enum class Database { kAny, kPostgres, kMysql };
 
+// What is on disk that a value names.
+enum class PathKind { kNone, kFile, kDirectory };
+
 // monostate: not given. kCount and kSize are int64_t; kText, kChoice and kPosition are texts.
 using OptionValue = std::variant<std::monostate, bool, int64_t, std::chrono::milliseconds, std::string,
                                  std::vector<std::string>>;
@@ -85,6 +88,9 @@ struct Option {
   bool positional = false;  // on the command line, without a name
   bool secret = false;      // may hold a password: never shown
   Database database = Database::kAny;
+  // What a shell offers, besides `words`.
+  PathKind path = PathKind::kNone;
+  std::span<const std::string_view> forms = {};  // that a value may have; a path follows a ':' at the end
 };
 
 std::span<const Command> Commands();

@@ -27,6 +27,9 @@ constexpr std::string_view kReadersSnapshot[] = {"auto", "initial", "never", "on
 constexpr std::string_view kStart[] = {"now", "earliest"};
 constexpr std::string_view kCommit[] = {"by-hand", "on-next"};
 
+constexpr std::string_view kSinkForms[] = {"parquet:", "ipc:",           "ipc:-",
+                                           "console",  "console:ndjson", "console:table"};
+
 struct CompressionField : WordField<kCompression, &Options::source, &PostgresOptions::compression> {
   static arrow::Status Set(const OptionValue& value, Options& options) {
     return ParseWireCompression(std::get<std::string>(value)).Value(&options.source.compression);
@@ -263,7 +266,8 @@ constexpr Option kOptions[] = {
      .help = "parquet:DIR, ipc:FILE, ipc:- (standard output), console, console:ndjson or console:table; DIR "
              "and FILE are local paths (or file:///PATH), and ./ in front makes a path of what looks like a "
              "URL",
-     .required = true},
+     .required = true,
+     .forms = kSinkForms},
     {.section = "",
      .name = "until",
      .python = "until",
@@ -451,7 +455,8 @@ constexpr Option kOptions[] = {
      .commands = kStream,
      .type = kText,
      .field = Fills<Field<&Options::source, &PostgresOptions::spool_directory>>(),
-     .help = "directory of the spool, a file without a name (default: $TMPDIR, else /var/tmp)"},
+     .help = "directory of the spool, a file without a name (default: $TMPDIR, else /var/tmp)",
+     .path = PathKind::kDirectory},
     {.section = "source",
      .name = "spool-max",
      .python = "spool_bytes_max",
@@ -571,7 +576,8 @@ constexpr Option kOptions[] = {
      .field = Fills<Field<&Options::command, &CommandOptions::directory>>(),
      .help = "the directory of the sink",
      .required = true,
-     .positional = true},
+     .positional = true,
+     .path = PathKind::kDirectory},
     {.section = "",
      .name = "TABLE",
      .commands = kSql | kResnapshot,

@@ -52,6 +52,9 @@ def check(directory):
                          "update_after id=2 name=Eve owes=0.00", "delete id=1 name=null owes=null"], lines
         assert read() == [], "what was committed does not come again"
 
+        for document in ("man/man1/arrowcdc-stream.1", "bash-completion/completions/arrowcdc",
+                         "zsh/site-functions/_arrowcdc", "fish/vendor_completions.d/arrowcdc.fish"):
+            assert (prefix / "share" / document).is_file(), document
         command = prefix / "bin" / "arrowcdc"
         assert "public.users" in run(command, "tables", "--source", source, "--tables", "public.*")
         run(command, "teardown", "--source", source, "--slot", "read_table", "--yes")

@@ -1,0 +1,263 @@
+// The command on MySQL and MariaDB: rows that were there and all changes, once each, whatever is killed.
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "src/mysql/testing/mysql_server.h"
+#include "tests/end_to_end/client.h"
+#include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
+#include "tests/testing/wait.h"
+
+namespace arrowcdc::test {
+namespace {
+
+using mysql::Flavor;
+using mysql::test::HasServer;
+using mysql::test::MysqlServer;
+using std::string;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Strings = std::vector<string>;
+
+class MysqlTest : public ::testing::TestWithParam<Flavor> {
+ protected:
+  void SetUp() override {
+    if (!HasServer(GetParam())) GTEST_SKIP() << "no server: tools/mysql_files.sh has not fetched it";
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, MysqlServer::Create(GetParam()));
+    ARROWCDC_ASSERT_OK(server_->Run({"CREATE DATABASE shop CHARACTER SET utf8mb4"}));
+  }
+
+  string Directory() const { return (files_.path() / "changes").string(); }
+
+  SubprocessOptions Command(const string& command, const Strings& more) const {
+    Strings argv = {CommandPath().string(), "--log=json", command};
+    argv.insert(argv.end(), more.begin(), more.end());
+    return {.argv = std::move(argv)};
+  }
+  SubprocessOptions Stream(const Strings& more = {}) const {
+    Strings arguments = {"--source", server_->url(), "--tables",
+                         "shop.*",   "--sink",       "parquet:" + Directory()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Command("stream", arguments);
+  }
+
+  static arrow::Result<Strings> Lines(const string& query) {
+    ARROW_ASSIGN_OR_RAISE(const string output,
+                          RunProgram({.argv = {ARROWCDC_PYTHON, ARROWCDC_RUN_DUCKDB}, .input = query}));
+    Strings lines;
+    std::istringstream text(output);
+    for (string line; std::getline(text, line);) lines.push_back(line);
+    return lines;
+  }
+
+  // The rows that `arrowcdc sql` shows, without the names of the columns; the table's, in the same form.
+  arrow::Result<std::multiset<string>> Current(const string& table) const {
+    ARROW_ASSIGN_OR_RAISE(
+        const string query,
+        RunProgram({.argv = {CommandPath().string(), "sql", Directory(), "shop." + table}}));
+    ARROW_ASSIGN_OR_RAISE(const Strings lines, Lines(query));
+    std::multiset<string> rows(lines.begin() + 1, lines.end());
+    rows.erase("");
+    return rows;
+  }
+  arrow::Result<std::multiset<string>> Table(const string& table) const {
+    ARROW_ASSIGN_OR_RAISE(const auto rows, server_->Query("SELECT * FROM shop." + table));
+    std::multiset<string> lines;
+    for (const auto& row : rows) {
+      string line;
+      for (size_t i = 0; i < row.size(); ++i) line += (i == 0 ? "" : "|") + row[i].value_or("~");
+      lines.insert(line);
+    }
+    return lines;
+  }
+  void ExpectSame(const string& table) const {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto there, Table(table));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto here, Current(table));
+    EXPECT_EQ(here, there) << table;
+  }
+  // Each row of the log is there once: its identity is.
+  void ExpectNothingTwice() const {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(
+        const Strings lines,
+        Lines("SELECT count(*), count(DISTINCT (filename[:-40], _commit_lsn, _lsn, _ord)) FROM (SELECT "
+              "string_split(filename, '/')[-2] || repeat(' ', 40) AS filename, _commit_lsn, _lsn, _ord FROM "
+              "read_parquet('" +
+              Directory() + "/shop.*/*.parquet', union_by_name = true, filename = true))"));
+    ASSERT_EQ(lines.size(), 2u);
+    const size_t bar = lines[1].find('|');
+    EXPECT_EQ(lines[1].substr(0, bar), lines[1].substr(bar + 1));
+  }
+
+  TemporaryDirectory files_;
+  std::unique_ptr<MysqlServer> server_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, MysqlTest, testing::Values(Flavor::kMysql, Flavor::kMariadb),
+                         [](const testing::TestParamInfo<Flavor>& info) {
+                           return info.param == Flavor::kMysql ? "Mysql" : "Mariadb";
+                         });
+
+// One connection's random transactions, until it is told to end.
+class Writer {
+ public:
+  Writer(std::shared_ptr<mysql::Connection> connection, uint64_t seed, int number)
+      : thread_([this, connection = std::move(connection), random = std::mt19937_64(seed), number]() mutable {
+          for (int i = 0; !stop_; ++i) Write(*connection, random, number, i);
+        }) {}
+  ~Writer() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  static void Write(mysql::Connection& connection, std::mt19937_64& random, int number, int i) {
+    const string table = string("shop.") + "ab"[random() % 2];
+    const string k = std::to_string(random() % 2000 * 4 + static_cast<uint64_t>(number));
+    const auto run = [&](const string& sql) { (void)connection.Query(sql); };
+    run("BEGIN");
+    const uint64_t statements = random() % 4 + 1;
+    for (uint64_t s = 0; s < statements; ++s) {
+      switch (random() % 5) {
+        case 0:
+          run("DELETE FROM " + table + " WHERE k = " + k);
+          break;
+        case 1:
+          run("UPDATE " + table + " SET n = n + 1, s = NULL WHERE k BETWEEN " + k + " AND " + k + " + 40");
+          break;
+        case 2:
+          run("SAVEPOINT p");
+          run("UPDATE " + table + " SET n = -1 WHERE k = " + k);
+          run("ROLLBACK TO p");
+          break;
+        default:
+          run("REPLACE INTO " + table + " VALUES (" + k + ", " + std::to_string(i) + ", 'r\xc3\xb6w " + k +
+              "')");
+      }
+    }
+    run(random() % 6 == 0 ? "ROLLBACK" : "COMMIT");
+  }
+
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
+
+TEST_P(MysqlTest, RowsAndChangesOnceWhateverIsKilled) {
+  std::mt19937_64 random(Seed());
+  for (const char* table : {"a", "b"}) {
+    const string name = string("shop.") + table;
+    ARROWCDC_ASSERT_OK(
+        server_->Run({"CREATE TABLE " + name + " (k BIGINT PRIMARY KEY, n INT, s VARCHAR(200))",
+                      "INSERT INTO " + name +
+                          " WITH RECURSIVE r AS (SELECT 0 AS k UNION ALL SELECT k + 1 FROM r WHERE k < 900) "
+                          "SELECT k * 9, k, "
+                          "REPEAT('x', 90) FROM r"}));
+  }
+  {
+    std::vector<std::unique_ptr<Writer>> writers;
+    for (int w = 0; w < 3; ++w) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(std::shared_ptr<mysql::Connection> connection, server_->Connect());
+      writers.push_back(std::make_unique<Writer>(std::move(connection), random(), w));
+    }
+    for (int round = 0; round < 8; ++round) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, Subprocess::Start(Stream({"--roll-age", "100ms"})));
+      const auto ended = stream->Wait(milliseconds(50 + random() % 1500));
+      ASSERT_FALSE(ended.ok()) << stream->error();
+      if (round == 5) {
+        ARROWCDC_ASSERT_OK(stream->Signal(SIGTERM));
+        ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState state, stream->Wait(seconds(60)));
+        EXPECT_TRUE(state.ok()) << stream->error();
+      } else {
+        stream->Kill();
+      }
+    }
+  }
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"})).status());
+  ExpectSame("a");
+  ExpectSame("b");
+  ExpectNothingTwice();
+}
+
+TEST_P(MysqlTest, ATableThatComesLater) {
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (1)"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"})).status());
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.later (k INT PRIMARY KEY, d DATE)",
+                                   "INSERT INTO shop.later VALUES (1, '2024-02-29'), (2, NULL)",
+                                   "DELETE FROM shop.later WHERE k = 2", "INSERT INTO shop.a VALUES (2)"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"})).status());
+  ExpectSame("a");
+  ExpectSame("later");
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"TRUNCATE TABLE shop.later", "ALTER TABLE shop.a ADD COLUMN n INT DEFAULT 5",
+                    "INSERT INTO shop.a VALUES (3, 7)"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"})).status());
+  ExpectSame("later");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto rows, Current("a"));
+  EXPECT_EQ(rows, (std::multiset<string>{"1|~", "2|~", "3|7"}));  // the default is in no log
+}
+
+TEST_P(MysqlTest, SetupSaysWhatIsInTheWay) {
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"CREATE TABLE shop.a (k INT PRIMARY KEY)", "SET GLOBAL binlog_row_metadata = 'MINIMAL'"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto setup,
+                                Subprocess::Start(Command("setup", {"--source", server_->url()})));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState state, setup->Wait(seconds(30)));
+  EXPECT_EQ(state.code, 4) << setup->error();
+  EXPECT_NE(setup->output().find("binlog_row_metadata"), string::npos) << setup->output();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string sql,
+                                RunProgram(Command("setup", {"--source", server_->url(), "--print-sql"})));
+  ARROWCDC_ASSERT_OK(server_->Run({sql.substr(0, sql.find(';'))}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string after,
+                                RunProgram(Command("setup", {"--source", server_->url()})));
+  EXPECT_NE(after.find("a stream can begin"), string::npos) << after;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const string tables, RunProgram(Command("tables", {"--source", server_->url(), "--tables", "shop.*"})));
+  EXPECT_NE(tables.find("shop.a"), string::npos) << tables;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string status,
+                                RunProgram(Command("status", {"--source", server_->url()})));
+  EXPECT_NE(status.find("binlog.0"), string::npos) << status;
+}
+
+TEST_P(MysqlTest, MistakesAreSaidWithoutSecrets) {
+  const auto fails = [&](const SubprocessOptions& options, int code, const string& with) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto command, Subprocess::Start(options));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState state, command->Wait(seconds(90)));
+    const string said = command->output() + command->error();
+    EXPECT_EQ(state.code, code) << said;
+    EXPECT_NE(said.find(with), string::npos) << said;
+    EXPECT_EQ(said.find("hunter2"), string::npos) << said;
+  };
+  const string console = "console";
+  fails(Command("stream", {"--source", server_->url(), "--slot", "s", "--sink", console}), 2, "--slot");
+  fails(Command("stream", {"--source", server_->url_as("nobody", "hunter2", "ssl-mode=preferred"), "--sink",
+                           console, "--retry-for", "0s"}),
+        3, "nobody");
+  fails(Command("stream",
+                {"--source", "mysql://root:hunter2@127.0.0.1:1/", "--sink", console, "--retry-for", "0s"}),
+        3, "127.0.0.1");
+  fails(Command("teardown", {"--source", server_->url(), "--yes"}), 2, "nothing to take down");
+  fails(Command("add-tables", {"shop.a", "--source", server_->url()}), 2, "--tables");
+}
+
+// Files without a server.
+TEST_P(MysqlTest, FilesOfALog) {
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.a (k INT PRIMARY KEY, s VARCHAR(20))",
+                                   "INSERT INTO shop.a VALUES (1, 'one'), (2, 'two')", "FLUSH BINARY LOGS",
+                                   "UPDATE shop.a SET s = 'zwei' WHERE k = 2"}));
+  ARROWCDC_ASSERT_OK(server_->Stop());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const string output,
+      RunProgram(Command("stream", {"--source", "binlog:" + server_->data_directory().string(), "--tables",
+                                    "shop.*", "--sink", "console:ndjson", "--until", "now"})));
+  EXPECT_EQ(std::count(output.begin(), output.end(), '\n'), 4) << output;
+  EXPECT_NE(output.find("zwei"), string::npos) << output;
+}
+
+}  // namespace
+}  // namespace arrowcdc::test

@@ -1,0 +1,242 @@
+"""Installs the Debian packages of dist/ into an empty Debian 12, and streams there from a real PostgreSQL
+with the packaged plugin into Parquet. Exits with 77, "skipped", where there is no such Debian to be had.
+
+    .venv/bin/python tests/installation/package_test.py
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import duckdb
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CACHE = ROOT / "build-majors" / "debian12"
+
+
+def run(*command, environment=None, directory=None, timeout=300):
+    done = subprocess.run([str(part) for part in command], text=True, stdout=subprocess.PIPE, cwd=directory,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=timeout,
+                          env={**os.environ, **(environment or {})})
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
+    return done.stdout
+
+
+def skip(why):
+    print(f"package: skipped, {why}")
+    sys.exit(77)
+
+
+def package(name):
+    found = list((ROOT / "dist").glob(f"{name}_*.deb"))
+    if len(found) != 1:
+        skip(f"there is no dist/{name}_*.deb: make package")
+    return found[0]
+
+
+# --- a Debian that has nothing ----------------------------------------------------------------------------
+
+def base():
+    """An archive of it, made once."""
+    archive = CACHE / "root.tar"
+    if archive.exists():
+        return archive
+    if os.geteuid() != 0 or not shutil.which("mmdebstrap"):
+        skip("an empty Debian needs root and mmdebstrap")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    sources = [file for file in pathlib.Path("/etc/apt").rglob("*")
+               if file.name == "sources.list" or file.suffix in (".list", ".sources")]
+    sources = [file for file in sources if "bookworm" in file.read_text() and "debian" in file.read_text()]
+    made = subprocess.run(
+        ["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", CACHE / "new.tar", *sources], text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if made.returncode != 0:
+        print(made.stdout)
+        skip("an empty Debian could not be fetched")
+    (CACHE / "new.tar").rename(archive)
+    return archive
+
+
+class Debian:
+    """A folder with it. Everything that runs there is dead when what started it ends."""
+
+    def __init__(self, directory):
+        self.root = directory / "debian"
+        self.root.mkdir()
+        run("tar", "-xf", base(), "-C", self.root)
+        # No service starts when its package is installed.
+        (self.root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
+        (self.root / "usr/sbin/policy-rc.d").chmod(0o755)
+        self.archives = self.root / "var/cache/apt/archives"
+        (CACHE / "archives").mkdir(exist_ok=True)
+        for file in (CACHE / "archives").glob("*.deb"):
+            shutil.copy(file, self.archives)
+        run("cp", "/etc/resolv.conf", self.root / "etc/resolv.conf")
+        self.update()
+
+    def update(self):
+        apt = ("apt-get", "-qq", "-o", "Acquire::Languages=none")
+        try:
+            self.run(*apt, "update")
+        except AssertionError as error:
+            print(error)
+            skip("Debian's mirrors are not reached")
+
+    def command(self, *command):
+        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={self.root / 'proc'}",
+                "chroot", str(self.root), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+                "DEBIAN_FRONTEND=noninteractive", *(str(part) for part in command)]
+
+    def run(self, *command):
+        return run(*self.command(*command))
+
+    def install(self, file):
+        shutil.copy(file, self.root / "root")
+        said = self.run("apt-get", "-q", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0",
+                        "-o", "APT::Keep-Downloaded-Packages=true", "install", f"/root/{file.name}")
+        for archive in self.archives.glob("*.deb"):
+            if not (CACHE / "archives" / archive.name).exists():
+                shutil.copy(archive, CACHE / "archives")
+        return said
+
+
+# --- what a package has to be -----------------------------------------------------------------------------
+
+def check_lintian(file):
+    """Of its errors none but what is meant: Arrow is a library of its own beside Debian's."""
+    if not shutil.which("lintian"):
+        print("package: lintian is not here: not asked")
+        return
+    done = subprocess.run(["lintian", "--fail-on", "none", "--tag-display-limit", "0", "--allow-root", file],
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    # Arrow C++ contains what it is linked with.
+    meant = ("embedded-library",)
+    errors = [line for line in done.stdout.splitlines() if line.startswith("E: ")]
+    errors = [line for line in errors if line.split()[2] not in meant]
+    assert not errors, "\n".join(errors)
+
+
+def check_documents(root):
+    """Manual pages and completions, as the programs see them that read them."""
+    pages = sorted((root / "usr/share/man/man1").glob("arrowcdc*.1.gz"))
+    assert len(pages) > 5, pages
+    for page in pages:
+        text = run("man", "--warnings", "-l", page, environment={"LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
+        assert "warning" not in text and "EXIT STATUS" in text, f"{page}: {text}"
+    share = root / "usr/share"
+    bash = share / "bash-completion/completions/arrowcdc"
+    run("bash", "-n", bash)
+    for shell, file in (("zsh", share / "zsh/vendor-completions/_arrowcdc"),
+                        ("fish", share / "fish/vendor_completions.d/arrowcdc.fish")):
+        if shutil.which(shell):
+            run(shell, "-n", file)
+        else:
+            print(f"package: {shell} is not here: its completion was not read")
+
+    def complete(*words):
+        """What bash offers for the last of the words, which are those that readline makes."""
+        listed = " ".join(f"'{word}'" for word in words)
+        return run("bash", "-c", f"source '{bash}'; compopt() {{ :; }}; COMP_WORDS=(arrowcdc {listed}); "
+                   f"COMP_CWORD={len(words)}; _arrowcdc; echo \"${{COMPREPLY[*]}}\"", directory=root).split()
+
+    assert complete("st") == ["stream", "status"]
+    assert complete("stream", "--snapshot-") == ["--snapshot-connections"]
+    assert complete("stream", "--plugin", "p") == ["pgoutput"]
+    assert complete("stream", "--plugin", "=", "wal") == ["wal2arrow"]
+    assert complete("stream", "--sink", "par") == ["parquet:"]
+    assert complete("stream", "--sink", "parquet", ":", "us") == ["usr"]
+    assert complete("sql", "us") == ["usr"]
+    assert complete("stream", "--slot", "s") == []
+
+
+def check_unit(root):
+    unit = root / "lib/systemd/system/arrowcdc@.service"
+    text = unit.read_text()
+    for setting in ("ExecStart=/usr/bin/arrowcdc stream", "NoNewPrivileges=yes", "ProtectSystem=strict",
+                    "StateDirectory=arrowcdc"):
+        assert setting in text, setting
+    assert "ExecReload" not in text
+    if shutil.which("systemd-analyze"):
+        # The units that it waits for are not there: of interest is what is said of a line.
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", f"--root={root}",
+                               "arrowcdc@shop.service"],
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert not re.search(r"\.service:\d+: ", done.stdout), done.stdout
+    else:
+        print("package: systemd-analyze is not here: the unit was not read")
+
+
+# --- streaming --------------------------------------------------------------------------------------------
+
+STREAM = r"""
+set -e
+cat >>/etc/postgresql/15/main/postgresql.conf <<C
+wal_level = logical
+listen_addresses = ''
+fsync = off
+C
+# Only servers since August 2026 know it.
+if runuser -u postgres -- /usr/lib/postgresql/15/bin/postgres --describe-config |
+    grep -q ^output_plugin_libraries; then
+  echo "output_plugin_libraries = 'pgoutput, wal2arrow'" >>/etc/postgresql/15/main/postgresql.conf
+fi
+pg_ctlcluster 15 main start
+sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "$1"; }
+sql "CREATE TABLE users (id int PRIMARY KEY, name text, owes numeric(12,2))"
+sql "INSERT INTO users VALUES (1, 'Ann', 12.5)"
+changes() {
+  runuser -u postgres -- arrowcdc "$@" --source "dbname=postgres user=postgres" --slot shop \
+    --tables public.users
+}
+changes setup --plugin wal2arrow --yes
+sql "INSERT INTO users VALUES (2, NULL, 0)"
+sql "UPDATE users SET name = 'Eve' WHERE id = 2"
+sql "DELETE FROM users WHERE id = 1"
+changes stream --sink parquet:/var/lib/postgresql/changes --until now --snapshot never
+# What stands in the way of nobody, and is said.
+apt-get -q -y remove postgresql-15-wal2arrow 2>&1 | sed 's/^/remove: /'
+sql "SELECT 'plugin of the slot: ' || plugin FROM pg_replication_slots"
+pg_ctlcluster 15 main stop -m fast
+"""
+
+
+def check(directory):
+    command, plugin = package("arrowcdc"), package("postgresql-15-wal2arrow")
+    check_lintian(command)
+    check_lintian(plugin)
+    debian = Debian(directory)
+    debian.install(command)
+    assert re.fullmatch(r"arrowcdc [0-9.]+\n", debian.run("arrowcdc", "--version"))
+    assert "not found" not in debian.run("ldd", "/usr/bin/arrowcdc")
+    arrow = re.findall(r"lib(?:arrow|parquet)\.so\S* => (\S+)/lib", debian.run("ldd", "/usr/bin/arrowcdc"))
+    assert set(arrow) == {"/usr/lib/arrowcdc"}, arrow
+    assert debian.run("stat", "-c", "%U:%G %a", "/etc/arrowcdc") == "root:arrowcdc 750\n"
+    check_unit(debian.root)
+    run("dpkg-deb", "-x", command, directory / "files")  # the empty Debian leaves out what is documentation
+    check_documents(directory / "files")
+    print("package: the command is installed, its manual pages and completions read")
+
+    debian.install(plugin)
+    said = debian.run("bash", "-c", STREAM)
+    assert re.search(r"^remove: wal2arrow: the cluster 15/main .* need the plugin: shop$", said, re.M), said
+    assert "plugin of the slot: wal2arrow" in said, said
+    files = debian.root / "var/lib/postgresql/changes/public.users/*.parquet"
+    rows = duckdb.sql(f"SELECT _op, id, name, owes::text FROM read_parquet('{files}') "
+                      "ORDER BY _commit_lsn, _lsn, _ord").fetchall()
+    assert rows == [("insert", 2, None, "0.00"), ("update_after", 2, "Eve", "0.00"),
+                    ("delete", 1, None, None)], rows
+    debian.run("dpkg", "--purge", "arrowcdc")
+    left = [path for path in ("usr/bin/arrowcdc", "usr/lib/arrowcdc", "etc/arrowcdc",
+                              "lib/systemd/system/arrowcdc@.service") if (debian.root / path).exists()]
+    assert not left, left
+
+
+with contextlib.ExitStack() as stack:
+    check(pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="arrowcdc-package-"))))
+print("package: installed into an empty Debian, streamed there, removed")
