@@ -40,6 +40,10 @@ else()
   endforeach()
   # libparquet depends on further libraries of the wheel; the linker finds them here.
   target_link_options(Arrow::parquet INTERFACE "-Wl,-rpath-link,${ARROW_WHEEL_DIR}")
+  # The wheel's libparquet has an OpenSSL inside and exports its symbols: in front of the system's they would
+  # be taken by libpq's and libmariadb's TLS, which dies of the mixture. So the system's come first.
+  target_link_options(Arrow::parquet INTERFACE
+    "LINKER:--push-state,--no-as-needed,-lssl,-lcrypto,--pop-state")
   target_link_libraries(Arrow::parquet INTERFACE Arrow::arrow)
   target_link_libraries(Arrow::compute INTERFACE Arrow::arrow)
 endif()
