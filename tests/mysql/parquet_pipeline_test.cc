@@ -196,6 +196,21 @@ TEST_P(ParquetPipeline, EveryChangeOnceHoweverOftenItIsKilled) {
   EXPECT_EQ(state, selected);
 }
 
+// Of a table that was truncated before any row of it came only the name is known.
+TEST_P(ParquetPipeline, ATruncationInFrontOfAllRows) {
+  if (!HasServer(GetParam())) GTEST_SKIP() << "no server: tools/mysql_files.sh has not fetched it";
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto server, MysqlServer::Create(GetParam()));
+  ARROWCDC_ASSERT_OK(
+      server->Run({"CREATE DATABASE shop", "CREATE TABLE shop.t (id BIGINT PRIMARY KEY, n INT)",
+                   "TRUNCATE TABLE shop.t", "INSERT INTO shop.t VALUES (1, 2)"}));
+  const fs::path directory = server->data_directory().parent_path() / "changes";
+  ASSERT_EQ(Stream(server->url(), directory, true), 0);
+  std::vector<std::string> ops;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::vector<Row> rows, ReadRows(directory / "shop.t", 0));
+  for (const Row& row : rows) ops.push_back(row.op);
+  EXPECT_EQ(ops, (std::vector<std::string>{"truncate", "insert"}));
+}
+
 }  // namespace
 }  // namespace arrowcdc::mysql::test
 
