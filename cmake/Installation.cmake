@@ -9,7 +9,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(modules arrowcdc_format arrowcdc_pgtype arrowcdc_change arrowcdc_patterns arrowcdc_decode
-  arrowcdc_partition arrowcdc_delivery arrowcdc_postgres arrowcdc_readers arrowcdc_sink)
+  arrowcdc_mysql arrowcdc_mysql_decode arrowcdc_partition arrowcdc_delivery arrowcdc_postgres arrowcdc_readers
+  arrowcdc_sink)
 list(TRANSFORM modules REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
 add_library(arrowcdc_library SHARED ${objects})
 set_target_properties(arrowcdc_library PROPERTIES
@@ -19,7 +20,8 @@ target_compile_features(arrowcdc_library INTERFACE cxx_std_20)
 target_include_directories(arrowcdc_library INTERFACE "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 target_link_options(arrowcdc_library PRIVATE LINKER:--no-undefined)
 target_link_libraries(arrowcdc_library
-  PRIVATE Arrow::arrow Arrow::parquet PkgConfig::RE2 PostgreSQL::PostgreSQL Threads::Threads)
+  PRIVATE Arrow::arrow Arrow::parquet PkgConfig::MARIADB PkgConfig::RE2 PkgConfig::ZLIB PkgConfig::ZSTD
+  PostgreSQL::PostgreSQL Threads::Threads)
 
 # Where Arrow lies outside the system's directories, library and command remember where. A package brings it
 # and says where with -DARROWCDC_ARROW_DIRECTORY=...

@@ -145,11 +145,11 @@ arrow::Status CheckDatabase(const Options& options, Door door) {
   const Database other = IsMysql(options) ? Database::kPostgres : Database::kMysql;
   for (const Option& option : OptionTable()) {
     if (option.database != other || option.field.get(options) == option.field.get(defaults)) continue;
-    return MakeError(
-        ErrorKind::kInvalidOption,
-        std::string("it is for ") + (other == Database::kMysql ? "MySQL and MariaDB" : "PostgreSQL") +
-            " alone, and the source is another database",
-        (door == Door::kPython ? "argument " : "option ") + NameOf(option, door), "leave it out");
+    const std::string name = NameOf(option, door);
+    return MakeError(ErrorKind::kInvalidOption,
+                     name + " is for " + (other == Database::kMysql ? "MySQL and MariaDB" : "PostgreSQL") +
+                         " alone, and the source is another database",
+                     (door == Door::kPython ? "argument " : "option ") + name, "leave it out");
   }
   return arrow::Status::OK();
 }

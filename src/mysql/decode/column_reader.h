@@ -76,7 +76,7 @@ const uint8_t* ReadDecimal256(const ColumnStep&, const uint8_t*, RowInput*, Colu
 const uint8_t* ReadBit(const ColumnStep&, const uint8_t*, RowInput*, ColumnBuilder*);
 const uint8_t* ReadYear(const ColumnStep&, const uint8_t*, RowInput*, ColumnBuilder*);
 
-// Times; those without a 2 are of tables from before MySQL 5.6 (MariaDB: mysql56_temporal_format=OFF).
+// Times; those without a 2 are of tables from before MySQL 5.6.
 const uint8_t* ReadDate(const ColumnStep&, const uint8_t*, RowInput*, ColumnBuilder*);
 const uint8_t* ReadTime(const ColumnStep&, const uint8_t*, RowInput*, ColumnBuilder*);
 const uint8_t* ReadDatetime(const ColumnStep&, const uint8_t*, RowInput*, ColumnBuilder*);

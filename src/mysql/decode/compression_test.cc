@@ -10,7 +10,9 @@
 
 #include "arrowcdc/error.h"
 #include "src/mysql/decode/inflate.h"
+#include "src/mysql/decode/row_decoder.h"
 #include "src/mysql/decode/testing/event_bytes.h"
+#include "src/mysql/decode/testing/row_lines.h"
 #include "src/mysql/decode/transaction_payload.h"
 #include "tests/testing/assert_ok.h"
 
@@ -125,6 +127,34 @@ TEST(Inflate, Unsound) {
     ASSERT_FALSE(inflated.ok());
     ASSERT_NE(GetErrorDetail(inflated.status()), nullptr);
     EXPECT_EQ(GetErrorDetail(inflated.status())->kind(), ErrorKind::kProtocol);
+  }
+}
+
+// Of both versions: 166 to 168 have no piece behind the flags, 169 to 171 have.
+TEST(Inflate, Rows) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto decoder, RowDecoder::Make({.flavor = Flavor::kMariadb}));
+  ARROWCDC_ASSERT_OK(decoder->AddTableMap(
+      test::TableMapBody({.types = {3}, .names = {"id"}, .signedness = {0}, .key = {0}})));
+  const std::string row(5, '\0');
+  const Bytes inserted = Compressed(0x81, 5, 1, row);
+  const Bytes updated = Compressed(0x81, 10, 1, row + row);
+  const auto body = [](bool has_extra, int images, const Bytes& rows) {
+    EventBytes bytes;
+    bytes.Number(7, 6).Number(1, 2);
+    if (has_extra) bytes.Number(5, 2).Add({9, 9, 9});
+    return bytes.Byte(1).Add(Bytes(static_cast<size_t>(images), 1)).Add(rows).bytes();
+  };
+  for (const bool has_extra : {false, true}) {
+    const uint8_t first = has_extra ? 169 : 166;
+    ARROWCDC_ASSERT_OK(decoder->AddRows(first, body(has_extra, 1, inserted), {}));
+    ARROWCDC_ASSERT_OK(decoder->AddRows(first + 1, body(has_extra, 2, updated), {}));
+    ARROWCDC_ASSERT_OK(decoder->AddRows(first + 2, body(has_extra, 1, inserted), {}));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto batches, decoder->Flush());
+    EXPECT_THAT(test::RowLines(batches, "t"), ::testing::ElementsAre("insert 0.0: 0", "update_before 0.0: 0",
+                                                                     "update_after 0.1: 0", "delete 0.0: 0"));
+    const arrow::Status status = decoder->AddRows(first, body(has_extra, 1, Bytes(5, 0)), {});
+    ASSERT_NE(GetErrorDetail(status), nullptr);
+    EXPECT_EQ(GetErrorDetail(status)->object(), "table d.t");
   }
 }
 

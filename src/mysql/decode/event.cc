@@ -353,9 +353,17 @@ arrow::Result<std::string> ReadServerVersion(std::span<const uint8_t> body) {
   return std::string(version.substr(0, version.find('\0')));
 }
 
-arrow::Result<bool> ReadOnePhase(std::span<const uint8_t> body) {
-  if (body.empty()) return Damaged(EventType::kXaPrepare);
-  return body[0] != 0;
+arrow::Result<XaPrepareBody> ReadXaPrepare(std::span<const uint8_t> body) {
+  ByteReader reader(body);
+  XaPrepareBody prepare;
+  prepare.one_phase = reader.Uint(1) != 0;
+  prepare.format = reader.Uint(4);
+  const uint64_t gtrid_bytes = reader.Uint(4);
+  const uint64_t bqual_bytes = reader.Uint(4);
+  prepare.gtrid = reader.Text(gtrid_bytes);
+  prepare.bqual = reader.Text(bqual_bytes);
+  if (reader.failed()) return Damaged(EventType::kXaPrepare);
+  return prepare;
 }
 
 // Version 2 is fields of type, length and value: 1 is the file, 2 the offset.

@@ -118,8 +118,14 @@ struct QueryBody {
 // QUERY_EVENT and EXECUTE_LOAD_QUERY_EVENT.
 arrow::Result<QueryBody> ReadQuery(const BinlogEvent& event);
 
-// XA_PREPARE_LOG_EVENT: whether it is XA COMMIT ... ONE PHASE.
-arrow::Result<bool> ReadOnePhase(std::span<const uint8_t> body);
+// XA_PREPARE_LOG_EVENT.
+struct XaPrepareBody {
+  bool one_phase = false;  // XA COMMIT ... ONE PHASE
+  uint64_t format = 0;
+  std::string gtrid;
+  std::string bqual;
+};
+arrow::Result<XaPrepareBody> ReadXaPrepare(std::span<const uint8_t> body);
 
 // Heartbeats of both versions: where the server is.
 arrow::Result<RotateBody> ReadHeartbeat(const BinlogEvent& event);

@@ -105,7 +105,7 @@ Bytes Nested(int depth) {
   EventBytes document;
   document.Byte(2);
   for (int i = depth - 1; i > 0; --i)
-    document.Number(1, 2).Number(static_cast<uint64_t>(7 * i + 4), 2).Byte(2).Number(7, 2);
+    document.Number(1, 2).Number(7 * static_cast<uint64_t>(i) + 4, 2).Byte(2).Number(7, 2);
   return document.Number(0, 2).Number(4, 2).bytes();
 }
 

@@ -242,11 +242,12 @@ bool OpenJsonContainer(const JsonValue& value, JsonContainer* container) {
   container->is_object = value.type == kSmallObject || value.type == kLargeObject;
   container->is_large = value.type == kLargeObject || value.type == kLargeArray;
   const int width = container->is_large ? 4 : 2;
-  if (value.bytes.size() < static_cast<size_t>(2 * width)) return false;
+  const uint64_t header = container->is_large ? 8 : 4;
+  if (value.bytes.size() < header) return false;
   container->count = static_cast<uint32_t>(LoadLittle(value.bytes.data(), width));
   const uint64_t size = LoadLittle(value.bytes.data() + width, width);
   const uint64_t entry = static_cast<uint64_t>(1 + width) + (container->is_object ? width + 2 : 0);
-  if (size > value.bytes.size() || 2 * width + container->count * entry > size) return false;
+  if (size > value.bytes.size() || header + container->count * entry > size) return false;
   container->bytes = value.bytes.subspan(0, size);
   return true;
 }

@@ -70,7 +70,7 @@ class RowDecoder::Impl {
     if (IsDummyTable(event.table_id)) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(Table* const table, FindMapped(event.table_id));
     if (!table->wanted) return arrow::Status::OK();
-    const arrow::Status status = AddTo(table, kind, body, context);
+    arrow::Status status = AddTo(table, kind, body, context);
     if (!table->open && table->rows->rows() > 0) {
       table->open = true;
       open_.push_back(table);

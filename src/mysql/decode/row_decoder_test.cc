@@ -88,6 +88,14 @@ TEST_F(Decoder, RowsOfVersion1) {
   EXPECT_THAT(Lines(), ElementsAre("insert 0.0: 1, a", "delete 0.0: 1, a"));
 }
 
+// Bits of no column are set by MariaDB, and mean nothing.
+TEST_F(Decoder, BitsBehindTheLastColumn) {
+  ARROWCDC_ASSERT_OK(decoder_->AddTableMap(TableMapBody(People())));
+  const Bytes rows = EventBytes().Byte(0xfc).Number(1, 4).Packed("a").Byte(0xfe).Number(2, 4).bytes();
+  ARROWCDC_ASSERT_OK(decoder_->AddRows(kWrite, RowsBody(7, 2, 1, rows), {}));
+  EXPECT_THAT(Lines(), ElementsAre("insert 0.0: 1, a", "insert 0.1: 2, null"));
+}
+
 TEST_F(Decoder, MetadataColumns) {
   ARROWCDC_ASSERT_OK(decoder_->AddTableMap(TableMapBody(People())));
   const RowContext context{.commit_lsn = 77, .event = (uint64_t{1} << 48) - 1, .commit_ts = -5, .xid = 9};

@@ -149,7 +149,7 @@ class Tokens {
   Token current_;
 };
 
-Statement Of(Kind kind) { return {kind, {}, {}}; }
+Statement Of(Kind kind) { return {kind, {}, {}, {}}; }
 
 // name [, name ...]
 Statement Tables(Kind kind, Tokens* tokens) {
@@ -251,6 +251,20 @@ Statement Rollback(Tokens* tokens) {
   return tokens->Name(&statement.savepoint) ? statement : Of(Kind::kUnreadable);
 }
 
+// X'61',X'',1
+std::string Xid(Tokens* tokens) {
+  std::string xid;
+  for (int part = 0; part < 2; ++part) {
+    if (!tokens->Word("x") || tokens->current().type != Token::Type::kString) return "";
+    for (const char c : tokens->current().name)
+      xid += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    tokens->Next();
+    if (!tokens->Sign(',')) return "";
+    xid += ',';
+  }
+  return tokens->current().type == Token::Type::kWord ? xid + tokens->current().text : "";
+}
+
 Statement Xa(Tokens* tokens) {
   constexpr std::array<std::pair<std::string_view, Kind>, 6> kWords = {{{"start", Kind::kXaStart},
                                                                         {"begin", Kind::kXaStart},
@@ -259,7 +273,10 @@ Statement Xa(Tokens* tokens) {
                                                                         {"commit", Kind::kXaCommit},
                                                                         {"rollback", Kind::kXaRollback}}};
   for (const auto& [word, kind] : kWords) {
-    if (tokens->IsWord(word)) return Of(kind);
+    if (!tokens->Word(word)) continue;
+    Statement statement = Of(kind);
+    statement.xid = Xid(tokens);
+    return statement;
   }
   return Of(Kind::kUnreadable);
 }
@@ -277,6 +294,19 @@ bool IsOneOf(const Words& words, const std::string& word) {
 }
 
 }  // namespace
+
+std::string FormatXid(std::string_view gtrid, std::string_view bqual, uint64_t format) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string xid;
+  for (const std::string_view part : {gtrid, bqual}) {
+    for (const char c : part) {
+      xid += kDigits[static_cast<unsigned char>(c) >> 4];
+      xid += kDigits[static_cast<unsigned char>(c) & 15];
+    }
+    xid += ',';
+  }
+  return xid + std::to_string(format);
+}
 
 Statement ReadStatement(const QueryBody& query) {
   Tokens tokens(query);

@@ -2,6 +2,7 @@
 // words, no parser of SQL. Never shown to anybody: statements carry values and hashes of passwords.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,8 +38,12 @@ struct Statement {
   Kind kind = Kind::kUnreadable;
   std::vector<TableName> tables;
   std::string savepoint;
+  std::string xid;  // of XA: as FormatXid has it, where the log's form can be read; else empty
 };
 
 Statement ReadStatement(const QueryBody& query);
+
+// Hexadecimal gtrid and bqual, and the format, as the servers write them: "61,,1".
+std::string FormatXid(std::string_view gtrid, std::string_view bqual, uint64_t format);
 
 }  // namespace arrowcdc::mysql

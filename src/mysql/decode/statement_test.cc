@@ -34,6 +34,8 @@ TEST(Statement, Transactions) {
   EXPECT_EQ(Read("ROLLBACK WORK TO SAVEPOINT x").savepoint, "x");
   EXPECT_EQ(Read("XA START X'61',X'',1").kind, Kind::kXaStart);
   EXPECT_EQ(Read("XA COMMIT X'61',X'',1").kind, Kind::kXaCommit);
+  EXPECT_EQ(Read("XA COMMIT X'616A',X'ff',7").xid, "616a,ff,7");
+  EXPECT_EQ(FormatXid("aj", "\xff", 7), "616a,ff,7");
   EXPECT_EQ(Read("XA ROLLBACK X'61',X'',1").kind, Kind::kXaRollback);
 }
 

@@ -83,6 +83,7 @@ arrow::Status TableRows::SetImage(std::span<const uint8_t> bits, Image* image) c
     image->columns.push_back(static_cast<int>(i));
   }
   image->null_bytes = (image->columns.size() + 7) / 8;
+  image->last_bits = static_cast<uint8_t>(0xff >> (8 * image->null_bytes - image->columns.size()));
   if (!image->columns.empty()) return arrow::Status::OK();
   return MakeError(ErrorKind::kUnsupported, "a rows event has rows without a single column", object(),
                    "SET PERSIST binlog_row_image=FULL (MariaDB: SET GLOBAL, and in its configuration)");
@@ -180,8 +181,7 @@ const uint8_t* TableRows::ReadImage(const Image& image, const uint8_t* at, bool 
   if (!input_.Has(at, image.null_bytes)) return Fail(-1, ErrorKind::kProtocol, kCutOff);
   const uint8_t* const nulls = at;
   at += image.null_bytes;
-  const bool has_nulls = std::any_of(nulls, at, [](uint8_t bits) { return bits != 0; });
-  if (image.is_full() && !has_nulls && !keep_places) {
+  if (image.is_full() && !image.HasNulls(nulls) && !keep_places) {
     const auto count = static_cast<int>(steps_.size());
     for (int i = 0; i < count && at != nullptr; ++i) at = ReadOne(i, at);
     return at;

@@ -48,6 +48,12 @@ class TableRows {
     std::vector<bool> has = {};
     std::vector<int> columns = {};
     size_t null_bytes = 0;
+    uint8_t last_bits = 0;  // those of the last of these bytes that mean a column; MariaDB sets the others
+    bool HasNulls(const uint8_t* nulls) const {
+      uint8_t all = 0;
+      for (size_t i = 0; i + 1 < null_bytes; ++i) all |= nulls[i];
+      return (all | (nulls[null_bytes - 1] & last_bits)) != 0;
+    }
     bool is_full() const { return columns.size() == has.size(); }
   };
   // Where a column of the old image is.

@@ -1,4 +1,5 @@
-// MySQL's packed dates and times ("my_time" in the documentation of its sources). Pure.
+// MySQL's packed dates and times ("my_time" in the documentation of its sources). Pure; inline, since each
+// row may have several.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +19,52 @@ struct CivilTime {
 
 // Days since 1970-01-01 of a date of the Gregorian calendar; nullopt: there is none, as MySQL's zero dates,
 // 2026-02-00 and, under ALLOW_INVALID_DATES, 2026-02-31.
-std::optional<int32_t> DaysOf(int year, int month, int day);
+inline std::optional<int32_t> DaysOf(int year, int month, int day) {
+  static constexpr int8_t kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  if (month < 1 || month > 12 || day < 1) return std::nullopt;
+  const bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  if (day > kDays[month - 1] + (month == 2 && is_leap ? 1 : 0)) return std::nullopt;
+  // Years that begin in March, so that the leap day is the last one; 400 of them are 146097 days.
+  const int shifted = year - (month <= 2 ? 1 : 0) + 400;  // above 0 for the year 0 as well
+  const int era = shifted / 400;
+  const int year_of_era = shifted - era * 400;
+  const int day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  return (era - 1) * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
 
 // Microseconds since 1970-01-01 00:00:00. nullopt: no such date, or time of a day.
-std::optional<int64_t> MicrosecondsOf(const CivilTime& time);
+inline std::optional<int64_t> MicrosecondsOf(const CivilTime& time) {
+  const auto days = DaysOf(time.year, time.month, time.day);
+  if (!days.has_value() || time.hour > 23 || time.minute > 59 || time.second > 59 ||
+      time.microsecond > 999'999) {
+    return std::nullopt;
+  }
+  const int64_t seconds = ((int64_t{*days} * 24 + time.hour) * 60 + time.minute) * 60 + time.second;
+  return seconds * 1'000'000 + time.microsecond;
+}
 
 // `packed`: seconds and more above 24 bits of microseconds, in 64 bits.
-CivilTime UnpackDatetime(int64_t packed);
+inline CivilTime UnpackDatetime(int64_t packed) {
+  const int64_t ymd = packed >> 41;
+  const int64_t hms = packed >> 24 & 0x1ffff;
+  CivilTime time;
+  time.year = static_cast<int>((ymd >> 5) / 13);
+  time.month = static_cast<int>((ymd >> 5) % 13);
+  time.day = static_cast<int>(ymd & 31);
+  time.hour = static_cast<int>(hms >> 12);
+  time.minute = static_cast<int>(hms >> 6 & 63);
+  time.second = static_cast<int>(hms & 63);
+  time.microsecond = static_cast<int>(packed & 0xffffff);
+  return time;
+}
 // With its sign.
-int64_t UnpackTime(int64_t packed);
+inline int64_t UnpackTime(int64_t packed) {
+  const bool is_negative = packed < 0;
+  const uint64_t size = is_negative ? ~static_cast<uint64_t>(packed) + 1 : static_cast<uint64_t>(packed);
+  const uint64_t hms = size >> 24;
+  const uint64_t seconds = ((hms >> 12 & 1023) * 60 + (hms >> 6 & 63)) * 60 + (hms & 63);
+  const auto value = static_cast<int64_t>(seconds * 1'000'000 + (size & 0xffffff));
+  return is_negative ? -value : value;
+}
 
 }  // namespace arrowcdc::mysql

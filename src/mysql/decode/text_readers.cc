@@ -10,11 +10,18 @@
 namespace arrowcdc::mysql {
 namespace {
 
+// The last word overlaps the one before it, rather than going byte by byte.
 bool IsAscii(const uint8_t* bytes, size_t size) {
   constexpr uint64_t kHighBits = 0x8080808080808080;
   uint64_t all = 0;
-  for (; size >= 8; bytes += 8, size -= 8) all |= LoadLittle<8>(bytes);
-  for (; size > 0; ++bytes, --size) all |= *bytes;
+  if (size >= 8) {
+    for (size_t at = 0; at + 8 < size; at += 8) all |= LoadLittle<8>(bytes + at);
+    all |= LoadLittle<8>(bytes + size - 8);
+  } else if (size >= 4) {
+    all = LoadLittle<4>(bytes) | LoadLittle<4>(bytes + size - 4);
+  } else {
+    for (size_t at = 0; at < size; ++at) all |= bytes[at];
+  }
   return (all & kHighBits) == 0;
 }
 

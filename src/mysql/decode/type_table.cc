@@ -61,11 +61,11 @@ class ColumnMapper {
       case FieldType::kNewDate:
         return Is("date", arrow::date32(), ReadDate);
       case FieldType::kTime:
-        return Is("time", arrow::duration(micro), ReadTime);
+        return Old("time", arrow::duration(micro), ReadTime);
       case FieldType::kDatetime:
-        return Is("datetime", arrow::timestamp(micro), ReadDatetime);
+        return Old("datetime", arrow::timestamp(micro), ReadDatetime);
       case FieldType::kTimestamp:
-        return Is("timestamp", arrow::timestamp(micro, "UTC"), ReadTimestamp);
+        return Old("timestamp", arrow::timestamp(micro, "UTC"), ReadTimestamp);
       case FieldType::kTime2:
         return Temporal("time", arrow::duration(micro), ReadTime2);
       case FieldType::kDatetime2:
@@ -142,6 +142,15 @@ class ColumnMapper {
     mapped_.step.decimals = column_.decimals;
     const std::string decimals = column_.decimals > 0 ? "(" + std::to_string(column_.decimals) + ")" : "";
     return Is(name + decimals, std::move(type), read);
+  }
+
+  // From before MySQL 5.6. MariaDB has such columns with fractions of a second too, whose values are longer,
+  // and its table maps do not tell them apart: everything behind one would be read wrong.
+  arrow::Status Old(const char* name, std::shared_ptr<arrow::DataType> type, ReadValue read) {
+    if (flavor_ == Flavor::kMysql) return Is(name, std::move(type), read);
+    return Refuse(
+        std::string("is a ") + name + " in the format of MariaDB 5.3, which is not read",
+        "SET GLOBAL mysql56_temporal_format=ON, then ALTER TABLE ... MODIFY the column to what it is");
   }
 
   // CHAR comes without the spaces at its end, as SELECT gives it.

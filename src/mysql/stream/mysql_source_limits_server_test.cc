@@ -1,6 +1,9 @@
 // What the source does at the edges: authentication, settings, files, a reader that is slow, what is refused.
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -20,6 +23,17 @@ namespace arrowcdc::mysql::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+namespace fs = std::filesystem;
+
+std::string Slurp(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void Spill(const fs::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<long>(bytes.size()));
+}
 
 class MysqlLimits : public MysqlSource {
  protected:
@@ -197,6 +211,55 @@ TEST_P(MysqlLimits, FilesGiveWhatTheServerGives) {
   EXPECT_EQ(of_files.log().back(), "insert 77|x|1");
 }
 
+// Events of a file without checksums are changed by hand.
+TEST_P(MysqlLimits, WhatIsNotUnderstoodStops) {
+  StartServer({"--binlog-checksum=NONE"});
+  const auto live = MakeSource();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(live.get()));
+  Insert(1);
+  ARROWCDC_ASSERT_OK(ReadAll(&replay, live.get()));
+  EXPECT_EQ(replay.changes(), 1);
+  ARROWCDC_ASSERT_OK(live->Stop());
+  ARROWCDC_ASSERT_OK(server_->Run({"FLUSH LOGS"}));
+  Insert(2);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Rows files, server_->Query("SHOW BINARY LOGS"));
+  ARROWCDC_ASSERT_OK(server_->Stop());
+  const fs::path directory = server_->data_directory();
+  const fs::path last = directory / files.back()[0].value_or("");
+  const std::string whole = Slurp(last);
+  const auto read = [&]() -> arrow::Status {
+    MysqlOptions options = Options();
+    options.url = "binlog:" + directory.string();
+    ARROW_ASSIGN_OR_RAISE(const auto source, MakeMysqlSource(options));
+    Replay of_files;
+    ARROW_RETURN_NOT_OK(of_files.Catch(source.get()));
+    return of_files.changes() == 2 ? arrow::Status::OK() : arrow::Status::Invalid("other changes");
+  };
+  ARROWCDC_EXPECT_OK(read());
+  // The last event of a file is STOP; the one before is that which commits.
+  size_t at = 4;
+  size_t commit = 0;
+  for (size_t size = 0; at + 19 <= whole.size(); at += size) {
+    size = static_cast<uint8_t>(whole[at + 9]) | static_cast<size_t>(static_cast<uint8_t>(whole[at + 10]))
+                                                     << 8;
+    if (whole[at + 4] == 16) commit = at;
+  }
+  ASSERT_GT(commit, 0);
+  std::string changed = whole;
+  changed[commit + 4] = static_cast<char>(250);
+  Spill(last, changed);
+  EXPECT_EQ(KindOf(read()), ErrorKind::kUnsupported) << read();
+  changed[commit + 4] = 26;  // INCIDENT
+  Spill(last, changed);
+  EXPECT_EQ(KindOf(read()), ErrorKind::kPositionGap) << read();
+  Spill(last, whole.substr(0, commit + 10));
+  EXPECT_EQ(KindOf(read()), ErrorKind::kProtocol) << read();
+  Spill(last, whole);
+  fs::remove(directory / files[files.size() - 2][0].value_or(""));
+  EXPECT_EQ(KindOf(read()), files.size() > 2 ? ErrorKind::kPositionGap : ErrorKind::kInternal) << read();
+}
+
 TEST_P(MysqlLimits, TellsWhatBecomesOfTables) {
   StartServer();
   const auto source = MakeSource();
@@ -304,6 +367,64 @@ TEST_P(MysqlLimits, AnotherServerIsRefused) {
   Insert(1);
   const arrow::Status refused = replay.Catch(MakeSource().get());
   EXPECT_EQ(KindOf(refused), ErrorKind::kPositionGap) << refused;
+}
+
+// A replica has the same transactions at other places of its log.
+TEST_P(MysqlLimits, AReplicaIsAnotherServer) {
+  StartServer();
+  const auto source = MakeSource();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto replica,
+                                MysqlServer::Create(GetParam(), {"--server-id=2", "--log-slave-updates=ON"}));
+  const std::string port = std::to_string(server_->port());
+  const std::string user = "'copy'@'%'";
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"CREATE USER " + user + " IDENTIFIED BY 'x'", "GRANT REPLICATION SLAVE ON *.* TO " + user}));
+  ARROWCDC_ASSERT_OK(replica->Run(
+      mysql()
+          ? std::vector<std::string>{"CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=" +
+                                         port +
+                                         ", SOURCE_USER='copy', SOURCE_PASSWORD='x', SOURCE_AUTO_POSITION=1, "
+                                         "GET_SOURCE_PUBLIC_KEY=1",
+                                     "START REPLICA"}
+          : std::vector<std::string>{
+                "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=" + port +
+                    ", MASTER_USER='copy', MASTER_PASSWORD='x', MASTER_USE_GTID=slave_pos",
+                "START SLAVE"}));
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Catch(source.get()));
+  // Many files, so that order would run backwards on the replica.
+  for (int i = 0; i < 5; ++i) {
+    ARROWCDC_ASSERT_OK(server_->Run({"FLUSH LOGS"}));
+    Insert(i);
+  }
+  ARROWCDC_ASSERT_OK(replay.Catch(source.get()));
+  EXPECT_EQ(replay.changes(), 5);
+  ARROWCDC_ASSERT_OK(source->Stop());
+  Insert(5);
+  ARROWCDC_ASSERT_OK(arrowcdc::test::WaitFor(
+      [&] {
+        const auto rows = replica->Query("SELECT COUNT(*) FROM shop.t");
+        return rows.ok() && (*rows)[0][0] == "6";
+      },
+      std::chrono::seconds(30), "the replica to follow"));
+  std::swap(server_, replica);
+  const auto other = MakeSource();
+  const arrow::Status refused = replay.Begin(other.get());
+  EXPECT_EQ(KindOf(refused), ErrorKind::kPositionGap) << refused;
+  ARROWCDC_ASSERT_OK(replay.Begin(other.get(), /*accept_gap=*/true));
+  EXPECT_EQ(replay.position()->epoch, 1);
+  Insert(6);
+  while (replay.changes() < 7) ARROWCDC_ASSERT_OK(replay.ReadOne(other.get()));
+  ExpectSame(&replay);
+  EXPECT_EQ(replay.repeated(), 0);
+  // From then on it is the server that was read from.
+  ARROWCDC_ASSERT_OK(other->Stop());
+  Insert(7);
+  const auto again = MakeSource();
+  ARROWCDC_ASSERT_OK(replay.Begin(again.get()));
+  while (replay.changes() < 8) ARROWCDC_ASSERT_OK(replay.ReadOne(again.get()));
+  EXPECT_EQ(replay.position()->epoch, 1);
+  ExpectSame(&replay);
 }
 
 TEST_P(MysqlLimits, SaysHowTheServerStands) {

@@ -33,7 +33,9 @@ arrow::Result<std::unique_ptr<TransactionReader>> TransactionReader::Make(Transa
 }
 
 TransactionReader::TransactionReader(TransactionReaderOptions options, LogToken start)
-    : options_(std::move(options)), spool_(options_.spool), token_(std::move(start)) {}
+    : options_(std::move(options)),
+      spool_(std::make_unique<RecordStore>(options_.spool)),
+      token_(std::move(start)) {}
 
 bool TransactionReader::full() const {
   return decoder_->open_bytes() > options_.batch_bytes_max || transactions_ > options_.transactions_max;
@@ -58,10 +60,18 @@ arrow::Status TransactionReader::Refused(ErrorKind kind, const std::string& what
   return MakeError(kind, what, Here(), remedy);
 }
 
+// What was prepared is read again by the next process, so nothing behind it is safe until it has ended.
 arrow::Result<Position> TransactionReader::SafePosition() const {
+  const LogPlace* place = &place_;
+  const LogToken* token = &token_;
+  for (const auto& [xid, prepared] : prepared_) {
+    if (prepared.spool == nullptr || prepared.begin >= *place) continue;
+    place = &prepared.begin;
+    token = &prepared.token;
+  }
   Position position{options_.epoch, 0};
-  ARROW_ASSIGN_OR_RAISE(position.order, MakeOrder(options_.epoch, place_));
-  position.token = WriteToken(token_);
+  ARROW_ASSIGN_OR_RAISE(position.order, MakeOrder(options_.epoch, *place));
+  position.token = WriteToken(*token);
   return position;
 }
 
@@ -189,7 +199,7 @@ arrow::Status TransactionReader::TakeRest(const BinlogEvent& event) {
       // A file ends within a transaction where the server crashed: it is none.
       if (!transaction_.has_value() || event.header.end == 0) return arrow::Status::OK();
       if (transaction_->waits || transaction_->dropped || transaction_->rows_events == 0) {
-        spool_.Clear();
+        spool_->Clear();
         transaction_.reset();
         return arrow::Status::OK();
       }
@@ -283,6 +293,7 @@ arrow::Status TransactionReader::BeginTransaction(const GtidBody& gtid) {
   transaction.gtid = gtid;
   transaction.begun = token_.flavor == Flavor::kMariadb && !gtid.standalone;
   transaction.waits = !options_.only_committed;
+  transaction.xa = gtid.xa_prepare;  // MySQL says XA START
   transaction.dropped = drop_before_.has_value() && transaction.begin < *drop_before_;
   if (expected_.has_value()) {
     ARROW_RETURN_NOT_OK(CheckExpected(gtid));
@@ -311,8 +322,9 @@ arrow::Status TransactionReader::TakeRows(uint8_t type, std::span<const uint8_t>
 arrow::Status TransactionReader::Decode(uint8_t type, std::span<const uint8_t> body) {
   Transaction& transaction = *transaction_;
   if (transaction.waits && !replaying_) {
+    if (transaction.xa) ARROW_RETURN_NOT_OK(LookAtXa(type, body));
     ++transaction.records;
-    return spool_.Append({std::span<const uint8_t>(&type, 1), body});
+    return spool_->Append({std::span<const uint8_t>(&type, 1), body});
   }
   if (type == static_cast<uint8_t>(EventType::kTableMap)) return decoder_->AddTableMap(body);
   ARROW_ASSIGN_OR_RAISE(const RowsTable table, decoder_->TableOf(type, body));
@@ -325,11 +337,49 @@ arrow::Status TransactionReader::Decode(uint8_t type, std::span<const uint8_t> b
   return arrow::Status::OK();
 }
 
-// Its rows are in the log, and whether they come true is not. The answer may be in the log much later.
+// Its rows are in the log, and whether they come true is not: the answer may be in the log much later.
 arrow::Status TransactionReader::TakeXaPrepare(const BinlogEvent& event) {
-  ARROW_ASSIGN_OR_RAISE(const bool one_phase, ReadOnePhase(event.body));
-  if (!transaction_.has_value() || one_phase) return EndTransaction(true);
-  transaction_->xa_prepared = true;
+  ARROW_ASSIGN_OR_RAISE(const XaPrepareBody prepare, ReadXaPrepare(event.body));
+  if (!transaction_.has_value() || transaction_->dropped || prepare.one_phase) return EndTransaction(true);
+  Prepared prepared{transaction_->begin, token_, nullptr, transaction_->records};
+  if (transaction_->xa_wanted) {
+    prepared.spool = std::exchange(spool_, std::make_unique<RecordStore>(options_.spool));
+  } else {
+    spool_->Clear();
+  }
+  transaction_->records = 0;
+  prepared_.insert_or_assign(FormatXid(prepare.gtrid, prepare.bqual, prepare.format), std::move(prepared));
+  return FinishTransaction();
+}
+
+arrow::Status TransactionReader::LookAtXa(uint8_t type, std::span<const uint8_t> body) {
+  if (type == static_cast<uint8_t>(EventType::kTableMap)) return decoder_->AddTableMap(body);
+  ARROW_ASSIGN_OR_RAISE(const RowsTable table, decoder_->TableOf(type, body));
+  transaction_->xa_wanted |= table.wanted;
+  if (table.statement_end) decoder_->ForgetTableMaps();
+  return arrow::Status::OK();
+}
+
+// XA COMMIT and XA ROLLBACK of what was prepared: the rows are those of this transaction.
+arrow::Status TransactionReader::TakeXaEnd(const Statement& statement) {
+  const bool commits = statement.kind == Statement::Kind::kXaCommit;
+  auto prepared = prepared_.extract(statement.xid);
+  if (prepared.empty()) {
+    if (commits && !transaction_->dropped) {
+      news_.notices.push_back(
+          {true,
+           "an XA transaction has committed at " + Here() +
+               " that was prepared before the stream began: its changes, if it has any in "
+               "captured tables, are not delivered",
+           "XA transaction"});
+    }
+    return EndTransaction(true);
+  }
+  if (commits && prepared.mapped().spool != nullptr) {
+    spool_ = std::move(prepared.mapped().spool);
+    transaction_->records = prepared.mapped().records;
+    transaction_->waits = true;
+  }
   return EndTransaction(true);
 }
 
@@ -371,7 +421,7 @@ arrow::Status TransactionReader::FinishTransaction() {
 // --- the spool ---
 
 arrow::Status TransactionReader::ReplayChunk() {
-  ARROW_ASSIGN_OR_RAISE(auto chunk, spool_.TakeChunk());
+  ARROW_ASSIGN_OR_RAISE(auto chunk, spool_->TakeChunk());
   if (!chunk.has_value()) {
     replaying_ = false;
     return FinishTransaction();
@@ -390,22 +440,12 @@ arrow::Status TransactionReader::ReplayRecord(std::span<const uint8_t> record) {
     return range.first <= number && number < range.second;
   });
   const bool is_map = type == static_cast<uint8_t>(EventType::kTableMap);
-  if (is_map || (!rolled_back && !transaction_->xa_prepared)) return Decode(type, body);
+  if (is_map || !rolled_back) return Decode(type, body);
   ARROW_ASSIGN_OR_RAISE(const RowsTable table, decoder_->TableOf(type, body));
   ++transaction_->rows_events;
-  if (table.wanted) ARROW_RETURN_NOT_OK(rolled_back ? CheckRollback(table.name) : XaRefused(table.name));
+  if (table.wanted) ARROW_RETURN_NOT_OK(CheckRollback(table.name));
   if (table.statement_end) decoder_->ForgetTableMaps();
   return arrow::Status::OK();
-}
-
-arrow::Status TransactionReader::XaRefused(const TableName& table) const {
-  return MakeError(ErrorKind::kUnsupported,
-                   "an XA transaction was prepared that changes the table, at " +
-                       ToString(transaction_->begin, token_.base) +
-                       "; whether it commits is not known at that place",
-                   "table " + ToString(table),
-                   "XA transactions are not supported yet: leave the table out, or change it without XA and "
-                   "capture into a new sink");
 }
 
 // Rows of a table that cannot roll back are there in spite of the ROLLBACK.
@@ -468,6 +508,7 @@ arrow::Status TransactionReader::TakeStatement(const Statement& statement, const
     case Kind::kXaStart:
       transaction.begun = true;
       transaction.waits = true;
+      transaction.xa = true;
       return arrow::Status::OK();
     case Kind::kCommit:
       return EndTransaction(true);
@@ -480,9 +521,8 @@ arrow::Status TransactionReader::TakeStatement(const Statement& statement, const
     case Kind::kRollbackTo:
       return TakeRollbackTo(statement.savepoint);
     case Kind::kXaCommit:
-      return TakeXaCommit();
     case Kind::kXaRollback:
-      return EndTransaction(true);
+      return TakeXaEnd(statement);
     case Kind::kXaEnd:
     case Kind::kXaPrepare:
     case Kind::kOther:
@@ -502,16 +542,6 @@ arrow::Status TransactionReader::TakeStatement(const Statement& statement, const
                             "capture into a new sink"
                           : "see it with mysqlbinlog at that place; where it changes no rows, please report "
                             "it");
-}
-
-// What was prepared before the stream began is nowhere else told.
-arrow::Status TransactionReader::TakeXaCommit() {
-  if (transaction_->dropped) return EndTransaction(true);
-  news_.notices.push_back({false,
-                           "an XA transaction has committed at " + Here() +
-                               "; if it was prepared before the stream began, its changes are not delivered",
-                           "XA transaction"});
-  return EndTransaction(true);
 }
 
 arrow::Status TransactionReader::TakeRollbackTo(const std::string& savepoint) {

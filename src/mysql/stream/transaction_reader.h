@@ -91,15 +91,24 @@ class TransactionReader {
   struct Transaction {
     LogPlace begin;
     GtidBody gtid;
-    bool begun = false;     // BEGIN has come, so something ends it; else it is one statement
-    bool dropped = false;   // its rows were delivered
-    bool waits = false;     // its rows are in the spool
-    bool expected = false;  // Expect's
-    bool xa_prepared = false;
+    bool begun = false;      // BEGIN has come, so something ends it; else it is one statement
+    bool dropped = false;    // its rows were delivered
+    bool waits = false;      // its rows are in the spool
+    bool expected = false;   // Expect's
+    bool xa = false;         // begun by XA START
+    bool xa_wanted = false;  // and has rows that are wanted
     uint64_t rows_events = 0;
     uint64_t records = 0;                                      // in the spool
     std::vector<std::pair<std::string, uint64_t>> savepoints;  // and what had come before
     std::vector<std::pair<uint64_t, uint64_t>> rolled_back;    // from one record to in front of another
+  };
+
+  // An XA transaction between its PREPARE, which has its rows, and its COMMIT.
+  struct Prepared {
+    LogPlace begin;                      // of the former
+    LogToken token;                      // of what was in front of it
+    std::unique_ptr<RecordStore> spool;  // none: no row of it is wanted
+    uint64_t records = 0;
   };
 
   explicit TransactionReader(TransactionReaderOptions options, LogToken start);
@@ -125,8 +134,8 @@ class TransactionReader {
   arrow::Status ReplayChunk();
   arrow::Status ReplayRecord(std::span<const uint8_t> record);
   arrow::Status CheckRollback(const TableName& table);
-  arrow::Status XaRefused(const TableName& table) const;
-  arrow::Status TakeXaCommit();
+  arrow::Status TakeXaEnd(const Statement& statement);
+  arrow::Status LookAtXa(uint8_t type, std::span<const uint8_t> body);
   arrow::Status Decode(uint8_t type, std::span<const uint8_t> body);
 
   bool Wanted(const TableName& table) const { return !options_.wanted || options_.wanted(table); }
@@ -140,10 +149,11 @@ class TransactionReader {
   TransactionReaderOptions options_;
   std::unique_ptr<RowDecoder> decoder_;
   EventReader reader_;
-  RecordStore spool_;
-  LogToken token_;     // of all transactions that have ended
-  LogPlace place_;     // behind the last event
-  LogPlace event_at_;  // the begin of the event that is looked at
+  std::unique_ptr<RecordStore> spool_;
+  std::map<std::string, Prepared> prepared_;  // by FormatXid
+  LogToken token_;                            // of all transactions that have ended
+  LogPlace place_;                            // behind the last event
+  LogPlace event_at_;                         // the begin of the event that is looked at
   std::optional<LogPlace> drop_before_;
   std::optional<LastTransaction> expected_;
   std::optional<Found> found_;

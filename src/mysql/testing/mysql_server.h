@@ -44,6 +44,7 @@ class MysqlServer {
 
   std::string url(const std::string& settings = "ssl-mode=disabled") const;
   std::string url_as(const std::string& user, const std::string& password, const std::string& settings) const;
+  int port() const { return port_; }
   Flavor flavor() const { return flavor_; }
   std::filesystem::path data_directory() const { return directory_ / "data"; }
 

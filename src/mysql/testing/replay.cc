@@ -28,9 +28,10 @@ arrow::Result<std::pair<std::string, std::string>> TextOf(const ChangeBatch& bat
 
 }  // namespace
 
-arrow::Status Replay::Begin(Source* source) {
+arrow::Status Replay::Begin(Source* source, bool accept_gap) {
   ARROW_RETURN_NOT_OK(source->Connect().status());
   ResumeRequest request;
+  request.accept_gap = accept_gap;
   if (position_.has_value()) {
     request.have = ResumeRequest::Have::kStored;
     request.position = *position_;
@@ -52,12 +53,16 @@ arrow::Status Replay::ReadUntil(Source* source, const Position& end) {
   const auto deadline = std::chrono::steady_clock::now() + kLimit;
   while (!position_.has_value() || *position_ < end) {
     if (std::chrono::steady_clock::now() > deadline) return arrow::Status::IOError("the end does not come");
-    auto next = source->Next(std::chrono::milliseconds(100));
-    for (const SourceNotice& notice : source->TakeNews().notices) notices_.push_back(notice);
-    ARROW_ASSIGN_OR_RAISE(auto event, std::move(next));
-    if (event.has_value()) ARROW_RETURN_NOT_OK(Take(&*event));
+    ARROW_RETURN_NOT_OK(ReadOne(source));
   }
   return arrow::Status::OK();
+}
+
+arrow::Status Replay::ReadOne(Source* source) {
+  auto next = source->Next(std::chrono::milliseconds(100));
+  for (const SourceNotice& notice : source->TakeNews().notices) notices_.push_back(notice);
+  ARROW_ASSIGN_OR_RAISE(auto event, std::move(next));
+  return event.has_value() ? Take(&*event) : arrow::Status::OK();
 }
 
 arrow::Status Replay::Take(Event* event) {

@@ -20,8 +20,10 @@ class Replay {
   // Takes events until everything up to `end` has come. Errors: the source's; IOError where it takes longer
   // than a minute; Invalid where a row is out of order, or a change fits no row.
   arrow::Status ReadUntil(Source* source, const Position& end);
+  // What Next gives, once.
+  arrow::Status ReadOne(Source* source);
   // Connect, Resume behind what was read (or from now), Start.
-  arrow::Status Begin(Source* source);
+  arrow::Status Begin(Source* source, bool accept_gap = false);
   // The same, then until the end of the log at that time.
   arrow::Status Catch(Source* source);
 
