@@ -149,12 +149,12 @@ void SnapshotReporter::Begin(const SnapshotProgress& progress) {
   Log(info,
       "copying the rows that " + std::to_string(progress.tables.size()) + " table(s) have, " +
           FormatSize(bytes) + " in the server (--snapshot never leaves them out)",
-      {{"point_lsn", FormatLsn(point_.order)}, {"tables", progress.tables.size()}});
+      {{"point_lsn", FormatLsn(point_.order)}, {"tables", progress.tables.size()}, {"event", "copy_begins"}});
   uint64_t kept = 0;
   for (const auto& table : progress.tables) kept += static_cast<uint64_t>(table.parts_kept);
   if (kept == 0) return;
   Log(info, std::to_string(kept) + " part(s) are there from a copy that was interrupted, and are kept",
-      {{"parts_kept", kept}});
+      {{"parts_kept", kept}, {"event", "copy_goes_on"}});
 }
 
 void SnapshotReporter::TellTables(const SnapshotProgress& progress) {
@@ -162,7 +162,8 @@ void SnapshotReporter::TellTables(const SnapshotProgress& progress) {
     const auto& table = progress.tables[i];
     if (!table.complete || told_[i]) continue;
     told_[i] = true;
-    Log(info, "table copied", {{"table", ToString(table.name)}, {"rows", table.rows}});
+    Log(info, "table copied",
+        {{"table", ToString(table.name)}, {"rows", table.rows}, {"event", "table_copied"}});
   }
 }
 
@@ -190,6 +191,7 @@ void SnapshotReporter::LogCopy(const SnapshotProgress& progress, const CopyRate&
   if (hold.lost_in.has_value())
     fields.emplace_back("slot_lost_in_s", static_cast<uint64_t>(hold.lost_in->count()));
   fields.emplace_back("deleted_rows_kept_s", static_cast<uint64_t>(hold.rows_for.count()));
+  fields.emplace_back("event", "copy_progress");
   Log(info,
       "copying: " + DescribeCopy(progress, rate) + (tables.empty() ? "" : "; " + tables) + "; " +
           DescribeHold(hold),
@@ -210,7 +212,7 @@ void SnapshotReporter::Show(const SnapshotProgress& progress) {
   if (CompleteOf(progress) < progress.tables.size()) return;
   EndProgressLines();
   Log(info, "all rows that were there before are copied: " + DescribeCopy(progress, rate),
-      {{"rows", RowsOf(progress)}});
+      {{"rows", RowsOf(progress)}, {"event", "copied"}});
 }
 
 }  // namespace arrowcdc::cli

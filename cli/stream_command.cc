@@ -11,6 +11,7 @@
 #include "cli/logging.h"
 #include "cli/monitor/monitor_door.h"
 #include "cli/observer_list.h"
+#include "cli/service_notify.h"
 #include "cli/snapshot_progress.h"
 #include "cli/stop.h"
 #include "cli/sync_state.h"
@@ -56,10 +57,11 @@ class ProgressReporter : public PipelineObserver {
 
   void OnConnected(const SourceInfo& source, const Position& start, bool resumed) override {
     const std::string lsn = source_.FormatPosition(start);
+    NotifyReady();
     sync_state_.Reset();
     SayHowOften();
     if (std::exchange(connected_once_, true)) {
-      Log(info, "connected again", {{"from_lsn", lsn}});
+      Log(info, "connected again", {{"from_lsn", lsn}, {"event", "reconnected"}});
       return;
     }
     Log(info,
@@ -74,7 +76,8 @@ class ProgressReporter : public PipelineObserver {
          {"plugin", source.stream.plugin},
          {"database", source.stream.database},
          {"from_lsn", lsn},
-         {"server_wal_end", source_.FormatPosition(source.end)}});
+         {"server_wal_end", source_.FormatPosition(source.end)},
+         {"event", "streaming"}});
     first_lsn_ = start.order;
   }
 
@@ -83,7 +86,7 @@ class ProgressReporter : public PipelineObserver {
       Log(warn,
           "transactions in progress have written WAL behind the end of what is flushed: the stream ends "
           "there",
-          {{"until_lsn", source_.FormatPosition(end.position)}});
+          {{"until_lsn", source_.FormatPosition(end.position)}, {"event", "unflushed_end"}});
     }
   }
 
@@ -115,12 +118,14 @@ class ProgressReporter : public PipelineObserver {
                        {"server_lsn", source_.FormatPosition(Position{0, stats.server_lsn})},
                        {"received_bytes", stats.received_bytes},
                        {"rows_of_other_tables", stats.rows_unmatched},
-                       {"tables_not_published", stats.tables_unpublished}};
+                       {"tables_not_published", stats.tables_unpublished},
+                       {"event", "progress"}};
     if (lag.has_value()) facts.emplace_back("lag_bytes", *lag);
     Log(info, "progress", facts);
   }
 
   void OnSnapshot(const SnapshotProgress& progress) override {
+    NotifyReady();
     copied_ = true;
     if (progress.point != point_) rows_copied_before_ = rows_copied();
     point_ = progress.point;
@@ -142,28 +147,30 @@ class ProgressReporter : public PipelineObserver {
     }
     SayHowOften();
     if (in_use) slot_in_use_ = status.message();
-    LogError(warn, "connecting again in " + std::to_string(wait.count()) + " ms", status);
+    LogError(warn, "connecting again in " + std::to_string(wait.count()) + " ms", status, "connection_lost");
   }
 
   // Whatever comes next: it is told of what was not said by itself.
   void SayHowOften() {
     if (slot_in_use_again_ > 0)
-      Log(warn, "the slot was in use, as said", {{"times_more", slot_in_use_again_}});
+      Log(warn, "the slot was in use, as said",
+          {{"times_more", slot_in_use_again_}, {"event", "slot_in_use"}});
     slot_in_use_again_ = 0;
     slot_in_use_.clear();
   }
 
   void OnNotice(const SourceNotice& notice) override {
-    Log(notice.error ? err : warn, notice.text, {{"object", notice.object}});
+    Log(notice.error ? err : warn, notice.text, {{"object", notice.object}, {"event", "notice"}});
   }
 
   void OnSchemaChange(const TableName& table, const std::string& change) override {
-    Log(info, "rows of a table come with other columns", {{"table", ToString(table)}, {"change", change}});
+    Log(info, "rows of a table come with other columns",
+        {{"table", ToString(table)}, {"change", change}, {"event", "schema_change"}});
   }
 
   void OnUnrepresentable(const TableName& table, const std::string& column) override {
     Log(warn, "a value has no Arrow form: the column is null there and listed in _unrepresentable",
-        {{"table", ToString(table)}, {"column", column}});
+        {{"table", ToString(table)}, {"column", column}, {"event", "unrepresentable_value"}});
   }
 
  private:
@@ -179,7 +186,8 @@ class ProgressReporter : public PipelineObserver {
          {"setting", "synchronous_standby_names"},
          {"remedy",
           "name the standbys that are meant in synchronous_standby_names: '*' and this stream's "
-          "application_name count it among them"}});
+          "application_name count it among them"},
+         {"event", "synchronous_standby"}});
   }
 
   const Options& options_;
@@ -212,7 +220,8 @@ void SayGoodbye(const Source& source, const PipelineStats& stats, uint64_t rows_
        {"unrepresentable_values", stats.unrepresentable},
        {"reconnects", stats.reconnects},
        {"delivered_lsn", TextOf(source, stats.delivered)},
-       {"durable_lsn", TextOf(source, stats.durable)}});
+       {"durable_lsn", TextOf(source, stats.durable)},
+       {"event", "stopped"}});
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
@@ -222,8 +231,10 @@ void SayWhatTheSlotKeeps(PostgresOptions source) {
   source.stop->StopAfter(kPatience);
   const auto status = GetSlotStatus(source);
   if (!status.ok() || !status->exists) return;
-  Log(info, "the slot stays and keeps " + FormatSize(status->retained_bytes) +
-                " of WAL on the server; to remove it: arrowcdc teardown " + SuggestOptions(source));
+  Log(info,
+      "the slot stays and keeps " + FormatSize(status->retained_bytes) +
+          " of WAL on the server; to remove it: arrowcdc teardown " + SuggestOptions(source),
+      {{"retained_bytes", status->retained_bytes}, {"event", "slot_stays"}});
 }
 
 constexpr std::chrono::milliseconds kLatencyOfFiles{50};
@@ -256,15 +267,18 @@ std::string DescribeSink(const Options& options, const Sink& sink) {
 }
 
 void SayWhereRowsGo(const Options& options, const Sink& sink) {
-  if (const std::string path = sink.location(); !path.empty()) Log(info, "writing to", {{"path", path}});
+  if (const std::string path = sink.location(); !path.empty())
+    Log(info, "writing to", {{"path", path}, {"event", "sink_chosen"}});
   if (sink.keeps_data() || options.pipeline.ack_on_write) return;
-  Log(info, IsMysql(options) ? "this sink keeps nothing: where it has come to is not stored"
-                             : "this sink keeps nothing, so the slot does not move; --ack=on-write "
-                               "acknowledges what was written");
+  Log(info,
+      IsMysql(options) ? "this sink keeps nothing: where it has come to is not stored"
+                       : "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges "
+                         "what was written",
+      {{"event", "slot_does_not_move"}});
 }
 
 ExitCode Fail(const arrow::Status& status) {
-  LogError(err, "stream", status);
+  LogError(err, "stream", status, "failed");
   return ExitCodeOf(status);
 }
 
@@ -282,6 +296,7 @@ ExitCode RunStream(const Options& options) {
   const auto patterns = TablePatterns::Parse(options.source.tables);
   if (!patterns.ok()) return Fail(patterns.status());
   if (const arrow::Status fits = CheckFits(options, **sink); !fits.ok()) return Fail(fits);
+  SetLogContext({{"slot", options.source.slot}, {"sink", DescribeSink(options, **sink)}});
   SayWhereRowsGo(options, **sink);
   ProgressReporter reporter(options, **source);
   ObserverList observers;

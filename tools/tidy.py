@@ -40,6 +40,7 @@ LIBRARIES = {
     "nanobind": ("nanobind/", "Python.h"),
     "nlohmann-json": ("nlohmann/",),
     "simdjson": ("simdjson",),
+    "yaml-cpp": ("yaml-cpp/",),
     "libmicrohttpd": ("microhttpd.h",),
     "GoogleTest": ("gtest/", "gmock/"),
     "RapidCheck": ("rapidcheck",),

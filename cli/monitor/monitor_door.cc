@@ -27,7 +27,7 @@ arrow::Result<std::unique_ptr<MonitorDoor>> MonitorDoor::Open(const Options& opt
   if (!IsMysql(options))
     door->slot_watch_ = std::make_unique<SlotWatch>(options.source, kSlotInterval, &door->monitor_);
   Log(spdlog::level::info, "listening for HTTP",
-      {{"url", "http://" + ToString(door->listener_->address()) + "/"}});
+      {{"url", "http://" + ToString(door->listener_->address()) + "/"}, {"event", "listening"}});
   return door;
 }
 

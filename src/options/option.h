@@ -29,6 +29,7 @@ enum CommandBits : unsigned {
   kAddTables = 128,
   kProgram = 256,
   kDoctor = 512,
+  kConfig = 1024,
 };
 inline constexpr unsigned kEveryWithSource = kSetup | kStream | kStatus | kTables | kTeardown | kDoctor;
 

@@ -25,6 +25,7 @@ constexpr std::string_view kCatchUp[] = {"stream", "sql"};
 constexpr std::string_view kSnapshot[] = {"auto", "initial", "never", "only", "when-needed"};
 constexpr std::string_view kReadersSnapshot[] = {"auto", "initial", "never", "only"};
 constexpr std::string_view kStart[] = {"now", "earliest"};
+constexpr std::string_view kConfigAction[] = {"check"};
 constexpr std::string_view kCommit[] = {"by-hand", "on-next"};
 
 constexpr std::string_view kSinkForms[] = {"parquet:", "ipc:",           "ipc:-",
@@ -99,6 +100,8 @@ constexpr Command kCommands[] = {
     {kDoctor, "doctor", "show what is in the way of a stream or hurts it later, and what to do",
      "Give it the options of setup and stream. The exit code is that of the first problem, 0 where there is "
      "none: warnings are no problems."},
+    {kConfig, "config", "look at a file of options: config check FILE",
+     "Every command takes such a file by --config; docs/configuration.md has its form."},
     {kTables, "tables", "show which tables match, which are published, and why not", ""},
     {kTeardown, "teardown", "drop the slot and the publications that setup made", ""},
     {kSql, "sql", "print a DuckDB query for the current rows of a table of --sink parquet:DIR",
@@ -556,6 +559,37 @@ constexpr Option kOptions[] = {
      .type = kFlag,
      .field = Fills<Field<&Options::command, &CommandOptions::print_sql>>(),
      .help = "print the exact SQL and change nothing"},
+    {.section = "source",
+     .name = "password-command",
+     .commands = kEveryWithSource | kAddTables,
+     .type = kText,
+     .field = Fills<Field<&Options::command, &CommandOptions::password_command>>(),
+     .help =
+         "command for /bin/sh that prints the password, once at the start; what it prints otherwise goes to "
+         "standard error"},
+    {.section = "",
+     .name = "config",
+     .commands = kEveryWithSource | kAddTables,
+     .type = kText,
+     .field = Fills<Field<&Options::command, &CommandOptions::config>>(),
+     .help = "file of options in YAML, which others on the command line win over"},
+    {.section = "",
+     .name = "ACTION",
+     .commands = kConfig,
+     .type = kChoice,
+     .field = Fills<WordField<kConfigAction, &Options::command, &CommandOptions::config_action>>(),
+     .help = "check: say what is wrong in the file, and which options it sets",
+     .words = kConfigAction,
+     .required = true,
+     .positional = true},
+    {.section = "",
+     .name = "FILE",
+     .commands = kConfig,
+     .type = kText,
+     .field = Fills<Field<&Options::command, &CommandOptions::config>>(),
+     .help = "the file",
+     .required = true,
+     .positional = true},
     {.section = "",
      .name = "json",
      .commands = kStatus | kDoctor,
