@@ -36,14 +36,13 @@ provide_libpq() {
   touch "$directory/complete"
 }
 
-# The licences of the libraries that go into a wheel besides.
+# add_licences WHEEL NAME=FILE...: of what is in the wheel, ours and others'.
 add_licences() {
-  "$python" - "$1" "$servers/libpq/source/COPYRIGHT" /usr/share/doc/{libre2-9,libssl3}/copyright <<'P'
-import pathlib, sys, zipfile
+  "$python" - "$@" <<'P'
+import sys, zipfile
 with zipfile.ZipFile(sys.argv[1], "a") as wheel:
     (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
-    for file in map(pathlib.Path, sys.argv[2:]):
-        name = "libpq" if file.name == "COPYRIGHT" else file.parent.name
+    for name, file in (pair.split("=") for pair in sys.argv[2:]):
         wheel.write(file, metadata.replace("METADATA", f"licenses/{name}.txt"))
 P
 }
@@ -62,7 +61,10 @@ make_wheel() {
     --config-settings "build-dir=$build" --config-settings install.strip=true \
     --config-settings "cmake.define.ARROW_WHEEL_DIR=$arrow" python/
   plain=$(ls "$build/plain"/arrowcdc-*.whl)
-  add_licences "$plain"
+  add_licences "$plain" arrowcdc=LICENSE "libpq=$servers/libpq/source/COPYRIGHT" \
+    openssl=/usr/share/doc/libssl3/copyright re2=/usr/share/doc/libre2-9/copyright \
+    nlohmann-json=/usr/share/doc/nlohmann-json3-dev/copyright \
+    "nanobind=$(echo "$build"/venv/lib/python3*/site-packages/nanobind-*.dist-info/licenses/LICENSE)"
   LD_LIBRARY_PATH=$servers/libpq/installed/lib PATH=$build/venv/bin:$PATH \
     "$python" -m auditwheel repair --plat "$platform" --exclude 'libarrow*.so.*' --exclude 'libparquet.so.*' \
     --wheel-dir "$build/repaired" "$plain" >"$run_directory/auditwheel.log" 2>&1 ||

@@ -122,13 +122,15 @@ def check_lintian(file):
     assert not errors, "\n".join(errors)
 
 
-def check_documents(root):
-    """Manual pages and completions, as the programs see them that read them."""
+def check_manual(root):
     pages = sorted((root / "usr/share/man/man1").glob("arrowcdc*.1.gz"))
     assert len(pages) > 5, pages
     for page in pages:
         text = run("man", "--warnings", "-l", page, environment={"LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
         assert "warning" not in text and "EXIT STATUS" in text, f"{page}: {text}"
+
+
+def check_completions(root):
     share = root / "usr/share"
     bash = share / "bash-completion/completions/arrowcdc"
     run("bash", "-n", bash)
@@ -144,6 +146,18 @@ def check_documents(root):
         listed = " ".join(f"'{word}'" for word in words)
         return run("bash", "-c", f"source '{bash}'; compopt() {{ :; }}; COMP_WORDS=(arrowcdc {listed}); "
                    f"COMP_CWORD={len(words)}; _arrowcdc; echo \"${{COMPREPLY[*]}}\"", directory=root).split()
+
+    if shutil.which("fish"):
+        def fish(line):
+            file = share / "fish/vendor_completions.d/arrowcdc.fish"
+            said = run("fish", "--no-config", "-c", f"source {file}; complete -C '{line}'", directory=root,
+                       environment={"HOME": str(root)})
+            return [offer.split("\t")[0] for offer in said.splitlines()]
+
+        assert sorted(fish("arrowcdc st")) == ["status", "stream"]
+        assert fish("arrowcdc stream --plugin p") == ["pgoutput"]
+        assert fish("arrowcdc stream --sink parquet:us") == ["parquet:usr/"]
+        assert fish("arrowcdc stream --slot s") == []
 
     assert complete("st") == ["stream", "status"]
     assert complete("stream", "--snapshot-") == ["--snapshot-connections"]
@@ -219,7 +233,8 @@ def check(directory):
     assert debian.run("stat", "-c", "%U:%G %a", "/etc/arrowcdc") == "root:arrowcdc 750\n"
     check_unit(debian.root)
     run("dpkg-deb", "-x", command, directory / "files")  # the empty Debian leaves out what is documentation
-    check_documents(directory / "files")
+    check_manual(directory / "files")
+    check_completions(directory / "files")
     print("package: the command is installed, its manual pages and completions read")
 
     debian.install(plugin)
