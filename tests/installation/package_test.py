@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 import duckdb
+import pyarrow
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build-majors" / "debian12"
@@ -213,11 +214,35 @@ sql "INSERT INTO users VALUES (2, NULL, 0)"
 sql "UPDATE users SET name = 'Eve' WHERE id = 2"
 sql "DELETE FROM users WHERE id = 1"
 changes stream --sink parquet:/var/lib/postgresql/changes --until now --snapshot never
+[ ! -d /opt/site ] || runuser -u postgres -- env PYTHONPATH=/opt/site python3 /opt/read.py
 # What stands in the way of nobody, and is said.
 apt-get -q -y remove postgresql-15-wal2arrow 2>&1 | sed 's/^/remove: /'
 sql "SELECT 'plugin of the slot: ' || plugin FROM pg_replication_slots"
 pg_ctlcluster 15 main stop -m fast
 """
+
+# By the socket where Debian's servers have it.
+READ = """
+import arrowcdc
+configuration = arrowcdc.ArrowCDCReaderConfig(
+    database="postgres", user="postgres", tables="public.users", slot="wheel")
+with configuration.open() as readers:
+    print("wheel read", readers["public.users"].read_all()["name"].to_pylist())
+"""
+
+
+def install_wheel(debian):
+    """The wheel, with nothing of what it needs but pyarrow, which is that of .venv."""
+    wheels = list((ROOT / "dist").glob("arrowcdc-*-cp311-*manylinux*.whl"))
+    if not wheels:
+        print("package: no wheel for Debian's Python in dist/: not tried")
+        return False
+    debian.run("apt-get", "-qq", "-y", "--no-install-recommends", "install", "python3")
+    site = debian.root / "opt/site"
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheels[0])
+    shutil.copytree(pathlib.Path(pyarrow.__file__).parent, site / "pyarrow")
+    (debian.root / "opt/read.py").write_text(READ)
+    return True
 
 
 def check(directory):
@@ -238,8 +263,11 @@ def check(directory):
     print("package: the command is installed, its manual pages and completions read")
 
     debian.install(plugin)
+    wheel = install_wheel(debian)
     said = debian.run("bash", "-c", STREAM)
-    assert re.search(r"^remove: wal2arrow: the cluster 15/main .* need the plugin: shop$", said, re.M), said
+    warned = re.search(r"^remove: wal2arrow: the cluster 15/main .* need the plugin: (.*)$", said, re.M)
+    assert warned and warned[1] == ("shop, wheel" if wheel else "shop"), said
+    assert not wheel or "wheel read ['Eve']\n" in said, said
     assert "plugin of the slot: wal2arrow" in said, said
     files = debian.root / "var/lib/postgresql/changes/public.users/*.parquet"
     rows = duckdb.sql(f"SELECT _op, id, name, owes::text FROM read_parquet('{files}') "
