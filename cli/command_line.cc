@@ -5,6 +5,7 @@
 #include "arrowcdc/error.h"
 #include "cli/help_text.h"
 #include "cli/usage.h"
+#include "src/options/config_file.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -25,6 +26,14 @@ arrow::Status NameOption(const Option& option, const arrow::Status& status) {
   const ErrorDetail* detail = GetErrorDetail(status);
   const std::string remedy = detail == nullptr || detail->remedy().empty() ? "" : ": " + detail->remedy();
   return status.WithMessage(NameOf(option, Door::kCommand), ": ", status.message(), remedy);
+}
+
+// Of a file: where, what, and what to do.
+std::string WithPlace(const arrow::Status& status) {
+  const ErrorDetail* const detail = GetErrorDetail(status);
+  if (detail == nullptr) return status.message();
+  return detail->object() + ": " + status.message() +
+         (detail->remedy().empty() ? "" : "; " + detail->remedy());
 }
 
 }  // namespace
@@ -58,12 +67,37 @@ void CommandLine::RegisterOption(CLI::App& app, const Option& option) {
     return;
   }
   if (option.type == OptionType::kList) {
-    argument.registered = app.add_option(names, argument.list, option.help)->required(option.required);
+    argument.registered =
+        app.add_option(names, argument.list, option.help)->required(option.required && option.positional);
     return;
   }
-  argument.registered = app.add_option(names, argument.text, option.help)->required(option.required);
+  // Others may stand in a file.
+  argument.registered =
+      app.add_option(names, argument.text, option.help)->required(option.required && option.positional);
   argument.registered->default_str(FormatValue(option, option.field.get(options_)));
   argument.registered->type_name(ValueName(option));
+}
+
+// Before the rest of the command line, which wins.
+arrow::Status CommandLine::ReadFile() {
+  std::string path;
+  for (const Argument& argument : arguments_) {
+    const std::string_view name = argument.option.name;
+    if ((name == "config" || (name == "FILE" && command_ == kConfig)) && argument.registered->count() > 0)
+      path = argument.text;
+  }
+  return path.empty() ? arrow::Status::OK() : ReadConfigFile(path, options_, &of_file_);
+}
+
+arrow::Status CommandLine::CheckRequired() const {
+  for (const Argument& argument : arguments_) {
+    const Option& option = argument.option;
+    const bool lacks = option.required && !option.positional && (option.commands & command_) != 0 &&
+                       argument.registered->count() == 0 && !of_file_.contains(option.name);
+    if (lacks)
+      return MakeError(ErrorKind::kInvalidOption, NameOf(option, Door::kCommand) + " is required", "", "");
+  }
+  return arrow::Status::OK();
 }
 
 arrow::Status CommandLine::SetOptions() {
@@ -77,8 +111,10 @@ arrow::Status CommandLine::SetOptions() {
       ARROW_RETURN_NOT_OK(NameOption(option, ReadValue(option, argument.text).Value(&value)));
     }
     ARROW_RETURN_NOT_OK(NameOption(option, SetOption(option, Door::kCommand, value, options_)));
+    // One connection string wins over an address in parts, as one option over another.
+    if (std::string_view(option.name) == "source") options_.package = DefaultsOf(Door::kCommand).package;
   }
-  return arrow::Status::OK();
+  return SourceOf(options_).Value(&options_.source);
 }
 
 std::optional<ExitCode> CommandLine::Read(const std::vector<std::string>& arguments) {
@@ -92,7 +128,9 @@ std::optional<ExitCode> CommandLine::Read(const std::vector<std::string>& argume
     (void)app_.exit(error);  // --help, --version
     return kOk;
   }
-  const arrow::Status set = SetOptions();
+  if (const arrow::Status read = ReadFile(); !read.ok()) return ReportUsage(WithPlace(read));
+  arrow::Status set = CheckRequired();
+  if (set.ok()) set = SetOptions();
   return set.ok() ? std::nullopt : std::optional(ReportUsage(set.message()));
 }
 

@@ -3,7 +3,9 @@
 
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -26,6 +28,7 @@ class CommandLine {
   // After Read.
   CommandBits command() const { return command_; }
   Options& options() { return options_; }
+  const std::set<std::string_view>& of_file() const { return of_file_; }  // what the file has set
 
  private:
   // What CLI11 writes to.
@@ -39,11 +42,14 @@ class CommandLine {
 
   void Register(CLI::App& app, unsigned commands);
   void RegisterOption(CLI::App& app, const Option& option);
+  arrow::Status ReadFile();
   arrow::Status SetOptions();
+  arrow::Status CheckRequired() const;
 
   CLI::App app_;
   std::deque<Argument> arguments_;  // they stay where they are
   Options options_;
+  std::set<std::string_view> of_file_;  // names of the options that it set
   CommandBits command_ = kProgram;
 };
 

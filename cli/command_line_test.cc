@@ -110,7 +110,7 @@ TEST(CommandLine, HelpSaysOnceHowAmountsAreWritten) {
   EXPECT_NE(stream.find("--for DURATION"), std::string::npos) << stream;
   EXPECT_NE(stream.find("\nSIZE: a whole number of bytes"), std::string::npos) << stream;
   EXPECT_NE(stream.find("\nDURATION: a whole number with ms"), std::string::npos) << stream;
-  EXPECT_EQ(help_of("status").find("SIZE"), std::string::npos);
+  EXPECT_EQ(help_of("teardown").find("SIZE"), std::string::npos);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// setup, add-tables, teardown, status, tables, sql, resnapshot: what they print is their result, on standard
+// setup, add-tables, teardown, tables, sql, resnapshot: what they print is their result, on standard
 // output.
 #include "cli/commands.h"
 
@@ -249,49 +249,6 @@ ExitCode RunTeardown(const Options& options) {
   const ExitCode applied = Apply(options.source, plan, "teardown");
   if (applied == kOk) std::printf("Done.\n");
   return applied;
-}
-
-ExitCode RunStatus(const Options& options) {
-  const PostgresOptions& source = options.source;
-  const auto got = GetSlotStatus(source);
-  if (!got.ok()) return Fail("status", got.status());
-  const SlotStatus& status = *got;
-  if (!status.exists) {
-    return Fail("status", MakeError(ErrorKind::kSlotMissing, "there is no slot of this name",
-                                    "slot \"" + source.slot + "\"",
-                                    "run 'arrowcdc setup' to make it, or name another by --slot"));
-  }
-  const auto print = [](const char* name, const std::string& value) {
-    std::printf("%-20s%s\n", name, value.c_str());
-  };
-  print("slot", source.slot);
-  print("plugin", status.plugin);
-  print("database", status.database);
-  print("active", status.active ? "yes, pid " + std::to_string(status.active_pid.value_or(0)) : "no");
-  print("confirmed_flush", FormatLsn(status.confirmed_flush));
-  print("server's WAL end", FormatLsn(status.current_lsn));
-  const uint64_t behind =
-      status.current_lsn > status.confirmed_flush ? status.current_lsn - status.confirmed_flush : 0;
-  print("not acknowledged", FormatSize(behind));
-  print("WAL kept for it", FormatSize(status.retained_bytes));
-  print("wal_status", status.wal_status);
-  if (status.safe_wal_bytes.has_value()) {
-    print("until invalidated",
-          FormatSize(static_cast<uint64_t>(std::max<int64_t>(*status.safe_wal_bytes, 0))));
-  }
-  std::string publications;
-  for (const std::string& name : status.publications)
-    publications += (publications.empty() ? "" : ", ") + name;
-  print("publications", publications.empty() ? "none" : publications);
-  if (status.wal_status == "lost") {
-    return Fail(
-        "status",
-        MakeError(ErrorKind::kSlotInvalidated, "the slot is lost: the server has removed WAL that it needed",
-                  "slot \"" + source.slot + "\"",
-                  "run arrowcdc teardown and setup, then stream with --snapshot when-needed, "
-                  "which copies all rows anew, or into a new sink"));
-  }
-  return kOk;
 }
 
 ExitCode RunTables(const Options& options) {

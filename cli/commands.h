@@ -1,7 +1,9 @@
 // The subcommands. Each takes the options, talks to people, and returns the process's exit code.
 #pragma once
 
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "cli/exit_code.h"
 #include "src/options/options.h"
@@ -11,11 +13,15 @@ namespace arrowcdc::cli {
 ExitCode RunSetup(const Options& options);
 ExitCode RunAddTables(const Options& options);
 ExitCode RunTeardown(const Options& options);
+ExitCode RunDoctor(const Options& options);
 ExitCode RunStatus(const Options& options);
 ExitCode RunTables(const Options& options);
 
 // options.source.stop must be set.
 ExitCode RunStream(const Options& options);
+
+// of_file: names of the options that the file has set.
+ExitCode RunConfig(const Options& options, const std::set<std::string_view>& of_file);
 
 // Prints the query for the current rows of a table of a parquet:DIR sink.
 ExitCode RunSql(const Options& options);

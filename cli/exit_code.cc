@@ -8,6 +8,8 @@ ExitCode ExitCodeOf(const arrow::Status& status) {
   if (status.ok()) return kOk;
   const ErrorDetail* detail = GetErrorDetail(status);
   if (detail == nullptr) return kFailure;
+  constexpr const char* kTooManyConnections = "53300";
+  if (detail->sqlstate() == kTooManyConnections) return kPassesByItself;
   switch (detail->kind()) {
     case ErrorKind::kInvalidOption:
       return kUsage;
@@ -20,11 +22,12 @@ ExitCode ExitCodeOf(const arrow::Status& status) {
     case ErrorKind::kPluginMissing:
     case ErrorKind::kPluginNotAllowed:
     case ErrorKind::kReplicaIdentity:
-    case ErrorKind::kBusy:
     case ErrorKind::kUnsupported:
       return kServerNotReady;
-    case ErrorKind::kSlotMissing:
+    case ErrorKind::kBusy:
     case ErrorKind::kSlotActive:
+      return kPassesByItself;
+    case ErrorKind::kSlotMissing:
     case ErrorKind::kSlotInvalidated:
     case ErrorKind::kSlotMismatch:
     case ErrorKind::kPublicationMissing:

@@ -14,15 +14,17 @@ enum ExitCode : int {
   kSlotOrPublication = 5,
   kPositionMismatch = 6,  // sink and slot do not fit together
   kSinkFailed = 7,
-  kInterrupted = 130,  // stopped before it was done: the second Ctrl-C, or --stop-timeout is over
+  kPassesByItself = 75,  // EX_TEMPFAIL: the slot is in use, another session in the way, the server full
+  kInterrupted = 130,    // stopped before it was done: the second Ctrl-C, or --stop-timeout is over
 };
 
 inline constexpr const char* kExitCodeHelp =
     "Exit codes: 0 done, 1 other failure, 2 command line, 3 connection or authentication, 4 server not ready "
     "(settings,\n"
-    "permissions, plugin, replica identity, locks), 5 slot or publication, 6 sink and slot do not fit "
-    "together,\n"
-    "7 sink storage, 130 stopped before all was done.";
+    "permissions, plugin, replica identity), 5 slot or publication, 6 sink and slot do not fit together, 7 "
+    "sink "
+    "storage,\n"
+    "75 passes by itself (slot in use, locks, server full), 130 stopped before all was done.";
 
 ExitCode ExitCodeOf(const arrow::Status& status);
 

@@ -16,12 +16,14 @@
 #include <spdlog/spdlog.h>
 
 #include "arrowcdc/error.h"
+#include "cli/time_text.h"
 
 namespace arrowcdc::cli {
 namespace {
 
 bool json_lines = false;
 size_t progress_lines = 0;  // that are shown
+LogFields context;          // of all lines
 
 // How long a terminal or a pipe that nobody reads may hold the stream up.
 constexpr int kPatienceMs = 100;
@@ -91,7 +93,7 @@ void SetUpLogging(LogFormat format, bool verbose) {
   logger->set_level(verbose ? spdlog::level::debug : spdlog::level::info);
   logger->flush_on(spdlog::level::debug);
   // The message of a JSON line is a whole object already, see Log.
-  logger->set_pattern(json_lines ? "%v" : "%H:%M:%S %l: %v");
+  logger->set_pattern(json_lines ? "%v" : "%Y-%m-%dT%H:%M:%S%z %l: %v");
   spdlog::set_default_logger(std::move(logger));
 }
 
@@ -101,21 +103,28 @@ void Log(spdlog::level::level_enum level, const std::string& message, const LogF
   EndProgressLines();
   if (!json_lines) {
     std::string line = message;
-    for (const auto& [name, value] : fields) line += "\n         " + name + ": " + Text(value);
+    for (const auto& [name, value] : fields) {
+      if (name != "event") line += "\n         " + name + ": " + Text(value);
+    }
     spdlog::log(level, "{}", line);
     return;
   }
   nlohmann::ordered_json object;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  object["time_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  object["time"] = FormatUtc(std::chrono::system_clock::now());
   object["level"] = spdlog::level::to_string_view(level).data();
   object["message"] = message;
   for (const auto& [name, value] : fields)
     std::visit([&](const auto& plain) { object[name] = plain; }, value);
+  for (const auto& [name, value] : context) {
+    if (!object.contains(name)) std::visit([&](const auto& plain) { object[name] = plain; }, value);
+  }
   spdlog::log(level, "{}", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-void LogError(spdlog::level::level_enum level, const std::string& what, const arrow::Status& status) {
+void SetLogContext(LogFields fields) { context = std::move(fields); }
+
+void LogError(spdlog::level::level_enum level, const std::string& what, const arrow::Status& status,
+              const char* event) {
   const ErrorDetail* detail = GetErrorDetail(status);
   LogFields fields;
   if (detail != nullptr) {
@@ -124,6 +133,7 @@ void LogError(spdlog::level::level_enum level, const std::string& what, const ar
     if (!detail->sqlstate().empty()) fields.emplace_back("sqlstate", detail->sqlstate());
     if (!detail->remedy().empty()) fields.emplace_back("remedy", detail->remedy());
   }
+  fields.emplace_back("event", event);
   Log(level, what.empty() ? status.message() : what + ": " + status.message(), fields);
 }
 

@@ -20,14 +20,19 @@ void SetUpLogging(LogFormat format, bool verbose);
 // A line is an object for programs, not text for people.
 bool LogsJson();
 
-// Facts of one log line beside its message.
+// Facts of one log line beside its message. "event" says for programs what kind of line it is (listed in
+// docs/operations.md), and is not shown to people.
 using LogValue = std::variant<std::string, uint64_t>;
 using LogFields = std::vector<std::pair<std::string, LogValue>>;
 
 void Log(spdlog::level::level_enum level, const std::string& message, const LogFields& fields = {});
 
 // The status with object, remedy and SQLSTATE where it has them.
-void LogError(spdlog::level::level_enum level, const std::string& what, const arrow::Status& status);
+void LogError(spdlog::level::level_enum level, const std::string& what, const arrow::Status& status,
+              const char* event = "failed");
+
+// Facts of every line from here on that is an object, where it has none of that name. Before other threads.
+void SetLogContext(LogFields fields);
 
 // Lines that the next ones replace; only on a terminal in text form, otherwise nothing.
 bool HasProgressLines();

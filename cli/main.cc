@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/descriptors.h"
 #include "cli/logging.h"
+#include "cli/password_command.h"
 #include "cli/process_title.h"
 #include "cli/stop.h"
 
@@ -23,6 +24,8 @@ ExitCode RunCommand(CommandBits command, const Options& options) {
   switch (command) {
     case kSetup:
       return RunSetup(options);
+    case kDoctor:
+      return RunDoctor(options);
     case kStatus:
       return RunStatus(options);
     case kTables:
@@ -46,6 +49,13 @@ ExitCode Main(int argc, char** argv) {
   if (const auto ended = line.Read(arguments)) return *ended;
   Options& options = line.options();
   SetUpLogging(options.command.log, options.command.verbose);
+  if (line.command() == kConfig) return RunConfig(options, line.of_file());
+  if (const std::string& command = options.command.password_command; !command.empty()) {
+    if (const arrow::Status used = UsePasswordOf(command); !used.ok()) {
+      LogError(spdlog::level::err, "", used);
+      return ExitCodeOf(used);
+    }
+  }
   options.source.stop = options.sink.stop = StopOnSignals();
   return RunCommand(line.command(), options);
 }

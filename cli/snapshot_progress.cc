@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cli/logging.h"
+#include "cli/time_text.h"
 #include "src/options/amount.h"
 
 namespace arrowcdc::cli {
@@ -41,14 +42,6 @@ std::string Percent(double share) { return std::to_string(static_cast<int>(std::
 
 std::string Whole(double number) { return std::to_string(static_cast<uint64_t>(std::max(number, 0.0))); }
 
-std::string Duration(double seconds) {
-  constexpr double kMinute = 60;
-  constexpr double kHour = 3600;
-  if (seconds < 2 * kMinute) return Whole(std::ceil(seconds)) + " s";
-  if (seconds < 2 * kHour) return Whole(std::ceil(seconds / kMinute)) + " min";
-  return Whole(std::ceil(seconds / kHour)) + " h";
-}
-
 std::optional<double> SecondsLeft(double share, const CopyRate& rate) {
   if (rate.share_per_s <= 0 || share >= 1) return std::nullopt;
   return (1 - share) / rate.share_per_s;
@@ -58,7 +51,7 @@ std::optional<double> SecondsLeft(double share, const CopyRate& rate) {
 std::string Pace(double share, const CopyRate& rate) {
   std::string text;
   if (rate.rows_per_s > 0) text += ", " + Whole(rate.rows_per_s) + " rows/s";
-  if (const auto left = SecondsLeft(share, rate)) text += ", " + Duration(*left) + " left";
+  if (const auto left = SecondsLeft(share, rate)) text += ", " + DurationText(*left) + " left";
   return text;
 }
 
@@ -71,7 +64,7 @@ std::string DrawTable(const SnapshotProgress::Table& table, const CopyRate& rate
   // What a narrow terminal cuts off stands at the end.
   const auto left = SecondsLeft(share, rate);
   return "[" + std::string(full, '#') + std::string(kBarColumns - full, '-') + "] " + percent +
-         (left.has_value() ? "  " + Duration(*left) + " left" : "") + "  " + ToString(table.name) + ": " +
+         (left.has_value() ? "  " + DurationText(*left) + " left" : "") + "  " + ToString(table.name) + ": " +
          (rate.rows_per_s > 0 ? Whole(rate.rows_per_s) + " rows/s, " : "") + std::to_string(table.rows) +
          " rows, " + FormatSize(static_cast<uint64_t>(static_cast<double>(bytes) * share)) + " of " +
          FormatSize(bytes);
@@ -100,10 +93,10 @@ std::string DescribeHold(const SnapshotHold& hold) {
   std::string text = "the slot keeps " + FormatSize(hold.log_bytes) + " of WAL";
   if (hold.lost_in.has_value()) {
     const auto seconds = static_cast<double>(hold.lost_in->count());
-    text += seconds > 0 ? " and is lost in about " + Duration(seconds) : " and may be lost at any moment";
+    text += seconds > 0 ? " and is lost in about " + DurationText(seconds) : " and may be lost at any moment";
   }
   if (hold.rows_for.count() > 0)
-    text += ", deleted rows are kept for " + Duration(static_cast<double>(hold.rows_for.count()));
+    text += ", deleted rows are kept for " + DurationText(static_cast<double>(hold.rows_for.count()));
   return text;
 }
 
@@ -156,12 +149,12 @@ void SnapshotReporter::Begin(const SnapshotProgress& progress) {
   Log(info,
       "copying the rows that " + std::to_string(progress.tables.size()) + " table(s) have, " +
           FormatSize(bytes) + " in the server (--snapshot never leaves them out)",
-      {{"point_lsn", FormatLsn(point_.order)}, {"tables", progress.tables.size()}});
+      {{"point_lsn", FormatLsn(point_.order)}, {"tables", progress.tables.size()}, {"event", "copy_begins"}});
   uint64_t kept = 0;
   for (const auto& table : progress.tables) kept += static_cast<uint64_t>(table.parts_kept);
   if (kept == 0) return;
   Log(info, std::to_string(kept) + " part(s) are there from a copy that was interrupted, and are kept",
-      {{"parts_kept", kept}});
+      {{"parts_kept", kept}, {"event", "copy_goes_on"}});
 }
 
 void SnapshotReporter::TellTables(const SnapshotProgress& progress) {
@@ -169,7 +162,8 @@ void SnapshotReporter::TellTables(const SnapshotProgress& progress) {
     const auto& table = progress.tables[i];
     if (!table.complete || told_[i]) continue;
     told_[i] = true;
-    Log(info, "table copied", {{"table", ToString(table.name)}, {"rows", table.rows}});
+    Log(info, "table copied",
+        {{"table", ToString(table.name)}, {"rows", table.rows}, {"event", "table_copied"}});
   }
 }
 
@@ -197,6 +191,7 @@ void SnapshotReporter::LogCopy(const SnapshotProgress& progress, const CopyRate&
   if (hold.lost_in.has_value())
     fields.emplace_back("slot_lost_in_s", static_cast<uint64_t>(hold.lost_in->count()));
   fields.emplace_back("deleted_rows_kept_s", static_cast<uint64_t>(hold.rows_for.count()));
+  fields.emplace_back("event", "copy_progress");
   Log(info,
       "copying: " + DescribeCopy(progress, rate) + (tables.empty() ? "" : "; " + tables) + "; " +
           DescribeHold(hold),
@@ -217,7 +212,7 @@ void SnapshotReporter::Show(const SnapshotProgress& progress) {
   if (CompleteOf(progress) < progress.tables.size()) return;
   EndProgressLines();
   Log(info, "all rows that were there before are copied: " + DescribeCopy(progress, rate),
-      {{"rows", RowsOf(progress)}});
+      {{"rows", RowsOf(progress)}, {"event", "copied"}});
 }
 
 }  // namespace arrowcdc::cli

@@ -10,6 +10,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/logging.h"
+#include "cli/service_notify.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -55,8 +56,9 @@ StopLimit::~StopLimit() {
 
 void StopLimit::Run() const {
   if (WaitFor(done_.fd(), POLLIN, stop_.get(), Clock::time_point::max()) == Wake::kReady) return;
+  NotifyStopping(limit_);
   if (WaitFor(done_.fd(), POLLIN, nullptr, Clock::now() + limit_) == Wake::kReady) return;
-  Log(spdlog::level::err, message_);
+  Log(spdlog::level::err, message_, {{"event", "stop_timeout"}});
   _exit(kInterrupted);
 }
 

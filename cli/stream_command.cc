@@ -9,6 +9,9 @@
 #include "cli/commands.h"
 #include "cli/descriptors.h"
 #include "cli/logging.h"
+#include "cli/monitor/monitor_door.h"
+#include "cli/observer_list.h"
+#include "cli/service_notify.h"
 #include "cli/snapshot_progress.h"
 #include "cli/stop.h"
 #include "cli/sync_state.h"
@@ -51,10 +54,11 @@ class ProgressReporter : public PipelineObserver {
 
   void OnConnected(const SourceInfo& source, const Position& start, bool resumed) override {
     const std::string lsn = FormatLsn(start.order);
+    NotifyReady();
     sync_state_.Reset();
     SayHowOften();
     if (std::exchange(connected_once_, true)) {
-      Log(info, "connected again", {{"from_lsn", lsn}});
+      Log(info, "connected again", {{"from_lsn", lsn}, {"event", "reconnected"}});
       return;
     }
     Log(info,
@@ -68,7 +72,8 @@ class ProgressReporter : public PipelineObserver {
          {"plugin", source.stream.plugin},
          {"database", source.stream.database},
          {"from_lsn", lsn},
-         {"server_wal_end", FormatLsn(source.end.order)}});
+         {"server_wal_end", FormatLsn(source.end.order)},
+         {"event", "streaming"}});
     first_lsn_ = start.order;
   }
 
@@ -77,7 +82,7 @@ class ProgressReporter : public PipelineObserver {
       Log(warn,
           "transactions in progress have written WAL behind the end of what is flushed: the stream ends "
           "there",
-          {{"until_lsn", FormatLsn(end.position.order)}});
+          {{"until_lsn", FormatLsn(end.position.order)}, {"event", "unflushed_end"}});
     }
   }
 
@@ -110,10 +115,12 @@ class ProgressReporter : public PipelineObserver {
          {"lag_bytes", lag},
          {"received_bytes", stats.received_bytes},
          {"rows_of_other_tables", stats.rows_unmatched},
-         {"tables_not_published", stats.tables_unpublished}});
+         {"tables_not_published", stats.tables_unpublished},
+         {"event", "progress"}});
   }
 
   void OnSnapshot(const SnapshotProgress& progress) override {
+    NotifyReady();
     copied_ = true;
     if (progress.point != point_) rows_copied_before_ = rows_copied();
     point_ = progress.point;
@@ -135,24 +142,30 @@ class ProgressReporter : public PipelineObserver {
     }
     SayHowOften();
     if (in_use) slot_in_use_ = status.message();
-    LogError(warn, "connecting again in " + std::to_string(wait.count()) + " ms", status);
+    LogError(warn, "connecting again in " + std::to_string(wait.count()) + " ms", status, "connection_lost");
   }
 
   // Whatever comes next: it is told of what was not said by itself.
   void SayHowOften() {
     if (slot_in_use_again_ > 0)
-      Log(warn, "the slot was in use, as said", {{"times_more", slot_in_use_again_}});
+      Log(warn, "the slot was in use, as said",
+          {{"times_more", slot_in_use_again_}, {"event", "slot_in_use"}});
     slot_in_use_again_ = 0;
     slot_in_use_.clear();
   }
 
   void OnNotice(const SourceNotice& notice) override {
-    Log(notice.error ? err : warn, notice.text, {{"object", notice.object}});
+    Log(notice.error ? err : warn, notice.text, {{"object", notice.object}, {"event", "notice"}});
+  }
+
+  void OnSchemaChange(const TableName& table, const std::string& change) override {
+    Log(info, "rows of a table come with other columns",
+        {{"table", ToString(table)}, {"change", change}, {"event", "schema_change"}});
   }
 
   void OnUnrepresentable(const TableName& table, const std::string& column) override {
     Log(warn, "a value has no Arrow form: the column is null there and listed in _unrepresentable",
-        {{"table", ToString(table)}, {"column", column}});
+        {{"table", ToString(table)}, {"column", column}, {"event", "unrepresentable_value"}});
   }
 
  private:
@@ -168,7 +181,8 @@ class ProgressReporter : public PipelineObserver {
          {"setting", "synchronous_standby_names"},
          {"remedy",
           "name the standbys that are meant in synchronous_standby_names: '*' and this stream's "
-          "application_name count it among them"}});
+          "application_name count it among them"},
+         {"event", "synchronous_standby"}});
   }
 
   const Options& options_;
@@ -200,7 +214,8 @@ void SayGoodbye(const PipelineStats& stats, uint64_t rows_copied) {
        {"unrepresentable_values", stats.unrepresentable},
        {"reconnects", stats.reconnects},
        {"delivered_lsn", LsnText(stats.delivered)},
-       {"durable_lsn", LsnText(stats.durable)}});
+       {"durable_lsn", LsnText(stats.durable)},
+       {"event", "stopped"}});
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
@@ -210,11 +225,46 @@ void SayWhatTheSlotKeeps(PostgresOptions source) {
   source.stop->StopAfter(kPatience);
   const auto status = GetSlotStatus(source);
   if (!status.ok() || !status->exists) return;
-  Log(info, "the slot stays and keeps " + FormatSize(status->retained_bytes) +
-                " of WAL on the server; to remove it: arrowcdc teardown " + SuggestOptions(source));
+  Log(info,
+      "the slot stays and keeps " + FormatSize(status->retained_bytes) +
+          " of WAL on the server; to remove it: arrowcdc teardown " + SuggestOptions(source),
+      {{"retained_bytes", status->retained_bytes}, {"event", "slot_stays"}});
 }
 
 constexpr std::chrono::milliseconds kLatencyOfFiles{50};
+
+arrow::Status CheckFits(const Options& options, const Sink& sink) {
+  if (StandardOutputWasClosed() && (options.sink_uri == "ipc:-" || options.sink_uri.starts_with("console"))) {
+    return MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the sink writes there",
+                     "option --sink", "give it a standard output, or choose another sink");
+  }
+  if (sink.keeps_data() && options.pipeline.ack_on_write) {
+    return MakeError(ErrorKind::kInvalidOption,
+                     "this sink keeps its rows: they are acknowledged when they are durable", "option --ack",
+                     "leave --ack=on-write to console and ipc:-");
+  }
+  return arrow::Status::OK();
+}
+
+// Not with what follows the scheme of one that cannot be read: that may be secret.
+std::string DescribeSink(const Options& options, const Sink& sink) {
+  const std::string kind = options.sink_uri.substr(0, options.sink_uri.find(':'));
+  return sink.location().empty() ? kind : kind + " " + sink.location();
+}
+
+void SayWhereRowsGo(const Options& options, const Sink& sink) {
+  if (const std::string path = sink.location(); !path.empty())
+    Log(info, "writing to", {{"path", path}, {"event", "sink_chosen"}});
+  if (sink.keeps_data() || options.pipeline.ack_on_write) return;
+  Log(info,
+      "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written",
+      {{"event", "slot_does_not_move"}});
+}
+
+ExitCode Fail(const arrow::Status& status) {
+  LogError(err, "stream", status, "failed");
+  return ExitCodeOf(status);
+}
 
 }  // namespace
 
@@ -223,45 +273,40 @@ ExitCode RunStream(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);
   StopToken& stop = *options.source.stop;
   if (options.command.duration.has_value()) stop.StopAfter(*options.command.duration);
-  const auto fail = [](const arrow::Status& status) {
-    LogError(err, "stream", status);
-    return ExitCodeOf(status);
-  };
   auto sink = MakeSink(options.sink_uri, options.sink);
-  if (!sink.ok()) return fail(sink.status());
+  if (!sink.ok()) return Fail(sink.status());
   PostgresOptions from = options.source;
   // Files are completed far less often.
   if (!from.latency.has_value() && (*sink)->keeps_data()) from.latency = kLatencyOfFiles;
   auto source = MakePostgresSource(from);
-  if (!source.ok()) return fail(source.status());
-  if (StandardOutputWasClosed() && (options.sink_uri == "ipc:-" || options.sink_uri.starts_with("console"))) {
-    return fail(MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the sink writes there",
-                          "option --sink", "give it a standard output, or choose another sink"));
-  }
+  if (!source.ok()) return Fail(source.status());
   const auto patterns = TablePatterns::Parse(options.source.tables);
-  if (!patterns.ok()) return fail(patterns.status());
-  if (const std::string path = (*sink)->location(); !path.empty()) Log(info, "writing to", {{"path", path}});
-  if (!(*sink)->keeps_data() && !options.pipeline.ack_on_write) {
-    Log(info,
-        "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges what was written");
-  }
-  if ((*sink)->keeps_data() && options.pipeline.ack_on_write) {
-    return fail(MakeError(ErrorKind::kInvalidOption,
-                          "this sink keeps its rows: they are acknowledged when they are durable",
-                          "option --ack", "leave --ack=on-write to console and ipc:-"));
+  if (!patterns.ok()) return Fail(patterns.status());
+  if (const arrow::Status fits = CheckFits(options, **sink); !fits.ok()) return Fail(fits);
+  SetLogContext({{"slot", options.source.slot}, {"sink", DescribeSink(options, **sink)}});
+  SayWhereRowsGo(options, **sink);
+  ProgressReporter reporter(options);
+  ObserverList observers;
+  observers.Add(&reporter);
+  std::unique_ptr<MonitorDoor> door;
+  if (options.command.http.has_value()) {
+    auto opened = MonitorDoor::Open(options, DescribeSink(options, **sink));
+    if (!opened.ok()) return Fail(opened.status());
+    door = *std::move(opened);
+    observers.Add(&door->monitor());
   }
   const StopLimit limit(
       options.source.stop, options.command.stop_timeout,
       "not everything was stored within --stop-timeout: files in progress are dropped, nothing of "
       "them was acknowledged and it comes again with the next start");
-  ProgressReporter reporter(options);
   PipelineOptions pipeline = options.pipeline;
   pipeline.snapshot = options.command.snapshot;
   const auto streamed = RunPipeline(**source, **sink, pipeline,
-                                    options.source.tables.empty() ? nullptr : &*patterns, reporter, stop);
+                                    options.source.tables.empty() ? nullptr : &*patterns, observers, stop);
+  door.reset();
   EndProgressLines();
   reporter.SayHowOften();
-  if (!streamed.ok()) return fail(streamed.status());
+  if (!streamed.ok()) return Fail(streamed.status());
   SayGoodbye(*streamed, reporter.rows_copied());
   SayWhatTheSlotKeeps(options.source);
   return kOk;

@@ -171,11 +171,11 @@ std::optional<std::string> FindMisusedOption(const CLI::App& app, const std::vec
 std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>& arguments) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     std::string_view value = arguments[i];
-    if (value == "--source") {
+    if (value == "--source" || value == "--password-command") {
       ++i;  // its value
       continue;
     }
-    if (value.starts_with("--source=")) continue;
+    if (value.starts_with("--source=") || value.starts_with("--password-command=")) continue;
     if (value == "--sink" && i + 1 < arguments.size() && IsOtherUrl(arguments[i + 1])) {
       ++i;
       continue;

@@ -5,6 +5,7 @@
 #   tools/setup.sh bench   that, the Python package, and what the benchmark compares with
 #   tools/setup.sh peers   Java for the contenders that are downloaded
 #   tools/setup.sh package what `make package` and `make package-test` need besides
+#   tools/setup.sh monitor what tests of `stream --http` use where it is there: a browser, promtool
 #   tools/setup.sh         what building and testing need
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,8 +14,11 @@ scope=${1:-all}
 pg_config=${PG_CONFIG:-pg_config}
 
 build_packages=(g++ cmake ninja-build pkg-config ccache libpq-dev libkrb5-dev libssl-dev
-  liblz4-dev libzstd-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev nlohmann-json3-dev python3-venv)
+  liblz4-dev libzstd-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev libmicrohttpd-dev
+  libyaml-cpp-dev nlohmann-json3-dev python3-venv)
 test_packages=(libgtest-dev libgmock-dev librapidcheck-dev strace valgrind python3-dev)
+# A browser for the page of `stream --http`, and promtool for its metrics. Tests that lack them say so.
+monitor_packages=(chromium prometheus)
 # simdjson parses wal2json's output. The rivals' plugins are those packaged for the server's major version.
 bench_packages=(libsimdjson-dev python3-dev)
 peer_packages=(openjdk-17-jdk-headless maven)
@@ -53,6 +57,7 @@ server_ready() {
 collect_missing() {
   [[ $scope != peers ]] || add_missing "${peer_packages[@]}"
   [[ $scope != package ]] || add_missing "${package_packages[@]}"
+  [[ $scope != monitor ]] || add_missing "${monitor_packages[@]}"
   add_missing "${build_packages[@]}"
   [[ $scope != all ]] || add_missing "${test_packages[@]}"
   # One test reads our Arrow messages with JavaScript's implementation. Any node will do, Debian's or not.
@@ -83,9 +88,9 @@ collect_bench() {
   done
 }
 
-# A server package wants to make a cluster at its first installation and to start clusters at each. Neither is
-# ours to do: these two files, which exist only while apt runs, say no. A cluster that runs goes on running,
-# one that is down stays down.
+# A server package wants to make a cluster at its first installation and to start clusters at each, and that
+# of prometheus to start one. None of it is ours to do: these two files, which exist only while apt runs, say
+# no. A cluster that runs goes on running, one that is down stays down.
 no_cluster=/etc/postgresql-common/createcluster.d/arrowcdc-setup.conf
 no_start=/usr/sbin/policy-rc.d
 made_files=()
@@ -101,7 +106,7 @@ hold_clusters() {
   echo 'create_main_cluster = off' >"$no_cluster"
   if [[ ! -e $no_start ]]; then
     made_files+=("$no_start")
-    printf '#!/bin/sh\ncase "$1" in postgresql*) exit 101 ;; esac\nexit 0\n' >"$no_start"
+    printf '#!/bin/sh\ncase "$1" in postgresql*|prometheus*) exit 101 ;; esac\nexit 0\n' >"$no_start"
     chmod 755 "$no_start"
   fi
 }

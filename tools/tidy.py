@@ -21,7 +21,8 @@ COLUMNS_MAX = 110
 LINES_MAX = 800
 CPP = (".cc", ".h", ".c")
 PROSE = ".md"
-TEXT = CPP + (".py", ".sh", ".md", ".sql", ".mjs", ".cmake", ".txt", ".toml", ".inc", "Makefile", ".ci/run")
+TEXT = CPP + (".py", ".sh", ".md", ".sql", ".mjs", ".js", ".html", ".css", ".cmake", ".txt", ".toml", ".inc",
+              "Makefile", ".ci/run")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 # How the table calls a library, and how its headers begin. "server headers" are PostgreSQL's: the only ones
@@ -38,6 +39,8 @@ LIBRARIES = {
     "nanobind": ("nanobind/", "Python.h"),
     "nlohmann-json": ("nlohmann/",),
     "simdjson": ("simdjson",),
+    "yaml-cpp": ("yaml-cpp/",),
+    "libmicrohttpd": ("microhttpd.h",),
     "GoogleTest": ("gtest/", "gmock/"),
     "RapidCheck": ("rapidcheck",),
 }

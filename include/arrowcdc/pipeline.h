@@ -2,6 +2,7 @@
 // reconnects.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -37,7 +38,25 @@ struct PipelineOptions {
   std::optional<std::chrono::milliseconds> retry_max;
 };
 
+// Of one table, as it was handed to the sink.
+struct TableCounts {
+  uint64_t rows = 0;
+  uint64_t bytes = 0;  // of the Arrow buffers
+  uint64_t batches = 0;
+};
+
+// Batches by the time from the commit of their oldest row, by the server's clock, until they were durable; in
+// a sink that keeps nothing, until they were handed on.
+struct LatencyHistogram {
+  static constexpr std::array<double, 14> kBounds = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+                                                     2.5,  5,     10,   30,  60,   300, 1800};  // seconds
+  std::array<uint64_t, kBounds.size() + 1> counts{};  // up to each bound and above the one before; above all
+  double sum = 0;                                     // seconds
+};
+
 struct PipelineStats {
+  static constexpr size_t kTablesMax = 1000;  // that are counted one by one
+
   uint64_t rows = 0;                               // handed to the sink
   uint64_t rows_skipped = 0;                       // already durable in the sink
   uint64_t rows_unmatched = 0;                     // of tables outside the patterns
@@ -49,7 +68,15 @@ struct PipelineStats {
   std::optional<Position> durable;    // last acknowledged
   uint64_t server_lsn = 0;
   uint64_t received_bytes = 0;
+  int64_t queue_bytes = 0;  // received, and not decoded yet
   bool connected = false;
+  std::map<TableName, TableCounts> tables;  // of the first kTablesMax
+  TableCounts other_tables;                 // of the others together
+  uint64_t schema_changes = 0;
+  LatencyHistogram commit_to_durable;
+  // Everything that committed before it is durable, as far as is known: the commit of the oldest row that is
+  // not, or the moment when all was. None: all is.
+  std::optional<std::chrono::system_clock::time_point> behind_since;
 };
 
 struct SnapshotProgress {
@@ -73,11 +100,14 @@ struct PipelineObserver {
   virtual ~PipelineObserver() = default;
   // resumed: the sink goes on where it stood, else it is new.
   virtual void OnConnected(const SourceInfo&, const Position& /*start*/, bool /*resumed*/) {}
-  virtual void OnEnd(const LogEnd&) {}              // where until "now" stops
-  virtual void OnNotice(const SourceNotice&) {}     // once each; what makes rows stay away at every connect
-  virtual void OnProgress(const PipelineStats&) {}  // about once a second
+  virtual void OnEnd(const LogEnd&) {}           // where until "now" stops
+  virtual void OnNotice(const SourceNotice&) {}  // once each; what makes rows stay away at every connect
+  // About once a second, and when the connection is lost. Not while the sink holds the pipeline up.
+  virtual void OnProgress(const PipelineStats&) {}
   virtual void OnSnapshot(const SnapshotProgress&) {
   }  // about once a second while rows are copied, and at the end
+  // Rows of a table begin to come with other columns; what is other, for people.
+  virtual void OnSchemaChange(const TableName&, const std::string& /*change*/) {}
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}
   virtual void OnUnrepresentable(const TableName&, const std::string& /*column*/) {}  // once a column
 };

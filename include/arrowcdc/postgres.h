@@ -13,6 +13,7 @@
 #include <arrow/result.h>
 
 #include "arrowcdc/change_batch.h"
+#include "arrowcdc/error.h"
 #include "arrowcdc/source.h"
 #include "arrowcdc/stop_token.h"
 
@@ -172,6 +173,10 @@ struct SlotStatus {
   uint64_t retained_bytes = 0;            // WAL the server keeps because of the slot
   std::optional<int64_t> safe_wal_bytes;  // left before max_slot_wal_keep_size invalidates it
   std::string wal_status;
+  std::string invalidation;  // why the slot is lost; empty: it is not
+  // How long the last WAL that the client reported as durable had taken, by pg_stat_replication. None: nobody
+  // streams, nothing was reported for a while, or the role may not see it.
+  std::optional<std::chrono::milliseconds> flush_lag;
   std::vector<std::string> publications;
 };
 arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source);
@@ -199,5 +204,29 @@ struct TableStatus {
 };
 // All tables of the database that could be captured, matching or not.
 arrow::Result<std::vector<TableStatus>> ListTables(const PostgresOptions& source);
+
+// What an examination has found, the graver the later.
+enum class FindingLevel {
+  kOk,
+  kNote,     // worth knowing
+  kUnknown,  // the role may not see it
+  kWarning,  // it may hurt later
+  kProblem,  // a stream does not begin, or loses its slot
+};
+
+struct Finding {
+  FindingLevel level = FindingLevel::kOk;
+  std::string check{};  // which, for programs: "wal_retention"; it stays the same
+  std::string text{};   // for people
+  std::string object{};
+  std::string remedy{};
+  std::string sql{};  // that an administrator can run as it is; empty: SQL alone does not help
+  ErrorKind kind = ErrorKind::kInternal;  // of a problem
+};
+
+// Everything that is in the way of a stream or hurts it later: what PlanSetup inspects and tries, and the
+// slot's health, limits, open transactions, tables. Changes nothing. Takes a second longer than what it asks,
+// to see how fast WAL is written. Errors: as PlanSetup where it cannot look at all.
+arrow::Result<std::vector<Finding>> Examine(const PostgresOptions& source, const SetupOptions& options);
 
 }  // namespace arrowcdc

@@ -17,6 +17,7 @@
 #include "src/delivery/copied_tables.h"
 #include "src/delivery/sink_memory.h"
 #include "src/delivery/snapshot_copy.h"
+#include "src/delivery/stream_counts.h"
 #include "src/delivery/unrepresentable_values.h"
 
 namespace arrowcdc {
@@ -136,12 +137,15 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   void Retrying(const arrow::Status& status, milliseconds wait) override {
     stats_.connected = false;
     observer_.OnRetry(status, wait);
+    UpdateStats();
+    observer_.OnProgress(stats_);
   }
 
   // The sink's age limits hold while the server is away.
   arrow::Status TickWhileAway() override {
     if (!sink_opened_) return arrow::Status::OK();
     ARROW_RETURN_NOT_OK(ServeCopy());
+    TellProgress(Clock::now());
     return sink_.Tick();
   }
 
@@ -154,7 +158,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   arrow::Status Take(ChangeBatch batch) override {
     ARROW_RETURN_NOT_OK(TakeOfLaterTable(&batch));
     if (batch.rows == nullptr) return arrow::Status::OK();
-    stats_.rows += static_cast<uint64_t>(batch.rows->num_rows());
+    counts_.Take(batch, observer_);
     if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
     ARROW_RETURN_NOT_OK(unrepresentable_.Count(batch));
     TellOfUnrepresentable();
@@ -164,6 +168,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
 
   arrow::Status Advance(const Position& position) override {
     ARROW_RETURN_NOT_OK(sink_.Advance(position));
+    counts_.Advance(position);
     // Rows may become durable by themselves. Without a position of their epoch a server that never had them
     // would be taken for theirs at the next start.
     if (epoch_ == position.epoch) return arrow::Status::OK();
@@ -700,8 +705,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   }
 
   arrow::Status Acknowledge() {
-    if (!moves_slot_) return arrow::Status::OK();
     const std::optional<Position> durable = sink_.durable();
+    if (durable.has_value()) counts_.NoteDurable(*durable, std::chrono::system_clock::now());
+    if (!moves_slot_) return arrow::Status::OK();
     if (durable <= stats_.durable) return arrow::Status::OK();
     if (durable > stream_.delivered()) {
       return MakeError(ErrorKind::kInternal,
@@ -723,17 +729,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
          "table " + ToString(table.name)});
   }
 
-  void UpdateStats() {
-    const SourceStats source = source_.stats();
-    stats_.server_lsn = std::max(stats_.server_lsn, source.server_lsn);
-    stats_.received_bytes = source.received_bytes;
-    stats_.delivered = stream_.delivered();
-    stats_.reconnects = stream_.reconnects();
-    stats_.rows_skipped = stream_.rows_skipped();
-    stats_.rows_unmatched = stream_.rows_unmatched();
-    stats_.unmatched_tables = stream_.unmatched_tables();
-    stats_.tables_unpublished = stream_.tables_unpublished();
-  }
+  void UpdateStats() { counts_.Update(source_.stats(), stream_, std::chrono::system_clock::now()); }
 
   Source& source_;
   Sink& sink_;
@@ -765,7 +761,8 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   UnrepresentableValues unrepresentable_;
   CountingTarget copy_target_{&sink_, &unrepresentable_};
   std::set<TableName> weakened_tables_;  // of which somebody was warned
-  PipelineStats stats_;
+  StreamCounts counts_;
+  PipelineStats& stats_ = counts_.stats();
 
   // Beside the stream:
   bool to_note_ = false;             // the sink does not know all of only_

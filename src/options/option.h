@@ -28,8 +28,10 @@ enum CommandBits : unsigned {
   kResnapshot = 64,
   kAddTables = 128,
   kProgram = 256,
+  kDoctor = 512,
+  kConfig = 1024,
 };
-inline constexpr unsigned kEveryWithSource = kSetup | kStream | kStatus | kTables | kTeardown;
+inline constexpr unsigned kEveryWithSource = kSetup | kStream | kStatus | kTables | kTeardown | kDoctor;
 
 struct Command {
   CommandBits bit;

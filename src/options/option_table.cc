@@ -6,6 +6,7 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/position.h"
+#include "src/options/listen_address.h"
 #include "src/options/option_field.h"
 
 namespace arrowcdc {
@@ -23,6 +24,7 @@ constexpr std::string_view kOrigin[] = {"any", "none"};
 constexpr std::string_view kCatchUp[] = {"stream", "sql"};
 constexpr std::string_view kSnapshot[] = {"auto", "initial", "never", "only", "when-needed"};
 constexpr std::string_view kReadersSnapshot[] = {"auto", "initial", "never", "only"};
+constexpr std::string_view kConfigAction[] = {"check"};
 constexpr std::string_view kCommit[] = {"by-hand", "on-next"};
 
 constexpr std::string_view kSinkForms[] = {"parquet:", "ipc:",           "ipc:-",
@@ -40,6 +42,15 @@ struct LogField : WordField<kLog, &Options::command, &CommandOptions::log> {
     std::string word = std::get<std::string>(value);
     std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
     return WordField::Set(word, options);
+  }
+};
+
+using Http = Field<&Options::command, &CommandOptions::http>;
+
+struct HttpField : Http {
+  static arrow::Status Set(const OptionValue& value, Options& options) {
+    ARROW_RETURN_NOT_OK(ParseListenAddress(std::get<std::string>(value)));
+    return Http::Set(value, options);
   }
 };
 
@@ -76,6 +87,11 @@ constexpr Command kCommands[] = {
      "A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does "
      "not wait."},
     {kStatus, "status", "show the slot and what WAL the server keeps for it", ""},
+    {kDoctor, "doctor", "show what is in the way of a stream or hurts it later, and what to do",
+     "Give it the options of setup and stream. The exit code is that of the first problem, 0 where there is "
+     "none: warnings are no problems."},
+    {kConfig, "config", "look at a file of options: config check FILE",
+     "Every command takes such a file by --config; docs/configuration.md has its form."},
     {kTables, "tables", "show which tables match, which are published, and why not", ""},
     {kTeardown, "teardown", "drop the slot and the publications that setup made", ""},
     {kSql, "sql", "print a DuckDB query for the current rows of a table of --sink parquet:DIR",
@@ -187,13 +203,13 @@ constexpr Option kOptions[] = {
     {.section = "setup",
      .name = "insert-only",
      .python = "insert_only",
-     .commands = kSetup | kAddTables,
+     .commands = kSetup | kAddTables | kDoctor,
      .type = kFlag,
      .field = Fills<Field<&Options::setup, &SetupOptions::insert_only>>(),
      .help = "publish only inserts and truncates of tables without a usable replica identity"},
     {.section = "setup",
      .name = "partitions-as-tables",
-     .commands = kSetup,
+     .commands = kSetup | kDoctor,
      .type = kFlag,
      .field = Fills<ViaLeavesField>(),
      .help = "publish each partition under its own name instead of the partitioned table's"},
@@ -431,6 +447,19 @@ constexpr Option kOptions[] = {
      .help = "after Ctrl-C, SIGTERM, SIGHUP or --for: time to complete files; what is not complete then is "
              "dropped and comes again",
      .minimum = 0},
+    {.section = "monitor",
+     .name = "http",
+     .commands = kStream,
+     .type = kText,
+     .field = Fills<HttpField>(),
+     .help = "listen there for HTTP: PORT (of this machine alone), ADDRESS:PORT or [IPv6]:PORT, port 0 for a "
+             "free one; /metrics (Prometheus), /healthz, /readyz, /status.json, and a page for people at /"},
+    {.section = "monitor",
+     .name = "http-host",
+     .commands = kStream,
+     .type = kList,
+     .field = Fills<Field<&Options::command, &CommandOptions::http_hosts>>(),
+     .help = "names by which others reach --http, besides addresses, localhost and this machine's name"},
     {.section = "readers",
      .name = "commit",
      .python = "commit",
@@ -481,6 +510,50 @@ constexpr Option kOptions[] = {
      .type = kFlag,
      .field = Fills<Field<&Options::command, &CommandOptions::print_sql>>(),
      .help = "print the exact SQL and change nothing"},
+    {.section = "source",
+     .name = "password-command",
+     .commands = kEveryWithSource | kAddTables,
+     .type = kText,
+     .field = Fills<Field<&Options::command, &CommandOptions::password_command>>(),
+     .help =
+         "command for /bin/sh that prints the password, once at the start; what it prints otherwise goes to "
+         "standard error"},
+    {.section = "",
+     .name = "config",
+     .commands = kEveryWithSource | kAddTables,
+     .type = kText,
+     .field = Fills<Field<&Options::command, &CommandOptions::config>>(),
+     .help = "file of options in YAML, which others on the command line win over"},
+    {.section = "",
+     .name = "ACTION",
+     .commands = kConfig,
+     .type = kChoice,
+     .field = Fills<WordField<kConfigAction, &Options::command, &CommandOptions::config_action>>(),
+     .help = "check: say what is wrong in the file, and which options it sets",
+     .words = kConfigAction,
+     .required = true,
+     .positional = true},
+    {.section = "",
+     .name = "FILE",
+     .commands = kConfig,
+     .type = kText,
+     .field = Fills<Field<&Options::command, &CommandOptions::config>>(),
+     .help = "the file",
+     .required = true,
+     .positional = true},
+    {.section = "",
+     .name = "json",
+     .commands = kStatus | kDoctor,
+     .type = kFlag,
+     .field = Fills<Field<&Options::command, &CommandOptions::json>>(),
+     .help = "print the result as JSON, an object a line"},
+    {.section = "",
+     .name = "watch",
+     .commands = kStatus,
+     .type = kDuration,
+     .field = Fills<Field<&Options::command, &CommandOptions::watch>>(),
+     .help = "look again every so often, as in 5s, and print a line each time, until it is stopped",
+     .minimum = 100},
     {.section = "",
      .name = "DIR",
      .commands = kSql | kResnapshot,

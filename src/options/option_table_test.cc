@@ -44,8 +44,8 @@ std::string RefusedInPython(std::string_view name, const OptionValue& value) {
 TEST(OptionTable, ARowIsWhole) {
   std::set<std::string_view> names;
   std::set<std::string_view> arguments;
-  const std::set<std::string_view> sections = {"",     "source",   "setup",   "snapshot",
-                                               "sink", "pipeline", "readers", "log"};
+  const std::set<std::string_view> sections = {"",         "source",  "setup",   "snapshot", "sink",
+                                               "pipeline", "readers", "monitor", "log"};
   for (const Option& option : OptionTable()) {
     EXPECT_TRUE(names.insert(option.name).second) << option.name;
     EXPECT_TRUE(*option.python == '\0' || arguments.insert(option.python).second) << option.python;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <arrow/result.h>
 
@@ -20,16 +21,25 @@ namespace arrowcdc {
 
 enum class LogFormat { kAuto, kText, kJson };
 
+enum class ConfigAction { kCheck };
+
 // What the command alone has.
 struct CommandOptions {
   SnapshotMode snapshot = SnapshotMode::kAuto;          // in the place of PipelineOptions::snapshot
   std::optional<std::chrono::milliseconds> duration;    // stop after this time
   std::chrono::milliseconds stop_timeout{20'000};       // to complete what the sink has, after a stop
   std::chrono::milliseconds progress_interval{10'000};  // of log lines; a terminal's line moves every second
+  std::string config;                                   // a file of options
+  ConfigAction config_action = ConfigAction::kCheck;    // of `config`
+  std::string password_command;                         // prints the password; empty: there is none
   bool yes = false;
   bool print_sql = false;
   std::string directory;  // of `sql`
   std::string table;
+  bool json = false;                               // the result as JSON
+  std::optional<std::chrono::milliseconds> watch;  // `status`: again and again
+  std::optional<std::string> http;                 // where to listen, see ParseListenAddress
+  std::vector<std::string> http_hosts;
   LogFormat log = LogFormat::kAuto;
   bool verbose = false;
 };

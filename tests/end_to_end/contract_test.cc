@@ -408,7 +408,7 @@ TEST_F(ContractTest, InterruptedSetupLeavesNoHalfMadeSlot) {
   const auto slots = [&] { return sql_->Scalar("SELECT count(*) FROM pg_replication_slots").ValueOr("?"); };
   ARROWCDC_ASSERT_OK(WaitFor([&] { return slots() == "1"; }, seconds(20), "a half-made slot"));
   const Outcome second = Run(Command(*server_, "setup", {"--tables", "public.*"}));
-  EXPECT_EQ(second.code, 4) << second.output;
+  EXPECT_EQ(second.code, 75) << second.output;
   EXPECT_NE(second.error.find("is still making the slot"), std::string::npos) << second.error;
   ARROWCDC_ASSERT_OK(setup->Signal(SIGINT));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, setup->Wait(seconds(10)));
@@ -589,7 +589,7 @@ TEST_F(ContractTest, SecondStreamOnASlotWaitsAWhileAndThenSaysSo) {
   ARROWCDC_ASSERT_OK(first->WaitForError("streaming changes", seconds(30)));
   const auto begun = Clock::now();
   const Outcome second = Run(Stream("console:ndjson", {}));
-  EXPECT_EQ(second.code, 5) << second.error;
+  EXPECT_EQ(second.code, 75) << second.error;
   EXPECT_NE(second.error.find("slot_active"), std::string::npos) << second.error;
   EXPECT_GE(Clock::now() - begun, seconds(9));
   // Met again and again, said once and counted; then it is why the stream ends.
@@ -602,7 +602,7 @@ TEST_F(ContractTest, SecondStreamOnASlotWaitsAWhileAndThenSaysSo) {
   EXPECT_EQ(count(second.error, "slot_active"), 2) << second.error;
   EXPECT_EQ(count(second.error, "times_more"), 1) << second.error;
   const Outcome hasty = Run(Stream("console:ndjson", {"--retry-for", "300ms"}));
-  EXPECT_EQ(hasty.code, 5) << hasty.error;
+  EXPECT_EQ(hasty.code, 75) << hasty.error;
   // It begins as soon as the other one lets go.
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto third, Subprocess::Start(Stream("console:ndjson", {"--until", "now"})));
   ARROWCDC_ASSERT_OK(third->WaitForError("connecting again", seconds(30)));

@@ -246,7 +246,7 @@ TEST_F(SnapshotInterrupted, OldTransactionsAreNamed) {
   ASSERT_NO_FATAL_FAILURE(StartStream({"--retry-for", "1s"}));
   ExitState ended;
   ASSERT_NO_FATAL_FAILURE(WaitForTheEnd(&ended));
-  EXPECT_EQ(ended.code, 4) << client_->error();
+  EXPECT_EQ(ended.code, 75) << client_->error();
   EXPECT_TRUE(Said("\"kind\":\"busy\"")) << client_->error();
   EXPECT_TRUE(Said("pid " + std::to_string(open->backend_pid()))) << client_->error();
   EXPECT_TRUE(Said("prepared transaction 'forgotten one'")) << client_->error();

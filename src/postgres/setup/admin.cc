@@ -229,6 +229,19 @@ arrow::Status RunSteps(const PostgresOptions& source, const SetupPlan& plan,
   return arrow::Status::OK();
 }
 
+// Of the walsender `pid`.
+arrow::Result<std::optional<std::chrono::milliseconds>> ReadFlushLag(Connection& connection,
+                                                                     std::optional<int> pid) {
+  if (!pid.has_value()) return std::nullopt;
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
+                        connection.Query("SELECT (extract(epoch FROM flush_lag) * 1000)::bigint "
+                                         "FROM pg_catalog.pg_stat_replication WHERE pid = " +
+                                         std::to_string(*pid)));
+  if (rows.rows() == 0 || rows.IsNull(0, 0)) return std::nullopt;
+  ARROW_ASSIGN_OR_RAISE(const int64_t lag, rows.Int(0, 0));
+  return std::chrono::milliseconds(lag);
+}
+
 // An object that the plan did not know is there, or one that it knew is gone or in use.
 bool ChangedByOthers(const arrow::Status& status) {
   const ErrorDetail* detail = GetErrorDetail(status);
@@ -310,6 +323,8 @@ arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source) {
   status.retained_bytes = holds_wal ? status.current_lsn - slot->restart_lsn : 0;
   status.safe_wal_bytes = slot->safe_wal_bytes;
   status.wal_status = slot->wal_status;
+  status.invalidation = slot->invalidation;
+  ARROW_ASSIGN_OR_RAISE(status.flush_lag, ReadFlushLag(*connection, slot->active_pid));
   return status;
 }
 

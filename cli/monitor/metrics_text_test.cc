@@ -1,0 +1,99 @@
+#include "cli/monitor/metrics_text.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/monitor/state_json.h"
+#include "cli/time_text.h"
+
+namespace arrowcdc::cli {
+namespace {
+
+using std::chrono::seconds;
+using Wall = std::chrono::system_clock::time_point;
+using Steady = std::chrono::steady_clock::time_point;
+
+// One of everything.
+StreamView View() {
+  StreamView view;
+  view.slot_name = "shop";
+  view.sink = "parquet /data";
+  view.phase = StreamPhase::kStreaming;
+  view.stats.connected = true;
+  view.stats.rows = 3;
+  view.stats.tables[{"public", "a\"b\\c\nd"}] = {.rows = 3, .bytes = 100, .batches = 2};
+  view.stats.commit_to_durable.counts[0] = 2;
+  view.stats.commit_to_durable.counts.back() = 1;
+  view.stats.commit_to_durable.sum = 4000.5;
+  view.snapshot.emplace();
+  view.snapshot->tables.push_back({.name = {"public", "t"}, .rows = 7, .part_count = 1});
+  SlotStatus status;
+  status.exists = true;
+  status.wal_status = "reserved";
+  status.retained_bytes = 16 << 20;
+  status.safe_wal_bytes = 1000;
+  view.slot = SlotView{Wall(seconds(50)), status, 10.0, seconds(100)};
+  view.events.push_back({Wall(seconds(50)), StreamEvent::Level::kError, "it broke", "server"});
+  return view;
+}
+
+std::string Metrics(const StreamView& view) {
+  return FormatMetrics(view, "1.2.3", Wall(seconds(100)), Steady(seconds(0)));
+}
+
+void ExpectLine(const std::string& text, const std::string& line) {
+  EXPECT_NE(("\n" + text).find("\n" + line + "\n"), std::string::npos) << line << "\nin\n" << text;
+}
+
+TEST(MetricsText, HasTheNumbersUnderPrometheusNames) {
+  const std::string text = Metrics(View());
+  ExpectLine(text, "# TYPE arrowcdc_rows_total counter");
+  ExpectLine(text, "arrowcdc_rows_total{schema=\"public\",table=\"a\\\"b\\\\c\\nd\"} 3");
+  ExpectLine(text, "arrowcdc_bytes_total{schema=\"public\",table=\"a\\\"b\\\\c\\nd\"} 100");
+  ExpectLine(text, "arrowcdc_batches_total{schema=\"public\",table=\"a\\\"b\\\\c\\nd\"} 2");
+  ExpectLine(text, "# TYPE arrowcdc_commit_to_durable_seconds histogram");
+  ExpectLine(text, "arrowcdc_commit_to_durable_seconds_bucket{le=\"0.01\"} 2");
+  ExpectLine(text, "arrowcdc_commit_to_durable_seconds_bucket{le=\"1800\"} 2");
+  ExpectLine(text, "arrowcdc_commit_to_durable_seconds_bucket{le=\"+Inf\"} 3");
+  ExpectLine(text, "arrowcdc_commit_to_durable_seconds_sum 4000.5");
+  ExpectLine(text, "arrowcdc_commit_to_durable_seconds_count 3");
+  ExpectLine(text, "arrowcdc_slot_retained_bytes 16777216");
+  ExpectLine(text, "arrowcdc_slot_wal_status{status=\"reserved\"} 1");
+  ExpectLine(text, "arrowcdc_slot_wal_status{status=\"lost\"} 0");
+  ExpectLine(text, "arrowcdc_slot_safe_wal_bytes 1000");
+  ExpectLine(text, "arrowcdc_slot_invalidation_seconds 100");
+  ExpectLine(text, "arrowcdc_snapshot_rows{schema=\"public\",table=\"t\"} 7");
+  ExpectLine(text, "arrowcdc_build_info{version=\"1.2.3\"} 1");
+  ExpectLine(text, "arrowcdc_ready 1");
+}
+
+// Zero would be a claim.
+TEST(MetricsText, WhatIsNotKnownIsNotThere) {
+  const std::string text = Metrics(StreamView());
+  EXPECT_EQ(text.find("arrowcdc_slot"), std::string::npos);
+  EXPECT_EQ(text.find("arrowcdc_snapshot"), std::string::npos);
+  ExpectLine(text, "arrowcdc_ready 0");
+  ExpectLine(text, "arrowcdc_lag_bytes 0");
+}
+
+TEST(StateJson, HasTheSameNumbers) {
+  const auto json =
+      nlohmann::json::parse(FormatState(View(), "1.2.3", Wall(seconds(100)), Steady(seconds(0))));
+  EXPECT_EQ(json["rows"], 3);
+  EXPECT_EQ(json["phase"], "streaming");
+  EXPECT_EQ(json["ready"], true);
+  EXPECT_EQ(json["tables"][0]["bytes"], 100);
+  EXPECT_EQ(json["slot"]["invalidated_in_seconds"], 100);
+  EXPECT_EQ(json["slot"]["seen_at"], "1970-01-01T00:00:50.000Z");
+  EXPECT_EQ(json["snapshot"]["tables"][0]["rows_expected"], nullptr);
+  EXPECT_EQ(json["events"][0]["level"], "error");
+  EXPECT_EQ(json["durable_lsn"], nullptr);
+}
+
+TEST(UtcTime, IsRfc3339) {
+  EXPECT_EQ(FormatUtc(Wall(std::chrono::milliseconds(1'700'000'000'123))), "2023-11-14T22:13:20.123Z");
+  EXPECT_EQ(FormatUtc(Wall(std::chrono::milliseconds(-1))), "1969-12-31T23:59:59.999Z");
+}
+
+}  // namespace
+}  // namespace arrowcdc::cli

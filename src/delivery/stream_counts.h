@@ -1,0 +1,46 @@
+// The numbers of a pipeline: what was handed to the sink, by table, and how far behind the commits it is.
+// Costs something a batch and nothing a row.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "arrowcdc/change_batch.h"
+#include "arrowcdc/pipeline.h"
+#include "arrowcdc/source.h"
+#include "src/delivery/change_stream.h"
+#include "src/delivery/commit_times.h"
+
+namespace arrowcdc {
+
+class StreamCounts {
+ public:
+  using Time = std::chrono::system_clock::time_point;
+
+  PipelineStats& stats() { return stats_; }
+
+  // A batch goes to the sink; at least one row. Tells the observer of another schema.
+  void Take(const ChangeBatch& batch, PipelineObserver& observer);
+  void Advance(const Position& position) { times_.Advance(position); }
+  // Everything up to it is durable, or was handed on.
+  void NoteDurable(const Position& position, Time now);
+  // What others count, and how far behind it is at this moment.
+  void Update(const SourceStats& source, const ChangeStream& stream, Time now);
+  void FindHowFarBehind(Time now);
+
+ private:
+  PipelineStats stats_;
+  CommitTimes times_;
+  // Of the last batch: most batches are of the table of the one before.
+  std::shared_ptr<const TableSchema> last_;
+  TableCounts* last_counts_ = nullptr;
+  std::map<TableName, std::shared_ptr<const TableSchema>> schemas_;  // of the first kTablesMax
+
+  std::optional<Position> reached_;
+  std::optional<Time> all_durable_at_;  // the last time
+  std::optional<Time> begun_;
+};
+
+}  // namespace arrowcdc

@@ -1,0 +1,121 @@
+// A file of options, as the commands take it.
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "tests/end_to_end/client.h"
+#include "tests/testing/assert_ok.h"
+
+namespace arrowcdc::test {
+namespace {
+
+using std::chrono::seconds;
+
+struct Outcome {
+  int code = -1;
+  std::string output;
+  std::string error;
+};
+
+Outcome RunWith(std::vector<std::string> arguments, std::map<std::string, std::string> env = {}) {
+  SubprocessOptions options;
+  options.argv = std::move(arguments);
+  options.argv.insert(options.argv.begin(), CommandPath());
+  options.env = std::move(env);
+  Outcome outcome;
+  auto child = Subprocess::Start(std::move(options));
+  EXPECT_TRUE(child.ok()) << child.status();
+  const auto ended = (*child)->Wait(seconds(60));
+  EXPECT_TRUE(ended.ok()) << ended.status();
+  if (ended.ok()) outcome.code = ended->code;
+  outcome.output = (*child)->output();
+  outcome.error = (*child)->error();
+  return outcome;
+}
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  std::string Write(const std::string& text) {
+    const std::string path = (directory_.path() / "shop.yaml").string();
+    std::ofstream(path) << text;
+    return path;
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(ConfigTest, OneFileServesAllCommands) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto server, PrivateServer::Create({}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto sql, server->Connect());
+  ARROWCDC_ASSERT_OK(
+      sql->Exec("CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)"));
+  const std::string files = (directory_.path() / "files").string();
+  const std::string config = Write(
+      "source:\n  source: ${SHOP}\n  slot: shop\n  tables: public.users\n"
+      "sink: parquet:" +
+      files + "\nlog: json\n");
+  const std::map<std::string, std::string> env = {{"SHOP", server->conninfo()}};
+  const Outcome setup = RunWith({"setup", "--config", config}, env);
+  ASSERT_EQ(setup.code, 0) << setup.output << setup.error;
+  EXPECT_EQ(sql->Scalar("SELECT slot_name FROM pg_replication_slots").ValueOr("?"), "shop");
+  ARROWCDC_ASSERT_OK(sql->Exec("INSERT INTO users VALUES (1); INSERT INTO other VALUES (1)"));
+  const Outcome streamed = RunWith({"stream", "--config", config, "--until", "now"}, env);
+  ASSERT_EQ(streamed.code, 0) << streamed.error;
+  EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(files) / "public.users"));
+  // What stands on the command line wins.
+  const Outcome printed = RunWith(
+      {"stream", "--config", config, "--until", "now", "--sink", "console:ndjson", "--snapshot", "initial"},
+      env);
+  EXPECT_EQ(printed.code, 0) << printed.error;
+  EXPECT_NE(printed.output.find("\"id\":1"), std::string::npos) << printed.output;
+  EXPECT_EQ(RunWith({"teardown", "--config", config, "--yes"}, env).code, 0);
+}
+
+TEST_F(ConfigTest, CheckSaysWhatIsSetAndNoSecret) {
+  const std::string config = Write(
+      "source: {host: db, password: gehe1m, slot: shop, tables: [a.*, b.*]}\n"
+      "sink: {sink: 'parquet:x', roll-age: 5s}\n");
+  const Outcome outcome = RunWith({"config", "check", config});
+  EXPECT_EQ(outcome.code, 0) << outcome.error;
+  EXPECT_NE(outcome.output.find("source.slot: shop\nsource.tables: a.* b.*\n"), std::string::npos)
+      << outcome.output;
+  EXPECT_NE(outcome.output.find("sink.roll-age: 5s\n"), std::string::npos) << outcome.output;
+  EXPECT_EQ((outcome.output + outcome.error).find("gehe1m"), std::string::npos) << outcome.output;
+}
+
+TEST_F(ConfigTest, CheckFindsWhatIsWrong) {
+  const Outcome unknown = RunWith({"config", "check", Write("source:\n  slto: shop\n")});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_NE(unknown.error.find("line 2"), std::string::npos) << unknown.error;
+  EXPECT_NE(unknown.error.find("the nearest is slot"), std::string::npos) << unknown.error;
+  EXPECT_EQ(RunWith({"config", "check", Write("sink: kafka:x\n")}).code, 2);
+  EXPECT_EQ(RunWith({"config", "check", Write("source: {tables: '['}\n")}).code, 2);
+  EXPECT_NE(
+      RunWith({"config", "check", (directory_.path() / "none.yaml").string()}).error.find("No such file"),
+      std::string::npos);
+  EXPECT_NE(RunWith({"config", "check", directory_.path().string()}).error.find("Is a directory"),
+            std::string::npos);
+  EXPECT_EQ(RunWith({"config", "check", Write("")}).code, 0) << "an empty file sets nothing";
+  EXPECT_EQ(RunWith({"config", "check", (directory_.path() / "none.yaml").string()}).code, 2);
+  EXPECT_EQ(RunWith({"config", "look", Write("")}).code, 2);
+  EXPECT_NE(RunWith({"stream", "--config", Write("source: {slot: shop}\n")}).error.find("--sink is required"),
+            std::string::npos);
+}
+
+TEST_F(ConfigTest, APasswordComesFromACommand) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const auto server,
+      PrivateServer::Create({.hba = "local all postgres trust\nlocal all cdc scram-sha-256\n"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto sql, server->Connect());
+  ARROWCDC_ASSERT_OK(sql->Exec("CREATE ROLE cdc LOGIN PASSWORD 'gehe1m'"));
+  const std::string source = server->conninfo() + " user=cdc";
+  const Outcome right = RunWith({"tables", "--source", source, "--password-command", "echo gehe1m"});
+  EXPECT_EQ(right.code, 0) << right.error;
+  EXPECT_EQ(RunWith({"tables", "--source", source, "--password-command", "echo other"}).code, 3);
+  const Outcome failed = RunWith({"tables", "--source", source, "--password-command", "echo gehe1m; false"});
+  EXPECT_EQ(failed.code, 2);
+  EXPECT_EQ(failed.error.find("gehe1m"), std::string::npos) << failed.error;
+}
+
+}  // namespace
+}  // namespace arrowcdc::test
