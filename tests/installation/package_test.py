@@ -167,6 +167,8 @@ def check_completions(root):
     assert complete("stream", "--sink", "par") == ["parquet:"]
     assert complete("stream", "--sink", "parquet", ":", "us") == ["usr"]
     assert complete("sql", "us") == ["usr"]
+    assert complete("config", "ch") == ["check"]
+    assert complete("stream", "--config", "us") == ["usr"]
     assert complete("stream", "--slot", "s") == []
 
 
@@ -201,6 +203,11 @@ if runuser -u postgres -- /usr/lib/postgresql/15/bin/postgres --describe-config 
     grep -q ^output_plugin_libraries; then
   echo "output_plugin_libraries = 'pgoutput, wal2arrow'" >>/etc/postgresql/15/main/postgresql.conf
 fi
+# As the service reads its file.
+echo 'source: {slot: shop, tables: [public.*], password: "${SECRET}"}' >/etc/arrowcdc/shop.yaml
+chmod 640 /etc/arrowcdc/shop.yaml
+chgrp arrowcdc /etc/arrowcdc/shop.yaml
+runuser -u arrowcdc -- env SECRET=s arrowcdc config check /etc/arrowcdc/shop.yaml
 pg_ctlcluster 15 main start
 sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "$1"; }
 sql "CREATE TABLE users (id int PRIMARY KEY, name text, owes numeric(12,2))"
@@ -275,7 +282,8 @@ def check(directory):
     assert rows == [("insert", 2, None, "0.00"), ("update_after", 2, "Eve", "0.00"),
                     ("delete", 1, None, None)], rows
     debian.run("dpkg", "--purge", "arrowcdc")
-    left = [path for path in ("usr/bin/arrowcdc", "usr/lib/arrowcdc", "etc/arrowcdc",
+    assert (debian.root / "etc/arrowcdc/shop.yaml").exists(), "a file of the administrator's"
+    left = [path for path in ("usr/bin/arrowcdc", "usr/lib/arrowcdc",
                               "lib/systemd/system/arrowcdc@.service") if (debian.root / path).exists()]
     assert not left, left
 
