@@ -45,8 +45,10 @@ arrow::Result<std::string> RunPasswordCommand(const std::string& command) {
 
 arrow::Status UsePasswordOf(const std::string& command) {
   ARROW_ASSIGN_OR_RAISE(const std::string password, RunPasswordCommand(command));
-  // As libpq takes it. Other processes do not see it: theirs is the environment that a process began with.
+  // As libpq and MySQL's source take it. Other processes do not see it: theirs is the environment that a
+  // process began with.
   setenv("PGPASSWORD", password.c_str(), 1);
+  setenv("MYSQL_PWD", password.c_str(), 1);
   return arrow::Status::OK();
 }
 

@@ -4,9 +4,12 @@
 # environment.
 if(ARROWCDC_PYTHON)
   find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module)
-  execute_process(
-    COMMAND "${Python_EXECUTABLE}" -c "import os, pyarrow; print(os.path.dirname(pyarrow.__file__))"
-    OUTPUT_STRIP_TRAILING_WHITESPACE OUTPUT_VARIABLE ARROW_WHEEL_DIR ERROR_QUIET)
+  # -DARROW_WHEEL_DIR=...: the same version's of another interpreter, whose objects can then be used again.
+  if(NOT ARROW_WHEEL_DIR)
+    execute_process(
+      COMMAND "${Python_EXECUTABLE}" -c "import os, pyarrow; print(os.path.dirname(pyarrow.__file__))"
+      OUTPUT_STRIP_TRAILING_WHITESPACE OUTPUT_VARIABLE ARROW_WHEEL_DIR ERROR_QUIET)
+  endif()
 else()
   find_package(Arrow CONFIG QUIET)
   find_package(Parquet CONFIG QUIET)

@@ -75,7 +75,8 @@ build_package() {
   local stage=$1 file=dist/$2_${version}_$architecture.deb
   (cd "$stage" && find . -type f ! -path './DEBIAN/*' -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' md5sum) \
     >"$stage/DEBIAN/md5sums"
-  find "$stage" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+  # The same tree makes the same package.
+  find "$stage" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
   rm -f "dist/$2"_*.deb
   dpkg-deb --root-owner-group -Zxz --build "$stage" "$file" >/dev/null
   made+=("$file")

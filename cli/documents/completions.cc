@@ -47,14 +47,6 @@ std::string OptionNames(unsigned bit) {
   return names + "--help";
 }
 
-const Option* FirstPath(const Command& command) {
-  for (const Option& option : OptionTable()) {
-    if ((option.commands & command.bit) != 0 && option.positional)
-      return option.path == PathKind::kNone ? nullptr : &option;
-  }
-  return nullptr;
-}
-
 // --- bash -------------------------------------------------------------------------------------------------
 
 // The word before a value, and its beginning: readline takes '=' and ':' for words of their own.
@@ -104,6 +96,18 @@ std::string BashValue(const Option& option) {
              (option.path == PathKind::kDirectory ? "-d" : "-f") + " -- \"$current\")); ";
   }
   return "    " + NameOf(option) + ") " + action + "return ;;\n";
+}
+
+// What its positional arguments may be, as arguments of compgen; which of them is typed is not counted.
+std::string BashArguments(const Command& command) {
+  std::string words;
+  std::string paths;
+  for (const Option& option : OptionTable()) {
+    if ((option.commands & command.bit) == 0 || !option.positional) continue;
+    if (!option.words.empty()) words += " -W '" + Joined(option.words) + "'";
+    if (option.path != PathKind::kNone) paths = option.path == PathKind::kDirectory ? " -d" : " -f";
+  }
+  return words + paths;
 }
 
 // --- zsh --------------------------------------------------------------------------------------------------
@@ -173,6 +177,7 @@ std::string FishOption(const Option& option, const std::string& condition) {
     if (option.type != OptionType::kFlag) line += takes_files ? " -r -F" : " -x";
     line += " -d '" + quoted(Short(option.help)) + "'";
   }
+  if (option.positional && takes_files) line += " -F";
   return line + (offers.empty() ? "" : " -a '" + offers + "'") + "\n";
 }
 
@@ -193,9 +198,9 @@ std::string MakeBashCompletion() {
           " --version' -- \"$current\")) ;;\n";
   for (const Command& command : Commands()) {
     text += std::string("    ") + command.name + ")\n";
-    if (const Option* option = FirstPath(command)) {
-      text += std::string("      if [[ $current != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen ") +
-              (option->path == PathKind::kDirectory ? "-d" : "-f") + " -- \"$current\")); return; fi\n";
+    if (const std::string arguments = BashArguments(command); !arguments.empty()) {
+      text += "      if [[ $current != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen" + arguments +
+              " -- \"$current\")); return; fi\n";
     }
     text += "      COMPREPLY=($(compgen -W '" + OptionNames(command.bit) + "' -- \"$current\")) ;;\n";
   }
@@ -236,7 +241,8 @@ std::string MakeFishCompletion() {
       if ((option.commands & command.bit) != 0) names += std::string(" ") + command.name;
     }
     if ((option.commands & kProgram) != 0) text += FishOption(option, "");
-    if (names.empty() || (option.positional && option.path == PathKind::kNone)) continue;
+    const bool offers_nothing = option.path == PathKind::kNone && option.words.empty();
+    if (names.empty() || (option.positional && offers_nothing)) continue;
     text += FishOption(option, " -n '__fish_seen_subcommand_from" + names + "'");
   }
   return text;

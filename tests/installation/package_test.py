@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 import duckdb
+import pyarrow
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build-majors" / "debian12"
@@ -122,13 +123,15 @@ def check_lintian(file):
     assert not errors, "\n".join(errors)
 
 
-def check_documents(root):
-    """Manual pages and completions, as the programs see them that read them."""
+def check_manual(root):
     pages = sorted((root / "usr/share/man/man1").glob("arrowcdc*.1.gz"))
     assert len(pages) > 5, pages
     for page in pages:
         text = run("man", "--warnings", "-l", page, environment={"LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
         assert "warning" not in text and "EXIT STATUS" in text, f"{page}: {text}"
+
+
+def check_completions(root):
     share = root / "usr/share"
     bash = share / "bash-completion/completions/arrowcdc"
     run("bash", "-n", bash)
@@ -145,6 +148,18 @@ def check_documents(root):
         return run("bash", "-c", f"source '{bash}'; compopt() {{ :; }}; COMP_WORDS=(arrowcdc {listed}); "
                    f"COMP_CWORD={len(words)}; _arrowcdc; echo \"${{COMPREPLY[*]}}\"", directory=root).split()
 
+    if shutil.which("fish"):
+        def fish(line):
+            file = share / "fish/vendor_completions.d/arrowcdc.fish"
+            said = run("fish", "--no-config", "-c", f"source {file}; complete -C '{line}'", directory=root,
+                       environment={"HOME": str(root)})
+            return [offer.split("\t")[0] for offer in said.splitlines()]
+
+        assert sorted(fish("arrowcdc st")) == ["status", "stream"]
+        assert fish("arrowcdc stream --plugin p") == ["pgoutput"]
+        assert fish("arrowcdc stream --sink parquet:us") == ["parquet:usr/"]
+        assert fish("arrowcdc stream --slot s") == []
+
     assert complete("st") == ["stream", "status"]
     assert complete("stream", "--snapshot-") == ["--snapshot-connections"]
     assert complete("stream", "--plugin", "p") == ["pgoutput"]
@@ -152,6 +167,8 @@ def check_documents(root):
     assert complete("stream", "--sink", "par") == ["parquet:"]
     assert complete("stream", "--sink", "parquet", ":", "us") == ["usr"]
     assert complete("sql", "us") == ["usr"]
+    assert complete("config", "ch") == ["check"]
+    assert complete("stream", "--config", "us") == ["usr"]
     assert complete("stream", "--slot", "s") == []
 
 
@@ -186,6 +203,11 @@ if runuser -u postgres -- /usr/lib/postgresql/15/bin/postgres --describe-config 
     grep -q ^output_plugin_libraries; then
   echo "output_plugin_libraries = 'pgoutput, wal2arrow'" >>/etc/postgresql/15/main/postgresql.conf
 fi
+# As the service reads its file.
+echo 'source: {slot: shop, tables: [public.*], password: "${SECRET}"}' >/etc/arrowcdc/shop.yaml
+chmod 640 /etc/arrowcdc/shop.yaml
+chgrp arrowcdc /etc/arrowcdc/shop.yaml
+runuser -u arrowcdc -- env SECRET=s arrowcdc config check /etc/arrowcdc/shop.yaml
 pg_ctlcluster 15 main start
 sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "$1"; }
 sql "CREATE TABLE users (id int PRIMARY KEY, name text, owes numeric(12,2))"
@@ -199,11 +221,35 @@ sql "INSERT INTO users VALUES (2, NULL, 0)"
 sql "UPDATE users SET name = 'Eve' WHERE id = 2"
 sql "DELETE FROM users WHERE id = 1"
 changes stream --sink parquet:/var/lib/postgresql/changes --until now --snapshot never
+[ ! -d /opt/site ] || runuser -u postgres -- env PYTHONPATH=/opt/site python3 /opt/read.py
 # What stands in the way of nobody, and is said.
 apt-get -q -y remove postgresql-15-wal2arrow 2>&1 | sed 's/^/remove: /'
 sql "SELECT 'plugin of the slot: ' || plugin FROM pg_replication_slots"
 pg_ctlcluster 15 main stop -m fast
 """
+
+# By the socket where Debian's servers have it.
+READ = """
+import arrowcdc
+configuration = arrowcdc.ArrowCDCReaderConfig(
+    database="postgres", user="postgres", tables="public.users", slot="wheel")
+with configuration.open() as readers:
+    print("wheel read", readers["public.users"].read_all()["name"].to_pylist())
+"""
+
+
+def install_wheel(debian):
+    """The wheel, with nothing of what it needs but pyarrow, which is that of .venv."""
+    wheels = list((ROOT / "dist").glob("arrowcdc-*-cp311-*manylinux*.whl"))
+    if not wheels:
+        print("package: no wheel for Debian's Python in dist/: not tried")
+        return False
+    debian.run("apt-get", "-qq", "-y", "--no-install-recommends", "install", "python3")
+    site = debian.root / "opt/site"
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheels[0])
+    shutil.copytree(pathlib.Path(pyarrow.__file__).parent, site / "pyarrow")
+    (debian.root / "opt/read.py").write_text(READ)
+    return True
 
 
 def check(directory):
@@ -219,12 +265,16 @@ def check(directory):
     assert debian.run("stat", "-c", "%U:%G %a", "/etc/arrowcdc") == "root:arrowcdc 750\n"
     check_unit(debian.root)
     run("dpkg-deb", "-x", command, directory / "files")  # the empty Debian leaves out what is documentation
-    check_documents(directory / "files")
+    check_manual(directory / "files")
+    check_completions(directory / "files")
     print("package: the command is installed, its manual pages and completions read")
 
     debian.install(plugin)
+    wheel = install_wheel(debian)
     said = debian.run("bash", "-c", STREAM)
-    assert re.search(r"^remove: wal2arrow: the cluster 15/main .* need the plugin: shop$", said, re.M), said
+    warned = re.search(r"^remove: wal2arrow: the cluster 15/main .* need the plugin: (.*)$", said, re.M)
+    assert warned and warned[1] == ("shop, wheel" if wheel else "shop"), said
+    assert not wheel or "wheel read ['Eve']\n" in said, said
     assert "plugin of the slot: wal2arrow" in said, said
     files = debian.root / "var/lib/postgresql/changes/public.users/*.parquet"
     rows = duckdb.sql(f"SELECT _op, id, name, owes::text FROM read_parquet('{files}') "
@@ -232,7 +282,8 @@ def check(directory):
     assert rows == [("insert", 2, None, "0.00"), ("update_after", 2, "Eve", "0.00"),
                     ("delete", 1, None, None)], rows
     debian.run("dpkg", "--purge", "arrowcdc")
-    left = [path for path in ("usr/bin/arrowcdc", "usr/lib/arrowcdc", "etc/arrowcdc",
+    assert (debian.root / "etc/arrowcdc/shop.yaml").exists(), "a file of the administrator's"
+    left = [path for path in ("usr/bin/arrowcdc", "usr/lib/arrowcdc",
                               "lib/systemd/system/arrowcdc@.service") if (debian.root / path).exists()]
     assert not left, left
 
