@@ -56,8 +56,9 @@ class PrivateMysql:
 
     def _client(self, statements):
         return subprocess.run(
-            [*self._run, self._usr / "bin/mysql", "--no-defaults", "--user=root", f"--socket={self.directory}/s",
-             f"--character-sets-dir={self._usr}/share/mysql/charsets", "--batch", "--skip-column-names"],
+            [*self._run, self._usr / "bin/mysql", "--no-defaults", "--user=root",
+             f"--socket={self.directory}/s", f"--character-sets-dir={self._usr}/share/mysql/charsets",
+             "--batch", "--skip-column-names"],
             input=statements, capture_output=True, text=True, check=False)
 
     def stop(self):

@@ -1,6 +1,6 @@
-// Rows of the binary protocol, as a SELECT in a prepared statement gives them ("Binary Protocol Resultset Row"
-// in MySQL's documentation), into the columns that the binlog's rows fill. Its values are exact, where those of
-// the text protocol are not (FLOAT).
+// Rows of the binary protocol, as a SELECT in a prepared statement gives them ("Binary Protocol Resultset
+// Row" in MySQL's documentation), into the columns that the binlog's rows fill. Its values are exact, where
+// those of the text protocol are not (FLOAT).
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@
 
 namespace arrowcdc::mysql {
 
-// One table, whose columns were selected in their order, over a connection whose character set is utf8mb4. One
-// thread.
+// One table, whose columns were selected in their order, over a connection whose character set is utf8mb4.
+// One thread.
 class BinaryRows {
  public:
   // Errors: kUnsupported, by column, for types that are not read.

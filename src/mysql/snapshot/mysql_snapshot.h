@@ -1,5 +1,5 @@
-// A snapshot of tables of MySQL or MariaDB: parts by ranges of the primary key, read by as many connections as
-// see the same point.
+// A snapshot of tables of MySQL or MariaDB: parts by ranges of the primary key, read by as many connections
+// as see the same point.
 #pragma once
 
 #include <cstdint>

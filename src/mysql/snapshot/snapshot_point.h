@@ -21,8 +21,8 @@ struct SnapshotPoint {
   std::vector<std::unique_ptr<Connection>> connections;
 };
 
-// Errors: as TakeSnapshot. Blocking: on queries; where the role may not read log_status, FLUSH TABLES WITH READ
-// LOCK holds commits up while the transactions begin.
+// Errors: as TakeSnapshot. Blocking: on queries; where the role may not read log_status, FLUSH TABLES WITH
+// READ LOCK holds commits up while the transactions begin.
 arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<StopToken>& stop,
                                        int connections);
 

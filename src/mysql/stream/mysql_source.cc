@@ -80,7 +80,8 @@ class MysqlSource : public Source {
       return MakeError(ErrorKind::kUnsupported, "files of a binary log do not have the rows of tables",
                        "option snapshot", "read the files without them: --snapshot never");
     }
-    // What Resume has begun to read would come for as long as the copy lasts; the stream begins anew behind it.
+    // What Resume has begun to read would come for as long as the copy lasts; the stream begins anew behind
+    // it.
     if (std::this_thread::get_id() == owner_ && !started_) StopPackets();
     std::vector<TableName> names;
     ARROW_ASSIGN_OR_RAISE(const std::vector<SourceTable> tables, Tables());
