@@ -99,29 +99,28 @@ class ProgressReporter : public PipelineObserver {
     last_progress_ = now;
     last_rows_ = stats.rows;
     const uint64_t reached = std::max(stats.durable.value_or(Position{}).order, first_lsn_);
-    const std::optional<uint64_t> lag = source_.BytesBetween(reached, stats.server_lsn);
+    const uint64_t lag = source_.BytesBetween(reached, stats.server_lsn);
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.0f", rows_per_s_);
     if (HasProgressLines()) {
       ShowProgressLines({std::string(stats.connected ? "" : "not connected, ") + std::to_string(stats.rows) +
-                         " rows, " + rate + " rows/s, not durable yet " +
-                         (lag.has_value() ? FormatSize(*lag) : "more than a file") + ", delivered " +
+                         " rows, " + rate + " rows/s, not durable yet " + FormatSize(lag) + ", delivered " +
                          TextOf(source_, stats.delivered) + ", durable " + TextOf(source_, stats.durable)});
       return;
     }
     if (now - last_log_ < options_.command.progress_interval) return;
     last_log_ = now;
-    LogFields facts = {{"rows", stats.rows},
-                       {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
-                       {"delivered_lsn", TextOf(source_, stats.delivered)},
-                       {"durable_lsn", TextOf(source_, stats.durable)},
-                       {"server_lsn", source_.FormatPosition(Position{0, stats.server_lsn})},
-                       {"received_bytes", stats.received_bytes},
-                       {"rows_of_other_tables", stats.rows_unmatched},
-                       {"tables_not_published", stats.tables_unpublished},
-                       {"event", "progress"}};
-    if (lag.has_value()) facts.emplace_back("lag_bytes", *lag);
-    Log(info, "progress", facts);
+    Log(info, "progress",
+        {{"rows", stats.rows},
+         {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
+         {"delivered_lsn", TextOf(source_, stats.delivered)},
+         {"durable_lsn", TextOf(source_, stats.durable)},
+         {"server_lsn", source_.FormatPosition(Position{0, stats.server_lsn})},
+         {"lag_bytes", lag},
+         {"received_bytes", stats.received_bytes},
+         {"rows_of_other_tables", stats.rows_unmatched},
+         {"tables_not_published", stats.tables_unpublished},
+         {"event", "progress"}});
   }
 
   void OnSnapshot(const SnapshotProgress& progress) override {
@@ -303,7 +302,7 @@ ExitCode RunStream(const Options& options) {
   observers.Add(&reporter);
   std::unique_ptr<MonitorDoor> door;
   if (options.command.http.has_value()) {
-    auto opened = MonitorDoor::Open(options, DescribeSink(options, **sink));
+    auto opened = MonitorDoor::Open(options, DescribeSink(options, **sink), **source);
     if (!opened.ok()) return Fail(opened.status());
     door = *std::move(opened);
     observers.Add(&door->monitor());

@@ -11,13 +11,13 @@ constexpr std::chrono::seconds kSlotInterval(30);
 
 }  // namespace
 
-MonitorDoor::MonitorDoor(const Options& options, const std::string& sink)
-    : monitor_(options.source.slot, sink) {}
+MonitorDoor::MonitorDoor(const Options& options, const std::string& sink, const Source& source)
+    : monitor_(IsMysql(options) ? "" : options.source.slot, sink, &source) {}
 
-arrow::Result<std::unique_ptr<MonitorDoor>> MonitorDoor::Open(const Options& options,
-                                                              const std::string& sink) {
+arrow::Result<std::unique_ptr<MonitorDoor>> MonitorDoor::Open(const Options& options, const std::string& sink,
+                                                              const Source& source) {
   ARROW_ASSIGN_OR_RAISE(const ListenAddress address, ParseListenAddress(*options.command.http));
-  std::unique_ptr<MonitorDoor> door(new MonitorDoor(options, sink));
+  std::unique_ptr<MonitorDoor> door(new MonitorDoor(options, sink, source));
   const StreamMonitor& monitor = door->monitor_;
   ARROW_ASSIGN_OR_RAISE(
       door->listener_,

@@ -13,14 +13,15 @@ namespace arrowcdc::cli {
 
 class MonitorDoor {
  public:
-  // Listens where --http says, which must be given, and logs where. sink: for people. Errors: where it cannot
-  // listen.
-  static arrow::Result<std::unique_ptr<MonitorDoor>> Open(const Options& options, const std::string& sink);
+  // Listens where --http says, which must be given, and logs where. sink: for people. `source` outlives it.
+  // Errors: where it cannot listen.
+  static arrow::Result<std::unique_ptr<MonitorDoor>> Open(const Options& options, const std::string& sink,
+                                                          const Source& source);
 
   StreamMonitor& monitor() { return monitor_; }
 
  private:
-  MonitorDoor(const Options& options, const std::string& sink);
+  MonitorDoor(const Options& options, const std::string& sink, const Source& source);
 
   StreamMonitor monitor_;
   std::unique_ptr<SlotWatch> slot_watch_;

@@ -10,8 +10,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json LsnOf(const std::optional<Position>& position) {
-  return position.has_value() ? Json(FormatLsn(position->order)) : Json();
+Json PositionOf(const StreamView& view, const std::optional<Position>& position) {
+  if (!position.has_value()) return {};
+  return view.source != nullptr ? view.source->FormatPosition(*position) : FormatLsn(position->order);
 }
 
 Json CountsOf(const std::string& name, const TableCounts& counts) {
@@ -92,9 +93,9 @@ std::string FormatState(const StreamView& view, const std::string& version,
       {"queue_bytes", stats.queue_bytes},
       {"lag_bytes", LagBytes(view)},
       {"lag_seconds", LagSeconds(view, now)},
-      {"delivered_lsn", LsnOf(stats.delivered)},
-      {"durable_lsn", LsnOf(stats.durable)},
-      {"server_lsn", FormatLsn(stats.server_lsn)},
+      {"delivered_lsn", PositionOf(view, stats.delivered)},
+      {"durable_lsn", PositionOf(view, stats.durable)},
+      {"server_lsn", PositionOf(view, Position{0, stats.server_lsn})},
       {"reconnects", stats.reconnects},
       {"unrepresentable_values", stats.unrepresentable},
       {"passed_over_rows", stats.rows_unmatched},

@@ -48,7 +48,9 @@ uint64_t LagBytes(const StreamView& view) {
   const PipelineStats& stats = view.stats;
   const auto& reached = stats.durable.has_value() ? stats.durable : stats.delivered;
   if (!reached.has_value()) return 0;
-  return stats.server_lsn > reached->order ? stats.server_lsn - reached->order : 0;
+  if (stats.server_lsn <= reached->order) return 0;
+  return view.source != nullptr ? view.source->BytesBetween(reached->order, stats.server_lsn)
+                                : stats.server_lsn - reached->order;
 }
 
 double LagSeconds(const StreamView& view, Wall::time_point now) {
@@ -63,7 +65,8 @@ std::string WhyNotReady(const StreamView& view, Clock::time_point now) {
   return "";
 }
 
-StreamMonitor::StreamMonitor(std::string slot_name, std::string sink) {
+StreamMonitor::StreamMonitor(std::string slot_name, std::string sink, const Source* source) {
+  view_.source = source;
   view_.slot_name = std::move(slot_name);
   view_.sink = std::move(sink);
   view_.begun_at = Wall::now();

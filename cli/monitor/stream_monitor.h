@@ -11,6 +11,7 @@
 
 #include "arrowcdc/pipeline.h"
 #include "arrowcdc/postgres.h"
+#include "arrowcdc/source.h"
 
 namespace arrowcdc::cli {
 
@@ -46,6 +47,7 @@ struct StreamView {
   StreamPhase phase = StreamPhase::kStarting;
   std::chrono::steady_clock::time_point last_sign;  // of life, from the pipeline
   PipelineStats stats;
+  const Source* source = nullptr;
   std::optional<SnapshotProgress> snapshot;  // the last one
   std::optional<SlotView> slot;
   std::deque<StreamEvent> events;  // the newest last
@@ -64,7 +66,8 @@ std::string WhyNotReady(const StreamView& view, std::chrono::steady_clock::time_
 // Threads: any; the pipeline's calls come from one.
 class StreamMonitor : public PipelineObserver {
  public:
-  StreamMonitor(std::string slot_name, std::string sink);
+  // source: what positions mean; null: they are LSNs. It outlives the views.
+  StreamMonitor(std::string slot_name, std::string sink, const Source* source = nullptr);
 
   StreamView view() const;
   uint64_t connections() const;  // that have streamed

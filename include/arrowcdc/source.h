@@ -137,8 +137,8 @@ class Source {
   virtual arrow::Result<Position> ParsePosition(std::string_view text) = 0;
   // As ParsePosition reads it, for people.
   virtual std::string FormatPosition(const Position& position) const { return FormatLsn(position.order); }
-  // Bytes of log between them; none where they cannot be told, as between two files.
-  virtual std::optional<uint64_t> BytesBetween(uint64_t from_order, uint64_t to_order) const {
+  // Bytes of log between two positions of one epoch: at least so many (MySQL: those in the file of the last).
+  virtual uint64_t BytesBetween(uint64_t from_order, uint64_t to_order) const {
     return to_order > from_order ? to_order - from_order : 0;
   }
   // The same place in the epoch of the last connection, of a position that this Source made earlier: epochs

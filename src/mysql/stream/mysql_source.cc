@@ -108,11 +108,11 @@ class MysqlSource : public Source {
   std::string FormatPosition(const Position& position) const override {
     return ToString(mysql::PlaceOf(position.order), base_of(position));
   }
-  std::optional<uint64_t> BytesBetween(uint64_t from_order, uint64_t to_order) const override {
+  uint64_t BytesBetween(uint64_t from_order, uint64_t to_order) const override {
     const LogPlace from = mysql::PlaceOf(from_order);
     const LogPlace to = mysql::PlaceOf(to_order);
     if (to <= from) return 0;
-    return from.file == to.file ? std::optional(to.offset - from.offset) : std::nullopt;
+    return from.file == to.file ? to.offset - from.offset : to.offset;
   }
 
   arrow::Result<Position> Rebase(const Position& position) override {
