@@ -32,3 +32,11 @@ commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 [[ -z $(git status --porcelain 2>/dev/null) ]] || commit+=-changed
 # shellcheck disable=SC2086  # B holds several words
 run build/bench/arrowcdc_bench run "${arguments[@]}" --commit "$commit" ${B:-}
+
+# The family mysql; left out where B names workloads of PostgreSQL.
+if [[ ${B:-} != *--workloads* ]]; then
+  run cmake --build build --target arrowcdc_bench_mysql -j "$(nproc)"
+  mysql=(--output bench/results/mysql.json)
+  [[ ${QUICK:-0} == 0 ]] || mysql+=(--quick)
+  run tools/mysql_files.sh build/bench/arrowcdc_bench_mysql "${mysql[@]}" || [[ $? == 77 ]]
+fi
