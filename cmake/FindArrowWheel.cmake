@@ -40,6 +40,10 @@ else()
   endforeach()
   # libparquet depends on further libraries of the wheel; the linker finds them here.
   target_link_options(Arrow::parquet INTERFACE "-Wl,-rpath-link,${ARROW_WHEEL_DIR}")
+  # It also exports an OpenSSL of its own, which the system's would call in its own stead wherever it comes
+  # later in the order of loading: TLS of libmariadb crashed so. In front of all else it does not.
+  target_link_options(Arrow::parquet INTERFACE
+    "LINKER:--push-state,--no-as-needed,-lssl,-lcrypto,--pop-state")
   target_link_libraries(Arrow::parquet INTERFACE Arrow::arrow)
   target_link_libraries(Arrow::compute INTERFACE Arrow::arrow)
 endif()
