@@ -27,8 +27,8 @@ arrow::Status Damaged(EventType type) {
   return Damaged("an event of type " + std::to_string(static_cast<int>(type)) + " is shorter than it says");
 }
 
-// The description of a file that is being written, or was when the server crashed, has a flag that is not part
-// of what the checksum is of.
+// The description of a file that is being written, or was when the server crashed, has a flag that is not
+// part of what the checksum is of.
 bool ChecksumFits(std::span<const uint8_t> event) {
   constexpr size_t kFlagsAt = 17;
   constexpr uint8_t kInUse = 1;
