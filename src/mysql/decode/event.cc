@@ -27,10 +27,19 @@ arrow::Status Damaged(EventType type) {
   return Damaged("an event of type " + std::to_string(static_cast<int>(type)) + " is shorter than it says");
 }
 
+// The description of a file that is being written, or was when the server crashed, has a flag that is not
+// part of what the checksum is of.
 bool ChecksumFits(std::span<const uint8_t> event) {
+  constexpr size_t kFlagsAt = 17;
+  constexpr uint8_t kInUse = 1;
   const size_t bytes = event.size() - kChecksumBytes;
   const uint64_t stored = ByteReader(event.subspan(bytes)).Uint(kChecksumBytes);
-  return crc32_z(crc32_z(0, nullptr, 0), event.data(), bytes) == stored;
+  const uint8_t flags = event[4] == static_cast<uint8_t>(EventType::kFormatDescription)
+                            ? static_cast<uint8_t>(event[kFlagsAt] & ~kInUse)
+                            : event[kFlagsAt];
+  uLong checksum = crc32_z(crc32_z(0, nullptr, 0), event.data(), kFlagsAt);
+  checksum = crc32_z(checksum, &flags, 1);
+  return crc32_z(checksum, event.data() + kFlagsAt + 1, bytes - kFlagsAt - 1) == stored;
 }
 
 // The last five bytes are the algorithm and, whatever that is, room for a checksum.

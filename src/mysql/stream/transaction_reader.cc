@@ -41,8 +41,9 @@ bool TransactionReader::full() const {
   return decoder_->open_bytes() > options_.batch_bytes_max || transactions_ > options_.transactions_max;
 }
 
+// A transaction is in the log as a whole, so what lacks of it is on its way.
 bool TransactionReader::open() const {
-  if (transaction_.has_value()) return decoder_->open_rows() > 0;
+  if (transaction_.has_value()) return false;
   return decoder_->open_rows() > 0 || ended_.has_value() || keepalive_;
 }
 

@@ -77,6 +77,7 @@ class TransactionReader {
   bool full() const;
   // Makes events of all that is open. Behind it nothing waits but a transaction that has not ended.
   arrow::Status Flush();
+  // Something waits for Flush, and for nothing else.
   bool open() const;
 
   std::optional<Event> NextEvent();
