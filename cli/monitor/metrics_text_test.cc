@@ -1,5 +1,9 @@
 #include "cli/monitor/metrics_text.h"
 
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -74,6 +78,27 @@ TEST(MetricsText, WhatIsNotKnownIsNotThere) {
   EXPECT_EQ(text.find("arrowcdc_snapshot"), std::string::npos);
   ExpectLine(text, "arrowcdc_ready 0");
   ExpectLine(text, "arrowcdc_lag_bytes 0");
+}
+
+// Alerts and boards that ask for what is not there stay silent.
+TEST(MetricsText, TheExamplesAskForWhatThereIs) {
+  const std::string text = Metrics(View());
+  const std::regex name("arrowcdc_[a-z_]+");
+  int found = 0;
+  for (const char* file : {"alerts.yaml", "alerts_test.yaml", "grafana.json"}) {
+    std::ifstream stream(std::filesystem::path(ARROWCDC_MONITORING) / file);
+    const std::string content{std::istreambuf_iterator<char>(stream), {}};
+    ASSERT_FALSE(content.empty()) << file;
+    for (auto at = std::sregex_iterator(content.begin(), content.end(), name); at != std::sregex_iterator();
+         ++at) {
+      ++found;
+      const std::string asked = at->str();
+      EXPECT_TRUE(text.find("\n" + asked + "{") != std::string::npos ||
+                  text.find("\n" + asked + " ") != std::string::npos)
+          << file << ": " << asked;
+    }
+  }
+  EXPECT_GT(found, 30);
 }
 
 TEST(StateJson, HasTheSameNumbers) {
