@@ -19,6 +19,7 @@ built=$SECONDS
 
 export UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1
+export LSAN_OPTIONS=suppressions=$PWD/tools/lsan.supp:print_suppressions=0
 echo "test: running the tests"
 run ctest --test-dir build-asan --output-on-failure --no-tests=error --timeout 600 -j "$jobs" \
   --output-log "$run_directory/ctest.log" "$@"

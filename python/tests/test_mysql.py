@@ -15,7 +15,7 @@ def mysql():
         pytest.skip("no MySQL: tools/mysql_files.sh could not fetch it")
     server = PrivateMysql()
     try:
-        wait_for(server.accepts, "the server to accept connections")
+        wait_for(server.accepts)
         yield server
     finally:
         server.stop()

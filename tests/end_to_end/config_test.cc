@@ -111,7 +111,8 @@ TEST_F(ConfigTest, APasswordComesFromACommand) {
   const std::string source = server->conninfo() + " user=cdc";
   const Outcome right = RunWith({"tables", "--source", source, "--password-command", "echo gehe1m"});
   EXPECT_EQ(right.code, 0) << right.error;
-  EXPECT_EQ(RunWith({"tables", "--source", source, "--password-command", "echo other"}).code, 3);
+  const Outcome wrong = RunWith({"tables", "--source", source, "--password-command", "echo other"});
+  EXPECT_EQ(wrong.code, 3) << wrong.error;
   const Outcome failed = RunWith({"tables", "--source", source, "--password-command", "echo gehe1m; false"});
   EXPECT_EQ(failed.code, 2);
   EXPECT_EQ(failed.error.find("gehe1m"), std::string::npos) << failed.error;

@@ -228,7 +228,7 @@ TEST_F(SnapshotLimits, NoWalSenderIsLeft) {
         SqlConnection::Connect(server_->conninfo() + " replication=database application_name=taken"));
     taken_.push_back(std::move(taken));
   }
-  ASSERT_NO_FATAL_FAILURE(StreamFails({"--retry-for", "1s"}, 4));
+  ASSERT_NO_FATAL_FAILURE(StreamFails({"--retry-for", "1s"}, 75));
   EXPECT_TRUE(Said("\"kind\":\"server_setting\"")) << client_->error();
   EXPECT_TRUE(Said("max_wal_senders")) << client_->error();
   EXPECT_GT(CountRetries(), 1) << client_->error();
@@ -258,7 +258,7 @@ TEST_F(SnapshotLimits, NoConnectionIsLeft) {
                      .ValueOr("") == std::to_string(12 - left);
         },
         kLimit, "a session to end"));
-    ASSERT_NO_FATAL_FAILURE(StreamFails({"--retry-for", "1s"}, 4)) << left;
+    ASSERT_NO_FATAL_FAILURE(StreamFails({"--retry-for", "1s"}, 75)) << left;
     EXPECT_TRUE(Said("\"kind\":\"server_setting\"")) << left << client_->error();
     EXPECT_TRUE(Said("max_connections")) << left << client_->error();
     EXPECT_GT(CountRetries(), 1) << left << client_->error();

@@ -230,6 +230,28 @@ TEST_P(MysqlSnapshot, WhileOthersWrite) {
   }
 }
 
+// Who keeps nothing asks again where to begin behind the copy: it is where it was before.
+TEST_P(MysqlSnapshot, NowIsWhenItWasAskedForFirst) {
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.t (k INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1)"}));
+  const auto source = MakeSource(Options());
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  ARROWCDC_ASSERT_OK(source->Resume({}).status());
+  Replay replay;
+  {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto snapshot, source->BeginSnapshot(kEveryTable, {}));
+    ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (2)"}));
+    ARROWCDC_ASSERT_OK(replay.Copy(snapshot.get(), 1));
+  }
+  EXPECT_EQ(replay.rows({"shop", "t"}).size(), 1u);
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, source->CurrentEnd());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Position start, source->Resume({}));
+  ARROWCDC_ASSERT_OK(source->Start(start));
+  ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), end.position));
+  EXPECT_EQ(replay.rows({"shop", "t"}).size(), 2u);
+}
+
 TEST_P(MysqlSnapshot, ATableThatIsChangedIsReadAgainLater) {
   ARROWCDC_ASSERT_OK(
       server_->Run({"CREATE TABLE shop.t (k INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1), (2)"}));

@@ -56,9 +56,16 @@ class MysqlSource : public Source {
     ARROW_RETURN_NOT_OK(CheckConnected());
     StopPackets();
     using Have = ResumeRequest::Have;
-    const bool has = request.have == Have::kStored || request.have == Have::kDelivered;
-    auto started = url_.files() ? ResumeFiles(has, request) : ResumeServer(has, request);
+    ResumeRequest goes_on = request;
+    bool has = request.have == Have::kStored || request.have == Have::kDelivered;
+    // "Now" is when it was asked for first: what came meanwhile, as while rows were copied, must not be lost.
+    if (!has && first_start_.has_value()) {
+      has = true;
+      goes_on.position = *first_start_;
+    }
+    auto started = url_.files() ? ResumeFiles(has, goes_on) : ResumeServer(has, goes_on);
     if (!started.ok()) StopPackets();
+    if (started.ok() && !has) first_start_ = *started;
     return started;
   }
 
@@ -478,7 +485,8 @@ class MysqlSource : public Source {
   std::optional<Clock::time_point> open_since_;
   std::atomic<uint32_t> epoch_ = 0;
   bool started_ = false;
-  std::thread::id owner_;  // of the connection and the stream
+  std::thread::id owner_;                // of the connection and the stream
+  std::optional<Position> first_start_;  // of who has nothing
   SourceNews news_;
 
   mutable std::mutex mutex_;

@@ -364,6 +364,8 @@ TEST_P(MysqlLimits, AnotherServerIsRefused) {
   Insert(1);
   ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
   StartServer();
+  // MariaDB tells transactions of one name apart by the second that they were made in.
+  ARROWCDC_ASSERT_OK(server_->Run({"SET timestamp = 1700000000"}));
   Insert(1);
   const arrow::Status refused = replay.Catch(MakeSource().get());
   EXPECT_EQ(KindOf(refused), ErrorKind::kPositionGap) << refused;
@@ -443,10 +445,6 @@ TEST_P(MysqlLimits, SaysHowTheServerStands) {
   EXPECT_TRUE(tables[1].matches);
   EXPECT_EQ(tables[1].name.table, "t");
   EXPECT_TRUE(tables[1].usable_identity);
-  const auto source = MakeSource();
-  ARROWCDC_ASSERT_OK(source->Connect());
-  const auto snapshot = source->BeginSnapshot({}, {});
-  EXPECT_EQ(KindOf(snapshot.status()), ErrorKind::kUnsupported);
 }
 
 }  // namespace
