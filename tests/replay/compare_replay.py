@@ -238,6 +238,7 @@ class Files:
         self.table = table
         self.database = duckdb.connect()
         self.paths = []
+        self.manifest = os.path.join(directory, "_arrowcdc_manifest.json")
         for entry in sorted(os.listdir(directory)):
             parts = entry.split(".")
             if [urllib.parse.unquote(part) for part in parts] == [table.schema, table.name]:
@@ -284,7 +285,18 @@ class Files:
             if not copies or point in voids:
                 copies.append((point, point))
             copies[-1] = (copies[-1][0], point)
-        return copies
+        return copies + self.points_of_manifest()
+
+    def points_of_manifest(self):
+        """The same as the sink notes it: at one of its points a copy may have found no rows."""
+        if not os.path.exists(self.manifest):
+            return []
+        with open(self.manifest, encoding="utf-8", errors="surrogateescape") as file:
+            snapshot = json.load(file).get("snapshot") or {}
+        return [tuple(int(point["order"]) - 1 for point in (copied["point"], *copied["later_points"][-1:]))
+                for copied in snapshot.get("tables", ())
+                if [copied["schema"], copied["name"]] == [self.table.schema, self.table.name]
+                and copied.get("later_points")]
 
     def read(self, paths, layout):
         own, metadata = layout[:-len(METADATA)], layout[-len(METADATA):]
