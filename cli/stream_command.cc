@@ -295,7 +295,9 @@ ExitCode RunStream(const Options& options) {
   const auto patterns = TablePatterns::Parse(options.source.tables);
   if (!patterns.ok()) return Fail(patterns.status());
   if (const arrow::Status fits = CheckFits(options, **sink); !fits.ok()) return Fail(fits);
-  SetLogContext({{"slot", options.source.slot}, {"sink", DescribeSink(options, **sink)}});
+  LogFields context = {{"sink", DescribeSink(options, **sink)}};
+  if (!IsMysql(options)) context.insert(context.begin(), {"slot", options.source.slot});
+  SetLogContext(context);
   SayWhereRowsGo(options, **sink);
   ProgressReporter reporter(options, **source);
   ObserverList observers;
