@@ -97,9 +97,9 @@ class Debian:
         return run(*self.command(*command))
 
     def install(self, file):
-        shutil.copy(file, self.root / "root")
+        shutil.copy(file, self.root / "srv")
         said = self.run("apt-get", "-q", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0",
-                        "-o", "APT::Keep-Downloaded-Packages=true", "install", f"/root/{file.name}")
+                        "-o", "APT::Keep-Downloaded-Packages=true", "install", f"/srv/{file.name}")
         for archive in self.archives.glob("*.deb"):
             if not (CACHE / "archives" / archive.name).exists():
                 shutil.copy(archive, CACHE / "archives")
