@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include <arrow/util/key_value_metadata.h>
@@ -80,7 +81,8 @@ class Wanted {
     }
   }
 
-  // test_decoding tells the end of the record.
+  // test_decoding tells the end of the record, which is where the next one begins: if that is a row's of
+  // another subtransaction, the server may merge the row in front of the message.
   void AddMessage(const TextChange& change) {
     static constexpr char kDigits[] = "0123456789abcdef";
     string content = "\\x";
@@ -88,7 +90,9 @@ class Wanted {
       content += kDigits[static_cast<unsigned char>(byte) / 16];
       content += kDigits[static_cast<unsigned char>(byte) % 16];
     }
-    WantedRow& row = rows_.emplace_back();
+    auto place = rows_.end();
+    while (place != rows_.begin() && std::prev(place)->lsn == change.lsn) --place;
+    WantedRow& row = *rows_.emplace(place);
     row.table = {"pg_catalog", "_arrowcdc_messages"};
     row.lsn = change.lsn - 1;
     row.transactional = change.transactional;

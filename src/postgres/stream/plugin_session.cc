@@ -68,6 +68,7 @@ class PgoutputSession : public PluginSession {
   PgoutputSession(std::string start_options, uint32_t epoch, const PostgresOptions& options,
                   ServerPlace server, InProgress in_progress, bool binary)
       : PluginSession(std::move(start_options), epoch),
+        streams_(in_progress.spool != nullptr),
         catalog_(options.conninfo, std::move(server), options.stop),
         decoder_(arrow::default_memory_pool(), epoch, &catalog_,
                  {.values = ValueOptionsOf(options), .foreign_origins = options.origin == Origin::kAny},
@@ -115,11 +116,16 @@ class PgoutputSession : public PluginSession {
     return binary_ &&
            (decoder_.needs_text() || (detail != nullptr && detail->sqlstate() == kUndefinedFunction));
   }
-  bool WantsWholeTransactions(const arrow::Status&) const override {
-    return decoder_.needs_whole_transactions();
+  // Of a transaction in progress the server may read by what another one left in its caches, and fail with an
+  // error that it calls internal: a table that the transaction itself has made seems to lack columns.
+  bool WantsWholeTransactions(const arrow::Status& error) const override {
+    const ErrorDetail* const detail = GetErrorDetail(error);
+    return decoder_.needs_whole_transactions() ||
+           (streams_ && detail != nullptr && detail->sqlstate().starts_with("XX"));
   }
 
  private:
+  const bool streams_;  // transactions in progress
   SqlRelationCatalog catalog_;
   PgoutputDecoder decoder_;
   const bool binary_;

@@ -498,16 +498,22 @@ class PostgresSource : public Source {
 
   arrow::Status SessionError(const arrow::Status& status) {
     no_streaming_ = no_streaming_ || (spool_ != nullptr && spool_->failed());
-    if (session_->WantsWholeTransactions(status)) {
+    const ErrorDetail* const detail = GetErrorDetail(status);
+    const bool wants_whole = session_->WantsWholeTransactions(status);
+    const bool wants_text = session_->WantsText(status);
+    if (wants_whole) {
       whole_until_ = stats().server_lsn;
       whole_since_ = std::chrono::steady_clock::now();
       whole_for_ = std::clamp(whole_for_ * 2, kWholeForMin, kWholeForMax);
     }
-    const ErrorDetail* const detail = GetErrorDetail(status);
-    if (detail == nullptr || !session_->WantsText(status)) return status;
-    as_text_ = true;
-    return MakeError(detail->kind(), status.message(), detail->object(), detail->remedy(), detail->sqlstate(),
-                     /*retryable=*/true);
+    as_text_ = as_text_ || wants_text;
+    if (detail == nullptr || detail->retryable() || !(wants_whole || wants_text)) return status;
+    return MakeError(detail->kind(), status.message(), detail->object(),
+                     wants_whole
+                         ? "the stream goes on in a new session, in which the server keeps transactions "
+                           "until they commit"
+                         : detail->remedy(),
+                     detail->sqlstate(), /*retryable=*/true);
   }
 
   // To the server that was looked at.
