@@ -30,6 +30,8 @@ class TablePatterns {
   };
   Match Explain(const TableName& name) const;
   bool Matches(const TableName& name) const { return Explain(name).matches; }
+  // Whether some table of the schema could match, of whatever name.
+  bool MayMatchIn(const std::string& schema) const;
 
  private:
   struct Compiled;

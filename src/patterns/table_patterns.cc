@@ -1,6 +1,7 @@
 // TablePatterns over RE2: one pair of expressions a pattern, in the order they were given.
 #include "arrowcdc/table_patterns.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <re2/re2.h>
@@ -91,6 +92,15 @@ TablePatterns::Match TablePatterns::Explain(const TableName& name) const {
   if (compiled_->patterns.empty()) return {true, "no patterns given: every table"};
   if (compiled_->only_exclusions) return {true, "no pattern excludes it"};
   return {false, "no pattern matches"};
+}
+
+bool TablePatterns::MayMatchIn(const std::string& schema) const {
+  if (!HasUtf8Form(schema)) return false;
+  if (compiled_->patterns.empty() || compiled_->only_exclusions) return true;
+  return std::any_of(compiled_->patterns.begin(), compiled_->patterns.end(),
+                     [&](const CompiledPattern& pattern) {
+                       return !pattern.exclude && RE2::FullMatch(schema, *pattern.schema);
+                     });
 }
 
 }  // namespace arrowcdc

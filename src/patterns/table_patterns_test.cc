@@ -93,6 +93,18 @@ TEST(TablePatterns, Exclusion) {
   EXPECT_TRUE(Matches({}, "a", "b"));
 }
 
+TEST(TablePatterns, SchemasThatMayHaveOne) {
+  const auto may = [](const std::vector<std::string>& patterns, const std::string& schema) {
+    return TablePatterns::Parse(patterns).ValueOrDie().MayMatchIn(schema);
+  };
+  EXPECT_TRUE(may({"shop.*"}, "shop"));
+  EXPECT_TRUE(may({"shop_*.orders"}, "shop_7"));
+  EXPECT_FALSE(may({"shop.*"}, "shops"));
+  EXPECT_FALSE(may({"shop.*", "!other.*"}, "other"));
+  EXPECT_TRUE(may({"!shop.orders"}, "shop"));
+  EXPECT_TRUE(may({}, "any"));
+}
+
 TEST(TablePatterns, Reasons) {
   const auto patterns = TablePatterns::Parse({"public.*", "!*.x"}).ValueOrDie();
   EXPECT_EQ(patterns.Explain({"public", "a"}).reason, "matched by public.*");

@@ -1,6 +1,8 @@
 #include "src/mysql/setup/server_state.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -18,7 +20,13 @@ constexpr char kVariables[] =
     "'sync_binlog', 'innodb_flush_log_at_trx_commit', 'innodb_native_foreign_keys', 'encrypt_binlog', "
     "'lower_case_table_names', 'version_comment')";
 
-constexpr char kOwnSchemas[] = "('mysql', 'sys', 'information_schema', 'performance_schema')";
+constexpr const char* kOwnSchemas[] = {"mysql", "sys", "information_schema", "performance_schema"};
+
+std::string OwnSchemasSql() {
+  std::string sql;
+  for (const char* schema : kOwnSchemas) sql += (sql.empty() ? "(" : ", ") + QuoteText(schema);
+  return sql + ")";
+}
 
 uint64_t ToNumber(const std::optional<std::string>& text) {
   uint64_t number = 0;
@@ -120,7 +128,7 @@ arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection) {
                                     "ON k.table_schema = c.table_schema AND k.table_name = c.table_name "
                                     "AND k.column_name = c.column_name AND k.constraint_name = 'PRIMARY' "
                                     "WHERE t.table_type = 'BASE TABLE' AND t.table_schema NOT IN ") +
-                        kOwnSchemas + " ORDER BY t.table_schema, t.table_name, c.ordinal_position"));
+                        OwnSchemasSql() + " ORDER BY t.table_schema, t.table_name, c.ordinal_position"));
   std::vector<CatalogTable> tables;
   for (const auto& row : rows) {
     if (row.size() != 7) return Unexpected("a query of information_schema");
@@ -226,6 +234,11 @@ arrow::Result<bool> IsTransactional(Connection* connection, const TableName& tab
                         "JOIN information_schema.engines e ON e.engine = t.engine WHERE t.table_schema = " +
                         QuoteText(table.schema) + " AND t.table_name = " + QuoteText(table.table)));
   return rows.size() == 1 && rows[0].size() == 1 && rows[0][0] == "YES";
+}
+
+bool IsOwnSchema(const std::string& schema) {
+  return std::any_of(std::begin(kOwnSchemas), std::end(kOwnSchemas),
+                     [&](const char* own) { return schema == own; });
 }
 
 }  // namespace arrowcdc::mysql

@@ -65,6 +65,9 @@ struct Cascade {
 arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state,
                                                  const std::vector<CatalogTable>& tables);
 
+// Whether the schema is the server's: none of its tables is in the catalog.
+bool IsOwnSchema(const std::string& schema);
+
 // Whether the engine of the table takes rows back.
 arrow::Result<bool> IsTransactional(Connection* connection, const TableName& table);
 
