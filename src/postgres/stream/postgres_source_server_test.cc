@@ -1,6 +1,7 @@
 // PostgresSource with the real plugin: events, refusals before and during the stream, reconnects, positions.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include <arrow/array.h>
@@ -288,6 +289,76 @@ TEST_F(SourceServer, FastShutdownWithTheClientAttached) {
   EXPECT_EQ(KindOf(away), ErrorKind::kConnection) << away.ToString();
   EXPECT_TRUE(DetailOf(away).retryable());
   ARROWCDC_ASSERT_OK(server_->Start());
+}
+
+// A session goes on as what it was when it began; the next one reads again who it is.
+TEST_F(SourceServer, ARoleThatChangesMeanwhile) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const auto server,
+      PrivateServer::Create({.hba =
+                                 "local all all trust\nlocal replication all trust\nhost all,replication cdc "
+                                 "127.0.0.1/32 scram-sha-256\n",
+                             .tcp = true}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto sql, server->Connect());
+  ARROWCDC_ASSERT_OK(
+      sql->Exec("CREATE TABLE users (id int PRIMARY KEY); CREATE ROLE cdc LOGIN REPLICATION PASSWORD 'one'"));
+  PostgresOptions options;
+  options.conninfo = server->conninfo();
+  options.slot = "rotated";
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(options, {}));
+  ARROWCDC_ASSERT_OK(ApplySetup(options, plan, nullptr));
+  const auto passfile = server->data_directory().parent_path() / "passfile";
+  const auto rotate = [&](const std::string& password) {
+    std::ofstream(passfile) << "*:*:*:cdc:" << password << "\n";
+    std::filesystem::permissions(passfile, std::filesystem::perms::owner_read);
+  };
+  rotate("one");
+  options.conninfo = "host=127.0.0.1 dbname=postgres user=cdc port=" + std::to_string(server->port()) +
+                     " passfile=" + passfile.string();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(source_, MakePostgresSource(options));
+  const auto end_session = [&] {
+    ARROWCDC_EXPECT_OK(sql->Query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"));
+    EXPECT_TRUE(DetailOf(End()).retryable());
+  };
+  int32_t rows = 0;
+  const auto expect_row = [&] {
+    ARROWCDC_ASSERT_OK(sql->Exec("INSERT INTO users VALUES (" + std::to_string(++rows) + ")"));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, AwaitBatch());
+    EXPECT_EQ(Id(batch), rows);
+    source_->Acknowledge(*batch.group.safe);
+    ARROWCDC_ASSERT_OK(WaitFor(
+        [&] {
+          return sql->Scalar("SELECT confirmed_flush_lsn - '0/0' FROM pg_replication_slots").ValueOr("") ==
+                 std::to_string(batch.group.safe->order);
+        },
+        kLimit, "the slot"));
+  };
+  ARROWCDC_ASSERT_OK(Begin());
+  expect_row();
+  ARROWCDC_ASSERT_OK(sql->Exec("ALTER ROLE cdc PASSWORD 'two'"));
+  expect_row();
+  end_session();
+  const arrow::Status old = Begin();
+  EXPECT_EQ(KindOf(old), ErrorKind::kAuthentication) << old.ToString();
+  std::filesystem::remove(passfile);
+  rotate("two");
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return Begin().ok(); }, kLimit, "the reconnect"));
+  ARROWCDC_ASSERT_OK(sql->Exec("ALTER SYSTEM SET wal_sender_timeout = '7s'"));
+  ARROWCDC_ASSERT_OK(sql->Query("SELECT pg_reload_conf()"));
+  expect_row();
+  ARROWCDC_ASSERT_OK(sql->Exec("ALTER ROLE cdc NOREPLICATION"));
+  expect_row();
+  end_session();
+  arrow::Status refused;
+  ARROWCDC_ASSERT_OK(WaitFor(
+      [&] {
+        refused = Begin();
+        return !refused.ok() && !DetailOf(refused).retryable();
+      },
+      kLimit, "the refusal"));
+  EXPECT_EQ(KindOf(refused), ErrorKind::kPermission) << refused.ToString();
+  EXPECT_NE(refused.ToString().find("cdc"), std::string::npos) << refused.ToString();
+  source_.reset();
 }
 
 // A recovery to the end of the WAL gives the cluster a new timeline, as a failover does.
