@@ -4,6 +4,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <arrow/array.h>
 
 #include "arrowcdc/postgres.h"
@@ -359,6 +363,75 @@ TEST_F(SourceServer, ARoleThatChangesMeanwhile) {
   EXPECT_EQ(KindOf(refused), ErrorKind::kPermission) << refused.ToString();
   EXPECT_NE(refused.ToString().find("cdc"), std::string::npos) << refused.ToString();
   source_.reset();
+}
+
+// A file system of its own over a directory, with what the directory holds.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::filesystem::path path) : path_(std::move(path)) {}
+  ~SmallDisk() { umount2(path_.c_str(), MNT_DETACH); }
+
+  bool Mount(const std::string& size) {
+    struct stat owner;
+    const auto kept = path_.parent_path().parent_path() / "kept";
+    if (stat(path_.c_str(), &owner) != 0) return false;
+    std::filesystem::copy(path_, kept);
+    const std::string options = "mode=0700,size=" + size + ",uid=" + std::to_string(owner.st_uid) +
+                                ",gid=" + std::to_string(owner.st_gid);
+    if (mount("tmpfs", path_.c_str(), "tmpfs", 0, options.c_str()) != 0) return false;
+    for (const auto& file : std::filesystem::directory_iterator(kept)) {
+      const auto copy = path_ / file.path().filename();
+      std::filesystem::copy_file(file.path(), copy);
+      if (chown(copy.c_str(), owner.st_uid, owner.st_gid) != 0) return false;
+    }
+    std::filesystem::remove_all(kept);
+    return true;
+  }
+  bool Grow(const std::string& size) {
+    return mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT, ("size=" + size).c_str()) == 0;
+  }
+
+ private:
+  const std::filesystem::path path_;
+};
+
+// It spills a large transaction there. Once there is room the stream goes on, with all of it.
+TEST_F(SourceServer, ADiskOfTheServerThatIsFull) {
+  if (getuid() != 0) GTEST_SKIP() << "only root can mount a small file system";
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto server,
+                                PrivateServer::Create({.settings = {{"logical_decoding_work_mem", "64kB"}}}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto sql, server->Connect());
+  ARROWCDC_ASSERT_OK(sql->Exec("CREATE TABLE users (id int PRIMARY KEY)"));
+  PostgresOptions options;
+  options.conninfo = server->conninfo();
+  options.slot = "full";
+  options.streaming = false;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(options, {}));
+  ARROWCDC_ASSERT_OK(ApplySetup(options, plan, nullptr));
+  sql.reset();
+  ARROWCDC_ASSERT_OK(server->Stop(test::StopMode::kFast));
+  SmallDisk disk(server->data_directory() / "pg_replslot" / "full");
+  if (!disk.Mount("64k")) GTEST_SKIP() << "a small file system cannot be mounted";
+  ARROWCDC_ASSERT_OK(server->Start());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(sql, server->Connect());
+  ARROWCDC_ASSERT_OK(sql->Exec("INSERT INTO users SELECT generate_series(1, 20000)"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(source_, MakePostgresSource(options));
+  for (int session = 0; session < 2; ++session) {
+    ARROWCDC_ASSERT_OK(Begin());
+    const arrow::Status full = End();
+    EXPECT_EQ(DetailOf(full).sqlstate(), "53100") << full.ToString();
+    EXPECT_TRUE(DetailOf(full).retryable()) << full.ToString();
+  }
+  ASSERT_TRUE(disk.Grow("64m"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return Begin().ok(); }, kLimit, "the reconnect"));
+  for (int32_t rows = 0; rows < 20000;) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ChangeBatch batch, AwaitBatch());
+    EXPECT_EQ(Id(batch), rows + 1);
+    rows += static_cast<int32_t>(batch.rows->num_rows());
+  }
+  source_.reset();
+  sql.reset();
+  ARROWCDC_ASSERT_OK(server->Stop(test::StopMode::kFast));
 }
 
 // A recovery to the end of the WAL gives the cluster a new timeline, as a failover does.
