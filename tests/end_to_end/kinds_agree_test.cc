@@ -509,6 +509,28 @@ TEST_F(KindsAgree, AnIdentityWhoseIndexIsDropped) {
   EXPECT_EQ(schemas, 2);
 }
 
+// It tells no row from the others by equality: it is no key of its changes.
+TEST_F(KindsAgree, KeysWithoutOverlaps) {
+  Prepare("CREATE PUBLICATION p; CREATE PUBLICATION inserts WITH (publish = 'insert')");
+  if (version_ < 180000) GTEST_SKIP() << "PostgreSQL 18 and later have them";
+  Sql("CREATE TABLE t (room int4range, during daterange, v int, PRIMARY KEY (room, during WITHOUT OVERLAPS));"
+      "ALTER PUBLICATION inserts ADD TABLE t");
+  PostgresOptions options;
+  options.conninfo = server_->conninfo(name_);
+  options.slot = "refused";
+  options.tables = {"public.t"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(options, {}));
+  const arrow::Status refused = CheckObstacles(plan);
+  EXPECT_EQ(KindOf(refused), ErrorKind::kReplicaIdentity);
+  EXPECT_NE(refused.ToString().find("public.t (it has no primary key"), string::npos) << refused.ToString();
+  SqlEach({"INSERT INTO t VALUES ('[1,2)', '[2024-01-01,2024-02-01)', 1)"});
+  EXPECT_EQ(Rows(ReadBoth({"inserts"}), "t", 0), Strings{"insert"});
+  Sql("ALTER TABLE t REPLICA IDENTITY FULL; ALTER PUBLICATION p ADD TABLE t");
+  SqlEach({"UPDATE t SET v = 2", "UPDATE t SET during = '[2024-03-01,2024-04-01)'", "DELETE FROM t"});
+  EXPECT_EQ(Rows(ReadBoth(), "t", 0),
+            (Strings{"update_before", "update_after", "update_before", "update_after", "delete"}));
+}
+
 TEST_F(KindsAgree, InfiniteIntervals) {
   Prepare("CREATE TABLE t (id int PRIMARY KEY, v interval); CREATE PUBLICATION p FOR TABLE t");
   if (version_ < 170000) GTEST_SKIP() << "PostgreSQL 17 and later have them";
