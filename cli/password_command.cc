@@ -5,10 +5,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/password.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -44,11 +46,12 @@ arrow::Result<std::string> RunPasswordCommand(const std::string& command) {
 }
 
 arrow::Status UsePasswordOf(const std::string& command) {
-  ARROW_ASSIGN_OR_RAISE(const std::string password, RunPasswordCommand(command));
-  // As libpq and MySQL's source take it. Other processes do not see it: theirs is the environment that a
-  // process began with.
-  setenv("PGPASSWORD", password.c_str(), 1);
-  setenv("MYSQL_PWD", password.c_str(), 1);
+  ARROW_ASSIGN_OR_RAISE(std::string first, RunPasswordCommand(command));
+  SetPasswordProvider(
+      [command, first = std::optional(std::move(first))]() mutable -> arrow::Result<std::string> {
+        if (first.has_value()) return *std::exchange(first, std::nullopt);
+        return RunPasswordCommand(command);
+      });
   return arrow::Status::OK();
 }
 

@@ -11,7 +11,8 @@ namespace arrowcdc::cli {
 // takes. Errors: kInvalidOption where it fails or prints nothing; with no word of what it printed.
 arrow::Result<std::string> RunPasswordCommand(const std::string& command);
 
-// The same as the password of all connections that have no other one.
+// The same as the password of all connections that have no other one: run now, and again where a server
+// refuses what it printed.
 arrow::Status UsePasswordOf(const std::string& command);
 
 }  // namespace arrowcdc::cli

@@ -565,8 +565,8 @@ constexpr Option kOptions[] = {
      .type = kText,
      .field = Fills<Field<&Options::command, &CommandOptions::password_command>>(),
      .help =
-         "command for /bin/sh that prints the password, once at the start; what it prints otherwise goes to "
-         "standard error"},
+         "command for /bin/sh that prints the password; run at the start, and again where the server refuses "
+         "what it printed; what it prints otherwise goes to standard error"},
     {.section = "",
      .name = "config",
      .commands = kEveryWithSource | kAddTables,

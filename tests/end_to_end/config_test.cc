@@ -1,10 +1,13 @@
 // A file of options, as the commands take it.
+#include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
 
 #include "tests/end_to_end/client.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::test {
 namespace {
@@ -116,6 +119,42 @@ TEST_F(ConfigTest, APasswordComesFromACommand) {
   const Outcome failed = RunWith({"tables", "--source", source, "--password-command", "echo gehe1m; false"});
   EXPECT_EQ(failed.code, 2);
   EXPECT_EQ(failed.error.find("gehe1m"), std::string::npos) << failed.error;
+}
+
+// A token that has run out when the connection is lost.
+TEST_F(ConfigTest, ThePasswordCommandIsAskedAgain) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const auto server,
+      PrivateServer::Create({.hba = "local all postgres trust\nlocal replication postgres trust\nlocal "
+                                    "all,replication cdc scram-sha-256\n"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto sql, server->Connect());
+  ARROWCDC_ASSERT_OK(sql->Exec(
+      "CREATE TABLE users (id int PRIMARY KEY); CREATE ROLE cdc LOGIN REPLICATION PASSWORD 'gehe1m'"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server, "setup", {"--tables", "public.users"}));
+  const auto token = directory_.path() / "token";
+  std::ofstream(token) << "gehe1m\n";
+  SubprocessOptions options;
+  options.argv = {CommandPath(), "stream",       "--source",           server->conninfo() + " user=cdc",
+                  "--tables",    "public.users", "--snapshot",         "never",
+                  "--sink",      "console",      "--password-command", "cat " + token.string()};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, Subprocess::Start(std::move(options)));
+  const auto expect_row = [&](const std::string& name) {
+    ARROWCDC_ASSERT_OK(sql->Exec("INSERT INTO users VALUES (" + name + ")"));
+    ARROWCDC_ASSERT_OK(
+        WaitFor([&] { return stream->output().find(name) != std::string::npos; }, seconds(30), "the row"));
+  };
+  expect_row("1111");
+  ARROWCDC_ASSERT_OK(sql->Exec("ALTER ROLE cdc PASSWORD 'gehe2m'"));
+  std::filesystem::remove(token);  // for now there is no other one
+  ARROWCDC_ASSERT_OK(sql->Query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return stream->error().find("exit code 1") != std::string::npos; },
+                             seconds(30), "the command that fails"));
+  std::ofstream(token) << "gehe2m\n";
+  expect_row("2222");
+  ARROWCDC_ASSERT_OK(stream->Signal(SIGINT));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto ended, stream->Wait(seconds(30)));
+  EXPECT_EQ(ended.code, 0) << stream->error();
+  EXPECT_EQ(stream->error().find("gehe"), std::string::npos) << stream->error();
 }
 
 }  // namespace

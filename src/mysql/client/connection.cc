@@ -11,6 +11,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/change/abandonable.h"
+#include "src/change/password.h"
 
 namespace arrowcdc::mysql {
 namespace {
@@ -129,7 +130,16 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std:
   static const int initialized = mysql_server_init(0, nullptr, nullptr);
   if (initialized != 0)
     return MakeError(ErrorKind::kInternal, "libmariadb could not be initialized", "process", "");
-  auto handle = RunAbandonable(stop.get(), [url] { return ConnectTo(url); });
+  auto handle = RunAbandonable(stop.get(), [url] {
+    return OpenWithPassword([&](const std::optional<std::string>& password) {
+      Url with_password = url;
+      if (!url.has_password && password.has_value()) {
+        with_password.has_password = true;
+        with_password.password = *password;
+      }
+      return ConnectTo(with_password);
+    });
+  });
   if (!handle.has_value()) return Interrupted(url.server());
   ARROW_ASSIGN_OR_RAISE(auto connected, *std::move(handle));
   std::unique_ptr<Connection> connection(new Connection(std::move(connected), url, std::move(stop)));

@@ -11,6 +11,7 @@
 #include "arrowcdc/error.h"
 #include "arrowcdc/position.h"
 #include "src/change/abandonable.h"
+#include "src/change/password.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -108,9 +109,16 @@ arrow::Result<std::unique_ptr<Connection>> Connection::OpenWith(const Connection
                                                                 const std::shared_ptr<StopToken>& stop) {
   const Connection described(options, stop);
   auto opened = RunAbandonable(stop.get(), [options, stop]() -> arrow::Result<std::unique_ptr<Connection>> {
-    std::unique_ptr<Connection> connection(new Connection(options, stop));
-    ARROW_RETURN_NOT_OK(connection->Connect());
-    return connection;
+    return OpenWithPassword(
+        [&](const std::optional<std::string>& password) -> arrow::Result<std::unique_ptr<Connection>> {
+          ConnectionOptions with_password = options;
+          // Of two values libpq takes the later: that of the conninfo, where it has one.
+          if (password.has_value())
+            with_password.parameters.insert(with_password.parameters.begin(), {"password", *password});
+          std::unique_ptr<Connection> connection(new Connection(with_password, stop));
+          ARROW_RETURN_NOT_OK(connection->Connect());
+          return connection;
+        });
   });
   if (!opened.has_value()) return described.Interrupted();
   return *std::move(opened);
