@@ -216,7 +216,8 @@ arrow::Result<std::unique_ptr<Snapshot>> TakeSnapshot(
   const unsigned connections = options.snapshot_connections > 0
                                    ? static_cast<unsigned>(options.snapshot_connections)
                                    : std::clamp(std::thread::hardware_concurrency(), 1U, kConnectionsMax);
-  ARROW_ASSIGN_OR_RAISE(SnapshotPoint point, TakePoint(url, options.stop, static_cast<int>(connections)));
+  ARROW_ASSIGN_OR_RAISE(SnapshotPoint point, TakePoint(url, options.stop, static_cast<int>(connections),
+                                                       WaitsForCommits(watch->server_version())));
   auto plan = std::make_shared<Plan>();
   ARROW_ASSIGN_OR_RAISE(plan->point, position_of(point.place));
   plan->taken_at = point.taken_at;

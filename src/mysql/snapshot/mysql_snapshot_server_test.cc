@@ -1,4 +1,5 @@
 // Copied rows against those that the binlog brought, and against SELECT while others write.
+#include <algorithm>
 #include <atomic>
 #include <random>
 #include <string>
@@ -10,10 +11,13 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/mysql.h"
+#include "src/mysql/client/url.h"
+#include "src/mysql/snapshot/snapshot_point.h"
 #include "src/mysql/testing/mysql_server.h"
 #include "src/mysql/testing/replay.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/seed.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::mysql::test {
 namespace {
@@ -250,6 +254,71 @@ TEST_P(MysqlSnapshot, NowIsWhenItWasAskedForFirst) {
   ARROWCDC_ASSERT_OK(source->Start(start));
   ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), end.position));
   EXPECT_EQ(replay.rows({"shop", "t"}).size(), 2u);
+}
+
+// In the log, and not there for others: its session waits until a replica has it. Whether log_status waits
+// for it or we look who owns a GTID, the point sees its row.
+TEST_P(MysqlSnapshot, ACommitThatIsInTheLogAndNotDone) {
+  if (!is_mysql()) GTEST_SKIP() << "MariaDB's position is that of what is committed";
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.t (k INT PRIMARY KEY)",
+                                   "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'",
+                                   "SET GLOBAL rpl_semi_sync_source_timeout = 2000"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Url url, ParseUrl(server_->url()));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(std::shared_ptr<Connection> writer, server_->Connect());
+  const auto is_waiting = [this] {
+    const auto rows = server_->Query("SHOW PROCESSLIST");
+    return rows.ok() && std::any_of(rows->begin(), rows->end(), [](const auto& row) {
+             return row[6].value_or("").find("semi-sync ACK") != std::string::npos;
+           });
+  };
+  int written_rows = 0;
+  for (const bool waits_for_commits : {WaitsForCommits(writer->server_version()), false}) {
+    // After its time-out the server goes on without.
+    ARROWCDC_ASSERT_OK(server_->Run(
+        {"SET GLOBAL rpl_semi_sync_source_enabled = OFF", "SET GLOBAL rpl_semi_sync_source_enabled = ON"}));
+    ++written_rows;
+    arrow::Status written;
+    std::thread thread([&] {
+      written = writer->Query("INSERT INTO shop.t VALUES (" + std::to_string(written_rows) + ")").status();
+    });
+    const arrow::Status waited =
+        arrowcdc::test::WaitFor(is_waiting, std::chrono::seconds(30), "the commit that waits");
+    const auto point = TakePoint(url, nullptr, 2, waits_for_commits);
+    std::vector<std::string> counts;
+    for (size_t i = 0; point.ok() && i < point->connections.size(); ++i)
+      counts.push_back(point->connections[i]->QueryValue("SELECT COUNT(*) FROM shop.t").ValueOr("?"));
+    thread.join();
+    ARROWCDC_ASSERT_OK(waited);
+    ARROWCDC_ASSERT_OK(written);
+    ARROWCDC_ASSERT_OK(point.status());
+    EXPECT_EQ(counts, std::vector<std::string>(2, std::to_string(written_rows)));
+  }
+}
+
+// Nothing tells then who is about to commit, so tables are locked for a moment.
+TEST_P(MysqlSnapshot, WithoutGtids) {
+  if (!is_mysql()) GTEST_SKIP() << "MariaDB always has them";
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"SET GLOBAL gtid_mode = ON_PERMISSIVE", "SET GLOBAL gtid_mode = OFF_PERMISSIVE",
+                    "SET GLOBAL gtid_mode = OFF", "CREATE USER cdc@'%' IDENTIFIED BY 'secret'",
+                    "GRANT REPLICATION SLAVE, REPLICATION CLIENT, BACKUP_ADMIN, SELECT ON *.* TO cdc@'%'"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Url url,
+                                ParseUrl(server_->url_as("cdc", "secret", "ssl-mode=preferred")));
+  ARROWCDC_EXPECT_OK(TakePoint(url, nullptr, 2, true).status());
+  const arrow::Status denied = TakePoint(url, nullptr, 2, false).status();
+  const ErrorDetail* const detail = GetErrorDetail(denied);
+  ASSERT_NE(detail, nullptr) << denied;
+  EXPECT_EQ(detail->kind(), ErrorKind::kPermission);
+  EXPECT_NE(detail->remedy().find("RELOAD"), std::string::npos) << detail->remedy();
+  ARROWCDC_ASSERT_OK(server_->Run({"GRANT RELOAD ON *.* TO cdc@'%'"}));
+  ARROWCDC_EXPECT_OK(TakePoint(url, nullptr, 2, false).status());
+}
+
+TEST(WaitsForCommits, ByVersion) {
+  for (const char* version : {"9.7.4", "9.7.0-commercial", "9.10.1", "10.0.0"})
+    EXPECT_TRUE(WaitsForCommits(version)) << version;
+  for (const char* version : {"8.0.42", "8.4.6", "9.6.0", "9", "", "x.y"})
+    EXPECT_FALSE(WaitsForCommits(version)) << version;
 }
 
 TEST_P(MysqlSnapshot, ATableThatIsChangedIsReadAgainLater) {

@@ -1,8 +1,10 @@
-// Between two looks at an equal place in the log nothing was committed, so transactions that began in between
-// see what was committed before it, all of them the same. MariaDB tells of each such transaction where it is.
+// Between two looks at an equal place in the log nothing was written there. Once all that stands before it is
+// committed, transactions that begin in between see all of that, each of them the same. MariaDB tells of each
+// such transaction where it is.
 #include "src/mysql/snapshot/snapshot_point.h"
 
 #include <charconv>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -14,8 +16,16 @@ namespace {
 
 // Where others commit without a pause, a lock does it.
 constexpr int kTriesMax = 200;
+constexpr std::chrono::seconds kCommitsWait{10};
 
 using Connections = std::vector<std::unique_ptr<Connection>>;
+
+// What MySQL has in its log and has not committed yet.
+enum class Commits {
+  kWaitedFor,  // by log_status
+  kShown,      // by their GTIDs
+  kNotShown,   // gtid_mode is not ON
+};
 
 arrow::Result<LogPoint> PointIn(const Rows& rows, const std::string& server) {
   LogPoint point;
@@ -63,15 +73,32 @@ arrow::Status Rollback(const Connections& connections) {
   return arrow::Status::OK();
 }
 
-// nullopt: somebody committed meanwhile, each time.
-arrow::Result<std::optional<LogPoint>> BeginBetweenEqual(Connection& look, const Connections& connections) {
+// What is in the log is not there for others before its engine has committed it, and that may last: a replica
+// is to acknowledge it, or the disk is slow. Until then its session owns its GTID.
+arrow::Result<bool> IsCommitting(Connection& look) {
+  ARROW_ASSIGN_OR_RAISE(const std::string owned, look.QueryValue("SELECT @@GLOBAL.gtid_owned"));
+  return !owned.empty();
+}
+
+// nullopt: somebody committed meanwhile, each time, or was about to.
+arrow::Result<std::optional<LogPoint>> BeginBetweenEqual(Connection& look, const Connections& connections,
+                                                         bool looks_at_commits) {
+  const auto deadline = std::chrono::steady_clock::now() + kCommitsWait;
   ARROW_ASSIGN_OR_RAISE(LogPoint before, ReadExactEnd(look));
-  for (int i = 0; i < kTriesMax; ++i) {
+  for (int i = 0; i < kTriesMax && std::chrono::steady_clock::now() < deadline;) {
+    ARROW_ASSIGN_OR_RAISE(const bool is_committing,
+                          looks_at_commits ? IsCommitting(look) : arrow::Result<bool>(false));
+    if (is_committing) {
+      ARROW_RETURN_NOT_OK(look.Query("DO SLEEP(0.002)").status());
+      ARROW_ASSIGN_OR_RAISE(before, ReadExactEnd(look));
+      continue;
+    }
     ARROW_RETURN_NOT_OK(Begin(connections));
     ARROW_ASSIGN_OR_RAISE(LogPoint after, ReadExactEnd(look));
     if (after.file == before.file && after.offset == before.offset) return after;
     ARROW_RETURN_NOT_OK(Rollback(connections));
     before = std::move(after);
+    ++i;
   }
   return std::optional<LogPoint>();
 }
@@ -117,24 +144,33 @@ bool IsDenied(const arrow::Status& status) {
   return detail != nullptr && detail->kind() == ErrorKind::kPermission;
 }
 
-arrow::Result<LogPoint> BeginAll(Connection& look, const Connections& connections) {
+arrow::Result<LogPoint> BeginAll(Connection& look, const Connections& connections, Commits commits) {
   const bool is_mysql = look.flavor() == Flavor::kMysql;
-  const auto begun = is_mysql ? BeginBetweenEqual(look, connections) : BeginUntilEqual(connections);
-  if (begun.ok() && begun->has_value()) return **begun;
-  if (!begun.ok() && !IsDenied(begun.status())) return begun.status();
+  if (!is_mysql || commits != Commits::kNotShown) {
+    const auto begun = is_mysql ? BeginBetweenEqual(look, connections, commits == Commits::kShown)
+                                : BeginUntilEqual(connections);
+    if (begun.ok() && begun->has_value()) return **begun;
+    if (!begun.ok() && !IsDenied(begun.status())) return begun.status();
+  }
   const auto locked = BeginUnderLock(look, connections);
   if (locked.ok() || !IsDenied(locked.status())) return locked;
   return MakeError(
       ErrorKind::kPermission,
-      is_mysql ? "the user may neither look at performance_schema.log_status nor lock tables for a "
-                 "moment, so no point of the log can be had for the rows"
-               : "others commit without a pause, and the user may not lock tables for a moment, so "
-                 "no point of the log can be had for the rows",
+      is_mysql && commits == Commits::kNotShown
+          ? "without GTIDs (gtid_mode) nothing tells who is about to commit, and the "
+            "user may not lock tables "
+            "for a moment, so no point of the log can be had for the rows"
+      : is_mysql
+          ? "the user may not look at performance_schema.log_status, or others commit without a pause, "
+            "and it may not lock tables for a moment, so no point of the log can be had for the rows"
+          : "others commit without a pause, and the user may not lock tables for a moment, so "
+            "no point of the log can be had for the rows",
       "server " + look.server(),
-      is_mysql ? "GRANT BACKUP_ADMIN ON *.*, and SELECT ON performance_schema.log_status, to it (or "
-                 "RELOAD ON *.*); or leave out the rows that are there before (--snapshot never)"
-               : "GRANT RELOAD ON *.* to it; or leave out the rows that are there before "
-                 "(--snapshot never)");
+      is_mysql && commits != Commits::kNotShown
+          ? "GRANT BACKUP_ADMIN ON *.*, and SELECT ON performance_schema.log_status, to it (or "
+            "RELOAD ON *.*); or leave out the rows that are there before (--snapshot never)"
+          : "GRANT RELOAD ON *.* to it; or leave out the rows that are there before "
+            "(--snapshot never)");
 }
 
 // A copy may take hours, and whoever takes the rows may be slow.
@@ -150,8 +186,18 @@ arrow::Result<std::unique_ptr<Connection>> OpenReader(const Url& url,
 
 }  // namespace
 
+bool WaitsForCommits(const std::string& version) {
+  unsigned major = 0;
+  unsigned minor = 0;
+  const char* const end = version.data() + version.size();
+  const auto [dot, error] = std::from_chars(version.data(), end, major);
+  if (error != std::errc() || dot == end) return false;
+  std::from_chars(dot + 1, end, minor);
+  return major > 9 || (major == 9 && minor >= 7);
+}
+
 arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<StopToken>& stop,
-                                       int connections) {
+                                       int connections, bool waits_for_commits) {
   SnapshotPoint point;
   for (int i = 0; i < connections; ++i) {
     ARROW_ASSIGN_OR_RAISE(auto connection, OpenReader(url, stop));
@@ -159,7 +205,10 @@ arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<Sto
   }
   ARROW_ASSIGN_OR_RAISE(const auto look, Connection::Open(url, stop));
   ARROW_ASSIGN_OR_RAISE(const ServerState state, ReadServerState(look.get()));
-  ARROW_ASSIGN_OR_RAISE(point.place, BeginAll(*look, point.connections));
+  ARROW_ASSIGN_OR_RAISE(point.place, BeginAll(*look, point.connections,
+                                              waits_for_commits        ? Commits::kWaitedFor
+                                              : state.only_committed() ? Commits::kShown
+                                                                       : Commits::kNotShown));
   point.place.flavor = state.flavor;
   point.place.server = state.server();
   if (look->flavor() == Flavor::kMariadb) {

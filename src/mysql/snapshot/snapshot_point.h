@@ -21,9 +21,13 @@ struct SnapshotPoint {
   std::vector<std::unique_ptr<Connection>> connections;
 };
 
-// Errors: as TakeSnapshot. Blocking: on queries; where the role may not read log_status, FLUSH TABLES WITH
-// READ LOCK holds commits up while the transactions begin.
+// Whether log_status of that MySQL answers only when all that stands in the log is committed: seen of 9.7;
+// nothing is known of earlier ones.
+bool WaitsForCommits(const std::string& version);
+
+// waits_for_commits: as above. Errors: as TakeSnapshot. Blocking: on queries; where log_status may not be
+// read, or does not do, FLUSH TABLES WITH READ LOCK holds commits up while the transactions begin.
 arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<StopToken>& stop,
-                                       int connections);
+                                       int connections, bool waits_for_commits);
 
 }  // namespace arrowcdc::mysql
