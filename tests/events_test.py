@@ -18,7 +18,8 @@ ERROR = re.compile(r'\bLogError\((?:[^;]*?),\s*"([a-z_]+)"\);')
 def listed(root: pathlib.Path) -> list[str]:
     text = (root / "docs/operations.md").read_text(encoding="utf-8")
     section = text.split("### What is logged")[1].split("\n### ")[0]
-    return [name for row in ROW.findall(section) for name in re.findall("`([a-z_]+)`", row) if name != "event"]
+    names = [name for row in ROW.findall(section) for name in re.findall("`([a-z_]+)`", row)]
+    return [name for name in names if name != "event"]
 
 
 def logged(root: pathlib.Path) -> set[str]:

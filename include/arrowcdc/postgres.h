@@ -160,13 +160,13 @@ struct TemporarySetup {
   std::shared_ptr<void> in_use;    // while it lives none else takes the publications for left over
 };
 
-// Makes publications for the tables of source.tables, by a name of their own, and says by which slot to stream
-// them; source.slot and source.publications count for nothing. Tables without a usable replica identity are
-// published with inserts and truncates only, so that no UPDATE of anybody's is refused. First drops what
+// Makes publications for the tables of source.tables, by a name of their own, and says by which slot to
+// stream them; source.slot and source.publications count for nothing. Tables without a usable identity
+// are published with inserts and truncates only, so that no UPDATE of anybody's is refused. First drops what
 // others that were killed have left, as far as the role may. Errors: as PlanSetup and ApplySetup.
 arrow::Result<TemporarySetup> MakeTemporarySetup(const PostgresOptions& source);
-// Drops the publications, after the stream has ended; whether source.stop is stopped or not, for half a second
-// at most. Errors: of the connection and the server: then the next one drops them.
+// Drops the publications, once the stream has ended; whatever source.stop says, within half a second
+// or so. Errors: of the connection and the server: the next one drops them then.
 arrow::Status DropTemporarySetup(const TemporarySetup& setup);
 
 struct SlotStatus {

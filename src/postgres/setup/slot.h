@@ -53,8 +53,8 @@ arrow::Status CreateSlot(Connection& connection, const std::string& sql, const E
                          std::chrono::milliseconds timeout,
                          const std::function<arrow::Status(const QueryResult&)>& made = nullptr);
 
-// Of this session, which alone can stream it; other sessions' transactions that are open are waited for, up to
-// half a minute. plugin: not kAuto. Errors: as CreateSlot.
+// Of this session, which alone can stream it; transactions of others that are open are waited for, up to half
+// a minute. plugin: not kAuto. Errors: as CreateSlot.
 arrow::Status CreateTemporarySlot(Connection& connection, const std::string& name, OutputPlugin plugin);
 
 // For a superuser, what allows the plugin to the session; nothing for others. "SELECT ...", without ';'.
