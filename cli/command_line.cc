@@ -1,5 +1,6 @@
 #include "cli/command_line.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -29,9 +30,16 @@ std::vector<std::string> WithoutWords(std::vector<std::string> arguments) {
   return arguments;
 }
 
+// In one line, which WrapHelp breaks where it has to.
+std::string ExitCodesHelp() {
+  std::string text = kExitCodeHelp;
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
 std::string FooterOf(const Command& command) {
   const std::string own = *command.footer == '\0' ? "" : command.footer + std::string("\n\n");
-  return own + (TakesAmounts(command) ? kAmountsHelp : "") + kExitCodeHelp;
+  return own + (TakesAmounts(command) ? kAmountsHelp : "") + ExitCodesHelp();
 }
 
 ExitCode ReportUsage(const std::string& message) {
@@ -62,7 +70,7 @@ CommandLine::CommandLine() : app_(kDescription, "arrowcdc"), options_(DefaultsOf
   app_.set_version_flag("--version", std::string("arrowcdc ") + ARROWCDC_VERSION);
   app_.require_subcommand(1);
   app_.fallthrough();
-  app_.footer(kExitCodeHelp);
+  app_.footer(ExitCodesHelp());
   Register(app_, kProgram);
   for (const Command& command : Commands()) {
     CLI::App* app = app_.add_subcommand(command.name, command.what);
