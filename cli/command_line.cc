@@ -1,6 +1,9 @@
 #include "cli/command_line.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <memory>
+#include <utility>
 
 #include "arrowcdc/error.h"
 #include "cli/help_text.h"
@@ -10,9 +13,33 @@
 namespace arrowcdc::cli {
 namespace {
 
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    return WrapHelp(Formatter::make_help(app, std::move(name), mode), get_column_width());
+  }
+};
+
+// As other programs have them: "version" and "help COMMAND".
+std::vector<std::string> WithoutWords(std::vector<std::string> arguments) {
+  if (arguments.empty()) return arguments;
+  if (arguments[0] == "version") arguments[0] = "--version";
+  if (arguments[0] != "help") return arguments;
+  arguments.erase(arguments.begin());
+  arguments.emplace_back("--help");
+  return arguments;
+}
+
+// In one line, which WrapHelp breaks where it has to.
+std::string ExitCodesHelp() {
+  std::string text = kExitCodeHelp;
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
 std::string FooterOf(const Command& command) {
   const std::string own = *command.footer == '\0' ? "" : command.footer + std::string("\n\n");
-  return own + (TakesAmounts(command) ? kAmountsHelp : "") + kExitCodeHelp;
+  return own + (TakesAmounts(command) ? kAmountsHelp : "") + ExitCodesHelp();
 }
 
 ExitCode ReportUsage(const std::string& message) {
@@ -39,10 +66,11 @@ std::string WithPlace(const arrow::Status& status) {
 }  // namespace
 
 CommandLine::CommandLine() : app_(kDescription, "arrowcdc"), options_(DefaultsOf(Door::kCommand)) {
+  app_.formatter(std::make_shared<HelpFormatter>());  // subcommands take it over
   app_.set_version_flag("--version", std::string("arrowcdc ") + ARROWCDC_VERSION);
   app_.require_subcommand(1);
   app_.fallthrough();
-  app_.footer(kExitCodeHelp);
+  app_.footer(ExitCodesHelp());
   Register(app_, kProgram);
   for (const Command& command : Commands()) {
     CLI::App* app = app_.add_subcommand(command.name, command.what);
@@ -118,7 +146,8 @@ arrow::Status CommandLine::SetOptions() {
   return SourceOf(options_).Value(&options_.source);
 }
 
-std::optional<ExitCode> CommandLine::Read(const std::vector<std::string>& arguments) {
+std::optional<ExitCode> CommandLine::Read(const std::vector<std::string>& given) {
+  const std::vector<std::string> arguments = WithoutWords(given);
   if (const auto unknown = FindUnknownSubcommand(app_, arguments)) return ReportUsage(*unknown);
   if (const auto misplaced = FindMisplacedConninfo(arguments)) return ReportUsage(*misplaced);
   if (const auto misused = FindMisusedOption(app_, arguments)) return ReportUsage(*misused);

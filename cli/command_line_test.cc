@@ -1,6 +1,8 @@
 // The command line, read within the process. As a program: tests/end_to_end/command_line_test.cc.
 #include "cli/command_line.h"
 
+#include <sstream>
+
 #include <gtest/gtest.h>
 
 namespace arrowcdc::cli {
@@ -50,6 +52,41 @@ TEST(CommandLine, KnowsShortFormsAndPositions) {
   EXPECT_EQ(sql.Read({"sql", "changes", "public.orders"}), std::nullopt);
   EXPECT_EQ(sql.options().command.directory, "changes");
   EXPECT_EQ(sql.options().command.table, "public.orders");
+}
+
+TEST(CommandLine, TailTakesWhereAndWhat) {
+  using Texts = std::vector<std::string>;
+  CommandLine both;
+  EXPECT_EQ(both.Read({"tail", "host=h dbname=d", "public.*", "!public.a"}), std::nullopt);
+  EXPECT_EQ(both.options().source.conninfo, "host=h dbname=d");
+  EXPECT_EQ(both.options().source.tables, (Texts{"public.*", "!public.a"}));
+  CommandLine files;
+  EXPECT_EQ(files.Read({"tail", "binlog:/var/lib/mysql"}), std::nullopt);
+  EXPECT_EQ(files.options().source.conninfo, "binlog:/var/lib/mysql");
+  CommandLine patterns;
+  EXPECT_EQ(patterns.Read({"tail", "--source", "host=h", "public.t", "--plugin", "pgoutput"}), std::nullopt);
+  EXPECT_EQ(patterns.options().source.conninfo, "host=h");
+  EXPECT_EQ(patterns.options().source.tables, Texts{"public.t"});
+}
+
+TEST(CommandLine, HelpFitsAHundredColumns) {
+  const auto printed = [](const std::vector<std::string>& arguments) {
+    CommandLine line;
+    ::testing::internal::CaptureStdout();
+    EXPECT_EQ(line.Read(arguments), kOk);
+    return ::testing::internal::GetCapturedStdout();
+  };
+  std::string all = printed({"--help"});
+  EXPECT_EQ(printed({"help"}), all);
+  EXPECT_TRUE(printed({"version"}).starts_with("arrowcdc "));
+  for (const Command& command : Commands()) {
+    const std::string help = printed({command.name, "--help"});
+    EXPECT_EQ(printed({"help", command.name}), help);
+    all += help;
+  }
+  std::istringstream lines(all);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+  EXPECT_NE(all.find("--roll-age"), std::string::npos);
 }
 
 TEST(CommandLine, SaysWhatIsWrong) {

@@ -19,6 +19,7 @@ ExitCode RunTables(const Options& options);
 
 // options.source.stop must be set.
 ExitCode RunStream(const Options& options);
+ExitCode RunTail(const Options& options);
 
 // of_file: names of the options that the file has set.
 ExitCode RunConfig(const Options& options, const std::set<std::string_view>& of_file);

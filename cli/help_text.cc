@@ -1,17 +1,18 @@
 #include "cli/help_text.h"
 
 #include <algorithm>
+#include <sstream>
 
 namespace arrowcdc::cli {
 
 const char* const kDescription =
     "Row changes of PostgreSQL, MySQL and MariaDB as Apache Arrow record batches.\n\n"
     "First use:\n"
-    "  arrowcdc setup  --source \"host=db dbname=shop user=cdc\" --slot shop --tables 'public.*'\n"
-    "  arrowcdc stream --source \"host=db dbname=shop user=cdc\" --slot shop --tables 'public.*' "
-    "--sink parquet:changes\n"
+    "  arrowcdc setup  --source \"host=db dbname=shop\" --slot shop --tables 'public.*'\n"
+    "  arrowcdc stream --source \"host=db dbname=shop\" --slot shop --tables 'public.*' --sink "
+    "parquet:out\n"
     "When you are done (the slot keeps WAL):\n"
-    "  arrowcdc teardown --source \"host=db dbname=shop user=cdc\" --slot shop\n"
+    "  arrowcdc teardown --source \"host=db dbname=shop\" --slot shop\n"
     "MySQL and MariaDB (setup changes nothing there, it checks):\n"
     "  arrowcdc setup  --source mysql://cdc@db/ --tables 'shop.*'\n"
     "  arrowcdc stream --source mysql://cdc@db/ --tables 'shop.*' --sink parquet:changes\n";
@@ -47,6 +48,26 @@ std::string ValueName(const Option& option) {
   std::string words;
   for (const std::string_view word : option.words) words += (words.empty() ? "" : "|") + std::string(word);
   return words;
+}
+
+std::string WrapHelp(const std::string& text, size_t option_column) {
+  constexpr size_t kColumns = 100;
+  std::string wrapped;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t own = std::min(line.find_first_not_of(' '), line.size());
+    const bool explains = line.size() > option_column && own > 0 && line[option_column - 1] == ' ' &&
+                          line[option_column] != ' ';
+    const size_t indent = explains ? option_column : own;
+    while (line.size() > kColumns) {
+      const size_t blank = line.rfind(' ', kColumns);
+      if (blank == std::string::npos || blank <= indent) break;
+      wrapped += line.substr(0, blank) + '\n';
+      line = std::string(indent, ' ') + line.substr(blank + 1);
+    }
+    wrapped += line + '\n';
+  }
+  return wrapped;
 }
 
 }  // namespace arrowcdc::cli

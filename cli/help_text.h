@@ -18,4 +18,8 @@ bool TakesAmounts(const Command& command);
 // What stands for an option's value: SIZE, DURATION, a|b|c; empty for a flag.
 std::string ValueName(const Option& option);
 
+// In lines of 100 columns at most, as far as words allow. What explains an option stands below itself, from
+// option_column on.
+std::string WrapHelp(const std::string& text, size_t option_column);
+
 }  // namespace arrowcdc::cli

@@ -15,11 +15,12 @@
 namespace arrowcdc::cli {
 namespace {
 
-// All but stream have nothing to complete.
+// All but stream and tail have nothing to complete.
 constexpr std::chrono::milliseconds kStopTimeout{1000};
 
 ExitCode RunCommand(CommandBits command, const Options& options) {
   if (command == kStream) return RunStream(options);
+  if (command == kTail) return RunTail(options);
   const StopLimit limit(options.source.stop, kStopTimeout, "stopped before it was done");
   switch (command) {
     case kSetup:

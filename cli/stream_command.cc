@@ -276,6 +276,17 @@ void SayWhereRowsGo(const Options& options, const Sink& sink) {
       {{"event", "slot_does_not_move"}});
 }
 
+// `source` is there before the first file is.
+void SayWhatIsClosed(const Source& source, const ClosedFile& file) {
+  Log(info, "a file is complete",
+      {{"table", ToString(file.table)},
+       {"path", file.path},
+       {"rows", static_cast<uint64_t>(file.rows)},
+       {"bytes", static_cast<uint64_t>(file.bytes)},
+       {"position", source.FormatPosition(Position{0, file.last_row.commit_lsn})},
+       {"event", "file_closed"}});
+}
+
 ExitCode Fail(const arrow::Status& status) {
   LogError(err, "stream", status, "failed");
   return ExitCodeOf(status);
@@ -288,10 +299,14 @@ ExitCode RunStream(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);
   StopToken& stop = *options.source.stop;
   if (options.command.duration.has_value()) stop.StopAfter(*options.command.duration);
-  auto sink = MakeSink(options.sink_uri, options.sink);
+  const Source* told = nullptr;
+  SinkOptions sink_options = options.sink;
+  sink_options.on_file_closed = [&told](const ClosedFile& file) { SayWhatIsClosed(*told, file); };
+  auto sink = MakeSink(options.sink_uri, sink_options);
   if (!sink.ok()) return Fail(sink.status());
   auto source = MakeSource(options, (*sink)->keeps_data());
   if (!source.ok()) return Fail(source.status());
+  told = source->get();
   const auto patterns = TablePatterns::Parse(options.source.tables);
   if (!patterns.ok()) return Fail(patterns.status());
   if (const arrow::Status fits = CheckFits(options, **sink); !fits.ok()) return Fail(fits);

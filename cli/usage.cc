@@ -169,13 +169,19 @@ std::optional<std::string> FindMisusedOption(const CLI::App& app, const std::vec
 }
 
 std::optional<std::string> FindMisplacedConninfo(const std::vector<std::string>& arguments) {
+  // tail takes one, where --source does not give it.
+  const bool given = std::any_of(arguments.begin(), arguments.end(),
+                                 [](const std::string& text) { return NameIn(text) == "--source"; });
+  bool may_come = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     std::string_view value = arguments[i];
+    may_come = may_come || (value == "tail" && !given);
     if (value == "--source" || value == "--password-command") {
       ++i;  // its value
       continue;
     }
     if (value.starts_with("--source=") || value.starts_with("--password-command=")) continue;
+    if (!value.starts_with("--") && LooksLikeConninfo(value) && std::exchange(may_come, false)) continue;
     if (value == "--sink" && i + 1 < arguments.size() && IsOtherUrl(arguments[i + 1])) {
       ++i;
       continue;

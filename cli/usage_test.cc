@@ -17,6 +17,11 @@ TEST(FindMisplacedConninfo, OnlyTheValueOfSourceMayBeOne) {
   EXPECT_TRUE(found({"stream", "--slot", "a:s@h"}).starts_with("argument 3 "));
   EXPECT_EQ(found({"stream", "--sink", "s3://bucket/x"}), "") << "MakeSink says which sinks there are";
   EXPECT_TRUE(found({"stream", "--sink", "postgresql://a:s@h"}).starts_with("argument 3 "));
+  EXPECT_EQ(found({"tail", "host=h password=s", "public.*"}), "");
+  EXPECT_EQ(found({"--log", "json", "tail", "--plugin", "pgoutput", "mysql://a:s@h/"}), "");
+  EXPECT_TRUE(found({"tail", "host=h", "password=s"}).starts_with("argument 3 ")) << "one, in quotes";
+  EXPECT_TRUE(found({"tail", "--source", "host=h", "host=g"}).starts_with("argument 4 ")) << "not two";
+  EXPECT_TRUE(found({"stream", "host=h"}).starts_with("argument 2 "));
 }
 
 struct Program {

@@ -2,6 +2,7 @@
 #include "plugin/settings.h"
 
 #include "plugin/options.h"
+#include "plugin/version.h"
 
 namespace arrowcdc::plugin {
 
@@ -19,6 +20,7 @@ constexpr Setting kSettings[] = {
 bool batching_allowed = true;
 bool drain_allowed = true;
 int max_delay_ms = static_cast<int>(kMaxDelayMsMax);
+char* version = nullptr;
 
 }  // namespace
 
@@ -33,6 +35,9 @@ void DefineSettings() {
                           "How long a walsender may let commits wait for more of them.",
                           "Clients ask for less, or for none. 0: none, whatever they ask for.", &max_delay_ms,
                           max_delay_ms, 0, max_delay_ms, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("wal2arrow.version", "The plugin's version.", nullptr, &version, kPluginVersion,
+                             PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr, nullptr,
+                             nullptr);
   MarkGUCPrefixReserved("wal2arrow");
 }
 

@@ -29,8 +29,10 @@ provide_libpq() {
     cd "$directory/source"
     sed -i -E 's|^#define DEFAULT_PGSOCKET_DIR .*|#define DEFAULT_PGSOCKET_DIR "/var/run/postgresql"|' \
       src/include/pg_config_manual.h
+    # The generated headers first: libpq's own Makefile does not wait for them when several jobs run.
     ./configure --quiet "--prefix=$directory/installed" --sysconfdir=/etc/postgresql-common --with-openssl \
       --without-readline --without-zlib --without-icu --without-gssapi --without-ldap CFLAGS=-O2 &&
+      make -s -C src/backend generated-headers &&
       make -s -j "$(nproc)" -C src/interfaces/libpq install
   ) || return 1
   touch "$directory/complete"

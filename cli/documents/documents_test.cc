@@ -25,7 +25,7 @@ TEST(ManualPage, OfTheProgramNamesItsCommands) {
   ExpectIn(page, {"\n.TH \"ARROWCDC\" \"1\" ", "\n\\fBarrowcdc\\-sql\\fR(1)",
                   "\n\\fBarrowcdc\\-add\\-tables\\fR(1)", "\n.SH EXIT STATUS\n0 done, 1 other failure, ",
                   ".TP\n\\fB\\-\\-log\\fR \\fIauto|text|json\\fR\n",
-                  ".nf\narrowcdc setup  \\-\\-source \"host=db dbname=shop user=cdc\" \\-\\-slot shop "
+                  ".nf\narrowcdc setup  \\-\\-source \"host=db dbname=shop\" \\-\\-slot shop "
                   "\\-\\-tables \\(aqpublic.*\\(aq\n.fi\n"});
 }
 

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <set>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -99,6 +101,46 @@ TEST(MetricsText, TheExamplesAskForWhatThereIs) {
     }
   }
   EXPECT_GT(found, 30);
+}
+
+// What Grafana needs of a dashboard to import it, and a board to be read: a panel without a query, or under
+// another one, would show nothing.
+TEST(MetricsText, TheBoardIsADashboard) {
+  std::ifstream stream(std::filesystem::path(ARROWCDC_MONITORING) / "grafana.json");
+  const auto board = nlohmann::json::parse(stream, nullptr, false);
+  ASSERT_TRUE(board.is_object());
+  EXPECT_TRUE(board.at("title").is_string());
+  EXPECT_TRUE(board.at("schemaVersion").is_number_integer());
+  EXPECT_TRUE(board.at("time").at("from").is_string());
+  std::set<std::string> sources;  // that its panels may name
+  for (const auto& variable : board.at("templating").at("list")) {
+    EXPECT_FALSE(variable.at("name").get<std::string>().empty());
+    if (variable.at("type") == "datasource")
+      sources.insert("${" + variable.at("name").get<std::string>() + "}");
+  }
+  constexpr int kColumns = 24;  // of Grafana's grid
+  std::set<std::pair<int, int>> taken;
+  std::set<int> ids;
+  ASSERT_TRUE(board.at("panels").is_array());
+  EXPECT_GT(board["panels"].size(), 5u);
+  for (const auto& panel : board["panels"]) {
+    const std::string title = panel.at("title");
+    EXPECT_TRUE(ids.insert(panel.at("id").get<int>()).second) << title;
+    EXPECT_TRUE(panel.at("type").is_string()) << title;
+    const auto& place = panel.at("gridPos");
+    EXPECT_LE(place.at("x").get<int>() + place.at("w").get<int>(), kColumns) << title;
+    for (int x = place["x"]; x < place["x"].get<int>() + place["w"].get<int>(); ++x) {
+      for (int y = place.at("y"); y < place["y"].get<int>() + place.at("h").get<int>(); ++y)
+        EXPECT_TRUE(taken.emplace(x, y).second) << title << " lies over another panel";
+    }
+    EXPECT_TRUE(sources.contains(panel.at("datasource").at("uid"))) << title;
+    ASSERT_FALSE(panel.at("targets").empty()) << title;
+    std::set<std::string> names;
+    for (const auto& target : panel["targets"]) {
+      EXPECT_TRUE(names.insert(target.at("refId")).second) << title;
+      EXPECT_NE(target.at("expr").get<std::string>().find("arrowcdc_"), std::string::npos) << title;
+    }
+  }
 }
 
 TEST(StateJson, HasTheSameNumbers) {

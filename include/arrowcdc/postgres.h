@@ -52,6 +52,9 @@ enum class Origin {
 struct PostgresOptions {
   std::string conninfo;  // libpq keywords or URI; PG* variables, service and pgpass as libpq has them
   std::string slot = "arrowcdc";
+  // The slot is made when the source connects and gone with that connection, which is the only one: after it
+  // Connect is kSlotMissing. For MakeTemporarySetup.
+  bool temporary = false;
   std::vector<std::string>
       publications;  // empty: the slot's name, and that name plus "_insert_only" where it exists
   std::vector<std::string> tables;            // patterns, docs/patterns.md
@@ -122,6 +125,7 @@ struct SetupPlan {
   std::vector<SetupStep> steps;          // empty: nothing to do
   std::vector<TableName> tables;         // matched and capturable
   std::vector<std::string> patterns;     // where added tables make them other ones: all that the slot is for
+  OutputPlugin plugin = OutputPlugin::kAuto;  // of the slot, there or to be made
   SetupOptions options;
   bool teardown = false;
 };
@@ -147,6 +151,23 @@ arrow::Status ApplySetup(const PostgresOptions& source, const SetupPlan& plan,
 
 // Drops the slot, and the publications that setup made and no other slot reads.
 arrow::Result<SetupPlan> PlanTeardown(const PostgresOptions& source);
+
+// What a stream has on the server that leaves nothing behind.
+struct TemporarySetup {
+  PostgresOptions source;  // to make the Source with
+  std::vector<TableName> tables;
+  std::vector<std::string> notes;  // for people
+  std::shared_ptr<void> in_use;    // while it lives none else takes the publications for left over
+};
+
+// Makes publications for the tables of source.tables, by a name of their own, and says by which slot to
+// stream them; source.slot and source.publications count for nothing. Tables without a usable identity
+// are published with inserts and truncates only, so that no UPDATE of anybody's is refused. First drops what
+// others that were killed have left, as far as the role may. Errors: as PlanSetup and ApplySetup.
+arrow::Result<TemporarySetup> MakeTemporarySetup(const PostgresOptions& source);
+// Drops the publications, once the stream has ended; whatever source.stop says, within half a second
+// or so. Errors: of the connection and the server: the next one drops them then.
+arrow::Status DropTemporarySetup(const TemporarySetup& setup);
 
 struct SlotStatus {
   bool exists = false;

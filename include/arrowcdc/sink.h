@@ -117,12 +117,23 @@ class Sink : public SnapshotTarget {
   virtual arrow::Status Close() = 0;
 };
 
+// A file of changes that is complete: its rows are durable.
+struct ClosedFile {
+  TableName table;
+  std::string path;
+  int64_t rows = 0;
+  int64_t bytes = 0;
+  RowPosition last_row;
+};
+
 struct SinkOptions {
   int64_t roll_bytes = 128 << 20;  // of a file, as written
   int64_t roll_rows = 10'000'000;
   std::chrono::milliseconds roll_age{30'000};  // of the oldest row that is not durable
   // Ends the wait for a reader of standard output that does not read: kInterrupted. Null: nothing does.
   std::shared_ptr<StopToken> stop;
+  // Of parquet:DIR; called from the thread of the sink. Null: nobody is told.
+  std::function<void(const ClosedFile&)> on_file_closed = nullptr;
 };
 
 // Leaves in a directory of the Parquet sink the request that a table be copied anew: the stream that writes

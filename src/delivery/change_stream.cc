@@ -131,7 +131,7 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
   const bool begins = !state_->position.has_value() && options_.moves_slot;
   if (begins && !options_.accept_tables) ARROW_RETURN_NOT_OK(info.other_tables);
   const bool copies = !state_->position.has_value() && driver_.CopiesFirst();
-  ResumeRequest request{.accept_gap = options_.accept_gap || copies};
+  ResumeRequest request{.accept_gap = copies};
   if (options_.keeps_data) {
     using Have = ResumeRequest::Have;
     request.have = state_->position.has_value() ? Have::kStored : Have::kNothingYet;
@@ -140,11 +140,16 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
   auto resumed = source_.Resume(request);
   const ErrorDetail* const detail = GetErrorDetail(resumed.status());
   const bool gap = detail != nullptr && detail->kind() == ErrorKind::kPositionGap;
-  if (gap && !request.accept_gap && driver_.CopiesAllAgain()) {
-    driver_.Tell({false, "all rows are copied anew, since changes are lacking: " + resumed.status().message(),
-                  detail->object()});
+  if (gap && !request.accept_gap && (options_.accept_gap || driver_.CopiesAllAgain())) {
+    const SourceNotice notice{
+        false,
+        (options_.accept_gap ? "changes are lacking, as was accepted: "
+                             : "all rows are copied anew, since changes are lacking: ") +
+            resumed.status().message(),
+        detail->object()};
     request.accept_gap = true;
     resumed = source_.Resume(request);
+    if (resumed.ok()) driver_.Tell(notice);
   }
   ARROW_ASSIGN_OR_RAISE(const Position start, resumed);
   repeated_.Restore(state_->last_rows);

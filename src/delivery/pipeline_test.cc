@@ -345,10 +345,14 @@ TEST(Pipeline, AGapThatWasAcceptedIsStored) {
   PipelineOptions options;
   options.until = UntilEnd(world.server);
   options.accept_gap = true;
-  PipelineObserver observer;
+  struct : PipelineObserver {
+    void OnNotice(const SourceNotice& notice) override { texts.push_back(notice.text); }
+    std::vector<std::string> texts;
+  } observer;
   const auto stats = RunPipeline(source, sink, options, nullptr, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();
   EXPECT_EQ(world.stored_position, At(world.server.confirmed));
+  EXPECT_EQ(observer.texts, std::vector<std::string>{"changes are lacking, as was accepted: a gap"});
 }
 
 // Columns differ by who decodes: what one plugin began the other does not go on with unasked.

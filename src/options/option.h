@@ -30,6 +30,7 @@ enum CommandBits : unsigned {
   kProgram = 256,
   kDoctor = 512,
   kConfig = 1024,
+  kTail = 2048,
 };
 inline constexpr unsigned kEveryWithSource = kSetup | kStream | kStatus | kTables | kTeardown | kDoctor;
 

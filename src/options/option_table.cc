@@ -6,6 +6,7 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/position.h"
+#include "arrowcdc/secrets.h"
 #include "src/options/listen_address.h"
 #include "src/options/option_field.h"
 
@@ -63,6 +64,20 @@ struct ViaLeavesField {
   }
 };
 
+// A connection string, which may be missing, and patterns.
+struct TailArgumentsField {
+  static OptionValue Get(const Options&) { return std::vector<std::string>(); }
+  static arrow::Status Set(const OptionValue& value, Options& options) {
+    auto words = std::get<std::vector<std::string>>(value);
+    if (!words.empty() && (LooksLikeConninfo(words[0]) || IsMysqlUrl(words[0]))) {
+      options.source.conninfo = words[0];
+      words.erase(words.begin());
+    }
+    options.source.tables.insert(options.source.tables.end(), words.begin(), words.end());
+    return arrow::Status::OK();
+  }
+};
+
 using PipelineUntil = Field<&Options::pipeline, &PipelineOptions::until>;
 using ReadersUntil = Field<&Options::readers, &ReaderSetOptions::until>;
 
@@ -96,6 +111,14 @@ constexpr Command kCommands[] = {
     {kStream, "stream", "stream changes into a sink",
      "A stream stops cleanly on Ctrl-C: what was received is stored and acknowledged. A second Ctrl-C does "
      "not wait."},
+    {kTail, "tail", "show changes as they come, without any setup",
+     "Example: arrowcdc tail 'host=db dbname=shop user=ana' 'public.*' '!public.audit_*'\n"
+     "On a terminal it is a table, in colours unless NO_COLOR is set; in a pipe each row is a JSON object. "
+     "It "
+     "begins with what commits from now on, and Ctrl-C ends it. In PostgreSQL it makes a temporary slot and "
+     "a "
+     "publication, for which the role must own the tables, and drops both at the end; the tables are those "
+     "that are there at the start. MySQL and MariaDB are only read."},
     {kStatus, "status", "show the slot and what WAL the server keeps for it", ""},
     {kDoctor, "doctor", "show what is in the way of a stream or hurts it later, and what to do",
      "Give it the options of setup and stream. The exit code is that of the first problem, 0 where there is "
@@ -152,7 +175,7 @@ constexpr Option kOptions[] = {
     {.section = "source",
      .name = "source",
      .python = "source",
-     .commands = kEveryWithSource | kAddTables,
+     .commands = kEveryWithSource | kAddTables | kTail,
      .type = kText,
      .field = Fills<Field<&Options::source, &PostgresOptions::conninfo>>(),
      .help =
@@ -180,7 +203,7 @@ constexpr Option kOptions[] = {
     {.section = "source",
      .name = "tables",
      .python = "tables",
-     .commands = kEveryWithSource,
+     .commands = kEveryWithSource | kTail,
      .type = kList,
      .field = Fills<Field<&Options::source, &PostgresOptions::tables>>(),
      .help = "table patterns, as in 'public.*' 'public.user_[0-9]+' '!public.audit_*' (default: every "
@@ -200,7 +223,7 @@ constexpr Option kOptions[] = {
     {.section = "source",
      .name = "accept-cascades",
      .python = "accept_cascades",
-     .commands = kStream | kSetup,
+     .commands = kStream | kSetup | kTail,
      .type = kFlag,
      .field = Fills<Field<&Options::mysql, &MysqlOptions::accept_cascades>>(),
      .help =
@@ -221,7 +244,7 @@ constexpr Option kOptions[] = {
     {.section = "source",
      .name = "plugin",
      .python = "plugin",
-     .commands = kEveryWithSource | kAddTables,
+     .commands = kEveryWithSource | kAddTables | kTail,
      .type = kChoice,
      .field = Fills<WordField<kPlugin, &Options::source, &PostgresOptions::plugin>>(),
      .help = "output plugin of the slot: wal2arrow, which must be installed on the server, pgoutput, which "
@@ -283,7 +306,7 @@ constexpr Option kOptions[] = {
                     "start), an LSN as in '16/B374D848', or that as an int"},
     {.section = "",
      .name = "for",
-     .commands = kStream,
+     .commands = kStream | kTail,
      .type = kDuration,
      .field = Fills<Field<&Options::command, &CommandOptions::duration>>(),
      .help = "stop after this time, as in 90s, 5min, 2h",
@@ -561,7 +584,7 @@ constexpr Option kOptions[] = {
      .help = "print the exact SQL and change nothing"},
     {.section = "source",
      .name = "password-command",
-     .commands = kEveryWithSource | kAddTables,
+     .commands = kEveryWithSource | kAddTables | kTail,
      .type = kText,
      .field = Fills<Field<&Options::command, &CommandOptions::password_command>>(),
      .help =
@@ -569,7 +592,7 @@ constexpr Option kOptions[] = {
          "what it printed; what it prints otherwise goes to standard error"},
     {.section = "",
      .name = "config",
-     .commands = kEveryWithSource | kAddTables,
+     .commands = kEveryWithSource | kAddTables | kTail,
      .type = kText,
      .field = Fills<Field<&Options::command, &CommandOptions::config>>(),
      .help = "file of options in YAML, which others on the command line win over",
@@ -605,6 +628,14 @@ constexpr Option kOptions[] = {
      .field = Fills<Field<&Options::command, &CommandOptions::watch>>(),
      .help = "look again every so often, as in 5s, and print a line each time, until it is stopped",
      .minimum = 100},
+    {.section = "",
+     .name = "CONNINFO",
+     .commands = kTail,
+     .type = kList,
+     .field = Fills<TailArgumentsField>(),
+     .help = "connection string, as --source takes it, and behind it table patterns, as --tables takes them",
+     .positional = true,
+     .secret = true},
     {.section = "",
      .name = "DIR",
      .commands = kSql | kResnapshot,

@@ -5,13 +5,12 @@
 #include <vector>
 
 #include "arrowcdc/change_rows.h"
+#include "src/sink/console_cells.h"
+#include "src/sink/display_text.h"
 #include "src/sink/json_values.h"
 
 namespace arrowcdc {
 namespace {
-
-constexpr size_t kCellWidthMax = 40;
-constexpr std::string_view kCut = "…";
 
 // `name`, with "_" in front until no column of the table is called so: the rule of the metadata columns.
 std::string FreeName(const TableSchema& table, std::string name) {
@@ -37,37 +36,6 @@ void AppendLsn(const TableSchema& table, MetadataColumn column, uint64_t lsn, st
   *out += ',';
   AppendKey(table.schema->field(table.metadata_field(column))->name(), out);
   AppendJsonString(FormatLsn(lsn), out);
-}
-
-// Code points, which is what most terminals give one column each.
-size_t Width(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-std::string CutToWidth(std::string text) {
-  if (Width(text) <= kCellWidthMax) return text;
-  size_t bytes = 0;
-  for (size_t width = 0; bytes < text.size(); ++bytes) {
-    if ((text[bytes] & 0xc0) != 0x80 && ++width == kCellWidthMax) break;
-  }
-  text.resize(bytes);
-  return text.append(kCut);
-}
-
-std::string CellText(const arrow::RecordBatch& rows, const ChangeRows& changes, int column, int64_t row) {
-  if (changes.IsUnchanged(row, column)) return "(unchanged)";
-  if (changes.IsUnrepresentable(row, column)) return "(unrepresentable)";
-  std::string text;
-  AppendJsonValue(*rows.column(column), row, &text);
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-  return CutToWidth(std::move(text));
-}
-
-std::string Unquoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(text, &out);
-  return CutToWidth(out.substr(1, out.size() - 2));
 }
 
 }  // namespace
@@ -109,7 +77,7 @@ arrow::Status AppendTable(const ChangeBatch& batch, std::string* out) {
   std::vector<std::vector<std::string>> lines(1);
   lines[0] = {"commit", "op"};
   for (int column = 0; column < columns; ++column) {
-    lines[0].push_back(Unquoted(batch.table->schema->field(column)->name()));
+    lines[0].push_back(NameText(batch.table->schema->field(column)->name()));
   }
   for (int64_t row = 0; row < changes.num_rows(); ++row) {
     std::vector<std::string> line{FormatLsn(changes.commit_lsn(row)), OpName(changes.op(row))};
@@ -119,15 +87,14 @@ arrow::Status AppendTable(const ChangeBatch& batch, std::string* out) {
   }
   std::vector<size_t> widths(lines[0].size());
   for (const auto& line : lines) {
-    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], Width(line[i]));
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(line[i]));
   }
-  const TableName printable{Unquoted(batch.table->name.schema), Unquoted(batch.table->name.table)};
   const int64_t count = batch.rows->num_rows();
-  *out += ToString(printable) + " (" + std::to_string(count) + (count == 1 ? " row)\n" : " rows)\n");
+  *out += TableText(batch.table->name) + " (" + std::to_string(count) + (count == 1 ? " row)\n" : " rows)\n");
   for (const auto& line : lines) {
     for (size_t i = 0; i < line.size(); ++i) {
       *out += "  " + line[i];
-      if (i + 1 < line.size()) out->append(widths[i] - Width(line[i]), ' ');
+      if (i + 1 < line.size()) out->append(widths[i] - DisplayWidth(line[i]), ' ');
     }
     *out += '\n';
   }

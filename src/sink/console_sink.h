@@ -2,22 +2,24 @@
 // group.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "arrowcdc/sink.h"
 #include "src/sink/file_system.h"
 
 namespace arrowcdc {
 
-// Appends a batch as text: AppendNdjson or AppendTable.
-using BatchFormat = arrow::Status (*)(const ChangeBatch& batch, std::string* out);
+// Appends a batch as text: AppendNdjson, AppendTable or a LiveTable.
+using BatchFormat = std::function<arrow::Status(const ChangeBatch& batch, std::string* out)>;
 
 class ConsoleSink : public Sink {
  public:
   ConsoleSink(BatchFormat format, std::unique_ptr<WritableFile> out)
-      : format_(format), out_(std::move(out)) {}
+      : format_(std::move(format)), out_(std::move(out)) {}
   ~ConsoleSink() override;
 
   bool keeps_data() const override { return false; }

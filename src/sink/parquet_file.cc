@@ -156,13 +156,14 @@ arrow::Status ParquetFile::Finish() {
   ARROW_RETURN_NOT_OK(WriteRowGroup());
   if (const auto status = writer_->AddKeyValueMetadata(FooterMetadata()); !status.ok()) return Fail(status);
   if (const auto status = writer_->Close(); !status.ok()) return Fail(status);
+  finished_bytes_ = written_bytes();
   ARROW_RETURN_NOT_OK(out_->Sync());
   return out_->Close();
 }
 
 arrow::Status ParquetFile::Complete() {
   ARROW_RETURN_NOT_OK(Finish());
-  const std::string path = JoinPath(directory_, name());
+  const std::string path = this->path();
   ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(path));
   if (kind != PathKind::kAbsent) {
     return MakeError(ErrorKind::kInternal, path + " exists already: rows that are stored came a second time",

@@ -52,6 +52,9 @@ class ParquetFile {
   arrow::Status Finish();
   const std::string& temporary_path() const { return temporary_path_; }
   std::string name() const;  // that it is to have, in its directory
+  std::string path() const { return JoinPath(directory_, name()); }
+  int64_t finished_bytes() const { return finished_bytes_; }
+  const RowPosition& last_row() const { return last_row_; }
 
   const TableSchema& table() const { return *table_; }
   int64_t rows() const { return written_rows_ + buffer_.rows(); }
@@ -78,6 +81,7 @@ class ParquetFile {
   RowPosition first_row_;
   RowPosition last_row_;
   int64_t written_rows_ = 0;
+  int64_t finished_bytes_ = 0;
   int64_t raw_bytes_ = 0;  // of the rows written, before compression
   std::string temporary_path_;
   std::shared_ptr<WritableFile> out_;

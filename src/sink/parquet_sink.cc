@@ -288,7 +288,11 @@ arrow::Status ParquetSink::KeepWithinBudget() {
 
 arrow::Status ParquetSink::Complete(OpenFiles::iterator open) {
   buffered_bytes_ -= open->second.file->buffered_bytes();
+  const ParquetFile& file = *open->second.file;
   ARROW_RETURN_NOT_OK(open->second.file->Complete());
+  if (options_.on_file_closed)
+    options_.on_file_closed(
+        {open->first, AbsolutePath(file.path()), file.rows(), file.finished_bytes(), file.last_row()});
   open_.erase(open);
   completed_ = true;
   return arrow::Status::OK();

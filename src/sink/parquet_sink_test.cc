@@ -197,6 +197,29 @@ TEST_F(ParquetSinkTest, RollsByRowsExactlyAndStoresTheFloor) {
   EXPECT_EQ(StoredIds(kOrdersDirectory).size(), 11u);
 }
 
+TEST_F(ParquetSinkTest, TellsOfEachFileOnceItIsDurable) {
+  std::vector<ClosedFile> closed;
+  options_.on_file_closed = [&](const ClosedFile& file) {
+    EXPECT_EQ(DataFiles("/d").size(), closed.size() + 1) << "it has its name by then";
+    closed.push_back(file);
+  };
+  auto sink = MakeOpen();
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1, 2})));
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(users_, {3})));
+  EXPECT_TRUE(closed.empty());
+  ARROWCDC_ASSERT_OK(sink->Close());
+  ASSERT_EQ(closed.size(), 2u);
+  std::sort(closed.begin(), closed.end(), [](const auto& a, const auto& b) { return a.table < b.table; });
+  const int64_t rows[] = {2, 1};
+  const int64_t last[] = {2, 3};
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(closed[i].table, i == 0 ? kOrders : kUsers);
+    EXPECT_EQ(closed[i].rows, rows[i]);
+    EXPECT_EQ(closed[i].last_row, Place(last[i]));
+    EXPECT_EQ(closed[i].bytes, static_cast<int64_t>(ReadFile(files_, closed[i].path).ValueOrDie().size()));
+  }
+}
+
 TEST_F(ParquetSinkTest, RollsByBytesAsWritten) {
   options_.roll_bytes = 20'000;
   auto sink = MakeOpen();

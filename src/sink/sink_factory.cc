@@ -1,7 +1,9 @@
 // Sinks by URI: the part before the first ':' names the kind, the rest says where or how.
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -14,6 +16,7 @@
 #include "src/sink/console_sink.h"
 #include "src/sink/ipc_file_sink.h"
 #include "src/sink/ipc_pipe_sink.h"
+#include "src/sink/live_table.h"
 #include "src/sink/parquet_sink.h"
 
 namespace arrowcdc {
@@ -102,10 +105,29 @@ arrow::Result<std::string> LocalPath(std::string_view kind, std::string_view whe
   return path;
 }
 
+// Standard output's.
+TerminalStyle StyleOfTerminal() {
+  const char* const no_colour = std::getenv("NO_COLOR");
+  const char* const kind = std::getenv("TERM");
+  const bool plain =
+      (no_colour != nullptr && *no_colour != '\0') || (kind != nullptr && std::string_view(kind) == "dumb");
+  return {.colour = !plain, .columns = [] {
+            constexpr size_t kUsual = 80;
+            winsize size{};
+            const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+            return known ? size_t{size.ws_col} : kUsual;
+          }};
+}
+
 arrow::Result<std::unique_ptr<Sink>> MakeConsole(std::string_view form, const SinkOptions& options) {
-  const bool people_read = form.empty() && isatty(STDOUT_FILENO) == 1;
-  if (form == "table" || people_read)
-    return std::make_unique<ConsoleSink>(AppendTable, StandardOutput(options.stop));
+  const bool table = form.empty() || form == "table";
+  if (table && isatty(STDOUT_FILENO) == 1) {
+    const auto live = std::make_shared<LiveTable>(StyleOfTerminal());
+    return std::make_unique<ConsoleSink>(
+        [live](const ChangeBatch& batch, std::string* out) { return live->Append(batch, out); },
+        StandardOutput(options.stop));
+  }
+  if (form == "table") return std::make_unique<ConsoleSink>(AppendTable, StandardOutput(options.stop));
   if (form == "ndjson" || form.empty())
     return std::make_unique<ConsoleSink>(AppendNdjson, StandardOutput(options.stop));
   return BadUri("the console writes ndjson or table");

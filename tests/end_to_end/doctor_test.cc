@@ -74,6 +74,8 @@ TEST_F(DoctorTest, ASoundSetupHasNoProblemAndNoWarning) {
   EXPECT_EQ(outcome.output.find("\"problem\""), std::string::npos) << outcome.output;
   for (const json& finding : Of(outcome, "wal_retention")) EXPECT_EQ(finding["level"], "ok") << finding;
   for (const json& finding : Of(outcome, "slot_state")) EXPECT_EQ(finding["level"], "ok") << finding;
+  ASSERT_EQ(Of(outcome, "plugin_version").size(), 1u) << outcome.output;
+  EXPECT_EQ(Of(outcome, "plugin_version")[0]["level"], "ok") << outcome.output;
 }
 
 TEST_F(DoctorTest, AllThatIsInTheWayComesAtOnce) {
@@ -118,6 +120,11 @@ TEST_F(DoctorTest, WhatTheRoleMayNotSeeIsUnknown) {
   ASSERT_EQ(Of(outcome, "transactions").size(), 1u) << outcome.output << outcome.error;
   EXPECT_EQ(Of(outcome, "transactions")[0]["level"], "unknown");
   EXPECT_EQ(Of(outcome, "transactions")[0]["sql"], "GRANT pg_read_all_stats TO \"cdc\"");
+  ASSERT_EQ(Of(outcome, "failover").size(), 1u) << outcome.output;
+  EXPECT_EQ(Of(outcome, "failover")[0]["level"], "unknown");
+  ASSERT_EQ(Of(outcome, "plugin_version").size(), 1u) << outcome.output;
+  // A role that may make slots loads it by that.
+  EXPECT_EQ(Of(outcome, "plugin_version")[0]["level"], "ok") << outcome.output;
   ASSERT_EQ(Of(outcome, "row_security").size(), 1u) << outcome.output;
   EXPECT_EQ(Of(outcome, "row_security")[0]["sql"], "ALTER ROLE \"cdc\" BYPASSRLS");
 }

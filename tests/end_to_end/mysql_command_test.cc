@@ -1,5 +1,6 @@
 // The command on MySQL and MariaDB: rows that were there and all changes, once each, whatever is killed.
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -7,6 +8,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "src/mysql/testing/mysql_server.h"
 #include "tests/end_to_end/client.h"
@@ -102,6 +104,42 @@ INSTANTIATE_TEST_SUITE_P(All, MysqlTest, testing::Values(Flavor::kMysql, Flavor:
                          [](const testing::TestParamInfo<Flavor>& info) {
                            return info.param == Flavor::kMysql ? "Mysql" : "Mariadb";
                          });
+
+TEST_P(MysqlTest, DoctorSaysWhatIsFound) {
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.t (k int PRIMARY KEY)"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const string output,
+      RunProgram(Command("doctor", {"--json", "--source", server_->url(), "--tables", "shop.*"})));
+  size_t ok = 0;
+  std::istringstream lines(output);
+  for (string line; std::getline(lines, line);) {
+    const auto finding = nlohmann::json::parse(line, nullptr, false);
+    ASSERT_TRUE(finding.is_object()) << line;
+    EXPECT_NE(finding["level"], "problem") << line;
+    ok += finding["level"] == "ok" ? 1 : 0;
+  }
+  EXPECT_GT(ok, 0u);
+}
+
+// What commits from its start on, with nothing made for it.
+TEST_P(MysqlTest, TailShowsWhatChanges) {
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"CREATE TABLE shop.t (k int PRIMARY KEY, s varchar(20))", "INSERT INTO shop.t VALUES (1, 'before')"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto child,
+                                Subprocess::Start(Command("tail", {server_->url(), "shop.*"})));
+  ARROWCDC_ASSERT_OK(child->WaitForError("\"streaming\"", seconds(60)));
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (2, 'now')"}));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return child->output().find('\n') != string::npos; }, seconds(60), "a row"));
+  const auto row = nlohmann::json::parse(child->output(), nullptr, false);
+  ASSERT_TRUE(row.is_object()) << child->output();
+  EXPECT_EQ(row["_op"], "insert");
+  EXPECT_EQ(row["k"], 2);
+  EXPECT_EQ(row["s"], "now");
+  ARROWCDC_ASSERT_OK(child->Signal(SIGINT));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, child->Wait(seconds(60)));
+  EXPECT_TRUE(ended.ok()) << child->error();
+}
 
 // One connection's random transactions, until it is told to end.
 class Writer {

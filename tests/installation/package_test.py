@@ -93,8 +93,9 @@ class Debian:
                 "chroot", str(self.root), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
                 "DEBIAN_FRONTEND=noninteractive", *(str(part) for part in command)]
 
+    # apt installs a server there, on a machine that may be busy.
     def run(self, *command):
-        return run(*self.command(*command))
+        return run(*self.command(*command), timeout=1800)
 
     def install(self, file):
         shutil.copy(file, self.root / "srv")

@@ -265,6 +265,7 @@ arrow::Result<SetupPlan> PlanSetup(const PostgresOptions& source, const SetupOpt
     chosen.plugin = choice.plugin;
   }
   ARROW_ASSIGN_OR_RAISE(SetupPlan plan, postgres::MakeSetupPlan(inspected, chosen, options, patterns));
+  plan.plugin = chosen.plugin;
   if (!choice.why.empty()) plan.checks.push_back(choice.why);
   if (!choice.note.empty()) plan.warnings.push_back(choice.note);
   ARROW_RETURN_NOT_OK(CheckPlugin(*connection, inspected, chosen.plugin, &plan));

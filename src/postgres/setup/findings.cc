@@ -129,7 +129,9 @@ Finding Failover(const Health& health) {
   Finding finding{.check = "failover",
                   .object = health.slot.has_value() ? "slot " + Quoted(health.slot->name) : "server"};
   if (health.standbys == 0) {
-    finding.text = "no standby is connected, so far as the role sees";
+    finding.level = health.sees_others ? kOk : kUnknown;
+    finding.text = health.sees_others ? "no standby is connected"
+                                      : "whether standbys are connected cannot be seen by the role";
     return finding;
   }
   const std::string standbys = std::to_string(health.standbys) + " standby(s) connected";
@@ -209,6 +211,12 @@ std::optional<Finding> Spills(const Health& health) {
 }
 
 std::optional<Finding> Synchronous(const Health& health) {
+  if (health.sync_state_hidden) {
+    return Finding{.level = kUnknown,
+                   .check = "synchronous_commit",
+                   .text = "whether commits wait for the stream cannot be seen by the role",
+                   .object = "setting synchronous_standby_names"};
+  }
   if (health.sync_state.empty()) return std::nullopt;
   return Finding{.level = kWarning,
                  .check = "synchronous_commit",
@@ -218,6 +226,28 @@ std::optional<Finding> Synchronous(const Health& health) {
                  .remedy =
                      "name the standbys that are meant: '*' and the stream's application_name count it "
                      "among them"};
+}
+
+std::optional<Finding> Versions(const Health& health) {
+  if (!health.wal2arrow.has_value()) return std::nullopt;
+  const PluginVersion& plugin = *health.wal2arrow;
+  Finding finding{.check = "plugin_version", .object = "plugin wal2arrow"};
+  if (!plugin.loaded && plugin.text.empty()) {
+    finding.level = kUnknown;
+    finding.text = "the role could not load it, which alone tells its version";
+  } else if (plugin.text.empty()) {
+    finding.level = kWarning;
+    finding.text =
+        "it is older than this client, " + health.client_version + ", and does not tell its version";
+  } else if (plugin.text == health.client_version) {
+    finding.text = "its version is " + plugin.text + ", as this client's";
+  } else {
+    finding.level = kWarning;
+    finding.text = "its version is " + plugin.text + ", this client's " + health.client_version;
+  }
+  if (finding.level == kWarning)
+    finding.remedy = "install the same version of both: what only one of them knows is not used";
+  return finding;
 }
 
 // One finding for all of them.
@@ -273,6 +303,7 @@ std::vector<Finding> JudgeHealth(const Health& health) {
   for (Finding& finding : Transactions(health)) findings.push_back(std::move(finding));
   add(Spills(health));
   add(Synchronous(health));
+  add(Versions(health));
   Tables(health, &findings);
   return findings;
 }

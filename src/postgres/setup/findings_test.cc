@@ -46,6 +46,32 @@ TEST(Findings, AHealthySlotHasNone) {
     EXPECT_EQ(finding.level, kOk) << finding.check << ": " << finding.text;
 }
 
+TEST(Findings, VersionsOfClientAndPluginAreCompared) {
+  Health health = Healthy();
+  EXPECT_TRUE(Of(health, "plugin_version").empty()) << "a slot of pgoutput";
+  health.client_version = "1.2.3";
+  health.wal2arrow = {true, "1.2.3"};
+  EXPECT_EQ(TheOne(health, "plugin_version").level, kOk);
+  health.wal2arrow = {true, "1.2.0"};
+  const Finding other = TheOne(health, "plugin_version");
+  EXPECT_EQ(other.level, kWarning);
+  EXPECT_NE(other.text.find("1.2.0"), std::string::npos) << other.text;
+  EXPECT_NE(other.text.find("1.2.3"), std::string::npos) << other.text;
+  health.wal2arrow = {true, ""};
+  EXPECT_EQ(TheOne(health, "plugin_version").level, kWarning) << "one that does not tell is older";
+  health.wal2arrow = {false, ""};
+  EXPECT_EQ(TheOne(health, "plugin_version").level, kUnknown);
+}
+
+TEST(Findings, WhatTheRoleMayNotSeeIsUnknown) {
+  Health health = Healthy();
+  health.sees_others = false;
+  EXPECT_EQ(TheOne(health, "failover").level, kUnknown);
+  EXPECT_EQ(TheOne(health, "transactions").level, kUnknown);
+  health.sync_state_hidden = true;
+  EXPECT_EQ(TheOne(health, "synchronous_commit").level, kUnknown);
+}
+
 TEST(Findings, ASlotOverItsLimitIsAProblem) {
   Health health = Healthy();
   health.slot->wal_status = "extended";

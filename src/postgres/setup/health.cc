@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <poll.h>
 
+#include "arrowcdc/error.h"
 #include "src/postgres/client/quoting.h"
 #include "src/postgres/setup/catalog.h"
 
@@ -69,8 +70,9 @@ arrow::Status ReadOfSlot(Connection& connection, const std::string& slot, Health
   ARROW_ASSIGN_OR_RAISE(
       const QueryResult rows,
       connection.Query(std::string("SELECT ") + (has_failover ? "s.failover" : "false") +
-                       ", t.spill_txns, t.spill_bytes, coalesce(nullif(r.sync_state, 'async'), '') "
-                       "FROM pg_replication_slots AS s LEFT JOIN pg_stat_replication_slots AS t ON "
+                       ", t.spill_txns, t.spill_bytes, coalesce(nullif(r.sync_state, 'async'), ''), "
+                       "s.active AND r.sync_state IS NULL FROM pg_replication_slots AS s LEFT JOIN "
+                       "pg_stat_replication_slots AS t ON "
                        "t.slot_name = s.slot_name LEFT JOIN pg_stat_replication AS r ON r.pid = s.active_pid "
                        "WHERE s.slot_name = " +
                        quoted));
@@ -83,6 +85,7 @@ arrow::Status ReadOfSlot(Connection& connection, const std::string& slot, Health
     health->spills = spills;
   }
   health->sync_state = rows.Text(0, 3);
+  health->sync_state_hidden = rows.Bool(0, 4);
   return arrow::Status::OK();
 }
 
@@ -98,6 +101,22 @@ arrow::Status ReadTableHealth(Connection& connection, const TablePatterns& patte
     health->tables.push_back(std::move(table));
   }
   return arrow::Status::OK();
+}
+
+// Of the session, which then has it loaded.
+arrow::Result<PluginVersion> ReadPluginVersion(Connection& connection, bool superuser) {
+  PluginVersion version;
+  const arrow::Status loaded =
+      superuser ? connection.Query("LOAD 'wal2arrow'").status() : TryPlugin(connection);
+  const ErrorDetail* const detail = GetErrorDetail(loaded);
+  if (detail != nullptr &&
+      (detail->kind() == ErrorKind::kConnection || detail->kind() == ErrorKind::kInterrupted))
+    return loaded;
+  version.loaded = loaded.ok();
+  ARROW_ASSIGN_OR_RAISE(const QueryResult said,
+                        connection.Query("SELECT current_setting('wal2arrow.version', true)"));
+  version.text = said.Text(0, 0);
+  return version;
 }
 
 }  // namespace
@@ -125,6 +144,10 @@ arrow::Result<Health> ReadHealth(Connection& connection, const std::string& slot
   (void)WaitFor(-1, POLLIN, stop, begin + between);
   ARROW_RETURN_NOT_OK(ReadOfSlot(connection, slot, &health));
   ARROW_ASSIGN_OR_RAISE(const uint64_t last, ReadLsn(connection));
+  health.client_version = ARROWCDC_VERSION;
+  if (!health.slot.has_value() || health.slot->plugin == kPluginName) {
+    ARROW_ASSIGN_OR_RAISE(health.wal2arrow, ReadPluginVersion(connection, server.role.superuser));
+  }
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   if (last >= first && seconds > 0) health.wal_bytes_per_s = static_cast<double>(last - first) / seconds;
   if (health.slot.has_value() && health.slot->restart_lsn > 0 && last > health.slot->restart_lsn)

@@ -37,8 +37,16 @@ struct TableHealth {
   int64_t toast_bytes = 0;  // of values that are stored out of line
 };
 
+// What the library in the server says of itself, once a session has loaded it.
+struct PluginVersion {
+  bool loaded = false;  // false: the role could not, or the server has none
+  std::string text;     // empty: it is older than what tells
+};
+
 struct Health {
   int version_num = 0;
+  std::string client_version;
+  std::optional<PluginVersion> wal2arrow;  // none: the slot is not one of it
   Provider provider = Provider::kNone;
   std::string role;
   bool sees_others = false;                     // what other sessions do
@@ -50,6 +58,7 @@ struct Health {
   std::vector<OpenTransaction> transactions;
   std::optional<SpillCounts> spills;
   std::string sync_state;           // of whoever streams the slot; empty: no commit waits for it
+  bool sync_state_hidden = false;   // from the role
   int standbys = 0;                 // that are connected, as far as the role sees
   std::vector<TableHealth> tables;  // that match and can be captured
 };

@@ -279,16 +279,9 @@ arrow::Result<std::string> CreateSlotSql(const std::string& slot, int server_ver
     return "SELECT pg_catalog.pg_create_logical_replication_slot(" + literal + ", 'pgoutput'" + failover +
            ")";
   // An administrator who runs it is not the role that is allowed the plugin, and an ALTER ROLE just before is
-  // not in force yet. pg_settings has no row where the server lacks the setting or the role may not even see
-  // it.
-  const std::string allow =
-      "SELECT pg_catalog.set_config(name, pg_catalog.concat_ws(', ', nullif(setting, ''), 'wal2arrow'), "
-      "false) FROM "
-      "pg_catalog.pg_settings WHERE name = 'output_plugin_libraries' AND "
-      "pg_catalog.current_setting('is_superuser') = "
-      "'on'; ";
-  return allow + "SELECT pg_catalog.pg_create_logical_replication_slot(" + literal + ", 'wal2arrow'" +
-         failover + ")";
+  // not in force yet.
+  return std::string(kAllowPluginHere) + "; SELECT pg_catalog.pg_create_logical_replication_slot(" + literal +
+         ", 'wal2arrow'" + failover + ")";
 }
 
 arrow::Status PlanServer(const Inspection& inspected, const PostgresOptions& source, SetupPlan* plan) {

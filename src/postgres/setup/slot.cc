@@ -209,6 +209,25 @@ arrow::Status CreateSlot(Connection& connection, const std::string& sql, const E
       "end these transactions (pg_terminate_backend, ROLLBACK PREPARED), then run it again", "57014", true);
 }
 
+// pg_settings has no row where the server lacks the setting or the role may not even see it.
+constinit const char kAllowPluginHere[] =
+    "SELECT pg_catalog.set_config(name, pg_catalog.concat_ws(', ', nullif(setting, ''), 'wal2arrow'), false) "
+    "FROM pg_catalog.pg_settings WHERE name = 'output_plugin_libraries' AND "
+    "pg_catalog.current_setting('is_superuser') = 'on'";
+
+arrow::Status CreateTemporarySlot(Connection& connection, const std::string& name, OutputPlugin plugin) {
+  constexpr std::chrono::seconds kPatience(30);
+  ARROW_RETURN_NOT_OK(CheckSlotName(name));
+  ARROW_ASSIGN_OR_RAISE(const std::string quoted, QuoteReplicationIdentifier(name));
+  if (plugin == OutputPlugin::kWal2arrow) ARROW_RETURN_NOT_OK(connection.Query(kAllowPluginHere));
+  ErrorContext context = connection.MakeContext(ErrorContext::Action::kCreateSlot);
+  context.slot = name;
+  return CreateSlot(connection,
+                    "CREATE_REPLICATION_SLOT " + quoted + " TEMPORARY LOGICAL " + OutputPluginName(plugin) +
+                        " (SNAPSHOT 'nothing')",
+                    context, kPatience);
+}
+
 arrow::Status TryPlugin(Connection& connection) {
   ARROW_ASSIGN_OR_RAISE(const std::string name,
                         QuoteLiteral("arrowcdc_try_" + std::to_string(PQbackendPID(connection.raw()))));

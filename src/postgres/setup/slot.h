@@ -53,6 +53,13 @@ arrow::Status CreateSlot(Connection& connection, const std::string& sql, const E
                          std::chrono::milliseconds timeout,
                          const std::function<arrow::Status(const QueryResult&)>& made = nullptr);
 
+// Of this session, which alone can stream it; transactions of others that are open are waited for, up to half
+// a minute. plugin: not kAuto. Errors: as CreateSlot.
+arrow::Status CreateTemporarySlot(Connection& connection, const std::string& name, OutputPlugin plugin);
+
+// For a superuser, what allows the plugin to the session; nothing for others. "SELECT ...", without ';'.
+extern const char kAllowPluginHere[];
+
 // Loads the plugin through a temporary slot that is gone at once: the only way for an ordinary role to see
 // whether it can. Errors: kPluginMissing, kPluginNotAllowed and what else making a slot can meet.
 arrow::Status TryPlugin(Connection& connection);

@@ -58,13 +58,17 @@ class PostgresSource : public Source {
  public:
   // patterns: none lets every table through.
   PostgresSource(PostgresOptions options, std::optional<TablePatterns> patterns)
-      : options_(std::move(options)), patterns_(std::move(patterns)) {}
+      : options_(std::move(options)),
+        patterns_(std::move(patterns)),
+        as_text_(options_.temporary),
+        no_streaming_(options_.temporary) {}
   ~PostgresSource() override { (void)Stop(); }
 
   arrow::Result<SourceInfo> Connect() override {
     ARROW_RETURN_NOT_OK(Stop());
     ARROW_ASSIGN_OR_RAISE(connection_,
                           Connection::Open(options_.conninfo, ConnectionMode::kReplication, options_.stop));
+    if (options_.temporary) ARROW_RETURN_NOT_OK(MakeTemporarySlot());
     arrow::Result<SourceInfo> info = Inspect();
     if (!info.ok()) connection_.reset();
     return info;
@@ -197,6 +201,7 @@ class PostgresSource : public Source {
     session_.reset();
     spool_.reset();
     connection_.reset();
+    slot_connection_.reset();
     return arrow::Status::OK();
   }
 
@@ -272,6 +277,7 @@ class PostgresSource : public Source {
     if (whole_until_.has_value() && start.order > *whole_until_) whole_until_.reset();
     ARROW_RETURN_NOT_OK(OpenSpool());
     ARROW_RETURN_NOT_OK(MakeSession());
+    if (slot_connection_ != nullptr) connection_ = std::move(slot_connection_);
     auto stream = BeginStream(start);
     if (with_tries_ && plugin_ == OutputPlugin::kWal2arrow && postgres::KnowsNoTries(stream.status())) {
       with_tries_ = false;
@@ -366,7 +372,7 @@ class PostgresSource : public Source {
                           postgres::ReadSlot(*connection_, options_.slot));
     if (!slot.has_value()) return postgres::SlotMissing(options_.slot);
     ARROW_RETURN_NOT_OK(postgres::CheckSlotFits(*slot, info.stream.database, options_.plugin));
-    ARROW_RETURN_NOT_OK(postgres::CheckSlotFree(*slot));
+    if (!options_.temporary) ARROW_RETURN_NOT_OK(postgres::CheckSlotFree(*slot));
     ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadStreamPublications(*connection_, options_));
     publications_.clear();
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
@@ -412,6 +418,24 @@ class PostgresSource : public Source {
     info->stream.database = system.Text(0, 3);
     info->stream.slot = options_.slot;
     info->end = At(standing_.current_flush);
+    return arrow::Status::OK();
+  }
+
+  // Another session than the one that looks around: pgoutput would take what that one has in its caches for
+  // what was there when the WAL was written.
+  arrow::Status MakeTemporarySlot() {
+    if (temporary_made_) {
+      return MakeError(ErrorKind::kSlotMissing, "the slot was temporary, and is gone with its connection",
+                       "slot \"" + options_.slot + "\"",
+                       "begin anew: what has changed meanwhile does not come");
+    }
+    ARROW_ASSIGN_OR_RAISE(const postgres::ServerPlace place, connection_->ReadPlace());
+    ARROW_ASSIGN_OR_RAISE(slot_connection_, Connection::OpenAt(place, options_.conninfo,
+                                                               ConnectionMode::kReplication, options_.stop));
+    if (options_.plugin == OutputPlugin::kPgoutput)
+      ARROW_RETURN_NOT_OK(postgres::PreparePgoutput(*slot_connection_));
+    ARROW_RETURN_NOT_OK(postgres::CreateTemporarySlot(*slot_connection_, options_.slot, options_.plugin));
+    temporary_made_ = true;
     return arrow::Status::OK();
   }
 
@@ -476,6 +500,7 @@ class PostgresSource : public Source {
     }
     ARROW_ASSIGN_OR_RAISE(session_, postgres::MakePgoutputSession(*connection_, options_, publications_,
                                                                   timeline_, MakeInProgress(), as_text_));
+    if (options_.temporary) return arrow::Status::OK();
     ARROW_RETURN_NOT_OK(ConnectAnew());
     return postgres::PreparePgoutput(*connection_);
   }
@@ -573,13 +598,17 @@ class PostgresSource : public Source {
 
   const PostgresOptions options_;
   const std::optional<TablePatterns> patterns_;
-  std::unique_ptr<Connection> connection_;  // between Connect and Start
+  std::unique_ptr<Connection> connection_;       // between Connect and Start
+  std::unique_ptr<Connection> slot_connection_;  // the same, of a temporary slot: that has it
+  bool temporary_made_ = false;
   std::unique_ptr<postgres::Spool>
       spool_;  // of the session; none: transactions come when they have committed
   std::unique_ptr<postgres::PluginSession> session_;
   OutputPlugin plugin_ = OutputPlugin::kWal2arrow;  // of the slot, at the last Connect
-  bool as_text_ = false;                            // pgoutput's values, from the next session on
-  bool no_streaming_ = false;                       // a spool had no room
+  // What only another session could mend is not tried by one that is the only one: pgoutput's values in their
+  // binary form, transactions in progress.
+  bool as_text_;                         // pgoutput's values, from the next session on
+  bool no_streaming_;                    // also where a spool had no room
   std::optional<uint64_t> whole_until_;  // a session could not go on with streaming, and was here at most
   std::chrono::steady_clock::time_point whole_since_{};
   milliseconds whole_for_{0};                 // at least
@@ -622,6 +651,10 @@ arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const PostgresOptions&
   if (options.buffer_bytes_max <= 0) {
     return MakeError(ErrorKind::kInvalidOption, "buffer_bytes_max must be positive",
                      "option buffer_bytes_max", "leave it out");
+  }
+  if (options.temporary && options.plugin == OutputPlugin::kAuto) {
+    return MakeError(ErrorKind::kInvalidOption, "a temporary slot needs a plugin", "option plugin",
+                     "name one, as MakeTemporarySetup does");
   }
   if (options.messages && options.catch_up == CatchUp::kSql) {
     return MakeError(ErrorKind::kInvalidOption, "what is read by SQL has no logical messages",
