@@ -152,6 +152,10 @@ void CuttingProxy::Carry(int client) {
   std::vector<uint8_t> buffer(1 << 16);
   while (open && !stopping_) {
     pollfd wait[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+    if (frozen_) {
+      poll(nullptr, 0, kLookMillis);
+      continue;
+    }
     if (poll(wait, 2, kLookMillis) <= 0) continue;
     for (int i = 0; i < 2 && open; ++i) {
       if (wait[i].revents == 0) continue;

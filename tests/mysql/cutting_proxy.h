@@ -30,6 +30,8 @@ class CuttingProxy {
   int port() const { return port_; }
   // Of the next dump; later ones are not cut.
   void CutNext(const Cut& cut);
+  // From then on nothing passes, and nothing is closed.
+  void Freeze(bool frozen) { frozen_ = frozen; }
   int64_t packets() const { return packets_; }  // of the last dump
   int64_t cuts() const { return cuts_; }
 
@@ -44,6 +46,7 @@ class CuttingProxy {
   std::mutex mutex_;
   Cut next_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> frozen_ = false;
   std::atomic<int64_t> packets_ = 0;
   std::atomic<int64_t> cuts_ = 0;
   std::vector<std::thread> carriers_;  // of the accepting thread
