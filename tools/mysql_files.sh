@@ -69,10 +69,11 @@ initialize_mariadb() {
     --innodb-buffer-pool-size=64M <"$run_directory/bootstrap.sql"
 }
 
-# fetch NAME RELEASE PACKAGE...
+# fetch PROGRAM NAME RELEASE PACKAGE...: fetched again where an earlier version left PROGRAM out.
 fetch() {
-  local name=$1
-  [[ -e $servers/$name/complete ]] && return 0
+  local program=$1 name=$2
+  shift
+  [[ -e $servers/$name/complete && -e $servers/$name/root/usr/bin/$program ]] && return 0
   rm -rf "${servers:?}/$name"
   mkdir -p "$servers/$name"
   if fetch_closure "$@" >"$run_directory/fetch.log" 2>&1 &&
@@ -90,8 +91,8 @@ there=0
 mkdir -p "$servers"
 exec {lock}>"$servers/mysql.lock"
 flock "$lock"
-fetch mysql sid mysql-server-core mysql-client-core && there=1
-fetch mariadb bookworm mariadb-server-core mariadb-client-core && there=1
+fetch mysqlbinlog mysql sid mysql-server-core mysql-client-core && there=1
+fetch mariadb-binlog mariadb bookworm mariadb-server-core mariadb-client-core mariadb-client && there=1
 exec {lock}>&-
 if [[ $there == 0 ]]; then
   echo "mysql files: skipped, neither MySQL nor MariaDB can be had"

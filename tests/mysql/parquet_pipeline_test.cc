@@ -1,5 +1,5 @@
-// Through the pipeline into the Parquet sink while the process that streams is killed again and again: every
-// change is in the files once, and together they are what SELECT gives.
+// Through the pipeline into the Parquet sink while the process that streams, or the server, is killed again
+// and again: every change is in the files once, and together they are what SELECT gives.
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -38,6 +38,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr int kTransactions = 1'500;
+constexpr int kTransactionsOfARound = 60;
+constexpr int kRounds = 4;
 constexpr int kKills = 12;
 
 struct Quiet : PipelineObserver {
@@ -110,18 +112,16 @@ arrow::Result<std::vector<Row>> ReadRows(const fs::path& directory, int columns)
   return rows;
 }
 
-// Inserts, updates and deletes in transactions of one to five statements. Returns how many changes there are.
-void Write(MysqlServer* server, std::mt19937_64* random, uint64_t* inserted) {
-  int64_t next = 0;
-  for (int i = 0; i < kTransactions; ++i) {
+// Inserts, updates and deletes in transactions of one to five statements, of ids from *next on.
+void Write(MysqlServer* server, std::mt19937_64* random, int transactions, int64_t* next) {
+  for (int i = 0; i < transactions; ++i) {
     std::vector<std::string> statements{"BEGIN"};
     for (uint64_t left = 1 + (*random)() % 5; left > 0; --left) {
-      const std::string id = std::to_string((*random)() % static_cast<uint64_t>(next + 1));
+      const std::string id = std::to_string((*random)() % static_cast<uint64_t>(*next + 1));
       switch ((*random)() % 4) {
         case 0:
         case 1:
-          statements.push_back("INSERT INTO shop.t VALUES (" + std::to_string(next++) + ", 'abc', 0)");
-          ++*inserted;
+          statements.push_back("INSERT INTO shop.t VALUES (" + std::to_string((*next)++) + ", 'abc', 0)");
           break;
         case 2:
           statements.push_back("UPDATE shop.t SET n = n + 1 WHERE id = " + id);
@@ -138,43 +138,19 @@ void Write(MysqlServer* server, std::mt19937_64* random, uint64_t* inserted) {
   }
 }
 
-class ParquetPipeline : public testing::TestWithParam<Flavor> {};
-
-INSTANTIATE_TEST_SUITE_P(All, ParquetPipeline, testing::Values(Flavor::kMysql, Flavor::kMariadb),
-                         [](const auto& info) { return info.param == Flavor::kMysql ? "Mysql" : "Mariadb"; });
-
-TEST_P(ParquetPipeline, EveryChangeOnceHoweverOftenItIsKilled) {
-  if (!HasServer(GetParam())) GTEST_SKIP() << "no server: tools/mysql_files.sh has not fetched it";
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto server, MysqlServer::Create(GetParam()));
-  ARROWCDC_ASSERT_OK(server->Run(
-      {"CREATE DATABASE shop", "CREATE TABLE shop.t (id BIGINT PRIMARY KEY, name VARCHAR(100), n INT)"}));
-  std::mt19937_64 random(arrowcdc::test::Seed());
-  const fs::path directory = server->data_directory().parent_path() / "changes";
-  uint64_t inserted = 0;
-  std::mt19937_64 of_writer(random());
-  std::thread writer([&] { Write(server.get(), &of_writer, &inserted); });
-  int killed = 0;
-  for (; killed < kKills; ++killed) {
-    auto child = StartStream(server->url(), directory, "on");
-    if (!child.ok()) break;
-    if (!(*child)->WaitForError("connected", seconds(60)).ok()) {
-      ADD_FAILURE() << (*child)->error();
-      break;
-    }
-    const auto until = std::chrono::steady_clock::now() + milliseconds(random() % 400);
-    (void)arrowcdc::test::WaitFor([&] { return std::chrono::steady_clock::now() >= until; }, seconds(5), "");
-    (*child)->Kill();
-  }
-  writer.join();
-  EXPECT_EQ(killed, kKills);
+// Streams what there is, to the end.
+void StreamToEnd(MysqlServer* server, const fs::path& directory) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto last, StartStream(server->url(), directory, "to-end"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto exit, last->Wait(seconds(120)));
   EXPECT_TRUE(exit.ok()) << last->error();
+}
 
+// Each row is there once, and replayed they are what SELECT says.
+void ExpectAllOnce(MysqlServer* server, const fs::path& directory, int64_t inserted) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::vector<Row> rows, ReadRows(directory / "shop.t", 3));
   std::map<std::string, std::string> state;
   std::set<std::tuple<uint64_t, uint64_t, uint64_t>> names;
-  uint64_t inserts = 0;
+  int64_t inserts = 0;
   uint64_t wrong = 0;
   for (const Row& row : rows) {
     EXPECT_TRUE(names.emplace(row.commit, row.lsn, row.ord).second) << "a row is there twice";
@@ -192,8 +168,72 @@ TEST_P(ParquetPipeline, EveryChangeOnceHoweverOftenItIsKilled) {
   }
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(inserts, inserted);
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto selected, Replay::Select(server.get(), {"shop", "t"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto selected, Replay::Select(server, {"shop", "t"}));
   EXPECT_EQ(state, selected);
+}
+
+class ParquetPipeline : public testing::TestWithParam<Flavor> {};
+
+INSTANTIATE_TEST_SUITE_P(All, ParquetPipeline, testing::Values(Flavor::kMysql, Flavor::kMariadb),
+                         [](const auto& info) { return info.param == Flavor::kMysql ? "Mysql" : "Mariadb"; });
+
+TEST_P(ParquetPipeline, EveryChangeOnceHoweverOftenItIsKilled) {
+  if (!HasServer(GetParam())) GTEST_SKIP() << "no server: tools/mysql_files.sh has not fetched it";
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto server, MysqlServer::Create(GetParam()));
+  ARROWCDC_ASSERT_OK(server->Run(
+      {"CREATE DATABASE shop", "CREATE TABLE shop.t (id BIGINT PRIMARY KEY, name VARCHAR(100), n INT)"}));
+  std::mt19937_64 random(arrowcdc::test::Seed());
+  const fs::path directory = server->data_directory().parent_path() / "changes";
+  int64_t inserted = 0;
+  std::mt19937_64 of_writer(random());
+  std::thread writer([&] { Write(server.get(), &of_writer, kTransactions, &inserted); });
+  int killed = 0;
+  for (; killed < kKills; ++killed) {
+    auto child = StartStream(server->url(), directory, "on");
+    if (!child.ok()) break;
+    if (!(*child)->WaitForError("connected", seconds(60)).ok()) {
+      ADD_FAILURE() << (*child)->error();
+      break;
+    }
+    const auto until = std::chrono::steady_clock::now() + milliseconds(random() % 400);
+    (void)arrowcdc::test::WaitFor([&] { return std::chrono::steady_clock::now() >= until; }, seconds(5), "");
+    (*child)->Kill();
+  }
+  writer.join();
+  EXPECT_EQ(killed, kKills);
+  StreamToEnd(server.get(), directory);
+  ExpectAllOnce(server.get(), directory, inserted);
+}
+
+// One process streams on meanwhile; the log has many small files, and those that were read are removed.
+TEST_P(ParquetPipeline, EveryChangeOnceHoweverOftenTheServerIsKilled) {
+  if (!HasServer(GetParam())) GTEST_SKIP() << "no server: tools/mysql_files.sh has not fetched it";
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto server,
+                                MysqlServer::Create(GetParam(), {"--max-binlog-size=8192"}));
+  ARROWCDC_ASSERT_OK(server->Run(
+      {"CREATE DATABASE shop", "CREATE TABLE shop.t (id BIGINT PRIMARY KEY, name VARCHAR(100), n INT)"}));
+  std::mt19937_64 random(arrowcdc::test::Seed());
+  const fs::path directory = server->data_directory().parent_path() / "changes";
+  int64_t inserted = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto child, StartStream(server->url(), directory, "on"));
+    ARROWCDC_ASSERT_OK(child->WaitForError("connected", seconds(60)));
+    Write(server.get(), &random, kTransactionsOfARound, &inserted);
+    ARROWCDC_ASSERT_OK(server->Crash());
+    ARROWCDC_ASSERT_OK(server->Start());
+    Write(server.get(), &random, kTransactionsOfARound, &inserted);
+    ARROWCDC_ASSERT_OK(server->Run({"FLUSH LOGS"}));
+    ARROWCDC_ASSERT_OK(server->Restart());
+    Write(server.get(), &random, kTransactionsOfARound, &inserted);
+    EXPECT_TRUE(child->Running()) << child->error();
+    child->Kill();
+    StreamToEnd(server.get(), directory);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const Rows files, server->Query("SHOW BINARY LOGS"));
+    EXPECT_GT(files.size(), 3);
+    ARROWCDC_ASSERT_OK(server->Run({"PURGE BINARY LOGS TO '" + files.back()[0].value_or("") + "'"}));
+  }
+  StreamToEnd(server.get(), directory);
+  ExpectAllOnce(server.get(), directory, inserted);
 }
 
 // Of a table that was truncated before any row of it came only the name is known.

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/same_wal/model.h"
-#include "tests/same_wal/random.h"
+#include "tests/testing/random.h"
 #include "tests/same_wal/samples.h"
 #include "tests/same_wal/statements.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tests/same_wal/model.h"
-#include "tests/same_wal/random.h"
+#include "tests/testing/random.h"
 
 namespace arrowcdc::test {
 

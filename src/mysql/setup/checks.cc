@@ -83,7 +83,11 @@ class Judgement {
     Setting("binlog_row_metadata", "FULL", "the log does not have the names and types of columns");
     if (state_.Variable("binlog_row_image") != "FULL") {
       Warn("binlog_row_image is " + state_.Variable("binlog_row_image") +
-           ": columns that a change did not need are missing from it; they are named in _unchanged");
+           ": columns that a change did not need are missing from it; they are named in _unchanged" +
+           (state_.flavor == Flavor::kMariadb ? ". MariaDB leaves out virtual columns that did change, too, "
+                                                "and columns that REPLACE has set "
+                                                "to their defaults: SET GLOBAL binlog_row_image = FULL"
+                                              : ""));
     }
     const std::string lasting =
         state_.Variable("sync_binlog") == "1" && state_.Variable("innodb_flush_log_at_trx_commit") == "1"

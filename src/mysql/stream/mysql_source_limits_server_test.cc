@@ -140,6 +140,15 @@ TEST_P(MysqlLimits, NamesAllThatIsInTheWay) {
   EXPECT_EQ(tables[2].columns[0].key_place, 1);
 }
 
+TEST_P(MysqlLimits, WarnsOfImagesThatLackColumns) {
+  StartServer({"--binlog-row-image=MINIMAL"});
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const MysqlChecks checks, CheckMysql(Options()));
+  std::string text;
+  for (const std::string& warning : checks.warnings) text += warning + "\n";
+  EXPECT_NE(text.find("binlog_row_image is MINIMAL"), std::string::npos) << text;
+  EXPECT_EQ(text.find("REPLACE") != std::string::npos, !mysql()) << text;
+}
+
 TEST_P(MysqlLimits, PasswordsAreInNoMessage) {
   StartServer();
   ARROWCDC_ASSERT_OK(server_->Run({"CREATE USER 'cdc'@'%' IDENTIFIED BY 'right'"}));

@@ -342,7 +342,12 @@ arrow::Status TransactionReader::Decode(uint8_t type, std::span<const uint8_t> b
 arrow::Status TransactionReader::TakeXaPrepare(const BinlogEvent& event) {
   ARROW_ASSIGN_OR_RAISE(const XaPrepareBody prepare, ReadXaPrepare(event.body));
   if (!transaction_.has_value() || transaction_->dropped || prepare.one_phase) return EndTransaction(true);
-  Prepared prepared{transaction_->begin, token_, nullptr, transaction_->records};
+  Prepared prepared{transaction_->begin,
+                    token_,
+                    nullptr,
+                    transaction_->records,
+                    std::move(transaction_->rolled_back),
+                    transaction_->gtid.transactional};
   if (transaction_->xa_wanted) {
     prepared.spool = std::exchange(spool_, std::make_unique<RecordStore>(options_.spool));
   } else {
@@ -379,6 +384,8 @@ arrow::Status TransactionReader::TakeXaEnd(const Statement& statement) {
   if (commits && prepared.mapped().spool != nullptr) {
     spool_ = std::move(prepared.mapped().spool);
     transaction_->records = prepared.mapped().records;
+    transaction_->rolled_back = std::move(prepared.mapped().rolled_back);
+    transaction_->gtid.transactional = prepared.mapped().transactional;
     transaction_->waits = true;
   }
   return EndTransaction(true);

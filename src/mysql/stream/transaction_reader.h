@@ -110,6 +110,8 @@ class TransactionReader {
     LogToken token;                      // of what was in front of it
     std::unique_ptr<RecordStore> spool;  // none: no row of it is wanted
     uint64_t records = 0;
+    std::vector<std::pair<uint64_t, uint64_t>> rolled_back;  // to its savepoints
+    bool transactional = false;                              // as its GTID says of it
   };
 
   explicit TransactionReader(TransactionReaderOptions options, LogToken start);

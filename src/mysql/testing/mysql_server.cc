@@ -41,6 +41,15 @@ arrow::Result<int> FreePort() {
   return ntohs(address.sin_port);
 }
 
+// A program runs by the loader and with the libraries of its own release.
+std::vector<std::string> Program(const fs::path& root, const std::string& path) {
+  fs::path loader = root / "usr/lib64/ld-linux-x86-64.so.2";
+  if (!fs::exists(loader)) loader = root / "lib64/ld-linux-x86-64.so.2";
+  const std::string usr = root / "usr";
+  return {loader, "--library-path", usr + "/lib/x86_64-linux-gnu:" + (root / "lib/x86_64-linux-gnu").string(),
+          usr + path};
+}
+
 }  // namespace
 
 bool HasServer(Flavor flavor) { return fs::exists(FilesOf(flavor) / "complete"); }
@@ -74,19 +83,17 @@ arrow::Status MysqlServer::Start() {
   const fs::path root = FilesOf(flavor_) / "root";
   const bool mysql = flavor_ == Flavor::kMysql;
   const std::string usr = root / "usr";
-  const std::string libraries = usr + "/lib/x86_64-linux-gnu:" + (root / "lib/x86_64-linux-gnu").string();
-  fs::path loader = root / "usr/lib64/ld-linux-x86-64.so.2";
-  if (!fs::exists(loader)) loader = root / "lib64/ld-linux-x86-64.so.2";
   SubprocessOptions options;
-  options.argv = {
-      loader, "--library-path", libraries, usr + (mysql ? "/sbin/mysqld" : "/sbin/mariadbd"), "--no-defaults",
-      "--basedir=" + usr, "--datadir=" + data_directory().string(),
+  options.argv = Program(root, mysql ? "/sbin/mysqld" : "/sbin/mariadbd");
+  const std::vector<std::string> common = {
+      "--no-defaults", "--basedir=" + usr, "--datadir=" + data_directory().string(),
       "--lc-messages-dir=" + usr + "/share/mysql", "--character-sets-dir=" + usr + "/share/mysql/charsets",
       "--socket=" + (directory_ / "s").string(), "--pid-file=" + (directory_ / "pid").string(),
       "--bind-address=127.0.0.1", "--port=" + std::to_string(port_), "--server-id=1", "--log-bin=binlog",
       "--binlog-format=ROW", "--binlog-row-metadata=FULL", "--innodb-buffer-pool-size=64M",
       // No test here loses power.
       "--innodb-flush-log-at-trx-commit=2"};
+  options.argv.insert(options.argv.end(), common.begin(), common.end());
   if (geteuid() == 0) options.argv.push_back("--user=root");
   const std::vector<std::string> own =
       mysql ? std::vector<std::string>{"--gtid-mode=ON",
@@ -135,6 +142,17 @@ arrow::Status MysqlServer::Run(const std::vector<std::string>& statements) {
 }
 
 arrow::Result<Rows> MysqlServer::Query(const std::string& sql) { return connection_->Query(sql); }
+
+arrow::Result<std::string> MysqlServer::PrintLog(const std::string& file) const {
+  SubprocessOptions options;
+  options.argv = Program(FilesOf(flavor_) / "root",
+                         flavor_ == Flavor::kMysql ? "/bin/mysqlbinlog" : "/bin/mariadb-binlog");
+  for (const std::string& argument :
+       {std::string("--no-defaults"), std::string("-vv"), std::string("--base64-output=DECODE-ROWS"),
+        std::string("--print-table-metadata"), (data_directory() / file).string()})
+    options.argv.push_back(argument);
+  return arrowcdc::test::RunProgram(std::move(options));
+}
 
 arrow::Result<std::unique_ptr<Connection>> MysqlServer::Connect() const {
   ARROW_ASSIGN_OR_RAISE(const Url parsed, ParseUrl(url()));

@@ -41,6 +41,9 @@ class MysqlServer {
   arrow::Status Run(const std::vector<std::string>& statements);
   arrow::Result<Rows> Query(const std::string& sql);
   arrow::Result<std::unique_ptr<Connection>> Connect() const;
+  // What mysqlbinlog or mariadb-binlog prints of a file of the log: rows decoded, with all that -vv says and
+  // the columns of each table.
+  arrow::Result<std::string> PrintLog(const std::string& file) const;
 
   std::string url(const std::string& settings = "ssl-mode=disabled") const;
   std::string url_as(const std::string& user, const std::string& password, const std::string& settings) const;

@@ -72,9 +72,7 @@ arrow::Status Replay::Take(Event* event) {
     ARROW_RETURN_NOT_OK(Apply(*batch));
     if (batch->group.group_end && batch->group.safe.has_value()) position_ = batch->group.safe;
   } else if (auto* const truncate = std::get_if<TruncateEvent>(event)) {
-    ++truncates_;
-    for (const auto& table : truncate->tables) tables_[table->name].clear();
-    log_.push_back("truncate");
+    TakeTruncate(*truncate);
     if (truncate->group.group_end) position_ = truncate->group.safe;
   } else if (auto* const progress = std::get_if<ProgressEvent>(event)) {
     if (progress->group.safe.has_value()) position_ = progress->group.safe;
@@ -82,6 +80,25 @@ arrow::Status Replay::Take(Event* event) {
     if (!position_.has_value() || keepalive->position > *position_) position_ = keepalive->position;
   }
   return arrow::Status::OK();
+}
+
+void Replay::TakeTruncate(const TruncateEvent& truncate) {
+  bool repeated = true;
+  for (size_t i = 0; i < truncate.tables.size(); ++i) {
+    const TableName& table = truncate.tables[i]->name;
+    const RowPosition at{truncate.commit_lsn, truncate.lsn, static_cast<uint16_t>(i)};
+    const auto last = last_.find(table);
+    if (last != last_.end() && at <= last->second) continue;
+    last_.insert_or_assign(table, at);
+    tables_[table].clear();
+    repeated = false;
+  }
+  if (repeated) {
+    ++repeated_;
+    return;
+  }
+  ++truncates_;
+  log_.push_back("truncate");
 }
 
 arrow::Status Replay::Copy(Snapshot* snapshot, int readers) {

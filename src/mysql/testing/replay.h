@@ -51,6 +51,7 @@ class Replay {
   arrow::Status Apply(const ChangeBatch& batch);
   arrow::Status TakeCopied(const ChangeBatch& batch, const Position& point);
   arrow::Status Take(Event* event);
+  void TakeTruncate(const TruncateEvent& truncate);
 
   std::map<TableName, std::map<std::string, std::string>> tables_;
   std::map<TableName, RowPosition> last_;
