@@ -22,7 +22,7 @@ build:           ## release build: build/arrowcdc and build/wal2arrow.so
 	@$(CONFIGURE)
 	@cmake --build $(BUILD)
 
-demo: build      ## live workload, kill -9, comparison with the source; under a minute once built
+demo: build      ## live workload, kill -9, comparison with the source; under a minute; SOURCE=mysql
 	@tools/demo.sh
 
 test: setup      ## all tests, with ASan and UBSan; arguments for ctest: make test T="-R pattern"

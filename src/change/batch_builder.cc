@@ -74,8 +74,8 @@ bool BatchBuilder::AppendMetadata(const RowMetadata& row) {
 }
 
 arrow::Status BatchBuilder::EndRow(const RowMetadata& row) {
-  const bool whole = std::all_of(columns_.begin(), columns_.end(),
-                                 [&](const auto& column) { return column->length() == rows_ + 1; });
+  bool whole = true;
+  for (const auto& column : columns_) whole &= column->length() == rows_ + 1;
   if (whole && AppendMetadata(row)) {
     ++rows_;
     return arrow::Status::OK();

@@ -7,6 +7,7 @@
 
 #include <arrow/extension_type.h>
 #include <arrow/type_traits.h>
+#include <arrow/util/bit_util.h>
 
 namespace arrowcdc {
 
@@ -181,6 +182,22 @@ bool ColumnBuilder::AppendNull() {
   return true;
 }
 
+bool ColumnBuilder::AppendNulls(int64_t count) {
+  if (layout_ != Layout::kFixed) {
+    for (; count > 0; --count) {
+      if (!AppendNull()) return false;
+    }
+    return true;
+  }
+  if (count == 0) return true;
+  if (!Reserve(count) || (validity_ == nullptr && !StartValidity())) return false;
+  memset(data_ + length_ * width_, 0, static_cast<size_t>(count * width_));
+  arrow::bit_util::SetBitsTo(validity_, length_, count, false);
+  null_count_ += count;
+  length_ += count;
+  return true;
+}
+
 bool ColumnBuilder::AppendZeros(int64_t count) {
   if (!Reserve(count)) return false;
   memset(data_ + length_ * width_, 0, static_cast<size_t>(count * width_));
@@ -194,14 +211,6 @@ bool ColumnBuilder::AppendBool(bool value) {
   const int below = (1 << (length_ & 7)) - 1;
   *byte = static_cast<uint8_t>((*byte & below) | (static_cast<int>(value) << (length_ & 7)));
   ++length_;
-  return true;
-}
-
-bool ColumnBuilder::EndBytes(int64_t size) {
-  if (!Reserve(1)) return false;
-  data_size_ += size;
-  memory_->variable_bytes += size;
-  offsets_[++length_] = static_cast<int32_t>(data_size_);
   return true;
 }
 

@@ -57,12 +57,7 @@ class ColumnBuilder {
   bool Reserve(int64_t values) { return length_ + values <= capacity_ || Grow(length_ + values); }
 
   bool AppendNull();
-  bool AppendNulls(int64_t count) {
-    for (; count > 0; --count) {
-      if (!AppendNull()) return false;
-    }
-    return true;
-  }
+  bool AppendNulls(int64_t count);
 
   // kFixed, T of width() bytes.
   template <typename T>
@@ -95,7 +90,7 @@ class ColumnBuilder {
   bool AppendBytes(const void* bytes, int64_t size) {
     char* const room = Room(size);
     if (room == nullptr) return false;
-    if (size > 0) memcpy(room, bytes, static_cast<size_t>(size));
+    Copy(room, bytes, static_cast<size_t>(size));
     return EndBytes(size);
   }
   // The same in two steps: where a value of at most `bytes_max` may be written, null where it does not fit;
@@ -105,7 +100,13 @@ class ColumnBuilder {
                ? reinterpret_cast<char*>(data_) + data_size_
                : nullptr;
   }
-  bool EndBytes(int64_t size);
+  bool EndBytes(int64_t size) {
+    if (!Reserve(1)) return false;
+    data_size_ += size;
+    memory_->variable_bytes += size;
+    offsets_[++length_] = static_cast<int32_t>(data_size_);
+    return true;
+  }
 
   // kList: what was appended to the child since the last value is the next one.
   bool EndList();
@@ -120,6 +121,26 @@ class ColumnBuilder {
   arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish();
 
  private:
+  // Most texts are short: two pieces that overlap, instead of a call.
+  static void Copy(char* to, const void* from, size_t size) {
+    const auto* const bytes = static_cast<const char*>(from);
+    const auto pieces = [&]<typename T>(T first, T last) {
+      memcpy(&first, bytes, sizeof(T));
+      memcpy(&last, bytes + size - sizeof(T), sizeof(T));
+      memcpy(to, &first, sizeof(T));
+      memcpy(to + size - sizeof(T), &last, sizeof(T));
+    };
+    if (size > 16) {
+      memcpy(to, from, size);
+    } else if (size >= 8) {
+      pieces(uint64_t{}, uint64_t{});
+    } else if (size >= 4) {
+      pieces(uint32_t{}, uint32_t{});
+    } else {
+      for (size_t i = 0; i < size; ++i) to[i] = bytes[i];
+    }
+  }
+
   using BufferPointer = std::shared_ptr<arrow::ResizableBuffer>;
 
   ColumnBuilder(std::shared_ptr<arrow::DataType> type, BuilderMemory* memory);

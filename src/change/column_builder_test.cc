@@ -47,6 +47,39 @@ TEST_F(Builder, NumbersAndNulls) {
   EXPECT_EQ(memory_.allocated_bytes, 0);
 }
 
+TEST_F(Builder, ManyNullsAtOnce) {
+  for (const auto& type : {arrow::int32(), arrow::utf8()}) {
+    const auto column = Make(type);
+    const auto other = Make(type);
+    for (int64_t count : {0, 1, 7, 64, 3, 1000}) {
+      EXPECT_TRUE(column->AppendNulls(count));
+      for (int64_t i = 0; i < count; ++i) EXPECT_TRUE(other->AppendNull());
+      for (const auto& each : {column.get(), other.get()})
+        EXPECT_TRUE(type->id() == arrow::Type::INT32 ? each->Append(int32_t{7}) : Text(each, "seven"));
+    }
+    column->Truncate(600);
+    other->Truncate(600);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto mine, column->Finish());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto wanted, other->Finish());
+    ARROWCDC_ASSERT_OK(arrow::MakeArray(mine)->ValidateFull());
+    EXPECT_EQ(mine->null_count, 595);
+    EXPECT_TRUE(arrow::MakeArray(mine)->Equals(*arrow::MakeArray(wanted)));
+  }
+}
+
+TEST_F(Builder, TextsOfEveryLength) {
+  const auto column = Make(arrow::utf8());
+  const std::string all = "abcdefghijklmnopqrstuvwxyz0123456789";
+  std::string json = "[";
+  for (size_t size = 0; size <= all.size(); ++size) {
+    // Of its own size, so that the sanitizers see what is read beyond it.
+    const std::vector<char> text(all.begin(), all.begin() + static_cast<int64_t>(size));
+    EXPECT_TRUE(Text(column.get(), {text.data(), text.size()}));
+    json += (size == 0 ? "\"" : ", \"") + all.substr(0, size) + "\"";
+  }
+  Check(column.get(), arrow::utf8(), json + "]");
+}
+
 // Around whole bytes and words, and around every growth.
 TEST_F(Builder, ValidityAndBoolsAtEveryLength) {
   const auto numbers = Make(arrow::int16());

@@ -20,19 +20,30 @@ inline uint64_t LoadLittle(const uint8_t* bytes) {
 }
 template <int N>
 inline uint64_t LoadBig(const uint8_t* bytes) {
-  uint64_t value = 0;
-  for (int i = 0; i < N; ++i) value = value << 8 | bytes[i];
-  return value;
+  return __builtin_bswap64(LoadLittle<N>(bytes)) >> (64 - 8 * N);
 }
+// SAFETY: the same, `size` from 0 to 8. Those that rows have most are no calls.
 inline uint64_t LoadLittle(const uint8_t* bytes, int size) {
-  uint64_t value = 0;
-  memcpy(&value, bytes, static_cast<size_t>(size));
-  return value;
+  switch (size) {
+    case 0:
+      return 0;
+    case 1:
+      return *bytes;
+    case 2:
+      return LoadLittle<2>(bytes);
+    case 3:
+      return LoadLittle<3>(bytes);
+    case 4:
+      return LoadLittle<4>(bytes);
+    default: {
+      uint64_t value = 0;
+      memcpy(&value, bytes, static_cast<size_t>(size));
+      return value;
+    }
+  }
 }
 inline uint64_t LoadBig(const uint8_t* bytes, int size) {
-  uint64_t value = 0;
-  for (int i = 0; i < size; ++i) value = value << 8 | bytes[i];
-  return value;
+  return size == 0 ? 0 : __builtin_bswap64(LoadLittle(bytes, size)) >> (64 - 8 * size);
 }
 
 inline std::string_view AsText(std::span<const uint8_t> bytes) {

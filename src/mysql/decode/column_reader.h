@@ -18,6 +18,10 @@ struct RowInput {
   const uint8_t* behind = nullptr;  // of a value without an Arrow form: the next; null: the bytes are unsound
   const char* fault = "";
   std::string scratch = {};
+  // Of the last DATETIME that was read, since rows often have one of the same day: its date as it is packed,
+  // and in microseconds.
+  int64_t date = -1;
+  int64_t date_microseconds = 0;
 
   const uint8_t* Fault(const char* what) {
     behind = nullptr;
@@ -47,6 +51,7 @@ struct ColumnStep {
   uint16_t width = 0;    // BINARY(n): what it is padded to
   uint8_t groups = 0;    // DECIMAL: how many, and the digits of each
   uint8_t digits[10] = {};
+  bool in_64_bits = false;               // DECIMAL: all its digits are
   const Charset* charset = nullptr;      // of text that is not UTF-8
   std::vector<std::string> labels = {};  // ENUM, SET; in UTF-8
 };

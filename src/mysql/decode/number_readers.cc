@@ -9,6 +9,7 @@ namespace arrowcdc::mysql {
 namespace {
 
 __extension__ typedef unsigned __int128 Uint128;
+__extension__ typedef __int128 Int128;
 
 constexpr char kNoDecimal[] = "a decimal has more digits in a group than fit";
 
@@ -94,7 +95,9 @@ void SetDecimalLayout(int precision, int scale, ColumnStep* step) {
     step->digits[step->groups++] = static_cast<uint8_t>(digits);
     step->size = static_cast<uint8_t>(step->size + kGroupBytes[digits]);
   };
+  constexpr int kDigitsIn64Bits = 18;
   const int whole = precision - scale;
+  step->in_64_bits = precision <= kDigitsIn64Bits;
   step->groups = step->size = 0;
   add(whole % kGroupDigits);
   for (int i = 0; i < whole / kGroupDigits; ++i) add(kGroupDigits);
@@ -106,6 +109,15 @@ const uint8_t* ReadDecimal128(const ColumnStep& step, const uint8_t* at, RowInpu
                               ColumnBuilder* column) {
   if (!input->Has(at, step.size)) return input->Fault(kCutOff);
   const bool is_negative = IsNegativeDecimal(at);
+  if (step.in_64_bits) {
+    int64_t small = 0;
+    if (!ForGroups(step, at, is_negative,
+                   [&](uint32_t power, uint32_t digits) { small = small * power + digits; })) {
+      return input->Fault(kNoDecimal);
+    }
+    column->Append(static_cast<Int128>(is_negative ? -small : small));
+    return at + step.size;
+  }
   Uint128 value = 0;
   if (!ForGroups(step, at, is_negative,
                  [&](uint32_t power, uint32_t digits) { value = value * power + digits; })) {

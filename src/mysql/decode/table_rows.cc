@@ -69,6 +69,8 @@ arrow::Result<std::unique_ptr<TableRows>> TableRows::Make(const TableMap& map, F
   ARROW_ASSIGN_OR_RAISE(auto builder, BatchBuilder::Make(std::move(schema), pool));
   std::unique_ptr<TableRows> rows(new TableRows(std::move(builder), batch_bytes_max));
   rows->json_columns_ = static_cast<size_t>(std::count(is_json.begin(), is_json.end(), true));
+  for (int i = 0; i < static_cast<int>(steps.size()); ++i)
+    rows->columns_.push_back(rows->builder_->column(i));
   rows->steps_ = std::move(steps);
   rows->is_json_ = std::move(is_json);
   return rows;
@@ -134,6 +136,10 @@ arrow::Status TableRows::AddAll(const RowsEvent& event, const RowContext& contex
   const bool needs_places = is_update && (event.kind.is_partial || !after_.is_full());
   const uint8_t* at = event.rows.data();
   input_.end = at + event.rows.size();
+  row_.commit_lsn = context.commit_lsn;
+  row_.lsn = context.event << 16;
+  row_.xid = context.xid;
+  row_.commit_ts = context.commit_ts;
   uint64_t number = 0;
   while (at != input_.end) {
     if (builder_->bytes() > batch_bytes_max_) ARROW_RETURN_NOT_OK(FinishBuilder());
@@ -141,37 +147,37 @@ arrow::Status TableRows::AddAll(const RowsEvent& event, const RowContext& contex
     if (event.kind.change != Change::kWrite) {
       next = ReadImage(before_, at, needs_places);
       if (next == nullptr) return Failure(event, at);
-      ARROW_RETURN_NOT_OK(EndRow(is_update ? Op::kUpdateBefore : Op::kDelete, context, number++));
+      ARROW_RETURN_NOT_OK(EndRow(is_update ? Op::kUpdateBefore : Op::kDelete, number++));
     }
     if (event.kind.change != Change::kDelete) {
       next = needs_places ? ReadUpdated(next, event.kind.is_partial) : ReadImage(after_, next, false);
       if (next == nullptr) return Failure(event, at);
-      ARROW_RETURN_NOT_OK(EndRow(is_update ? Op::kUpdateAfter : Op::kInsert, context, number++));
+      ARROW_RETURN_NOT_OK(EndRow(is_update ? Op::kUpdateAfter : Op::kInsert, number++));
     }
     at = next;
   }
   return arrow::Status::OK();
 }
 
-arrow::Status TableRows::EndRow(Op op, const RowContext& context, uint64_t number) {
+arrow::Status TableRows::EndRow(Op op, uint64_t number) {
   if (number >= kRowsMax) {
     return MakeError(ErrorKind::kUnsupported, "an event has more rows than _lsn and _ord can number",
                      object(), "");
   }
-  RowMetadata row;
-  row.op = op;
-  row.commit_lsn = context.commit_lsn;
-  row.lsn = context.event << 16 | number >> 16;
-  row.ord = static_cast<uint16_t>(number);
-  row.xid = context.xid;
-  row.commit_ts = context.commit_ts;
-  return builder_->EndRow(row);
+  row_.op = op;
+  row_.lsn = (row_.lsn & ~uint64_t{0xffff}) | number >> 16;
+  row_.ord = static_cast<uint16_t>(number);
+  return builder_->EndRow(row_);
 }
 
 inline const uint8_t* TableRows::ReadOne(int field, const uint8_t* at) {
   const ColumnStep& step = steps_[static_cast<size_t>(field)];
-  const uint8_t* const next = step.read(step, at, &input_, builder_->column(field));
-  if (next != nullptr) return next;
+  const uint8_t* const next = step.read(step, at, &input_, columns_[static_cast<size_t>(field)]);
+  return next != nullptr ? next : TakeFormless(field);
+}
+
+// What a reader has not appended: bytes that are unsound, or a value without an Arrow form.
+const uint8_t* TableRows::TakeFormless(int field) {
   if (input_.behind == nullptr) return Fail(field, ErrorKind::kProtocol, input_.fault);
   builder_->AppendUnrepresentable(field);
   return input_.behind;
@@ -182,8 +188,13 @@ const uint8_t* TableRows::ReadImage(const Image& image, const uint8_t* at, bool 
   const uint8_t* const nulls = at;
   at += image.null_bytes;
   if (image.is_full() && !image.HasNulls(nulls) && !keep_places) {
-    const auto count = static_cast<int>(steps_.size());
-    for (int i = 0; i < count && at != nullptr; ++i) at = ReadOne(i, at);
+    int field = 0;
+    for (const ColumnStep& step : steps_) {
+      const uint8_t* const next = step.read(step, at, &input_, columns_[static_cast<size_t>(field)]);
+      at = next != nullptr ? next : TakeFormless(field);
+      if (at == nullptr) return nullptr;
+      ++field;
+    }
     return at;
   }
   if (keep_places) places_.assign(steps_.size(), {});

@@ -67,10 +67,11 @@ class TableRows {
   arrow::Status SetImage(std::span<const uint8_t> bits, Image* image) const;
   arrow::Status SetImages(const RowsEvent& event);
   arrow::Status AddAll(const RowsEvent& event, const RowContext& context);
-  arrow::Status EndRow(Op op, const RowContext& context, uint64_t number);
+  arrow::Status EndRow(Op op, uint64_t number);
   arrow::Status FinishBuilder();
 
   const uint8_t* ReadOne(int field, const uint8_t* at);
+  const uint8_t* TakeFormless(int field);
   const uint8_t* ReadImage(const Image& image, const uint8_t* at, bool keep_places);
   const uint8_t* ReadUpdated(const uint8_t* at, bool is_partial);
   bool FillAbsent();
@@ -83,6 +84,7 @@ class TableRows {
   std::unique_ptr<BatchBuilder> builder_;
   const int64_t batch_bytes_max_;
   std::vector<ColumnStep> steps_;
+  std::vector<ColumnBuilder*> columns_;  // of builder_
   std::vector<bool> is_json_;
   size_t json_columns_ = 0;
   std::vector<ChangeBatch> finished_;
@@ -93,6 +95,7 @@ class TableRows {
   Image before_;
   Image after_;
   RowInput input_;
+  RowMetadata row_;
   std::vector<Place> places_;
   std::vector<bool> is_difference_;  // of the row: the column's new value is
   // What was met where a read has returned null.

@@ -32,15 +32,22 @@ inline std::optional<int32_t> DaysOf(int year, int month, int day) {
   return (era - 1) * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
+inline constexpr int64_t kMicrosecondsADay = int64_t{86'400} * 1'000'000;
+
+// Since midnight. nullopt: no such time of a day.
+inline std::optional<int64_t> MicrosecondsOfDay(const CivilTime& time) {
+  if (time.hour > 23 || time.minute > 59 || time.second > 59 || time.microsecond > 999'999)
+    return std::nullopt;
+  const int seconds = (time.hour * 60 + time.minute) * 60 + time.second;
+  return int64_t{seconds} * 1'000'000 + time.microsecond;
+}
+
 // Microseconds since 1970-01-01 00:00:00. nullopt: no such date, or time of a day.
 inline std::optional<int64_t> MicrosecondsOf(const CivilTime& time) {
   const auto days = DaysOf(time.year, time.month, time.day);
-  if (!days.has_value() || time.hour > 23 || time.minute > 59 || time.second > 59 ||
-      time.microsecond > 999'999) {
-    return std::nullopt;
-  }
-  const int64_t seconds = ((int64_t{*days} * 24 + time.hour) * 60 + time.minute) * 60 + time.second;
-  return seconds * 1'000'000 + time.microsecond;
+  const auto of_day = MicrosecondsOfDay(time);
+  if (!days.has_value() || !of_day.has_value()) return std::nullopt;
+  return *days * kMicrosecondsADay + *of_day;
 }
 
 // `packed`: seconds and more above 24 bits of microseconds, in 64 bits.

@@ -44,7 +44,17 @@ TEST(Values, Decimals) {
   EXPECT_EQ(Read(Decimal(1, 0), {0x89}), "9");
   EXPECT_EQ(Read(Decimal(1, 1), {0x76}), "-0.9");
   EXPECT_EQ(Read(Decimal(9, 9), {0x80, 0, 0, 1}), "1E-9");
+  // The most digits of 64 bits, and one more.
+  const Bytes nines{0x3b, 0x9a, 0xc9, 0xff, 0x3b, 0x9a, 0xc9, 0xff};
+  Bytes most = nines;
+  most[0] ^= 0x80;
+  EXPECT_EQ(Read(Decimal(18, 0), most), "999999999999999999");
+  for (uint8_t& byte : most) byte ^= 0xff;
+  EXPECT_EQ(Read(Decimal(18, 0), most), "-999999999999999999");
+  EXPECT_EQ(Read(Decimal(19, 0), EventBytes().Byte(0x89).Add(nines).bytes()), "9999999999999999999");
   EXPECT_THAT(Read(Decimal(1, 0), {0x8a}), ::testing::HasSubstr("more digits"));
+  EXPECT_THAT(Read(Decimal(19, 0), EventBytes().Byte(0x8a).Add(nines).bytes()),
+              ::testing::HasSubstr("more digits"));
   EXPECT_THAT(Read(Decimal(14, 4), {0x81, 0x0d}), ::testing::HasSubstr("goes over the end"));
 }
 
@@ -94,6 +104,33 @@ TEST(Values, TimesWithFractions) {
   const MapBytes timestamp{.types = {17}, .numbers = {6}};
   EXPECT_EQ(Read(timestamp, {0, 0, 0, 1, 0, 0, 1}), "1970-01-01 00:00:01.000001Z");
   EXPECT_EQ(Read(timestamp, {0xff, 0xff, 0xff, 0xff, 0, 0, 0}), "2106-02-07 06:28:15.000000Z");
+}
+
+// What was read of one date must not show in the next.
+TEST(Values, DatetimesOfManyDates) {
+  auto decoder = RowDecoder::Make({}).ValueOrDie();
+  ARROWCDC_ASSERT_OK(
+      decoder->AddTableMap(test::TableMapBody({.types = {18}, .numbers = {0}, .names = {"v"}})));
+  EventBytes rows;
+  const auto add = [&](uint64_t year, uint64_t month, uint64_t day, uint64_t hour) {
+    const uint64_t packed = 0x8000000000 | (year * 13 + month) << 22 | day << 17 | hour << 12;
+    rows.Byte(0);
+    for (int shift = 32; shift >= 0; shift -= 8) rows.Byte(static_cast<uint8_t>(packed >> shift));
+  };
+  add(0, 0, 0, 0);
+  add(2026, 2, 28, 23);
+  add(2026, 2, 28, 24);
+  add(2026, 2, 30, 1);
+  add(2026, 2, 30, 1);
+  add(2026, 2, 28, 1);
+  add(2026, 3, 28, 1);
+  ARROWCDC_ASSERT_OK(decoder->AddRows(30, test::RowsBody(7, 1, 1, rows.bytes()), {}));
+  std::vector<std::string> values;
+  for (const std::string& line : test::RowLines(decoder->Flush().ValueOrDie(), "t"))
+    values.push_back(line.substr(line.find(": ") + 2));
+  EXPECT_THAT(values,
+              ::testing::ElementsAre(NoForm(), "2026-02-28 23:00:00.000000", NoForm(), NoForm(), NoForm(),
+                                     "2026-02-28 01:00:00.000000", "2026-03-28 01:00:00.000000"));
 }
 
 TEST(Values, DaysOfTheCalendar) {

@@ -100,30 +100,26 @@ arrow::Result<std::optional<std::span<const uint8_t>>> FilePackets::Next(std::ch
     if (stopped_) return MakeError(ErrorKind::kConnection, "the stream was stopped", directory_, "");
     if (fd_ < 0) {
       ARROW_RETURN_NOT_OK(OpenFile());
-      const std::string rotate = MakeRotate({kMagicBytes, files_[file_].name});
-      event_.assign(rotate.begin(), rotate.end());
-      return std::span<const uint8_t>(event_);
+      rotate_ = MakeRotate({kMagicBytes, files_[file_].name});
+      return std::span(reinterpret_cast<const uint8_t*>(rotate_.data()), rotate_.size());
     }
-    ARROW_ASSIGN_OR_RAISE(const bool has_header, Read(offset_, kEventHeaderBytes));
-    if (!has_header) {
-      ARROW_ASSIGN_OR_RAISE(const bool more, Read(offset_, 1));
-      if (more) return CutOff();
+    ARROW_ASSIGN_OR_RAISE(const auto header, At(offset_, kEventHeaderBytes));
+    if (header.size() < kEventHeaderBytes) {
+      if (!header.empty()) return CutOff();
       close(fd_);
       fd_ = -1;
       ++file_;
       continue;
     }
-    const uint64_t size = ByteReader(std::span<const uint8_t>(event_).subspan(9)).Uint(4);
-    bool whole = size >= kEventHeaderBytes;
-    if (whole) {
-      ARROW_ASSIGN_OR_RAISE(whole, Read(offset_, size));
-    }
-    if (!whole) return CutOff();
+    const uint64_t size = ByteReader(header.subspan(9)).Uint(4);
+    if (size < kEventHeaderBytes) return CutOff();
+    ARROW_ASSIGN_OR_RAISE(const auto event, At(offset_, size));
+    if (event.size() < size) return CutOff();
     const bool description = offset_ == kMagicBytes;
     offset_ += size;
     if (description && file_ == 0 && first_offset_ > offset_) offset_ = first_offset_;
     received_bytes_ += size;
-    return std::span<const uint8_t>(event_);
+    return event;
   }
   std::this_thread::sleep_for(timeout);
   return std::optional<std::span<const uint8_t>>();
@@ -140,21 +136,36 @@ arrow::Status FilePackets::OpenFile() {
   fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd_ < 0) return Unreadable(path, std::string("the file cannot be opened: ") + std::strerror(errno));
   offset_ = kMagicBytes;
+  block_.clear();
+  block_offset_ = 0;
   return arrow::Status::OK();
 }
 
-// False: the file ends before there are as many.
-arrow::Result<bool> FilePackets::Read(uint64_t offset, size_t count) {
+// As many bytes of the file as it has there, up to `count`. They last until the next call.
+arrow::Result<std::span<const uint8_t>> FilePackets::At(uint64_t offset, size_t count) {
+  constexpr size_t kBlockBytes = size_t{1} << 20;
+  const auto have = [&] {
+    const uint64_t begin = offset - block_offset_;
+    const uint64_t left = begin < block_.size() ? block_.size() - begin : 0;
+    return std::span<const uint8_t>(block_).last(left).first(std::min<uint64_t>(left, count));
+  };
+  if (offset >= block_offset_ && have().size() == count) return have();
+  // Not more than the file has, whatever an event says of its size.
   struct stat state {};
-  if (fstat(fd_, &state) != 0 || offset + count > static_cast<uint64_t>(state.st_size)) return false;
-  event_.resize(count);
-  for (size_t done = 0; done < count;) {
-    const ssize_t got = pread(fd_, event_.data() + done, count - done, static_cast<off_t>(offset + done));
+  if (fstat(fd_, &state) != 0)
+    return Unreadable(directory_, std::string("a read failed: ") + std::strerror(errno));
+  const auto end = static_cast<uint64_t>(state.st_size);
+  block_offset_ = offset;
+  block_.resize(std::min<uint64_t>(std::max(count, kBlockBytes), end - std::min(end, offset)));
+  for (size_t done = 0; done < block_.size();) {
+    const ssize_t got =
+        pread(fd_, block_.data() + done, block_.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return Unreadable(directory_, std::string("a read failed: ") + std::strerror(errno));
+    if (got < 0) return Unreadable(directory_, std::string("a read failed: ") + std::strerror(errno));
+    if (got == 0) block_.resize(done);  // it was cut off meanwhile
     done += static_cast<size_t>(got);
   }
-  return true;
+  return have();
 }
 
 }  // namespace arrowcdc::mysql

@@ -33,7 +33,7 @@ class FilePackets : public PacketSource {
  private:
   arrow::Status OpenFile();
   arrow::Status CutOff() const;
-  arrow::Result<bool> Read(uint64_t offset, size_t count);
+  arrow::Result<std::span<const uint8_t>> At(uint64_t offset, size_t count);
 
   const std::string directory_;
   const std::vector<BinlogFile> files_;
@@ -41,7 +41,9 @@ class FilePackets : public PacketSource {
   size_t file_ = 0;      // that is read
   int fd_ = -1;          // -1: it is to be opened
   uint64_t offset_ = 0;  // of the next event; 0: the file's name is told first
-  std::vector<uint8_t> event_;
+  std::string rotate_;
+  std::vector<uint8_t> block_;  // of the file, from block_offset_ on
+  uint64_t block_offset_ = 0;
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> received_bytes_ = 0;
 };

@@ -42,6 +42,7 @@ arrow::Result<std::optional<std::span<const uint8_t>>> LivePackets::Next(millise
       }
     }
     if (store_.empty()) return why_;
+    store_.GiveBack(std::exchange(chunk_, {}));
     ARROW_ASSIGN_OR_RAISE(auto chunk, store_.TakeChunk());
     chunk_ = *std::move(chunk);
     left_ = chunk_;

@@ -48,7 +48,13 @@ bool RecordStore::has_room() const {
 arrow::Status RecordStore::Append(std::initializer_list<std::span<const uint8_t>> parts) {
   uint64_t length = 0;
   for (const auto& part : parts) length += part.size();
-  if (chunks_.empty() || chunks_.back().size >= kChunkBytes) chunks_.emplace_back();
+  if (chunks_.empty() || chunks_.back().size >= kChunkBytes) {
+    chunks_.emplace_back();
+    if (!spare_.empty()) {
+      chunks_.back().bytes = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
   Chunk& tail = chunks_.back();
   const auto append = [&tail](const void* bytes, size_t count) {
     const auto* const from = static_cast<const uint8_t*>(bytes);
@@ -116,6 +122,13 @@ arrow::Result<std::optional<std::vector<uint8_t>>> RecordStore::TakeChunk() {
   std::vector<uint8_t> bytes = std::move(head.bytes);
   chunks_.pop_front();
   return bytes;
+}
+
+void RecordStore::GiveBack(std::vector<uint8_t> chunk) {
+  constexpr size_t kSpareMax = 2;
+  if (spare_.size() >= kSpareMax || chunk.capacity() > size_t{2 * kChunkBytes}) return;
+  chunk.clear();
+  spare_.push_back(std::move(chunk));
 }
 
 void RecordStore::Clear() {

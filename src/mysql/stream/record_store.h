@@ -33,6 +33,8 @@ class RecordStore {
   arrow::Status Append(std::initializer_list<std::span<const uint8_t>> parts);
   // The oldest chunk, which is taken out: records for ReadRecord. nullopt: there is none. Errors: kSink.
   arrow::Result<std::optional<std::vector<uint8_t>>> TakeChunk();
+  // The memory of a chunk that was read, for the next one: fresh pages cost more than what is put there.
+  void GiveBack(std::vector<uint8_t> chunk);
   void Clear();
 
   bool empty() const { return chunks_.empty(); }
@@ -56,6 +58,7 @@ class RecordStore {
   const RecordStoreOptions options_;
   std::string directory_;  // where the file is
   std::deque<Chunk> chunks_;
+  std::vector<std::vector<uint8_t>> spare_;
   int fd_ = -1;
   int64_t file_end_ = 0;
   int64_t memory_bytes_ = 0;

@@ -32,13 +32,14 @@ TEST(RecordStore, InOrderThroughMemoryAndDisk) {
     was_on_disk |= store.disk_bytes() > 0;
     EXPECT_LE(store.memory_bytes(), (4 << 20) + 60'008);
     for (int chunks = static_cast<int>(random() % 4); chunks > 0 || appended == 2'000; --chunks) {
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto chunk, store.TakeChunk());
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(auto chunk, store.TakeChunk());
       if (!chunk.has_value()) break;
       std::span<const uint8_t> left(*chunk);
       while (const auto record = ReadRecord(&left)) {
         const std::string expected = make(read++);
         ASSERT_EQ(std::string(record->begin(), record->end()), expected);
       }
+      store.GiveBack(*std::move(chunk));
     }
   }
   EXPECT_TRUE(was_on_disk);

@@ -436,6 +436,7 @@ arrow::Status TransactionReader::ReplayChunk() {
   }
   std::span<const uint8_t> left(*chunk);
   while (const auto record = ReadRecord(&left)) ARROW_RETURN_NOT_OK(ReplayRecord(*record));
+  spool_->GiveBack(*std::move(chunk));
   return arrow::Status::OK();
 }
 
