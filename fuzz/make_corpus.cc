@@ -1,7 +1,11 @@
 // Writes the corpus of every fuzz target anew: build/fuzz/make_corpus fuzz/corpus
 #include <fstream>
+#include <functional>
 #include <iostream>
 
+#include "src/mysql/decode/event.h"
+#include "src/mysql/decode/rows_event.h"
+#include "src/mysql/decode/table_map.h"
 #include "src/mysql/decode/testing/binlog_file.h"
 #include "src/postgres/decode/copy/testing/copy_stream.h"
 #include "src/postgres/decode/pgoutput/testing/session.h"
@@ -183,22 +187,94 @@ void WritePatterns(const std::string& directory) {
 
 // What concerns rows in the recorded binlogs; of events that are large none, since damage would miss what
 // matters in them.
-void WriteBinlogs(const std::string& directory) {
-  constexpr size_t kBodyBytesMax = 4000;
-  for (const std::string name : {"mysql_types", "mysql_changes", "mariadb_types", "mariadb_changes"}) {
-    std::ofstream file(directory + name, std::ios::binary);
-    file.put(name.starts_with("mysql") ? 0 : 1);
-    for (const auto& event : mysql::test::ReadRecorded(name)) {
-      const bool concerns = event.type == mysql::test::kTableMapEvent ||
-                            event.type == mysql::test::kTransactionPayloadEvent || event.type == 165 ||
-                            mysql::RowDecoder::IsRowsEvent(event.type);
-      if (!concerns || event.body.size() > kBodyBytesMax) continue;
-      const auto bytes = static_cast<uint32_t>(event.body.size());
-      file.put(static_cast<char>(event.type));
-      file.write(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
-      file.write(reinterpret_cast<const char*>(event.body.data()), bytes);
-    }
+constexpr size_t kBodyBytesMax = 4000;
+constexpr const char* kRecorded[] = {"mysql_types",   "mysql_changes",   "mysql_statements",
+                                     "mariadb_types", "mariadb_changes", "mariadb_statements"};
+
+bool IsCompressed(uint8_t type) {
+  const auto kind = mysql::RowsEventKindOf(type);
+  return type == mysql::test::kTransactionPayloadEvent || type == 165 ||
+         (kind.has_value() && kind->is_compressed);
+}
+
+void WriteEvents(const std::string& path, bool is_mysql,
+                 const std::vector<mysql::test::RecordedEvent>& events,
+                 const std::function<bool(uint8_t)>& concerns) {
+  std::ofstream file(path, std::ios::binary);
+  file.put(is_mysql ? 0 : 1);
+  for (const auto& event : events) {
+    if (!concerns(event.type) || event.body.size() > kBodyBytesMax) continue;
+    const auto bytes = static_cast<uint32_t>(event.body.size());
+    file.put(static_cast<char>(event.type));
+    file.write(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
+    file.write(reinterpret_cast<const char*>(event.body.data()), bytes);
   }
+}
+
+void WriteStatements(const std::string& path, const std::vector<mysql::test::RecordedEvent>& events) {
+  int number = 0;
+  for (const auto& recorded : events) {
+    mysql::BinlogEvent event;
+    event.header.type = static_cast<mysql::EventType>(recorded.type);
+    event.body = recorded.body;
+    if (event.header.type != mysql::EventType::kQuery) continue;
+    const auto query = mysql::ReadQuery(event).ValueOrDie();
+    if (query.text == "BEGIN" || query.text == "COMMIT") continue;
+    std::ofstream(path + "_" + std::to_string(number++), std::ios::binary)
+        << static_cast<char>((query.ansi_quotes ? 1 : 0) | (query.no_backslash_escapes ? 2 : 0))
+        << static_cast<char>(query.schema.size()) << query.schema << query.text;
+  }
+}
+
+void WritePayloads(const std::string& path, const std::vector<mysql::test::RecordedEvent>& events) {
+  int number = 0;
+  for (const auto& event : events) {
+    if (!IsCompressed(event.type) || event.body.size() > kBodyBytesMax) continue;
+    std::ofstream(path + "_" + std::to_string(number++), std::ios::binary)
+        << static_cast<char>(event.type) << mysql::AsText(event.body);
+  }
+}
+
+// The table "json" has one column: the nulls, a byte, and behind its length of four bytes the document. A
+// change by differences has them behind the old document, options, a bit for the column, and again nulls.
+void WriteJson(const std::string& path, const std::vector<mysql::test::RecordedEvent>& events) {
+  int number = 0;
+  std::string table;
+  for (const auto& event : events) {
+    if (event.type == mysql::test::kTableMapEvent)
+      table = mysql::ReadTableMapHead(event.body).ValueOrDie().name.table;
+    const auto kind = mysql::RowsEventKindOf(event.type);
+    if (!kind.has_value() || table != "json" || kind->change == mysql::RowsEventKind::Change::kDelete)
+      continue;
+    mysql::ByteCursor cursor(mysql::ReadRowsEvent(*kind, event.body).ValueOrDie().rows);
+    uint32_t size;
+    std::span<const uint8_t> document;
+    std::span<const uint8_t> diffs;
+    if (!cursor.Skip(1) || !cursor.Read<4>(&size) || !cursor.ReadBytes(size, &document)) continue;
+    if (kind->is_partial && (!cursor.Skip(3) || !cursor.Read<4>(&size) || !cursor.ReadBytes(size, &diffs)))
+      continue;
+    std::ofstream(path + std::to_string(number++), std::ios::binary)
+        << static_cast<char>(document.size() & 0xff) << static_cast<char>(document.size() >> 8)
+        << mysql::AsText(document) << mysql::AsText(diffs);
+  }
+}
+
+void WriteBinlogs(const std::string& directory) {
+  for (const std::string name : kRecorded) {
+    const bool is_mysql = name.starts_with("mysql");
+    const auto events = mysql::test::ReadRecorded(name);
+    const auto unpacked = mysql::test::Unpack(events).ValueOrDie();
+    WriteEvents(directory + "/mysql_rows/" + name, is_mysql, events, [](uint8_t type) {
+      return type == mysql::test::kTableMapEvent || IsCompressed(type) ||
+             mysql::RowDecoder::IsRowsEvent(type);
+    });
+    WriteEvents(directory + "/mysql_events/" + name, is_mysql, unpacked,
+                [](uint8_t type) { return !IsCompressed(type) && !mysql::RowDecoder::IsRowsEvent(type); });
+    WritePayloads(directory + "/mysql_payloads/" + name, events);
+    if (name.ends_with("_statements")) WriteStatements(directory + "/mysql_statements/" + name, unpacked);
+  }
+  WriteJson(directory + "/mysql_json/document_",
+            mysql::test::Unpack(mysql::test::ReadRecorded("mysql_statements")).ValueOrDie());
 }
 
 }  // namespace
@@ -214,7 +290,7 @@ int main(int argc, char** argv) {
   WriteValues(directory + "/values/");
   WriteCopies(directory + "/copy_decoder/");
   WritePatterns(directory + "/table_patterns/");
-  WriteBinlogs(directory + "/mysql_rows/");
+  WriteBinlogs(directory);
   WriteMessages(directory + "/pgoutput_decoder/session", WholeSession());
   return 0;
 }

@@ -64,6 +64,14 @@ arrow::Result<bool> DescribesChecksum(std::span<const uint8_t> body) {
   return algorithm == 1;
 }
 
+// A description that says "none" and would fit with checksums has been damaged in that byte: all that follows
+// would be taken unchecked.
+bool WouldFitWithChecksums(std::span<const uint8_t> event) {
+  std::vector<uint8_t> other(event.begin(), event.end());
+  other[other.size() - kChecksumBytes - 1] = 1;
+  return ChecksumFits(other);
+}
+
 arrow::Result<EventHeader> ReadHeader(std::span<const uint8_t> event) {
   ByteReader reader(event);
   EventHeader header;
@@ -88,10 +96,16 @@ arrow::Result<BinlogEvent> EventReader::Read(std::span<const uint8_t> event) {
     ARROW_ASSIGN_OR_RAISE(checksum_, DescribesChecksum(event.subspan(kEventHeaderBytes)));
     described_ = true;
     has_checksum = true;
-    if (!checksum_) return BinlogEvent{header, event.subspan(kEventHeaderBytes)};
+    if (!checksum_) {
+      if (WouldFitWithChecksums(event)) return Damaged("a description of checksums is damaged");
+      return BinlogEvent{header, event.subspan(kEventHeaderBytes)};
+    }
   } else if (header.type == EventType::kRotate && (!described_ || header.artificial())) {
     // In front of the description nothing says whether there is one; what fits by chance is one in 2^32.
     has_checksum = event.size() >= kEventHeaderBytes + kChecksumBytes && ChecksumFits(event);
+  } else if (!described_) {
+    return Damaged("an event of type " + std::to_string(static_cast<int>(header.type)) +
+                   " comes in front of the description of events");
   }
   if (!has_checksum) return BinlogEvent{header, event.subspan(kEventHeaderBytes)};
   if (event.size() < kEventHeaderBytes + kChecksumBytes) return Damaged(header.type);

@@ -221,6 +221,7 @@ Statement Alter(Tokens* tokens) {
     tokens->Sign('=');
     TableName to;
     if (!tokens->Table(&to)) return Of(Kind::kUnreadable);
+    statement.tables.resize(1);  // of several new names the last one counts
     statement.tables.push_back(std::move(to));
   }
   return statement;

@@ -55,6 +55,7 @@ TEST(Statement, Alter) {
   EXPECT_EQ(Read("ALTER TABLE t ADD COLUMN rename INT").kind, Kind::kAlterTable);
   EXPECT_EQ(Tables(Read("ALTER TABLE t RENAME TO u")), "shop.t shop.u");
   EXPECT_EQ(Tables(Read("ALTER TABLE t ADD c INT, RENAME AS x.u")), "shop.t x.u");
+  EXPECT_EQ(Tables(Read("ALTER TABLE t RENAME TO u, RENAME TO v")), "shop.t shop.v");
   EXPECT_EQ(Tables(Read("ALTER TABLE t RENAME COLUMN a TO b")), "shop.t");
   EXPECT_EQ(Read("ALTER TABLE t TRUNCATE PARTITION p0").kind, Kind::kAlterRows);
   EXPECT_EQ(Read("ALTER TABLE t DROP PARTITION p0").kind, Kind::kAlterRows);

@@ -1,0 +1,66 @@
+CREATE TABLE json(j JSON);
+INSERT INTO json VALUES ('{}');
+INSERT INTO json VALUES ('{"b": 1, "a": [1, "x", null, {"k": [true, false]}], "": {}, "ab": 1.25}');
+INSERT INTO json VALUES
+  (JSON_ARRAY(-1, 40000, 100000, 3000000000, 9223372036854775807, 18446744073709551615));
+INSERT INTO json VALUES (JSON_ARRAY(CAST('12.50' AS DECIMAL(10,2)), CAST('2024-02-29' AS DATE),
+  CAST('2024-02-29 12:34:56.789012' AS DATETIME(6)), CAST('-838:59:59' AS TIME), CAST(x'00ff01' AS BINARY)));
+INSERT INTO json VALUES (JSON_QUOTE('q"\\/\b\f\n\r\té👍')), (NULL);
+DELETE FROM json;
+INSERT INTO json VALUES ('{"a": {"b": 1, "c": [1, 2, 3]}, "l": [1, [2, {"x": "long enough to stay"}], 3]}');
+SET SESSION binlog_row_value_options = PARTIAL_JSON;
+UPDATE json SET j = JSON_SET(j, '$.a.b', 2, '$."new key"', 'v');
+UPDATE json SET j = JSON_REMOVE(j, '$.l[1]');
+UPDATE json SET j = JSON_REPLACE(j, '$.a.c[0]', JSON_OBJECT('x', 1.5));
+UPDATE json SET j = JSON_ARRAY_INSERT(j, '$.l[0]', 'front');
+SET SESSION binlog_row_value_options = '';
+CREATE TABLE t(id INT PRIMARY KEY, v VARCHAR(20));
+SET SESSION binlog_transaction_compression = ON;
+INSERT INTO t VALUES (1, 'one');
+BEGIN;
+UPDATE t SET v = REPEAT('z', 20);
+DELETE FROM t;
+COMMIT;
+SET SESSION binlog_transaction_compression = OFF;
+ALTER TABLE t ADD COLUMN w INT /*!80000 COMMENT 'it''s; -- no end' */, RENAME COLUMN v TO `v``v`;
+/*!80000 ALTER TABLE t RENAME TO t1 */;
+RENAME TABLE t1 TO `t 2`, `t 2` TO d.t3;
+TRUNCATE TABLE d.t3;
+TRUNCATE t3; # the same
+SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES';
+CREATE TABLE "q" -- of quotes
+  ("a\" INT, b TEXT DEFAULT ('\'));
+DROP TABLE IF EXISTS "q", nothing.there CASCADE;
+SET SESSION sql_mode = '';
+CREATE TABLE parts(id INT) PARTITION BY RANGE (id)
+  (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE);
+ALTER TABLE parts TRUNCATE PARTITION p0;
+ALTER TABLE parts DROP PARTITION p1;
+CREATE PROCEDURE p() DELETE FROM t3 WHERE v = 'TRUNCATE t3';
+CREATE TRIGGER tr BEFORE INSERT ON t3 FOR EACH ROW SET NEW.w = 5;
+CREATE VIEW v AS SELECT 1;
+CREATE USER IF NOT EXISTS 'somebody'@'%' IDENTIFIED BY 'a password';
+DROP USER 'somebody'@'%';
+CREATE TABLE copied AS SELECT 1 AS one;
+BEGIN;
+INSERT INTO t3(id) VALUES (3);
+SAVEPOINT `a point`;
+INSERT INTO t3(id) VALUES (4);
+ROLLBACK TO `a point`;
+COMMIT;
+XA START 'id', x'00ff', 7;
+INSERT INTO t3(id) VALUES (5);
+XA END 'id', x'00ff', 7;
+XA PREPARE 'id', x'00ff', 7;
+XA COMMIT 'id', x'00ff', 7;
+XA START 'one';
+INSERT INTO t3(id) VALUES (6);
+XA END 'one';
+XA COMMIT 'one' ONE PHASE;
+SET SESSION binlog_format = STATEMENT;
+SET @v = 'x', @n = 1.5;
+INSERT INTO t3(id, w) VALUES (RAND() * 0 + 7, @n);
+UPDATE t3 SET w = 8 WHERE id = 7;
+DROP TEMPORARY TABLE IF EXISTS temp;
+SET SESSION binlog_format = ROW;
+DROP DATABASE d;
