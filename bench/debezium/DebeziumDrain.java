@@ -1,6 +1,7 @@
-// Debezium's embedded engine as one client of the benchmark: reads a slot with pgoutput, or with --snapshot the rows
-// that a table has, counts the records, drops them. Started by arrowcdc_bench, with the same arguments and the same lines on stdout as its own clients
-// (bench/drain_process.h).
+// Debezium's embedded engine as one client of the benchmark: reads a slot with pgoutput, with --snapshot the rows
+// that a table has, or with --mysql a MySQL's binary log from its beginning; counts the records, drops them. Started
+// by arrowcdc_bench and arrowcdc_bench_mysql, with the same arguments and the same lines on stdout as the clients of
+// the former (bench/drain_process.h).
 
 import com.sun.management.OperatingSystemMXBean;
 import io.debezium.embedded.Connect;
@@ -8,6 +9,8 @@ import io.debezium.engine.ChangeEvent;
 import io.debezium.engine.DebeziumEngine;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -18,10 +21,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.connect.data.Struct;
 import org.apache.kafka.connect.source.SourceRecord;
+import org.apache.kafka.connect.storage.MemoryOffsetBackingStore;
 
 public final class DebeziumDrain {
   private static final String PUBLICATION = "arrowcdc_bench";
@@ -50,15 +55,67 @@ public final class DebeziumDrain {
     return options.containsKey("--latencies");
   }
 
+  private boolean readsMysql() {
+    return options.containsKey("--mysql");
+  }
+
   private Properties properties() {
     Properties properties = new Properties();
     properties.put("name", "arrowcdc-bench");
-    properties.put("connector.class", "io.debezium.connector.postgresql.PostgresConnector");
     properties.put("topic.prefix", "bench");
     properties.put("offset.storage", "org.apache.kafka.connect.storage.MemoryOffsetBackingStore");
     properties.put("database.hostname", server.get("host"));
     properties.put("database.port", server.get("port"));
     properties.put("database.user", server.get("user"));
+    properties.put("tombstones.on.delete", "false");
+    // Its queue hands on a batch when it is full or the interval has passed. The default of half a second would be
+    // all that a latency shows; for a backlog large batches take less time than small ones.
+    properties.put("poll.interval.ms", keepsLatencies() ? "1" : "10");
+    properties.put("max.batch.size", "8192");
+    properties.put("max.queue.size", "32768");
+    if (readsMysql()) putMysql(properties);
+    else putPostgres(properties);
+    return properties;
+  }
+
+  private void putMysql(Properties properties) {
+    properties.put("connector.class", "io.debezium.connector.mysql.MySqlConnector");
+    properties.put("database.password", "");
+    properties.put("database.ssl.mode", "disabled");
+    properties.put("database.server.id", "4711");
+    properties.put("schema.history.internal", "io.debezium.relational.history.MemorySchemaHistory");
+    // It goes on from the beginning of the log, and reads of the server what the tables are.
+    BeginningOfTheLog.gtids = options.get("--gtids");
+    properties.put("offset.storage", BeginningOfTheLog.class.getName());
+    properties.put("snapshot.mode", "recovery");
+    properties.put("table.include.list", "bench." + options.get("--table"));
+    properties.put("include.schema.changes", "false");
+  }
+
+  /** Says that of the log only what --gtids names was read. */
+  public static final class BeginningOfTheLog extends MemoryOffsetBackingStore {
+    static String gtids = "";
+
+    @Override
+    public void start() {
+      super.start();
+      data.put(
+          bytes("[\"arrowcdc-bench\",{\"server\":\"bench\"}]"),
+          bytes("{\"file\":\"binlog.000001\",\"pos\":4,\"gtids\":\"" + gtids + "\"}"));
+    }
+
+    @Override
+    public Set<Map<String, Object>> connectorPartitions(String connector) {
+      return Set.of();
+    }
+
+    private static ByteBuffer bytes(String text) {
+      return ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  private void putPostgres(Properties properties) {
+    properties.put("connector.class", "io.debezium.connector.postgresql.PostgresConnector");
     properties.put("database.password", "none");
     properties.put("database.dbname", server.get("dbname"));
     properties.put("slot.name", options.get("--slot"));
@@ -67,13 +124,6 @@ public final class DebeziumDrain {
     properties.put("publication.autocreate.mode", "disabled");
     properties.put("snapshot.mode", copies() ? "initial_only" : "no_data");
     if (copies()) properties.put("table.include.list", "public." + options.get("--table"));
-    properties.put("tombstones.on.delete", "false");
-    // Its queue hands on a batch when it is full or the interval has passed. The default of half a second would be
-    // all that a latency shows; for a backlog large batches take less time than small ones.
-    properties.put("poll.interval.ms", keepsLatencies() ? "1" : "10");
-    properties.put("max.batch.size", "8192");
-    properties.put("max.queue.size", "32768");
-    return properties;
   }
 
   /** One run of the engine over the slot's rows. */
@@ -128,7 +178,9 @@ public final class DebeziumDrain {
             .using(properties())
             .using(
                 (success, message, error) -> {
-                  String reason = error == null || error.getMessage() == null ? message : error.getMessage();
+                  Throwable cause = error; // the outer ones only say that the connector will stop
+                  while (cause != null && cause.getCause() != null) cause = cause.getCause();
+                  String reason = cause == null || cause.getMessage() == null ? message : cause.getMessage();
                   pass.allSeen.completeExceptionally(new IllegalStateException(reason));
                 })
             .notifying(pass)
@@ -143,7 +195,7 @@ public final class DebeziumDrain {
   /** The first pass compiles the code; its server process must be gone before the second is looked for. */
   private void warmUp() throws Exception {
     run(new Pass()).close();
-    if (copies()) return;
+    if (copies() || readsMysql()) return;
     String url = "jdbc:postgresql://" + server.get("host") + ":" + server.get("port") + "/" + server.get("dbname");
     try (Connection connection = DriverManager.getConnection(url, server.get("user"), "none")) {
       boolean active = true;
@@ -163,8 +215,8 @@ public final class DebeziumDrain {
 
   private void drain() throws Exception {
     if (!keepsLatencies()) warmUp();
-    // A copy has no slot to be found by; what its sessions cost the server is not measured.
-    say("started " + (copies() ? ProcessHandle.current().pid() : 0));
+    // A copy has no slot to be found by, a dump neither; what they cost the server is not measured.
+    say("started " + (copies() || readsMysql() ? ProcessHandle.current().pid() : 0));
     Pass pass = new Pass();
     run(pass);
     say(pass.toJson());
