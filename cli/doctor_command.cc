@@ -7,6 +7,7 @@
 #include "arrowcdc/error.h"
 #include "cli/commands.h"
 #include "cli/logging.h"
+#include "cli/mysql_commands.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -75,7 +76,7 @@ void PrintText(const std::vector<Finding>& findings) {
 
 // Its exit code is that of the first problem.
 ExitCode RunDoctor(const Options& options) {
-  auto examined = Examine(options.source, options.setup);
+  auto examined = IsMysql(options) ? ExamineMysql(options) : Examine(options.source, options.setup);
   if (!examined.ok()) {
     LogError(spdlog::level::err, "doctor", examined.status());
     return ExitCodeOf(examined.status());

@@ -141,10 +141,12 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
   const ErrorDetail* const detail = GetErrorDetail(resumed.status());
   const bool gap = detail != nullptr && detail->kind() == ErrorKind::kPositionGap;
   if (gap && !request.accept_gap && driver_.CopiesAllAgain()) {
-    driver_.Tell({false, "all rows are copied anew, since changes are lacking: " + resumed.status().message(),
-                  detail->object()});
+    const SourceNotice why{
+        false, "all rows are copied anew, since changes are lacking: " + resumed.status().message(),
+        detail->object()};
     request.accept_gap = true;
     resumed = source_.Resume(request);
+    if (resumed.ok()) driver_.Tell(why);
   }
   ARROW_ASSIGN_OR_RAISE(const Position start, resumed);
   repeated_.Restore(state_->last_rows);
