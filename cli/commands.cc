@@ -274,7 +274,10 @@ ExitCode RunTables(const Options& options) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   for (const auto& row : rows) PrintRow(row, widths);
-  return mysql ? kOk : SayWhatIsInTheWay(options.source);
+  if (!mysql) return SayWhatIsInTheWay(options.source);
+  if (std::none_of(listed->begin(), listed->end(), [](const TableStatus& table) { return table.matches; }))
+    Log(spdlog::level::warn, "no table that the account can see matches: SELECT on a table shows it");
+  return kOk;
 }
 
 ExitCode RunResnapshot(const Options& options) {

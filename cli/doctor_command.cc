@@ -7,6 +7,7 @@
 #include "arrowcdc/error.h"
 #include "cli/commands.h"
 #include "cli/logging.h"
+#include "cli/mysql_commands.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -71,35 +72,11 @@ void PrintText(const std::vector<Finding>& findings) {
               CountOf(findings, FindingLevel::kOk));
 }
 
-// What its binary log is good for; a slot, which could hurt later, there is none.
-arrow::Result<std::vector<Finding>> ExamineMysql(const MysqlOptions& source) {
-  ARROW_ASSIGN_OR_RAISE(const MysqlChecks found, CheckMysql(source));
-  std::vector<Finding> findings;
-  for (const std::string& check : found.checks) findings.push_back({.check = "setup", .text = check});
-  for (const std::string& warning : found.warnings)
-    findings.push_back({.level = FindingLevel::kWarning, .check = "setup", .text = warning});
-  for (const SetupObstacle& obstacle : found.obstacles) {
-    Finding finding{.level = FindingLevel::kProblem,
-                    .check = "setup",
-                    .text = obstacle.status.message(),
-                    .sql = obstacle.sql};
-    if (const ErrorDetail* const detail = GetErrorDetail(obstacle.status)) {
-      finding.object = detail->object();
-      finding.remedy = detail->remedy();
-      finding.kind = detail->kind();
-      finding.check = ErrorKindName(detail->kind());
-    }
-    findings.push_back(std::move(finding));
-  }
-  return findings;
-}
-
 }  // namespace
 
 // Its exit code is that of the first problem.
 ExitCode RunDoctor(const Options& options) {
-  auto examined =
-      IsMysql(options) ? ExamineMysql(MysqlSourceOf(options)) : Examine(options.source, options.setup);
+  auto examined = IsMysql(options) ? ExamineMysql(options) : Examine(options.source, options.setup);
   if (!examined.ok()) {
     LogError(spdlog::level::err, "doctor", examined.status());
     return ExitCodeOf(examined.status());

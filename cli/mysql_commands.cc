@@ -1,11 +1,16 @@
 #include "cli/mysql_commands.h"
 
+#include <chrono>
 #include <cstdio>
 #include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/mysql.h"
 #include "cli/logging.h"
+#include "cli/time_text.h"
 #include "src/options/amount.h"
 
 namespace arrowcdc::cli {
@@ -22,6 +27,47 @@ std::string FormatRetention(const std::optional<int64_t>& seconds) {
   if (!seconds.has_value()) return "for ever";
   if (*seconds % 86'400 == 0) return std::to_string(*seconds / 86'400) + " d";
   return *seconds % 3'600 == 0 ? std::to_string(*seconds / 3'600) + " h" : std::to_string(*seconds) + " s";
+}
+
+std::string EndOf(const MysqlStatus& status) { return status.file + ":" + std::to_string(status.offset); }
+
+void PrintStatus(const MysqlStatus& status) {
+  Print("server", status.kind + " " + status.server_version);
+  if (!status.server_uuid.empty()) Print("server_uuid", status.server_uuid);
+  Print("GTIDs", status.gtid_mode);
+  Print("committed so far", status.gtid_executed.empty() ? "none" : status.gtid_executed);
+  Print("oldest binary log", status.first_file);
+  Print("end", EndOf(status));
+  Print("binary logs", FormatSize(status.log_bytes));
+  Print("kept", FormatRetention(status.retention_seconds));
+  Print("clients streaming", status.streams.has_value() ? std::to_string(*status.streams)
+                                                        : "unknown to this user (PROCESS is needed)");
+}
+
+// For --watch.
+std::string StatusLine(const MysqlStatus& status) {
+  return FormatUtc(std::chrono::system_clock::now()) + "  end " + EndOf(status) + "  oldest " +
+         status.first_file + "  binary logs " + FormatSize(status.log_bytes) + "  clients streaming " +
+         (status.streams.has_value() ? std::to_string(*status.streams) : "?") + "\n";
+}
+
+// What is not known is null.
+std::string StatusJson(const MysqlStatus& status) {
+  using Json = nlohmann::ordered_json;
+  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
+  const auto number = [](const auto& value) { return value.has_value() ? Json(*value) : Json(); };
+  const Json json = {{"at", FormatUtc(std::chrono::system_clock::now())},
+                     {"kind", status.kind},
+                     {"server_version", status.server_version},
+                     {"server_uuid", text(status.server_uuid)},
+                     {"gtid_mode", status.gtid_mode},
+                     {"gtid_executed", status.gtid_executed},
+                     {"oldest_file", status.first_file},
+                     {"end", EndOf(status)},
+                     {"log_bytes", status.log_bytes},
+                     {"retention_seconds", number(status.retention_seconds)},
+                     {"clients_streaming", number(status.streams)}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
@@ -44,7 +90,8 @@ ExitCode RunMysqlSetup(const Options& options) {
   for (const std::string& warning : found->warnings) std::printf("  note  %s\n", warning.c_str());
   for (const SetupObstacle& obstacle : found->obstacles) {
     const ErrorDetail* detail = GetErrorDetail(obstacle.status);
-    std::printf("  no    %s%s%s\n", obstacle.status.message().c_str(),
+    std::printf("  no    %s%s%s%s\n", detail == nullptr ? "" : (detail->object() + ": ").c_str(),
+                obstacle.status.message().c_str(),
                 detail == nullptr || detail->remedy().empty() ? "" : "\n          ",
                 detail == nullptr ? "" : detail->remedy().c_str());
   }
@@ -58,21 +105,55 @@ ExitCode RunMysqlSetup(const Options& options) {
   return Fail("setup", CheckObstacles(*found));
 }
 
+arrow::Result<std::vector<Finding>> ExamineMysql(const Options& options) {
+  ARROW_ASSIGN_OR_RAISE(const MysqlChecks checks, CheckMysql(MysqlSourceOf(options)));
+  std::vector<Finding> findings;
+  const auto add = [&](FindingLevel level, const std::string& text) -> Finding& {
+    Finding& finding = findings.emplace_back();
+    finding.level = level;
+    finding.check = "mysql";
+    finding.text = text;
+    return finding;
+  };
+  for (const std::string& check : checks.checks) add(FindingLevel::kOk, check);
+  for (const std::string& warning : checks.warnings) add(FindingLevel::kWarning, warning);
+  for (const SetupObstacle& obstacle : checks.obstacles) {
+    Finding& finding = add(FindingLevel::kProblem, obstacle.status.message());
+    finding.sql = obstacle.sql;
+    const ErrorDetail* const detail = GetErrorDetail(obstacle.status);
+    if (detail == nullptr) continue;
+    finding.kind = detail->kind();
+    finding.object = detail->object();
+    finding.remedy = detail->remedy();
+  }
+  return findings;
+}
+
 ExitCode RunMysqlStatus(const Options& options) {
-  const auto got = GetMysqlStatus(MysqlSourceOf(options));
-  if (!got.ok()) return Fail("status", got.status());
-  const MysqlStatus& status = *got;
-  Print("server", status.kind + " " + status.server_version);
-  if (!status.server_uuid.empty()) Print("server_uuid", status.server_uuid);
-  Print("GTIDs", status.gtid_mode);
-  Print("committed so far", status.gtid_executed.empty() ? "none" : status.gtid_executed);
-  Print("oldest binary log", status.first_file);
-  Print("end", status.file + ":" + std::to_string(status.offset));
-  Print("binary logs", FormatSize(status.log_bytes));
-  Print("kept", FormatRetention(status.retention_seconds));
-  Print("clients streaming", status.streams.has_value() ? std::to_string(*status.streams)
-                                                        : "unknown to this user (PROCESS is needed)");
-  return kOk;
+  const StopToken& stop = *options.source.stop;
+  const auto& watch = options.command.watch;
+  bool seen = false;
+  while (true) {
+    const auto status = GetMysqlStatus(MysqlSourceOf(options));
+    if (stop.stopped() && watch.has_value()) return kOk;
+    const ErrorDetail* const detail = GetErrorDetail(status.status());
+    // A server that was there and is away comes back, as a rule.
+    const bool is_away = seen && detail != nullptr && detail->kind() == ErrorKind::kConnection;
+    if (!status.ok() && !is_away) return Fail("status", status.status());
+    seen = true;
+    if (!status.ok()) {
+      LogError(spdlog::level::warn, "status", status.status());
+    } else if (options.command.json) {
+      std::fputs(StatusJson(*status).c_str(), stdout);
+    } else if (watch.has_value()) {
+      std::fputs(StatusLine(*status).c_str(), stdout);
+    } else {
+      PrintStatus(*status);
+    }
+    if (!watch.has_value() || std::fflush(stdout) != 0)
+      return kOk;  // what was not written is said at the end
+    if (stop.Wait(*watch)) return kOk;
+  }
 }
 
 }  // namespace arrowcdc::cli

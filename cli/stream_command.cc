@@ -64,6 +64,13 @@ class ProgressReporter : public PipelineObserver {
       Log(info, "connected again", {{"from_lsn", lsn}, {"event", "reconnected"}});
       return;
     }
+    LogFields fields = {
+        {"from_lsn", lsn}, {"server_wal_end", source_.FormatPosition(source.end)}, {"event", "streaming"}};
+    if (!IsMysql(options_)) {
+      fields.insert(fields.begin(), {{"slot", source.stream.slot},
+                                     {"plugin", source.stream.plugin},
+                                     {"database", source.stream.database}});
+    }
     Log(info,
         resumed ? "resuming: streaming changes that commit after " + lsn + ", where the sink stands"
                 : "streaming changes that commit after " + lsn +
@@ -72,12 +79,7 @@ class ProgressReporter : public PipelineObserver {
                                      (IsMysql(options_)
                                           ? ""
                                           : " (--snapshot initial copies them first, into a new sink)")),
-        {{"slot", source.stream.slot},
-         {"plugin", source.stream.plugin},
-         {"database", source.stream.database},
-         {"from_lsn", lsn},
-         {"server_wal_end", source_.FormatPosition(source.end)},
-         {"event", "streaming"}});
+        std::move(fields));
     first_lsn_ = start.order;
   }
 

@@ -115,7 +115,9 @@ std::string ExplainUnexpected(const CLI::App& app, const std::vector<std::string
   if (found == arguments.end()) return "there is an argument too many";
   const std::string position = NameArgument(static_cast<size_t>(found - arguments.begin()));
   if (!found->starts_with("--")) {
-    return position + " is not expected: put values with spaces, as connection strings, in quotes";
+    return position +
+           " is not expected: put values with spaces, as connection strings, in quotes, and "
+           "patterns one behind the other after --tables";
   }
   const std::string typed = NameIn(*found);
   const std::string misplaced = ExplainMisplaced(app, typed);

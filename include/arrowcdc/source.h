@@ -64,6 +64,7 @@ struct ResumeRequest {
   Have have = Have::kNothing;
   Position position{};
   bool accept_gap = false;  // begin although changes are lacking that the source has passed
+  bool copies_all = false;  // all rows are copied behind it: it may begin anywhere, in another history, too
 };
 
 // A table that the stream carries, as the catalog has it now. What its rows really look like comes with the

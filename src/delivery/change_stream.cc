@@ -148,6 +148,7 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
             resumed.status().message(),
         detail->object()};
     request.accept_gap = true;
+    request.copies_all = !options_.accept_gap;
     resumed = source_.Resume(request);
     if (resumed.ok()) driver_.Tell(notice);
   }

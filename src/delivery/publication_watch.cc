@@ -94,15 +94,19 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
   if (state.any_pattern && state.coming.empty()) {
     // A misspelt pattern must not acknowledge anything; whoever got rows by these patterns spelt them right.
     const bool misspelt = is_new || (!KnowsOneThatMatches() && (!known_.empty() || state.not_coming.empty()));
+    // MySQL publishes nothing, and shows an account what it has rights on.
+    const bool publishes = !state.publications.empty();
+    const std::string text = publishes ? "no published table matches the patterns"
+                                       : "no table that the account can see matches the patterns";
     if (first && misspelt) {
-      return MakeError(
-          ErrorKind::kPublicationMissing, "no published table matches the patterns", "option --tables",
-          "look at 'arrowcdc tables' with the same patterns; nothing was streamed or acknowledged");
+      return MakeError(ErrorKind::kPublicationMissing, text, "option --tables",
+                       std::string("look at 'arrowcdc tables' with the same patterns") +
+                           (publishes ? "" : ", and at what SELECT was granted on") +
+                           "; nothing was streamed or acknowledged");
     }
-    const std::string text = "no published table matches the patterns any more";
-    Tell(true, text + kLost, ObjectOf(state), true);
+    Tell(true, text + " any more" + kLost, ObjectOf(state), true);
     if (state.not_coming.empty()) unpublished_.insert(ObjectOf(state));
-    if (may_stop) EndAt(info.end, text + ": what the slot held was delivered", ObjectOf(state));
+    if (may_stop) EndAt(info.end, text + " any more: what the slot held was delivered", ObjectOf(state));
   }
   JudgeTables(info);
   return arrow::Status::OK();

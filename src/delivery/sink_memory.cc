@@ -25,7 +25,7 @@ std::vector<SourceNotice> SinkMemory::Restore(SinkState state, const StreamIdent
   std::vector<SourceNotice> warnings;
   if (!state.stream.has_value()) return warnings;
   const StreamIdentity& stored = *state.stream;
-  const std::string object = "slot \"" + now.slot + "\"";
+  const std::string object = now.slot.empty() ? "stream" : "slot \"" + now.slot + "\"";
   const auto warn = [&](const std::string& what, const std::string& before, const std::string& after) {
     warnings.push_back({false,
                         "the sink's rows came from " + what + " " + before + ", and the stream is now of " +

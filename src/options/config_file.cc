@@ -161,13 +161,19 @@ class ConfigReader {
       return ErrorAt(node, std::string("option ") + option.name + " takes one value", kShape);
     ARROW_ASSIGN_OR_RAISE(const std::string text, Expand(node));
     if (option.type != OptionType::kFlag) return ReadValue(option, text);
-    if (text != "true" && text != "false") return ErrorAt(node, "this is neither true nor false", "");
+    if (text != "true" && text != "false")
+      return ErrorAt(node, std::string("option ") + option.name + " is neither true nor false",
+                     "write true or false");
+
     return text == "true";
   }
 
   // ${NAME} is what the environment has; $$ is a dollar.
   arrow::Result<std::string> Expand(const YAML::Node& node) const {
     const std::string& text = node.Scalar();
+    // What YAML calls a tag is no part of the value, and would be lost.
+    if (node.Tag().size() > 1 && node.Tag().starts_with('!'))
+      return ErrorAt(node, "a value that begins with ! stands without quotes", "put it in quotes");
     std::string expanded;
     for (size_t at = 0; at < text.size(); ++at) {
       const char next = at + 1 < text.size() ? text[at + 1] : '\0';

@@ -104,6 +104,8 @@ TEST(ConfigFile, ValuesAreCheckedAsOnTheCommandLine) {
   EXPECT_NE(Refused("sink: {roll-rows: 0}").find("sink.roll-rows: "), std::string::npos);
   EXPECT_NE(Refused("snapshot: sometimes").find("use auto|initial|never|only|when-needed"),
             std::string::npos);
+  EXPECT_NE(Refused("source: {tables: [public.*, !public.a]}").find("in quotes"), std::string::npos);
+  EXPECT_EQ(Refused("source: {tables: [public.*, '!public.a', \"!public.b\"]}"), "taken: OK");
   EXPECT_NE(Refused("setup: {insert-only: perhaps}").find("neither true nor false"), std::string::npos);
   EXPECT_NE(Refused("sink: [a, b]").find("takes one value"), std::string::npos);
   EXPECT_NE(Refused("source: {tables: {a: b}}").find("a list is expected"), std::string::npos);

@@ -93,8 +93,13 @@ bool LooksLikeBinlogPosition(std::string_view text) {
 struct UntilField : PipelineUntil {
   static arrow::Status Set(const OptionValue& value, Options& options) {
     const auto& text = std::get<std::string>(value);
-    const bool known = text == "now" || (IsMysql(options) && LooksLikeBinlogPosition(text));
-    const arrow::Status read = known ? arrow::Status::OK() : ParseLsn(text).status();
+    if (text == "now") return PipelineUntil::Set(value, options);
+    if (IsMysql(options)) {
+      if (LooksLikeBinlogPosition(text)) return PipelineUntil::Set(value, options);
+      return MakeError(ErrorKind::kInvalidOption, "this is no place in a binary log", "until",
+                       "give 'now' or a place as the server names it, as in binlog.000012:4567");
+    }
+    const arrow::Status read = ParseLsn(text).status();
     if (read.ok()) return PipelineUntil::Set(value, options);
     return MakeError(ErrorKind::kInvalidOption, read.message(), "until",
                      "give 'now' or an LSN as in 16/B374D848");
@@ -300,10 +305,12 @@ constexpr Option kOptions[] = {
      .commands = kStream,
      .type = kPosition,
      .field = Fills<UntilField, ReadersUntil>(),
-     .help = "stop when everything up to here is delivered: 'now' (the end of the server's WAL at the start) "
-             "or an LSN as in 16/B374D848",
-     .python_help = "stop when everything up to here is delivered: 'now' (the end of the server's WAL at the "
-                    "start), an LSN as in '16/B374D848', or that as an int"},
+     .help =
+         "stop when everything up to here is delivered: 'now' (the end of the server's log at the start), "
+         "an LSN as in 16/B374D848, or (MySQL, MariaDB) a place as in binlog.000012:4567",
+     .python_help = "stop when everything up to here is delivered: 'now' (the end of the server's log at the "
+                    "start), an LSN as in '16/B374D848', that as an int, or (MySQL, MariaDB) a place as in "
+                    "'binlog.000012:4567'"},
     {.section = "",
      .name = "for",
      .commands = kStream | kTail,

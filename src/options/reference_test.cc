@@ -20,7 +20,8 @@ TEST(Reference, HasARowAnOption) {
   for (const char* row :
        {"| `--roll-bytes` | size | above 0 | `128MiB` | close a file at this size |\n",
         "| `--for` | duration | above 0 |  | stop after this time",
-        "once everything that the slot holds was read and committed |\n", "or that as an int |\n",
+        "once everything that the slot holds was read and committed |\n",
+        "a place as in 'binlog.000012:4567' |\n",
         "| `--ack` | choice | on-durable, on-write | `on-durable` | ",
         "| `--yes, -y` | flag |  |  | do not ask |\n", "| `DIR` | text |  | required | ",
         "| `--tables` | one or more texts |  |  | table patterns, as in 'public.\\*' ",

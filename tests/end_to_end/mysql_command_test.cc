@@ -262,6 +262,118 @@ TEST_P(MysqlTest, SetupSaysWhatIsInTheWay) {
   EXPECT_NE(status.find("binlog.0"), string::npos) << status;
 }
 
+// The account sees what it was granted: what setup prints for it is all that a stream needs.
+TEST_P(MysqlTest, WhatSetupPrintsIsEnough) {
+  const bool is_mysql = GetParam() == Flavor::kMysql;
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (1)",
+                                   "CREATE USER 'cdc'@'%' IDENTIFIED BY 'x'"}));
+  const string url = server_->url_as("cdc", "x", "ssl-mode=preferred");
+  const auto run = [&](const string& command, const Strings& more, int code) {
+    Strings arguments = {"--source", url};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto started = Subprocess::Start(Command(command, arguments));
+    EXPECT_TRUE(started.ok()) << started.status();
+    const auto state = (*started)->Wait(seconds(60));
+    EXPECT_TRUE(state.ok()) << state.status();
+    EXPECT_EQ(state->code, code) << (*started)->output() << (*started)->error();
+    return (*started)->output() + (*started)->error();
+  };
+  const auto apply = [&](const string& sql) {
+    std::istringstream lines(sql);
+    for (string line; std::getline(lines, line);) {
+      if (line.ends_with(';')) ARROWCDC_ASSERT_OK(server_->Run({line.substr(0, line.size() - 1)}));
+    }
+  };
+  const Strings tables = {"--tables", "shop.*"};
+  const string first = run("setup", tables, 4);
+  EXPECT_NE(first.find("GRANT SELECT ON `shop`.* TO 'cdc'@'%'"), string::npos) << first;
+  EXPECT_NE(run("doctor", {"--tables", "shop.*", "--json"}, 4).find("\"problem\""), string::npos);
+  apply(run("setup", {"--tables", "shop.*", "--print-sql"}, 0));
+  const string second = run("setup", tables, 0);
+  EXPECT_EQ(second.find("BACKUP_ADMIN") != string::npos, is_mysql) << second;
+  if (is_mysql) {
+    ARROWCDC_ASSERT_OK(server_->Run({"GRANT BACKUP_ADMIN ON *.* TO 'cdc'@'%'",
+                                     "GRANT SELECT ON performance_schema.log_status TO 'cdc'@'%'"}));
+  }
+  EXPECT_EQ(run("setup", tables, 0).find("BACKUP_ADMIN"), string::npos);
+  run("stream", {"--tables", "shop.*", "--sink", "parquet:" + Directory(), "--until", "now"}, 0);
+  ExpectSame("a");
+  // Patterns that match nothing: all of them, or one.
+  EXPECT_NE(run("setup", {"--tables", "Shop.*"}, 5).find("no table that the account can see matches"),
+            string::npos);
+  EXPECT_NE(run("stream", {"--tables", "shop.*", "shop.b", "--sink", "console", "--until", "now"}, 0)
+                .find("pattern shop.b matches no table"),
+            string::npos);
+  const string status = run("status", {"--json"}, 0);
+  EXPECT_TRUE(status.starts_with("{\"at\":")) << status;
+  EXPECT_NE(status.find("\"end\":\"binlog.0"), string::npos) << status;
+}
+
+// The way out that the error names goes on, and so does the start after it.
+TEST_P(MysqlTest, GoesOnWhereTheLogIsGone) {
+  const bool is_mysql = GetParam() == Flavor::kMysql;
+  const auto ends = [&](const Strings& more, int code) {
+    Strings arguments = {"--until", "now"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, Subprocess::Start(Stream(arguments)));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState state, stream->Wait(seconds(60)));
+    EXPECT_EQ(state.code, code) << stream->error();
+  };
+  const auto purge = [&] {
+    ARROWCDC_ASSERT_OK(server_->Run({"FLUSH BINARY LOGS"}));
+    // MariaDB keeps a file until its storage engine has said that it needs it no more.
+    ARROWCDC_ASSERT_OK(WaitFor(
+        [&] {
+          const auto files = server_->Query("SHOW BINARY LOGS");
+          if (!files.ok()) return false;
+          const string last = files->back()[0].value_or("");
+          if (files->size() > 1) (void)server_->Run({"PURGE BINARY LOGS TO '" + last + "'"});
+          return files->size() == 1;
+        },
+        seconds(30), "the server to remove its log"));
+  };
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (1)"}));
+  const Strings anew = {"--snapshot", "when-needed"};
+  // Of the first sink nothing but a copy is stored, of the later ones changes, too.
+  for (int k = 2; k < 20; k += 6) {
+    const string insert = "INSERT INTO shop.a VALUES (";
+    ends({}, 0);
+    if (is_mysql && k == 2) {  // nothing is lacking where only the file is gone
+      purge();
+      ends({}, 0);
+    }
+    ARROWCDC_ASSERT_OK(server_->Run({insert + std::to_string(k) + ")"}));
+    purge();
+    ends({}, 6);
+    ends(anew, 0);
+    ExpectSame("a");
+    ARROWCDC_ASSERT_OK(server_->Run({insert + std::to_string(k + 1) + ")"}));
+    ends({}, 0);
+    ExpectSame("a");
+    // Another history, of the same names.
+    ARROWCDC_ASSERT_OK(server_->Run({is_mysql ? "RESET BINARY LOGS AND GTIDS" : "RESET MASTER"}));
+    ARROWCDC_ASSERT_OK(server_->Run({insert + std::to_string(k + 2) + ")"}));
+    ends({}, 6);
+    ends(anew, 0);
+    ExpectSame("a");
+    ARROWCDC_ASSERT_OK(server_->Run({insert + std::to_string(k + 3) + ")"}));
+    ends({}, 0);
+    ExpectSame("a");
+  }
+  if (!is_mysql) return;  // MariaDB tells of no gap that could be accepted
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.a VALUES (100)"}));
+  purge();
+  ends({}, 6);
+  ends({"--accept-gap"}, 0);
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.a VALUES (101)"}));
+  ends({}, 0);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto rows, Table("a"));
+  rows.erase("100");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto here, Current("a"));
+  EXPECT_EQ(here, rows);
+}
+
 TEST_P(MysqlTest, MistakesAreSaidWithoutSecrets) {
   const auto fails = [&](const SubprocessOptions& options, int code, const string& with) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto command, Subprocess::Start(options));

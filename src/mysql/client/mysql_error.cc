@@ -31,6 +31,13 @@ Meaning OfDump(const std::string& text) {
             "the server does not have what was delivered: connect to the server that has, or capture into a "
             "new sink"};
   }
+  if (Has(text, "anonymous transaction")) {
+    return {
+        ErrorKind::kPositionGap, false,
+        "the log has transactions without GTIDs there, which the server does not send while gtid_mode is "
+        "ON: SET GLOBAL gtid_mode = ON_PERMISSIVE until the stream has passed them, or capture into a new "
+        "sink"};
+  }
   if (Has(text, "Binary log is not open")) {
     return {ErrorKind::kServerSetting, false, "set log_bin and restart the server"};
   }

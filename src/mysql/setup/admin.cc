@@ -37,13 +37,10 @@ bool IsUsable(const mysql::CatalogTable& table) {
 }  // namespace
 
 arrow::Result<MysqlChecks> CheckMysql(const MysqlOptions& source) {
-  ARROW_ASSIGN_OR_RAISE(const auto patterns, ParsePatterns(source));
+  ARROW_RETURN_NOT_OK(ParsePatterns(source).status());
   ARROW_ASSIGN_OR_RAISE(const auto connection, OpenServer(source));
-  const auto wanted = [&](const TableName& table) {
-    return !patterns.has_value() || patterns->Matches(table);
-  };
-  ARROW_ASSIGN_OR_RAISE(const mysql::Inspected inspected, mysql::Inspect(connection.get(), wanted));
-  return mysql::Judge(inspected, source.accept_cascades);
+  ARROW_ASSIGN_OR_RAISE(const mysql::Inspected inspected, mysql::Inspect(connection.get(), source.tables));
+  return mysql::Judge(inspected, source.accept_cascades, /*before=*/true);
 }
 
 arrow::Status CheckObstacles(const MysqlChecks& checks) {

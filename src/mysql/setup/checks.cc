@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/table_patterns.h"
+#include "src/patterns/idle_patterns.h"
+#include "src/patterns/nearest_name.h"
 
 namespace arrowcdc::mysql {
 namespace {
@@ -41,6 +44,34 @@ arrow::Result<bool> MayReadLog(Connection* connection) {
   const ErrorDetail* const detail = GetErrorDetail(shown);
   if (!shown.ok() && detail != nullptr && detail->kind() == ErrorKind::kConnection) return shown;
   return true;
+}
+
+// MySQL shows where its log ends between two transactions, or stops them for a moment.
+arrow::Result<bool> MayCopy(Connection* connection) {
+  if (connection->flavor() == Flavor::kMariadb) return true;
+  const arrow::Status shown = connection->Query("SELECT local FROM performance_schema.log_status").status();
+  if (!IsPermission(shown)) return true;  // what else is wrong is said by the copy
+  return IsGranted(connection, "RELOAD");
+}
+
+const char* MonitorOf(Flavor flavor) {
+  return flavor == Flavor::kMariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT";
+}
+
+// Of the databases that patterns name without any special character.
+std::string GrantSelect(const std::vector<std::string>& patterns, const std::string& account) {
+  std::vector<std::string> statements;
+  for (const std::string& pattern : patterns) {
+    std::string database = pattern.substr(0, pattern.find('.'));
+    if (database.find_first_of("*?[](){}|+\"\\`") != std::string::npos) continue;
+    for (size_t i = 0; (i = database.find_first_of("_%", i)) != std::string::npos; i += 2)
+      database.insert(i, 1, '\\');  // else it stands for any character
+    const std::string sql = "GRANT SELECT ON `" + database + "`.* TO " + account;
+    if (std::find(statements.begin(), statements.end(), sql) == statements.end()) statements.push_back(sql);
+  }
+  std::string sql;
+  for (const std::string& statement : statements) sql += (sql.empty() ? "" : ";\n") + statement;
+  return sql;
 }
 
 class Judgement {
@@ -106,6 +137,7 @@ class Judgement {
   }
 
   void Retention() {
+    if (!state_.IsOn("log_bin")) return;
     const std::string seconds = state_.Variable("binlog_expire_logs_seconds");
     if (seconds.empty() || seconds == "0") return Good("the server removes no files of its log by itself");
     constexpr long kDay = 86'400;
@@ -116,6 +148,7 @@ class Judgement {
   }
 
   void Gtids() {
+    if (!state_.IsOn("log_bin")) return;
     if (state_.flavor == Flavor::kMariadb || state_.only_committed()) return Good("transactions have GTIDs");
     Warn("gtid_mode is " + state_.Variable("gtid_mode") +
          ": a stream goes on by file and offset, on this server alone, and rows wait for their commit");
@@ -123,16 +156,48 @@ class Judgement {
 
   void Rights() {
     const std::string account = QuoteAccount(inspected_.account);
-    const std::string monitor = state_.flavor == Flavor::kMariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT";
     std::string lacking;
     if (!inspected_.may_read_log) lacking = "REPLICATION SLAVE";
-    if (!inspected_.may_see_status) lacking += (lacking.empty() ? "" : ", ") + monitor;
+    if (!inspected_.may_see_status)
+      lacking += std::string(lacking.empty() ? "" : ", ") + MonitorOf(state_.flavor);
     if (lacking.empty()) return Good("the account may read the binary log");
     const std::string sql = "GRANT " + lacking + " ON *.* TO " + account;
     Bad(ErrorKind::kPermission, "it lacks " + lacking, "account " + account, sql, sql);
   }
 
+  // A start with a pattern that matches nothing, and the copy that comes first, would fail.
+  void BeforeAStream() {
+    const std::string account = QuoteAccount(inspected_.account);
+    if (inspected_.tables.empty()) {
+      const std::string sql = inspected_.may_select_all ? "" : GrantSelect(inspected_.idle_patterns, account);
+      Bad(ErrorKind::kPublicationMissing,
+          "no table that the account can see " +
+              std::string(inspected_.idle_patterns.empty() ? "is there" : "matches"),
+          "option --tables",
+          "look at 'arrowcdc tables': small and capital letters differ, and an account sees the tables that "
+          "it has a right on" +
+              (sql.empty() ? "" : ": " + sql),
+          sql);
+    }
+    for (const CatalogTable& table : inspected_.tables) {
+      if (table.engine == "InnoDB") continue;
+      Warn("table " + ToString(table.table.name) + " is of the engine " + table.engine +
+           ": its rows that are there cannot be copied, and a stream that would copy them is refused (leave "
+           "it out, or pass --snapshot never)");
+    }
+    if (inspected_.may_copy) return;
+    Warn(
+        "the account may not copy rows that are there, which a stream into a new sink does first: GRANT "
+        "BACKUP_ADMIN ON *.* TO " +
+        account + "; GRANT SELECT ON performance_schema.log_status TO " + account +
+        "; (or RELOAD ON *.*); or pass --snapshot never");
+  }
+
   void Tables(bool accept_cascades) {
+    for (const std::string& pattern : inspected_.idle_patterns) {
+      if (inspected_.tables.empty()) break;  // that is an error
+      Warn("pattern " + pattern + " matches no table that the account can see" + Nearest(pattern));
+    }
     for (const CatalogTable& table : inspected_.tables) {
       if (table.table.replica_identity == ReplicaIdentity::kFull)
         Warn("table " + ToString(table.table.name) + " has no primary key: its rows have no key");
@@ -158,14 +223,20 @@ class Judgement {
   MysqlChecks checks;
 
  private:
+  std::string Nearest(const std::string& pattern) const {
+    std::vector<std::string> names;
+    for (const CatalogTable& table : inspected_.tables) names.push_back(ToString(table.table.name));
+    const std::string nearest = NearestName(pattern, names);
+    return nearest.empty() ? "" : "; nearest: " + nearest;
+  }
+
   const Inspected& inspected_;
   const ServerState& state_;
 };
 
 }  // namespace
 
-arrow::Result<Inspected> Inspect(Connection* connection,
-                                 const std::function<bool(const TableName&)>& wanted) {
+arrow::Result<Inspected> Inspect(Connection* connection, const std::vector<std::string>& patterns) {
   Inspected inspected;
   ARROW_ASSIGN_OR_RAISE(inspected.state, ReadServerState(connection));
   ARROW_ASSIGN_OR_RAISE(inspected.account, connection->QueryValue("SELECT CURRENT_USER()"));
@@ -176,8 +247,12 @@ arrow::Result<Inspected> Inspect(Connection* connection,
     if (!log.ok() && !IsPermission(log.status())) return log.status();
     if (log.ok()) inspected.log = *std::move(log);
   } else {
-    inspected.may_read_log = inspected.may_see_status = true;  // nothing can be tried
+    // Nothing can be tried.
+    ARROW_ASSIGN_OR_RAISE(inspected.may_read_log, IsGranted(connection, "REPLICATION SLAVE"));
+    ARROW_ASSIGN_OR_RAISE(inspected.may_see_status, IsGranted(connection, MonitorOf(inspected.state.flavor)));
   }
+  ARROW_ASSIGN_OR_RAISE(inspected.may_copy, MayCopy(connection));
+  ARROW_ASSIGN_OR_RAISE(inspected.may_select_all, IsGranted(connection, "SELECT"));
   if (inspected.log.has_value()) {
     const bool mariadb = inspected.state.flavor == Flavor::kMariadb;
     auto replica = connection->Query(mariadb ? "SHOW ALL SLAVES STATUS" : "SHOW REPLICA STATUS");
@@ -187,18 +262,26 @@ arrow::Result<Inspected> Inspect(Connection* connection,
       inspected.filters = !(*status)[0][2].value_or("").empty() || !(*status)[0][3].value_or("").empty();
   }
   ARROW_ASSIGN_OR_RAISE(inspected.tables, ReadCatalog(connection));
-  std::erase_if(inspected.tables, [&](const CatalogTable& table) { return !wanted(table.table.name); });
+  if (!patterns.empty()) {
+    ARROW_ASSIGN_OR_RAISE(const TablePatterns wanted, TablePatterns::Parse(patterns));
+    std::vector<TableName> names;
+    for (const CatalogTable& table : inspected.tables) names.push_back(table.table.name);
+    ARROW_ASSIGN_OR_RAISE(inspected.idle_patterns, IdlePatterns(patterns, names));
+    std::erase_if(inspected.tables,
+                  [&](const CatalogTable& table) { return !wanted.Matches(table.table.name); });
+  }
   ARROW_ASSIGN_OR_RAISE(inspected.cascades, ReadCascades(connection, inspected.state, inspected.tables));
   return inspected;
 }
 
-MysqlChecks Judge(const Inspected& inspected, bool accept_cascades) {
+MysqlChecks Judge(const Inspected& inspected, bool accept_cascades, bool before) {
   Judgement judgement(inspected);
   judgement.Log();
   judgement.Retention();
   judgement.Gtids();
   judgement.Rights();
   judgement.Tables(accept_cascades);
+  if (before) judgement.BeforeAStream();
   return std::move(judgement.checks);
 }
 

@@ -2,7 +2,6 @@
 // inspected.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,19 +15,23 @@ namespace arrowcdc::mysql {
 
 struct Inspected {
   ServerState state;
-  std::string account;               // 'user'@'host' as the server knows it
-  bool may_read_log = false;         // REPLICATION SLAVE
-  bool may_see_status = false;       // REPLICATION CLIENT, MariaDB: BINLOG MONITOR
-  std::optional<LogStatus> log;      // none: it may not be seen, or there is none
-  bool is_replica = false;           // of another server, as far as that may be seen
-  bool filters = false;              // binlog_do_db or binlog_ignore_db
-  std::vector<CatalogTable> tables;  // those that match
-  std::vector<Cascade> cascades;     // of those
+  std::string account;                     // 'user'@'host' as the server knows it
+  bool may_read_log = false;               // REPLICATION SLAVE
+  bool may_see_status = false;             // REPLICATION CLIENT, MariaDB: BINLOG MONITOR
+  std::optional<LogStatus> log;            // none: it may not be seen, or there is none
+  bool is_replica = false;                 // of another server, as far as that may be seen
+  bool filters = false;                    // binlog_do_db or binlog_ignore_db
+  bool may_copy = true;                    // MySQL: a point of the log can be had for rows that are there
+  bool may_select_all = false;             // SELECT on *.*, as far as the account's own grants tell
+  std::vector<std::string> idle_patterns;  // which match no table that the account can see
+  std::vector<CatalogTable> tables;        // those that match
+  std::vector<Cascade> cascades;           // of those
 };
 
-// Tries what only trying tells. `wanted`: by name.
-arrow::Result<Inspected> Inspect(Connection* connection, const std::function<bool(const TableName&)>& wanted);
+// Tries what only trying tells. patterns: none for all tables.
+arrow::Result<Inspected> Inspect(Connection* connection, const std::vector<std::string>& patterns);
 
-MysqlChecks Judge(const Inspected& inspected, bool accept_cascades);
+// before: nothing streams yet, so that tables, and the rights to copy their rows, are looked at too.
+MysqlChecks Judge(const Inspected& inspected, bool accept_cascades, bool before);
 
 }  // namespace arrowcdc::mysql

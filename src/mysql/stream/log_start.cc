@@ -73,6 +73,12 @@ arrow::Status CheckMysql(const LogStanding& now, LogStart* start, bool accept_ga
                  std::string("keep the binary log for longer (binlog_expire_logs_seconds), and ") + kNewSink +
                      "; --accept-gap goes on without them");
     }
+    if (start->token.server != now.server) {
+      return Gap(now,
+                 "it is another server than the one that was read from, and has removed transactions that "
+                 "were not delivered",
+                 std::string("connect to the server that was read from, or ") + kNewSink);
+    }
     start->token.state.set().Add(now.purged);
     start->expected.reset();
     start->notice = "changes are lacking: the server has removed transactions that were not delivered";
@@ -191,7 +197,12 @@ arrow::Result<LogStart> ChooseNextStart(const LogStanding& now, const Position& 
   } else {
     ARROW_RETURN_NOT_OK(CheckMariadb(now, start));
   }
-  if (!start.token.last.has_value()) ARROW_RETURN_NOT_OK(CheckPlace(now, start.token, start.place));
+  if (start.token.last.has_value()) return start;
+  // Where the server has removed the file, MySQL's sets tell alone that nothing is lacking.
+  ARROW_ASSIGN_OR_RAISE(const uint32_t oldest, FileNumber(now.files.front().name));
+  const bool removed = now.flavor == Flavor::kMysql && start.token.server == now.server &&
+                       start.token.base == BaseOf(now.status.file) && start.place.file < oldest;
+  if (!removed) ARROW_RETURN_NOT_OK(CheckPlace(now, start.token, start.place));
   return start;
 }
 

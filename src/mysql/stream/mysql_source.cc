@@ -112,7 +112,9 @@ class MysqlSource : public Source {
   }
 
   std::string FormatPosition(const Position& position) const override {
-    return ToString(mysql::PlaceOf(position.order), base_of(position));
+    const std::string base = base_of(position);
+    const std::lock_guard lock(mutex_);
+    return ToString(mysql::PlaceOf(position.order), base.empty() ? base_ : base);
   }
   uint64_t BytesBetween(uint64_t from_order, uint64_t to_order) const override {
     const LogPlace from = mysql::PlaceOf(from_order);
@@ -127,7 +129,8 @@ class MysqlSource : public Source {
 
   arrow::Result<bool> HasInHistory(const Position& position) override {
     ARROW_ASSIGN_OR_RAISE(const LogEnd end, CurrentEnd());
-    return position.epoch == epoch_ && position <= end.position;
+    // Before Resume the epoch is not known, and may be a later one.
+    return position.epoch >= epoch_ && mysql::PlaceOf(position.order) <= mysql::PlaceOf(end.position.order);
   }
 
   // A transaction ends behind where it begins.
@@ -289,10 +292,9 @@ class MysqlSource : public Source {
   }
 
   arrow::Result<SourceInfo> InspectServer() {
-    ARROW_ASSIGN_OR_RAISE(
-        const mysql::Inspected inspected,
-        mysql::Inspect(connection_.get(), [this](const TableName& table) { return Wanted(table); }));
-    const MysqlChecks checks = mysql::Judge(inspected, options_.accept_cascades);
+    ARROW_ASSIGN_OR_RAISE(const mysql::Inspected inspected,
+                          mysql::Inspect(connection_.get(), options_.tables));
+    const MysqlChecks checks = mysql::Judge(inspected, options_.accept_cascades, /*before=*/false);
     ARROW_RETURN_NOT_OK(CheckObstacles(checks));
     state_ = inspected.state;
     SourceInfo info;
@@ -300,6 +302,10 @@ class MysqlSource : public Source {
     info.stream.patterns = options_.tables;
     // Nobody else reads for a sink, so a new one is the first.
     info.fresh = options_.start == MysqlStart::kNow;
+    if (inspected.log.has_value()) {
+      const std::lock_guard lock(mutex_);
+      base_ = inspected.log->file.substr(0, inspected.log->file.rfind('.'));
+    }
     if (inspected.log.has_value()) {
       ARROW_ASSIGN_OR_RAISE(info.end, EndOf(inspected.log->file, inspected.log->offset));
     }
@@ -331,11 +337,13 @@ class MysqlSource : public Source {
 
   arrow::Result<Position> ResumeServer(bool has, const ResumeRequest& request) {
     ARROW_ASSIGN_OR_RAISE(const mysql::LogStanding standing, mysql::ReadStanding(connection_.get(), state_));
+    const bool anew = has && request.copies_all;
     arrow::Result<LogStart> chosen =
-        has ? mysql::ChooseNextStart(standing, request.position, request.accept_gap)
-            : mysql::ChooseFirstStart(standing, options_.start);
+        has && !anew ? mysql::ChooseNextStart(standing, request.position, request.accept_gap)
+                     : mysql::ChooseFirstStart(standing, anew ? MysqlStart::kNow : options_.start);
     ARROW_ASSIGN_OR_RAISE(const LogStart start, std::move(chosen));
-    if (has) epoch_ = request.position.epoch;
+    // Places of another history may be the same ones.
+    if (has) epoch_ = request.position.epoch + (anew ? 1 : 0);
     if (!start.notice.empty())
       news_.notices.push_back({false, start.notice, "server " + connection_->server()});
     ARROW_ASSIGN_OR_RAISE(auto dump, Connection::Open(url_, options_.stop));
@@ -418,7 +426,7 @@ class MysqlSource : public Source {
                                 const std::optional<ResumeRequest>& request) {
     ARROW_ASSIGN_OR_RAISE(reader_, mysql::TransactionReader::Make(std::move(options), start.token));
     ARROW_ASSIGN_OR_RAISE(Position position, At(start.place));
-    position.token = request.has_value() ? request->position.token : WriteToken(start.token);
+    position.token = WriteToken(start.token);  // what was accepted as lacking is not asked about again
     if (!start.expected.has_value()) {
       reader_->DropBefore(start.place);
       return position;
@@ -490,6 +498,7 @@ class MysqlSource : public Source {
   mutable std::mutex mutex_;
   std::unique_ptr<mysql::PacketSource> packets_;
   SourceStats earlier_;
+  std::string base_;  // of the files' names at the last Connect
 };
 
 }  // namespace

@@ -48,8 +48,8 @@ arrow::Status BadConninfo(const std::string& reason) {
   return MakeError(ErrorKind::kInvalidOption, "the connection string is not valid" + reason,
                    "connection string",
                    "write keywords (host=db.example dbname=shop user=cdc) or a URI "
-                   "(postgresql://cdc@db.example/shop); values "
-                   "with spaces stand in single quotes, special characters of a URI are percent-encoded");
+                   "(postgresql://cdc@db.example/shop, mysql://cdc@db.example/); values with spaces stand in "
+                   "single quotes, special characters of a URI are percent-encoded");
 }
 
 // sslmode=prefer is libpq's default, too: look whether somebody asked for it.
