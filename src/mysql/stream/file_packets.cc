@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
-#include "src/mysql/decode/byte_reader.h"
+#include "src/mysql/decode/byte_cursor.h"
 #include "src/mysql/decode/event.h"
 
 namespace arrowcdc::mysql {
@@ -113,7 +113,7 @@ arrow::Result<std::optional<std::span<const uint8_t>>> FilePackets::Next(std::ch
       ++file_;
       continue;
     }
-    const uint64_t size = ByteReader(std::span<const uint8_t>(event_).subspan(9)).Uint(4);
+    const uint64_t size = ByteCursor(std::span<const uint8_t>(event_).subspan(9)).Uint(4);
     bool whole = size >= kEventHeaderBytes;
     if (whole) {
       ARROW_ASSIGN_OR_RAISE(whole, Read(offset_, size));
