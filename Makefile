@@ -34,7 +34,7 @@ faults: setup    ## an error at every allocation, server call and callback of th
 valgrind: setup  ## all tests of the plugin in a server under valgrind; takes long
 	@tools/valgrind_plugin.sh
 
-test-majors: setup ## the plugin with PostgreSQL 15 to 18, older minors too; fetches the servers
+test-majors: setup ## the plugin with PostgreSQL 15 to 18, MariaDB 11.8; fetches the servers
 	@tools/test_majors.sh
 
 test-compatibility: setup ## this version and an earlier one together: plugin and command; builds both

@@ -46,7 +46,7 @@ void CheckTableMap(std::span<const uint8_t> body, Flavor flavor) {
   const auto map = ReadTableMap(body, flavor);
   if (!map.ok()) return CheckError(map.status());
   Require(head.ok() && map->name == head->name && map->columns.size() <= 8 * body.size());
-  const auto schema = SchemaOf(*map, flavor);
+  const auto schema = SchemaOf(*map, {flavor, (map->columns.size() & 1) != 0});
   if (!schema.ok()) return CheckError(schema.status());
   Require((*schema)->column_count == static_cast<int>(map->columns.size()));
 }

@@ -3,7 +3,8 @@
 # installed, each run by the loader and the libraries of its own release. They are fetched once, into
 # build-majors/servers, with an initialized data directory that tests copy. Exits with 77, "skipped", where
 # none of them can be had.
-#   tools/mysql_files.sh [COMMAND ...]      then runs the command
+#   tools/mysql_files.sh [COMMAND ...]                  then runs the command
+#   tools/mysql_files.sh --mariadb-11.8 [COMMAND ...]   with that one, of trixie, in place of both
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/common.sh
@@ -54,15 +55,21 @@ initialize_mysql() {
 }
 
 initialize_mariadb() {
-  local usr=$servers/$1/root/usr
+  local usr=$servers/$1/root/usr share name loader
+  share=$usr/share/mysql
+  [[ -d $share/charsets ]] || ln -sfn mariadb "$share"
+  name=mysql
+  [[ -e $share/mysql_system_tables.sql ]] || name=mariadb
   mkdir -p "$servers/$1/data"
   {
     printf '%s;\n' "SET @auth_root_socket = NULL, @skip_auth_anonymous = 1" "CREATE DATABASE mysql" \
       "USE mysql"
-    cat "$usr/share/mysql"/mysql_system_tables.sql "$usr/share/mysql"/mysql_performance_tables.sql \
-      "$usr/share/mysql"/mysql_system_tables_data.sql
+    cat "$share/${name}_system_tables.sql" "$share/${name}_performance_tables.sql" \
+      "$share/${name}_system_tables_data.sql"
   } >"$run_directory/bootstrap.sql"
-  "$(compgen -G "$servers/$1/root/lib64/ld-linux-*.so.*" | head -1)" --library-path \
+  loader=$(compgen -G "$servers/$1/root/usr/lib64/ld-linux-*.so.*" ||
+    compgen -G "$servers/$1/root/lib64/ld-linux-*.so.*")
+  "${loader%%$'\n'*}" --library-path \
     "$servers/$1/root/usr/lib/x86_64-linux-gnu:$servers/$1/root/lib/x86_64-linux-gnu" "$usr/sbin/mariadbd" \
     --no-defaults --user=root --basedir="$usr" --datadir="$servers/$1/data" --bootstrap \
     --lc-messages-dir="$usr/share/mysql" --character-sets-dir="$usr/share/mysql/charsets" \
@@ -77,7 +84,7 @@ fetch() {
   rm -rf "${servers:?}/$name"
   mkdir -p "$servers/$name"
   if fetch_closure "$@" >"$run_directory/fetch.log" 2>&1 &&
-    "initialize_$name" "$name" >>"$run_directory/fetch.log" 2>&1; then
+    "initialize_${name%%-*}" "$name" >>"$run_directory/fetch.log" 2>&1; then
     touch "$servers/$name/complete"
   else
     tail -n 20 "$run_directory/fetch.log"
@@ -91,8 +98,16 @@ there=0
 mkdir -p "$servers"
 exec {lock}>"$servers/mysql.lock"
 flock "$lock"
-fetch mysqlbinlog mysql sid mysql-server-core mysql-client-core && there=1
-fetch mariadb-binlog mariadb bookworm mariadb-server-core mariadb-client-core mariadb-client && there=1
+if [[ ${1:-} == --mariadb-11.8 ]]; then
+  shift
+  fetch mariadb-binlog mariadb-11.8 trixie mariadb-server-core mariadb-client-core mariadb-client && there=1
+  mkdir -p "$servers/newer"
+  ln -sfn ../mariadb-11.8 "$servers/newer/mariadb"
+  servers=$servers/newer
+else
+  fetch mysqlbinlog mysql sid mysql-server-core mysql-client-core && there=1
+  fetch mariadb-binlog mariadb bookworm mariadb-server-core mariadb-client-core mariadb-client && there=1
+fi
 exec {lock}>&-
 if [[ $there == 0 ]]; then
   echo "mysql files: skipped, neither MySQL nor MariaDB can be had"

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # `make test-majors`: builds the plugin for each major version of PostgreSQL and runs its tests, and those of
-# the command with a server, against a server of that version. A server that cannot be fetched is skipped, and
-# said to be.
-#   tools/test_majors.sh [15|16|17|18 ...]      TARGETS="wal2arrow_test" tools/test_majors.sh 17
+# the command with a server, against a server of that version; the tests of MySQL's source with MariaDB 11.8.
+# A server that cannot be fetched is skipped, and said to be.
+#   tools/test_majors.sh [15|16|17|18|mariadb ...]      TARGETS="wal2arrow_test" tools/test_majors.sh 17
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/common.sh
 . tools/servers.sh
 python=$PWD/.venv/bin/python
 majors=("$@")
-[[ $# -gt 0 ]] || majors=(15 16 17 18)
+[[ $# -gt 0 ]] || majors=(15 16 17 18 mariadb)
 targets=(wal2arrow_test wal2arrow_fault_injection_test batching_test walsender_test standby_test contract_test
   stored_values_test fault_test snapshot_limits_test snapshot_interrupted_test plugins_agree_test
   kinds_agree_test same_wal_test)
@@ -23,7 +23,30 @@ run cmake --build build-asan -j "$(nproc)" --target "${targets[@]}"
 summary=()
 failed=0
 note() { summary+=("$1"); echo "test-majors: $1"; }
+test_mariadb() {
+  local tests=(mysql_source_server_test mysql_snapshot_server_test mysql_parquet_pipeline_test) target code
+  run cmake --build build-asan -j "$(nproc)" --target "${tests[@]}"
+  for target in "${tests[@]}"; do
+    code=0
+    run tools/mysql_files.sh --mariadb-11.8 "$(find build-asan -name "$target" -type f -perm -u+x)" \
+      >"$run_directory/$target.log" 2>&1 || code=$?
+    case $code in
+      0) note "MariaDB 11.8: $target passed" ;;
+      77) note "MariaDB 11.8 skipped: the server could not be fetched" ;;
+      *)
+        cat "$run_directory/$target.log"
+        note "MariaDB 11.8: $target FAILED"
+        failed=1
+        ;;
+    esac
+  done
+}
+
 for major in "${majors[@]}"; do
+  if [[ $major == mariadb ]]; then
+    test_mariadb
+    continue
+  fi
   if ! provide_server "$major"; then
     note "$major skipped: the server could not be fetched"
     continue

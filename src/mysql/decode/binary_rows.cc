@@ -31,6 +31,16 @@ const uint8_t* ReadPackedUtf8(const ColumnStep& /*step*/, const uint8_t* at, Row
   return next;
 }
 
+const uint8_t* ReadPackedConverted(const ColumnStep& step, const uint8_t* at, RowInput* input,
+                                   ColumnBuilder* column) {
+  std::span<const uint8_t> value;
+  const uint8_t* const next = TakePacked(at, *input, &value);
+  if (next == nullptr) return input->Fault(kCutOff);
+  if (!step.charset->ToUtf8(value, &input->scratch)) return input->NoForm(next);
+  column->AppendBytes(input->scratch.data(), static_cast<int64_t>(input->scratch.size()));
+  return next;
+}
+
 const uint8_t* ReadPackedBytes(const ColumnStep& /*step*/, const uint8_t* at, RowInput* input,
                                ColumnBuilder* column) {
   std::span<const uint8_t> value;
@@ -113,22 +123,29 @@ bool ReadCivilTime(std::span<const uint8_t> value, CivilTime* time) {
   return true;
 }
 
-const uint8_t* ReadCivilDate(const ColumnStep& /*step*/, const uint8_t* at, RowInput* input,
+const uint8_t* AppendPlain(const std::string& text, const uint8_t* next, ColumnBuilder* column) {
+  column->AppendBytes(text.data(), static_cast<int64_t>(text.size()));
+  return next;
+}
+
+const uint8_t* ReadCivilDate(const ColumnStep& step, const uint8_t* at, RowInput* input,
                              ColumnBuilder* column) {
   std::span<const uint8_t> value;
   CivilTime time;
   if (!TakeTemporal(at, *input, &value) || !ReadCivilTime(value, &time)) return input->Fault(kCutOff);
+  if (step.as_text) return AppendPlain(DateText(time), at + 1 + *at, column);
   const auto days = DaysOf(time.year, time.month, time.day);
   if (!days.has_value()) return input->NoForm(at + 1 + *at);
   column->Append(*days);
   return at + 1 + *at;
 }
 
-const uint8_t* ReadCivilDatetime(const ColumnStep& /*step*/, const uint8_t* at, RowInput* input,
+const uint8_t* ReadCivilDatetime(const ColumnStep& step, const uint8_t* at, RowInput* input,
                                  ColumnBuilder* column) {
   std::span<const uint8_t> value;
   CivilTime time;
   if (!TakeTemporal(at, *input, &value) || !ReadCivilTime(value, &time)) return input->Fault(kCutOff);
+  if (step.as_text) return AppendPlain(DatetimeText(time, step.decimals), at + 1 + *at, column);
   const auto microseconds = MicrosecondsOf(time);
   if (!microseconds.has_value()) return input->NoForm(at + 1 + *at);
   column->Append(*microseconds);
@@ -152,12 +169,12 @@ const uint8_t* ReadDuration(const ColumnStep& /*step*/, const uint8_t* at, RowIn
   return at + 1 + *at;
 }
 
-// Null: there is none.
-ReadValue TextReader(const MapColumn& column) {
-  return column.collation == kBinaryCollation ? ReadPackedBytes : ReadPackedUtf8;
+ReadValue TextReader(const Charset* charset) {
+  return charset == nullptr || charset->is_utf8() ? ReadPackedUtf8 : ReadPackedConverted;
 }
 
-ReadValue ReaderOf(const MapColumn& column) {
+// Null: there is none. `charset`: of the column; null: it has none.
+ReadValue ReaderOf(const MapColumn& column, const Charset* charset) {
   constexpr int kDecimal128Max = 38;
   switch (column.type) {
     case FieldType::kTiny:
@@ -195,9 +212,10 @@ ReadValue ReaderOf(const MapColumn& column) {
     case FieldType::kVarString:
     case FieldType::kVarchar:
     case FieldType::kBlob:
-      return TextReader(column);
+      return column.collation == kBinaryCollation ? ReadPackedBytes : TextReader(charset);
     case FieldType::kEnum:
     case FieldType::kSet:
+      return TextReader(charset);
     case FieldType::kJson:
       return ReadPackedUtf8;
     case FieldType::kGeometry:
@@ -211,11 +229,13 @@ ReadValue ReaderOf(const MapColumn& column) {
 
 }  // namespace
 
-arrow::Result<BinaryRows> BinaryRows::Make(const TableMap& table) {
+arrow::Result<BinaryRows> BinaryRows::Make(const TableMap& table, TypeChoices choices) {
   BinaryRows rows(table.name);
   for (const MapColumn& column : table.columns) {
     ColumnStep& step = rows.steps_.emplace_back();
-    step.read = ReaderOf(column);
+    if (column.collation != kBinaryCollation) step.charset = FindCharset(column.collation, choices.flavor);
+    step.read = ReaderOf(column, step.charset);
+    step.as_text = choices.as_text;
     step.size = 4;  // of what ReadAsLogged makes
     step.decimals = column.decimals;
     if (step.read == nullptr) {

@@ -14,15 +14,16 @@
 #include "src/change/batch_builder.h"
 #include "src/mysql/decode/column_reader.h"
 #include "src/mysql/decode/table_map.h"
+#include "src/mysql/decode/type_table.h"
 
 namespace arrowcdc::mysql {
 
-// One table, whose columns were selected in their order, over a connection whose character set is utf8mb4.
-// One thread.
+// One table, whose columns were selected in their order, over a connection that converts no text
+// (character_set_results is NULL). One thread.
 class BinaryRows {
  public:
   // Errors: kUnsupported, by column, for types that are not read.
-  static arrow::Result<BinaryRows> Make(const TableMap& table);
+  static arrow::Result<BinaryRows> Make(const TableMap& table, TypeChoices choices);
 
   // A row's packet. Errors: kProtocol; those of BatchBuilder::EndRow. The row is in no batch then.
   arrow::Status Append(std::span<const uint8_t> packet, const RowMetadata& metadata, BatchBuilder* batch);

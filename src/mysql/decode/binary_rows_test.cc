@@ -26,13 +26,13 @@ class Table {
   explicit Table(std::vector<MapColumn> columns) {
     map_.name = {"shop", "t"};
     map_.columns = std::move(columns);
-    auto schema = SchemaOf(map_, Flavor::kMysql);
+    auto schema = SchemaOf(map_, {Flavor::kMysql});
     EXPECT_TRUE(schema.ok()) << schema.status();
     batch_ = BatchBuilder::Make(*schema, arrow::default_memory_pool()).ValueOrDie();
   }
 
   arrow::Status Add(const Bytes& packet) {
-    BinaryRows rows = BinaryRows::Make(map_).ValueOrDie();
+    BinaryRows rows = BinaryRows::Make(map_, {Flavor::kMysql}).ValueOrDie();
     // On the heap, so that a read behind its end is seen.
     const auto own = std::make_unique<uint8_t[]>(packet.size());
     std::copy(packet.begin(), packet.end(), own.get());

@@ -1,5 +1,5 @@
-// Reading the bytes of an event from front to back, every read checked. Numbers are little-endian but where a
-// name says otherwise.
+// Reading the bytes of an event from front to back, every read checked: each by its answer, or all at the end
+// by failed(). Numbers are little-endian but where a name says otherwise.
 #pragma once
 
 #include <bit>
@@ -97,10 +97,59 @@ class ByteCursor {
     return false;
   }
 
+  // --- what is not there is nothing, and failed() says so ---
+
+  // Of 0 to 8 bytes.
+  uint64_t Uint(size_t width) {
+    const auto bytes = Bytes(width);
+    return bytes.empty() ? 0 : LoadLittle(bytes.data(), static_cast<int>(bytes.size()));
+  }
+  std::span<const uint8_t> Bytes(uint64_t count) {
+    std::span<const uint8_t> bytes;
+    if (!ReadBytes(count, &bytes)) Fail();
+    return bytes;
+  }
+  std::string_view Text(uint64_t count) { return AsText(Bytes(count)); }
+  // Up to a zero byte, which is passed over.
+  std::string_view TextToZero() {
+    uint64_t length = 0;
+    while (length < left() && at_[length] != 0) ++length;
+    const std::string_view text = Text(length);
+    (void)Bytes(1);
+    return text;
+  }
+  uint64_t Packed() {
+    uint64_t value = 0;
+    if (!ReadPacked(&value)) Fail();
+    return value;
+  }
+  // An integer of MySQL's serialization library: as many ones as there are below the lowest zero of the first
+  // byte, so many bytes follow it.
+  uint64_t VarUint() {
+    const auto first = static_cast<uint8_t>(Uint(1));
+    size_t more = 0;
+    while (more < 8 && (first >> more & 1) != 0) ++more;
+    if (more == 8) return Uint(8);
+    const uint64_t rest = Uint(more);
+    const uint64_t low = first >> (more + 1);
+    return more == 7 ? rest : low | rest << (7 - more);
+  }
+  int64_t VarInt() {
+    const uint64_t coded = VarUint();
+    return static_cast<int64_t>(coded >> 1 ^ (0 - (coded & 1)));
+  }
+  bool failed() const { return failed_; }
+
  private:
+  void Fail() {
+    failed_ = true;
+    at_ = end_;
+  }
+
   const uint8_t* begin_;
   const uint8_t* at_;
   const uint8_t* end_;
+  bool failed_ = false;
 };
 
 }  // namespace arrowcdc::mysql

@@ -1,9 +1,10 @@
-// Single-byte sets by tables, Unicode's own forms by hand, the others by iconv where it agrees with MySQL in
-// every character; big5 and sjis, where it does not, have no conversion.
+// Single-byte sets by tables, Unicode's own forms by hand, the others by iconv, but for the characters that
+// MySQL takes for others.
 #include "src/mysql/decode/charset.h"
 
 #include <iconv.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <memory>
@@ -107,39 +108,80 @@ class Wide : public Charset {
   bool has_pairs_;
 };
 
-// A conversion descriptor has a state, so each conversion opens one of its own.
-class Iconv : public Charset {
+// A conversion descriptor has a state, so each conversion begins with none.
+bool AppendByIconv(const char* encoding, std::span<const uint8_t> text, std::string* utf8) {
+  thread_local std::string opened;
+  thread_local std::unique_ptr<void, void (*)(void*)> descriptor(nullptr, [](void* d) { iconv_close(d); });
+  if (opened != encoding) {
+    const iconv_t made = iconv_open("UTF-8", encoding);
+    if (made == reinterpret_cast<iconv_t>(-1)) return false;
+    descriptor.reset(made);
+    opened = encoding;
+  }
+  iconv(descriptor.get(), nullptr, nullptr, nullptr, nullptr);
+  const size_t before = utf8->size();
+  utf8->resize(before + 3 * text.size() + 4);  // no character of one byte has more, none of two
+  auto* in = const_cast<char*>(reinterpret_cast<const char*>(text.data()));
+  size_t in_left = text.size();
+  char* out = utf8->data() + before;
+  size_t out_left = utf8->size() - before;
+  const size_t result = iconv(descriptor.get(), &in, &in_left, &out, &out_left);
+  utf8->resize(utf8->size() - out_left);
+  return result == 0 && in_left == 0;  // none was replaced
+}
+
+class MultiByte : public Charset {
  public:
-  Iconv(const char* name, const char* encoding) : name_(name), encoding_(encoding) {}
-  const char* name() const override { return name_; }
+  explicit MultiByte(const MultiByteCharset& charset) : charset_(charset) {}
+  const char* name() const override { return charset_.name; }
+  // What is between two exceptions goes to iconv in one piece.
   bool ToUtf8(std::span<const uint8_t> text, std::string* utf8) const override {
-    thread_local std::string opened;
-    thread_local std::unique_ptr<void, void (*)(void*)> descriptor(nullptr, [](void* d) { iconv_close(d); });
-    if (opened != encoding_) {
-      const iconv_t made = iconv_open("UTF-8", encoding_);
-      if (made == reinterpret_cast<iconv_t>(-1)) return false;
-      descriptor.reset(made);
-      opened = encoding_;
+    utf8->clear();
+    size_t begin = 0;
+    for (size_t at = 0; at < text.size();) {
+      const size_t size = SizeAt(text, at);
+      if (size > text.size() - at) return false;
+      const CharsetException* const exception =
+          text[at] < 0x80 ? nullptr : FindException(text.subspan(at, size));
+      if (exception != nullptr) {
+        if (exception->character == kNoCharacter) return false;
+        if (!AppendByIconv(charset_.encoding, text.subspan(begin, at - begin), utf8)) return false;
+        AppendUtf8(exception->character + Code(text.subspan(at, size)) - exception->first, utf8);
+        begin = at + size;
+      }
+      at += size;
     }
-    iconv(descriptor.get(), nullptr, nullptr, nullptr, nullptr);
-    utf8->resize(3 * text.size() + 4);  // no character of one byte has more, none of two
-    auto* in = const_cast<char*>(reinterpret_cast<const char*>(text.data()));
-    size_t in_left = text.size();
-    char* out = utf8->data();
-    size_t out_left = utf8->size();
-    const size_t result = iconv(descriptor.get(), &in, &in_left, &out, &out_left);
-    utf8->resize(utf8->size() - out_left);
-    return result == 0 && in_left == 0;  // none was replaced
+    return AppendByIconv(charset_.encoding, text.subspan(begin), utf8);
   }
   // This system has the encoding.
   bool IsThere() const {
     std::string unused;
-    return ToUtf8({}, &unused);
+    return AppendByIconv(charset_.encoding, {}, &unused);
   }
 
  private:
-  const char* name_;
-  const char* encoding_;
+  static uint32_t Code(std::span<const uint8_t> character) {
+    uint32_t code = 0;
+    for (const uint8_t byte : character) code = code << 8 | byte;
+    return code;
+  }
+  size_t SizeAt(std::span<const uint8_t> text, size_t at) const {
+    for (const auto& lead : charset_.leads) {
+      if (text[at] < 0x80 || text[at] < lead.first || text[at] > lead.last) continue;
+      const bool is_digit = at + 1 < text.size() && text[at + 1] >= '0' && text[at + 1] <= '9';
+      return is_digit && std::string_view(charset_.name) == "gb18030" ? 4 : lead.bytes;
+    }
+    return 1;
+  }
+  const CharsetException* FindException(std::span<const uint8_t> character) const {
+    const uint32_t code = Code(character);
+    const auto& all = charset_.exceptions;
+    const auto found = std::lower_bound(all.begin(), all.end(), code,
+                                        [](const auto& one, uint32_t value) { return one.last < value; });
+    return found != all.end() && found->first <= code ? &*found : nullptr;
+  }
+
+  const MultiByteCharset& charset_;
 };
 
 using Charsets = std::vector<std::unique_ptr<Charset>>;
@@ -153,11 +195,9 @@ Charsets MakeCharsets() {
   all.push_back(std::make_unique<Wide>("utf16", 2, /*is_big=*/true, /*has_pairs=*/true));
   all.push_back(std::make_unique<Wide>("utf16le", 2, /*is_big=*/false, /*has_pairs=*/true));
   all.push_back(std::make_unique<Wide>("utf32", 4, /*is_big=*/true, /*has_pairs=*/false));
-  static constexpr const char* kByIconv[][2] = {
-      {"gbk", "GBK"}, {"gb2312", "EUC-CN"}, {"euckr", "CP949"}, {"cp932", "CP932"}, {"eucjpms", "EUC-JP-MS"}};
-  for (const auto& [name, encoding] : kByIconv) {
-    auto charset = std::make_unique<Iconv>(name, encoding);
-    if (charset->IsThere()) all.push_back(std::move(charset));
+  for (const MultiByteCharset& charset : MultiByteCharsets()) {
+    auto made = std::make_unique<MultiByte>(charset);
+    if (made->IsThere()) all.push_back(std::move(made));
   }
   return all;
 }

@@ -17,6 +17,28 @@ struct SingleByteCharset {
 
 std::span<const SingleByteCharset> SingleByteCharsets();
 
+// Codes from `first` to `last`, big-endian, are the characters from `character` on; or none is, kNoCharacter.
+struct CharsetException {
+  uint32_t first;
+  uint32_t last;
+  uint32_t character;
+};
+
+// ASCII, and characters of more bytes, told by their first one. iconv converts them, with exceptions.
+struct MultiByteCharset {
+  struct Lead {
+    uint8_t first;
+    uint8_t last;
+    uint8_t bytes;  // of the character; in gb18030 four where a digit follows
+  };
+  const char* name;
+  const char* encoding;
+  Lead leads[3];
+  std::span<const CharsetException> exceptions;  // sorted
+};
+
+std::span<const MultiByteCharset> MultiByteCharsets();
+
 // Of a collation up to 255, which both families number alike. Null: not known.
 const char* CharsetOfCollation(uint32_t collation);
 

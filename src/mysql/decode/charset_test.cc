@@ -44,8 +44,6 @@ TEST(Charsets, OfCollations) {
   EXPECT_EQ(FindCharset(0, Flavor::kMysql), nullptr);
   EXPECT_EQ(FindCharset(1024, Flavor::kMysql), nullptr);
   EXPECT_EQ(FindCharset(5000, Flavor::kMariadb), nullptr);
-  EXPECT_EQ(FindCharset(1, Flavor::kMysql), nullptr);
-  EXPECT_EQ(CharsetName(1, Flavor::kMysql), "big5");
 }
 
 TEST(Charsets, SingleBytes) {
@@ -84,6 +82,13 @@ TEST(Charsets, ByIconv) {
   EXPECT_EQ(Convert(97, "\xc6\xfc"), "日");                // eucjpms
   EXPECT_EQ(Convert(28, "\xd6"), std::nullopt);            // half a character
   EXPECT_EQ(Convert(28, "\xff\xff"), std::nullopt);
+  EXPECT_EQ(Convert(1, "a\xa4\xa4\xa1\x45z"), "a中•z");  // big5, its bullet where iconv has another
+  EXPECT_EQ(Convert(1, "\xa1\x5a"), std::nullopt);       // MySQL has no character for it
+  EXPECT_EQ(Convert(13, "\x93\xfa\x81\x60"), "日〜");    // sjis
+  EXPECT_EQ(Convert(13, "\x87\x40"), std::nullopt);      // that is of cp932 alone
+  EXPECT_EQ(Convert(12, "\xc6\xfc\xa1\xdd"), "日−");     // ujis
+  EXPECT_EQ(Convert(248, "\xd6\xd0\x84\x31\x82\x36\x94\x39\xda\x33"), "中︐💩");  // gb18030
+  EXPECT_EQ(Convert(248, "\x84\x31\x82"), std::nullopt);
   EXPECT_EQ(Convert(28, "\xd6\xd0"), "中");  // and the state of before is gone
 }
 

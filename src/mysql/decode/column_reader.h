@@ -48,6 +48,7 @@ struct ColumnStep {
   ReadValue read = nullptr;
   uint8_t size = 0;      // bytes of the value, or of the length in front of it
   uint8_t decimals = 0;  // of a second
+  bool as_text = false;  // dates and timestamps
   uint16_t width = 0;    // BINARY(n): what it is padded to
   uint8_t groups = 0;    // DECIMAL: how many, and the digits of each
   uint8_t digits[10] = {};

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
-#include "src/mysql/decode/byte_reader.h"
+#include "src/mysql/decode/byte_cursor.h"
 
 namespace arrowcdc::mysql {
 namespace {
@@ -33,7 +33,7 @@ bool ChecksumFits(std::span<const uint8_t> event) {
   constexpr size_t kFlagsAt = 17;
   constexpr uint8_t kInUse = 1;
   const size_t bytes = event.size() - kChecksumBytes;
-  const uint64_t stored = ByteReader(event.subspan(bytes)).Uint(kChecksumBytes);
+  const uint64_t stored = ByteCursor(event.subspan(bytes)).Uint(kChecksumBytes);
   const uint8_t flags = event[4] == static_cast<uint8_t>(EventType::kFormatDescription)
                             ? static_cast<uint8_t>(event[kFlagsAt] & ~kInUse)
                             : event[kFlagsAt];
@@ -46,7 +46,7 @@ bool ChecksumFits(std::span<const uint8_t> event) {
 arrow::Result<bool> DescribesChecksum(std::span<const uint8_t> body) {
   constexpr size_t kFixedBytes = 2 + 50 + 4 + 1;
   if (body.size() < kFixedBytes + 1 + kChecksumBytes) return Damaged(EventType::kFormatDescription);
-  ByteReader reader(body);
+  ByteCursor reader(body);
   const uint64_t version = reader.Uint(2);
   (void)reader.Bytes(50 + 4);
   const uint64_t header_bytes = reader.Uint(1);
@@ -73,7 +73,7 @@ bool WouldFitWithChecksums(std::span<const uint8_t> event) {
 }
 
 arrow::Result<EventHeader> ReadHeader(std::span<const uint8_t> event) {
-  ByteReader reader(event);
+  ByteCursor reader(event);
   EventHeader header;
   header.timestamp = static_cast<uint32_t>(reader.Uint(4));
   header.type = static_cast<EventType>(reader.Uint(1));
@@ -122,7 +122,7 @@ arrow::Result<BinlogEvent> EventReader::ReadInner(std::span<const uint8_t> event
 }
 
 arrow::Result<RotateBody> ReadRotate(std::span<const uint8_t> body) {
-  ByteReader reader(body);
+  ByteCursor reader(body);
   RotateBody rotate;
   rotate.offset = reader.Uint(8);
   if (reader.failed() || reader.left() == 0) return Damaged(EventType::kRotate);
@@ -173,7 +173,7 @@ constexpr uint64_t kHasOriginal = uint64_t{1} << 55;  // of a commit timestamp o
 int64_t SecondsOf(const EventHeader& header) { return int64_t{header.timestamp} * 1'000'000; }
 
 arrow::Result<GtidBody> ReadUntaggedGtid(const BinlogEvent& event) {
-  ByteReader reader(event.body);
+  ByteCursor reader(event.body);
   (void)reader.Uint(1);  // flags
   Gtid gtid;
   for (uint8_t& byte : gtid.source.uuid) byte = static_cast<uint8_t>(reader.Uint(1));
@@ -196,7 +196,7 @@ arrow::Result<GtidBody> ReadUntaggedGtid(const BinlogEvent& event) {
 // By MySQL's serialization library: a version, the size, the last field that may not be passed over, then
 // fields, each behind its number (libs/mysql/binlog/event/control_events.h, Gtid_event::define_fields).
 arrow::Result<GtidBody> ReadTaggedGtid(const BinlogEvent& event) {
-  ByteReader reader(event.body);
+  ByteCursor reader(event.body);
   const uint64_t version = reader.VarUint();
   const uint64_t bytes = reader.VarUint();
   const uint64_t last_needed = reader.VarUint();
@@ -237,7 +237,7 @@ arrow::Result<GtidBody> ReadTaggedGtid(const BinlogEvent& event) {
 }
 
 arrow::Result<GtidBody> ReadMariadbGtid(const BinlogEvent& event) {
-  ByteReader reader(event.body);
+  ByteCursor reader(event.body);
   MariadbGtid gtid;
   gtid.number = reader.Uint(8);
   gtid.domain = static_cast<uint32_t>(reader.Uint(4));
@@ -263,7 +263,7 @@ arrow::Result<GtidBody> ReadGtid(const BinlogEvent& event) {
 
 arrow::Result<std::vector<MariadbGtid>> ReadGtidList(std::span<const uint8_t> body) {
   constexpr size_t kEntryBytes = 4 + 4 + 8;
-  ByteReader reader(body);
+  ByteCursor reader(body);
   const uint64_t count = reader.Uint(4) & 0xfffffff;  // flags above
   if (reader.failed() || count > reader.left() / kEntryBytes) return Damaged(EventType::kGtidList);
   std::vector<MariadbGtid> gtids(count);
@@ -283,7 +283,7 @@ constexpr uint64_t kManyDatabases = 254;  // more than are listed
 
 // Up to the first variable that is not known, whose length nobody can tell.
 bool ReadStatusVariables(std::span<const uint8_t> bytes, QueryBody* query) {
-  ByteReader reader(bytes);
+  ByteCursor reader(bytes);
   while (reader.left() > 0 && !reader.failed()) {
     const uint64_t code = reader.Uint(1);
     switch (code) {
@@ -353,7 +353,7 @@ bool ReadStatusVariables(std::span<const uint8_t> bytes, QueryBody* query) {
 }  // namespace
 
 arrow::Result<QueryBody> ReadQuery(const BinlogEvent& event) {
-  ByteReader reader(event.body);
+  ByteCursor reader(event.body);
   (void)reader.Bytes(8);  // thread, seconds
   const uint64_t schema_bytes = reader.Uint(1);
   (void)reader.Bytes(2);  // error
@@ -369,7 +369,7 @@ arrow::Result<QueryBody> ReadQuery(const BinlogEvent& event) {
 }
 
 arrow::Result<std::string> ReadServerVersion(std::span<const uint8_t> body) {
-  ByteReader reader(body);
+  ByteCursor reader(body);
   (void)reader.Bytes(2);
   const std::string_view version = reader.Text(50);
   if (reader.failed()) return Damaged(EventType::kFormatDescription);
@@ -377,7 +377,7 @@ arrow::Result<std::string> ReadServerVersion(std::span<const uint8_t> body) {
 }
 
 arrow::Result<XaPrepareBody> ReadXaPrepare(std::span<const uint8_t> body) {
-  ByteReader reader(body);
+  ByteCursor reader(body);
   XaPrepareBody prepare;
   prepare.one_phase = reader.Uint(1) != 0;
   prepare.format = reader.Uint(4);
@@ -391,7 +391,7 @@ arrow::Result<XaPrepareBody> ReadXaPrepare(std::span<const uint8_t> body) {
 
 // Version 2 is fields of type, length and value: 1 is the file, 2 the offset.
 arrow::Result<RotateBody> ReadHeartbeat(const BinlogEvent& event) {
-  ByteReader reader(event.body);
+  ByteCursor reader(event.body);
   RotateBody at;
   if (event.header.type == EventType::kHeartbeat) {
     at.file = reader.Text(reader.left());
@@ -403,7 +403,7 @@ arrow::Result<RotateBody> ReadHeartbeat(const BinlogEvent& event) {
     if (type == 0) break;
     const auto value = reader.Bytes(reader.Packed());
     if (type == 1) at.file.assign(value.begin(), value.end());
-    if (type == 2) at.offset = ByteReader(value).Packed();
+    if (type == 2) at.offset = ByteCursor(value).Packed();
   }
   if (reader.failed() || at.file.empty()) return Damaged(event.header.type);
   return at;

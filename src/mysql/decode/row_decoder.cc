@@ -142,7 +142,9 @@ class RowDecoder::Impl {
   arrow::Status Change(Table* table, std::span<const uint8_t> body) {
     if (table->wanted) {
       ARROW_ASSIGN_OR_RAISE(const TableMap map, ReadTableMap(body, options_.flavor));
-      ARROW_ASSIGN_OR_RAISE(auto rows, TableRows::Make(map, options_.flavor, options_.memory_pool));
+      if (options_.check) ARROW_RETURN_NOT_OK(options_.check(map));
+      const TypeChoices choices{options_.flavor, options_.unrepresentable == Unrepresentable::kText};
+      ARROW_ASSIGN_OR_RAISE(auto rows, TableRows::Make(map, choices, options_.memory_pool));
       if (table->rows != nullptr) {
         earlier_bytes_ += table->rows->bytes();
         ARROW_RETURN_NOT_OK(table->rows->Finish(&table->earlier));
@@ -186,13 +188,6 @@ RowDecoder::RowDecoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RowDecoder::~RowDecoder() = default;
 
 arrow::Result<std::unique_ptr<RowDecoder>> RowDecoder::Make(RowDecoderOptions options) {
-  if (options.unrepresentable == Unrepresentable::kText) {
-    return MakeError(
-        ErrorKind::kUnsupported,
-        "columns as text where they have values without an Arrow form are not supported for MySQL "
-        "and MariaDB",
-        "option unrepresentable", "use null or error");
-  }
   return std::unique_ptr<RowDecoder>(new RowDecoder(std::make_unique<Impl>(std::move(options))));
 }
 

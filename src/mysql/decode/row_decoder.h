@@ -15,6 +15,7 @@
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/unrepresentable.h"
 #include "src/mysql/decode/flavor.h"
+#include "src/mysql/decode/table_map.h"
 
 namespace arrowcdc::mysql {
 
@@ -39,14 +40,15 @@ struct RowDecoderOptions {
   arrow::MemoryPool* memory_pool = arrow::default_memory_pool();
   // Whether the rows of a table are to come; empty: all. Asked once a table, and again now and then.
   std::function<bool(const TableName&)> wanted = {};
-  // kText is not supported.
+  // Whether the rows of a wanted table can be read as its map says; empty: they can. Asked where a map says
+  // something new of its table.
+  std::function<arrow::Status(const TableMap&)> check = {};
   Unrepresentable unrepresentable = Unrepresentable::kNull;
 };
 
 // Bodies of events are what follows the common header of 19 bytes, without the checksum. One thread.
 class RowDecoder {
  public:
-  // Errors: kUnsupported for options that are.
   static arrow::Result<std::unique_ptr<RowDecoder>> Make(RowDecoderOptions options);
   ~RowDecoder();
 

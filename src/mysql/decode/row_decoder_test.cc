@@ -248,10 +248,5 @@ TEST_F(Decoder, AJsonDifferenceWithoutTheOldDocument) {
   EXPECT_THAT(GetErrorDetail(status)->remedy(), HasSubstr("binlog_row_image=FULL"));
 }
 
-TEST_F(Decoder, OptionsThatAreNotSupported) {
-  const auto decoder = RowDecoder::Make({.unrepresentable = Unrepresentable::kText});
-  CheckError(decoder.status(), ErrorKind::kUnsupported, "option unrepresentable", "not supported");
-}
-
 }  // namespace
 }  // namespace arrowcdc::mysql

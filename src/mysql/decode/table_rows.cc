@@ -13,7 +13,6 @@
 #include "src/change/utf8_text.h"
 #include "src/mysql/decode/json_diff.h"
 #include "src/mysql/decode/table_id.h"
-#include "src/mysql/decode/type_table.h"
 
 namespace arrowcdc::mysql {
 namespace {
@@ -45,22 +44,22 @@ arrow::Result<std::shared_ptr<const TableSchema>> MakeSchema(const TableMap& map
 
 }  // namespace
 
-arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, Flavor flavor) {
+arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, TypeChoices choices) {
   arrow::FieldVector fields;
   for (const MapColumn& column : map.columns) {
-    ARROW_ASSIGN_OR_RAISE(MappedColumn mapped, MapToArrow(column, map.name, flavor));
+    ARROW_ASSIGN_OR_RAISE(MappedColumn mapped, MapToArrow(column, map.name, choices));
     fields.push_back(std::move(mapped.field));
   }
   return MakeSchema(map, fields);
 }
 
-arrow::Result<std::unique_ptr<TableRows>> TableRows::Make(const TableMap& map, Flavor flavor,
+arrow::Result<std::unique_ptr<TableRows>> TableRows::Make(const TableMap& map, TypeChoices choices,
                                                           arrow::MemoryPool* pool, int64_t batch_bytes_max) {
   arrow::FieldVector fields;
   std::vector<ColumnStep> steps;
   std::vector<bool> is_json;
   for (const MapColumn& column : map.columns) {
-    ARROW_ASSIGN_OR_RAISE(MappedColumn mapped, MapToArrow(column, map.name, flavor));
+    ARROW_ASSIGN_OR_RAISE(MappedColumn mapped, MapToArrow(column, map.name, choices));
     fields.push_back(std::move(mapped.field));
     steps.push_back(std::move(mapped.step));
     is_json.push_back(mapped.is_json);

@@ -14,15 +14,15 @@
 #include "arrowcdc/error.h"
 #include "src/change/batch_builder.h"
 #include "src/mysql/decode/column_reader.h"
-#include "src/mysql/decode/flavor.h"
 #include "src/mysql/decode/row_decoder.h"
 #include "src/mysql/decode/rows_event.h"
 #include "src/mysql/decode/table_map.h"
+#include "src/mysql/decode/type_table.h"
 
 namespace arrowcdc::mysql {
 
 // The schema that rows of the table have. Errors: as TableRows::Make.
-arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, Flavor flavor);
+arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, TypeChoices choices);
 
 // One thread.
 class TableRows {
@@ -30,7 +30,7 @@ class TableRows {
   // batch_bytes_max: where a batch ends also in the middle of an event. Errors: kUnsupported, by column;
   // kProtocol where the map contradicts itself.
   static arrow::Result<std::unique_ptr<TableRows>> Make(
-      const TableMap& map, Flavor flavor, arrow::MemoryPool* pool,
+      const TableMap& map, TypeChoices choices, arrow::MemoryPool* pool,
       int64_t batch_bytes_max = BatchBuilder::kBatchBytesMax);
 
   // The rows of an event of this table, whose `rows` are not compressed. Errors: as RowDecoder::AddRows;

@@ -2,8 +2,11 @@
 // row may have several.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <optional>
+#include <string>
 
 namespace arrowcdc::mysql {
 
@@ -48,6 +51,36 @@ inline std::optional<int64_t> MicrosecondsOf(const CivilTime& time) {
   const auto of_day = MicrosecondsOfDay(time);
   if (!days.has_value() || !of_day.has_value()) return std::nullopt;
   return *days * kMicrosecondsADay + *of_day;
+}
+
+// As the servers write it: "2026-02-31", with a time of a day "2026-02-31 23:59:59.50".
+inline std::string DateText(const CivilTime& time) {
+  char text[40];
+  const int length = snprintf(text, sizeof text, "%04d-%02d-%02d", time.year, time.month, time.day);
+  return {text, static_cast<size_t>(length)};
+}
+inline std::string DatetimeText(const CivilTime& time, int decimals) {
+  char text[60];
+  const int length = snprintf(text, sizeof text, " %02d:%02d:%02d.%06d", time.hour, time.minute, time.second,
+                              time.microsecond);
+  const int left_out = decimals == 0 ? 7 : 6 - decimals;
+  return DateText(time) + std::string(text, static_cast<size_t>(length - left_out));
+}
+
+// UTC, of seconds since 1970-01-01; 0 stands for 0000-00-00 00:00:00.
+inline CivilTime CivilOf(uint64_t seconds, int64_t microseconds) {
+  CivilTime time;
+  if (seconds == 0) return time;
+  const std::chrono::sys_days day(std::chrono::days(seconds / 86'400));
+  const std::chrono::year_month_day date(day);
+  time.year = static_cast<int>(date.year());
+  time.month = static_cast<int>(static_cast<unsigned>(date.month()));
+  time.day = static_cast<int>(static_cast<unsigned>(date.day()));
+  time.hour = static_cast<int>(seconds / 3'600 % 24);
+  time.minute = static_cast<int>(seconds / 60 % 60);
+  time.second = static_cast<int>(seconds % 60);
+  time.microsecond = static_cast<int>(microseconds);
+  return time;
 }
 
 // `packed`: seconds and more above 24 bits of microseconds, in 64 bits.

@@ -13,16 +13,24 @@ int64_t Microseconds(const uint8_t* at, int bytes) {
   return static_cast<int64_t>(LoadBig(at, bytes)) * kUnits[bytes];
 }
 
-const uint8_t* AppendDatetime(const CivilTime& time, const uint8_t* next, RowInput* input,
-                              ColumnBuilder* column) {
+const uint8_t* AppendText(const std::string& text, const uint8_t* next, ColumnBuilder* column) {
+  column->AppendBytes(text.data(), static_cast<int64_t>(text.size()));
+  return next;
+}
+
+const uint8_t* AppendDatetime(const ColumnStep& step, const CivilTime& time, const uint8_t* next,
+                              RowInput* input, ColumnBuilder* column) {
+  if (step.as_text) return AppendText(DatetimeText(time, step.decimals), next, column);
   const auto value = MicrosecondsOf(time);
   if (!value.has_value()) return input->NoForm(next);
   column->Append(*value);
   return next;
 }
 
-const uint8_t* AppendTimestamp(uint64_t seconds, int64_t microseconds, const uint8_t* next, RowInput* input,
-                               ColumnBuilder* column) {
+const uint8_t* AppendTimestamp(const ColumnStep& step, uint64_t seconds, int64_t microseconds,
+                               const uint8_t* next, RowInput* input, ColumnBuilder* column) {
+  if (step.as_text)
+    return AppendText(DatetimeText(CivilOf(seconds, microseconds), step.decimals), next, column);
   if (seconds == 0) return input->NoForm(next);  // 0000-00-00 00:00:00
   column->Append(static_cast<int64_t>(seconds) * 1'000'000 + microseconds);
   return next;
@@ -30,11 +38,12 @@ const uint8_t* AppendTimestamp(uint64_t seconds, int64_t microseconds, const uin
 
 }  // namespace
 
-const uint8_t* ReadDate(const ColumnStep& /*step*/, const uint8_t* at, RowInput* input,
-                        ColumnBuilder* column) {
+const uint8_t* ReadDate(const ColumnStep& step, const uint8_t* at, RowInput* input, ColumnBuilder* column) {
   if (!input->Has(at, 3)) return input->Fault(kCutOff);
   const auto bits = static_cast<int>(LoadLittle<3>(at));
-  const auto days = DaysOf(bits >> 9, bits >> 5 & 15, bits & 31);
+  const CivilTime date{bits >> 9, bits >> 5 & 15, bits & 31, 0, 0, 0, 0};
+  if (step.as_text) return AppendText(DateText(date), at + 3, column);
+  const auto days = DaysOf(date.year, date.month, date.day);
   if (!days.has_value()) return input->NoForm(at + 3);
   column->Append(*days);
   return at + 3;
@@ -50,7 +59,7 @@ const uint8_t* ReadTime(const ColumnStep& /*step*/, const uint8_t* at, RowInput*
   return at + 3;
 }
 
-const uint8_t* ReadDatetime(const ColumnStep& /*step*/, const uint8_t* at, RowInput* input,
+const uint8_t* ReadDatetime(const ColumnStep& step, const uint8_t* at, RowInput* input,
                             ColumnBuilder* column) {
   if (!input->Has(at, 8)) return input->Fault(kCutOff);
   const uint64_t digits = LoadLittle<8>(at);  // YYYYMMDDHHMMSS
@@ -63,13 +72,13 @@ const uint8_t* ReadDatetime(const ColumnStep& /*step*/, const uint8_t* at, RowIn
                        two(100),
                        two(1),
                        0};
-  return AppendDatetime(time, at + 8, input, column);
+  return AppendDatetime(step, time, at + 8, input, column);
 }
 
-const uint8_t* ReadTimestamp(const ColumnStep& /*step*/, const uint8_t* at, RowInput* input,
+const uint8_t* ReadTimestamp(const ColumnStep& step, const uint8_t* at, RowInput* input,
                              ColumnBuilder* column) {
   if (!input->Has(at, 4)) return input->Fault(kCutOff);
-  return AppendTimestamp(LoadLittle<4>(at), 0, at + 4, input, column);
+  return AppendTimestamp(step, LoadLittle<4>(at), 0, at + 4, input, column);
 }
 
 // A fraction counts forwards also from a negative whole: -00:00:00.5 is -1 and a half.
@@ -95,6 +104,8 @@ const uint8_t* ReadDatetime2(const ColumnStep& step, const uint8_t* at, RowInput
   const int64_t whole = static_cast<int64_t>(LoadBig<5>(at)) - 0x8000000000;
   const int64_t fraction = Microseconds(at + 5, bytes);
   if (whole < 0 || fraction > 999'999) return input->NoForm(next);
+  if (step.as_text)
+    return AppendDatetime(step, UnpackDatetime(whole << 24 | fraction), next, input, column);
   const CivilTime time = UnpackDatetime(whole << 24);
   const int64_t date = whole >> 17;
   if (date != input->date) {
@@ -116,7 +127,7 @@ const uint8_t* ReadTimestamp2(const ColumnStep& step, const uint8_t* at, RowInpu
   const uint8_t* const next = at + 4 + bytes;
   const int64_t fraction = Microseconds(at + 4, bytes);
   if (fraction > 999'999) return input->NoForm(next);
-  return AppendTimestamp(LoadBig<4>(at), fraction, next, input, column);
+  return AppendTimestamp(step, LoadBig<4>(at), fraction, next, input, column);
 }
 
 }  // namespace arrowcdc::mysql

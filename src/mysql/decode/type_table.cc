@@ -19,8 +19,8 @@ constexpr char kExtensionMetadata[] = "ARROW:extension:metadata";
 
 class ColumnMapper {
  public:
-  ColumnMapper(const MapColumn& column, const TableName& table, Flavor flavor)
-      : column_(column), table_(table), flavor_(flavor) {}
+  ColumnMapper(const MapColumn& column, const TableName& table, TypeChoices choices)
+      : column_(column), table_(table), choices_(choices), flavor_(choices.flavor) {}
 
   arrow::Result<MappedColumn> Map() {
     ARROW_RETURN_NOT_OK(Choose());
@@ -59,19 +59,19 @@ class ColumnMapper {
                      ReadBit);
       case FieldType::kDate:
       case FieldType::kNewDate:
-        return Is("date", arrow::date32(), ReadDate);
+        return Is("date", Dated(arrow::date32()), ReadDate);
       case FieldType::kTime:
         return Old("time", arrow::duration(micro), ReadTime);
       case FieldType::kDatetime:
-        return Old("datetime", arrow::timestamp(micro), ReadDatetime);
+        return Old("datetime", Dated(arrow::timestamp(micro)), ReadDatetime);
       case FieldType::kTimestamp:
-        return Old("timestamp", arrow::timestamp(micro, "UTC"), ReadTimestamp);
+        return Old("timestamp", Dated(arrow::timestamp(micro, "UTC")), ReadTimestamp);
       case FieldType::kTime2:
         return Temporal("time", arrow::duration(micro), ReadTime2);
       case FieldType::kDatetime2:
-        return Temporal("datetime", arrow::timestamp(micro), ReadDatetime2);
+        return Temporal("datetime", Dated(arrow::timestamp(micro)), ReadDatetime2);
       case FieldType::kTimestamp2:
-        return Temporal("timestamp", arrow::timestamp(micro, "UTC"), ReadTimestamp2);
+        return Temporal("timestamp", Dated(arrow::timestamp(micro, "UTC")), ReadTimestamp2);
       default:
         return ChooseBytes();
     }
@@ -108,6 +108,12 @@ class ColumnMapper {
       default:
         return Refuse("is of a type that is not read", kLeaveOut);
     }
+  }
+
+  // Of a type that has zero dates and dates that no calendar has.
+  std::shared_ptr<arrow::DataType> Dated(std::shared_ptr<arrow::DataType> type) {
+    mapped_.step.as_text = choices_.as_text;
+    return choices_.as_text ? arrow::utf8() : std::move(type);
   }
 
   arrow::Status Is(std::string name, std::shared_ptr<arrow::DataType> type, ReadValue read) {
@@ -211,6 +217,7 @@ class ColumnMapper {
 
   const MapColumn& column_;
   const TableName& table_;
+  const TypeChoices choices_;
   const Flavor flavor_;
   std::string type_name_;
   std::shared_ptr<arrow::DataType> type_;
@@ -220,8 +227,8 @@ class ColumnMapper {
 
 }  // namespace
 
-arrow::Result<MappedColumn> MapToArrow(const MapColumn& column, const TableName& table, Flavor flavor) {
-  return ColumnMapper(column, table, flavor).Map();
+arrow::Result<MappedColumn> MapToArrow(const MapColumn& column, const TableName& table, TypeChoices choices) {
+  return ColumnMapper(column, table, choices).Map();
 }
 
 }  // namespace arrowcdc::mysql

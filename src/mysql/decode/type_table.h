@@ -24,7 +24,13 @@ struct MappedColumn {
   bool is_json = false;  // its new value may come as a difference
 };
 
+// What the types of columns depend on beside the columns.
+struct TypeChoices {
+  Flavor flavor = Flavor::kMysql;
+  bool as_text = false;  // types with values that have no Arrow form are text (Unrepresentable::kText)
+};
+
 // Errors: kUnsupported, by column, for types and character sets that are not read.
-arrow::Result<MappedColumn> MapToArrow(const MapColumn& column, const TableName& table, Flavor flavor);
+arrow::Result<MappedColumn> MapToArrow(const MapColumn& column, const TableName& table, TypeChoices choices);
 
 }  // namespace arrowcdc::mysql

@@ -201,6 +201,10 @@ class Judgement {
     for (const CatalogTable& table : inspected_.tables) {
       if (table.table.replica_identity == ReplicaIdentity::kFull)
         Warn("table " + ToString(table.table.name) + " has no primary key: its rows have no key");
+      for (const SourceTable::Column& column : table.table.columns) {
+        if (state_.flavor == Flavor::kMariadb && IsHiddenType(column.type))
+          checks.obstacles.push_back({RefuseHiddenType(table.table.name, column.name, column.type)});
+      }
     }
     for (const Cascade& cascade : inspected_.cascades) {
       const std::string text = "the foreign key " + cascade.constraint + " to " + ToString(cascade.parent) +

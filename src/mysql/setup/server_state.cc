@@ -227,6 +227,38 @@ arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const S
   return cascades;
 }
 
+bool IsHiddenType(const std::string& type) { return type == "uuid" || type == "inet4" || type == "inet6"; }
+
+bool MayHideType(const TableMap& map) {
+  return std::any_of(map.columns.begin(), map.columns.end(), [](const MapColumn& column) {
+    return column.type == FieldType::kString && column.collation == kBinaryCollation &&
+           (column.length == 4 || column.length == 16);
+  });
+}
+
+arrow::Status RefuseHiddenType(const TableName& table, const std::string& column, const std::string& type) {
+  const std::string other = type == "uuid" ? "CHAR(36)" : "VARCHAR(39)";
+  return MakeError(
+      ErrorKind::kUnsupported,
+      "the column is of the type " + type +
+          ", which the binary log does not tell from bytes, nor in which order they are",
+      "column " + column + " of table " + ToString(table),
+      "ALTER TABLE ... MODIFY it to " + other + ", or leave the table out of the tables to capture");
+}
+
+arrow::Status CheckHiddenTypes(Connection* connection, const TableName& table) {
+  ARROW_ASSIGN_OR_RAISE(
+      const Rows rows,
+      connection->Query(
+          "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = " +
+          QuoteText(table.schema) + " AND table_name = " + QuoteText(table.table)));
+  for (const auto& row : rows) {
+    if (row.size() == 2 && IsHiddenType(row[1].value_or("")))
+      return RefuseHiddenType(table, row[0].value_or(""), *row[1]);
+  }
+  return arrow::Status::OK();
+}
+
 arrow::Result<bool> IsTransactional(Connection* connection, const TableName& table) {
   ARROW_ASSIGN_OR_RAISE(
       const Rows rows,

@@ -13,6 +13,7 @@
 #include "arrowcdc/source.h"
 #include "src/mysql/client/connection.h"
 #include "src/mysql/decode/gtid_set.h"
+#include "src/mysql/decode/table_map.h"
 
 namespace arrowcdc::mysql {
 
@@ -67,6 +68,15 @@ arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const S
 
 // Whether the schema is the server's: none of its tables is in the catalog.
 bool IsOwnSchema(const std::string& schema);
+
+// MariaDB's uuid, inet4 and inet6 are binary(16) or binary(4) in the binary log, in an order of bytes that
+// depends on the server's version; so no column may be one. An error that names it, kUnsupported.
+arrow::Status RefuseHiddenType(const TableName& table, const std::string& column, const std::string& type);
+bool IsHiddenType(const std::string& type);
+// Whether a column of the map could be one.
+bool MayHideType(const TableMap& map);
+// As the catalog has the table now; one that is gone passes.
+arrow::Status CheckHiddenTypes(Connection* connection, const TableName& table);
 
 // Whether the engine of the table takes rows back.
 arrow::Result<bool> IsTransactional(Connection* connection, const TableName& table);

@@ -86,17 +86,19 @@ enum ColumnField {
   kScale,
   kFraction,
   kExtra,
+  kCharset,
   kCollationId,
   kKeyPlace,
   kColumnFieldCount
 };
 
-// The collation stands for its character set: a default one of that set does as well.
+// The collation stands for its character set: any of that set does. (MariaDB from 11.5 on has default ones
+// that are of no set.)
 std::string ColumnsSql(const std::string& schema) {
   return "SELECT c.table_schema, c.table_name, c.column_name, c.data_type, c.column_type, "
          "c.character_octet_length, c.numeric_precision, c.numeric_scale, c.datetime_precision, c.extra, "
-         "(SELECT MIN(o.id) FROM information_schema.collations o WHERE o.character_set_name = "
-         "c.character_set_name AND o.is_default = 'Yes'), "
+         "c.character_set_name, (SELECT MIN(o.id) FROM information_schema.collations o WHERE "
+         "o.character_set_name = c.character_set_name), "
          "(SELECT MIN(s.seq_in_index) FROM information_schema.statistics s WHERE s.table_schema = "
          "c.table_schema AND s.table_name = c.table_name AND s.index_name = 'PRIMARY' AND s.column_name = "
          "c.column_name) "
@@ -121,7 +123,12 @@ arrow::Result<MapColumn> ReadColumn(const Row& row, const TableName& table, Flav
   column.is_invisible =
       flavor == Flavor::kMysql && row[kExtra].value_or("").find("INVISIBLE") != std::string::npos;
   column.key_place = static_cast<uint32_t>(NumberIn(row[kKeyPlace]));
-  const bool is_text = row[kCollationId].has_value();
+  const bool is_text = row[kCharset].has_value();
+  if (is_text && !row[kCollationId].has_value()) {
+    return MakeError(ErrorKind::kUnsupported, "the column is in a character set that is not read",
+                     "column " + column.name + " of table " + ToString(table),
+                     "leave the table out of the tables to capture");
+  }
   column.collation = is_text ? static_cast<uint32_t>(NumberIn(row[kCollationId])) : kBinaryCollation;
   const auto octets = static_cast<uint16_t>(std::min<uint64_t>(NumberIn(row[kOctets]), UINT16_MAX));
   switch (column.type) {
@@ -202,7 +209,7 @@ arrow::Status ReadSchema(Connection& connection, const std::string& schema,
   return arrow::Status::OK();
 }
 
-arrow::Result<CopyTable> MakeCopyTable(const TableName& name, const TableFacts& facts, Flavor flavor) {
+arrow::Result<CopyTable> MakeCopyTable(const TableName& name, const TableFacts& facts, TypeChoices choices) {
   if (facts.engine != "InnoDB") {
     return MakeError(
         ErrorKind::kUnsupported,
@@ -217,11 +224,11 @@ arrow::Result<CopyTable> MakeCopyTable(const TableName& name, const TableFacts& 
   table.rows = facts.rows;
   table.bytes = facts.bytes;
   for (const Row& row : facts.columns) {
-    ARROW_ASSIGN_OR_RAISE(MapColumn column, ReadColumn(row, name, flavor));
+    ARROW_ASSIGN_OR_RAISE(MapColumn column, ReadColumn(row, name, choices.flavor));
     if (column.key_place == 1 && IsInteger(column.type)) table.range_column = column.name;
     table.map.columns.push_back(std::move(column));
   }
-  ARROW_ASSIGN_OR_RAISE(table.schema, SchemaOf(table.map, flavor));
+  ARROW_ASSIGN_OR_RAISE(table.schema, SchemaOf(table.map, choices));
   return table;
 }
 
@@ -252,7 +259,7 @@ std::string IntegerText(Int128 value) {
 }  // namespace
 
 arrow::Result<std::vector<CopyTable>> ReadCopyTables(Connection& connection,
-                                                     const std::vector<TableName>& names) {
+                                                     const std::vector<TableName>& names, bool as_text) {
   std::map<TableName, TableFacts> facts;
   std::set<std::string> schemas;
   for (const TableName& name : names) schemas.insert(name.schema);
@@ -261,7 +268,8 @@ arrow::Result<std::vector<CopyTable>> ReadCopyTables(Connection& connection,
   for (const TableName& name : names) {
     const auto found = facts.find(name);
     if (found == facts.end()) continue;  // dropped meanwhile
-    ARROW_ASSIGN_OR_RAISE(CopyTable table, MakeCopyTable(name, found->second, connection.flavor()));
+    ARROW_ASSIGN_OR_RAISE(CopyTable table,
+                          MakeCopyTable(name, found->second, {connection.flavor(), as_text}));
     tables.push_back(std::move(table));
   }
   return tables;

@@ -24,9 +24,9 @@ struct CopyTable {
 };
 
 // Those of `names` that are there, in their order. Errors: kUnsupported, by table, for storage engines that
-// know no point, and by column for types that are not read; those of queries.
+// know no point, and by column for types that are not read; those of queries. as_text: as TypeChoices has it.
 arrow::Result<std::vector<CopyTable>> ReadCopyTables(Connection& connection,
-                                                     const std::vector<TableName>& names);
+                                                     const std::vector<TableName>& names, bool as_text);
 
 // Rows of one table: those with from <= range_column < to.
 struct CopyPart {

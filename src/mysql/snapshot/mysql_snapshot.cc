@@ -28,6 +28,7 @@ struct Plan {
   Position point;
   int64_t taken_at = 0;
   Unrepresentable unrepresentable = Unrepresentable::kNull;
+  TypeChoices choices;
 
   std::mutex mutex;
   size_t next_part = 0;
@@ -52,7 +53,7 @@ class MysqlSnapshotReader : public SnapshotReader {
     }
     const CopyTable& table = plan_->tables[part_->table];
     ARROW_ASSIGN_OR_RAISE(batch_, BatchBuilder::Make(table.schema, arrow::default_memory_pool()));
-    ARROW_ASSIGN_OR_RAISE(rows_, BinaryRows::Make(table.map));
+    ARROW_ASSIGN_OR_RAISE(rows_, BinaryRows::Make(table.map, plan_->choices));
     place_ = FirstPlace(*part_);
     is_at_end_ = false;
     const arrow::Status begun = connection_->BeginSelect(SelectOf(table, *part_), table.map.columns.size());
@@ -224,9 +225,13 @@ arrow::Result<std::unique_ptr<Snapshot>> TakeSnapshot(
   plan->unrepresentable = options.unrepresentable;
   for (auto& connection : point.connections) plan->connections.push_back(std::move(connection));
   Connection& first = *plan->connections.front();
-  ARROW_ASSIGN_OR_RAISE(plan->tables, ReadCopyTables(first, tables));
+  plan->choices = {first.flavor(), options.unrepresentable == Unrepresentable::kText};
+  ARROW_ASSIGN_OR_RAISE(plan->tables, ReadCopyTables(first, tables, plan->choices.as_text));
   for (size_t i = 0; i < plan->tables.size(); ++i)
     ARROW_RETURN_NOT_OK(PlanTable(first, i, options.snapshot_part_bytes, plan.get()));
+  // Text comes as it is stored: converting it, the server would have a question mark for what it cannot.
+  for (const auto& connection : plan->connections)
+    ARROW_RETURN_NOT_OK(connection->Query("SET character_set_results = NULL").status());
   return std::make_unique<MysqlSnapshot>(std::move(plan), std::move(watch), std::move(point.place));
 }
 

@@ -13,6 +13,7 @@
 #include "arrowcdc/mysql.h"
 #include "src/mysql/client/url.h"
 #include "src/mysql/snapshot/snapshot_point.h"
+#include "src/mysql/testing/batches.h"
 #include "src/mysql/testing/mysql_server.h"
 #include "src/mysql/testing/replay.h"
 #include "tests/testing/assert_ok.h"
@@ -114,65 +115,68 @@ arrow::Result<std::shared_ptr<arrow::Table>> ColumnsOf(const std::vector<ChangeB
 // Each value that SELECT gives is the one that the binlog has: same types, names, metadata.
 TEST_P(MysqlSnapshot, CopiedRowsAreThoseOfTheBinlog) {
   ARROWCDC_ASSERT_OK(server_->Run(TypesSql(is_mysql())));
+  for (const auto choice : {Unrepresentable::kNull, Unrepresentable::kText}) {
+    MysqlOptions options = Options();
+    options.unrepresentable = choice;
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto streamed, Streamed(options));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto copied, Copied(options));
+    ASSERT_FALSE(streamed.empty());
+    ASSERT_FALSE(copied.empty());
+    const TableSchema& schema = *streamed.back().table;
+    EXPECT_TRUE(copied[0].table->schema->Equals(*schema.schema, /*check_metadata=*/true))
+        << copied[0].table->schema->ToString(true) << "\nstreamed\n"
+        << schema.schema->ToString(true);
+    EXPECT_EQ(copied[0].table->fingerprint, schema.fingerprint);
+    EXPECT_EQ(copied[0].table->table_id, schema.table_id);
+    EXPECT_EQ(copied[0].table->key_fields, schema.key_fields);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto from_binlog, ColumnsOf(streamed));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto from_select, ColumnsOf(copied));
+    // By the key: 0, 5, 2^64 - 1; the binlog has them as they were inserted.
+    ASSERT_EQ(from_binlog->num_rows(), 3);
+    ASSERT_EQ(from_select->num_rows(), 3);
+    const int64_t inserted_at[] = {1, 2, 0};
+    for (int64_t row = 0; row < 3; ++row) {
+      for (int column = 0; column < from_select->num_columns(); ++column) {
+        ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto selected, from_select->column(column)->GetScalar(row));
+        ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto logged,
+                                      from_binlog->column(column)->GetScalar(inserted_at[row]));
+        EXPECT_TRUE(selected->Equals(*logged)) << from_select->field(column)->name() << ": "
+                                               << selected->ToString() << " and " << logged->ToString();
+      }
+    }
+  }
+}
+
+// Under unrepresentable=text dates are what the server's own text is, also those that no calendar has.
+TEST_P(MysqlSnapshot, DatesAsText) {
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"SET sql_mode = 'ALLOW_INVALID_DATES'", "SET time_zone = '+00:00'",
+       "CREATE TABLE shop.dates (id INT PRIMARY KEY, da DATE, d0 DATETIME, d3 DATETIME(3), d6 DATETIME(6), "
+       "s0 "
+       "TIMESTAMP NULL, s1 TIMESTAMP(1) NULL, s6 TIMESTAMP(6) NULL, v VARCHAR(9))",
+       "INSERT INTO shop.dates VALUES (1, '0000-00-00', '0000-00-00', '0000-00-00', '0000-00-00', "
+       "'0000-00-00', "
+       "'0000-00-00', '0000-00-00', 'x')",
+       "INSERT INTO shop.dates VALUES (2, '2026-02-31', '2026-02-31 23:59:59', '2026-00-00 01:02:03.5', "
+       "'0000-01-00 00:00:00.000001', '2038-01-19 03:14:07', '1970-01-01 00:00:01.9', "
+       "'2000-02-29 12:34:56.789012', '')",
+       "INSERT INTO shop.dates VALUES (3, '9999-12-31', '9999-12-31 23:59:59', '1000-01-01', "
+       "'0001-01-01', '1999-12-31 23:59:59', NULL, '2024-02-29 00:00:00', NULL)",
+       "INSERT INTO shop.dates (id) VALUES (4)"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Rows rows,
+                                server_->Query("SELECT * FROM shop.dates ORDER BY id"));  // the text protocol
+  std::vector<std::string> expected;
+  for (const auto& row : rows) {
+    std::string& line = expected.emplace_back();
+    for (const auto& cell : row) line += (line.empty() ? "" : ", ") + cell.value_or("null");
+  }
+  ASSERT_EQ(expected.size(), 4u);
   MysqlOptions options = Options();
-  options.start = MysqlStart::kEarliest;
-  const auto source = MakeSource(options);
-  ARROWCDC_ASSERT_OK(source->Connect().status());
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, source->CurrentEnd());
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Position start, source->Resume({}));
-  ARROWCDC_ASSERT_OK(source->Start(start));
-  std::vector<ChangeBatch> streamed;
-  for (bool ended = false; !ended;) {
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto event, source->Next(std::chrono::milliseconds(1000)));
-    if (!event.has_value()) continue;
-    if (const auto* batch = std::get_if<ChangeBatch>(&*event)) {
-      streamed.push_back(*batch);
-      ended = batch->group.group_end && batch->group.safe >= end.position;
-    } else if (const auto* progress = std::get_if<ProgressEvent>(&*event)) {
-      ended = progress->group.safe >= end.position;
-    } else if (const auto* keepalive = std::get_if<KeepaliveEvent>(&*event)) {
-      ended = keepalive->position >= end.position;
-    }
-  }
-  const auto copier = MakeSource(Options());
-  ARROWCDC_ASSERT_OK(copier->Connect().status());
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto snapshot, copier->BeginSnapshot(kEveryTable, {}));
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto reader, snapshot->MakeReader());
-  std::vector<ChangeBatch> copied;
-  while (true) {
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto part, reader->NextPart());
-    if (!part.has_value()) break;
-    while (true) {
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(auto batch, reader->Next());
-      if (!batch.has_value()) break;
-      ARROWCDC_ASSERT_OK(batch->rows->ValidateFull());
-      copied.push_back(*std::move(batch));
-    }
-  }
-  ASSERT_FALSE(streamed.empty());
-  ASSERT_FALSE(copied.empty());
-  const TableSchema& schema = *streamed.back().table;
-  EXPECT_TRUE(copied[0].table->schema->Equals(*schema.schema, /*check_metadata=*/true))
-      << copied[0].table->schema->ToString(true) << "\nstreamed\n"
-      << schema.schema->ToString(true);
-  EXPECT_EQ(copied[0].table->fingerprint, schema.fingerprint);
-  EXPECT_EQ(copied[0].table->table_id, schema.table_id);
-  EXPECT_EQ(copied[0].table->key_fields, schema.key_fields);
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto from_binlog, ColumnsOf(streamed));
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto from_select, ColumnsOf(copied));
-  // By the key: 0, 5, 2^64 - 1; the binlog has them as they were inserted.
-  ASSERT_EQ(from_binlog->num_rows(), 3);
-  ASSERT_EQ(from_select->num_rows(), 3);
-  const int64_t inserted_at[] = {1, 2, 0};
-  for (int64_t row = 0; row < 3; ++row) {
-    for (int column = 0; column < from_select->num_columns(); ++column) {
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto selected, from_select->column(column)->GetScalar(row));
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto logged,
-                                    from_binlog->column(column)->GetScalar(inserted_at[row]));
-      EXPECT_TRUE(selected->Equals(*logged)) << from_select->field(column)->name() << ": "
-                                             << selected->ToString() << " and " << logged->ToString();
-    }
-  }
+  options.unrepresentable = Unrepresentable::kText;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto streamed, ValueLines(Streamed(options), "dates"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto copied, ValueLines(Copied(options), "dates"));
+  EXPECT_EQ(streamed, expected);
+  EXPECT_EQ(copied, expected);
 }
 
 // Whatever is written meanwhile: the copied rows with the changes behind the point are the table.

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/mysql/decode/byte_cursor.h"
 #include "src/mysql/stream/file_packets.h"
@@ -26,6 +27,7 @@ using Bytes = std::vector<uint8_t>;
 constexpr size_t kMagicBytes = 4;
 constexpr size_t kChecksumBytes = 4;
 constexpr size_t kSizeAt = 9;
+constexpr size_t kEndAt = 13;
 
 class DamagedBinlogs : public ::testing::TestWithParam<const char*> {
  protected:
@@ -193,6 +195,84 @@ TEST_P(DamagedBinlogs, ChangedAnywhereWithoutChecksums) {
     }
   }
   EXPECT_GT(refused, 100);
+}
+
+// Headers carry the low 32 bits of an offset. The same events behind an offset at which these wrap, before
+// and in each of them, are the same rows, as much further back.
+TEST_P(DamagedBinlogs, PastFourGibibytes) {
+  const uint64_t begin = kMagicBytes + events_[0].size();  // behind the description
+  const auto places_from = [this, begin](uint64_t shift) -> arrow::Result<std::vector<LogPlace>> {
+    TransactionReaderOptions options;
+    options.only_committed = flavor() == Flavor::kMysql;
+    LogToken start;
+    start.flavor = flavor();
+    ARROW_ASSIGN_OR_RAISE(auto reader, TransactionReader::Make(std::move(options), start));
+    const std::string rotate = MakeRotate({begin + shift, "binlog.000001"});
+    ARROW_RETURN_NOT_OK(reader->Take({reinterpret_cast<const uint8_t*>(rotate.data()), rotate.size()}));
+    std::vector<LogPlace> places;
+    uint64_t at = begin + shift;
+    for (Bytes packet : events_) {
+      // In mid-file the description is of no place.
+      const bool describes = packet[4] == static_cast<uint8_t>(EventType::kFormatDescription);
+      if (!describes) at += packet.size();
+      const uint64_t end = describes ? 0 : at;
+      for (size_t i = 0; i < 4; ++i) packet[kEndAt + i] = static_cast<uint8_t>(end >> 8 * i);
+      // Where the event says which rows it changes by text, nothing behind it is looked at.
+      const arrow::Status taken = reader->Take(packet);
+      if (GetErrorDetail(taken) != nullptr && GetErrorDetail(taken)->kind() == ErrorKind::kServerSetting)
+        break;
+      ARROW_RETURN_NOT_OK(taken);
+      while (reader->busy()) ARROW_RETURN_NOT_OK(reader->Work());
+      ARROW_RETURN_NOT_OK(reader->Flush());
+      while (auto event = reader->NextEvent()) {
+        const auto* const batch = std::get_if<ChangeBatch>(&*event);
+        if (batch == nullptr) continue;
+        ARROW_ASSIGN_OR_RAISE(const ChangeRows rows, ChangeRows::Make(*batch->table, *batch->rows));
+        for (int64_t row = 0; row < rows.num_rows(); ++row) places.push_back(PlaceOf(rows.commit_lsn(row)));
+      }
+      places.push_back(reader->place());
+    }
+    return places;
+  };
+  for (Bytes& event : events_) event = WithoutChecksum(event);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto expected, places_from(0));
+  ASSERT_GT(expected.size(), events_.size() / 2);
+  for (const LogPlace& at : expected) {
+    if (at.file != 1) continue;
+    for (const uint64_t wraps : {uint64_t{1}, uint64_t{3}}) {
+      for (const uint64_t before : {0, 1, 20}) {
+        const uint64_t shift = (wraps << 32) - at.offset - before;
+        ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto places, places_from(shift));
+        ASSERT_EQ(places.size(), expected.size());
+        for (size_t i = 0; i < places.size(); ++i) {
+          // The file that its last event names begins anew.
+          LogPlace moved = expected[i];
+          if (moved.file == 1) moved.offset += shift;
+          ASSERT_EQ(places[i], moved) << i << " " << shift;
+        }
+      }
+    }
+  }
+}
+
+// MariaDB's files begin like others, and all behind this event is encrypted.
+TEST(EncryptedBinlog, OfMariadbIsRefusedByName) {
+  Bytes event(kEventHeaderBytes + 1 + 4 + 12);  // scheme, version of the key, nonce
+  event[4] = static_cast<uint8_t>(EventType::kStartEncryption);
+  event[kSizeAt] = static_cast<uint8_t>(event.size());
+  event[kEventHeaderBytes] = 1;
+  LogToken start;
+  start.flavor = Flavor::kMariadb;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto reader, TransactionReader::Make({}, start));
+  std::ifstream recorded(std::string(ARROWCDC_RECORDED) + "/mariadb_changes.binlog", std::ios::binary);
+  const Bytes file(std::istreambuf_iterator<char>(recorded), {});
+  const auto description = static_cast<ptrdiff_t>(LoadLittle<4>(file.data() + kMagicBytes + kSizeAt));
+  Bytes first(file.begin() + kMagicBytes, file.begin() + kMagicBytes + description);
+  ARROWCDC_ASSERT_OK(reader->Take(WithoutChecksum(first)));
+  const arrow::Status refused = reader->Take(event);
+  ASSERT_NE(GetErrorDetail(refused), nullptr);
+  EXPECT_EQ(GetErrorDetail(refused)->kind(), ErrorKind::kUnsupported);
+  EXPECT_NE(refused.message().find("encrypted"), std::string::npos) << refused;
 }
 
 INSTANTIATE_TEST_SUITE_P(Recorded, DamagedBinlogs,

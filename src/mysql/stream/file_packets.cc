@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
-#include "src/mysql/decode/byte_reader.h"
+#include "src/mysql/decode/byte_cursor.h"
 #include "src/mysql/decode/event.h"
 
 namespace arrowcdc::mysql {
@@ -111,7 +111,7 @@ arrow::Result<std::optional<std::span<const uint8_t>>> FilePackets::Next(std::ch
       ++file_;
       continue;
     }
-    const uint64_t size = ByteReader(header.subspan(9)).Uint(4);
+    const uint64_t size = ByteCursor(header.subspan(9)).Uint(4);
     if (size < kEventHeaderBytes) return CutOff();
     ARROW_ASSIGN_OR_RAISE(const auto event, At(offset_, size));
     if (event.size() < size) return CutOff();

@@ -355,12 +355,21 @@ class MysqlSource : public Source {
     SetPackets(std::make_unique<mysql::LivePackets>(std::move(dump), store, options_.stop));
     auto options = ReaderOptions(standing.only_committed && start.by_gtids);
     options.transactional = [this](const TableName& table) { return IsTransactional(table); };
+    if (state_.flavor == Flavor::kMariadb)
+      options.check = [this](const mysql::TableMap& map) { return CheckTypes(map); };
     return Begin(std::move(options), start, has ? std::optional(request) : std::nullopt);
   }
 
   arrow::Result<bool> IsTransactional(const TableName& table) {
     ARROW_ASSIGN_OR_RAISE(const auto connection, Connection::Open(url_, options_.stop));
     return mysql::IsTransactional(connection.get(), table);
+  }
+
+  // Of a table that came or was changed since the server was inspected.
+  arrow::Status CheckTypes(const mysql::TableMap& map) {
+    if (!mysql::MayHideType(map)) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const auto connection, Connection::Open(url_, options_.stop));
+    return mysql::CheckHiddenTypes(connection.get(), map.name);
   }
 
   // --- files ---
@@ -513,10 +522,6 @@ arrow::Result<std::unique_ptr<Source>> MakeMysqlSource(const MysqlOptions& optio
   if (!options.tables.empty()) {
     ARROW_ASSIGN_OR_RAISE(patterns, TablePatterns::Parse(options.tables));
   }
-  // What the decoder does not do is said here, not at the first row.
-  mysql::RowDecoderOptions rows;
-  rows.unrepresentable = options.unrepresentable;
-  ARROW_RETURN_NOT_OK(mysql::RowDecoder::Make(std::move(rows)).status());
   return std::make_unique<MysqlSource>(options, std::move(url), std::move(patterns));
 }
 

@@ -7,34 +7,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "src/change/spool_file.h"
 
 namespace arrowcdc::mysql {
-namespace {
-
-// -1 with errno.
-int OpenIn(const std::string& directory) {
-  int fd = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
-  std::string name = directory + "/arrowcdc-spool-XXXXXX";  // a file system without files that have no name
-  fd = mkostemp(name.data(), O_CLOEXEC);
-  if (fd >= 0) unlink(name.c_str());
-  return fd;
-}
-
-std::vector<std::string> DirectoriesFor(const std::string& given) {
-  if (!given.empty()) return {given};
-  const char* const temporary = std::getenv("TMPDIR");
-  if (temporary != nullptr && *temporary != '\0') return {temporary};
-  return {"/var/tmp", "/tmp"};
-}
-
-}  // namespace
-
 RecordStore::RecordStore(RecordStoreOptions options) : options_(std::move(options)) {}
 
 RecordStore::~RecordStore() {
@@ -74,9 +53,9 @@ arrow::Status RecordStore::Append(std::initializer_list<std::span<const uint8_t>
 
 arrow::Status RecordStore::Write(Chunk* chunk) {
   if (fd_ < 0) {
-    for (const std::string& directory : DirectoriesFor(options_.directory)) {
+    for (const std::string& directory : SpoolDirectories(options_.directory)) {
       directory_ = directory;
-      fd_ = OpenIn(directory);
+      fd_ = OpenSpoolFile(directory);
       if (fd_ >= 0) break;
     }
     if (fd_ < 0) return Failed("no file can be made for what waits");

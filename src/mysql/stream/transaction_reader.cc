@@ -27,6 +27,7 @@ arrow::Result<std::unique_ptr<TransactionReader>> TransactionReader::Make(Transa
   RowDecoderOptions rows;
   rows.flavor = reader->token_.flavor;
   rows.wanted = reader->options_.wanted;
+  rows.check = reader->options_.check;
   rows.unrepresentable = reader->options_.unrepresentable;
   ARROW_ASSIGN_OR_RAISE(reader->decoder_, RowDecoder::Make(std::move(rows)));
   return reader;
@@ -144,7 +145,10 @@ arrow::Status TransactionReader::MovePlace(const BinlogEvent& event) {
   const bool describes = event.header.type == EventType::kFormatDescription;
   const bool beats =
       event.header.type == EventType::kHeartbeat || event.header.type == EventType::kHeartbeatV2;
-  if (event.header.artificial() || event.header.end == 0 || beats) return arrow::Status::OK();
+  // An end of 0 is none, but where the event ends just there.
+  const bool ends_at_wrap = !describes && ((place_.offset + event.header.size) & kLow) == 0;
+  if (event.header.artificial() || beats || (event.header.end == 0 && !ends_at_wrap))
+    return arrow::Status::OK();
   if (describes && event.header.end < place_.offset) return arrow::Status::OK();
   uint64_t end = (place_.offset & ~kLow) | event.header.end;
   if (end < place_.offset) end += kLow + 1;
@@ -215,6 +219,11 @@ arrow::Status TransactionReader::TakeRest(const BinlogEvent& event) {
       return Refused(ErrorKind::kPositionGap,
                      "the server notes an incident: changes may be lacking in its binary log from here on",
                      "see the server's error log; then capture into a new sink");
+    case EventType::kStartEncryption:
+      // A server that sends a file decrypts it, and marks the event as one to pass over.
+      if (event.header.ignorable() || event.header.artificial()) return arrow::Status::OK();
+      return Refused(ErrorKind::kUnsupported, "the file is encrypted",
+                     "read from the server, which decrypts it");
     case EventType::kGtidList:
       return TakeGtidList(event.body);
     case EventType::kPreviousGtids:

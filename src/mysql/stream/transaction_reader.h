@@ -35,7 +35,8 @@ struct TransactionReaderOptions {
   bool only_committed = false;
   uint32_t epoch = 0;
   Unrepresentable unrepresentable = Unrepresentable::kNull;
-  std::function<bool(const TableName&)> wanted = {};  // empty: all
+  std::function<bool(const TableName&)> wanted = {};         // empty: all
+  std::function<arrow::Status(const TableMap&)> check = {};  // as RowDecoderOptions has it
   // Whether a database may have tables that are captured; empty: each may.
   std::function<bool(const std::string&)> captures = {};
   // Whether rows of the table can be rolled back. Empty: nobody knows.

@@ -55,7 +55,8 @@ std::vector<std::string> Program(const fs::path& root, const std::string& path) 
 bool HasServer(Flavor flavor) { return fs::exists(FilesOf(flavor) / "complete"); }
 
 arrow::Result<std::unique_ptr<MysqlServer>> MysqlServer::Create(Flavor flavor,
-                                                                std::vector<std::string> arguments) {
+                                                                std::vector<std::string> arguments,
+                                                                std::string program) {
   const char* const temporary = std::getenv("TMPDIR");
   std::string name =
       std::string(temporary != nullptr && *temporary != '\0' ? temporary : "/tmp") + "/arrowcdc-test-XXXXXX";
@@ -64,13 +65,19 @@ arrow::Result<std::unique_ptr<MysqlServer>> MysqlServer::Create(Flavor flavor,
   // Each server is to have an identity of its own.
   fs::remove(fs::path(name) / "data" / "auto.cnf");
   ARROW_ASSIGN_OR_RAISE(const int port, FreePort());
-  std::unique_ptr<MysqlServer> server(new MysqlServer(flavor, std::move(arguments), name, port));
+  std::unique_ptr<MysqlServer> server(
+      new MysqlServer(flavor, std::move(arguments), std::move(program), name, port));
   ARROW_RETURN_NOT_OK(server->Start());
   return server;
 }
 
-MysqlServer::MysqlServer(Flavor flavor, std::vector<std::string> arguments, fs::path directory, int port)
-    : flavor_(flavor), arguments_(std::move(arguments)), directory_(std::move(directory)), port_(port) {}
+MysqlServer::MysqlServer(Flavor flavor, std::vector<std::string> arguments, std::string program,
+                         fs::path directory, int port)
+    : flavor_(flavor),
+      arguments_(std::move(arguments)),
+      program_(std::move(program)),
+      directory_(std::move(directory)),
+      port_(port) {}
 
 MysqlServer::~MysqlServer() {
   connection_.reset();
@@ -93,6 +100,7 @@ arrow::Status MysqlServer::Start() {
       "--binlog-format=ROW", "--binlog-row-metadata=FULL", "--innodb-buffer-pool-size=64M",
       // No test here loses power.
       "--innodb-flush-log-at-trx-commit=2"};
+  if (!program_.empty()) options.argv.insert(options.argv.begin() + 1, {"--argv0", program_});
   options.argv.insert(options.argv.end(), common.begin(), common.end());
   if (geteuid() == 0) options.argv.push_back("--user=root");
   const std::vector<std::string> own =

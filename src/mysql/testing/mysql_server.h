@@ -22,9 +22,11 @@ bool HasServer(Flavor flavor);
 class MysqlServer {
  public:
   // Copies the initialized data and starts it, with GTIDs, and FULL row metadata. `arguments`: further ones
-  // of the server, which win.
+  // of the server, which win. program: where it is to take itself to be, since MySQL looks beside its program
+  // for the components to load.
   static arrow::Result<std::unique_ptr<MysqlServer>> Create(Flavor flavor,
-                                                            std::vector<std::string> arguments = {});
+                                                            std::vector<std::string> arguments = {},
+                                                            std::string program = "");
   ~MysqlServer();
   MysqlServer(const MysqlServer&) = delete;
   MysqlServer& operator=(const MysqlServer&) = delete;
@@ -52,10 +54,12 @@ class MysqlServer {
   std::filesystem::path data_directory() const { return directory_ / "data"; }
 
  private:
-  MysqlServer(Flavor flavor, std::vector<std::string> arguments, std::filesystem::path directory, int port);
+  MysqlServer(Flavor flavor, std::vector<std::string> arguments, std::string program,
+              std::filesystem::path directory, int port);
 
   const Flavor flavor_;
   const std::vector<std::string> arguments_;
+  const std::string program_;
   const std::filesystem::path directory_;
   const int port_;
   std::unique_ptr<arrowcdc::test::Subprocess> process_;

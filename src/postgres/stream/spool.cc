@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include <arrow/memory_pool.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/spool_file.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -23,23 +23,6 @@ using RecordLength = uint64_t;
 constexpr int64_t kReadAheadBytes = int64_t{256} << 10;
 // A record of this size goes to the file without being copied first.
 constexpr size_t kDirectBytes = 64 << 10;
-
-// -1 with errno.
-int OpenIn(const std::string& directory) {
-  int fd = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
-  std::string name = directory + "/arrowcdc-spool-XXXXXX";  // a file system without files that have no name
-  fd = mkostemp(name.data(), O_CLOEXEC);
-  if (fd >= 0) unlink(name.c_str());
-  return fd;
-}
-
-std::vector<std::string> DirectoriesFor(const std::string& given) {
-  if (!given.empty()) return {given};
-  const char* const temporary = std::getenv("TMPDIR");
-  if (temporary != nullptr && *temporary != '\0') return {temporary};
-  return {"/var/tmp", "/tmp"};
-}
 
 }  // namespace
 
@@ -102,8 +85,8 @@ class Spool::RecordReader : public TransactionSpool::Reader {
 
 arrow::Result<std::unique_ptr<Spool>> Spool::Open(const std::string& directory, int64_t bytes_max) {
   std::string tried;
-  for (const std::string& candidate : DirectoriesFor(directory)) {
-    const int fd = OpenIn(candidate);
+  for (const std::string& candidate : SpoolDirectories(directory)) {
+    const int fd = OpenSpoolFile(candidate);
     if (fd >= 0) return std::unique_ptr<Spool>(new Spool(fd, candidate, bytes_max));
     tried += (tried.empty() ? "" : ", ") + candidate + " (" + strerror(errno) + ")";
   }
