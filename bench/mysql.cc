@@ -76,13 +76,17 @@ arrow::Status Load(MysqlServer* server, const Workload& workload) {
                      "CALL bench.fill()", "DROP PROCEDURE bench.fill"}));
     return arrow::Status::OK();
   }
-  for (int64_t first = 0; first < workload.rows; first += workload.rows_per_transaction) {
+  // A statement must not take longer than a client waits for its answer.
+  const int64_t rows_per_statement = std::min<int64_t>(workload.rows_per_transaction, 100'000);
+  if (workload.big) ARROW_RETURN_NOT_OK(server->Run({"START TRANSACTION"}));
+  for (int64_t first = 0; first < workload.rows; first += rows_per_statement) {
     const std::string from = std::to_string(first + 1);
-    const std::string to = std::to_string(first + workload.rows_per_transaction);
+    const std::string to = std::to_string(first + rows_per_statement);
     ARROW_RETURN_NOT_OK(server->Run({"INSERT INTO " + table + " WITH RECURSIVE r AS (SELECT " + from +
                                      " AS k UNION ALL SELECT k + 1 FROM r WHERE k < " + to + ") SELECT " +
                                      workload.values + " FROM r"}));
   }
+  if (workload.big) ARROW_RETURN_NOT_OK(server->Run({"COMMIT"}));
   return arrow::Status::OK();
 }
 

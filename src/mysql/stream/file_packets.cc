@@ -95,7 +95,7 @@ FilePackets::~FilePackets() {
   if (fd_ >= 0) close(fd_);
 }
 
-arrow::Result<std::optional<std::span<const uint8_t>>> FilePackets::Next(std::chrono::milliseconds timeout) {
+arrow::Result<std::optional<std::span<const uint8_t>>> FilePackets::Next(std::chrono::microseconds timeout) {
   while (file_ < files_.size()) {
     if (stopped_) return MakeError(ErrorKind::kConnection, "the stream was stopped", directory_, "");
     if (fd_ < 0) {

@@ -26,7 +26,7 @@ class FilePackets : public PacketSource {
   FilePackets(std::string directory, std::vector<BinlogFile> files, uint64_t offset);
   ~FilePackets() override;
 
-  arrow::Result<std::optional<std::span<const uint8_t>>> Next(std::chrono::milliseconds timeout) override;
+  arrow::Result<std::optional<std::span<const uint8_t>>> Next(std::chrono::microseconds timeout) override;
   void Stop() override { stopped_ = true; }
   PacketStats stats() const override { return {received_bytes_, 0}; }
 

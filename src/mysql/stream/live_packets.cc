@@ -25,7 +25,7 @@ LivePackets::~LivePackets() {
   if (thread_.joinable()) thread_.join();
 }
 
-arrow::Result<std::optional<std::span<const uint8_t>>> LivePackets::Next(milliseconds timeout) {
+arrow::Result<std::optional<std::span<const uint8_t>>> LivePackets::Next(std::chrono::microseconds timeout) {
   while (true) {
     if (const auto record = ReadRecord(&left_)) return record;
     const auto deadline = std::chrono::steady_clock::now() + timeout;

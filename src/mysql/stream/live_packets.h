@@ -24,7 +24,7 @@ class LivePackets : public PacketSource {
               std::shared_ptr<StopToken> stop);
   ~LivePackets() override;
 
-  arrow::Result<std::optional<std::span<const uint8_t>>> Next(std::chrono::milliseconds timeout) override;
+  arrow::Result<std::optional<std::span<const uint8_t>>> Next(std::chrono::microseconds timeout) override;
   void Stop() override;
   PacketStats stats() const override;
 

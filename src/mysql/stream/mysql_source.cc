@@ -32,9 +32,10 @@ using mysql::LogToken;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-// How long rows wait for more once nothing waits to be read: batches of one transaction cost much.
-constexpr milliseconds kLinger{5};
-constexpr milliseconds kLingerMax{50};
+// How long rows wait for more once nothing waits to be read, and at most: batches of one transaction cost
+// much, and at a thousand a second nobody gains by waiting for the next.
+constexpr std::chrono::microseconds kLinger{300};
+constexpr milliseconds kLingerMax{5};
 // For the transaction that is compared: the server looks for it in files that were read long ago.
 constexpr std::chrono::minutes kLookLimit{10};
 
@@ -168,9 +169,9 @@ class MysqlSource : public Source {
       }
       if (!open_since_.has_value() && reader_->open()) open_since_ = now;
       const bool lingers = open_since_.has_value();
-      const auto left = std::chrono::ceil<milliseconds>(deadline - now);
+      const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - now);
       ARROW_ASSIGN_OR_RAISE(const auto packet,
-                            packets_->Next(lingers ? kLinger : std::max(left, milliseconds(0))));
+                            packets_->Next(lingers ? kLinger : std::max(left, std::chrono::microseconds(0))));
       if (packet.has_value()) {
         ARROW_RETURN_NOT_OK(reader_->Take(*packet));
         TakeReaderNews();

@@ -21,7 +21,7 @@ class PacketSource {
   virtual ~PacketSource() = default;
   // One whole event with its header; lasts until the next call. nullopt: none came within `timeout`. Errors:
   // what ended it, behind all events that came before.
-  virtual arrow::Result<std::optional<std::span<const uint8_t>>> Next(std::chrono::milliseconds timeout) = 0;
+  virtual arrow::Result<std::optional<std::span<const uint8_t>>> Next(std::chrono::microseconds timeout) = 0;
   // Ends it; idempotent. Next gives an error then.
   virtual void Stop() = 0;
   virtual PacketStats stats() const = 0;

@@ -242,6 +242,8 @@ arrow::Status TransactionReader::TakeRest(const BinlogEvent& event) {
     case EventType::kViewChange:
     case EventType::kAnnotateRows:
     case EventType::kBinlogCheckpoint:
+      // The last event of a log may be such, and its end is to be reached also when all before was given out.
+      keepalive_ |= !transaction_.has_value();
       return arrow::Status::OK();
     default:
       break;
