@@ -30,6 +30,8 @@ class TablePatterns {
   };
   Match Explain(const TableName& name) const;
   bool Matches(const TableName& name) const { return Explain(name).matches; }
+  // Whether a table of that schema may match, whatever its name.
+  bool MayMatchIn(const std::string& schema) const;
 
  private:
   struct Compiled;

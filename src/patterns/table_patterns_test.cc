@@ -93,6 +93,21 @@ TEST(TablePatterns, Exclusion) {
   EXPECT_TRUE(Matches({}, "a", "b"));
 }
 
+TEST(TablePatterns, WhetherASchemaMayHaveSome) {
+  const auto may = [](const std::vector<std::string>& patterns, const std::string& schema) {
+    return TablePatterns::Parse(patterns)->MayMatchIn(schema);
+  };
+  EXPECT_TRUE(may({}, "a"));
+  EXPECT_TRUE(may({"a.t"}, "a"));
+  EXPECT_FALSE(may({"a.t"}, "b"));
+  EXPECT_TRUE(may({"*.t"}, "b"));
+  EXPECT_TRUE(may({"!a.t"}, "a"));
+  EXPECT_FALSE(may({"!a.*"}, "a"));
+  EXPECT_TRUE(may({"!a.*"}, "b"));
+  EXPECT_FALSE(may({"*.*", "!a*.*"}, "ab"));
+  EXPECT_TRUE(may({"*.*", "!a*.x*"}, "ab"));
+}
+
 TEST(TablePatterns, Reasons) {
   const auto patterns = TablePatterns::Parse({"public.*", "!*.x"}).ValueOrDie();
   EXPECT_EQ(patterns.Explain({"public", "a"}).reason, "matched by public.*");

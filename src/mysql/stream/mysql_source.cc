@@ -4,7 +4,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -304,11 +303,8 @@ class MysqlSource : public Source {
     if (inspected.log.has_value()) {
       ARROW_ASSIGN_OR_RAISE(info.end, EndOf(inspected.log->file, inspected.log->offset));
     }
-    captured_databases_.clear();
-    for (const mysql::CatalogTable& table : inspected.tables) {
+    for (const mysql::CatalogTable& table : inspected.tables)
       info.published.coming.push_back(table.table.name);
-      captured_databases_.insert(table.table.name.schema);
-    }
     info.published.lists_tables = false;
     info.published.any = true;
     info.published.any_pattern = patterns_.has_value();
@@ -323,6 +319,10 @@ class MysqlSource : public Source {
     options.epoch = epoch_;
     options.unrepresentable = options_.unrepresentable;
     if (patterns_.has_value()) options.wanted = [this](const TableName& table) { return Wanted(table); };
+    // Also those that come later.
+    options.captures = [this](const std::string& database) {
+      return !mysql::IsOwnSchema(database) && (!patterns_.has_value() || patterns_->MayMatchIn(database));
+    };
     options.spool.memory_bytes_max = std::min<int64_t>(options_.buffer_bytes_max, int64_t{16} << 20);
     options.spool.directory = options_.spool_directory;
     options.spool.disk_bytes_max = options_.spool_bytes_max;
@@ -346,7 +346,12 @@ class MysqlSource : public Source {
     store.disk_bytes_max = options_.spool_bytes_max;
     SetPackets(std::make_unique<mysql::LivePackets>(std::move(dump), store, options_.stop));
     auto options = ReaderOptions(standing.only_committed && start.by_gtids);
-    options.captures = [this](const std::string& database) { return captured_databases_.contains(database); };
+    options.lower_case_names = state_.Variable("lower_case_table_names") == "1";
+    if (state_.logs_cascades()) {
+      options.cascades = mysql::Cascades::kAreLogged;
+    } else if (!options_.accept_cascades) {
+      options.cascades = mysql::Cascades::kAreRefused;
+    }
     options.transactional = [this](const TableName& table) { return IsTransactional(table); };
     return Begin(std::move(options), start, has ? std::optional(request) : std::nullopt);
   }
@@ -480,7 +485,6 @@ class MysqlSource : public Source {
   std::unique_ptr<Connection> connection_;  // between Connect and Start
   std::vector<mysql::BinlogFile> files_;    // at the last Connect
   mysql::ServerState state_;                // the same
-  std::set<std::string> captured_databases_;
   std::unique_ptr<mysql::TransactionReader> reader_;
   std::optional<Clock::time_point> open_since_;
   std::atomic<uint32_t> epoch_ = 0;
