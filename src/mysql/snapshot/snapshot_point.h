@@ -21,6 +21,11 @@ struct SnapshotPoint {
   std::vector<std::unique_ptr<Connection>> connections;
 };
 
+// Lets go of the tables that a transaction of a point has read: as long as it holds them, DDL of them waits,
+// and with it all others who want them. What it sees stays the same. MariaDB does so for roles with BINLOG
+// ADMIN alone.
+arrow::Status LetGoOfTables(Connection& connection);
+
 // Errors: as TakeSnapshot. Blocking: on queries; where the role may not read log_status, FLUSH TABLES WITH
 // READ LOCK holds commits up while the transactions begin.
 arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<StopToken>& stop,
