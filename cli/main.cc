@@ -1,9 +1,12 @@
 // The command arrowcdc: options in, one subcommand out. Thin: everything else is in the library.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
 
+#include "arrowcdc/stop_token.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/descriptors.h"
@@ -66,5 +69,7 @@ ExitCode Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   arrowcdc::cli::OpenStandardDescriptors();
-  return arrowcdc::cli::FinishOutput(arrowcdc::cli::Main(argc, argv));
+  const auto code = arrowcdc::cli::FinishOutput(arrowcdc::cli::Main(argc, argv));
+  if (arrowcdc::HasAbandonedWork()) _exit(code);
+  return code;
 }

@@ -35,6 +35,10 @@ class StopToken {
   std::atomic<int64_t> deadline_ns_;  // of the steady clock
 };
 
+// Whether work that was left to itself when its token stopped is still running, on threads within other
+// libraries: those may not find what the process takes down when it ends by exit(), so it ends by _exit().
+bool HasAbandonedWork() noexcept;
+
 enum class Wake { kReady, kStopped, kTimeout };
 
 // Until `fd` (-1: none) is ready for `events` of poll(), or is broken, which is ready, too. `stop` may be

@@ -30,7 +30,7 @@ class TablePatterns {
   };
   Match Explain(const TableName& name) const;
   bool Matches(const TableName& name) const { return Explain(name).matches; }
-  // Whether some table of the schema could match, of whatever name.
+  // Whether a table of that schema may match, whatever its name.
   bool MayMatchIn(const std::string& schema) const;
 
  private:

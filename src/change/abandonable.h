@@ -1,6 +1,7 @@
 // Blocking work of libraries that cannot be ended from outside: name resolution, PQcancel.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <optional>
@@ -12,6 +13,9 @@
 
 namespace arrowcdc {
 
+// Threads of RunAbandonable that have not ended. HasAbandonedWork tells others.
+extern std::atomic<int> abandonable_threads;
+
 // Runs `work` on a thread of its own. nullopt when `stop` (may be null) came first: nobody waits for it any
 // more then, and what it returns is dropped. So it must own what it uses.
 template <typename Work>
@@ -19,7 +23,12 @@ std::optional<std::invoke_result_t<Work>> RunAbandonable(const StopToken* stop, 
   constexpr std::chrono::milliseconds kLookInterval{20};
   std::packaged_task<std::invoke_result_t<Work>()> task(std::move(work));
   auto done = task.get_future();
-  std::thread(std::move(task)).detach();
+  ++abandonable_threads;
+  std::thread([task = std::move(task)]() mutable {
+    task();
+    task = {};
+    --abandonable_threads;
+  }).detach();
   while (done.wait_for(kLookInterval) != std::future_status::ready) {
     if (stop != nullptr && stop->stopped()) return std::nullopt;
   }

@@ -35,6 +35,7 @@ TEST(RunAbandonable, NobodyWaitsForWorkThatHangs) {
   });
   EXPECT_EQ(result, std::nullopt);
   EXPECT_LT(Clock::now() - began, seconds(1));
+  EXPECT_TRUE(HasAbandonedWork());
   shared->answered.count_down();  // the thread ends with the test
   shared->left.wait();
 }

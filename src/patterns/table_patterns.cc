@@ -31,6 +31,7 @@ bool HasUtf8Form(const std::string& name) { return IsUtf8(name) && !name.starts_
 struct CompiledPattern {
   std::string text;
   bool exclude = false;
+  bool is_of_any_table = false;
   std::unique_ptr<RE2> schema;
   std::unique_ptr<RE2> table;
 
@@ -44,6 +45,7 @@ arrow::Result<CompiledPattern> Compile(const std::string& pattern) {
   CompiledPattern compiled;
   compiled.text = pattern;
   compiled.exclude = parsed.exclude;
+  compiled.is_of_any_table = parsed.table_regex == ".*";
   compiled.schema = std::make_unique<RE2>(parsed.schema_regex, MatchOptions());
   compiled.table = std::make_unique<RE2>(parsed.table_regex, MatchOptions());
   for (const RE2* regex : {compiled.schema.get(), compiled.table.get()}) {
@@ -95,12 +97,13 @@ TablePatterns::Match TablePatterns::Explain(const TableName& name) const {
 }
 
 bool TablePatterns::MayMatchIn(const std::string& schema) const {
-  if (!HasUtf8Form(schema)) return false;
-  if (compiled_->patterns.empty() || compiled_->only_exclusions) return true;
-  return std::any_of(compiled_->patterns.begin(), compiled_->patterns.end(),
-                     [&](const CompiledPattern& pattern) {
-                       return !pattern.exclude && RE2::FullMatch(schema, *pattern.schema);
-                     });
+  bool may = compiled_->only_exclusions;
+  for (const CompiledPattern& pattern : compiled_->patterns) {
+    if (!RE2::FullMatch(schema, *pattern.schema)) continue;
+    if (pattern.exclude && pattern.is_of_any_table) return false;
+    may |= !pattern.exclude;
+  }
+  return may;
 }
 
 }  // namespace arrowcdc

@@ -120,7 +120,8 @@ arrow::Status ParseSetting(std::string_view text, Url* url) {
 
 bool Url::local() const {
   if (!socket.empty() || host.empty() || host == "localhost" || host == "::1") return true;
-  return host.starts_with("127.");
+  // 127.0.0.1 and its like, and no name that begins so.
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
 }
 
 std::string Url::server() const {

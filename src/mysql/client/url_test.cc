@@ -35,6 +35,14 @@ TEST(ParseUrl, Least) {
   EXPECT_EQ(files.directory, "/var/lib/mysql");
 }
 
+// What is of this machine is not asked for a certificate.
+TEST(ParseUrl, WhatIsOfThisMachine) {
+  for (const char* host : {"localhost", "127.0.0.1", "127.1.2.3", "[::1]"})
+    EXPECT_TRUE(ParseUrl(std::string("mysql://") + host + "/")->local()) << host;
+  for (const char* host : {"127.db.example", "127.0.0.1.example", "localhost.example", "[::2]"})
+    EXPECT_FALSE(ParseUrl(std::string("mysql://") + host + "/")->local()) << host;
+}
+
 // None of them shows anything of the text.
 TEST(ParseUrl, Wrong) {
   for (const char* text :

@@ -328,7 +328,8 @@ bool ReadStatusVariables(std::span<const uint8_t> bytes, QueryBody* query) {
         (void)reader.Bytes(4);
         break;
       case 4:
-        (void)reader.Bytes(6);
+        query->collation = static_cast<uint32_t>(reader.Uint(2));
+        (void)reader.Bytes(4);  // of the connection and the server
         break;
       case 9:
       case 17:

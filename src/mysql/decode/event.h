@@ -112,6 +112,7 @@ struct QueryBody {
   std::string_view text;
   bool ansi_quotes = false;
   bool no_backslash_escapes = false;
+  uint32_t collation = 0;  // of the client, whose character set the text is in; 0: UTF-8
   // Databases that the statement changes; none: they are not said.
   std::optional<std::set<std::string>> updated;
 };

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "src/mysql/decode/charset.h"
+#include "src/mysql/decode/table_map.h"
+
 namespace arrowcdc::mysql {
 namespace {
 
@@ -149,7 +152,11 @@ class Tokens {
   Token current_;
 };
 
-Statement Of(Kind kind) { return {kind, {}, {}, {}}; }
+Statement Of(Kind kind) {
+  Statement statement;
+  statement.kind = kind;
+  return statement;
+}
 
 // name [, name ...]
 Statement Tables(Kind kind, Tokens* tokens) {
@@ -192,18 +199,29 @@ Statement Drop(Tokens* tokens) {
   return Tables(Kind::kDropTable, tokens);
 }
 
-// What it does behind the table's name, as far as rows or the name are concerned.
+// Whether ON DELETE or ON UPDATE stands there with what changes other rows.
+bool TakesCascade(Tokens* tokens) {
+  if (!tokens->Word("on") || (!tokens->Word("delete") && !tokens->Word("update"))) return false;
+  return tokens->IsWord("cascade") || tokens->IsWord("set");
+}
+
+// What it does behind the table's name, as far as rows or the name are concerned. MariaDB's IGNORE removes
+// rows that a new unique key does not let be.
 Statement Alter(Tokens* tokens) {
   tokens->Word("online");
-  tokens->Word("ignore");
+  const bool removes_duplicates = tokens->Word("ignore");
   if (!tokens->Word("table")) return Of(Kind::kOther);
   if (tokens->Word("if")) tokens->Word("exists");
-  Statement statement = Of(Kind::kAlterTable);
+  Statement statement = Of(removes_duplicates ? Kind::kAlterRows : Kind::kAlterTable);
   statement.tables.emplace_back();
   if (!tokens->Table(&statement.tables[0])) return Of(Kind::kUnreadable);
   int depth = 0;
   while (!tokens->at_end()) {
     if (tokens->bad()) return Of(Kind::kUnreadable);
+    if (tokens->IsWord("on")) {
+      statement.cascades |= TakesCascade(tokens);
+      continue;
+    }
     if (tokens->IsSign('(')) ++depth;
     if (tokens->IsSign(')')) --depth;
     const std::string word =
@@ -229,19 +247,26 @@ Statement Alter(Tokens* tokens) {
 
 // CREATE TABLE ... SELECT by its text fills the table.
 Statement Create(Tokens* tokens) {
-  if (tokens->Word("or")) tokens->Word("replace");
-  tokens->Word("temporary");
-  if (!tokens->IsWord("table")) return Of(Kind::kOther);
+  const bool replaces = tokens->Word("or") && tokens->Word("replace");
+  const bool is_temporary = tokens->Word("temporary");
+  if (!tokens->Word("table")) return Of(Kind::kOther);
+  if (tokens->Word("if") && tokens->Word("not")) tokens->Word("exists");
+  Statement statement = Of(is_temporary ? Kind::kOther : Kind::kCreateTable);
+  statement.replaces = replaces;
+  statement.tables.emplace_back();
+  if (!tokens->Table(&statement.tables[0])) return Of(Kind::kUnreadable);
   while (!tokens->at_end()) {
     if (tokens->bad()) return Of(Kind::kUnreadable);
     if (tokens->IsWord("select") || tokens->IsWord("values")) return Of(Kind::kChangesRows);
     if (tokens->Word("partition")) {  // PARTITION p VALUES LESS THAN
       while (!tokens->at_end() && !tokens->bad()) tokens->Next();
+    } else if (tokens->IsWord("on")) {
+      statement.cascades |= TakesCascade(tokens);
     } else {
       tokens->Next();
     }
   }
-  return Of(Kind::kOther);
+  return statement;
 }
 
 Statement Rollback(Tokens* tokens) {
@@ -309,7 +334,9 @@ std::string FormatXid(std::string_view gtrid, std::string_view bqual, uint64_t f
   return xid + std::to_string(format);
 }
 
-Statement ReadStatement(const QueryBody& query) {
+namespace {
+
+Statement ReadUtf8(const QueryBody& query) {
   Tokens tokens(query);
   if (tokens.at_end()) return Of(Kind::kOther);  // comments: MariaDB writes them for what it leaves out
   if (tokens.current().type != Token::Type::kWord) return Of(Kind::kUnreadable);
@@ -336,6 +363,27 @@ Statement ReadStatement(const QueryBody& query) {
   if (word == "create") return Create(&tokens);
   if (IsOneOf(kChangingWords, word)) return Of(Kind::kChangesRows);
   return Of(IsOneOf(kOtherWords, word) ? Kind::kOther : Kind::kUnreadable);
+}
+
+}  // namespace
+
+Statement ReadStatement(const QueryBody& query, Flavor flavor) {
+  const bool is_ascii = std::all_of(query.text.begin(), query.text.end(),
+                                    [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  // A client whose character set is "binary" writes names as UTF-8.
+  const bool is_told = query.collation != 0 && query.collation != kBinaryCollation;
+  const Charset* const charset = is_told ? FindCharset(query.collation, flavor) : nullptr;
+  if (is_ascii || !is_told || (charset != nullptr && charset->is_utf8())) return ReadUtf8(query);
+  std::string text;
+  const auto* const bytes = reinterpret_cast<const uint8_t*>(query.text.data());
+  if (charset != nullptr && charset->ToUtf8({bytes, query.text.size()}, &text)) {
+    QueryBody converted = query;
+    converted.text = text;
+    return ReadUtf8(converted);
+  }
+  // In comments and literals it does not matter, and which table is emptied has to be known.
+  Statement statement = ReadUtf8(query);
+  return statement.kind == Kind::kTruncate ? Of(Kind::kUnreadable) : statement;
 }
 
 }  // namespace arrowcdc::mysql

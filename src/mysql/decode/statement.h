@@ -10,6 +10,7 @@
 
 #include "arrowcdc/change_batch.h"
 #include "src/mysql/decode/event.h"
+#include "src/mysql/decode/flavor.h"
 
 namespace arrowcdc::mysql {
 
@@ -26,11 +27,12 @@ struct Statement {
     kXaCommit,
     kXaRollback,
     kTruncate,      // `tables`
+    kCreateTable,   // `tables[0]`
     kDropTable,     // `tables`
     kDropDatabase,  // `tables[0].schema`
     kRenameTable,   // `tables`, each with its new name behind it
     kAlterTable,    // `tables[0]`; with a new name behind it where it gets one
-    kAlterRows,     // the same, and rows go or come with a partition or a tablespace
+    kAlterRows,     // the same, and rows may go or come with it
     kChangesRows,   // INSERT, UPDATE and what else changes rows, or may, by its text
     kOther,         // changes no rows of tables
     kUnreadable,
@@ -38,10 +40,13 @@ struct Statement {
   Kind kind = Kind::kUnreadable;
   std::vector<TableName> tables;
   std::string savepoint;
-  std::string xid;  // of XA: as FormatXid has it, where the log's form can be read; else empty
+  std::string xid;        // of XA: as FormatXid has it, where the log's form can be read; else empty
+  bool replaces = false;  // CREATE OR REPLACE
+  bool cascades = false;  // it makes a foreign key with CASCADE, SET NULL or SET DEFAULT
 };
 
-Statement ReadStatement(const QueryBody& query);
+// Names are UTF-8, whatever the client's character set was.
+Statement ReadStatement(const QueryBody& query, Flavor flavor);
 
 // Hexadecimal gtrid and bqual, and the format, as the servers write them: "61,,1".
 std::string FormatXid(std::string_view gtrid, std::string_view bqual, uint64_t format);

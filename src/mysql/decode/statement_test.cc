@@ -8,12 +8,13 @@ namespace {
 
 using Kind = Statement::Kind;
 
-Statement Read(std::string_view text, bool ansi_quotes = false) {
+Statement Read(std::string_view text, bool ansi_quotes = false, uint32_t collation = 0) {
   QueryBody query;
   query.schema = "shop";
   query.text = text;
   query.ansi_quotes = ansi_quotes;
-  return ReadStatement(query);
+  query.collation = collation;
+  return ReadStatement(query, Flavor::kMysql);
 }
 
 std::string Tables(const Statement& statement) {
@@ -51,6 +52,37 @@ TEST(Statement, TablesByAnyQuotes) {
   EXPECT_EQ(Read("DROP DATABASE `shop`").kind, Kind::kDropDatabase);
 }
 
+// Collations: latin1_swedish_ci, gbk_chinese_ci, utf8mb4_general_ci, binary, big5_chinese_ci.
+TEST(Statement, NamesInTheCharacterSetOfTheClient) {
+  EXPECT_EQ(Tables(Read("TRUNCATE `caf\xe9`", false, 8)), "shop.caf\xc3\xa9");
+  // The second byte of a character is a backslash.
+  EXPECT_EQ(Tables(Read("/*! TRUNCATE */ `\x81\\`", false, 28)), "shop.\xe4\xb9\x97");
+  EXPECT_EQ(Read("ALTER TABLE t COMMENT '\x81\\', RENAME TO u", false, 28).tables.size(), 2);
+  for (const uint32_t collation : {0U, 45U, 63U})
+    EXPECT_EQ(Tables(Read("TRUNCATE `caf\xc3\xa9`", false, collation)), "shop.caf\xc3\xa9");
+  EXPECT_EQ(Read("TRUNCATE `\xa4\xa4`", false, 1).kind, Kind::kUnreadable);
+  EXPECT_EQ(Tables(Read("TRUNCATE t", false, 1)), "shop.t");
+  EXPECT_EQ(Read("ALTER TABLE t COMMENT '\xa4\xa4'", false, 1).kind, Kind::kAlterTable);
+}
+
+TEST(Statement, ForeignKeysThatChangeOtherRows) {
+  for (const char* text :
+       {"CREATE TABLE c (p INT REFERENCES p (id) ON DELETE CASCADE)",
+        "CREATE TABLE IF NOT EXISTS c (p INT, FOREIGN KEY (p) REFERENCES p (id) ON UPDATE SET NULL)",
+        "alter table c add constraint k foreign key (p) references p (id) on delete no action on update "
+        "cascade",
+        "ALTER TABLE c ADD FOREIGN KEY (p) REFERENCES p (id) ON DELETE SET DEFAULT"}) {
+    EXPECT_TRUE(Read(text).cascades) << text;
+    EXPECT_EQ(Tables(Read(text)), "shop.c") << text;
+  }
+  for (const char* text : {"CREATE TABLE c (p INT REFERENCES p (id) ON DELETE RESTRICT)",
+                           "CREATE TABLE c (t TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, `on` INT)",
+                           "ALTER TABLE c ADD p INT REFERENCES p (id) ON UPDATE NO ACTION"}) {
+    EXPECT_FALSE(Read(text).cascades) << text;
+    EXPECT_EQ(Tables(Read(text)), "shop.c") << text;
+  }
+}
+
 TEST(Statement, Alter) {
   EXPECT_EQ(Read("ALTER TABLE t ADD COLUMN rename INT").kind, Kind::kAlterTable);
   EXPECT_EQ(Tables(Read("ALTER TABLE t RENAME TO u")), "shop.t shop.u");
@@ -62,6 +94,7 @@ TEST(Statement, Alter) {
   EXPECT_EQ(Read("ALTER TABLE t EXCHANGE PARTITION p WITH TABLE u").kind, Kind::kAlterRows);
   EXPECT_EQ(Read("ALTER TABLE t IMPORT TABLESPACE").kind, Kind::kAlterRows);
   EXPECT_EQ(Read("ALTER TABLE t DROP COLUMN partitioned").kind, Kind::kAlterTable);
+  EXPECT_EQ(Read("ALTER ONLINE IGNORE TABLE t ADD UNIQUE (a)").kind, Kind::kAlterRows);
   EXPECT_EQ(Read("ALTER USER u IDENTIFIED WITH 'x' AS 'y'").kind, Kind::kOther);
 }
 
@@ -76,12 +109,22 @@ TEST(Statement, ChangesOfRowsByText) {
 
 TEST(Statement, NoRows) {
   for (const char* text :
-       {"CREATE TABLE u (a INT)", "CREATE TABLE u LIKE t", "CREATE USER u", "GRANT ALL ON *.* TO u",
-        "FLUSH TABLES", "ANALYZE TABLE t", "SET PASSWORD = 'x'",
+       {"CREATE TEMPORARY TABLE u (a INT)", "CREATE USER u", "GRANT ALL ON *.* TO u", "FLUSH TABLES",
+        "ANALYZE TABLE t", "SET PASSWORD = 'x'",
         "# Dummy event replacing event type 160 that slave cannot handle.", "CREATE VIEW v AS SELECT 1",
-        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW DELETE FROM u",
-        "CREATE TABLE u (a INT) PARTITION BY RANGE (a) (PARTITION p VALUES LESS THAN (10))"}) {
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW DELETE FROM u"}) {
     EXPECT_EQ(Read(text).kind, Kind::kOther) << text;
+  }
+}
+
+TEST(Statement, CreateTable) {
+  for (const char* text :
+       {"CREATE TABLE u (a INT)", "CREATE TABLE IF NOT EXISTS u LIKE t",
+        "CREATE OR REPLACE TABLE `shop`.`u` (a INT)",
+        "CREATE TABLE u (a INT) PARTITION BY RANGE (a) (PARTITION p VALUES LESS THAN (10))"}) {
+    EXPECT_EQ(Read(text).kind, Kind::kCreateTable) << text;
+    EXPECT_EQ(Tables(Read(text)), "shop.u") << text;
+    EXPECT_EQ(Read(text).replaces, std::string_view(text).find("REPLACE") != std::string_view::npos) << text;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "src/mysql/setup/server_state.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <iterator>
 #include <string_view>
@@ -20,13 +21,18 @@ constexpr char kVariables[] =
     "'sync_binlog', 'innodb_flush_log_at_trx_commit', 'innodb_native_foreign_keys', 'encrypt_binlog', "
     "'lower_case_table_names', 'version_comment')";
 
-constexpr const char* kOwnSchemas[] = {"mysql", "sys", "information_schema", "performance_schema"};
+constexpr std::array<std::string_view, 4> kOwnSchemas = {"mysql", "sys", "information_schema",
+                                                         "performance_schema"};
 
+// ('mysql', ...)
 std::string OwnSchemasSql() {
   std::string sql;
-  for (const char* schema : kOwnSchemas) sql += (sql.empty() ? "(" : ", ") + QuoteText(schema);
+  for (const std::string_view schema : kOwnSchemas) sql += (sql.empty() ? "(" : ", ") + QuoteText(schema);
   return sql + ")";
 }
+
+// Sequences are tables in the log. SYSTEM VERSIONED are MariaDB's tables that keep their history.
+constexpr char kTableTypes[] = "('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE')";
 
 uint64_t ToNumber(const std::optional<std::string>& text) {
   uint64_t number = 0;
@@ -61,6 +67,12 @@ bool ServerState::IsOn(const std::string& name) const {
 
 std::string ServerState::server() const {
   return Variable(flavor == Flavor::kMysql ? "server_uuid" : "server_id");
+}
+
+bool ServerState::logs_cascades() const { return Variable("innodb_native_foreign_keys") == "OFF"; }
+
+bool IsOwnSchema(std::string_view schema) {
+  return std::find(kOwnSchemas.begin(), kOwnSchemas.end(), schema) != kOwnSchemas.end();
 }
 
 // A server of MariaDB has no identity of its own that a replica would not share or a restart not change; what
@@ -127,8 +139,9 @@ arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection) {
                                     "LEFT JOIN information_schema.key_column_usage k "
                                     "ON k.table_schema = c.table_schema AND k.table_name = c.table_name "
                                     "AND k.column_name = c.column_name AND k.constraint_name = 'PRIMARY' "
-                                    "WHERE t.table_type = 'BASE TABLE' AND t.table_schema NOT IN ") +
-                        OwnSchemasSql() + " ORDER BY t.table_schema, t.table_name, c.ordinal_position"));
+                                    "WHERE t.table_type IN ") +
+                        kTableTypes + " AND t.table_schema NOT IN " + OwnSchemasSql() +
+                        " ORDER BY t.table_schema, t.table_name, c.ordinal_position"));
   std::vector<CatalogTable> tables;
   for (const auto& row : rows) {
     if (row.size() != 7) return Unexpected("a query of information_schema");
@@ -203,8 +216,7 @@ std::optional<Cascade> ReadForeignKey(std::string_view line, const TableName& ch
 arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state,
                                                  const std::vector<CatalogTable>& tables) {
   std::vector<Cascade> cascades;
-  // There the server's own layer of SQL makes the changes, and logs them.
-  if (state.Variable("innodb_native_foreign_keys") == "OFF") return cascades;
+  if (state.logs_cascades()) return cascades;
   for (const CatalogTable& table : tables) {
     const TableName& name = table.table.name;
     const auto rows =

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arrow/result.h>
@@ -30,6 +31,8 @@ struct ServerState {
   std::string server() const;
   // SourceId::id.
   std::string source_id() const;
+  // What foreign keys change by CASCADE is in the log: the server's own layer of SQL makes it.
+  bool logs_cascades() const;
 };
 arrow::Result<ServerState> ReadServerState(Connection* connection);
 
@@ -48,11 +51,15 @@ struct LogStatus {
 };
 arrow::Result<LogStatus> ReadLogStatus(Connection* connection);
 
+// A database of the server itself, like mysql.
+bool IsOwnSchema(std::string_view schema);
+
 struct CatalogTable {
   SourceTable table;
   std::string engine;
 };
-// Base tables that the role may see, but for those of the server itself, with their columns.
+// Base tables that the role may see, but for those of the server itself, with their columns. Sequences are
+// among them: the log has them as tables.
 arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection);
 
 // A foreign key whose changes no log has.

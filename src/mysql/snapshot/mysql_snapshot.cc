@@ -78,7 +78,10 @@ class MysqlSnapshotReader : public SnapshotReader {
       const auto row = connection_->NextRow();
       if (!row.ok()) return OfTable(row.status());
       is_at_end_ = !row->has_value();
-      if (is_at_end_) break;
+      if (is_at_end_) {
+        ARROW_RETURN_NOT_OK(LetGoOfTables(*connection_));
+        break;
+      }
       RowMetadata metadata = common;
       metadata.lsn = place_++;
       ARROW_RETURN_NOT_OK(rows_->Append(**row, metadata, batch_.get()));
@@ -179,6 +182,19 @@ class MysqlSnapshot : public Snapshot {
   const LogPoint place_;
 };
 
+// The catalog lists the columns that the role may read, and not that there are others.
+arrow::Status CheckRight(Connection& connection, const TableName& name) {
+  const arrow::Status read =
+      connection.Query("SELECT * FROM " + QuoteName(name.schema) + "." + QuoteName(name.table) + " LIMIT 0")
+          .status();
+  const ErrorDetail* const detail = GetErrorDetail(read);
+  if (detail == nullptr || detail->kind() != ErrorKind::kPermission) return arrow::Status::OK();
+  return MakeError(ErrorKind::kPermission, "the account may not read all of its columns", ObjectOf(name),
+                   "GRANT SELECT ON " + QuoteName(name.schema) + "." + QuoteName(name.table) +
+                       " to it, or leave the table out, or the rows that are there before (--snapshot never)",
+                   detail->sqlstate());
+}
+
 // The least and the greatest value of what the table is split by.
 arrow::Status PlanTable(Connection& connection, size_t index, int64_t part_bytes, Plan* plan) {
   const CopyTable& table = plan->tables[index];
@@ -213,6 +229,7 @@ arrow::Result<std::unique_ptr<Snapshot>> TakeSnapshot(
     const MysqlOptions& options, const Url& url, const std::vector<TableName>& tables,
     const std::function<arrow::Result<Position>(const LogPoint&)>& position_of) {
   ARROW_ASSIGN_OR_RAISE(auto watch, Connection::Open(url, options.stop));
+  ARROW_RETURN_NOT_OK(watch->Query("SET SESSION lock_wait_timeout = 10").status());
   constexpr unsigned kConnectionsMax = 4;
   const unsigned connections = options.snapshot_connections > 0
                                    ? static_cast<unsigned>(options.snapshot_connections)
@@ -227,8 +244,11 @@ arrow::Result<std::unique_ptr<Snapshot>> TakeSnapshot(
   Connection& first = *plan->connections.front();
   plan->choices = {first.flavor(), options.unrepresentable == Unrepresentable::kText};
   ARROW_ASSIGN_OR_RAISE(plan->tables, ReadCopyTables(first, tables, plan->choices.as_text));
-  for (size_t i = 0; i < plan->tables.size(); ++i)
+  for (size_t i = 0; i < plan->tables.size(); ++i) {
+    ARROW_RETURN_NOT_OK(CheckRight(*watch, plan->tables[i].map.name));
     ARROW_RETURN_NOT_OK(PlanTable(first, i, options.snapshot_part_bytes, plan.get()));
+  }
+  ARROW_RETURN_NOT_OK(LetGoOfTables(first));
   // Text comes as it is stored: converting it, the server would have a question mark for what it cannot.
   for (const auto& connection : plan->connections)
     ARROW_RETURN_NOT_OK(connection->Query("SET character_set_results = NULL").status());

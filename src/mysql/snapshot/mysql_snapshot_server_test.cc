@@ -356,6 +356,76 @@ TEST_P(MysqlSnapshot, OtherEnginesAreRefusedByName) {
   EXPECT_EQ(detail->object(), "table shop.old");
 }
 
+TEST_P(MysqlSnapshot, SequencesAndTablesThatKeepTheirHistory) {
+  if (is_mysql()) GTEST_SKIP() << "MySQL has none";
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE SEQUENCE shop.numbers", "SELECT NEXTVAL(shop.numbers)"}));
+  const auto source = MakeSource(Options());
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto snapshot, source->BeginSnapshot(kEveryTable, {}));
+  ASSERT_EQ(snapshot->tables().size(), 1);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto reader, snapshot->MakeReader());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto part, reader->NextPart());
+  ASSERT_TRUE(part.has_value());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto batch, reader->Next());
+  ASSERT_TRUE(batch.has_value());
+  EXPECT_EQ(batch->rows->num_rows(), 1);
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.history (k INT PRIMARY KEY) WITH SYSTEM VERSIONING"}));
+  const auto refused = source->BeginSnapshot(kEveryTable, {});
+  const ErrorDetail* const detail = GetErrorDetail(refused.status());
+  ASSERT_NE(detail, nullptr) << refused.status();
+  EXPECT_EQ(detail->kind(), ErrorKind::kUnsupported);
+  EXPECT_EQ(detail->object(), "table shop.history");
+}
+
+// A table whose rows are copied can be changed while those of others are.
+TEST_P(MysqlSnapshot, LetsGoOfTablesThatAreCopied) {
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.a (k INT PRIMARY KEY)", "CREATE TABLE shop.b (k INT PRIMARY KEY)",
+                    "INSERT INTO shop.a VALUES (1)", "INSERT INTO shop.b VALUES (1), (2)",
+                    "SET SESSION lock_wait_timeout = 1"}));
+  MysqlOptions options = Options();
+  options.snapshot_connections = 1;
+  const auto source = MakeSource(options);
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto snapshot, source->BeginSnapshot(kEveryTable, {}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto reader, snapshot->MakeReader());
+  const auto read_part = [&]() -> arrow::Result<int64_t> {
+    int64_t rows = 0;
+    ARROW_RETURN_NOT_OK(reader->NextPart().status());
+    while (true) {
+      ARROW_ASSIGN_OR_RAISE(const auto batch, reader->Next());
+      if (!batch.has_value()) return rows;
+      rows += batch->rows->num_rows();
+    }
+  };
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const int64_t of_a, read_part());
+  EXPECT_EQ(of_a, 1);
+  ARROWCDC_ASSERT_OK(server_->Run({"ALTER TABLE shop.a ADD COLUMN more INT", "INSERT INTO shop.b VALUES (3)",
+                                   "INSERT INTO shop.a VALUES (2, 2)"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const int64_t of_b, read_part());
+  EXPECT_EQ(of_b, 2);  // as they were at the point
+}
+
+// information_schema lists only what the account may read.
+TEST_P(MysqlSnapshot, ATableThatMayBeReadInPartIsRefusedByName) {
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.t (k INT PRIMARY KEY, v INT)", "CREATE USER cdc@'%'",
+                    is_mysql() ? "GRANT REPLICATION SLAVE, REPLICATION CLIENT, RELOAD ON *.* TO cdc@'%'"
+                               : "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO cdc@'%'",
+                    "GRANT SELECT (k), INSERT ON shop.t TO cdc@'%'"}));
+  MysqlOptions options = Options();
+  options.url = server_->url_as("cdc", "", "ssl-mode=preferred");
+  const auto source = MakeSource(options);
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  const auto snapshot = source->BeginSnapshot(kEveryTable, {});
+  const ErrorDetail* const detail = GetErrorDetail(snapshot.status());
+  ASSERT_NE(detail, nullptr) << snapshot.status();
+  EXPECT_EQ(detail->kind(), ErrorKind::kPermission) << snapshot.status();
+  EXPECT_EQ(detail->object(), "table shop.t");
+  ARROWCDC_ASSERT_OK(server_->Run({"GRANT SELECT ON shop.t TO cdc@'%'"}));
+  ARROWCDC_EXPECT_OK(source->BeginSnapshot(kEveryTable, {}).status());
+}
+
 // Without the right to look at the log's status, and with none at all.
 TEST_P(MysqlSnapshot, Rights) {
   ARROWCDC_ASSERT_OK(

@@ -181,6 +181,9 @@ arrow::Result<std::unique_ptr<Connection>> OpenReader(const Url& url,
        {"SET SESSION net_write_timeout = 86400, wait_timeout = 86400, lock_wait_timeout = 10",
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"})
     ARROW_RETURN_NOT_OK(connection->Query(sql).status());
+  // A session that might write into the log keeps tables until its end there (LetGoOfTables). Without the
+  // right to it they are kept.
+  if (connection->flavor() == Flavor::kMariadb) (void)connection->Query("SET SESSION sql_log_bin = 0");
   return connection;
 }
 
@@ -209,6 +212,8 @@ arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<Sto
                                               waits_for_commits        ? Commits::kWaitedFor
                                               : state.only_committed() ? Commits::kShown
                                                                        : Commits::kNotShown));
+  for (const auto& connection : point.connections)
+    ARROW_RETURN_NOT_OK(connection->Query("SAVEPOINT nothing_read").status());
   point.place.flavor = state.flavor;
   point.place.server = state.server();
   if (look->flavor() == Flavor::kMariadb) {
@@ -220,6 +225,10 @@ arrow::Result<SnapshotPoint> TakePoint(const Url& url, const std::shared_ptr<Sto
                         look->QueryValue("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED)"));
   std::from_chars(now.data(), now.data() + now.size(), point.taken_at);
   return point;
+}
+
+arrow::Status LetGoOfTables(Connection& connection) {
+  return connection.Query("ROLLBACK TO SAVEPOINT nothing_read").status();
 }
 
 }  // namespace arrowcdc::mysql

@@ -21,6 +21,11 @@ struct SnapshotPoint {
   std::vector<std::unique_ptr<Connection>> connections;
 };
 
+// Lets go of the tables that a transaction of a point has read: as long as it holds them, DDL of them waits,
+// and with it all others who want them. What it sees stays the same. MariaDB does so for roles with BINLOG
+// ADMIN alone.
+arrow::Status LetGoOfTables(Connection& connection);
+
 // Whether log_status of that MySQL answers only when all that stands in the log is committed: seen of 9.7;
 // nothing is known of earlier ones.
 bool WaitsForCommits(const std::string& version);

@@ -326,7 +326,7 @@ class MysqlSource : public Source {
     options.epoch = epoch_;
     options.unrepresentable = options_.unrepresentable;
     if (patterns_.has_value()) options.wanted = [this](const TableName& table) { return Wanted(table); };
-    // Also one that is not there yet.
+    // Also those that come later.
     options.captures = [this](const std::string& database) {
       return !mysql::IsOwnSchema(database) && (!patterns_.has_value() || patterns_->MayMatchIn(database));
     };
@@ -355,6 +355,12 @@ class MysqlSource : public Source {
     store.disk_bytes_max = options_.spool_bytes_max;
     SetPackets(std::make_unique<mysql::LivePackets>(std::move(dump), store, options_.stop));
     auto options = ReaderOptions(standing.only_committed && start.by_gtids);
+    options.lower_case_names = state_.Variable("lower_case_table_names") == "1";
+    if (state_.logs_cascades()) {
+      options.cascades = mysql::Cascades::kAreLogged;
+    } else if (!options_.accept_cascades) {
+      options.cascades = mysql::Cascades::kAreRefused;
+    }
     options.transactional = [this](const TableName& table) { return IsTransactional(table); };
     if (state_.flavor == Flavor::kMariadb)
       options.check = [this](const mysql::TableMap& map) { return CheckTypes(map); };

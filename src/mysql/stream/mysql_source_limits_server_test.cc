@@ -297,6 +297,92 @@ TEST_P(MysqlLimits, TellsWhatBecomesOfTables) {
   EXPECT_NE(text.find("dropped"), std::string::npos) << text;
 }
 
+// Whatever the session writes its statements in, and however it writes the names.
+TEST_P(MysqlLimits, TruncatesOfNamesInOtherCharacterSets) {
+  StartServer(mysql() ? std::vector<std::string>{} : std::vector<std::string>{"--lower-case-table-names=1"});
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"SET NAMES utf8mb4", "CREATE TABLE shop.`caf\u00e9` (id INT PRIMARY KEY)"}));
+  const auto source = MakeSource({"shop.*"});
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.`caf\u00e9` VALUES (1)", "SET NAMES latin1",
+                                   "TRUNCATE TABLE shop.`caf\xe9`", "SET NAMES gbk",
+                                   "TRUNCATE TABLE shop.`caf\xa8\xa6`", "SET NAMES utf8mb4"}));
+  Insert(1);
+  if (!mysql()) ARROWCDC_ASSERT_OK(server_->Run({"USE SHOP", "TRUNCATE T", "TRUNCATE TABLE Shop.T"}));
+  ARROWCDC_ASSERT_OK(ReadAll(&replay, source.get()));
+  std::vector<std::string> log{"insert 1", "truncate", "truncate", "insert 1|x|1"};
+  if (!mysql()) log.insert(log.end(), 2, "truncate");
+  EXPECT_EQ(replay.log(), log);
+  EXPECT_TRUE(replay.rows({"shop", "caf\u00e9"}).empty());
+  EXPECT_EQ(replay.rows(kTable).empty(), !mysql());
+}
+
+// A database that comes when the stream has begun.
+TEST_P(MysqlLimits, StatementsInLaterDatabasesAreRefused) {
+  StartServer();
+  const auto source = MakeSource({"shop*.*", "!shop_log.*"});
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE DATABASE shop_log", "CREATE DATABASE shop_later",
+                                   "CREATE TABLE shop_log.n (id INT)", "CREATE TABLE shop_later.n (id INT)",
+                                   "SET SESSION binlog_format = STATEMENT"}));
+  if (mysql()) {
+    ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop_log.n VALUES (1)"}));
+    ARROWCDC_EXPECT_OK(ReadAll(&replay, source.get()));
+  }
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop_later.n VALUES (1)"}));
+  const arrow::Status refused = ReadAll(&replay, source.get());
+  EXPECT_EQ(KindOf(refused), ErrorKind::kServerSetting) << refused;
+}
+
+// As those that are there at the start.
+TEST_P(MysqlLimits, CascadesThatComeLaterAreRefused) {
+  StartServer(mysql() ? std::vector<std::string>{"--innodb-native-foreign-keys=ON"}
+                      : std::vector<std::string>{});
+  MysqlOptions options = Options();
+  options.tables = {"shop.*", "!shop.out"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakeMysqlSource(options));
+  options.accept_cascades = true;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto accepting, MakeMysqlSource(options));
+  Replay replay;
+  Replay of_accepting;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(of_accepting.Begin(accepting.get()));
+  const std::string cascade = "FOREIGN KEY (t) REFERENCES shop.t (id) ON DELETE CASCADE";
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.`out` (id INT PRIMARY KEY, t BIGINT, " + cascade + ")",
+                                   "CREATE TABLE shop.child (id INT PRIMARY KEY, t BIGINT)"}));
+  ARROWCDC_EXPECT_OK(ReadAll(&replay, source.get()));
+  ARROWCDC_ASSERT_OK(server_->Run({"ALTER TABLE shop.child ADD " + cascade}));
+  Insert(1);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+  const arrow::Status refused = replay.ReadUntil(source.get(), end.position);
+  EXPECT_EQ(KindOf(refused), ErrorKind::kUnsupported) << refused;
+  const ErrorDetail* const detail = GetErrorDetail(refused);
+  ASSERT_NE(detail, nullptr);
+  EXPECT_EQ(detail->object(), "table shop.child");
+  ARROWCDC_ASSERT_OK(of_accepting.ReadUntil(accepting.get(), end.position));
+  EXPECT_EQ(of_accepting.changes(), 1);
+  ASSERT_EQ(of_accepting.notices().size(), 1);
+  EXPECT_EQ(of_accepting.notices()[0].object, "table shop.child");
+}
+
+TEST_P(MysqlLimits, SaysThatRowsMayHaveGoneByAlterIgnore) {
+  if (mysql()) GTEST_SKIP() << "MySQL has no ALTER IGNORE";
+  StartServer();
+  const auto source = MakeSource();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  Insert(1);
+  Insert(2);
+  ARROWCDC_ASSERT_OK(server_->Run({"ALTER IGNORE TABLE shop.t ADD UNIQUE (n)",
+                                   "CREATE OR REPLACE TABLE shop.t (id BIGINT PRIMARY KEY)"}));
+  ARROWCDC_ASSERT_OK(ReadAll(&replay, source.get()));
+  ASSERT_EQ(replay.notices().size(), 2);
+  EXPECT_TRUE(replay.notices()[0].error);
+  EXPECT_NE(replay.notices()[1].text.find("dropped"), std::string::npos);
+}
+
 // By a trigger a transaction that is rolled back changes both kinds of tables.
 TEST_P(MysqlLimits, TablesThatDoNotRollBackKeepTheirRows) {
   if (mysql()) GTEST_SKIP() << "enforce_gtid_consistency does not let them be mixed";

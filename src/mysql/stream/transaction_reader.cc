@@ -19,6 +19,13 @@ constexpr int kInnerEventsAtOnce = 1000;
 
 std::string BaseOf(const std::string& file) { return file.substr(0, file.rfind('.')); }
 
+// Of letters beyond ASCII the server has rules of its own, and a name like that is written as it is.
+void ToLowerCase(std::string* name) {
+  for (char& c : *name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+}
+
 }  // namespace
 
 arrow::Result<std::unique_ptr<TransactionReader>> TransactionReader::Make(TransactionReaderOptions options,
@@ -498,7 +505,12 @@ arrow::Status TransactionReader::TakeQuery(const BinlogEvent& event) {
   } else if (query.text == "COMMIT") {
     statement.kind = Statement::Kind::kCommit;
   } else {
-    statement = ReadStatement(query);
+    statement = ReadStatement(query, token_.flavor);
+  }
+  for (TableName& table : statement.tables) {
+    if (!options_.lower_case_names) break;
+    ToLowerCase(&table.schema);
+    ToLowerCase(&table.table);
   }
   // Logs without GTID events.
   if (!transaction_.has_value()) {
@@ -593,17 +605,18 @@ arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
     }
     return arrow::Status::OK();
   }
+  if (statement.cascades) ARROW_RETURN_NOT_OK(TakeCascades(statement.tables[0]));
   for (size_t i = 0; i < statement.tables.size(); ++i) {
     const TableName& table = statement.tables[i];
     const bool renamed = statement.kind == Kind::kRenameTable || statement.tables.size() > 1;
-    if (statement.kind == Kind::kDropTable) {
+    if (statement.kind == Kind::kDropTable || statement.replaces) {
       if (Wanted(table)) Tell(false, "the table was dropped", table);
       continue;
     }
     if (statement.kind == Kind::kAlterRows && Wanted(table)) {
       Tell(true,
-           "rows went or came with a partition or a tablespace, which the binary log does not list: they are "
-           "not delivered",
+           "rows went or came with a partition or a tablespace, or may have gone by ALTER IGNORE, which the "
+           "binary log does not list: they are not delivered",
            table);
     }
     if (!renamed) continue;
@@ -619,6 +632,22 @@ arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
     }
   }
   return arrow::Status::OK();
+}
+
+arrow::Status TransactionReader::TakeCascades(const TableName& table) {
+  if (options_.cascades == Cascades::kAreLogged || !Wanted(table)) return arrow::Status::OK();
+  const std::string what =
+      "the table gets a foreign key with CASCADE, SET NULL or SET DEFAULT, and what that changes in it is "
+      "not in "
+      "the binary log";
+  if (options_.cascades == Cascades::kAreSaid) {
+    Tell(true, what, table);
+    return arrow::Status::OK();
+  }
+  return MakeError(ErrorKind::kUnsupported, what + ", at " + ToString(event_at_, token_.base),
+                   "table " + ToString(table),
+                   "make the foreign key RESTRICT and change the rows in the application, or leave the table "
+                   "out, and capture into a new sink; --accept-cascades takes it as it is");
 }
 
 arrow::Status TransactionReader::TakeTruncate(const Statement& statement) {

@@ -30,6 +30,10 @@
 
 namespace arrowcdc::mysql {
 
+// What becomes of a captured table that gets a foreign key with CASCADE: whether what that changes is in the
+// log, and whether somebody takes the table as it is where it is not.
+enum class Cascades { kAreLogged, kAreSaid, kAreRefused };
+
 struct TransactionReaderOptions {
   // MySQL with gtid_mode=ON: what is in the log is committed, but for XA. Else rows wait for the end.
   bool only_committed = false;
@@ -37,10 +41,12 @@ struct TransactionReaderOptions {
   Unrepresentable unrepresentable = Unrepresentable::kNull;
   std::function<bool(const TableName&)> wanted = {};         // empty: all
   std::function<arrow::Status(const TableMap&)> check = {};  // as RowDecoderOptions has it
-  // Whether a database may have tables that are captured; empty: each may.
+  // Whether a database may have tables that are captured, now or later; empty: each may.
   std::function<bool(const std::string&)> captures = {};
   // Whether rows of the table can be rolled back. Empty: nobody knows.
   std::function<arrow::Result<bool>(const TableName&)> transactional = {};
+  Cascades cascades = Cascades::kAreSaid;
+  bool lower_case_names = false;  // the server has names of tables so, however statements write them
   RecordStoreOptions spool = {};
   int64_t batch_bytes_max = int64_t{8} << 20;  // of open rows, before they become batches
   int64_t transactions_max = 20'000;           // before progress is told
@@ -131,6 +137,7 @@ class TransactionReader {
   arrow::Status TakeQuery(const BinlogEvent& event);
   arrow::Status TakeStatement(const Statement& statement, const QueryBody& query);
   arrow::Status TakeDdl(const Statement& statement);
+  arrow::Status TakeCascades(const TableName& table);
   arrow::Status TakeTruncate(const Statement& statement);
   arrow::Status TakeRollbackTo(const std::string& savepoint);
   arrow::Status EndTransaction(bool committed);
