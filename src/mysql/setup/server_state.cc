@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -278,11 +277,6 @@ arrow::Result<bool> IsTransactional(Connection* connection, const TableName& tab
                         "JOIN information_schema.engines e ON e.engine = t.engine WHERE t.table_schema = " +
                         QuoteText(table.schema) + " AND t.table_name = " + QuoteText(table.table)));
   return rows.size() == 1 && rows[0].size() == 1 && rows[0][0] == "YES";
-}
-
-bool IsOwnSchema(const std::string& schema) {
-  return std::any_of(std::begin(kOwnSchemas), std::end(kOwnSchemas),
-                     [&](const char* own) { return schema == own; });
 }
 
 }  // namespace arrowcdc::mysql

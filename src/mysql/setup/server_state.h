@@ -73,9 +73,6 @@ struct Cascade {
 arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state,
                                                  const std::vector<CatalogTable>& tables);
 
-// Whether the schema is the server's: none of its tables is in the catalog.
-bool IsOwnSchema(const std::string& schema);
-
 // MariaDB's uuid, inet4 and inet6 are binary(16) or binary(4) in the binary log, in an order of bytes that
 // depends on the server's version; so no column may be one. An error that names it, kUnsupported.
 arrow::Status RefuseHiddenType(const TableName& table, const std::string& column, const std::string& type);
