@@ -1,7 +1,7 @@
 // Fuzz target: statements of a binlog -> what they do. Whatever the text is, the answer is of one kind, with
 // the tables that this kind has.
 //
-// Input: two bits of SQL mode (1 byte), the length of the default database (1 byte), it, and the text.
+// Input: two bits of SQL mode and one that says MariaDB (1 byte), the length of the default database (1 byte), it, and the text.
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -19,6 +19,7 @@ void Require(bool condition) {
 void CheckTables(const Statement& statement) {
   using Kind = Statement::Kind;
   switch (statement.kind) {
+    case Kind::kCreateTable:
     case Kind::kDropDatabase:
       return Require(statement.tables.size() == 1);
     case Kind::kTruncate:
@@ -51,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
   query.text = std::string_view(text, text_bytes);
   query.ansi_quotes = (data[0] & 1) != 0;
   query.no_backslash_escapes = (data[0] & 2) != 0;
-  CheckTables(ReadStatement(query));
+  CheckTables(ReadStatement(query, (data[0] & 4) != 0 ? Flavor::kMariadb : Flavor::kMysql));
   free(text);
   return 0;
 }
