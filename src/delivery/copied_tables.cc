@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "arrowcdc/error.h"
+
 namespace arrowcdc {
 
 void CopiedTables::Add(const CopiedTable& table) {
@@ -12,6 +14,22 @@ void CopiedTables::Add(const CopiedTable& table) {
 bool CopiedTables::Has(const TableName& name) const {
   return std::any_of(tables_.begin(), tables_.end(),
                      [&](const CopiedTable& copied) { return copied.name == name; });
+}
+
+arrow::Status CopiedTables::CheckIsLater(const Snapshot& snapshot) const {
+  for (const SnapshotTable& table : snapshot.tables()) {
+    const bool is_there = std::any_of(tables_.begin(), tables_.end(), [&](const CopiedTable& copied) {
+      return copied.name == table.name && copied.point == snapshot.point();
+    });
+    if (!is_there) continue;
+    return MakeError(
+        ErrorKind::kBusy,
+        "nothing was committed since its rows were copied, and a copy at the same place of the log "
+        "would be the same one",
+        "table " + ToString(table.name), "it is copied again once something is committed", "",
+        /*retryable=*/true);
+  }
+  return arrow::Status::OK();
 }
 
 void CopiedTables::Look(const std::vector<SourceTable>& tables) {

@@ -6,6 +6,8 @@
 #include <set>
 #include <vector>
 
+#include <arrow/status.h>
+
 #include "arrowcdc/snapshot.h"
 #include "arrowcdc/source.h"
 
@@ -18,6 +20,10 @@ class CopiedTables {
   const std::vector<CopiedTable>& all() const { return tables_; }
   bool Has(uint32_t table_id) const { return ids_.contains(table_id); }
   bool Has(const TableName& name) const;
+
+  // Errors: kBusy, retryable, where the snapshot has a table at the point that it was copied at: its rows would
+  // have the places of those that are there.
+  arrow::Status CheckIsLater(const Snapshot& snapshot) const;
 
   // What tables are called now, as far as they are published.
   void Look(const std::vector<SourceTable>& tables);

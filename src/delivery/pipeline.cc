@@ -379,10 +379,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     if (!told_of_later_.insert(table.table_id).second) return;
     observer_.OnNotice(
         {false,
-         adds_beside() ? "its first change came after the copy of the tables: rows that it had before are "
-                         "copied now, beside the stream"
-                       : "its first change came after the copy of the tables: rows that it had before are "
-                         "copied when the stream is started again",
+         std::string(
+             "its first change came after the copy of the tables: rows that it had before are copied ") +
+             (adds_beside() ? "now, beside the stream" : "when the stream is started again"),
          "table " + ToString(table.name)});
   }
 
@@ -521,9 +520,13 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     const auto wanted = [tables = wanted_](const TableName& name, uint32_t) {
       return std::find(tables.begin(), tables.end(), name) != tables.end();
     };
-    BackgroundCopy::Listener& listener = *this;
-    beside_ = std::make_unique<BackgroundCopy>([this, wanted] { return source_.BeginSnapshot(wanted, {}); },
-                                               copy_target_, listener, snapshot_connections_);
+    const auto take = [this, wanted, copied = copied_]() -> arrow::Result<std::unique_ptr<Snapshot>> {
+      ARROW_ASSIGN_OR_RAISE(auto snapshot, source_.BeginSnapshot(wanted, {}));
+      ARROW_RETURN_NOT_OK(copied.CheckIsLater(*snapshot));
+      return snapshot;
+    };
+    Listener& listener = *this;
+    beside_ = std::make_unique<BackgroundCopy>(take, copy_target_, listener, snapshot_connections_);
     return arrow::Status::OK();
   }
 

@@ -421,5 +421,25 @@ TEST_P(MysqlTest, FilesOfALog) {
   EXPECT_NE(output.find("zwei"), string::npos) << output;
 }
 
+// A copy at the point of the one before would have its rows: it waits for the next commit.
+TEST_P(MysqlTest, ReadAnewWhereNothingWasCommitted) {
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.t (k INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1), (2)"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"})).status());
+  ARROWCDC_ASSERT_OK(RunProgram(Command("resnapshot", {Directory(), "shop.t"})).status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, Subprocess::Start(Stream()));
+  const auto says = [&](const string& text) {
+    return WaitFor([&] { return stream->error().find(text) != string::npos; }, seconds(30), text);
+  };
+  ARROWCDC_EXPECT_OK(says("nothing was committed since its rows were copied"));
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (3)"}));
+  ARROWCDC_EXPECT_OK(says("all rows that were there before are copied"));
+  ARROWCDC_ASSERT_OK(stream->Signal(SIGINT));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto ended, stream->Wait(seconds(30)));
+  EXPECT_EQ(ended.code, 0) << stream->error();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto current, Current("t"));
+  EXPECT_EQ(current, (std::multiset<string>{"1", "2", "3"}));
+}
+
 }  // namespace
 }  // namespace arrowcdc::test
