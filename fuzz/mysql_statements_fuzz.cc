@@ -1,8 +1,8 @@
 // Fuzz target: statements of a binlog -> what they do. Whatever the text is, the answer is of one kind, with
 // the tables that this kind has.
 //
-// Input: two bits of SQL mode and one that says MariaDB (1 byte), the length of the default database (1 byte),
-// it, and the text.
+// Input: two bits of SQL mode and one that says MariaDB (1 byte), the length of the default database (1
+// byte), it, and the text.
 #include <cstdlib>
 #include <string>
 #include <string_view>

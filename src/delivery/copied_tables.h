@@ -21,8 +21,8 @@ class CopiedTables {
   bool Has(uint32_t table_id) const { return ids_.contains(table_id); }
   bool Has(const TableName& name) const;
 
-  // Errors: kBusy, retryable, where the snapshot has a table at the point that it was copied at: its rows would
-  // have the places of those that are there.
+  // Errors: kBusy, retryable, where the snapshot has a table at the point that it was copied at: its rows
+  // would have the places of those that are there.
   arrow::Status CheckIsLater(const Snapshot& snapshot) const;
 
   // What tables are called now, as far as they are published.

@@ -104,8 +104,7 @@ const uint8_t* ReadDatetime2(const ColumnStep& step, const uint8_t* at, RowInput
   const int64_t whole = static_cast<int64_t>(LoadBig<5>(at)) - 0x8000000000;
   const int64_t fraction = Microseconds(at + 5, bytes);
   if (whole < 0 || fraction > 999'999) return input->NoForm(next);
-  if (step.as_text)
-    return AppendDatetime(step, UnpackDatetime(whole << 24 | fraction), next, input, column);
+  if (step.as_text) return AppendDatetime(step, UnpackDatetime(whole << 24 | fraction), next, input, column);
   const CivilTime time = UnpackDatetime(whole << 24);
   const int64_t date = whole >> 17;
   if (date != input->date) {
