@@ -308,7 +308,9 @@ TEST_P(SnapshotResumeTest, ALostSnapshotLosesNoPart) {
   ARROWCDC_ASSERT_OK(client->Signal(SIGCONT));
   ARROWCDC_ASSERT_OK(WaitFor([&] { return FinishedParts("big").size() >= kept.size() + 10; }, seconds(60),
                              "parts of another point"));
+  ARROWCDC_ASSERT_OK(client->Signal(SIGSTOP));  // it is not to be done before the server is away
   ARROWCDC_ASSERT_OK(server_->Restart(StopMode::kImmediate));
+  ARROWCDC_ASSERT_OK(client->Signal(SIGCONT));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
   ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM big WHERE id % 40 = 1; UPDATE big SET n = 8 WHERE id % 30 = 1"));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(seconds(300)));

@@ -123,7 +123,10 @@ TEST_P(Cuts, EveryChangeOnceWhereverTheConnectionIsCut) {
         ARROWCDC_ASSERT_OK(cut.Begin(of_cut.get()));
         ARROWCDC_ASSERT_OK(cut.ReadUntil(of_cut.get(), end.position));
       }
-      EXPECT_EQ(cut.log(), uncut.log()) << "cut at packet " << packet << ", byte " << bytes;
+      for (const TableName& table : {kTable, kOther}) {
+        EXPECT_EQ(cut.log(table), uncut.log(table))
+            << ToString(table) << ", cut at packet " << packet << ", byte " << bytes;
+      }
       EXPECT_EQ(cut.rows(kTable), uncut.rows(kTable));
       ASSERT_EQ(cut.rows(kOther), uncut.rows(kOther));
       ARROWCDC_ASSERT_OK(of_cut->Stop());

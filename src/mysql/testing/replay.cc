@@ -91,6 +91,7 @@ void Replay::TakeTruncate(const TruncateEvent& truncate) {
     if (last != last_.end() && at <= last->second) continue;
     last_.insert_or_assign(table, at);
     tables_[table].clear();
+    logs_[table].emplace_back("truncate");
     repeated = false;
   }
   if (repeated) {
@@ -161,7 +162,10 @@ arrow::Status Replay::Apply(const ChangeBatch& batch) {
     const auto& [key, text] = key_and_text;
     ++changes_;
     const Op op = changes.op(row);
-    if (log_.size() < kLogMax) log_.push_back(std::string(OpName(op)) + " " + text);
+    if (log_.size() < kLogMax) {
+      log_.push_back(std::string(OpName(op)) + " " + text);
+      logs_[batch.table->name].push_back(log_.back());
+    }
     const bool old_side = op == Op::kDelete || op == Op::kUpdateBefore;
     const auto found = rows.find(key);
     if (old_side) {

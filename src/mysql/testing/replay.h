@@ -46,6 +46,8 @@ class Replay {
   const std::vector<SourceNotice>& notices() const { return notices_; }
   // Operations, in order: "insert 1", for small tests.
   const std::vector<std::string>& log() const { return log_; }
+  // The same of one table: rows of several come in batches of each, which time cuts.
+  const std::vector<std::string>& log(const TableName& table) { return logs_[table]; }
 
  private:
   arrow::Status Apply(const ChangeBatch& batch);
@@ -60,6 +62,7 @@ class Replay {
   std::optional<Position> position_;
   std::vector<SourceNotice> notices_;
   std::vector<std::string> log_;
+  std::map<TableName, std::vector<std::string>> logs_;
   uint64_t changes_ = 0;
   uint64_t repeated_ = 0;
   uint64_t truncates_ = 0;
