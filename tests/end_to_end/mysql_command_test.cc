@@ -207,6 +207,10 @@ TEST_P(MysqlTest, RowsAndChangesOnceWhateverIsKilled) {
       const auto ended = stream->Wait(milliseconds(50 + random() % 1500));
       ASSERT_FALSE(ended.ok()) << stream->error();
       if (round == 5) {
+        // One that is stopped before it streams says so.
+        ARROWCDC_ASSERT_OK(
+            WaitFor([&] { return stream->error().find("\"event\":\"streaming\"") != string::npos; },
+                    seconds(60), "the stream"));
         ARROWCDC_ASSERT_OK(stream->Signal(SIGTERM));
         ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState state, stream->Wait(seconds(60)));
         EXPECT_TRUE(state.ok()) << stream->error();
