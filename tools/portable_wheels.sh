@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 . tools/servers.sh
 start_run
 
+python=$PWD/.venv/bin/python  # of what is fetched
 pip=(-m pip --quiet --disable-pip-version-check --no-input)
 platform=manylinux_2_34_$(uname -m)
 made=()
