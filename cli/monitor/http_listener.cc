@@ -18,7 +18,10 @@
 namespace arrowcdc::cli {
 namespace {
 
-constexpr unsigned kConnectionsMax = 32;
+// Beyond kKeptMax the one that has been idle for longest goes, so that connections that say nothing hold
+// nobody up. libmicrohttpd takes several new ones at a time, which have room below kConnectionsMax.
+constexpr size_t kKeptMax = 32;
+constexpr unsigned kConnectionsMax = 64;
 constexpr unsigned kConnectionSeconds = 10;
 constexpr size_t kRequestBytesMax = 16 << 10;
 constexpr unsigned kForbidden = 403;
@@ -69,9 +72,20 @@ MHD_Result Queue(MHD_Connection* connection, const HttpAnswer& answer) {
   return queued;
 }
 
+int SocketOf(MHD_Connection* connection) {
+  return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+void OnConnection(void* listener, MHD_Connection* connection, void**, MHD_ConnectionNotificationCode what) {
+  auto* const self = static_cast<HttpListener*>(listener);
+  what == MHD_CONNECTION_NOTIFY_STARTED ? self->NoteUse(SocketOf(connection))
+                                        : self->NoteEnd(SocketOf(connection));
+}
+
 // A request's body is not read: there is an answer as soon as its head is there.
 MHD_Result OnRequest(void* listener, MHD_Connection* connection, const char* url, const char* method,
                      const char*, const char*, size_t*, void**) {
+  static_cast<HttpListener*>(listener)->NoteUse(SocketOf(connection));
   const char* const host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
   return Queue(connection, static_cast<const HttpListener*>(listener)->Answer(method, url, host));
 }
@@ -132,11 +146,11 @@ arrow::Result<std::unique_ptr<HttpListener>> HttpListener::Start(const ListenAdd
   ARROW_ASSIGN_OR_RAISE(const int fd, Listen(&bound));
   std::unique_ptr<HttpListener> listener(
       new HttpListener(std::move(bound), std::move(names), std::move(handler)));
-  listener->daemon_ =
-      MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, 0, nullptr, nullptr,
-                       OnRequest, listener.get(), MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                       kConnectionsMax, MHD_OPTION_CONNECTION_TIMEOUT, kConnectionSeconds,
-                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, kRequestBytesMax, MHD_OPTION_END);
+  listener->daemon_ = MHD_start_daemon(
+      MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, 0, nullptr, nullptr, OnRequest,
+      listener.get(), MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, kConnectionsMax,
+      MHD_OPTION_CONNECTION_TIMEOUT, kConnectionSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kRequestBytesMax,
+      MHD_OPTION_NOTIFY_CONNECTION, OnConnection, listener.get(), MHD_OPTION_END);
   if (listener->daemon_ != nullptr) return listener;
   close(fd);
   return CannotListen(address, "the HTTP server could not be started");
@@ -145,6 +159,17 @@ arrow::Result<std::unique_ptr<HttpListener>> HttpListener::Start(const ListenAdd
 HttpListener::~HttpListener() {
   if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
 }
+
+void HttpListener::NoteUse(int socket) {
+  used_.remove(socket);
+  used_.push_back(socket);
+  if (used_.size() <= kKeptMax) return;
+  // libmicrohttpd sees its end, and closes it.
+  (void)shutdown(used_.front(), SHUT_RDWR);
+  used_.pop_front();
+}
+
+void HttpListener::NoteEnd(int socket) { used_.remove(socket); }
 
 HttpAnswer HttpListener::Answer(std::string_view method, std::string_view path, const char* host) const {
   // What sends none is no browser.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,8 +45,10 @@ class HttpListener {
   // Where it listens, with the port that it got.
   const ListenAddress& address() const { return address_; }
 
-  // Of libmicrohttpd's thread.
+  // Of libmicrohttpd's thread: what a request gets, and which connections are used and end.
   HttpAnswer Answer(std::string_view method, std::string_view path, const char* host) const;
+  void NoteUse(int socket);
+  void NoteEnd(int socket);
 
  private:
   HttpListener(ListenAddress address, std::vector<std::string> names, Handler handler);
@@ -54,6 +57,7 @@ class HttpListener {
   const std::vector<std::string> names_;
   const Handler handler_;
   std::string machine_;
+  std::list<int> used_;  // sockets, the one that was used last at the end
   MHD_Daemon* daemon_ = nullptr;
 };
 
