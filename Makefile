@@ -48,7 +48,7 @@ package: setup   ## Debian packages of command and plugin, wheels, into dist/; P
 	@tools/setup.sh package
 	@tools/package.sh $(P)
 
-package-test:    ## install those Debian packages into an empty Debian 12 and stream there
+package-test:    ## install those Debian packages into an empty Debian 12, stream there, run the service
 	@.venv/bin/python tests/installation/package_test.py
 
 tour: setup      ## docs/tour.md: run its code, write what it prints

