@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/mysql.h"
 #include "cli/commands.h"
 #include "cli/logging.h"
-#include "cli/mysql_commands.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -76,7 +76,8 @@ void PrintText(const std::vector<Finding>& findings) {
 
 // Its exit code is that of the first problem.
 ExitCode RunDoctor(const Options& options) {
-  auto examined = IsMysql(options) ? ExamineMysql(options) : Examine(options.source, options.setup);
+  auto examined =
+      IsMysql(options) ? ExamineMysql(MysqlSourceOf(options)) : Examine(options.source, options.setup);
   if (!examined.ok()) {
     LogError(spdlog::level::err, "doctor", examined.status());
     return ExitCodeOf(examined.status());

@@ -105,30 +105,6 @@ ExitCode RunMysqlSetup(const Options& options) {
   return Fail("setup", CheckObstacles(*found));
 }
 
-arrow::Result<std::vector<Finding>> ExamineMysql(const Options& options) {
-  ARROW_ASSIGN_OR_RAISE(const MysqlChecks checks, CheckMysql(MysqlSourceOf(options)));
-  std::vector<Finding> findings;
-  const auto add = [&](FindingLevel level, const std::string& text) -> Finding& {
-    Finding& finding = findings.emplace_back();
-    finding.level = level;
-    finding.check = "mysql";
-    finding.text = text;
-    return finding;
-  };
-  for (const std::string& check : checks.checks) add(FindingLevel::kOk, check);
-  for (const std::string& warning : checks.warnings) add(FindingLevel::kWarning, warning);
-  for (const SetupObstacle& obstacle : checks.obstacles) {
-    Finding& finding = add(FindingLevel::kProblem, obstacle.status.message());
-    finding.sql = obstacle.sql;
-    const ErrorDetail* const detail = GetErrorDetail(obstacle.status);
-    if (detail == nullptr) continue;
-    finding.kind = detail->kind();
-    finding.object = detail->object();
-    finding.remedy = detail->remedy();
-  }
-  return findings;
-}
-
 ExitCode RunMysqlStatus(const Options& options) {
   const StopToken& stop = *options.source.stop;
   const auto& watch = options.command.watch;

@@ -8,8 +8,6 @@ namespace arrowcdc::cli {
 
 // What was found right, what to know, and what is in the way, with the SQL that helps.
 ExitCode RunMysqlSetup(const Options& options);
-// The same, for `doctor`.
-arrow::Result<std::vector<Finding>> ExamineMysql(const Options& options);
 // The server's binary log, once or again and again.
 ExitCode RunMysqlStatus(const Options& options);
 // A command that has no meaning there.

@@ -6,6 +6,7 @@
 #include <arrow/status.h>
 
 #include "arrowcdc/change_batch.h"
+#include "arrowcdc/error.h"
 
 namespace arrowcdc {
 
@@ -25,6 +26,25 @@ struct TableStatus {
   bool usable_identity = false;
   std::string reason;  // the pattern that decided, and what hinders
   std::string limits;  // what of its changes will not come as one would expect, for people; empty: all comes
+};
+
+// What an examination has found, the graver the later.
+enum class FindingLevel {
+  kOk,
+  kNote,     // worth knowing
+  kUnknown,  // the role may not see it
+  kWarning,  // it may hurt later
+  kProblem,  // a stream does not begin, or loses what it goes on from
+};
+
+struct Finding {
+  FindingLevel level = FindingLevel::kOk;
+  std::string check{};  // which, for programs: "wal_retention"; it stays the same
+  std::string text{};   // for people
+  std::string object{};
+  std::string remedy{};
+  std::string sql{};  // that an administrator can run as it is; empty: SQL alone does not help
+  ErrorKind kind = ErrorKind::kInternal;  // of a problem
 };
 
 }  // namespace arrowcdc

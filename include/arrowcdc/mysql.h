@@ -63,6 +63,7 @@ struct MysqlChecks {
   std::vector<std::string> checks;  // what was inspected and found right, for people
   std::vector<std::string> warnings;
   std::vector<SetupObstacle> obstacles;  // all of them, each with the SQL that helps
+  std::vector<Finding> findings;         // all of this, as ExamineMysql has it
 };
 // Inspects settings and rights, and tries what only trying tells. Changes nothing. Errors: no connection, a
 // pattern that cannot be; everything else is an obstacle.
@@ -72,6 +73,11 @@ arrow::Status CheckObstacles(const MysqlChecks& checks);
 // What removes the obstacles, as the mysql client can run it. Empty: there is nothing to run, or SQL alone
 // does not help.
 std::string AdministratorSql(const MysqlChecks& checks);
+
+// Everything that is in the way of a stream or hurts it later: what CheckMysql inspects and tries, and how
+// long the log lasts, transactions that hold a stream back, connections, the release. Changes nothing. Takes
+// a second longer than what it asks, to see how fast the log is written. Errors: as CheckMysql.
+arrow::Result<std::vector<Finding>> ExamineMysql(const MysqlOptions& source);
 
 // All tables that could be captured, matching or not.
 arrow::Result<std::vector<TableStatus>> ListMysqlTables(const MysqlOptions& source);

@@ -204,25 +204,6 @@ arrow::Result<std::string> GetSyncState(const PostgresOptions& source);
 // All tables of the database that could be captured, matching or not.
 arrow::Result<std::vector<TableStatus>> ListTables(const PostgresOptions& source);
 
-// What an examination has found, the graver the later.
-enum class FindingLevel {
-  kOk,
-  kNote,     // worth knowing
-  kUnknown,  // the role may not see it
-  kWarning,  // it may hurt later
-  kProblem,  // a stream does not begin, or loses its slot
-};
-
-struct Finding {
-  FindingLevel level = FindingLevel::kOk;
-  std::string check{};  // which, for programs: "wal_retention"; it stays the same
-  std::string text{};   // for people
-  std::string object{};
-  std::string remedy{};
-  std::string sql{};  // that an administrator can run as it is; empty: SQL alone does not help
-  ErrorKind kind = ErrorKind::kInternal;  // of a problem
-};
-
 // Everything that is in the way of a stream or hurts it later: what PlanSetup inspects and tries, and the
 // slot's health, limits, open transactions, tables. Changes nothing. Takes a second longer than what it asks,
 // to see how fast WAL is written. Errors: as PlanSetup where it cannot look at all.

@@ -10,6 +10,7 @@
 #include "src/mysql/client/connection.h"
 #include "src/mysql/client/url.h"
 #include "src/mysql/setup/checks.h"
+#include "src/mysql/setup/health.h"
 #include "src/mysql/setup/server_state.h"
 
 namespace arrowcdc {
@@ -41,6 +42,18 @@ arrow::Result<MysqlChecks> CheckMysql(const MysqlOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const auto connection, OpenServer(source));
   ARROW_ASSIGN_OR_RAISE(const mysql::Inspected inspected, mysql::Inspect(connection.get(), source.tables));
   return mysql::Judge(inspected, source.accept_cascades, /*before=*/true);
+}
+
+arrow::Result<std::vector<Finding>> ExamineMysql(const MysqlOptions& source) {
+  constexpr std::chrono::seconds kBetween(1);
+  ARROW_RETURN_NOT_OK(ParsePatterns(source).status());
+  ARROW_ASSIGN_OR_RAISE(const auto connection, OpenServer(source));
+  ARROW_ASSIGN_OR_RAISE(const mysql::Inspected inspected, mysql::Inspect(connection.get(), source.tables));
+  std::vector<Finding> findings = mysql::Judge(inspected, source.accept_cascades, /*before=*/true).findings;
+  ARROW_ASSIGN_OR_RAISE(const mysql::Health health,
+                        mysql::ReadHealth(connection.get(), inspected.state, kBetween, source.stop.get()));
+  for (Finding& finding : mysql::JudgeHealth(health, inspected)) findings.push_back(std::move(finding));
+  return findings;
 }
 
 arrow::Status CheckObstacles(const MysqlChecks& checks) {

@@ -16,13 +16,6 @@ bool IsPermission(const arrow::Status& status) {
   return detail != nullptr && detail->kind() == ErrorKind::kPermission;
 }
 
-// 'user'@'host', each part quoted.
-std::string QuoteAccount(const std::string& account) {
-  const size_t at = account.rfind('@');
-  if (at == std::string::npos) return QuoteText(account);
-  return QuoteText(account.substr(0, at)) + "@" + QuoteText(account.substr(at + 1));
-}
-
 // REPLICATION SLAVE, and not REPLICATION SLAVE ADMIN, on all databases.
 arrow::Result<bool> IsGranted(Connection* connection, const std::string& privilege) {
   ARROW_ASSIGN_OR_RAISE(const Rows rows, connection->Query("SHOW GRANTS"));
@@ -74,14 +67,40 @@ std::string GrantSelect(const std::vector<std::string>& patterns, const std::str
   return sql;
 }
 
+std::string Quoted(const TableName& table) { return QuoteName(table.schema) + "." + QuoteName(table.table); }
+
+// From where it is on: it moves a step at a time.
+std::string TurnGtidsOn(const std::string& mode) {
+  constexpr std::string_view kSteps[] = {"OFF", "OFF_PERMISSIVE", "ON_PERMISSIVE", "ON"};
+  const auto* const at = std::find(std::begin(kSteps), std::end(kSteps), mode);
+  if (at == std::end(kSteps)) return "";
+  std::string sql = "SET PERSIST enforce_gtid_consistency = ON";
+  for (const auto* step = at + 1; step != std::end(kSteps); ++step)
+    sql += "; SET PERSIST gtid_mode = " + std::string(*step);
+  return sql;
+}
+
 class Judgement {
  public:
   explicit Judgement(const Inspected& inspected) : inspected_(inspected), state_(inspected.state) {}
 
-  void Good(const std::string& text) { checks.checks.push_back(text); }
-  void Warn(const std::string& text) { checks.warnings.push_back(text); }
+  void Good(const std::string& text) {
+    checks.checks.push_back(text);
+    checks.findings.push_back({.level = FindingLevel::kOk, .check = check_, .text = text});
+  }
+  void Warn(const std::string& text, const std::string& sql = "") {
+    checks.warnings.push_back(text);
+    checks.findings.push_back({.level = FindingLevel::kWarning, .check = check_, .text = text, .sql = sql});
+  }
   void Bad(ErrorKind kind, const std::string& what, const std::string& object, const std::string& remedy,
            const std::string& sql, bool restart = false) {
+    checks.findings.push_back({.level = FindingLevel::kProblem,
+                               .check = check_,
+                               .text = what,
+                               .object = object,
+                               .remedy = remedy,
+                               .sql = sql,
+                               .kind = kind});
     SetupObstacle obstacle;
     obstacle.status = MakeError(kind, what, object, remedy);
     obstacle.sql = sql;
@@ -97,7 +116,7 @@ class Judgement {
                  "use MySQL 8.0.1 or MariaDB 10.5 or later", "");
     }
     const bool mysql = state_.flavor == Flavor::kMysql;
-    const std::string sql = std::string("SET ") + (mysql ? "PERSIST " : "GLOBAL ") + name + " = " + wanted;
+    const std::string sql = SetGlobal(state_.flavor, name, wanted);
     Bad(ErrorKind::kServerSetting, "it is " + value + ": " + why, "setting " + name,
         sql + (mysql ? "" : ", and set it in the server's configuration, too") +
             "; sessions that are open keep what they have",
@@ -105,6 +124,7 @@ class Judgement {
   }
 
   void Log() {
+    check_ = "binlog";
     if (!state_.IsOn("log_bin")) {
       return Bad(ErrorKind::kServerSetting, "the server writes no binary log", "setting log_bin",
                  "set log_bin in the server's configuration and restart it", "", true);
@@ -114,18 +134,29 @@ class Judgement {
     Setting("binlog_row_metadata", "FULL", "the log does not have the names and types of columns");
     if (state_.Variable("binlog_row_image") != "FULL") {
       Warn("binlog_row_image is " + state_.Variable("binlog_row_image") +
-           ": columns that a change did not need are missing from it; they are named in _unchanged" +
-           (state_.flavor == Flavor::kMariadb ? ". MariaDB leaves out virtual columns that did change, too, "
-                                                "and columns that REPLACE has set "
-                                                "to their defaults: SET GLOBAL binlog_row_image = FULL"
-                                              : ""));
+               ": columns that a change did not need are missing from it; they are named in _unchanged" +
+               (state_.flavor == Flavor::kMariadb
+                    ? ". MariaDB leaves out virtual columns that did change, too, "
+                      "and columns that REPLACE has set "
+                      "to their defaults"
+                    : ""),
+           SetGlobal(state_.flavor, "binlog_row_image", "FULL"));
+      if (state_.Variable("binlog_row_value_options").find("PARTIAL_JSON") != std::string::npos) {
+        Warn(
+            "binlog_row_value_options is PARTIAL_JSON without full row images: a change of a document "
+            "of which only the difference is logged ends the stream",
+            SetGlobal(state_.flavor, "binlog_row_value_options", "''"));
+      }
     }
     const std::string lasting =
         state_.Variable("sync_binlog") == "1" && state_.Variable("innodb_flush_log_at_trx_commit") == "1"
             ? ""
             : "sync_binlog and innodb_flush_log_at_trx_commit are not both 1: a crash "
               "of the server's machine may take back transactions that were delivered";
-    if (!lasting.empty()) Warn(lasting);
+    if (!lasting.empty()) {
+      Warn(lasting, SetGlobal(state_.flavor, "sync_binlog", "1") + "; " +
+                        SetGlobal(state_.flavor, "innodb_flush_log_at_trx_commit", "1"));
+    }
     if (inspected_.filters)
       Warn("binlog_do_db or binlog_ignore_db is set: changes of some databases are not logged");
     const bool logs_replicated = state_.IsOn("log_replica_updates") || state_.IsOn("log_slave_updates");
@@ -137,6 +168,7 @@ class Judgement {
   }
 
   void Retention() {
+    check_ = "log_retention";
     if (!state_.IsOn("log_bin")) return;
     const std::string seconds = state_.Variable("binlog_expire_logs_seconds");
     if (seconds.empty() || seconds == "0") return Good("the server removes no files of its log by itself");
@@ -144,17 +176,21 @@ class Judgement {
     const long value = std::strtol(seconds.c_str(), nullptr, 10);
     const std::string text = "the server removes files of its log after " + seconds + " s";
     if (value >= kDay) return Good(text);
-    Warn(text + ": a stream that stands still for longer cannot go on");
+    Warn(text + ": a stream that stands still for longer cannot go on",
+         SetGlobal(state_.flavor, "binlog_expire_logs_seconds", std::to_string(7 * kDay)));
   }
 
   void Gtids() {
+    check_ = "gtids";
     if (!state_.IsOn("log_bin")) return;
     if (state_.flavor == Flavor::kMariadb || state_.only_committed()) return Good("transactions have GTIDs");
     Warn("gtid_mode is " + state_.Variable("gtid_mode") +
-         ": a stream goes on by file and offset, on this server alone, and rows wait for their commit");
+             ": a stream goes on by file and offset, on this server alone, and rows wait for their commit",
+         TurnGtidsOn(state_.Variable("gtid_mode")));
   }
 
   void Rights() {
+    check_ = "rights";
     const std::string account = QuoteAccount(inspected_.account);
     std::string lacking;
     if (!inspected_.may_read_log) lacking = "REPLICATION SLAVE";
@@ -167,6 +203,7 @@ class Judgement {
 
   // A start with a pattern that matches nothing, and the copy that comes first, would fail.
   void BeforeAStream() {
+    check_ = "tables";
     const std::string account = QuoteAccount(inspected_.account);
     if (inspected_.tables.empty()) {
       const std::string sql = inspected_.may_select_all ? "" : GrantSelect(inspected_.idle_patterns, account);
@@ -182,28 +219,34 @@ class Judgement {
     for (const CatalogTable& table : inspected_.tables) {
       if (table.engine == "InnoDB") continue;
       Warn("table " + ToString(table.table.name) + " is of the engine " + table.engine +
-           ": its rows that are there cannot be copied, and a stream that would copy them is refused (leave "
-           "it out, or pass --snapshot never)");
+               ": its rows that are there cannot be copied, and a stream that would copy them is refused "
+               "(leave "
+               "it out, or pass --snapshot never)",
+           "ALTER TABLE " + Quoted(table.table.name) + " ENGINE = InnoDB");
     }
+    check_ = "rights";
     if (inspected_.may_copy) return;
-    Warn(
-        "the account may not copy rows that are there, which a stream into a new sink does first: GRANT "
-        "BACKUP_ADMIN ON *.* TO " +
-        account + "; GRANT SELECT ON performance_schema.log_status TO " + account +
-        "; (or RELOAD ON *.*); or pass --snapshot never");
+    const std::string grants = "GRANT BACKUP_ADMIN ON *.* TO " + account +
+                               "; GRANT SELECT ON performance_schema.log_status TO " + account;
+    Warn("the account may not copy rows that are there, which a stream into a new sink does first: " +
+             grants + "; (or RELOAD ON *.*); or pass --snapshot never",
+         grants);
   }
 
   void Tables(bool accept_cascades) {
+    check_ = "tables";
     for (const std::string& pattern : inspected_.idle_patterns) {
       if (inspected_.tables.empty()) break;  // that is an error
       Warn("pattern " + pattern + " matches no table that the account can see" + Nearest(pattern));
     }
     for (const CatalogTable& table : inspected_.tables) {
       if (table.table.replica_identity == ReplicaIdentity::kFull)
-        Warn("table " + ToString(table.table.name) + " has no primary key: its rows have no key");
+        Warn("table " + ToString(table.table.name) +
+             " has no primary key: its rows have no key (ALTER TABLE " + Quoted(table.table.name) +
+             " ADD PRIMARY KEY ...)");
       for (const SourceTable::Column& column : table.table.columns) {
         if (state_.flavor == Flavor::kMariadb && IsHiddenType(column.type))
-          checks.obstacles.push_back({RefuseHiddenType(table.table.name, column.name, column.type)});
+          Refuse(RefuseHiddenType(table.table.name, column.name, column.type));
       }
     }
     for (const Cascade& cascade : inspected_.cascades) {
@@ -214,7 +257,7 @@ class Judgement {
         Warn("table " + ToString(cascade.child) + ": " + text);
         continue;
       }
-      const std::string table = QuoteName(cascade.child.schema) + "." + QuoteName(cascade.child.table);
+      const std::string table = Quoted(cascade.child);
       Bad(ErrorKind::kUnsupported, text, "table " + ToString(cascade.child),
           "make the foreign key RESTRICT and change the rows in the application, leave the table out, or "
           "take "
@@ -234,11 +277,23 @@ class Judgement {
     return nearest.empty() ? "" : "; nearest: " + nearest;
   }
 
+  void Refuse(const arrow::Status& status) {
+    const ErrorDetail* const detail = GetErrorDetail(status);
+    Bad(detail->kind(), status.message(), detail->object(), detail->remedy(), "");
+  }
+
   const Inspected& inspected_;
   const ServerState& state_;
+  std::string check_;  // Finding::check of what is said
 };
 
 }  // namespace
+
+std::string QuoteAccount(const std::string& account) {
+  const size_t at = account.rfind('@');
+  if (at == std::string::npos) return QuoteText(account);
+  return QuoteText(account.substr(0, at)) + "@" + QuoteText(account.substr(at + 1));
+}
 
 arrow::Result<Inspected> Inspect(Connection* connection, const std::vector<std::string>& patterns) {
   Inspected inspected;

@@ -13,6 +13,9 @@
 
 namespace arrowcdc::mysql {
 
+// 'user'@'host', each part quoted.
+std::string QuoteAccount(const std::string& account);
+
 struct Inspected {
   ServerState state;
   std::string account;                     // 'user'@'host' as the server knows it

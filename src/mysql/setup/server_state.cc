@@ -18,7 +18,8 @@ constexpr char kVariables[] =
     "'binlog_row_metadata', 'binlog_row_image', 'binlog_row_value_options', 'binlog_checksum', "
     "'binlog_expire_logs_seconds', 'expire_logs_days', 'log_replica_updates', 'log_slave_updates', "
     "'sync_binlog', 'innodb_flush_log_at_trx_commit', 'innodb_native_foreign_keys', 'encrypt_binlog', "
-    "'lower_case_table_names', 'version_comment')";
+    "'lower_case_table_names', 'max_binlog_size', "
+    "'max_binlog_total_size', 'binlog_space_limit', 'max_connections', 'binlog_cache_size')";
 
 constexpr std::array<std::string_view, 4> kOwnSchemas = {"mysql", "sys", "information_schema",
                                                          "performance_schema"};
@@ -53,6 +54,10 @@ arrow::Status NoLog() {
 bool IsPlain(const std::string& type) { return type != "vector"; }
 
 }  // namespace
+
+std::string SetGlobal(Flavor flavor, const std::string& name, const std::string& value) {
+  return std::string("SET ") + (flavor == Flavor::kMysql ? "PERSIST " : "GLOBAL ") + name + " = " + value;
+}
 
 std::string ServerState::Variable(const std::string& name) const {
   const auto found = variables.find(name);

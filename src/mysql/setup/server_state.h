@@ -36,6 +36,9 @@ struct ServerState {
 };
 arrow::Result<ServerState> ReadServerState(Connection* connection);
 
+// For all sessions from now on; on MySQL over a restart, too.
+std::string SetGlobal(Flavor flavor, const std::string& name, const std::string& value);
+
 struct LogFile {
   std::string name;
   uint64_t bytes = 0;
