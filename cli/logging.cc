@@ -123,16 +123,20 @@ void Log(spdlog::level::level_enum level, const std::string& message, const LogF
 
 void SetLogContext(LogFields fields) { context = std::move(fields); }
 
-void LogError(spdlog::level::level_enum level, const std::string& what, const arrow::Status& status,
-              const char* event) {
+LogFields FieldsOf(const arrow::Status& status) {
   const ErrorDetail* detail = GetErrorDetail(status);
   LogFields fields;
-  if (detail != nullptr) {
-    fields.emplace_back("kind", ErrorKindName(detail->kind()));
-    if (!detail->object().empty()) fields.emplace_back("object", detail->object());
-    if (!detail->sqlstate().empty()) fields.emplace_back("sqlstate", detail->sqlstate());
-    if (!detail->remedy().empty()) fields.emplace_back("remedy", detail->remedy());
-  }
+  if (detail == nullptr) return fields;
+  fields.emplace_back("kind", ErrorKindName(detail->kind()));
+  if (!detail->object().empty()) fields.emplace_back("object", detail->object());
+  if (!detail->sqlstate().empty()) fields.emplace_back("sqlstate", detail->sqlstate());
+  if (!detail->remedy().empty()) fields.emplace_back("remedy", detail->remedy());
+  return fields;
+}
+
+void LogError(spdlog::level::level_enum level, const std::string& what, const arrow::Status& status,
+              const char* event) {
+  LogFields fields = FieldsOf(status);
   fields.emplace_back("event", event);
   Log(level, what.empty() ? status.message() : what + ": " + status.message(), fields);
 }

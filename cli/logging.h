@@ -27,6 +27,8 @@ using LogFields = std::vector<std::pair<std::string, LogValue>>;
 
 void Log(spdlog::level::level_enum level, const std::string& message, const LogFields& fields = {});
 
+// Kind, object, SQLSTATE and remedy of an error, those that it has.
+LogFields FieldsOf(const arrow::Status& status);
 // The status with object, remedy and SQLSTATE where it has them.
 void LogError(spdlog::level::level_enum level, const std::string& what, const arrow::Status& status,
               const char* event = "failed");

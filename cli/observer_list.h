@@ -29,6 +29,9 @@ class ObserverList : public PipelineObserver {
   void OnSnapshot(const SnapshotProgress& progress) override {
     for (auto* observer : observers_) observer->OnSnapshot(progress);
   }
+  void OnTableAppeared(const TableName& table) override {
+    for (auto* observer : observers_) observer->OnTableAppeared(table);
+  }
   void OnSchemaChange(const TableName& table, const std::string& change) override {
     for (auto* observer : observers_) observer->OnSchemaChange(table, change);
   }

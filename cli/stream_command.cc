@@ -47,6 +47,22 @@ std::string ListOtherTables(const PipelineStats& stats) {
   return text;
 }
 
+const char* EventOf(NoticeKind kind) {
+  switch (kind) {
+    case NoticeKind::kOther:
+      return "notice";
+    case NoticeKind::kGapAccepted:
+      return "gap_accepted";
+    case NoticeKind::kPassedOver:
+      return "passed_over";
+    case NoticeKind::kNotPublished:
+      return "not_published";
+    case NoticeKind::kDdlSeen:
+      return "ddl_seen";
+  }
+  return "notice";
+}
+
 class ProgressReporter : public PipelineObserver {
  public:
   ProgressReporter(const Options& options, const Source& source)
@@ -148,7 +164,10 @@ class ProgressReporter : public PipelineObserver {
     }
     SayHowOften();
     if (in_use) slot_in_use_ = status.message();
-    LogError(warn, "connecting again in " + std::to_string(wait.count()) + " ms", status, "connection_lost");
+    const bool no_room = detail != nullptr && detail->kind() == ErrorKind::kSink;
+    LogFields fields = FieldsOf(status);
+    fields.emplace_back("event", no_room ? "spool_failed" : "connection_lost");
+    Log(warn, "connecting again in " + std::to_string(wait.count()) + " ms: " + status.message(), fields);
   }
 
   // Whatever comes next: it is told of what was not said by itself.
@@ -161,7 +180,11 @@ class ProgressReporter : public PipelineObserver {
   }
 
   void OnNotice(const SourceNotice& notice) override {
-    Log(notice.error ? err : warn, notice.text, {{"object", notice.object}, {"event", "notice"}});
+    Log(notice.error ? err : warn, notice.text, {{"object", notice.object}, {"event", EventOf(notice.kind)}});
+  }
+
+  void OnTableAppeared(const TableName& table) override {
+    Log(info, "a table is new", {{"table", ToString(table)}, {"event", "table_appeared"}});
   }
 
   void OnSchemaChange(const TableName& table, const std::string& change) override {
@@ -267,6 +290,17 @@ std::string DescribeSink(const Options& options, const Sink& sink) {
   return sink.location().empty() ? kind : kind + " " + sink.location();
 }
 
+// Without the account and its password.
+std::string DescribeSource(const std::string& url) {
+  const size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return url;
+  size_t begin = scheme + 3;
+  const size_t end = std::min(url.find_first_of("/?", begin), url.size());
+  const size_t at = url.substr(0, end).rfind('@');
+  if (at != std::string::npos && at >= begin) begin = at + 1;
+  return url.substr(0, scheme + 3) + url.substr(begin, end - begin);
+}
+
 void SayWhereRowsGo(const Options& options, const Sink& sink) {
   if (const std::string path = sink.location(); !path.empty())
     Log(info, "writing to", {{"path", path}, {"event", "sink_chosen"}});
@@ -312,9 +346,10 @@ ExitCode RunStream(const Options& options) {
   const auto patterns = TablePatterns::Parse(options.source.tables);
   if (!patterns.ok()) return Fail(patterns.status());
   if (const arrow::Status fits = CheckFits(options, **sink); !fits.ok()) return Fail(fits);
-  LogFields context = {{"sink", DescribeSink(options, **sink)}};
-  if (!IsMysql(options)) context.insert(context.begin(), {"slot", options.source.slot});
-  SetLogContext(context);
+  SetLogContext({IsMysql(options)
+                     ? LogFields::value_type("source", DescribeSource(MysqlSourceOf(options).url))
+                     : LogFields::value_type("slot", options.source.slot),
+                 {"sink", DescribeSink(options, **sink)}});
   SayWhereRowsGo(options, **sink);
   ProgressReporter reporter(options, **source);
   ObserverList observers;

@@ -11,6 +11,9 @@ ROW = re.compile(r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", re.MULTILINE)
 # The name, which is a literal, or one of two: again ? "a" : "b".
 FIELD = re.compile(r'"event",\s*([^{}();]+?)\s*[})]')
 NAME = re.compile(r'"([a-z_]+)"')
+# Those of notices are what one function returns.
+NOTICES = re.compile(r"\bEventOf\(NoticeKind kind\) \{\n(.*?)\n\}", re.DOTALL)
+RETURNED = re.compile(r'return "([a-z_]+)";')
 # The last argument of LogError is its event, "failed" where there is none.
 ERROR = re.compile(r'\bLogError\((?:[^;]*?),\s*"([a-z_]+)"\);')
 
@@ -33,6 +36,8 @@ def logged(root: pathlib.Path) -> set[str]:
             assert found, f"{path}: an event that is no literal: {value}"
             names |= set(found)
         names |= set(ERROR.findall(text))
+        for body in NOTICES.findall(text):
+            names |= set(RETURNED.findall(body))
     return names
 
 

@@ -59,7 +59,10 @@ double LagSeconds(const StreamView& view, Wall::time_point now) {
 }
 
 std::string WhyNotReady(const StreamView& view, Clock::time_point now) {
-  if (view.phase != StreamPhase::kStreaming) return StreamPhaseName(view.phase);
+  const bool streams = view.phase == StreamPhase::kStreaming;
+  if ((streams || view.phase == StreamPhase::kReconnecting) && !view.stuck.empty())
+    return "reconnecting: " + view.stuck;
+  if (!streams) return StreamPhaseName(view.phase);
   if (!view.stats.connected) return "not connected";
   if (now - view.last_sign > kSilence) return "the sink has held the stream up for more than 30 s";
   return "";
@@ -111,6 +114,10 @@ void StreamMonitor::OnNotice(const SourceNotice& notice) {
 void StreamMonitor::OnProgress(const PipelineStats& stats) {
   const std::lock_guard lock(mutex_);
   view_.stats = stats;
+  if (stats.delivered > failed_at_) {
+    failure_.clear();
+    view_.stuck.clear();
+  }
   NoteLife();
 }
 
@@ -122,6 +129,11 @@ void StreamMonitor::OnSnapshot(const SnapshotProgress& progress) {
   NoteLife();
 }
 
+void StreamMonitor::OnTableAppeared(const TableName& table) {
+  const std::lock_guard lock(mutex_);
+  AddEvent(Level::kInfo, "the table is new", "table " + ToString(table));
+}
+
 void StreamMonitor::OnSchemaChange(const TableName& table, const std::string& change) {
   const std::lock_guard lock(mutex_);
   AddEvent(Level::kInfo, "other columns: " + change, "table " + ToString(table));
@@ -131,7 +143,12 @@ void StreamMonitor::OnRetry(const arrow::Status& status, std::chrono::millisecon
   const std::lock_guard lock(mutex_);
   view_.phase = StreamPhase::kReconnecting;
   const ErrorDetail* const detail = GetErrorDetail(status);
-  AddEvent(Level::kError, status.message(), detail == nullptr ? "" : detail->object());
+  const std::string object = detail == nullptr ? "" : detail->object();
+  const std::string failure = object + ": " + status.message();
+  if (failure == failure_) view_.stuck = failure;
+  failure_ = failure;
+  failed_at_ = view_.stats.delivered;
+  AddEvent(Level::kError, status.message(), object);
   NoteLife();
 }
 

@@ -53,6 +53,7 @@ struct StreamView {
   std::deque<StreamEvent> events;  // the newest last
   uint64_t warnings = 0;
   uint64_t errors = 0;
+  std::string stuck;  // why sessions end again and again without getting on; empty: they do not
 };
 
 // Not durable yet, as far as it is known.
@@ -78,6 +79,7 @@ class StreamMonitor : public PipelineObserver {
   void OnNotice(const SourceNotice& notice) override;
   void OnProgress(const PipelineStats& stats) override;
   void OnSnapshot(const SnapshotProgress& progress) override;
+  void OnTableAppeared(const TableName& table) override;
   void OnSchemaChange(const TableName& table, const std::string& change) override;
   void OnRetry(const arrow::Status& status, std::chrono::milliseconds wait) override;
   void OnUnrepresentable(const TableName& table, const std::string& column) override;
@@ -90,6 +92,9 @@ class StreamMonitor : public PipelineObserver {
   // Under the mutex:
   StreamView view_;
   uint64_t connections_ = 0;
+  // The last failure, and what had been delivered then.
+  std::string failure_;
+  std::optional<Position> failed_at_;
 };
 
 }  // namespace arrowcdc::cli

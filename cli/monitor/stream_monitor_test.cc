@@ -41,6 +41,32 @@ TEST(StreamMonitor, ASinkThatHoldsTheStreamUpIsNotReady) {
   EXPECT_NE(WhyNot(monitor, seconds(31)), "");
 }
 
+// A connection in between tells nothing: the next session ends as the last one did.
+TEST(StreamMonitor, WhatEndsEachSessionAtTheSamePlaceIsNotReady) {
+  StreamMonitor monitor("s", "parquet /x");
+  PipelineStats stats;
+  stats.delivered = Position{1, 100};
+  const auto fails = [&] {
+    monitor.OnConnected({}, {}, true);
+    stats.connected = true;
+    monitor.OnProgress(stats);
+    monitor.OnRetry(MakeError(ErrorKind::kSink, "no room", "directory /x", "make room", "", true),
+                    seconds(1));
+  };
+  fails();
+  EXPECT_EQ(WhyNot(monitor), "reconnecting");
+  monitor.OnConnected({}, {}, true);
+  EXPECT_EQ(WhyNot(monitor), "") << "it may have passed by itself";
+  fails();
+  EXPECT_EQ(WhyNot(monitor), "reconnecting: directory /x: no room");
+  monitor.OnConnected({}, {}, true);
+  monitor.OnProgress(stats);
+  EXPECT_EQ(WhyNot(monitor), "reconnecting: directory /x: no room");
+  stats.delivered = Position{1, 101};
+  monitor.OnProgress(stats);
+  EXPECT_EQ(WhyNot(monitor), "");
+}
+
 TEST(StreamMonitor, KeepsTheLastEventsAndCountsAll) {
   StreamMonitor monitor("s", "console");
   for (int i = 0; i < 200; ++i)

@@ -106,6 +106,8 @@ struct PipelineObserver {
   virtual void OnProgress(const PipelineStats&) {}
   virtual void OnSnapshot(const SnapshotProgress&) {
   }  // about once a second while rows are copied, and at the end
+  // A table has come that was not there when the stream connected first: its rows begin to come.
+  virtual void OnTableAppeared(const TableName&) {}
   // Rows of a table begin to come with other columns; what is other, for people.
   virtual void OnSchemaChange(const TableName&, const std::string& /*change*/) {}
   virtual void OnRetry(const arrow::Status&, std::chrono::milliseconds /*wait*/) {}

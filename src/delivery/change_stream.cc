@@ -146,7 +146,7 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
         (options_.accept_gap ? "changes are lacking, as was accepted: "
                              : "all rows are copied anew, since changes are lacking: ") +
             resumed.status().message(),
-        detail->object()};
+        detail->object(), options_.accept_gap ? NoticeKind::kGapAccepted : NoticeKind::kOther};
     request.accept_gap = true;
     request.copies_all = !options_.accept_gap;
     resumed = source_.Resume(request);
@@ -231,6 +231,7 @@ void ChangeStream::TakeNews() {
 arrow::Status ChangeStream::WaitAfter(const arrow::Status& status, bool delivered) {
   last_ = status;
   const ErrorDetail* detail = GetErrorDetail(status);
+  if (detail != nullptr && detail->kind() == ErrorKind::kSink) no_room_at_ = delivered_;
   if (!IsWorthAnotherSession(detail, delivered)) return status;
   // A copy of hours may meet several failures, and get on in between.
   const size_t tables_copied = driver_.Copied().size();
@@ -259,7 +260,8 @@ arrow::Status ChangeStream::Receive() {
     if (!next.ok() && IsInterrupted(next.status())) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(std::optional<Event> event, std::move(next));
     if (event.has_value()) {
-      backoff_.Reset();
+      if (delivered_ > no_room_at_) no_room_at_.reset();
+      if (!no_room_at_.has_value()) backoff_.Reset();
       ARROW_RETURN_NOT_OK(std::visit([this](auto& e) { return Handle(e); }, *event));
     }
     ARROW_RETURN_NOT_OK(driver_.Housekeeping());

@@ -162,6 +162,8 @@ class ChangeStream {
   StreamDriver& driver_;
   Backoff backoff_;
   size_t tables_copied_ = 0;  // at the last failure
+  // Where there was no room for what waits: until the stream has passed it, a connection that works is none.
+  std::optional<Position> no_room_at_;
   RepeatedRows repeated_;
   PublicationWatch watch_;
 

@@ -131,6 +131,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   void Started(const SourceInfo& info, const Position& start) override {
     stats_.connected = true;
     coming_ = info.published.coming;
+    counts_.KnowsAtFirst(coming_);
     observer_.OnConnected(info, start, resumed_);
   }
 
@@ -150,12 +151,12 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   }
 
   void EndsAt(const LogEnd& end) override { observer_.OnEnd(end); }
-  bool MayEndAt(const Position&) const override {
-    return true;
-  }  // Run closes the sink, and acknowledges what it has
+  // Run closes the sink, and acknowledges what it has.
+  bool MayEndAt(const Position&) const override { return true; }
   void Tell(const SourceNotice& notice) override { observer_.OnNotice(notice); }
 
   arrow::Status Take(ChangeBatch batch) override {
+    if (batch.table != MessagesTable()) counts_.NoteTable(batch.table->name, observer_);
     ARROW_RETURN_NOT_OK(TakeOfLaterTable(&batch));
     if (batch.rows == nullptr) return arrow::Status::OK();
     counts_.Take(batch, observer_);
@@ -217,6 +218,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   arrow::Status DecideOnSnapshot(const SinkState& state, const SourceInfo& info) {
     for (const auto& [table, row] : state.last_rows) {
       stale_.insert(table);
+      counts_.Knows(table);
       const auto id = state.table_ids.find(table);
       if (id != state.table_ids.end()) known_ids_.insert(id->second);
     }
@@ -295,10 +297,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
         continue;
       }
       lost->push_back(table->name);
-      observer_.OnNotice({false,
-                          "it is copied anew: its rows are of a point that this server's log does not have, "
-                          "as after a failover",
-                          "table " + ToString(table->name)});
+      TellOf(table->name,
+             "it is copied anew: its rows are of a point that this server's log does not have, as after a "
+             "failover");
     }
     return arrow::Status::OK();
   }
@@ -343,11 +344,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   void TellOfThoseNotComing() {
     for (const TableName& table : *only_) {
       if (Comes(table) && snapshot_ != SnapshotMode::kNever) continue;
-      observer_.OnNotice({false,
-                          Comes(table) ? "it is to be copied anew, and --snapshot never forbids it"
-                                       : "it is to be copied anew, and cannot be: it is not published, or no "
-                                         "pattern of --tables matches it",
-                          "table " + ToString(table)});
+      TellOf(table, Comes(table) ? "it is to be copied anew, and --snapshot never forbids it"
+                                 : "it is to be copied anew, and cannot be: it is not published, or no "
+                                   "pattern of --tables matches it");
     }
   }
 
@@ -466,12 +465,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       stale_.insert(table);
       added_.erase(table);
       given_up_.erase(table);
-      observer_.OnNotice({false,
-                          Comes(table)
-                              ? "it is to be copied anew, as was asked"
-                              : "it is to be copied anew, as was asked, and waits: as far as is known "
-                                "it is not published, or no pattern of --tables matches it",
-                          "table " + ToString(table)});
+      TellOf(table, Comes(table) ? "it is to be copied anew, as was asked"
+                                 : "it is to be copied anew, as was asked, and waits: as far as is known it "
+                                   "is not published, or no pattern of --tables matches it");
       if (!Comes(table)) next_look_ = {};  // it may be new
     }
     to_note_ = true;
@@ -489,7 +485,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     // A server that is away is told of by the stream.
     if (!tables.ok()) return arrow::Status::OK();
     for (const SourceTable& table : *tables) {
-      if (stream_.Matches(table.name) && !Comes(table.name)) coming_.push_back(table.name);
+      if (!stream_.Matches(table.name) || Comes(table.name)) continue;
+      coming_.push_back(table.name);
+      counts_.NoteTable(table.name, observer_);
     }
     if (only_.has_value()) FollowRenames(*tables);
     NoteAddedTables(*tables);

@@ -51,9 +51,9 @@ bool PublicationWatch::KnowsOneThatMatches() const {
 }
 
 // Each is told once; again: at every connect.
-void PublicationWatch::Tell(bool error, const std::string& text, const std::string& object, bool again) {
-  const bool is_new = told_.size() < kToldMax && told_.insert(object + text).second;
-  if (is_new || again) notices_.push_back({error, text, object});
+void PublicationWatch::Tell(const SourceNotice& notice, bool again) {
+  const bool is_new = told_.size() < kToldMax && told_.insert(notice.object + notice.text).second;
+  if (is_new || again) notices_.push_back(notice);
 }
 
 void PublicationWatch::EndAt(const Position& position, const std::string& text, const std::string& object) {
@@ -72,10 +72,11 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
   lists_tables_ = state.lists_tables;
   // A start that is to end goes on to do so after a reconnect.
   const std::optional<End> before = std::exchange(end_, std::nullopt);
-  for (const SourceNotice& notice : state.notices) Tell(notice.error, notice.text, notice.object, false);
+  for (const SourceNotice& notice : state.notices) Tell(notice, false);
   if (!state.passed_over.empty())
-    Tell(false, "tables are published and do not match: the slot passes over their changes",
-         "tables " + FirstNames(state.passed_over), false);
+    Tell({false, "tables are published and do not match: the slot passes over their changes",
+          "tables " + FirstNames(state.passed_over), NoticeKind::kPassedOver},
+         false);
   // Said as a whole.
   for (const TableName& table : state.passed_over) {
     if (unmatched_.size() < kUnmatchedMax) unmatched_.emplace(table, 0);
@@ -84,7 +85,7 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
     if (!state.lists_tables) return arrow::Status::OK();
     const std::string text = "no table is published any more" +
                              (state.not_coming.empty() ? "" : ", not " + FirstNames(state.not_coming));
-    Tell(true, text + kLost, ObjectOf(state), true);
+    Tell({true, text + kLost, ObjectOf(state), NoticeKind::kNotPublished}, true);
     unpublished_.insert(ObjectOf(state));
     if ((first && is_new) || before.has_value() || may_stop)
       EndAt(before.has_value() ? before->position : info.end, text + ": what the slot held was delivered",
@@ -104,7 +105,7 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
                            (publishes ? "" : ", and at what SELECT was granted on") +
                            "; nothing was streamed or acknowledged");
     }
-    Tell(true, text + " any more" + kLost, ObjectOf(state), true);
+    Tell({true, text + " any more" + kLost, ObjectOf(state), NoticeKind::kNotPublished}, true);
     if (state.not_coming.empty()) unpublished_.insert(ObjectOf(state));
     if (may_stop) EndAt(info.end, text + " any more: what the slot held was delivered", ObjectOf(state));
   }
@@ -126,14 +127,15 @@ void PublicationWatch::JudgeTables(const SourceInfo& info) {
     }
   }
   if (!gone.empty())
-    Tell(true, std::string("tables whose changes came before are not published any more") + kLost,
-         "tables " + FirstNames(gone), true);
+    Tell({true, std::string("tables whose changes came before are not published any more") + kLost,
+          "tables " + FirstNames(gone), NoticeKind::kNotPublished},
+         true);
   if (!never.empty())
-    Tell(false,
-         "tables match and are not streamed, as they are not published: 'arrowcdc setup' publishes them, "
-         "'arrowcdc "
-         "tables' says what hinders",
-         "tables " + FirstNames(never), false);
+    Tell({false,
+          "tables match and are not streamed, as they are not published: 'arrowcdc setup' publishes them, "
+          "'arrowcdc tables' says what hinders",
+          "tables " + FirstNames(never), NoticeKind::kNotPublished},
+         false);
   gone.insert(gone.end(), never.begin(), never.end());
   if (!gone.empty() && on_unpublished_ == OnUnpublished::kStop && state.lists_tables) {
     EndAt(info.end, "tables that were asked for are not published: what the slot held of them was delivered",
@@ -143,8 +145,9 @@ void PublicationWatch::JudgeTables(const SourceInfo& info) {
 
 arrow::Status PublicationWatch::Noticed(const NoticeEvent& event) {
   if (event.what == NoticeEvent::What::kPublication) {
-    Tell(false, "the publication was changed: what it publishes may be more or less from here on",
-         "publication \"" + event.table.table + "\"", true);
+    Tell({false, "the publication was changed: what it publishes may be more or less from here on",
+          "publication \"" + event.table.table + "\"", NoticeKind::kDdlSeen},
+         true);
     return arrow::Status::OK();
   }
   if (!Any(event.published) || event.what == NoticeEvent::What::kPassedOver) {
@@ -190,20 +193,23 @@ void PublicationWatch::JudgeMissingRows(const NoticeEvent& event) {
   const std::string object = ObjectOf(event.table);
   if (!asked && !known && patterns_ != nullptr) {
     if (came && !Any(event.published))
-      Tell(false,
-           "its changes came before; no pattern matches its new name, and it is not published any more",
-           object, false);
+      Tell({false,
+            "its changes came before; no pattern matches its new name, and it is not published any more",
+            object, NoticeKind::kNotPublished},
+           false);
     return;
   }
   known = known || came;
   if (!asked && !known) return;
   if (Any(event.published)) {
     // Of a publication that sends some operations and not others that is no fault.
-    Tell(false, NameOf(event.operation) + " is not published of it: such changes do not come", object, false);
+    Tell({false, NameOf(event.operation) + " is not published of it: such changes do not come", object,
+          NoticeKind::kNotPublished},
+         false);
     return;
   }
   const std::string text = known ? "it is not published any more" : "it matches and is not published";
-  Tell(true, text + (known ? kLost : kNotYet), object, false);
+  Tell({true, text + (known ? kLost : kNotYet), object, NoticeKind::kNotPublished}, false);
   unpublished_.insert(object);
   if (on_unpublished_ == OnUnpublished::kStop && lists_tables_)
     EndAt(event.position, text + ": everything before its first change was delivered", object);
@@ -217,7 +223,8 @@ void PublicationWatch::PassedOver(const TableName& table, uint64_t rows) {
   }
   if (unmatched_.size() < kUnmatchedMax) unmatched_.emplace(table, rows);
   if (!Match(table).excluded)
-    Tell(false, "its changes come and no pattern matches it: the slot passes over them", ObjectOf(table),
+    Tell({false, "its changes come and no pattern matches it: they are passed over", ObjectOf(table),
+          NoticeKind::kPassedOver},
          false);
 }
 

@@ -61,7 +61,7 @@ class PublicationWatch {
  private:
   TablePatterns::Match Match(const TableName& table) const;
   bool KnowsOneThatMatches() const;
-  void Tell(bool error, const std::string& text, const std::string& object, bool again);
+  void Tell(const SourceNotice& notice, bool again);
   void EndAt(const Position& position, const std::string& text, const std::string& object);
   void JudgeTables(const SourceInfo& info);
   void JudgeMissingRows(const NoticeEvent& event);

@@ -55,7 +55,7 @@ std::optional<SourceNotice> SinkMemory::Check(const std::shared_ptr<const TableS
                       "the name belongs to another table than before: rows of relation " +
                           std::to_string(before) + " came first, and those of relation " +
                           std::to_string(table->table_id) + " follow",
-                      "table " + ToString(table->name)};
+                      "table " + ToString(table->name), NoticeKind::kDdlSeen};
 }
 
 }  // namespace arrowcdc

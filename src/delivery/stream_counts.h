@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/pipeline.h"
@@ -21,6 +24,17 @@ class StreamCounts {
 
   PipelineStats& stats() { return stats_; }
 
+  // A table that is there before any rows are taken.
+  void Knows(const TableName& table) { known_.insert(table); }
+  // The same of those that a connection found, if it is the first one.
+  void KnowsAtFirst(const std::vector<TableName>& tables) {
+    if (!std::exchange(connected_, true)) known_.insert(tables.begin(), tables.end());
+  }
+
+  // Tells the observer of a table that is new.
+  void NoteTable(const TableName& table, PipelineObserver& observer) {
+    if (known_.insert(table).second) observer.OnTableAppeared(table);
+  }
   // A batch goes to the sink; at least one row. Tells the observer of another schema.
   void Take(const ChangeBatch& batch, PipelineObserver& observer);
   void Advance(const Position& position) { times_.Advance(position); }
@@ -37,6 +51,9 @@ class StreamCounts {
   std::shared_ptr<const TableSchema> last_;
   TableCounts* last_counts_ = nullptr;
   std::map<TableName, std::shared_ptr<const TableSchema>> schemas_;  // of the first kTablesMax
+
+  std::set<TableName> known_;  // and those that came since
+  bool connected_ = false;
 
   std::optional<Position> reached_;
   std::optional<Time> all_durable_at_;  // the last time

@@ -1,5 +1,10 @@
 #include "tests/end_to_end/client.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cstdlib>
 
 #include "arrowcdc/position.h"
@@ -57,6 +62,35 @@ arrow::Status CompareState(const PrivateServer& server, const std::filesystem::p
   return Compare({ARROWCDC_PYTHON, std::string(ARROWCDC_COMPARE) + "/compare_state.py", CommandPath(), files,
                   server.conninfo()},
                  tables);
+}
+
+HttpAnswer HttpGet(int port, const std::string& path) {
+  HttpAnswer answer;
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in name = {};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(static_cast<uint16_t>(port));
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  std::string text;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0 &&
+      write(fd, request.data(), request.size()) == static_cast<ssize_t>(request.size())) {
+    char bytes[4096];
+    for (ssize_t got; (got = read(fd, bytes, sizeof bytes)) > 0;)
+      text.append(bytes, static_cast<size_t>(got));
+  }
+  close(fd);
+  const size_t head = text.find("\r\n\r\n");
+  if (head == std::string::npos) return answer;
+  answer.code = std::atoi(text.c_str() + std::string("HTTP/1.1 ").size());
+  answer.body = text.substr(head + 4);
+  return answer;
+}
+
+int HttpPort(const std::string& log) {
+  const std::string url = "http://127.0.0.1:";
+  const size_t at = log.find(url);
+  return at == std::string::npos ? 0 : std::atoi(log.c_str() + at + url.size());
 }
 
 TemporaryDirectory::TemporaryDirectory() {

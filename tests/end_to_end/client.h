@@ -33,6 +33,15 @@ arrow::Status CompareReplay(const PrivateServer& server, const std::filesystem::
 arrow::Status CompareState(const PrivateServer& server, const std::filesystem::path& files,
                            const std::vector<std::string>& tables);
 
+struct HttpAnswer {
+  int code = 0;  // 0: there was none
+  std::string body{};
+};
+// Of a port of this machine.
+HttpAnswer HttpGet(int port, const std::string& path);
+// Where `--http 127.0.0.1:0` listens, as its log says; 0: it does not say so.
+int HttpPort(const std::string& log);
+
 // A directory that is removed with its object.
 class TemporaryDirectory {
  public:

@@ -1,10 +1,5 @@
 // What a stream tells over HTTP while it runs: its numbers, whether it is alive and ready, the page for
 // people.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdlib>
 
@@ -19,34 +14,6 @@ namespace arrowcdc::test {
 namespace {
 
 using std::chrono::seconds;
-
-struct Answer {
-  int code = 0;
-  std::string body;
-};
-
-Answer Get(int port, const std::string& path) {
-  Answer answer;
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in name = {};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(static_cast<uint16_t>(port));
-  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-  std::string text;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0 &&
-      write(fd, request.data(), request.size()) == static_cast<ssize_t>(request.size())) {
-    char bytes[4096];
-    for (ssize_t got; (got = read(fd, bytes, sizeof bytes)) > 0;)
-      text.append(bytes, static_cast<size_t>(got));
-  }
-  close(fd);
-  const size_t head = text.find("\r\n\r\n");
-  if (head == std::string::npos) return answer;
-  answer.code = std::atoi(text.c_str() + std::string("HTTP/1.1 ").size());
-  answer.body = text.substr(head + 4);
-  return answer;
-}
 
 bool HasProgram(const std::string& name) {
   return std::system(("command -v " + name + " >/dev/null 2>&1").c_str()) == 0;
@@ -68,19 +35,18 @@ class MonitorTest : public ::testing::Test {
     arguments.insert(arguments.end(), more.begin(), more.end());
     ARROWCDC_ASSERT_OK_AND_ASSIGN(stream_, Subprocess::Start(Command(*server_, "stream", arguments)));
     ARROWCDC_ASSERT_OK(stream_->WaitForError("streaming changes", seconds(30)));
-    const std::string url = "http://127.0.0.1:";
-    const std::string log = stream_->error();
-    const size_t at = log.find(url);
-    ASSERT_NE(at, std::string::npos) << log;
-    port_ = std::atoi(log.c_str() + at + url.size());
+    port_ = HttpPort(stream_->error());
+    ASSERT_NE(port_, 0) << stream_->error();
   }
 
   void WaitForAnswer(const std::string& path, const std::string& text) {
-    ARROWCDC_ASSERT_OK(WaitFor([&] { return Get(port_, path).body.find(text) != std::string::npos; },
+    ARROWCDC_ASSERT_OK(WaitFor([&] { return HttpGet(port_, path).body.find(text) != std::string::npos; },
                                seconds(30), "\"" + text + "\" in " + path));
   }
 
-  nlohmann::json State() { return nlohmann::json::parse(Get(port_, "/status.json").body, nullptr, false); }
+  nlohmann::json State() {
+    return nlohmann::json::parse(HttpGet(port_, "/status.json").body, nullptr, false);
+  }
 
   TemporaryDirectory files_;
   std::unique_ptr<PrivateServer> server_;
@@ -98,9 +64,9 @@ TEST_F(MonitorTest, CountsWhatGoesToTheSink) {
   ASSERT_NO_FATAL_FAILURE(WaitForAnswer("/metrics", "arrowcdc_slot_wal_status{status=\"reserved\"} 1\n"));
   // Its file is complete, and then nothing is behind.
   ASSERT_NO_FATAL_FAILURE(WaitForAnswer("/metrics", "arrowcdc_lag_seconds 0\n"));
-  EXPECT_EQ(Get(port_, "/healthz").code, 200);
-  EXPECT_EQ(Get(port_, "/readyz").code, 200);
-  EXPECT_EQ(Get(port_, "/nothing").code, 404);
+  EXPECT_EQ(HttpGet(port_, "/healthz").code, 200);
+  EXPECT_EQ(HttpGet(port_, "/readyz").code, 200);
+  EXPECT_EQ(HttpGet(port_, "/nothing").code, 404);
   const auto state = State();
   EXPECT_EQ(state["rows"], 5);
   EXPECT_EQ(state["tables"][0]["table"], "public.users");
@@ -131,8 +97,8 @@ TEST_F(MonitorTest, TellsOfOtherColumnsAndOfALostServer) {
   sql_.reset();
   ARROWCDC_ASSERT_OK(server_->Stop(StopMode::kFast));
   ASSERT_NO_FATAL_FAILURE(WaitForAnswer("/readyz", "not ready: reconnecting"));
-  EXPECT_EQ(Get(port_, "/readyz").code, 503);
-  EXPECT_EQ(Get(port_, "/healthz").code, 200);
+  EXPECT_EQ(HttpGet(port_, "/readyz").code, 503);
+  EXPECT_EQ(HttpGet(port_, "/healthz").code, 200);
   ASSERT_NO_FATAL_FAILURE(WaitForAnswer("/metrics", "arrowcdc_connected 0\n"));
   ARROWCDC_ASSERT_OK(server_->Start());
   ASSERT_NO_FATAL_FAILURE(WaitForAnswer("/readyz", "ready\n"));
@@ -174,7 +140,7 @@ TEST_F(MonitorTest, PromtoolHasNothingToSay) {
   ASSERT_NO_FATAL_FAILURE(WaitForAnswer("/metrics", "arrowcdc_slot_exists 1\n"));
   SubprocessOptions check;
   check.argv = {"promtool", "check", "metrics"};
-  check.input = Get(port_, "/metrics").body;
+  check.input = HttpGet(port_, "/metrics").body;
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto promtool, Subprocess::Start(std::move(check)));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, promtool->Wait(seconds(60)));
   EXPECT_TRUE(ended.ok()) << promtool->error();

@@ -3,7 +3,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <algorithm>
 #include <random>
+#include <regex>
 #include <set>
 #include <thread>
 
@@ -119,6 +121,65 @@ TEST_P(MysqlTest, DoctorSaysWhatIsFound) {
     ok += finding["level"] == "ok" ? 1 : 0;
   }
   EXPECT_GT(ok, 0u);
+}
+
+// What it says to run is what helps.
+TEST_P(MysqlTest, DoctorSaysWhatWillHurt) {
+  const bool is_mysql = GetParam() == Flavor::kMysql;
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"CREATE TABLE shop.t (k int PRIMARY KEY)", "CREATE TABLE shop.`no key` (k int)",
+       "CREATE TABLE shop.old (k int PRIMARY KEY) ENGINE = MyISAM", "SET GLOBAL sync_binlog = 0",
+       "SET GLOBAL binlog_expire_logs_seconds = 3600", "SET GLOBAL binlog_row_image = 'MINIMAL'"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto other, server_->Connect());
+  for (const char* statement : {"XA START 'a''b', 'c', 7", "INSERT INTO shop.t VALUES (1)",
+                                "XA END 'a''b', 'c', 7", "XA PREPARE 'a''b', 'c', 7"})
+    ARROWCDC_ASSERT_OK(other->Query(statement).status());
+  other.reset();  // what is prepared stays
+  if (is_mysql) ARROWCDC_ASSERT_OK(server_->Run({"SET GLOBAL binlog_row_value_options = 'PARTIAL_JSON'"}));
+  using Json = nlohmann::json;
+  const auto examine = [&](const string& url) {
+    std::vector<Json> findings;
+    const auto output = RunProgram(Command("doctor", {"--json", "--source", url, "--tables", "shop.*"}));
+    EXPECT_TRUE(output.ok()) << output.status();
+    std::istringstream lines(output.ValueOr(""));
+    for (string line; std::getline(lines, line);) findings.push_back(Json::parse(line, nullptr, false));
+    return findings;
+  };
+  std::multiset<string> warned;
+  Strings statements;
+  for (const Json& finding : examine(server_->url())) {
+    if (finding["level"] != "warning") continue;
+    warned.insert(finding["check"]);
+    std::istringstream sql(finding["sql"].get<string>() + "; ");
+    for (string text = sql.str(); !text.empty() && text != "; "; text.erase(0, text.find("; ") + 2))
+      statements.push_back(text.substr(0, text.find("; ")));
+  }
+  std::multiset<string> wanted = {"binlog", "binlog", "log_retention", "prepared_transactions",
+                                  "tables", "tables"};
+  if (is_mysql) wanted.insert("binlog");
+  EXPECT_EQ(warned, wanted);
+  for (const string& statement : statements) ARROWCDC_EXPECT_OK(server_->Run({statement}));
+  Strings left;
+  for (const Json& finding : examine(server_->url())) {
+    if (finding["level"] == "warning") left.push_back(finding["text"]);
+  }
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_NE(left[0].find("`no key` ADD PRIMARY KEY"), string::npos) << left[0];
+  // Of what an account may not see it says so.
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE USER 'cdc'@'%' IDENTIFIED BY 'x'",
+                    string("GRANT SELECT, REPLICATION SLAVE, ") +
+                        (is_mysql ? "REPLICATION CLIENT" : "BINLOG MONITOR") + " ON *.* TO 'cdc'@'%'"}));
+  const string url = server_->url_as("cdc", "x", "ssl-mode=preferred");
+  Strings grants;
+  for (const Json& finding : examine(url)) {
+    if (finding["level"] == "unknown") grants.push_back(finding["sql"]);
+  }
+  Strings wanted_grants = {"GRANT PROCESS ON *.* TO 'cdc'@'%'"};
+  if (is_mysql) wanted_grants.insert(wanted_grants.begin(), "GRANT XA_RECOVER_ADMIN ON *.* TO 'cdc'@'%'");
+  EXPECT_EQ(grants, wanted_grants);
+  ARROWCDC_ASSERT_OK(server_->Run(grants));
+  for (const Json& finding : examine(url)) EXPECT_NE(finding["level"], "unknown") << finding;
 }
 
 // What commits from its start on, with nothing made for it.
@@ -266,6 +327,116 @@ TEST_P(MysqlTest, SetupSaysWhatIsInTheWay) {
   EXPECT_NE(status.find("binlog.0"), string::npos) << status;
 }
 
+// Whatever happens to a stream has an event of its name; each line says when, and of which stream.
+TEST_P(MysqlTest, TellsTheStory) {
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (1)"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const auto stream,
+      Subprocess::Start(
+          Command("stream", {"--source", server_->url_as("root", "", "ssl-mode=disabled"), "--tables",
+                             "shop.a", "shop.l*", "--sink", "parquet:" + Directory(), "--roll-age", "1s"})));
+  const auto has = [&](const string& event, const string& of) {
+    const Strings lines = stream->ErrorLines();
+    return std::any_of(lines.begin(), lines.end(), [&](const string& line) {
+      return line.find("\"event\":\"" + event + "\"") != string::npos && line.find(of) != string::npos;
+    });
+  };
+  const auto tells = [&](const string& event, const string& of) {
+    return WaitFor([&] { return has(event, of); }, seconds(60), event + " of " + of);
+  };
+  for (const char* event : {"sink_chosen", "copy_begins", "table_copied", "copied", "streaming"})
+    ARROWCDC_ASSERT_OK(tells(event, ""));
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.a VALUES (2)"}));
+  ARROWCDC_ASSERT_OK(tells("file_closed", "shop.a"));
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"ALTER TABLE shop.a ADD s VARCHAR(9)", "INSERT INTO shop.a VALUES (3, 'x')"}));
+  ARROWCDC_ASSERT_OK(tells("schema_change", "shop.a"));
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.later (k INT PRIMARY KEY)", "INSERT INTO shop.later VALUES (1)"}));
+  ARROWCDC_ASSERT_OK(tells("table_appeared", "shop.later"));
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.other (k INT PRIMARY KEY)", "INSERT INTO shop.other VALUES (1)"}));
+  ARROWCDC_ASSERT_OK(tells("passed_over", "shop.other"));
+  ARROWCDC_ASSERT_OK(server_->Run({"RENAME TABLE shop.a TO shop.lasting"}));
+  ARROWCDC_ASSERT_OK(tells("ddl_seen", "shop.a"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const auto dumps,
+      server_->Query("SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"));
+  ASSERT_EQ(dumps.size(), 1u);
+  ARROWCDC_ASSERT_OK(server_->Run({"KILL " + dumps[0][0].value_or("")}));
+  ARROWCDC_ASSERT_OK(tells("connection_lost", ""));
+  ARROWCDC_ASSERT_OK(tells("reconnected", ""));
+  ARROWCDC_ASSERT_OK(stream->Signal(SIGTERM));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, stream->Wait(seconds(60)));
+  ASSERT_TRUE(ended.ok()) << stream->error();
+  EXPECT_FALSE(has("table_appeared", "shop.a\"")) << stream->error();
+  const std::regex time("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z");
+  for (const string& line : stream->ErrorLines()) {
+    const auto object = nlohmann::json::parse(line);
+    EXPECT_TRUE(std::regex_match(object["time"].get<string>(), time)) << line;
+    EXPECT_EQ(object["source"], "mysql://127.0.0.1:" + std::to_string(server_->port())) << line;
+    EXPECT_EQ(object["sink"], "parquet " + std::filesystem::canonical(Directory()).string()) << line;
+  }
+}
+
+// Nothing is lost, nothing comes, and it is said what to do, until there is room.
+TEST_P(MysqlTest, WhereTheSpoolHasNoRoomItIsSaid) {
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.big (k INT PRIMARY KEY, b LONGBLOB)"}));
+  const std::filesystem::path spool = files_.path() / "spool";
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const auto stream, Subprocess::Start(Stream({"--http", "127.0.0.1:0", "--buffer", "1MiB", "--spool-dir",
+                                                   spool.string(), "--snapshot", "never"})));
+  ARROWCDC_ASSERT_OK(stream->WaitForError("\"streaming\"", seconds(60)));
+  const int port = HttpPort(stream->error());
+  ASSERT_NE(port, 0) << stream->error();
+  const auto big = [&](int first) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, server_->Connect());
+    Strings statements = {"XA START 'x'"};
+    for (int k = first; k < first + 40; ++k)
+      statements.push_back("INSERT INTO shop.big VALUES (" + std::to_string(k) + ", REPEAT('x', 100000))");
+    for (const char* end : {"XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"}) statements.emplace_back(end);
+    for (const string& statement : statements) ARROWCDC_ASSERT_OK(other->Query(statement).status());
+  };
+  ASSERT_NO_FATAL_FAILURE(big(0));
+  const auto times = [&] {
+    const Strings lines = stream->ErrorLines();
+    return std::count_if(lines.begin(), lines.end(), [](const string& line) {
+      return line.find("\"spool_failed\"") != string::npos &&
+             line.find("\"remedy\":\"make room") != string::npos;
+    });
+  };
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return times() >= 4; }, seconds(60), "its event, again and again"));
+  ARROWCDC_ASSERT_OK(WaitFor(
+      [&] {
+        const HttpAnswer answer = HttpGet(port, "/readyz");
+        return answer.code == 503 && answer.body.find("no file can be made") != string::npos;
+      },
+      seconds(60), "the reason in /readyz"));
+  EXPECT_NE(HttpGet(port, "/status.json").body.find("no file can be made"), string::npos);
+  EXPECT_EQ(HttpGet(port, "/healthz").code, 200);
+  std::filesystem::create_directory(spool);
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return HttpGet(port, "/metrics").body.find("table=\"big\"} 40\n") != string::npos; },
+              seconds(60), "the rows"));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return HttpGet(port, "/readyz").code == 200; }, seconds(60), "it to be ready"));
+  ARROWCDC_ASSERT_OK(stream->Signal(SIGTERM));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(ExitState ended, stream->Wait(seconds(60)));
+  ASSERT_TRUE(ended.ok()) << stream->error();
+  // A bound that somebody has set is not tried again.
+  ASSERT_NO_FATAL_FAILURE(big(100));
+  const Strings bounded = {"--buffer", "1MiB", "--spool-max", "1MiB", "--spool-dir", spool.string()};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto refused, Subprocess::Start(Stream(bounded)));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(ended, refused->Wait(seconds(60)));
+  EXPECT_EQ(ended.code, 2) << refused->error();
+  EXPECT_NE(refused->error().find("spool_max"), string::npos) << refused->error();
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"})).status());
+  ExpectNothingTwice();
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto here, Current("big"));
+  EXPECT_EQ(here.size(), 80u);
+}
+
 // The account sees what it was granted: what setup prints for it is all that a stream needs.
 TEST_P(MysqlTest, WhatSetupPrintsIsEnough) {
   const bool is_mysql = GetParam() == Flavor::kMysql;
@@ -316,12 +487,13 @@ TEST_P(MysqlTest, WhatSetupPrintsIsEnough) {
 // The way out that the error names goes on, and so does the start after it.
 TEST_P(MysqlTest, GoesOnWhereTheLogIsGone) {
   const bool is_mysql = GetParam() == Flavor::kMysql;
-  const auto ends = [&](const Strings& more, int code) {
+  const auto ends = [&](const Strings& more, int code, const string& said = "") {
     Strings arguments = {"--until", "now"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, Subprocess::Start(Stream(arguments)));
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState state, stream->Wait(seconds(60)));
     EXPECT_EQ(state.code, code) << stream->error();
+    EXPECT_NE(stream->error().find(said), string::npos) << stream->error();
   };
   const auto purge = [&] {
     ARROWCDC_ASSERT_OK(server_->Run({"FLUSH BINARY LOGS"}));
@@ -369,7 +541,7 @@ TEST_P(MysqlTest, GoesOnWhereTheLogIsGone) {
   ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.a VALUES (100)"}));
   purge();
   ends({}, 6);
-  ends({"--accept-gap"}, 0);
+  ends({"--accept-gap"}, 0, "\"event\":\"gap_accepted\"");
   ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.a VALUES (101)"}));
   ends({}, 0);
   ARROWCDC_ASSERT_OK_AND_ASSIGN(auto rows, Table("a"));

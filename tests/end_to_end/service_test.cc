@@ -3,6 +3,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <regex>
@@ -51,6 +52,15 @@ class Manager {
   std::string told_;
   int fd_ = -1;
 };
+
+// A line of that event which names `of`.
+bool Tells(const Subprocess& stream, const std::string& event, const std::string& of) {
+  const std::vector<std::string> lines = stream.ErrorLines();
+  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+    return line.find("\"event\":\"" + event + "\"") != std::string::npos &&
+           line.find(of) != std::string::npos;
+  });
+}
 
 class ServiceTest : public ::testing::Test {
  protected:
@@ -106,6 +116,47 @@ TEST_F(ServiceTest, LogLinesTellWhenWhatAndOfWhichStream) {
   }
   for (const char* event : {"sink_chosen", "streaming", "stopped", "slot_stays"})
     EXPECT_TRUE(events.contains(event)) << event << "\n" << stream->error();
+}
+
+// Whatever happens to a stream has an event of its name.
+TEST_F(ServiceTest, TellsTheStory) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1)"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto stream,
+                                Subprocess::Start(Stream({"--snapshot", "initial", "--roll-age", "1s"})));
+  const auto tells = [&](const std::string& event, const std::string& of) {
+    return WaitFor([&] { return Tells(*stream, event, of); }, seconds(60), event + " of " + of);
+  };
+  const auto run = [&](const std::vector<std::string>& statements) {
+    for (const std::string& statement : statements) ARROWCDC_ASSERT_OK(sql_->Exec(statement));
+  };
+  for (const char* event : {"sink_chosen", "copy_begins", "table_copied", "copied", "streaming"})
+    ARROWCDC_ASSERT_OK(tells(event, ""));
+  run({"INSERT INTO users VALUES (2)"});
+  ARROWCDC_ASSERT_OK(tells("file_closed", "public.users"));
+  run({"ALTER TABLE users ADD note text", "INSERT INTO users VALUES (3, 'x')"});
+  ARROWCDC_ASSERT_OK(tells("schema_change", "public.users"));
+  run({"CREATE TABLE later (id int PRIMARY KEY)", "ALTER PUBLICATION arrowcdc ADD TABLE later",
+       "INSERT INTO later VALUES (1)"});
+  ARROWCDC_ASSERT_OK(tells("ddl_seen", "arrowcdc"));
+  ARROWCDC_ASSERT_OK(tells("table_appeared", "public.later"));
+  run({"CREATE SCHEMA elsewhere", "CREATE TABLE elsewhere.t (id int PRIMARY KEY)",
+       "ALTER PUBLICATION arrowcdc ADD TABLE elsewhere.t", "INSERT INTO elsewhere.t VALUES (1)"});
+  ARROWCDC_ASSERT_OK(tells("passed_over", "elsewhere.t"));
+  run({"CREATE TABLE unseen (id int PRIMARY KEY)", "INSERT INTO unseen VALUES (1)"});
+  ARROWCDC_ASSERT_OK(tells("not_published", "public.unseen"));
+  run({"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'arrowcdc'"});
+  ARROWCDC_ASSERT_OK(tells("connection_lost", ""));
+  ARROWCDC_ASSERT_OK(tells("reconnected", ""));
+  ARROWCDC_ASSERT_OK(stream->Signal(SIGTERM));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(ExitState ended, stream->Wait(seconds(60)));
+  ASSERT_TRUE(ended.ok()) << stream->error();
+  EXPECT_FALSE(Tells(*stream, "table_appeared", "public.users")) << stream->error();
+  run({"INSERT INTO users VALUES (4)",
+       "SELECT pg_replication_slot_advance('arrowcdc', pg_current_wal_lsn())"});
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(stream, Subprocess::Start(Stream({"--accept-gap", "--until", "now"})));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(ended, stream->Wait(seconds(60)));
+  ASSERT_TRUE(ended.ok()) << stream->error();
+  EXPECT_TRUE(Tells(*stream, "gap_accepted", "arrowcdc")) << stream->error();
 }
 
 TEST_F(ServiceTest, WhatCannotBeginIsNotReady) {

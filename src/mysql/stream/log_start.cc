@@ -81,7 +81,6 @@ arrow::Status CheckMysql(const LogStanding& now, LogStart* start, bool accept_ga
     }
     start->token.state.set().Add(now.purged);
     start->expected.reset();
-    start->notice = "changes are lacking: the server has removed transactions that were not delivered";
     return arrow::Status::OK();
   }
   const auto* const last = start->expected.has_value() ? std::get_if<Gtid>(&start->expected->id) : nullptr;

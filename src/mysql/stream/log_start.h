@@ -35,7 +35,6 @@ struct LogStart {
   bool by_gtids = true;
   // That comes first, is compared and dropped. None: nothing is there to compare.
   std::optional<LastTransaction> expected;
-  std::string notice;  // for people; may be empty
 };
 
 // Nothing is there.

@@ -269,6 +269,7 @@ class MysqlSource : public Source {
   void TakeReaderNews() {
     SourceNews news = reader_->TakeNews();
     news_.notices.insert(news_.notices.end(), news.notices.begin(), news.notices.end());
+    news_.unmatched.merge(news.unmatched);
   }
   void Count(const Event& event) {
     const auto note = [this](const std::optional<Position>& position) {
@@ -345,8 +346,6 @@ class MysqlSource : public Source {
     ARROW_ASSIGN_OR_RAISE(const LogStart start, std::move(chosen));
     // Places of another history may be the same ones.
     if (has) epoch_ = request.position.epoch + (anew ? 1 : 0);
-    if (!start.notice.empty())
-      news_.notices.push_back({false, start.notice, "server " + connection_->server()});
     ARROW_ASSIGN_OR_RAISE(auto dump, Connection::Open(url_, options_.stop));
     ARROW_RETURN_NOT_OK(mysql::BeginDumpAt(dump.get(), standing, start));
     mysql::RecordStoreOptions store;

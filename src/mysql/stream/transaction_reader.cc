@@ -337,12 +337,24 @@ arrow::Status TransactionReader::TakeRows(uint8_t type, std::span<const uint8_t>
   return Decode(type, body);
 }
 
+// It would come again with every attempt.
+arrow::Status TransactionReader::NoRoom() const {
+  const auto mib = [](int64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  return MakeError(ErrorKind::kInvalidOption,
+                   "the transaction at " + Here() + ", whose rows wait for its commit, takes more than the " +
+                       mib(options_.spool.memory_bytes_max) + " of memory and " +
+                       mib(options_.spool.disk_bytes_max) + " of disk that it may",
+                   "option spool_max",
+                   "allow more (0: what the disk has) and start again; nothing of it was acknowledged");
+}
+
 // Now, or into the spool.
 arrow::Status TransactionReader::Decode(uint8_t type, std::span<const uint8_t> body) {
   Transaction& transaction = *transaction_;
   if (transaction.waits && !replaying_) {
     if (transaction.xa) ARROW_RETURN_NOT_OK(LookAtXa(type, body));
     ++transaction.records;
+    if (!spool_->has_room()) return NoRoom();
     return spool_->Append({std::span<const uint8_t>(&type, 1), body});
   }
   if (type == static_cast<uint8_t>(EventType::kTableMap)) return decoder_->AddTableMap(body);
@@ -351,9 +363,22 @@ arrow::Status TransactionReader::Decode(uint8_t type, std::span<const uint8_t> b
   ARROW_ASSIGN_OR_RAISE(context.commit_lsn, MakeOrder(options_.epoch, transaction.begin));
   context.event = transaction.rows_events++;
   context.commit_ts = transaction.gtid.commit_ts;
-  if (table.wanted) ARROW_RETURN_NOT_OK(decoder_->AddRows(type, body, context));
+  if (table.wanted) {
+    ARROW_RETURN_NOT_OK(decoder_->AddRows(type, body, context));
+  } else {
+    NotePassedOver(table.name);
+  }
   if (table.statement_end) decoder_->ForgetTableMaps();
   return arrow::Status::OK();
+}
+
+// Once a table of a database of which others are captured. Its rows are not read, and not counted.
+void TransactionReader::NotePassedOver(const TableName& table) {
+  constexpr size_t kToldMax = 1'000;
+  if (table.table.empty() || table == last_passed_over_) return;
+  last_passed_over_ = table;
+  if (!options_.captures || !options_.captures(table.schema) || passed_over_.size() >= kToldMax) return;
+  if (passed_over_.insert(table).second) news_.unmatched.emplace(table, 0);
 }
 
 // Its rows are in the log, and whether they come true is not: the answer may be in the log much later.
@@ -592,8 +617,8 @@ arrow::Status TransactionReader::TakeRollbackTo(const std::string& savepoint) {
 }
 
 void TransactionReader::Tell(bool error, const std::string& text, const TableName& table) {
-  news_.notices.push_back(
-      {error, text + ", at " + ToString(event_at_, token_.base), "table " + ToString(table)});
+  news_.notices.push_back({error, text + ", at " + ToString(event_at_, token_.base),
+                           "table " + ToString(table), NoticeKind::kDdlSeen});
 }
 
 arrow::Status TransactionReader::TakeDdl(const Statement& statement) {

@@ -151,6 +151,9 @@ class TransactionReader {
 
   bool Wanted(const TableName& table) const { return !options_.wanted || options_.wanted(table); }
   bool Captures(const QueryBody& query) const;
+  arrow::Status NoRoom() const;
+  void NotePassedOver(const TableName& table);
+  // Of what a statement has done to a table.
   void Tell(bool error, const std::string& text, const TableName& table);
   arrow::Result<Position> SafePosition() const;
   std::string Here() const;
@@ -181,6 +184,8 @@ class TransactionReader {
   int64_t transactions_ = 0;
   std::map<TableName, std::shared_ptr<const TableSchema>> schemas_;  // that rows came with last
   SourceNews news_;
+  std::set<TableName> passed_over_;  // that were told of
+  TableName last_passed_over_;
 };
 
 }  // namespace arrowcdc::mysql
