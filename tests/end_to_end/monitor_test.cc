@@ -1,5 +1,10 @@
 // What a stream tells over HTTP while it runs: its numbers, whether it is alive and ready, the page for
 // people.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 
