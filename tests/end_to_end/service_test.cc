@@ -137,8 +137,10 @@ TEST_F(ServiceTest, TellsTheStory) {
   ARROWCDC_ASSERT_OK(tells("schema_change", "public.users"));
   run({"CREATE TABLE later (id int PRIMARY KEY)", "ALTER PUBLICATION arrowcdc ADD TABLE later",
        "INSERT INTO later VALUES (1)"});
-  ARROWCDC_ASSERT_OK(tells("ddl_seen", "arrowcdc"));
   ARROWCDC_ASSERT_OK(tells("table_appeared", "public.later"));
+  run({"ALTER PUBLICATION arrowcdc SET (publish = 'insert, update, delete')",
+       "INSERT INTO later VALUES (2)"});
+  ARROWCDC_ASSERT_OK(tells("ddl_seen", "arrowcdc"));
   run({"CREATE SCHEMA elsewhere", "CREATE TABLE elsewhere.t (id int PRIMARY KEY)",
        "ALTER PUBLICATION arrowcdc ADD TABLE elsewhere.t", "INSERT INTO elsewhere.t VALUES (1)"});
   ARROWCDC_ASSERT_OK(tells("passed_over", "elsewhere.t"));
