@@ -307,7 +307,7 @@ TEST_F(CatchUpServer, ASlotThatSomebodyElseMovedIsAGap) {
 
 // Each chunk is read from where the open transaction began: soon that is dearer than the stream.
 TEST_F(CatchUpServer, ATransactionThatStaysOpenIsForTheStream) {
-  constexpr int kChunks = 12;
+  constexpr int kChunks = 16;
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto open, Server().Connect());
   ARROWCDC_ASSERT_OK(open->Exec("BEGIN; INSERT INTO other VALUES ('open')"));
   Write(3 * kChunks);
