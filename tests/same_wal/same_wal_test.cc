@@ -2,8 +2,8 @@
 // their modes is equal, is what test_decoding says happened, and replayed is what the tables hold.
 //
 // ARROWCDC_SEEDS: how many seeds, from that of ARROWCDC_TEST_SEED on. ARROWCDC_HALF: only the first or the
-// second half of them (1, 2), for two processes beside each other. ARROWCDC_SCRIPT: a file that the statements
-// of a failing seed are written to.
+// second half of them (1, 2), for two processes beside each other. ARROWCDC_SCRIPT: a file that the
+// statements of a failing seed are written to.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

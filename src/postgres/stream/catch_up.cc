@@ -31,8 +31,8 @@ constexpr int kCopyHeaderBytes = 19;
 // The reader has something to do while the server decodes the next ones.
 constexpr int64_t kFirstChunkMessages = 100'000;
 // What the server passes over again costs it a sixth of what it decodes anew; in a walsender that costs twice
-// as much. So a chunk that begins further behind the place that it is read from, in chunks, is dearer than the
-// stream.
+// as much. So a chunk that begins further behind the place that it is read from, in chunks, is dearer than
+// the stream.
 constexpr uint64_t kPassedOverMax = 6;
 
 bool Consume(PGconn* raw) {
