@@ -84,7 +84,8 @@ arrow::Result<std::string> Server::Pgbench(std::vector<std::string> arguments) {
 
 pid_t SlotProcess(test::SqlConnection* sql, const std::string& slot) {
   const auto found = sql->Scalar(
-      "SELECT coalesce(active_pid, 0) FROM pg_replication_slots WHERE slot_name = '" + slot + "'");
+      "SELECT coalesce(max(active_pid), 0) FROM pg_replication_slots WHERE slot_name = '" + slot +
+      "' OR slot_name LIKE 'arrowcdc_catch_up_%'");
   return found.ok() ? std::atoi(found->c_str()) : 0;
 }
 

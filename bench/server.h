@@ -40,7 +40,7 @@ class Server {
   std::unique_ptr<test::SqlConnection> sql_;
 };
 
-// The process that streams from a slot; 0: none.
+// The process that reads a slot, or a copy of it by SQL; 0: none.
 pid_t SlotProcess(test::SqlConnection* sql, const std::string& slot);
 
 }  // namespace arrowcdc::bench

@@ -91,6 +91,40 @@ std::vector<std::string> InParts() {
   return frames;
 }
 
+// A transaction in two blocks, of which a part is rolled back; one that is; and one that comes whole.
+std::vector<std::string> InProgressFrames() {
+  FrameFactory make;
+  const TestTable table = Items();
+  std::vector<std::string> frames = {make.Hello(1, "publication_names=p\nstreaming=on\n"),
+                                     make.Schema(table)};
+  make.flags = format::kFlagInProgress;
+  const auto rows = [&](const std::vector<format::TransactionEntry>& parts) {
+    frames.push_back(
+        make.Batch(table, 4, BatchPayload(*ItemRows(table)), parts, kUnchangedName, kUnrepresentableCells));
+  };
+  const auto mark = [&](format::FrameKind kind, const format::StreamSection& section) {
+    frames.push_back(make.Stream(kind, section));
+  };
+  mark(format::FrameKind::kStreamStart, {70, 0, 0, 0});
+  rows({{0, 0, 70, 1}, {0, 0, 71, 3}});
+  mark(format::FrameKind::kStreamStop, {});
+  mark(format::FrameKind::kStreamStart, {80, 0, 0, 0});
+  rows({{0, 0, 80, 4}});
+  mark(format::FrameKind::kStreamStop, {});
+  mark(format::FrameKind::kStreamAbort, {80, 80, 0, 0});
+  mark(format::FrameKind::kStreamStart, {70, 0, 0, 0});
+  rows({{0, 0, 72, 2}, {0, 0, 70, 2}});
+  mark(format::FrameKind::kStreamStop, {});
+  mark(format::FrameKind::kStreamAbort, {70, 71, 0, 0});
+  make.flags = format::kFlagGroupEnd;
+  make.safe_lsn = 250;
+  mark(format::FrameKind::kStreamCommit, {70, 0, 240, 1700000000000009});
+  make.safe_lsn = 350;
+  frames.push_back(make.Batch(table, 4, BatchPayload(*ItemRows(table)), {{300, 9, 90, 4}}, kUnchangedName,
+                              kUnrepresentableCells));
+  return frames;
+}
+
 // `value` in words of 16 bits, as the server keeps a NUMERIC.
 void WriteNumeric(const std::string& path, uint8_t precision, int8_t scale,
                   const std::vector<uint16_t>& value) {
@@ -135,6 +169,7 @@ void WriteFrames(const std::string& directory) {
   Write(directory + "parts", 0x91, InParts());
   Write(directory + "messages", 0x91, LogicalMessages());
   Write(directory + "broken_text", 0x91, BrokenText());
+  Write(directory + "in_progress", 0x91, InProgressFrames());
 }
 
 // Each message behind its length and its place in the WAL.
@@ -145,6 +180,58 @@ void WriteMessages(const std::string& path, const std::vector<SentMessage>& mess
     file.write(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
     file.put(static_cast<char>(message.lsn & 0xff)) << message.bytes;
   }
+}
+
+// The same in pgoutput's messages.
+std::vector<SentMessage> InProgressMessages() {
+  constexpr uint32_t kTable = 5000;
+  const std::string table = RelationBytes(kTable, "items", 'd', {{"id", kInt4, true}, {"name", kText}});
+  const auto row = [](uint32_t xid, const std::string& id) {
+    return InBlock(xid, InsertBytes(kTable, TextTuple({id, "x"})));
+  };
+  return {
+      {0, StreamStartBytes(70)},
+      {0, InBlock(70, table)},
+      {100, row(70, "1")},
+      {110, row(71, "2")},
+      {120, InBlock(71, UpdateBytes(kTable, 'K', TextTuple({"2", std::nullopt}), TextTuple({"3", "y"})))},
+      {130, InBlock(70, DeleteBytes(kTable, 'K', TextTuple({"3", std::nullopt})))},
+      {0, "E"},
+      {0, StreamStartBytes(80)},
+      {0, InBlock(80, table)},
+      {140, row(80, "4")},
+      {0, "E"},
+      {0, StreamAbortBytes(80, 80)},
+      {0, StreamStartBytes(70, false)},
+      {150, InBlock(70, TruncateBytes({kTable}, 2))},
+      {155, InBlock(70, MessageBytes(true, 155, "prefix", "content"))},
+      {160, row(72, "5")},
+      {0, "E"},
+      {0, StreamAbortBytes(70, 72)},
+      {210, StreamCommitBytes(70, 200, 210, 5)},
+      {220, BeginBytes(250, 90)},
+      {230, InsertBytes(kTable, TextTuple({"6", "whole"}))},
+      {255, CommitBytes(250, 255)},
+  };
+}
+
+// A row of all samples, as the server sends it where it is asked for the binary form, or is not.
+std::vector<SentMessage> AllValues(bool binary) {
+  constexpr uint32_t kTable = 5000;
+  const std::vector<SampleValue> samples = SampleValues();
+  std::vector<SentColumn> columns;
+  std::vector<std::string> cells;
+  for (const SampleValue& sample : samples) {
+    columns.push_back({"c" + std::to_string(columns.size()), sample.type, true, sample.typmod});
+    cells.push_back(binary ? BinaryCell(sample.binary) : TextCell(sample.text));
+  }
+  const std::vector<std::string> nulls(cells.size(), TextCell(std::nullopt));
+  return {{0, BeginBytes(200, 70, 5)},
+          {0, RelationBytes(kTable, "values", 'f', columns)},
+          {100, InsertBytes(kTable, TupleOf(cells))},
+          {110, UpdateBytes(kTable, 'O', TupleOf(cells), TupleOf(nulls))},
+          {120, DeleteBytes(kTable, 'O', TupleOf(nulls))},
+          {210, CommitBytes(200, 210, 5)}};
 }
 
 // Each sample in both forms, in front of it what the targets take.
@@ -292,5 +379,8 @@ int main(int argc, char** argv) {
   WritePatterns(directory + "/table_patterns/");
   WriteBinlogs(directory);
   WriteMessages(directory + "/pgoutput_decoder/session", WholeSession());
+  WriteMessages(directory + "/pgoutput_decoder/in_progress", InProgressMessages());
+  WriteMessages(directory + "/pgoutput_decoder/binary", AllValues(/*binary=*/true));
+  WriteMessages(directory + "/pgoutput_decoder/text", AllValues(/*binary=*/false));
   return 0;
 }

@@ -130,13 +130,13 @@ void SetDecimal(int32_t precision, int32_t scale, ArrowForm* form) {
 }
 
 // A modifier is precision << 16 | scale, the scale in eleven bits with a sign, and 4 more: as long as a
-// varlena's header. Less than that: there is none.
+// varlena's header. Less than that: there is none. No server has one without digits, but bytes may.
 void SetNumeric(int32_t modifier, const NumericChoice& choice, ArrowForm* form) {
   constexpr int32_t kHeaderBytes = 4;
   if (modifier >= kHeaderBytes) {
     const int32_t precision = ((modifier - kHeaderBytes) >> 16) & 0xffff;
     const int32_t scale = (((modifier - kHeaderBytes) & 0x7ff) ^ 1024) - 1024;
-    if (precision <= kDecimal256Digits) SetDecimal(precision, scale, form);
+    if (precision >= 1 && precision <= kDecimal256Digits) SetDecimal(precision, scale, form);
   } else if (choice.as == NumericAs::kDouble) {
     form->type = ArrowTypeId::kFloat64;
     form->width = 8;

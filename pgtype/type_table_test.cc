@@ -99,6 +99,7 @@ TEST(TypeTable, Numeric) {
   const std::vector<Case> cases = {
       {786438, kText, ArrowTypeId::kDecimal128, 16, 12, 2},
       {786438, kDouble, ArrowTypeId::kDecimal128, 16, 12, 2},
+      {6, kText, ArrowTypeId::kUtf8, 0, 0, 0},  // no server's: numeric(0,2)
       {198658, kText, ArrowTypeId::kDecimal128, 16, 3, -2},
       {196617, kText, ArrowTypeId::kDecimal128, 16, 3, 5},
       {2490410, kText, ArrowTypeId::kDecimal128, 16, 38, 38},

@@ -77,7 +77,7 @@ struct PostgresOptions {
   bool messages = false;  // logical messages come, too
   Origin origin = Origin::kAny;
   CatchUp catch_up = CatchUp::kStream;      // of pgoutput
-  int64_t catch_up_messages = 1'000'000;    // in a chunk, which ends with the transaction that reaches them
+  int64_t catch_up_messages = 1'000'000;    // that are asked to be stored at once; with a transaction's rest
   int64_t catch_up_bytes_min = 16 << 20;    // of WAL behind the slot, for a chunk to be worth it
   int64_t snapshot_part_bytes = 128 << 20;  // of a table, read at a time; with what its rows have in TOAST
   // Ends what waits for the server: a connection attempt with its name resolution, a query (which is

@@ -264,7 +264,7 @@ constexpr Option kOptions[] = {
      .field = Fills<WordField<kCatchUp, &Options::source, &PostgresOptions::catch_up>>(),
      .help =
          "how much that waits in a slot of pgoutput is read, into sinks that keep data: by SQL in chunks, "
-         "which takes temporary space on the server, or by the stream",
+         "which takes temporary space and a replication slot more on the server, or by the stream",
      .words = kCatchUp,
      .database = Database::kPostgres},
     {.section = "setup",

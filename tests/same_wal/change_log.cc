@@ -35,9 +35,11 @@ class Reading {
     ARROW_RETURN_NOT_OK(source_->Start(start));
     const auto deadline = std::chrono::steady_clock::now() + seconds(60);
     while (std::chrono::steady_clock::now() < deadline) {
-      source_->RequestKeepalive();
-      ARROW_ASSIGN_OR_RAISE(const auto event, source_->Next(milliseconds(100)));
-      if (!event.has_value()) continue;
+      ARROW_ASSIGN_OR_RAISE(const auto event, source_->Next(milliseconds(10)));
+      if (!event.has_value()) {
+        source_->RequestKeepalive();
+        continue;
+      }
       ARROW_RETURN_NOT_OK(Take(*event));
       const auto* const keepalive = std::get_if<KeepaliveEvent>(&*event);
       if (keepalive == nullptr || group_open_ || keepalive->position < end.position) continue;

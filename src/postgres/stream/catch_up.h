@@ -1,8 +1,8 @@
 // Reads what a slot of pgoutput holds by SQL, chunk by chunk, before the stream is taken: the walsender waits
-// for its socket at every WAL record, and pg_logical_slot_peek_binary_changes does not. What comes of it are
-// the stream's own messages. The slot is moved to the end of a chunk when everything up to there has been
-// acknowledged, and only then is the next one read. Whatever hinders it, the stream goes on from where it
-// came to: that has the better errors, too.
+// for its socket at every WAL record, and pg_logical_slot_get_binary_changes does not. What comes of it are
+// the stream's own messages. The server reads from a temporary copy of the slot, and so goes on while what
+// came is being stored; the slot itself is moved no further than was acknowledged. Whatever hinders it, the
+// stream goes on from where it came to: that has the better errors, too.
 #pragma once
 
 #include <atomic>
@@ -13,12 +13,14 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include <arrow/result.h>
 
 #include "arrowcdc/stop_token.h"
 #include "src/postgres/client/connection.h"
+#include "src/postgres/stream/message_run.h"
 #include "src/postgres/stream/message_stream.h"
 
 namespace arrowcdc::postgres {
@@ -31,8 +33,9 @@ struct CatchUpOptions {
   // All up to there is stored for good, and nothing behind it was delivered. The slot is there or before.
   uint64_t start = 0;
   uint64_t confirmed_flush = 0;  // the slot's
-  int64_t messages_max = 0;      // after so many a chunk ends with its transaction
-  int64_t bytes_min = 0;         // of WAL, for a chunk
+  // So many, and the rest of a transaction, are asked to be stored at once, and read at once at most.
+  int64_t messages_max = 0;
+  int64_t bytes_min = 0;  // of WAL, for a chunk
   int64_t buffer_bytes_max = 0;
 };
 
@@ -42,8 +45,8 @@ class CatchUp : public MessageStream {
   explicit CatchUp(CatchUpOptions options);
   ~CatchUp() override;
 
-  // The last message of a chunk is a keepalive that asks for a reply. Errors, retryable: a chunk broke off
-  // behind its first messages.
+  // Behind each chunk comes a keepalive, which asks for a reply where what came is to be stored. Errors,
+  // retryable: a chunk broke off behind its first messages.
   arrow::Result<std::optional<StreamMessage>> Next(std::chrono::milliseconds timeout) override;
   void Acknowledge(uint64_t lsn) override;
   void RequestKeepalive() override {}  // each chunk's end is told
@@ -57,14 +60,19 @@ class CatchUp : public MessageStream {
   void Run();
   arrow::Status ReadChunks();
   arrow::Status Connect();
+  arrow::Result<bool> CopySlot();
   arrow::Result<Standing> ReadStanding();
-  bool IsWorthAChunk(const Standing& now, uint64_t previous_start) const;
+  bool IsHindered(const Standing& now) const;
+  bool IsWorthAChunk(const Standing& now);
   arrow::Result<bool> ReadChunk(uint64_t upto);
   arrow::Result<bool> ReceiveChunk();
-  arrow::Result<bool> TakeRow(char* buffer, int bytes);
+  arrow::Result<bool> TakeRow(std::string_view row);
+  void HandOnRun();
   arrow::Status Broken(const arrow::Status& why) const;
   bool AwaitRoom();
-  bool AwaitAcknowledged();
+  uint64_t AskToStore();
+  bool AwaitAcknowledged(uint64_t lsn);
+  uint64_t acknowledged();
   arrow::Status MoveSlot(uint64_t to);
 
   const CatchUpOptions options_;
@@ -79,7 +87,15 @@ class CatchUp : public MessageStream {
 
   // The thread's own, and the reader's once the queue is closed.
   std::unique_ptr<Connection> connection_;
-  uint64_t position_;        // everything up to there was handed on
+  std::string slot_;  // as a literal
+  std::string copy_;
+  uint64_t position_;         // everything up to there was handed on
+  uint64_t moved_;            // where the slot is
+  uint64_t asked_;            // up to there storing was asked for
+  int64_t unasked_ = 0;       // messages behind it
+  int64_t chunk_messages_;    // after so many the next chunk ends with its transaction
+  uint64_t chunk_bytes_ = 0;  // of WAL, that the last chunk had
+  MessageRun run_;
   int64_t messages_ = 0;     // of this chunk
   uint64_t commit_end_ = 0;  // of its last transaction
   bool in_transaction_ = false;

@@ -18,6 +18,7 @@ struct StreamMessage {
   std::shared_ptr<arrow::Buffer> data;  // a whole XLogData message, 'w' included; null: a keepalive
   uint64_t wal_end = 0;                 // of a keepalive
   bool reply_requested = false;
+  bool is_run = false;  // data: of several messages what the plugin wrote (message_run.h)
 };
 
 // Threads: one producer, one consumer.

@@ -16,6 +16,7 @@
 #include "src/postgres/setup/published_tables.h"
 #include "src/postgres/setup/sql_relation_catalog.h"
 #include "src/postgres/setup/sql_type_catalog.h"
+#include "src/postgres/stream/message_run.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -82,24 +83,25 @@ class PgoutputSession : public PluginSession {
       keepalive_ = KeepaliveOf(message);
       return arrow::Status::OK();
     }
+    if (message.is_run) {
+      run_ = MessageRun::Reader(message.data);
+      return arrow::Status::OK();
+    }
     const std::string_view bytes(reinterpret_cast<const char*>(message.data->data()),
                                  static_cast<size_t>(message.data->size()));
     ARROW_RETURN_NOT_OK(decoder_.Decode(bytes.substr(format::kXLogDataHeaderBytes),
                                         LoadBigEndian<uint64_t>(bytes.data() + format::kDataStartAt)));
-    if (!decoder_.holds()) {
-      held_since_ = std::nullopt;
-    } else if (!held_since_.has_value()) {
-      held_since_ = Clock::now();
-    }
+    NoteHeld();
     return arrow::Status::OK();
   }
 
   arrow::Result<std::optional<Event>> Next() override {
+    if (!run_.AtEnd() && !decoder_.has_more()) ARROW_RETURN_NOT_OK(DecodeRun());
     ARROW_ASSIGN_OR_RAISE(auto event, decoder_.Next());
     if (event.has_value() || decoder_.has_more()) return event;
     return std::exchange(keepalive_, std::nullopt);
   }
-  bool has_more() const override { return decoder_.has_more() || keepalive_.has_value(); }
+  bool has_more() const override { return decoder_.has_more() || keepalive_.has_value() || !run_.AtEnd(); }
 
   std::optional<Clock::time_point> flush_due() const override {
     if (!held_since_.has_value()) return std::nullopt;
@@ -125,10 +127,30 @@ class PgoutputSession : public PluginSession {
   }
 
  private:
+  // Up to an event.
+  arrow::Status DecodeRun() {
+    while (!run_.AtEnd() && !decoder_.has_more()) {
+      uint64_t lsn = 0;
+      const std::string_view message = run_.Next(&lsn);
+      ARROW_RETURN_NOT_OK(decoder_.Decode(message, lsn));
+    }
+    NoteHeld();
+    return arrow::Status::OK();
+  }
+
+  void NoteHeld() {
+    if (!decoder_.holds()) {
+      held_since_ = std::nullopt;
+    } else if (!held_since_.has_value()) {
+      held_since_ = Clock::now();
+    }
+  }
+
   const bool streams_;  // transactions in progress
   SqlRelationCatalog catalog_;
   PgoutputDecoder decoder_;
   const bool binary_;
+  MessageRun::Reader run_;
   std::optional<Clock::time_point> held_since_;
   std::optional<Event> keepalive_;
 };

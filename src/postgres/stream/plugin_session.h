@@ -85,4 +85,8 @@ bool KnowsNoTries(const arrow::Status& status);
 // more, is passed over, with all that it would have sent.
 inline constexpr char kPublicationSkipped[] = "55000";
 
+// Kinds of pgoutput's messages that are followed by others: begin, origin, relation, type, and changes. It
+// sends a transaction, or a block of one in progress, at once.
+inline constexpr char kWithinTransaction[] = "BORYIUDTS";
+
 }  // namespace arrowcdc::postgres

@@ -517,7 +517,10 @@ class PostgresSource : public Source {
     stream_options.buffer_bytes_max = options_.buffer_bytes_max;
     stream_options.status_interval = options_.status_interval;
     stream_options.wal_sender_timeout = wal_sender_timeout_;
-    if (plugin_ == OutputPlugin::kPgoutput) stream_options.fatal_warning = postgres::kPublicationSkipped;
+    if (plugin_ == OutputPlugin::kPgoutput) {
+      stream_options.fatal_warning = postgres::kPublicationSkipped;
+      stream_options.kinds_within = postgres::kWithinTransaction;
+    }
     return ReplicationStream::Start(std::move(connection_), command, context, stream_options);
   }
 

@@ -25,6 +25,8 @@ using std::chrono::milliseconds;
 
 constexpr int kXLogDataHeaderBytes = format::kXLogDataHeaderBytes;
 constexpr int kKeepaliveBytes = format::kKeepaliveBytes;
+constexpr size_t kRunMessageBytesMax = 4096;  // larger ones are not copied
+constexpr int kRunWaitMs = 1;
 constexpr int kStatusBytes = 34;  // 'r', write, flush, apply, time, replyRequested
 
 uint64_t ReadUint64(const char* from) {
@@ -141,8 +143,31 @@ arrow::Status ReplicationStream::RunUntilStopped() {
   return arrow::Status::OK();
 }
 
-// Moves messages to the queue until there is no more, or no room.
 arrow::Status ReplicationStream::Receive() {
+  const arrow::Status status = ReceiveSome();
+  HandOnRun();
+  return status;
+}
+
+// The rest of a transaction, unless the server is slow.
+bool ReplicationStream::IsMoreDue() const {
+  pollfd entry{PQsocket(connection_->raw()), POLLIN, 0};
+  return poll(&entry, 1, kRunWaitMs) > 0;
+}
+
+void ReplicationStream::AddToRun(uint64_t lsn, std::string_view message) {
+  run_.Add(lsn, message);
+  run_ends_ = options_.kinds_within.find(message[0]) == std::string::npos;
+  if (run_.full()) HandOnRun();
+}
+
+void ReplicationStream::HandOnRun() {
+  if (!run_.empty()) queue_.Push({.data = run_.Take(), .is_run = true});
+  run_ends_ = false;
+}
+
+// Moves messages to the queue until there is no more, or no room.
+arrow::Status ReplicationStream::ReceiveSome() {
   PGconn* raw = connection_->raw();
   int reads_left = ReadsAfterWait(raw);
   const bool was_paused = paused_;
@@ -166,7 +191,8 @@ arrow::Status ReplicationStream::Receive() {
     } else if (bytes == -1) {
       return EndOfCopy();
     } else if (bytes == 0 && reads_left-- == 0) {
-      return arrow::Status::OK();
+      if (run_.empty() || run_ends_ || !IsMoreDue()) return arrow::Status::OK();
+      reads_left = ReadsAfterWait(raw);
     } else if (bytes < 0 || PQconsumeInput(raw) == 0) {
       return ConnectionError();
     }
@@ -176,11 +202,14 @@ arrow::Status ReplicationStream::Receive() {
 
 // Owns `buffer`.
 arrow::Status ReplicationStream::TakeMessage(char* buffer, int bytes) {
-  auto data = std::make_shared<CopyBuffer>(buffer, bytes);
+  std::unique_ptr<char, decltype(&PQfreemem)> owner(buffer, PQfreemem);
   last_byte_ = Clock::now();
   reply_requested_ = false;
   received_bytes_ += bytes;
-  if (buffer[0] == 'k') return TakeKeepalive(buffer, bytes);
+  if (buffer[0] == 'k') {
+    HandOnRun();
+    return TakeKeepalive(buffer, bytes);
+  }
   if (buffer[0] != 'w' || static_cast<size_t>(bytes) < format::kXLogDataHeaderBytes) {
     return MakeError(ErrorKind::kProtocol,
                      "the server sent a replication message of kind " +
@@ -190,9 +219,17 @@ arrow::Status ReplicationStream::TakeMessage(char* buffer, int bytes) {
                      "this version does not know it: check versions of server and client");
   }
   const uint64_t wal_end = ReadUint64(buffer + format::kWalEndAt);
-  received_lsn_ = std::max({received_lsn_, ReadUint64(buffer + format::kDataStartAt), wal_end});
+  const uint64_t data_start = ReadUint64(buffer + format::kDataStartAt);
+  received_lsn_ = std::max({received_lsn_, data_start, wal_end});
   server_lsn_ = std::max(server_lsn_.load(), wal_end);
-  queue_.Push({std::move(data), 0, false});
+  const std::string_view message(buffer + kXLogDataHeaderBytes,
+                                 static_cast<size_t>(bytes - kXLogDataHeaderBytes));
+  if (!options_.kinds_within.empty() && !message.empty() && message.size() <= kRunMessageBytesMax) {
+    AddToRun(data_start, message);
+  } else {
+    HandOnRun();
+    queue_.Push({std::make_shared<CopyBuffer>(owner.release(), bytes), 0, false});
+  }
   return arrow::Status::OK();
 }
 

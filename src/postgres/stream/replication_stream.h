@@ -14,6 +14,7 @@
 
 #include "src/postgres/client/connection.h"
 #include "src/postgres/stream/message_queue.h"
+#include "src/postgres/stream/message_run.h"
 #include "src/postgres/stream/message_stream.h"
 
 namespace arrowcdc::postgres {
@@ -26,6 +27,9 @@ struct StreamOptions {
   std::chrono::milliseconds silence_max{300'000};
   // SQLSTATE of a warning behind which nothing may be taken; empty: there is none.
   std::string fatal_warning;
+  // Kinds of messages behind which another comes at once: such ones come in runs (message_run.h), which end
+  // with a message of another kind. Empty: each comes by itself.
+  std::string kinds_within;
 };
 
 class ReplicationStream : public MessageStream {
@@ -62,6 +66,10 @@ class ReplicationStream : public MessageStream {
   void Run();
   arrow::Status RunUntilStopped();
   arrow::Status Receive();
+  arrow::Status ReceiveSome();
+  void AddToRun(uint64_t lsn, std::string_view message);
+  void HandOnRun();
+  bool IsMoreDue() const;
   arrow::Status TakeMessage(char* buffer, int bytes);
   arrow::Status TakeKeepalive(const char* buffer, int bytes);
   void NotePing();
@@ -91,6 +99,8 @@ class ReplicationStream : public MessageStream {
 
   // The thread's own.
   arrow::Status warning_;  // the fatal one, once it has come
+  MessageRun run_;
+  bool run_ends_ = false;
   uint64_t received_lsn_ = 0;
   uint64_t sent_acknowledged_ = 0;
   bool reply_due_ = false;
