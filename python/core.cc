@@ -335,6 +335,7 @@ Counts ReaderStatsOf(const Reader& reader) {
   dict["batches"] = stats.batches;
   dict["waiting_bytes"] = stats.waiting_bytes;
   dict["uncommitted_batches"] = stats.uncommitted_batches;
+  dict["snapshot_complete"] = stats.snapshot_complete;
   return dict;
 }
 

@@ -51,7 +51,9 @@ struct ReaderSetOptions {
   std::chrono::milliseconds slow_limit{600'000};
   // Readers give the rows that their tables had before, then the changes. kAuto: initial where nobody has
   // read the slot. Nothing is acknowledged before they are committed, so after an end before that they come
-  // again. Where a table must be read anew meanwhile, a row whose _op is truncate comes before.
+  // again. Where a table must be read anew meanwhile, a row whose _op is truncate comes before. The same for
+  // tables that join while the stream goes on, unless it is kNever: their changes wait behind their rows, up
+  // to reader_bytes_max for all such tables on top of the other bounds; then the stream does.
   SnapshotMode snapshot = SnapshotMode::kNever;
   int64_t snapshot_connections = 0;                     // as PipelineOptions::snapshot_connections
   OnUnpublished on_unpublished = OnUnpublished::kGoOn;  // an end comes when all is committed, too
@@ -76,6 +78,7 @@ struct ReaderStats {
   uint64_t batches = 0;              // returned by Next
   int64_t waiting_bytes = 0;         // received, not returned yet
   uint64_t uncommitted_batches = 0;  // returned, not committed
+  bool snapshot_complete = false;    // Next has returned all rows that the table had before
 };
 
 struct SharedStream;  // what the readers of a set have in common

@@ -70,7 +70,7 @@ void Reader::SetNotify(std::function<void()> notify) {
 ReaderStats Reader::stats() const {
   const std::lock_guard lock(stream_->mutex);
   ReaderStats stats = waiting_->stats;
-  stats.waiting_bytes = waiting_->bytes;
+  stats.waiting_bytes = waiting_->bytes + waiting_->held_bytes;
   stats.uncommitted_batches = waiting_->uncommitted.size();
   return stats;
 }

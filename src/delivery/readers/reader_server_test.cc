@@ -1,8 +1,12 @@
 // Readers against a real server: one walsender and one slot for all of them, tables that come later, bounded
 // memory.
+#include <algorithm>
+#include <atomic>
 #include <fstream>
+#include <map>
 #include <set>
 #include <string>
+#include <thread>
 
 #include <arrow/array.h>
 #include <gtest/gtest.h>
@@ -478,6 +482,110 @@ TEST_F(ReadersServer, ATableThatIsReadAnewBeginsWithATruncate) {
   EXPECT_EQ(ids.size(), 399990u);
   EXPECT_EQ(*ids.begin(), 11);
   EXPECT_FALSE(set_->ended());
+}
+
+// What it was before, the writer never stops: its rows first, then what was written behind them.
+TEST_F(ReadersServer, ATableThatJoinsGivesItsRowsFirst) {
+  for (const int partitions : {1, 3}) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.first (id bigint PRIMARY KEY)"));
+    PrepareSource();
+    ReaderSetOptions options;
+    options.snapshot = SnapshotMode::kAuto;
+    options.partitions = partitions;
+    options.reader_bytes_max = 256 << 10;  // less than the table has, and than is written meanwhile
+    options.unread_limit = options.slow_limit = kLimit;
+    Open(options);
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("CREATE TABLE s.later (id bigint PRIMARY KEY, v bigint);"
+                   "INSERT INTO s.later SELECT g, 0 FROM generate_series(1, 40000) g"));
+    std::atomic<bool> stop = false;
+    std::atomic<int64_t> written = 0;
+    std::thread writer([&] {
+      const auto sql = Server().Connect().ValueOrDie();
+      for (int64_t i = 1; !stop; ++i, ++written) {
+        ARROWCDC_EXPECT_OK(
+            sql->Exec("UPDATE s.later SET v = v + 1 WHERE id % 997 = " + std::to_string(i % 997) +
+                      "; INSERT INTO s.later VALUES (" + std::to_string(40'000 + i) +
+                      ", 1); DELETE FROM s.later WHERE id = " + std::to_string(3 * i)));
+      }
+    });
+    ARROWCDC_EXPECT_OK(WaitFor([&] { return written > 20; }, kLimit, "the writer"));
+    ARROWCDC_EXPECT_OK(sql_->Exec("ALTER PUBLICATION readers ADD TABLE s.later"));
+    std::vector<std::shared_ptr<Reader>> readers;
+    ARROWCDC_EXPECT_OK(WaitFor(
+        [&] {
+          readers.clear();
+          for (int p = 0; p < partitions; ++p) readers.push_back(set_->reader({"s", "later"}, p));
+          return readers.back() != nullptr;
+        },
+        kLimit, "the readers"));
+    std::map<int64_t, int64_t> rows;
+    std::vector<bool> changed(readers.size());
+    int64_t copied = 0;
+    std::string end;
+    for (size_t ended = 0; ended < readers.size() && !HasFailure();) {
+      ended = 0;
+      for (size_t p = 0; p < readers.size(); ++p) {
+        const auto batch =
+            end.empty() ? readers[p]->Next(milliseconds(1)) : readers[p]->Next(milliseconds(1), end);
+        ARROWCDC_ASSERT_OK(batch.status());
+        ended += batch->state == ReadState::kEnd;
+        if (batch->state != ReadState::kBatch) continue;
+        const ChangeRows changes = ChangeRows::Make(*batch->table, *batch->rows).ValueOrDie();
+        const auto& ids = static_cast<const arrow::Int64Array&>(*batch->rows->GetColumnByName("id"));
+        const auto& values = static_cast<const arrow::Int64Array&>(*batch->rows->GetColumnByName("v"));
+        for (int64_t row = 0; row < ids.length(); ++row) {
+          const Op op = changes.op(row);
+          ASSERT_NE(op, Op::kTruncate);
+          if (op == Op::kSnapshot) {
+            EXPECT_FALSE(changed[p]) << ids.Value(row) << " was copied behind a change";
+            ++copied;
+          } else {
+            changed[p] = true;
+          }
+          if (op == Op::kDelete) {
+            EXPECT_EQ(rows.erase(ids.Value(row)), 1u) << "delete of " << ids.Value(row);
+            continue;
+          }
+          const bool is_new = rows.insert_or_assign(ids.Value(row), values.Value(row)).second;
+          EXPECT_EQ(is_new, op != Op::kUpdateAfter) << ids.Value(row);
+        }
+      }
+      const bool all_changed = std::all_of(changed.begin(), changed.end(), [](bool c) { return c; });
+      if (!end.empty() || !all_changed) continue;
+      stop = true;
+      writer.join();
+      end = FormatLsn(Lsn("pg_current_wal_flush_lsn()"));
+    }
+    stop = true;
+    if (writer.joinable()) writer.join();
+    EXPECT_GT(copied, 30'000);
+    for (const auto& reader : readers) EXPECT_TRUE(reader->stats().snapshot_complete);
+    EXPECT_EQ(Scalar("SELECT count(*) FROM s.later"), std::to_string(rows.size()));
+    int64_t sum = 0;
+    for (const auto& [id, v] : rows) sum += id * (v + 1);
+    EXPECT_EQ(Scalar("SELECT sum(id * (v + 1)) FROM s.later"), std::to_string(sum));
+    EXPECT_EQ(set_->stats().snapshot_tables_done, 2u);
+    if (partitions == 1) {
+      TearDown();
+      SetUp();
+    }
+  }
+}
+
+TEST_F(ReadersServer, ATableThatJoinsIsFoundWithoutAChange) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.first (id bigint PRIMARY KEY)"));
+  PrepareSource();
+  ReaderSetOptions options;
+  options.snapshot = SnapshotMode::kInitial;
+  Open(options);
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE s.quiet (id bigint PRIMARY KEY); INSERT INTO s.quiet VALUES (1), (2);"
+                 "ALTER PUBLICATION readers ADD TABLE s.quiet"));
+  const auto found = [&] { return set_->reader({"s", "quiet"}) != nullptr; };
+  ARROWCDC_ASSERT_OK(WaitFor(found, kLimit, "the reader"));
+  EXPECT_EQ(RowsOf(*set_->reader({"s", "quiet"}), Lsn("pg_current_wal_flush_lsn()")),
+            Numbered("snapshot", 1, 2));
 }
 
 int64_t ResidentBytes() {

@@ -1,6 +1,7 @@
 // The pump of a set of readers, as the driver of a change stream: partition, then the reader's queue, on a
 // thread of its own.
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include "src/delivery/change_stream.h"
 #include "src/delivery/snapshot_copy.h"
 #include "src/partition/partition_key.h"
+#include "src/delivery/readers/later_tables.h"
 #include "src/delivery/readers/shared_stream.h"
 
 namespace arrowcdc {
@@ -28,7 +30,7 @@ constexpr milliseconds kAskInterval{200};  // for the server's position, while s
 
 }  // namespace
 
-class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
+class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
  public:
   Pump(std::unique_ptr<Source> source, ReaderSetOptions options, std::optional<TablePatterns> patterns)
       : options_(std::move(options)),
@@ -37,7 +39,8 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
         stream_(std::make_shared<SharedStream>(source_, options_)),
         stop_(options_.stop != nullptr ? options_.stop : std::make_shared<StopToken>()),
         changes_(*source_, StreamOptionsOf(options_), patterns_.has_value() ? &*patterns_ : nullptr, *stop_,
-                 *this) {}
+                 *this),
+        later_(*source_, changes_, *this, *stop_, options_.snapshot_connections, options_.retry_max) {}
 
   // Readers share the stream: it must not own them for ever.
   ~Pump() override {
@@ -90,13 +93,17 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
   }
 
  private:
-  // The readers of one table, and what splits its present version.
-  struct Route {
-    std::vector<std::shared_ptr<Reader>> readers;
+  // What splits a table's present version.
+  struct Splitter {
     std::shared_ptr<const TableSchema> version;
     std::optional<HashPartitioner> partitioner;
-    bool weakened_said = false;
-    bool unroutable_said = false;
+  };
+  // The readers of one table. They stay; threads that copy say things, too.
+  struct Route {
+    std::vector<std::shared_ptr<Reader>> readers;
+    Splitter splitter;  // of the stream
+    std::atomic<bool> weakened_said = false;
+    std::atomic<bool> unroutable_said = false;
   };
 
   arrow::Status CheckOptions() const {
@@ -133,8 +140,12 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
   void Run() {
     arrow::Status ended = CopyFirst();
     if (ended.ok() && options_.snapshot != SnapshotMode::kOnly) ended = changes_.Run();
-    const std::lock_guard lock(stream_->mutex);
-    stream_->EndStream(stop_->stopped() ? StoppedError() : ended);
+    if (ended.ok()) ended = later_.Finish();
+    {
+      const std::lock_guard lock(stream_->mutex);
+      stream_->EndStream(stop_->stopped() ? StoppedError() : ended);
+    }
+    later_.End();
   }
 
   static ChangeStreamOptions StreamOptionsOf(const ReaderSetOptions& options) {
@@ -148,6 +159,11 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
   arrow::Result<SinkState> Open(const SourceInfo& info) override {
     copy_due_ =
         options_.snapshot == SnapshotMode::kAuto ? info.fresh : options_.snapshot != SnapshotMode::kNever;
+    if (options_.snapshot == SnapshotMode::kNever || copy_due_) return SinkState{};
+    ARROW_ASSIGN_OR_RAISE(const std::vector<SourceTable> tables, source_->Tables());
+    std::set<uint32_t> there;
+    for (const SourceTable& table : tables) there.insert(table.table_id);
+    later_.Begin(there);
     return SinkState{};
   }
 
@@ -174,18 +190,21 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
     };
     ARROW_ASSIGN_OR_RAISE(snapshot_, source_->BeginSnapshot(wanted, {}));
     SnapshotProgress progress;
+    std::set<uint32_t> there;
     for (const SnapshotTable& table : snapshot_->tables()) {
       RouteOf(table.name);
+      there.insert(table.table_id);
       progress.tables.push_back({.name = table.name, .part_count = table.part_count});
     }
     SetProgress(std::move(progress));
+    later_.Begin(there);
     return Prepared::kNoStream;
   }
 
   arrow::Status CopyFirst() {
     while (copy_due_ && !stop_->stopped()) {
       const arrow::Status copied = CopySnapshot(
-          *snapshot_, *this, begun_, options_.snapshot_connections, *stop_,
+          *snapshot_, *this, Begun(), options_.snapshot_connections, *stop_,
           [this](const SnapshotProgress& progress) { SetProgress(progress); },
           [this](const SourceNotice& notice) { Tell(notice); });
       snapshot_.reset();
@@ -198,13 +217,13 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
     return arrow::Status::OK();
   }
 
-  void SetProgress(SnapshotProgress progress) {
+  void SetProgress(SnapshotProgress progress) override {
     const std::lock_guard lock(stream_->mutex);
     progress_ = std::move(progress);
   }
 
   // Tables that are complete stay so, the others are read anew.
-  void KeepCompleted() {
+  void KeepCompleted() override {
     const std::lock_guard lock(stream_->mutex);
     for (const auto& table : progress_.tables) {
       if (!table.complete) continue;
@@ -212,36 +231,65 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
       rows_copied_before_ += table.rows;
     }
     progress_.tables.clear();
-    const std::lock_guard copy(copy_mutex_);
-    for (const CopiedTable& table : copied_) begun_.erase(table.name);
   }
 
   class Part : public SnapshotPartWriter {
    public:
-    explicit Part(Pump* pump) : pump_(pump) {}
-    arrow::Status Write(const ChangeBatch& batch) override { return pump_->TakeCopied(batch); }
+    Part(Pump* pump, Route* route) : pump_(pump), route_(*route) {}
+    arrow::Status Write(const ChangeBatch& batch) override {
+      pump_->NoteBegun(batch.table->name);
+      return pump_->Distribute(route_, splitter_, batch, GivenRows::kCopied);
+    }
     arrow::Status Finish() override { return arrow::Status::OK(); }
 
    private:
     Pump* const pump_;
+    Route& route_;
+    Splitter splitter_;
   };
 
-  // Rows are handed over one batch at a time, and received by as many sessions as there are.
   int snapshot_writers_max() const override { return std::numeric_limits<int>::max(); }
 
-  arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart&) override {
-    return std::make_unique<Part>(this);
+  arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override {
+    return std::make_unique<Part>(this, &RouteOf(part.table));
   }
 
-  arrow::Status TakeCopied(const ChangeBatch& batch) {
+  std::set<TableName> Begun() override {
     const std::lock_guard lock(copy_mutex_);
-    begun_.insert(batch.table->name);
-    return Take(batch);
+    return begun_;
+  }
+  void NoteBegun(const TableName& table) {
+    const std::lock_guard lock(copy_mutex_);
+    begun_.insert(table);
   }
 
   arrow::Status CompleteTable(const CopiedTable& table) override {
-    const std::lock_guard lock(copy_mutex_);
-    copied_.push_back(table);
+    {
+      const std::lock_guard lock(copy_mutex_);
+      copied_.push_back(table);
+      begun_.erase(table.name);
+    }
+    {
+      const std::lock_guard lock(stream_->mutex);
+      for (const auto& reader : RouteOf(table.name).readers) stream_->EndCopy(*reader);
+    }
+    return Release(table.name);
+  }
+
+  void Hold(const TableName& table) override {
+    const Route& route = RouteOf(table);
+    const std::lock_guard lock(stream_->mutex);
+    for (const auto& reader : route.readers) SharedStream::WaitingOf(*reader).holds = true;
+  }
+
+  arrow::Status Release(const TableName& table) override {
+    const Route& route = RouteOf(table);
+    const std::lock_guard lock(stream_->mutex);
+    for (const auto& reader : route.readers) {
+      ARROW_RETURN_NOT_OK(stream_->Release(*reader, [this](const ReadResult& batch) {
+        return changes_.DropCopied({batch.table, batch.rows, {}});
+      }));
+    }
     return arrow::Status::OK();
   }
 
@@ -286,7 +334,7 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
   bool MayEndAt(const Position& position) const override {
     if (changes_.delivered() < position) return false;
     const std::lock_guard lock(stream_->mutex);
-    return stream_->claims.size() == 0 || stream_->claims.floor() >= position;
+    return !later_.busy() && (stream_->claims.size() == 0 || stream_->claims.floor() >= position);
   }
 
   void Tell(const SourceNotice& notice) override { Push(notice, nullptr); }
@@ -307,6 +355,7 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
   // An idle server tells its position only when it is asked.
   arrow::Status Housekeeping() override {
     const auto now = Clock::now();
+    ARROW_RETURN_NOT_OK(later_.Turn(now));
     if (now - last_asked_ < kAskInterval) return arrow::Status::OK();
     last_asked_ = now;
     bool wanted = changes_.ends_at_a_position();
@@ -318,6 +367,9 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
     return arrow::Status::OK();
   }
 
+  bool wants_turns() const override { return later_.busy(); }
+  arrow::Status TickWhileAway() override { return later_.Serve(milliseconds(0)); }
+
   // --- rows and positions ---
 
   // Also once stopped: what was read and committed before must not come again.
@@ -327,32 +379,35 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
   }
 
   arrow::Status Take(ChangeBatch batch) override {
+    later_.Meet(*batch.table);
+    Route& route = RouteOf(batch.table->name);
+    return Distribute(route, route.splitter, std::move(batch), GivenRows::kChanges);
+  }
+
+  arrow::Status Distribute(Route& route, Splitter& splitter, ChangeBatch batch, GivenRows what) {
     const std::shared_ptr<const TableSchema>& table = batch.table;
     std::shared_ptr<arrow::RecordBatch>& rows = batch.rows;
-    Route& route = RouteOf(table->name);
-    if (table->weakened.has_value() && !std::exchange(route.weakened_said, true)) {
+    if (table->weakened.has_value() && !route.weakened_said.exchange(true)) {
       Warn(route, WeakenedIdentityText(*table->weakened), WeakenedIdentityRemedy(*table->weakened));
     }
-    if (route.readers.size() == 1) {
-      Give(*route.readers[0], table, std::move(rows));
-      return arrow::Status::OK();
-    }
-    auto parts = Split(route, table, rows);
+    if (route.readers.size() == 1) return Give(*route.readers[0], table, std::move(rows), what);
+    auto parts = Split(splitter, table, rows);
     if (!parts.ok()) {
       // Of this table only: the others are not concerned.
       for (const auto& reader : route.readers) {
         End(reader, parts.status());
-        Give(*reader, table, rows);  // for the claim: nobody knows whose they are
+        ARROW_RETURN_NOT_OK(Give(*reader, table, rows, what));  // for the claim: nobody knows whose they are
       }
       return arrow::Status::OK();
     }
-    if (route.partitioner->stats().unroutable_rows > 0 && !std::exchange(route.unroutable_said, true)) {
+    if (splitter.partitioner->stats().unroutable_rows > 0 && !route.unroutable_said.exchange(true)) {
       Warn(route, "some rows do not carry the columns that the table is split by: they are in partition 0",
            "read partition 0 with this in mind, or give the table and all its partitions one replica "
            "identity");
     }
     for (size_t i = 0; i < parts->size(); ++i) {
-      if ((*parts)[i] != nullptr) Give(*route.readers[i], table, std::move((*parts)[i]));
+      if ((*parts)[i] == nullptr) continue;
+      ARROW_RETURN_NOT_OK(Give(*route.readers[i], table, std::move((*parts)[i]), what));
     }
     return arrow::Status::OK();
   }
@@ -363,19 +418,19 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
   }
 
   arrow::Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Split(
-      Route& route, const std::shared_ptr<const TableSchema>& table,
+      Splitter& splitter, const std::shared_ptr<const TableSchema>& table,
       const std::shared_ptr<arrow::RecordBatch>& rows) {
-    if (route.version == nullptr || route.version->fingerprint != table->fingerprint ||
-        !route.partitioner.has_value()) {
+    if (splitter.version == nullptr || splitter.version->fingerprint != table->fingerprint ||
+        !splitter.partitioner.has_value()) {
       PartitionOptions partition;
       partition.partitions = options_.partitions;
       partition.hash = options_.hash;
       partition.columns = ColumnsOf(table->name);
       ARROW_ASSIGN_OR_RAISE(auto partitioner, HashPartitioner::Make(table, partition));
-      route.partitioner = std::move(partitioner);
-      route.version = table;
+      splitter.partitioner = std::move(partitioner);
+      splitter.version = table;
     }
-    return route.partitioner->Split(rows);
+    return splitter.partitioner->Split(rows);
   }
 
   Route& RouteOf(const TableName& table) {
@@ -395,12 +450,22 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
   }
 
   // Waits until there is room, has been made by ending readers that nobody reads, or the set is stopped.
-  void Give(Reader& reader, const std::shared_ptr<const TableSchema>& table,
-            std::shared_ptr<arrow::RecordBatch> rows) {
+  // What is copied beside the stream is served meanwhile.
+  arrow::Status Give(Reader& reader, const std::shared_ptr<const TableSchema>& table,
+                     std::shared_ptr<arrow::RecordBatch> rows, GivenRows what) {
     const int64_t bytes = BatchBytes(*rows);
+    const bool changes = what == GivenRows::kChanges;
     std::unique_lock lock(stream_->mutex);
+    bool waited = false;
     Clock::time_point in_vain_since{};  // since when somebody waits for rows; zero: nobody does
-    while (!stop_->stopped() && !stream_->HasRoom(reader, bytes)) {
+    while (!Ended() && !stream_->HasRoom(reader, bytes, what)) {
+      if (changes && SharedStream::WaitingOf(reader).holds) {
+        waited = true;
+        lock.unlock();
+        ARROW_RETURN_NOT_OK(AwaitCopy(reader.table()));
+        lock.lock();
+        continue;
+      }
       const auto now = Clock::now();
       if (!stream_->AnyIsHungry(now - std::max(options_.unread_limit, kPollInterval))) {
         in_vain_since = {};
@@ -410,12 +475,30 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
         continue;
       }
       stream_->room.wait_for(lock, kPollInterval);
+      if (!changes || !later_.busy()) continue;
+      lock.unlock();
+      ARROW_RETURN_NOT_OK(later_.Serve(milliseconds(0)));
+      lock.lock();
     }
-    if (stop_->stopped()) {
+    if (Ended()) {
       withheld_ = true;
-    } else {
-      stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes);
+      return arrow::Status::OK();
     }
+    if (waited) {
+      ARROW_ASSIGN_OR_RAISE(rows, changes_.DropCopied({table, rows, {}}));
+    }
+    if (rows != nullptr) stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes, what);
+    return arrow::Status::OK();
+  }
+
+  bool Ended() const { return stop_->stopped() || stream_->ended; }
+
+  // So many changes wait behind rows that are being copied as may. Where none are at the moment they come
+  // first after all, and a row whose _op is truncate voids them when the copy begins.
+  arrow::Status AwaitCopy(const TableName& table) {
+    if (later_.IsUnderWay(table)) return later_.Serve(kPollInterval);
+    NoteBegun(table);
+    return Release(table);
   }
 
   // Of the readers that keep this batch from its own, the one that holds most.
@@ -476,6 +559,7 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
 
   // The thread's own, once it runs.
   ChangeStream changes_;
+  LaterTables later_;
   std::map<TableName, Route> routes_;
   SourceInfo info_;  // of the first connection
   bool copy_due_ = false;
@@ -492,10 +576,10 @@ class ReaderSet::Pump : private StreamDriver, private SnapshotTarget {
   uint64_t copied_before_ = 0;  // tables, by snapshots that did not come to their end
   uint64_t rows_copied_before_ = 0;
 
-  // Of the threads that copy: what they hand over is handed over in turn.
+  // Of the threads that copy, too.
   std::mutex copy_mutex_;
   std::vector<CopiedTable> copied_;  // their rows were handed over
-  std::set<TableName> begun_;        // some were, and not all
+  std::set<TableName> begun_;        // rows that a copy does not take over were
 
   std::thread thread_;
 };

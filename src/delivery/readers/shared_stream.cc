@@ -67,6 +67,7 @@ arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader,
     waiting.uncommitted.push_back(item.claim);
     waiting.bytes -= item.bytes;
     bytes -= item.bytes;
+    waiting.stats.snapshot_complete = waiting.stats.snapshot_complete || item.ends_copy;
     waiting.queue.pop_front();
     waiting.stats.rows += static_cast<uint64_t>(batch.rows->num_rows());
     ++waiting.stats.batches;
@@ -74,7 +75,7 @@ arrow::Result<std::optional<ReadResult>> SharedStream::Take(Reader& reader,
     return batch;
   }
   if (waiting.state == State::kAbandoned) return waiting.end;
-  if (until.has_value() && delivered.has_value() && Reaches(*delivered, *until))
+  if (until.has_value() && delivered.has_value() && !waiting.holds && Reaches(*delivered, *until))
     return ReadResult{ReadState::kEnd, nullptr, nullptr};
   if (ended) {
     ARROW_RETURN_NOT_OK(end);
@@ -102,6 +103,8 @@ arrow::Status SharedStream::Commit(Reader& reader) {
 void SharedStream::Drop(Reader::Waiting& waiting) {
   waiting.queue.clear();
   bytes -= std::exchange(waiting.bytes, 0);
+  waiting.held.clear();
+  held_bytes -= std::exchange(waiting.held_bytes, 0);
   room.notify_all();
 }
 
@@ -112,28 +115,31 @@ void SharedStream::Close(Reader& reader) {
   for (const uint64_t claim : waiting.uncommitted) claims.Release(claim);
   waiting.uncommitted.clear();
   for (const auto& item : waiting.queue) claims.Release(item.claim);
+  for (const auto& item : waiting.held) claims.Release(item.claim);
   if (waiting.kept_claim.has_value()) claims.Release(*std::exchange(waiting.kept_claim, std::nullopt));
   Drop(waiting);
   Signal(waiting);
   if (const arrow::Status told = Acknowledge(); !told.ok()) EndStream(told);
 }
 
-// One claim is enough to hold the slot: it is the oldest.
+// One claim is enough to hold the slot: the oldest. Changes that wait behind copied rows have older ones.
 void SharedStream::Abandon(Reader& reader, arrow::Status why) {
   Reader::Waiting& waiting = *reader.waiting_;
   if (waiting.state != State::kOpen) return;
   waiting.state = State::kAbandoned;
   waiting.end = std::move(why);
-  const auto keep_or_release = [&](uint64_t claim) {
-    if (waiting.kept_claim.has_value()) {
-      claims.Release(claim);
-    } else {
+  const auto keep_the_older = [&](uint64_t claim) {
+    if (!waiting.kept_claim.has_value()) {
       waiting.kept_claim = claim;
+    } else {
+      claims.Release(std::max(claim, *waiting.kept_claim));
+      waiting.kept_claim = std::min(claim, *waiting.kept_claim);
     }
   };
-  for (const uint64_t claim : waiting.uncommitted) keep_or_release(claim);
+  for (const uint64_t claim : waiting.uncommitted) keep_the_older(claim);
   waiting.uncommitted.clear();
-  for (const auto& item : waiting.queue) keep_or_release(item.claim);
+  for (const auto& item : waiting.queue) keep_the_older(item.claim);
+  for (const auto& item : waiting.held) keep_the_older(item.claim);
   Drop(waiting);
   Signal(waiting);
 }
@@ -143,10 +149,14 @@ bool SharedStream::OwnBytesAreFull(const Reader::Waiting& waiting, int64_t batch
   return !waiting.queue.empty() && waiting.bytes + batch_bytes > reader_bytes_max;
 }
 
-// A batch that is larger than all bytes there are must pass, too: where nothing else waits.
-bool SharedStream::HasRoom(const Reader& reader, int64_t batch_bytes) const {
+// A batch that is larger than all bytes there are must pass, too: where nothing else waits. Changes that wait
+// have a bound of their own, all of them together: rows that are copied must not wait for them.
+bool SharedStream::HasRoom(const Reader& reader, int64_t batch_bytes, GivenRows what) const {
   const Reader::Waiting& waiting = *reader.waiting_;
-  if (waiting.state != State::kOpen || waiting.hungry || bytes == 0) return true;
+  if (waiting.state != State::kOpen) return true;
+  if (waiting.holds && what == GivenRows::kChanges)
+    return held_bytes == 0 || held_bytes + batch_bytes <= reader_bytes_max;
+  if (waiting.hungry || bytes == 0) return true;
   return !OwnBytesAreFull(waiting, batch_bytes, reader_bytes_max) && bytes + batch_bytes <= bytes_max;
 }
 
@@ -156,17 +166,52 @@ bool SharedStream::StandsInTheWay(const Reader& reader, const Reader& of, int64_
   return &reader == &of || !OwnBytesAreFull(*of.waiting_, batch_bytes, reader_bytes_max);
 }
 
-void SharedStream::Put(Reader& reader, ReadResult batch, int64_t batch_bytes) {
+void SharedStream::Put(Reader& reader, ReadResult batch, int64_t batch_bytes, GivenRows what) {
   Reader::Waiting& waiting = *reader.waiting_;
   if (waiting.state == State::kClosed) return;
   if (waiting.state == State::kAbandoned) {
     if (!waiting.kept_claim.has_value()) waiting.kept_claim = claims.Add();
     return;
   }
-  waiting.queue.push_back({std::move(batch), batch_bytes, claims.Add(), delivered});
+  const bool copied = what == GivenRows::kCopied;
+  if (waiting.holds && !copied) {
+    waiting.held.push_back({std::move(batch), batch_bytes, claims.Add(), delivered});
+    waiting.held_bytes += batch_bytes;
+    held_bytes += batch_bytes;
+    return;
+  }
+  waiting.queue.push_back({std::move(batch), batch_bytes, claims.Add(), copied ? std::nullopt : delivered});
   waiting.bytes += batch_bytes;
   bytes += batch_bytes;
   Signal(waiting);
+}
+
+void SharedStream::EndCopy(Reader& reader) {
+  Reader::Waiting& waiting = *reader.waiting_;
+  if (waiting.queue.empty()) {
+    waiting.stats.snapshot_complete = true;
+  } else {
+    waiting.queue.back().ends_copy = true;
+  }
+}
+
+arrow::Status SharedStream::Release(Reader& reader, const Filter& filter) {
+  Reader::Waiting& waiting = *reader.waiting_;
+  waiting.holds = false;
+  held_bytes -= std::exchange(waiting.held_bytes, 0);
+  for (Reader::Waiting::Item& item : std::exchange(waiting.held, {})) {
+    ARROW_ASSIGN_OR_RAISE(item.batch.rows, filter(item.batch));
+    if (item.batch.rows == nullptr) {
+      claims.Release(item.claim);
+      continue;
+    }
+    waiting.bytes += item.bytes;
+    bytes += item.bytes;
+    waiting.queue.push_back(std::move(item));
+  }
+  room.notify_all();
+  Signal(waiting);
+  return Acknowledge();
 }
 
 arrow::Status SharedStream::Advance(const Position& position) {

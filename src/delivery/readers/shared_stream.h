@@ -21,6 +21,7 @@ struct Reader::Waiting {
     int64_t bytes;
     uint64_t claim;
     std::optional<Position> behind;  // delivered position when it came: its rows commit after it
+    bool ends_copy = false;          // the last of those that were copied
   };
   enum class State {
     kOpen,
@@ -30,6 +31,10 @@ struct Reader::Waiting {
 
   std::deque<Item> queue;
   int64_t bytes = 0;
+  // Changes wait here, behind rows that are being copied.
+  bool holds = false;
+  std::deque<Item> held;
+  int64_t held_bytes = 0;
   std::deque<uint64_t> uncommitted;  // claims of what Next has returned
   std::optional<uint64_t> kept_claim;
   State state = State::kOpen;
@@ -42,6 +47,9 @@ struct Reader::Waiting {
   std::function<void()> notify;
   ReaderStats stats;
 };
+
+// Those of the stream, in their order, or rows that their table had before.
+enum class GivenRows { kChanges, kCopied };
 
 struct SharedStream {
   using Clock = Reader::Waiting::Clock;
@@ -72,6 +80,7 @@ struct SharedStream {
   std::condition_variable event_arrived;
   std::vector<SourceNotice> notices;  // not taken yet
   int64_t bytes = 0;                  // that wait in all readers
+  int64_t held_bytes = 0;             // besides: of changes behind rows that are being copied
   int position_waiters = 0;           // readers with a wanted_position
 
   // --- all below with the lock held ---
@@ -82,11 +91,17 @@ struct SharedStream {
   void Abandon(Reader& reader, arrow::Status why);
 
   // False: there is no room for it and the reader is open.
-  bool HasRoom(const Reader& reader, int64_t batch_bytes) const;
+  bool HasRoom(const Reader& reader, int64_t batch_bytes, GivenRows what) const;
   // Whose fault it is that HasRoom is false: the reader itself where its own bytes are full, else any that
   // holds some.
   bool StandsInTheWay(const Reader& reader, const Reader& of, int64_t batch_bytes) const;
-  void Put(Reader& reader, ReadResult batch, int64_t batch_bytes);
+  void Put(Reader& reader, ReadResult batch, int64_t batch_bytes, GivenRows what);
+  // What is left of a batch of changes: null, where it is nothing.
+  using Filter = std::function<arrow::Result<std::shared_ptr<arrow::RecordBatch>>(const ReadResult&)>;
+  // Ends the wait of changes: what the filter leaves of them follows.
+  arrow::Status Release(Reader& reader, const Filter& filter);
+  // All rows of its table were put.
+  void EndCopy(Reader& reader);
   // Everything up to `position` was delivered.
   arrow::Status Advance(const Position& position);
   arrow::Status Acknowledge();
