@@ -30,6 +30,13 @@ arrow::Status Failed(const std::string& what) {
                    "run the command by hand: it must print the password and nothing else");
 }
 
+// What it asks may be away: another time it may come.
+arrow::Status NotNow(const std::string& what) {
+  return MakeError(ErrorKind::kAuthentication, what, "option --password-command",
+                   "run the command by hand: it must print the password and nothing else", "",
+                   /*retryable=*/true);
+}
+
 arrow::Status CannotRun(int error) {
   return Failed(std::string("the command cannot be run: ") + std::strerror(error));
 }
@@ -100,7 +107,7 @@ arrow::Status WaitOrFail(int fd, const StopToken* stop, Clock::time_point deadli
     case Wake::kTimeout:
       break;
   }
-  return Failed("the command did not end in time, and was ended");
+  return NotNow("the command did not end in time, and was ended");
 }
 
 // Until it prints no more, or too much.
@@ -124,9 +131,13 @@ arrow::Status WaitForEnd(Child& child, const StopToken* stop, Clock::time_point 
     ARROW_RETURN_NOT_OK(waited);
   }
   const int state = child.Reap();
-  if (state == -1 || !WIFEXITED(state)) return Failed("the command was ended by a signal");
-  if (WEXITSTATUS(state) == 0) return arrow::Status::OK();
-  return Failed("the command ended with exit code " + std::to_string(WEXITSTATUS(state)));
+  constexpr int kNotExecutable = 126;  // of the shell's, as the next one
+  constexpr int kNotFound = 127;
+  if (state == -1 || !WIFEXITED(state)) return NotNow("the command was ended by a signal");
+  const int code = WEXITSTATUS(state);
+  if (code == 0) return arrow::Status::OK();
+  const std::string what = "the command ended with exit code " + std::to_string(code);
+  return code == kNotExecutable || code == kNotFound ? Failed(what) : NotNow(what);
 }
 
 }  // namespace

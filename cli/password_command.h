@@ -15,8 +15,9 @@ namespace arrowcdc::cli {
 constexpr auto kNoPasswordLimit = std::chrono::steady_clock::time_point::max();
 
 // What the command prints on standard output, without the line break at its end. Blocking until the deadline,
-// when the command is killed, or until `stop`, which may be null. Errors: kInvalidOption where it fails, prints
-// nothing or does not end, with no word of what it printed; kInterrupted.
+// when the command is killed, or until `stop`, which may be null. Errors: kAuthentication where it fails or
+// does not end, kInvalidOption where there is no such command or what it prints is no password, with no word
+// of what it printed; kInterrupted.
 arrow::Result<std::string> RunPasswordCommand(
     const std::string& command, const StopToken* stop = nullptr,
     std::chrono::steady_clock::time_point deadline = kNoPasswordLimit);

@@ -130,8 +130,9 @@ TEST_F(ConfigTest, APasswordComesFromACommand) {
   const Outcome wrong = RunWith({"tables", "--source", source, "--password-command", "echo other"});
   EXPECT_EQ(wrong.code, 3) << wrong.error;
   const Outcome failed = RunWith({"tables", "--source", source, "--password-command", "echo gehe1m; false"});
-  EXPECT_EQ(failed.code, 2);
+  EXPECT_EQ(failed.code, 3) << "what it asks may be away, and a service tries again";
   EXPECT_EQ(failed.error.find("gehe1m"), std::string::npos) << failed.error;
+  EXPECT_EQ(RunWith({"tables", "--source", source, "--password-command", "no-such-program-here"}).code, 2);
 }
 
 // A token that has run out when the connection is lost.
