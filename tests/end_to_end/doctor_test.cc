@@ -132,15 +132,20 @@ TEST_F(DoctorTest, APluginThatTheRoleMayNotUseIsAProblemWithItsSlot) {
   ASSERT_NO_FATAL_FAILURE(Start());
   if (!sql_->Query("SHOW output_plugin_libraries").ok())
     GTEST_SKIP() << "this server has no output_plugin_libraries";
-  for (const std::string plugin : {"wal2arrow", "pgoutput"}) {
-    const std::vector<std::string> slot = {"--slot", plugin, "--plugin", plugin};
-    std::vector<std::string> setup = slot;
-    setup.insert(setup.begin(), {"--tables", "public.*"});
-    ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", setup));
+  const std::vector<std::string> plugins = {"wal2arrow", "pgoutput"};  // slots and roles are called so, too
+  for (const std::string& plugin : plugins) {
     ARROWCDC_ASSERT_OK(
-        sql_->Exec("CREATE ROLE " + plugin + " LOGIN REPLICATION; GRANT SELECT ON users TO " + plugin));
-    ARROWCDC_ASSERT_OK(sql_->Exec("ALTER SYSTEM SET output_plugin_libraries = 'test_decoding'"));
-    ARROWCDC_ASSERT_OK(sql_->Exec("SELECT pg_reload_conf()"));
+        RunCommand(*server_, "setup", {"--tables", "public.*", "--slot", plugin, "--plugin", plugin}));
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE ROLE " + plugin + " LOGIN REPLICATION"));
+    ARROWCDC_ASSERT_OK(sql_->Exec("GRANT SELECT ON users TO " + plugin));
+  }
+  // For the server: what an ordinary role cannot see.
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER SYSTEM SET output_plugin_libraries = 'test_decoding'"));
+  sql_.reset();
+  ARROWCDC_ASSERT_OK(server_->Restart());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
+  for (const std::string& plugin : plugins) {
+    const std::vector<std::string> slot = {"--slot", plugin, "--plugin", plugin};
     const Outcome refused = Run(slot, plugin);
     EXPECT_EQ(refused.code, 4) << refused.output << refused.error;
     ASSERT_EQ(Of(refused, "plugin_not_allowed").size(), 1u) << refused.output;
@@ -149,8 +154,6 @@ TEST_F(DoctorTest, APluginThatTheRoleMayNotUseIsAProblemWithItsSlot) {
         sql_->Exec("ALTER ROLE " + plugin + " SET output_plugin_libraries = '" + plugin + "'"));
     const Outcome allowed = Run(slot, plugin);
     EXPECT_EQ(allowed.code, 0) << allowed.output << allowed.error;
-    ARROWCDC_ASSERT_OK(sql_->Exec("ALTER SYSTEM RESET output_plugin_libraries"));
-    ARROWCDC_ASSERT_OK(sql_->Exec("SELECT pg_reload_conf()"));
   }
 }
 
