@@ -15,6 +15,7 @@
 #include "arrowcdc/sink.h"
 #include "cli/logging.h"
 #include "cli/mysql_commands.h"
+#include "cli/printable.h"
 #include "src/options/amount.h"
 
 namespace arrowcdc::cli {
@@ -48,15 +49,16 @@ bool Confirm(const char* question) {
 
 std::string RemedyOf(const arrow::Status& status) {
   const ErrorDetail* detail = GetErrorDetail(status);
-  return detail == nullptr || detail->remedy().empty() ? "" : "\n          " + detail->remedy();
+  return detail == nullptr || detail->remedy().empty() ? "" : "\n          " + Printable(detail->remedy());
 }
 
 void PrintPlan(const SetupPlan& plan) {
-  for (const std::string& check : plan.checks) std::printf("  ok    %s\n", check.c_str());
-  for (const std::string& warning : plan.warnings) std::printf("  note  %s\n", warning.c_str());
+  for (const std::string& check : plan.checks) std::printf("  ok    %s\n", Printable(check).c_str());
+  for (const std::string& warning : plan.warnings) std::printf("  note  %s\n", Printable(warning).c_str());
   for (const SetupObstacle& obstacle : plan.obstacles)
-    std::printf("  no    %s%s\n", obstacle.status.message().c_str(), RemedyOf(obstacle.status).c_str());
-  for (const SetupStep& step : plan.steps) std::printf("  do    %s\n", step.what.c_str());
+    std::printf("  no    %s%s\n", Printable(obstacle.status.message()).c_str(),
+                RemedyOf(obstacle.status).c_str());
+  for (const SetupStep& step : plan.steps) std::printf("  do    %s\n", Printable(step.what).c_str());
 }
 
 // For people who have just read the list: not once more. A log that a program reads has it all.
@@ -98,7 +100,7 @@ ExitCode Apply(const PostgresOptions& source, const SetupPlan& plan, const char*
   // Nothing is changed that could not be shown.
   if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
   const arrow::Status applied = ApplySetup(source, plan, [](const SetupStep& step) {
-    std::printf("  ...   %s\n", step.what.c_str());
+    std::printf("  ...   %s\n", Printable(step.what).c_str());
     std::fflush(stdout);
   });
   return applied.ok() ? kOk : Fail(what, applied);
@@ -141,15 +143,17 @@ ExitCode SayWhatIsInTheWay(const PostgresOptions& source) {
     const bool not_known = detail == nullptr || detail->kind() == ErrorKind::kInterrupted ||
                            detail->kind() == ErrorKind::kConnection;
     if (not_known) return Fail("tables", planned.status());
-    std::printf("\nsetup would be refused: %s\n", planned.status().message().c_str());
+    std::printf("\nsetup would be refused: %s\n", Printable(planned.status().message()).c_str());
     return kOk;
   }
   if (!planned->warnings.empty()) std::printf("\n");
-  for (const std::string& warning : planned->warnings) std::printf("  note  %s\n", warning.c_str());
+  for (const std::string& warning : planned->warnings)
+    std::printf("  note  %s\n", Printable(warning).c_str());
   if (planned->obstacles.empty()) return kOk;
   std::printf("\nIn the way of setup:\n");
   for (const SetupObstacle& obstacle : planned->obstacles)
-    std::printf("  no    %s%s\n", obstacle.status.message().c_str(), RemedyOf(obstacle.status).c_str());
+    std::printf("  no    %s%s\n", Printable(obstacle.status.message()).c_str(),
+                RemedyOf(obstacle.status).c_str());
   const std::string sql = AdministratorSql(*planned);
   if (!sql.empty()) std::printf("\nFor an administrator:\n\n%s", sql.c_str());
   return kOk;
@@ -265,9 +269,9 @@ ExitCode RunTables(const Options& options) {
   std::vector<std::vector<std::string>> rows = {
       {"table", "matches", mysql ? "comes" : "published", mysql ? "identity" : "replica identity", "why"}};
   for (const TableStatus& table : *listed) {
-    rows.push_back({ToString(table.name), table.matches ? "yes" : "no", table.published ? "yes" : "no",
-                    DescribeIdentity(table),
-                    table.reason + (table.limits.empty() ? "" : "; " + table.limits)});
+    rows.push_back({Printable(ToString(table.name)), table.matches ? "yes" : "no",
+                    table.published ? "yes" : "no", DescribeIdentity(table),
+                    Printable(table.reason + (table.limits.empty() ? "" : "; " + table.limits))});
   }
   std::vector<size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows) {

@@ -11,7 +11,11 @@ namespace arrowcdc::cli {
 namespace {
 
 arrow::Status Check(const Options& options) {
-  ARROW_RETURN_NOT_OK(MakePostgresSource(options.source));
+  if (IsMysql(options)) {
+    ARROW_RETURN_NOT_OK(MakeMysqlSource(MysqlSourceOf(options)));
+  } else {
+    ARROW_RETURN_NOT_OK(MakePostgresSource(options.source));
+  }
   ARROW_RETURN_NOT_OK(TablePatterns::Parse(options.source.tables));
   return options.sink_uri.empty() ? arrow::Status::OK() : MakeSink(options.sink_uri, options.sink).status();
 }

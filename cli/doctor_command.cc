@@ -8,6 +8,7 @@
 #include "arrowcdc/mysql.h"
 #include "cli/commands.h"
 #include "cli/logging.h"
+#include "cli/printable.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -59,12 +60,18 @@ void PrintJson(const std::vector<Finding>& findings) {
   }
 }
 
+// As it has to be run, or not at all.
+std::string ShownSql(const std::string& sql) {
+  const std::string shown = Printable(sql, 0);
+  return shown == sql ? sql + ";" : "it has names with control characters: --json has it";
+}
+
 void PrintText(const std::vector<Finding>& findings) {
   for (const Finding& finding : findings) {
     const std::string object = finding.object.empty() ? "" : finding.object + ": ";
-    std::printf("  %-4s  %s%s\n", MarkOf(finding.level), object.c_str(), finding.text.c_str());
-    if (!finding.remedy.empty()) std::printf("          %s\n", finding.remedy.c_str());
-    if (!finding.sql.empty()) std::printf("          SQL: %s;\n", finding.sql.c_str());
+    std::printf("  %-4s  %s\n", MarkOf(finding.level), Printable(object + finding.text).c_str());
+    if (!finding.remedy.empty()) std::printf("          %s\n", Printable(finding.remedy).c_str());
+    if (!finding.sql.empty()) std::printf("          SQL: %s\n", ShownSql(finding.sql).c_str());
   }
   std::printf("\n%zu problem(s), %zu warning(s), %zu unknown to this role, %zu note(s), %zu ok\n",
               CountOf(findings, FindingLevel::kProblem), CountOf(findings, FindingLevel::kWarning),

@@ -16,6 +16,7 @@
 #include <spdlog/spdlog.h>
 
 #include "arrowcdc/error.h"
+#include "cli/printable.h"
 #include "cli/time_text.h"
 
 namespace arrowcdc::cli {
@@ -102,9 +103,11 @@ bool LogsJson() { return json_lines; }
 void Log(spdlog::level::level_enum level, const std::string& message, const LogFields& fields) {
   EndProgressLines();
   if (!json_lines) {
-    std::string line = message;
+    constexpr size_t kIndent = 9;
+    std::string line = Printable(message, kIndent);
     for (const auto& [name, value] : fields) {
-      if (name != "event") line += "\n         " + name + ": " + Text(value);
+      if (name != "event")
+        line += "\n" + std::string(kIndent, ' ') + name + ": " + Printable(Text(value), kIndent);
     }
     spdlog::log(level, "{}", line);
     return;

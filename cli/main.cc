@@ -54,13 +54,13 @@ ExitCode Main(int argc, char** argv) {
   Options& options = line.options();
   SetUpLogging(options.command.log, options.command.verbose);
   if (line.command() == kConfig) return RunConfig(options, line.of_file());
+  options.source.stop = options.sink.stop = StopOnSignals();
   if (const std::string& command = options.command.password_command; !command.empty()) {
-    if (const arrow::Status used = UsePasswordOf(command); !used.ok()) {
+    if (const arrow::Status used = UsePasswordOf(command, options.source.stop); !used.ok()) {
       LogError(spdlog::level::err, "", used);
       return ExitCodeOf(used);
     }
   }
-  options.source.stop = options.sink.stop = StopOnSignals();
   return RunCommand(line.command(), options);
 }
 

@@ -10,6 +10,7 @@
 #include "arrowcdc/error.h"
 #include "arrowcdc/mysql.h"
 #include "cli/logging.h"
+#include "cli/printable.h"
 #include "cli/time_text.h"
 #include "src/options/amount.h"
 
@@ -86,8 +87,8 @@ ExitCode RunMysqlSetup(const Options& options) {
     std::printf("%s", sql.c_str());
     return sql.empty() && !found->obstacles.empty() ? Fail("setup", CheckObstacles(*found)) : kOk;
   }
-  for (const std::string& check : found->checks) std::printf("  ok    %s\n", check.c_str());
-  for (const std::string& warning : found->warnings) std::printf("  note  %s\n", warning.c_str());
+  for (const std::string& check : found->checks) std::printf("  ok    %s\n", Printable(check).c_str());
+  for (const std::string& warning : found->warnings) std::printf("  note  %s\n", Printable(warning).c_str());
   for (const SetupObstacle& obstacle : found->obstacles) {
     const ErrorDetail* detail = GetErrorDetail(obstacle.status);
     std::printf("  no    %s%s%s%s\n", detail == nullptr ? "" : (detail->object() + ": ").c_str(),

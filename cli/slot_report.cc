@@ -30,7 +30,13 @@ std::string LagText(const SlotReport& report) {
          SecondsText(std::chrono::duration<double>(*flush_lag).count());
 }
 
+// It tells of no limit, either.
+bool IsLost(const SlotReport& report) {
+  return report.status.wal_status == "lost" || !report.status.invalidation.empty();
+}
+
 std::string InvalidatedText(const SlotReport& report) {
+  if (IsLost(report)) return "it is lost";
   if (!report.status.safe_wal_bytes.has_value())
     return "never: max_slot_wal_keep_size sets no limit, the server's disk is the bound";
   std::string text = SizeOf(report.status.safe_wal_bytes) + " of WAL";
@@ -93,7 +99,8 @@ std::string SlotLineHead() {
 std::string SlotLine(const SlotReport& report) {
   const SlotStatus& status = report.status;
   const std::string lag = report.lag_seconds.has_value() ? SecondsText(*report.lag_seconds) : "?";
-  const std::string until = report.invalidated_in.has_value()
+  const std::string until = IsLost(report) ? "lost"
+                            : report.invalidated_in.has_value()
                                 ? DurationText(static_cast<double>(report.invalidated_in->count()))
                             : status.safe_wal_bytes.has_value() ? SizeOf(status.safe_wal_bytes)
                                                                 : "never";

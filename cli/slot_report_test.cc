@@ -49,6 +49,16 @@ TEST(SlotReport, SaysWhatALimitMeans) {
   EXPECT_NE(SlotLine(report).find("  100 s\n"), std::string::npos) << SlotLine(report);
 }
 
+// The server tells of no limit for a slot that is lost.
+TEST(SlotReport, ALostSlotIsNotSafeForEver) {
+  SlotReport report{.slot = "shop", .status = Status(0x100, 0x500)};
+  report.status.wal_status = "lost";
+  report.status.invalidation = "wal_removed";
+  EXPECT_NE(DescribeSlot(report).find("until invalidated   it is lost\n"), std::string::npos)
+      << DescribeSlot(report);
+  EXPECT_NE(SlotLine(report).find("  lost        lost\n"), std::string::npos) << SlotLine(report);
+}
+
 TEST(SlotReport, JsonHasNullForWhatIsNotKnown) {
   SlotReport report{.slot = "shop", .status = Status(0x100, 0x500)};
   auto json = nlohmann::json::parse(SlotJson(report));

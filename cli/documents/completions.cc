@@ -49,7 +49,7 @@ std::string OptionNames(unsigned bit) {
 
 // --- bash -------------------------------------------------------------------------------------------------
 
-// The word before a value, and its beginning: readline takes '=' and ':' for words of their own.
+// Words are split at blanks, files' names are not. The word before a value, and its beginning: readline takes '=' and ':' for words of their own.
 constexpr const char* kBashWords = R"(_arrowcdc() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= kind= i
   COMPREPLY=()
@@ -82,7 +82,8 @@ std::string BashForms(const Option& option) {
     if (colon == std::string_view::npos) continue;
     if (colon + 1 == form.size()) paths += (paths.empty() ? "" : "|") + std::string(form.substr(0, colon));
   }
-  text += "        " + paths + ") compopt -o filenames; COMPREPLY=($(compgen -f -- \"$current\")) ;;\n";
+  text += "        " + paths +
+          ") compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$current\") ;;\n";
   return text + "      esac\n      return ;;\n";
 }
 
@@ -92,8 +93,8 @@ std::string BashValue(const Option& option) {
   if (!option.words.empty()) {
     action = "COMPREPLY=($(compgen -W '" + Joined(option.words) + "' -- \"$current\")); ";
   } else if (option.path != PathKind::kNone) {
-    action = std::string("compopt -o filenames; COMPREPLY=($(compgen ") +
-             (option.path == PathKind::kDirectory ? "-d" : "-f") + " -- \"$current\")); ";
+    action = std::string("compopt -o filenames; mapfile -t COMPREPLY < <(compgen ") +
+             (option.path == PathKind::kDirectory ? "-d" : "-f") + " -- \"$current\"); ";
   }
   return "    " + NameOf(option) + ") " + action + "return ;;\n";
 }
@@ -199,8 +200,8 @@ std::string MakeBashCompletion() {
   for (const Command& command : Commands()) {
     text += std::string("    ") + command.name + ")\n";
     if (const std::string arguments = BashArguments(command); !arguments.empty()) {
-      text += "      if [[ $current != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen" + arguments +
-              " -- \"$current\")); return; fi\n";
+      text += "      if [[ $current != -* ]]; then compopt -o filenames; mapfile -t COMPREPLY < <(compgen" +
+              arguments + " -- \"$current\"); return; fi\n";
     }
     text += "      COMPREPLY=($(compgen -W '" + OptionNames(command.bit) + "' -- \"$current\")) ;;\n";
   }

@@ -1,4 +1,9 @@
 // Manual pages and completions. What man(1) and the shells say of them: tests/installation/package_test.py.
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
 #include <gtest/gtest.h>
 
 #include "cli/documents/completions.h"
@@ -39,6 +44,8 @@ TEST(ManualPage, OfACommandHasItsArgumentsAndOptions) {
   EXPECT_EQ(page.find("unread"), std::string::npos) << "an option of the Python package";
   ExpectIn(MakeManualPage(Find("sql")),
            {"\\fBarrowcdc sql\\fR \\fIDIR\\fR \\fITABLE\\fR [", ".SH ARGUMENTS\n.TP\n\\fIDIR\\fR\n"});
+  ExpectIn(MakeManualPage(Find("tail")),
+           {"\\fBarrowcdc tail\\fR [\\fICONNINFO\\fR ...] [\\fIOPTION\\fR ...]\n"});
   ExpectIn(MakeManualPage(Find("teardown")), {".TP\n\\fB\\-y\\fR, \\fB\\-\\-yes\\fR\ndo not ask\n"});
 }
 
@@ -50,6 +57,34 @@ TEST(Completions, OfBash) {
        "    --slot) return ;;\n", "compgen -W 'parquet: ipc: ipc:- console console:ndjson console:table'",
        "        parquet|ipc) compopt -o filenames; "});
   EXPECT_EQ(text.find("--partitions)"), std::string::npos) << "an option of the Python package";
+}
+
+// By the shell itself: names of files have blanks in them.
+TEST(Completions, OfBashLeaveNamesWhole) {
+  std::string directory = testing::TempDir() + "completions_XXXXXX";
+  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  std::filesystem::create_directory(directory + "/my files");
+  std::ofstream(directory + "/shop one.yaml");
+  std::ofstream(directory + "/completion") << MakeBashCompletion();
+  std::ofstream(directory + "/ask") << R"(cd "$1" && source ./completion
+ask() {
+  COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+  _arrowcdc 2>/dev/null  # compopt works in a terminal alone
+  printf '<%s>' "${COMPREPLY[@]}"; echo
+}
+ask arrowcdc stream --config sho
+ask arrowcdc stream --sink parquet : my
+ask arrowcdc sql my
+ask arrowcdc config check sho
+ask arrowcdc tai
+)";
+  FILE* const bash = popen(("bash '" + directory + "/ask' '" + directory + "'").c_str(), "r");
+  ASSERT_NE(bash, nullptr);
+  std::string answers;
+  for (int c; (c = std::fgetc(bash)) != EOF;) answers += static_cast<char>(c);
+  EXPECT_EQ(pclose(bash), 0);
+  EXPECT_EQ(answers, "<shop one.yaml>\n<my files>\n<my files>\n<shop one.yaml>\n<tail>\n");
+  std::filesystem::remove_all(directory);
 }
 
 TEST(Completions, OfZsh) {

@@ -108,9 +108,11 @@ std::string EntriesOf(unsigned bit, bool positional) {
 std::string SynopsisOf(const Command& command) {
   std::string synopsis = ".SH SYNOPSIS\n" + Bold(std::string("arrowcdc ") + command.name);
   for (const Option& option : OptionTable()) {
-    if ((option.commands & command.bit) == 0 || !option.required) continue;
+    if ((option.commands & command.bit) == 0 || (!option.required && !option.positional)) continue;
     const std::string name = NameOf(option, Door::kCommand);
-    if (option.positional) {
+    if (!option.required) {
+      synopsis += " [" + Italic(name) + (option.type == OptionType::kList ? " ...]" : "]");
+    } else if (option.positional) {
       synopsis += " " + Italic(name) + (option.type == OptionType::kList ? " ..." : "");
     } else {
       synopsis += " " + Bold(name) + ValueOf(option);

@@ -93,6 +93,8 @@ function drawSlot(state) {
       facts.push(["until invalidated", bytes(left)]);
       meter.hidden = false;
       meter.value = slot.retained_bytes + left > 0 ? slot.retained_bytes / (slot.retained_bytes + left) : 0;
+    } else if (slot.wal_status === "lost") {
+      facts.push(["until invalidated", "it is lost"]);
     } else {
       facts.push(["until invalidated", "no limit: the server's disk is the bound"]);
     }

@@ -1,12 +1,12 @@
 #include "src/options/config_file.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <vector>
 
 #include <yaml-cpp/yaml.h>
@@ -25,6 +25,12 @@ class ConfigReader {
   ConfigReader(std::string file, const Environment& environment, Options& options,
                std::set<std::string_view>* given)
       : file_(std::move(file)), environment_(environment), options_(options), given_(*given) {}
+
+  // Of what follows "---" or "...": it is a document of its own, and would be passed over.
+  arrow::Status CheckEmpty(const YAML::Node& next) const {
+    if (next.IsNull()) return arrow::Status::OK();
+    return ErrorAt(next, "a second document begins here", "leave out the line --- or ... before it");
+  }
 
   arrow::Status Read(const YAML::Node& root) const {
     if (root.IsNull()) return arrow::Status::OK();
@@ -138,7 +144,9 @@ class ConfigReader {
     }
     const ErrorDetail* const detail = GetErrorDetail(set);
     if (detail != nullptr && detail->object().starts_with(file_)) return set;
-    return ErrorAt(node, std::string(option.section) + "." + option.name + ": " + set.message(),
+    // What could not even be read may be anything: it is not repeated.
+    const std::string what = read.ok() ? set.message() : "this value cannot be used";
+    return ErrorAt(node, std::string(option.section) + "." + option.name + ": " + what,
                    detail == nullptr ? "" : detail->remedy());
   }
 
@@ -217,7 +225,10 @@ Environment ProcessEnvironment() {
 arrow::Status ReadConfig(const std::string& text, const std::string& file, const Environment& environment,
                          Options& options, std::set<std::string_view>* given) {
   try {
-    return ConfigReader(file, environment, options, given).Read(YAML::Load(text));
+    const ConfigReader reader(file, environment, options, given);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    for (size_t i = 1; i < documents.size(); ++i) ARROW_RETURN_NOT_OK(reader.CheckEmpty(documents[i]));
+    return reader.Read(documents.empty() ? YAML::Node() : documents.front());
   } catch (const YAML::Exception& error) {
     // Its message may quote the text.
     return MakeError(ErrorKind::kInvalidOption, "this is no YAML",
@@ -229,8 +240,12 @@ arrow::Status ReadConfig(const std::string& text, const std::string& file, const
 arrow::Status ReadConfigFile(const std::string& path, Options& options, std::set<std::string_view>* given) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || errno != 0) {
+  std::string text;
+  // Not by iterators: those throw where reading fails, as of a directory.
+  std::array<char, 4096> bytes;
+  while (file.read(bytes.data(), bytes.size()) || file.gcount() > 0)
+    text.append(bytes.data(), static_cast<size_t>(file.gcount()));
+  if (!file.is_open() || file.bad()) {
     return MakeError(ErrorKind::kInvalidOption,
                      std::string("the file cannot be read: ") + std::strerror(errno == 0 ? EIO : errno), path,
                      "name another one");

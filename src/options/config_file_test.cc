@@ -112,6 +112,15 @@ TEST(ConfigFile, ValuesAreCheckedAsOnTheCommandLine) {
   EXPECT_NE(Refused("monitor: {http: here}").find("monitor.http: "), std::string::npos);
 }
 
+// The first one alone would be half of what somebody wrote.
+TEST(ConfigFile, ASecondDocumentIsRefused) {
+  EXPECT_EQ(Refused("source: {slot: s}\n---\nsink: console\n"),
+            "a.yaml, line 3: a second document begins here; leave out the line --- or ... before it");
+  EXPECT_NE(Refused("log: json\n...\n---\nsink: console\n").find("second document"), std::string::npos);
+  EXPECT_EQ(Refused("---\nsource: {slot: s}\n...\n"), "taken: OK");
+  EXPECT_EQ(Refused("source: {slot: s}\n---\n"), "taken: OK");
+}
+
 TEST(ConfigFile, WhatIsThereTwiceIsRefused) {
   EXPECT_NE(Refused("sink: console\nsink: console\n").find("line 2: this name stands there twice"),
             std::string::npos);
@@ -129,6 +138,10 @@ TEST(ConfigFile, WhatIsNoYamlOrHasNoVariableIsRefusedWithoutItsText) {
   EXPECT_EQ(Refused("'postgresql://ann:gehe1m@h/db': x").find("gehe1m"), std::string::npos);
   EXPECT_EQ(Refused("sink: {'a:gehe1m@h': x}").find("gehe1m"), std::string::npos);
   EXPECT_EQ(Refused("snapshot: gehe1m").find("gehe1m"), std::string::npos);
+  EXPECT_EQ(
+      Refused("sink: {roll-age: gehe1m}"),
+      "a.yaml, line 1: sink.roll-age: this value cannot be used; give a whole number with ms, s, min, h "
+      "or d, as in 90s");
 }
 
 }  // namespace

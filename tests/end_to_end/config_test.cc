@@ -96,13 +96,26 @@ TEST_F(ConfigTest, CheckFindsWhatIsWrong) {
   EXPECT_NE(
       RunWith({"config", "check", (directory_.path() / "none.yaml").string()}).error.find("No such file"),
       std::string::npos);
-  EXPECT_NE(RunWith({"config", "check", directory_.path().string()}).error.find("Is a directory"),
-            std::string::npos);
+  const Outcome directory = RunWith({"config", "check", directory_.path().string()});
+  EXPECT_EQ(directory.code, 2) << directory.error;
+  EXPECT_NE(directory.error.find("Is a directory"), std::string::npos) << directory.error;
   EXPECT_EQ(RunWith({"config", "check", Write("")}).code, 0) << "an empty file sets nothing";
   EXPECT_EQ(RunWith({"config", "check", (directory_.path() / "none.yaml").string()}).code, 2);
   EXPECT_EQ(RunWith({"config", "look", Write("")}).code, 2);
   EXPECT_NE(RunWith({"stream", "--config", Write("source: {slot: shop}\n")}).error.find("--sink is required"),
             std::string::npos);
+}
+
+// What a stream would refuse before it talks to a server.
+TEST_F(ConfigTest, CheckReadsTheSource) {
+  for (const char* source : {"'host=h password=a gehe1m'", "'postgresql://ann:gehe1m@h:port/db'",
+                             "'mysql://ann:gehe1m@h:port/'", "{host: h, port: 99999}"}) {
+    const Outcome outcome = RunWith({"config", "check", Write("source: " + std::string(source) + "\n")});
+    EXPECT_EQ(outcome.code, 2) << source << outcome.output;
+    EXPECT_EQ((outcome.output + outcome.error).find("gehe1m"), std::string::npos) << outcome.error;
+  }
+  const Outcome mysql = RunWith({"config", "check", Write("source: 'mysql://ann:gehe1m@h:1/'\n")});
+  EXPECT_EQ(mysql.code, 0) << mysql.error;
 }
 
 TEST_F(ConfigTest, APasswordComesFromACommand) {
@@ -117,8 +130,9 @@ TEST_F(ConfigTest, APasswordComesFromACommand) {
   const Outcome wrong = RunWith({"tables", "--source", source, "--password-command", "echo other"});
   EXPECT_EQ(wrong.code, 3) << wrong.error;
   const Outcome failed = RunWith({"tables", "--source", source, "--password-command", "echo gehe1m; false"});
-  EXPECT_EQ(failed.code, 2);
+  EXPECT_EQ(failed.code, 3) << "what it asks may be away, and a service tries again";
   EXPECT_EQ(failed.error.find("gehe1m"), std::string::npos) << failed.error;
+  EXPECT_EQ(RunWith({"tables", "--source", source, "--password-command", "no-such-program-here"}).code, 2);
 }
 
 // A token that has run out when the connection is lost.

@@ -29,10 +29,14 @@ class DoctorTest : public ::testing::Test {
     ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE users (id bigint PRIMARY KEY, name text)"));
   }
 
-  Outcome Run(std::vector<std::string> arguments = {}) {
+  Outcome Run(std::vector<std::string> arguments = {}, const std::string& role = "") {
     arguments.insert(arguments.begin(), {"--json", "--tables", "public.*"});
     Outcome outcome;
-    auto child = Subprocess::Start(Command(*server_, "doctor", std::move(arguments)));
+    SubprocessOptions command = Command(*server_, "doctor", std::move(arguments));
+    for (std::string& word : command.argv) {
+      if (!role.empty() && word == server_->conninfo()) word += " user=" + role;
+    }
+    auto child = Subprocess::Start(std::move(command));
     EXPECT_TRUE(child.ok()) << child.status();
     const auto ended = (*child)->Wait(seconds(60));
     EXPECT_TRUE(ended.ok()) << ended.status();
@@ -110,13 +114,7 @@ TEST_F(DoctorTest, WhatTheRoleMayNotSeeIsUnknown) {
   ARROWCDC_ASSERT_OK(
       sql_->Exec("CREATE ROLE cdc LOGIN REPLICATION; ALTER TABLE users ENABLE ROW LEVEL SECURITY; "
                  "GRANT SELECT ON users TO cdc; GRANT CREATE ON DATABASE postgres TO cdc"));
-  SubprocessOptions command = Command(*server_, "doctor", {"--json", "--tables", "public.*"});
-  for (std::string& word : command.argv) {
-    if (word == server_->conninfo()) word += " user=cdc";
-  }
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto child, Subprocess::Start(command));
-  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, child->Wait(seconds(60)));
-  const Outcome outcome{ended.code, child->output(), child->error()};
+  const Outcome outcome = Run({}, "cdc");
   ASSERT_EQ(Of(outcome, "transactions").size(), 1u) << outcome.output << outcome.error;
   EXPECT_EQ(Of(outcome, "transactions")[0]["level"], "unknown");
   EXPECT_EQ(Of(outcome, "transactions")[0]["sql"], "GRANT pg_read_all_stats TO \"cdc\"");
@@ -127,6 +125,49 @@ TEST_F(DoctorTest, WhatTheRoleMayNotSeeIsUnknown) {
   EXPECT_EQ(Of(outcome, "plugin_version")[0]["level"], "ok") << outcome.output;
   ASSERT_EQ(Of(outcome, "row_security").size(), 1u) << outcome.output;
   EXPECT_EQ(Of(outcome, "row_security")[0]["sql"], "ALTER ROLE \"cdc\" BYPASSRLS");
+}
+
+// The slot is there and was made by somebody else: the role's stream would be refused all the same.
+TEST_F(DoctorTest, APluginThatTheRoleMayNotUseIsAProblemWithItsSlot) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  if (!sql_->Query("SHOW output_plugin_libraries").ok())
+    GTEST_SKIP() << "this server has no output_plugin_libraries";
+  const std::vector<std::string> plugins = {"wal2arrow", "pgoutput"};  // slots and roles are called so, too
+  for (const std::string& plugin : plugins) {
+    ARROWCDC_ASSERT_OK(
+        RunCommand(*server_, "setup", {"--tables", "public.*", "--slot", plugin, "--plugin", plugin}));
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE ROLE " + plugin + " LOGIN REPLICATION"));
+    ARROWCDC_ASSERT_OK(sql_->Exec("GRANT SELECT ON users TO " + plugin));
+  }
+  // For the server: what an ordinary role cannot see.
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER SYSTEM SET output_plugin_libraries = 'test_decoding'"));
+  sql_.reset();
+  ARROWCDC_ASSERT_OK(server_->Restart());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
+  for (const std::string& plugin : plugins) {
+    const std::vector<std::string> slot = {"--slot", plugin, "--plugin", plugin};
+    const Outcome refused = Run(slot, plugin);
+    EXPECT_EQ(refused.code, 4) << refused.output << refused.error;
+    ASSERT_EQ(Of(refused, "plugin_not_allowed").size(), 1u) << refused.output;
+    EXPECT_EQ(Of(refused, "plugin_not_allowed")[0]["object"], "plugin " + plugin);
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("ALTER ROLE " + plugin + " SET output_plugin_libraries = '" + plugin + "'"));
+    const Outcome allowed = Run(slot, plugin);
+    EXPECT_EQ(allowed.code, 0) << allowed.output << allowed.error;
+  }
+}
+
+TEST_F(DoctorTest, NamesMoveNoTerminal) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE \"a\033[31m\" (id int)"));
+  for (const char* command : {"doctor", "setup", "tables"}) {
+    std::vector<std::string> arguments = {"--tables", "public.*"};
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto child,
+                                  Subprocess::Start(Command(*server_, command, std::move(arguments))));
+    ARROWCDC_ASSERT_OK(child->Wait(seconds(60)));
+    EXPECT_NE(child->output().find("a?[31m"), std::string::npos) << command << child->output();
+    EXPECT_EQ(child->output().find("public.\"a\033"), std::string::npos) << command;
+  }
 }
 
 TEST_F(DoctorTest, ASlotOverItsLimitIsAProblem) {

@@ -120,12 +120,13 @@ Finding Authentication(const ServerError& error, const ErrorContext& context) {
   return finding;
 }
 
-Finding PluginNotAllowed(const ErrorContext& context) {
+Finding PluginNotAllowed(const ServerError& error, const ErrorContext& context) {
   // What the role may load besides is not known here.
   const std::string sql =
       AllowPluginSql({std::vector<std::string>{"pgoutput"}, false}, context.user, context.database)
           .ValueOr("ALTER ROLE ... SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
-  return {ErrorKind::kPluginNotAllowed, "plugin wal2arrow",
+  const bool pgoutput = Contains(error.message, "\"pgoutput\"");
+  return {ErrorKind::kPluginNotAllowed, pgoutput ? "plugin pgoutput" : "plugin wal2arrow",
           "a superuser must allow it, then connect anew: " + sql +
               "  (with a literal more for each other plugin that the role uses; 'arrowcdc setup --print-sql' "
               "prints it with these)"};
@@ -137,7 +138,7 @@ Finding Permission(const ServerError& error, const ErrorContext& context) {
   if (Contains(error.message, "output plugin") || Contains(error.hint, "output_plugin_libraries") ||
       (Contains(error.message, "output_plugin_libraries") &&
        !Contains(error.message, "pg_read_all_settings"))) {
-    return PluginNotAllowed(context);
+    return PluginNotAllowed(error, context);
   }
   if (error.function == "CheckSlotPermissions" || error.function == "InitPostgres" ||
       ContainsAny(error.message, {"replication role", "replication slots", "WAL sender", "walsender"})) {

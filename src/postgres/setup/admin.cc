@@ -92,9 +92,15 @@ arrow::Status TryPublications(Connection& connection, const PostgresOptions& sou
   return arrow::Status::OK();
 }
 
+// It is not there, not allowed, or does not fit the server.
+bool IsOfPlugin(const ErrorDetail& detail) {
+  return detail.kind() == ErrorKind::kPluginMissing || detail.kind() == ErrorKind::kPluginNotAllowed ||
+         (detail.kind() == ErrorKind::kUnsupported && detail.object() == "plugin wal2arrow");
+}
+
 // Is the library there, does it fit the server, is it allowed?
 arrow::Status TryWal2arrow(Connection& connection, const Inspection& inspected) {
-  if (!inspected.server.role.superuser) return postgres::TryPlugin(connection);
+  if (!inspected.server.role.superuser) return postgres::TryPlugin(connection, postgres::kPluginName);
   return connection.Query("LOAD 'wal2arrow'", connection.MakeContext(ErrorContext::Action::kCreateSlot))
       .status();
 }
@@ -102,21 +108,26 @@ arrow::Status TryWal2arrow(Connection& connection, const Inspection& inspected) 
 // Before anything is changed, and only where it can be tried: not before the rest is in order.
 arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, OutputPlugin plugin,
                           SetupPlan* plan) {
-  if (plugin == OutputPlugin::kPgoutput) return arrow::Status::OK();  // part of the server
+  const bool superuser = inspected.server.role.superuser;
+  // Part of the server; of superusers the setting told.
+  if (plugin == OutputPlugin::kPgoutput && superuser) return arrow::Status::OK();
   const bool server_in_order = std::all_of(
       plan->obstacles.begin(), plan->obstacles.end(),
       [](const SetupObstacle& obstacle) { return obstacle.by_administrator || !OfServer(obstacle); });
-  const bool can_try = inspected.server.role.superuser || (!inspected.slot.has_value() && server_in_order);
-  if (!can_try) return arrow::Status::OK();
-  const arrow::Status loaded = TryWal2arrow(connection, inspected);
+  if (!superuser && !server_in_order) return arrow::Status::OK();
+  const bool wal2arrow = plugin != OutputPlugin::kPgoutput;
+  const arrow::Status loaded = wal2arrow ? TryWal2arrow(connection, inspected)
+                                         : postgres::TryPlugin(connection, postgres::kPgoutputName);
   if (loaded.ok()) {
-    plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
+    if (wal2arrow) plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
     return arrow::Status::OK();
   }
   if (IsOfConnection(loaded)) return loaded;
   const ErrorDetail* const detail = GetErrorDetail(loaded);
+  // Where there is a slot, what hinders to make one more hinders nothing.
+  if ((inspected.slot.has_value() || !wal2arrow) && !IsOfPlugin(*detail)) return arrow::Status::OK();
   SetupObstacle obstacle{loaded};
-  if (detail->kind() == ErrorKind::kPluginNotAllowed) {
+  if (detail->kind() == ErrorKind::kPluginNotAllowed && wal2arrow) {
     ARROW_ASSIGN_OR_RAISE(obstacle, postgres::PluginNotAllowed(inspected.server));
   }
   plan->obstacles.push_back(std::move(obstacle));
@@ -140,10 +151,7 @@ arrow::Result<PluginChoice> ChoosePlugin(Connection& connection, const Inspectio
   if (tried.ok()) return PluginChoice{.why = "plugin wal2arrow: it is there and allowed"};
   if (IsOfConnection(tried)) return tried;
   const ErrorDetail* const detail = GetErrorDetail(tried);
-  const bool lacking = detail->kind() == ErrorKind::kPluginMissing ||
-                       detail->kind() == ErrorKind::kPluginNotAllowed ||
-                       (detail->kind() == ErrorKind::kUnsupported && detail->object() == "plugin wal2arrow");
-  if (!lacking) return PluginChoice{};
+  if (!IsOfPlugin(*detail)) return PluginChoice{};
   PluginChoice choice{OutputPlugin::kPgoutput, "plugin pgoutput, without wal2arrow: " + tried.message(), ""};
   // A slot keeps its plugin: whoever wants the other one has to know before.
   if (inspected.server.provider == postgres::Provider::kNone)

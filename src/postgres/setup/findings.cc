@@ -93,7 +93,8 @@ Finding Retention(const Health& health) {
   }
   const int64_t limit = *megabytes * kMiB;
   const bool known = health.slot.has_value() && health.slot->safe_wal_bytes.has_value();
-  const int64_t left = std::max<int64_t>(known ? *health.slot->safe_wal_bytes : limit, 0);
+  // The server counts in whole segments, up to one beyond the limit.
+  const int64_t left = std::clamp<int64_t>(known ? *health.slot->safe_wal_bytes : limit, 0, limit);
   finding.text = "a slot may keep " + SizeText(limit);
   if (known) finding.text += ", and " + SizeText(left) + " of it are left";
   const double rate = health.wal_bytes_per_s.value_or(0);

@@ -107,6 +107,8 @@ TEST(Findings, RetentionIsJudgedByTimeAndSize) {
   EXPECT_EQ(TheOne(health, "wal_retention").level, kOk);
   health.settings["max_slot_wal_keep_size"] = "100";  // MB
   EXPECT_EQ(TheOne(health, "wal_retention").level, kWarning);
+  EXPECT_NE(TheOne(health, "wal_retention").text.find("100 MiB of it are left"), std::string::npos)
+      << "no more than there may be";
 }
 
 TEST(Findings, AServiceChangesSettingsItsOwnWay) {

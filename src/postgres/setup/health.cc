@@ -107,7 +107,7 @@ arrow::Status ReadTableHealth(Connection& connection, const TablePatterns& patte
 arrow::Result<PluginVersion> ReadPluginVersion(Connection& connection, bool superuser) {
   PluginVersion version;
   const arrow::Status loaded =
-      superuser ? connection.Query("LOAD 'wal2arrow'").status() : TryPlugin(connection);
+      superuser ? connection.Query("LOAD 'wal2arrow'").status() : TryPlugin(connection, kPluginName);
   const ErrorDetail* const detail = GetErrorDetail(loaded);
   if (detail != nullptr &&
       (detail->kind() == ErrorKind::kConnection || detail->kind() == ErrorKind::kInterrupted))

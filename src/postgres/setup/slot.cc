@@ -228,14 +228,14 @@ arrow::Status CreateTemporarySlot(Connection& connection, const std::string& nam
                     context, kPatience);
 }
 
-arrow::Status TryPlugin(Connection& connection) {
+arrow::Status TryPlugin(Connection& connection, const char* plugin) {
   ARROW_ASSIGN_OR_RAISE(const std::string name,
                         QuoteLiteral("arrowcdc_try_" + std::to_string(PQbackendPID(connection.raw()))));
   ErrorContext context = connection.MakeContext(ErrorContext::Action::kCreateSlot);
   context.slot = "temporary";
-  const arrow::Status created =
-      QueryWithin(connection, "SELECT pg_create_logical_replication_slot(" + name + ", 'wal2arrow', true)",
-                  context, std::chrono::seconds(1));
+  const arrow::Status created = QueryWithin(
+      connection, "SELECT pg_create_logical_replication_slot(" + name + ", '" + plugin + "', true)", context,
+      std::chrono::seconds(1));
   // The plugin is loaded before the waiting begins.
   if (TimedOut(created)) return arrow::Status::OK();
   ARROW_RETURN_NOT_OK(created);

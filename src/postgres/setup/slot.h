@@ -62,7 +62,7 @@ extern const char kAllowPluginHere[];
 
 // Loads the plugin through a temporary slot that is gone at once: the only way for an ordinary role to see
 // whether it can. Errors: kPluginMissing, kPluginNotAllowed and what else making a slot can meet.
-arrow::Status TryPlugin(Connection& connection);
+arrow::Status TryPlugin(Connection& connection, const char* plugin);
 
 // Errors: kSlotMissing.
 arrow::Status SlotMissing(const std::string& name);

@@ -14,6 +14,7 @@
 #include "src/change/check_representable.h"
 #include "src/change/table_schema.h"
 #include "src/postgres/client/connection.h"
+#include "src/postgres/client/connection_options.h"
 #include "src/postgres/setup/old_release.h"
 #include "src/postgres/setup/publication.h"
 #include "src/postgres/setup/published_check.h"
@@ -651,6 +652,8 @@ arrow::Result<WireCompression> ParseWireCompression(const std::string& text) {
 
 arrow::Result<std::unique_ptr<Source>> MakePostgresSource(const PostgresOptions& options) {
   ARROW_RETURN_NOT_OK(postgres::CheckSlotName(options.slot));
+  ARROW_RETURN_NOT_OK(
+      postgres::MakeConnectionOptions(options.conninfo, postgres::ConnectionMode::kReplication));
   if (options.buffer_bytes_max <= 0) {
     return MakeError(ErrorKind::kInvalidOption, "buffer_bytes_max must be positive",
                      "option buffer_bytes_max", "leave it out");
