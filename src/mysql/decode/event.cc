@@ -34,9 +34,9 @@ bool ChecksumFits(std::span<const uint8_t> event) {
   constexpr uint8_t kInUse = 1;
   const size_t bytes = event.size() - kChecksumBytes;
   const uint64_t stored = ByteCursor(event.subspan(bytes)).Uint(kChecksumBytes);
-  const uint8_t flags = event[4] == static_cast<uint8_t>(EventType::kFormatDescription)
-                            ? static_cast<uint8_t>(event[kFlagsAt] & ~kInUse)
-                            : event[kFlagsAt];
+  if (event[4] != static_cast<uint8_t>(EventType::kFormatDescription))
+    return crc32_z(0, event.data(), bytes) == stored;
+  const auto flags = static_cast<uint8_t>(event[kFlagsAt] & ~kInUse);
   uLong checksum = crc32_z(crc32_z(0, nullptr, 0), event.data(), kFlagsAt);
   checksum = crc32_z(checksum, &flags, 1);
   return crc32_z(checksum, event.data() + kFlagsAt + 1, bytes - kFlagsAt - 1) == stored;

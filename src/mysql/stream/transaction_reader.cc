@@ -115,8 +115,7 @@ arrow::Status TransactionReader::Flush() {
 
 // --- events ---
 
-arrow::Status TransactionReader::Take(std::span<const uint8_t> packet) {
-  ARROW_ASSIGN_OR_RAISE(const BinlogEvent event, reader_.Read(packet));
+arrow::Status TransactionReader::Take(const BinlogEvent& event) {
   ARROW_RETURN_NOT_OK(MovePlace(event));
   return TakeEvent(event);
 }

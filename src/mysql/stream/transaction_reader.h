@@ -48,7 +48,7 @@ struct TransactionReaderOptions {
   Cascades cascades = Cascades::kAreSaid;
   bool lower_case_names = false;  // the server has names of tables so, however statements write them
   RecordStoreOptions spool = {};
-  int64_t batch_bytes_max = int64_t{8} << 20;  // of open rows, before they become batches
+  int64_t batch_bytes_max = int64_t{2} << 20;  // of open rows, before they become batches
   int64_t transactions_max = 20'000;           // before progress is told
 };
 
@@ -75,8 +75,8 @@ class TransactionReader {
   // Whose files the positions name from here on.
   void SetServer(std::string server) { token_.server = std::move(server); }
 
-  // An event with its header. While busy() none may be given, and the bytes must stay.
-  arrow::Status Take(std::span<const uint8_t> packet);
+  // An event whose checksum was looked at. While busy() none may be given, and the bytes must stay.
+  arrow::Status Take(const BinlogEvent& event);
   // There is more in what was given: Work does a piece of it.
   bool busy() const { return payload_.has_value() || replaying_; }
   arrow::Status Work();
@@ -159,7 +159,6 @@ class TransactionReader {
 
   TransactionReaderOptions options_;
   std::unique_ptr<RowDecoder> decoder_;
-  EventReader reader_;
   std::unique_ptr<RecordStore> spool_;
   std::map<std::string, Prepared> prepared_;  // by FormatXid
   LogToken token_;                            // of all transactions that have ended
