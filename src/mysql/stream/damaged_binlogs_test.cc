@@ -135,11 +135,12 @@ arrow::Status Drain(TransactionReader* reader) {
     if (reader->full()) ARROW_RETURN_NOT_OK(reader->Flush());
   }
   ARROW_RETURN_NOT_OK(reader->Flush());
-  while (auto event = reader->NextEvent()) {
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(const auto event, reader->NextEvent(/*wait=*/true));
+    if (!event.has_value()) return arrow::Status::OK();
     if (const auto* const batch = std::get_if<ChangeBatch>(&*event))
       ARROWCDC_EXPECT_OK(batch->rows->ValidateFull());
   }
-  return arrow::Status::OK();
 }
 
 // A packet as a connection or a file gives it.
@@ -233,7 +234,9 @@ TEST_P(DamagedBinlogs, PastFourGibibytes) {
       ARROW_RETURN_NOT_OK(taken);
       while (reader->busy()) ARROW_RETURN_NOT_OK(reader->Work());
       ARROW_RETURN_NOT_OK(reader->Flush());
-      while (auto event = reader->NextEvent()) {
+      while (true) {
+        ARROW_ASSIGN_OR_RAISE(const auto event, reader->NextEvent(/*wait=*/true));
+        if (!event.has_value()) break;
         const auto* const batch = std::get_if<ChangeBatch>(&*event);
         if (batch == nullptr) continue;
         ARROW_ASSIGN_OR_RAISE(const ChangeRows rows, ChangeRows::Make(*batch->table, *batch->rows));

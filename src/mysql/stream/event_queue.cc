@@ -15,6 +15,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLookInterval{100};
+constexpr int64_t kWorthWaking = int64_t{64} << 10;
 
 static_assert(std::is_trivially_copyable_v<EventHeader>);
 
@@ -53,10 +54,13 @@ arrow::Result<std::optional<BinlogEvent>> EventQueue::Next(std::chrono::microsec
       if (stop_ != nullptr && stop_->stopped()) {
         return MakeError(ErrorKind::kInterrupted, "stopped while streaming", packets_->object(), "");
       }
+      if (timeout.count() <= 0) return std::optional<BinlogEvent>();
       const auto until = std::min(deadline, Clock::now() + kLookInterval);
+      waiting_ = true;
       if (changed_.wait_until(lock, until) == std::cv_status::timeout && Clock::now() >= deadline)
         return std::optional<BinlogEvent>();
     }
+    waiting_ = false;
     if (store_.empty()) return why_;
     store_.GiveBack(std::exchange(chunk_, {}));
     ARROW_ASSIGN_OR_RAISE(auto chunk, store_.TakeChunk());
@@ -114,9 +118,11 @@ arrow::Status EventQueue::Push(const BinlogEvent& event, size_t bytes) {
   std::unique_lock lock(mutex_);
   while (!stopping_ && MustWait()) changed_.wait_for(lock, kLookInterval);
   received_bytes_ += bytes;
-  const bool was_empty = store_.empty();
   ARROW_RETURN_NOT_OK(store_.Append({{header, sizeof event.header}, event.body}));
-  if (was_empty) changed_.notify_all();
+  // Who wakes the taker for each event while more are at hand has two threads that wait for one another.
+  if (!waiting_ || (store_.bytes() < kWorthWaking && packets_->has_next())) return arrow::Status::OK();
+  waiting_ = false;
+  changed_.notify_all();
   return arrow::Status::OK();
 }
 

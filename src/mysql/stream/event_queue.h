@@ -25,7 +25,7 @@ struct QueueStats {
   int64_t buffered_bytes = 0;
 };
 
-// Threads: Next and ended from one, Stop and stats from any.
+// Threads: Next, has_next and ended from one, Stop and stats from any.
 class EventQueue {
  public:
   // patience: how long a full queue waits for somebody to take something, before it goes to disk; none: for
@@ -37,6 +37,8 @@ class EventQueue {
   // Lasts until the next call. nullopt: none came within `timeout`. Errors: what ended it, behind all events
   // that came before.
   arrow::Result<std::optional<BinlogEvent>> Next(std::chrono::microseconds timeout);
+  // Next has one at hand.
+  bool has_next() const { return !left_.empty(); }
   // All that there is was taken, and nothing comes any more.
   bool ended() const;
   // Ends it; idempotent. Next gives an error then.
@@ -58,6 +60,7 @@ class EventQueue {
   std::condition_variable changed_;
   RecordStore store_;
   std::chrono::steady_clock::time_point taken_at_;
+  bool waiting_ = false;  // the taker
   bool ended_ = false;
   arrow::Status why_;
   std::atomic<bool> stopping_ = false;

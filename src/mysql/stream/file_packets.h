@@ -26,6 +26,7 @@ class FilePackets : public PacketReader {
   ~FilePackets() override;
 
   arrow::Result<std::optional<std::span<const uint8_t>>> Next() override;
+  bool has_next() const override { return true; }
   void Interrupt() override { stopped_ = true; }
   std::string object() const override { return "directory " + directory_; }
 

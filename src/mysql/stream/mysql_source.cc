@@ -55,6 +55,7 @@ class DumpPackets : public mysql::PacketReader {
     return MakeError(ErrorKind::kConnection, "the server ended the dump: it is shutting down", object(),
                      "it will be tried again", "", true);
   }
+  bool has_next() const override { return connection_->HasBytes(); }
   void Interrupt() override { connection_->Interrupt(); }
   std::string object() const override { return "server " + connection_->server(); }
 
@@ -175,34 +176,21 @@ class MysqlSource : public Source {
   arrow::Result<std::optional<Event>> Next(milliseconds timeout) override {
     if (!started_ || packets_ == nullptr) return NotStarted();
     const auto deadline = Clock::now() + timeout;
+    bool idle = false;
     while (true) {
-      if (auto event = reader_->NextEvent()) {
+      // What is in front of an error comes before it.
+      const bool wait = idle || !failed_.ok() || reader_->crowded();
+      ARROW_ASSIGN_OR_RAISE(auto event, reader_->NextEvent(wait));
+      if (event.has_value()) {
         Count(*event);
         return event;
       }
-      if (reader_->busy()) {
-        ARROW_RETURN_NOT_OK(reader_->full() ? reader_->Flush() : reader_->Work());
-        TakeReaderNews();
-        continue;
-      }
-      const auto now = Clock::now();
-      if (reader_->full() || (open_since_.has_value() && now >= *open_since_ + kLingerMax)) {
-        ARROW_RETURN_NOT_OK(Flush());
-        continue;
-      }
-      if (!open_since_.has_value() && reader_->open()) open_since_ = now;
-      const bool lingers = open_since_.has_value();
-      const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - now);
-      ARROW_ASSIGN_OR_RAISE(const auto packet,
-                            packets_->Next(lingers ? kLinger : std::max(left, std::chrono::microseconds(0))));
-      if (packet.has_value()) {
-        ARROW_RETURN_NOT_OK(reader_->Take(*packet));
-        TakeReaderNews();
-      } else if (lingers) {
-        ARROW_RETURN_NOT_OK(Flush());
-      } else if (Clock::now() >= deadline) {
-        return std::nullopt;
-      }
+      ARROW_RETURN_NOT_OK(failed_);
+      const auto has_read = Read(deadline);
+      if (!has_read.ok() && KindOf(has_read.status()) == ErrorKind::kInterrupted) return has_read.status();
+      failed_ = has_read.status();
+      idle = has_read.ok() && !*has_read;
+      if (idle && !reader_->decoding() && Clock::now() >= deadline) return std::nullopt;
     }
   }
 
@@ -279,6 +267,7 @@ class MysqlSource : public Source {
     if (ended != nullptr) ended->Stop();
     reader_.reset();
     open_since_.reset();
+    failed_ = {};
   }
   void SetPackets(std::unique_ptr<mysql::PacketReader> packets, std::optional<milliseconds> patience) {
     mysql::RecordStoreOptions store;
@@ -290,11 +279,51 @@ class MysqlSource : public Source {
     packets_ = std::move(queue);
   }
 
+  static std::optional<ErrorKind> KindOf(const arrow::Status& status) {
+    const ErrorDetail* const detail = GetErrorDetail(status);
+    return detail != nullptr ? std::optional(detail->kind()) : std::nullopt;
+  }
+
+  // A piece of work, or a wait for some until `deadline` at most. False: there was none.
+  arrow::Result<bool> Read(Clock::time_point deadline) {
+    if (reader_->full()) {
+      ARROW_RETURN_NOT_OK(Flush());
+      return true;
+    }
+    if (reader_->busy()) {
+      ARROW_RETURN_NOT_OK(reader_->Work());
+      TakeReaderNews();
+      return true;
+    }
+    std::chrono::microseconds wait{0};
+    bool lingers = false;
+    if (!packets_->has_next()) {
+      const auto now = Clock::now();
+      if (open_since_.has_value() && now >= *open_since_ + kLingerMax) {
+        ARROW_RETURN_NOT_OK(Flush());
+        return true;
+      }
+      if (!open_since_.has_value() && reader_->open()) open_since_ = now;
+      lingers = open_since_.has_value();
+      const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - now);
+      if (!reader_->decoding()) wait = lingers ? kLinger : std::max(left, wait);
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto event, packets_->Next(wait));
+    if (event.has_value()) {
+      ARROW_RETURN_NOT_OK(reader_->Take(*event));
+      TakeReaderNews();
+      return true;
+    }
+    if (!lingers || reader_->decoding()) return false;
+    ARROW_RETURN_NOT_OK(Flush());
+    return true;
+  }
   arrow::Status Flush() {
     open_since_.reset();
     return reader_->Flush();
   }
   void TakeReaderNews() {
+    if (!reader_->has_news()) return;
     SourceNews news = reader_->TakeNews();
     news_.notices.insert(news_.notices.end(), news.notices.begin(), news.notices.end());
   }
@@ -530,6 +559,7 @@ class MysqlSource : public Source {
   mysql::ServerState state_;                // the same
   std::unique_ptr<mysql::TransactionReader> reader_;
   std::optional<Clock::time_point> open_since_;
+  arrow::Status failed_;  // of what was read behind all that reader_ has yet to give
   std::atomic<uint32_t> epoch_ = 0;
   bool started_ = false;
   std::thread::id owner_;                // of the connection and the stream

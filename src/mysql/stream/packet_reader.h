@@ -17,6 +17,8 @@ class PacketReader {
   // One whole event with its header; lasts until the next call. nullopt: that was all. Blocking: until there
   // is one.
   virtual arrow::Result<std::optional<std::span<const uint8_t>>> Next() = 0;
+  // Next would not wait, but for the rest of an event that has begun to come. A guess: false may be wrong.
+  virtual bool has_next() const = 0;
   // From any thread, for good: Next ends with an error soon.
   virtual void Interrupt() = 0;
   // What is read, for messages.
