@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "arrowcdc/error.h"
+#include "src/mysql/decode/row_decoder.h"
 
 namespace arrowcdc::mysql {
 namespace {
@@ -15,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLookInterval{100};
-constexpr int64_t kWorthWaking = int64_t{64} << 10;
+constexpr int64_t kWorthWaking = int64_t{256} << 10;
 
 static_assert(std::is_trivially_copyable_v<EventHeader>);
 
@@ -113,14 +114,32 @@ bool EventQueue::MustWait() const {
   return !patience_.has_value() || Clock::now() - taken_at_ < *patience_;
 }
 
+// Behind an event of this type, and soon.
+bool EventQueue::MoreComes(EventType type) const {
+  switch (type) {
+    case EventType::kGtid:
+    case EventType::kGtidTagged:
+    case EventType::kAnonymousGtid:
+    case EventType::kMariadbGtid:
+    case EventType::kRowsQuery:
+    case EventType::kAnnotateRows:
+    case EventType::kTableMap:
+      return true;
+    default:
+      return RowDecoder::IsRowsEvent(static_cast<uint8_t>(type)) || packets_->has_next();
+  }
+}
+
 arrow::Status EventQueue::Push(const BinlogEvent& event, size_t bytes) {
   const auto* const header = reinterpret_cast<const uint8_t*>(&event.header);
   std::unique_lock lock(mutex_);
   while (!stopping_ && MustWait()) changed_.wait_for(lock, kLookInterval);
   received_bytes_ += bytes;
   ARROW_RETURN_NOT_OK(store_.Append({{header, sizeof event.header}, event.body}));
-  // Who wakes the taker for each event while more are at hand has two threads that wait for one another.
-  if (!waiting_ || (store_.bytes() < kWorthWaking && packets_->has_next())) return arrow::Status::OK();
+  // Who wakes the taker for each event has two threads that wait for one another. A transaction is in the log
+  // as a whole, so of one that has begun more is on its way.
+  if (!waiting_ || (store_.bytes() < kWorthWaking && MoreComes(event.header.type)))
+    return arrow::Status::OK();
   waiting_ = false;
   changed_.notify_all();
   return arrow::Status::OK();

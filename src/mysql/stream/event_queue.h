@@ -50,6 +50,7 @@ class EventQueue {
   arrow::Status Receive();
   arrow::Status Push(const BinlogEvent& event, size_t bytes);
   bool MustWait() const;
+  bool MoreComes(EventType type) const;
 
   const std::unique_ptr<PacketReader> packets_;
   const std::optional<std::chrono::milliseconds> patience_;

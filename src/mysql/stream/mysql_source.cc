@@ -297,7 +297,8 @@ class MysqlSource : public Source {
     }
     std::chrono::microseconds wait{0};
     bool lingers = false;
-    if (!packets_->has_next()) {
+    // The time is asked for where somebody waits, and between transactions.
+    if (!packets_->has_next() || reader_->open()) {
       const auto now = Clock::now();
       if (open_since_.has_value() && now >= *open_since_ + kLingerMax) {
         ARROW_RETURN_NOT_OK(Flush());
