@@ -20,8 +20,8 @@ target_compile_features(arrowcdc_library INTERFACE cxx_std_20)
 target_include_directories(arrowcdc_library INTERFACE "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 target_link_options(arrowcdc_library PRIVATE LINKER:--no-undefined)
 target_link_libraries(arrowcdc_library
-  PRIVATE Arrow::arrow Arrow::parquet PkgConfig::MARIADB PkgConfig::RE2 PkgConfig::ZLIB PkgConfig::ZSTD
-  PostgreSQL::PostgreSQL Threads::Threads)
+  PRIVATE Arrow::arrow Arrow::parquet PkgConfig::DEFLATE PkgConfig::MARIADB PkgConfig::RE2
+  PkgConfig::ZSTD PostgreSQL::PostgreSQL Threads::Threads)
 
 # Where Arrow lies outside the system's directories, library and command remember where. A package brings it
 # and says where with -DARROWCDC_ARROW_DIRECTORY=...

@@ -14,9 +14,9 @@ scope=${1:-all}
 pg_config=${PG_CONFIG:-pg_config}
 
 build_packages=(g++ cmake ninja-build pkg-config ccache libpq-dev libmariadb-dev libkrb5-dev libssl-dev
-  liblz4-dev libzstd-dev zlib1g-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev libmicrohttpd-dev
+  liblz4-dev libzstd-dev libdeflate-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev libmicrohttpd-dev
   libyaml-cpp-dev nlohmann-json3-dev python3-venv)
-test_packages=(libgtest-dev libgmock-dev librapidcheck-dev strace valgrind python3-dev)
+test_packages=(zlib1g-dev libgtest-dev libgmock-dev librapidcheck-dev strace valgrind python3-dev)
 # A browser for the page of `stream --http`, and promtool for its metrics. Tests that lack them say so.
 monitor_packages=(chromium prometheus)
 # simdjson parses wal2json's output. The rivals' plugins are those packaged for the server's major version.

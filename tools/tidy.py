@@ -33,6 +33,7 @@ LIBRARIES = {
     "libpq": ("libpq-fe.h",),
     "liblz4": ("lz4",),
     "libzstd": ("zstd",),
+    "libdeflate": ("libdeflate.h",),
     "zlib": ("zlib.h",),
     "RE2": ("re2/",),
     "CLI11": ("CLI/",),

@@ -2,6 +2,7 @@
 #include "src/mysql/client/connection.h"
 
 #include <mysql.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -261,6 +262,11 @@ arrow::Result<std::optional<std::span<const uint8_t>>> Connection::NextPacket() 
                      "server " + server_, "this version does not know it");
   }
   return std::span<const uint8_t>(packet + 1, length - 1);
+}
+
+bool Connection::HasBytes() const {
+  pollfd socket{mysql_get_socket(handle_.get()), POLLIN, 0};
+  return poll(&socket, 1, 0) > 0;
 }
 
 void Connection::Interrupt() { (void)shutdown(mysql_get_socket(handle_.get()), SHUT_RDWR); }

@@ -48,6 +48,8 @@ class Connection {
   // The next event, without the byte that says it is one; lasts until the next call. nullopt: the server has
   // no more. Blocking: until there is one.
   arrow::Result<std::optional<std::span<const uint8_t>>> NextPacket();
+  // Bytes wait in the socket.
+  bool HasBytes() const;
   // Runs a SELECT of so many columns, whose rows come in the binary protocol. Errors: as Query's.
   arrow::Status BeginSelect(const std::string& sql, size_t columns);
   // Its next row's packet; lasts until the next call. nullopt: they were all. Blocking: until there is one.

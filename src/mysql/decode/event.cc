@@ -1,7 +1,7 @@
 // Layouts follow the servers' own: MySQL libs/mysql/binlog/event, MariaDB sql/log_event.h.
 #include "src/mysql/decode/event.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <charconv>
 #include <utility>
@@ -34,12 +34,12 @@ bool ChecksumFits(std::span<const uint8_t> event) {
   constexpr uint8_t kInUse = 1;
   const size_t bytes = event.size() - kChecksumBytes;
   const uint64_t stored = ByteCursor(event.subspan(bytes)).Uint(kChecksumBytes);
-  const uint8_t flags = event[4] == static_cast<uint8_t>(EventType::kFormatDescription)
-                            ? static_cast<uint8_t>(event[kFlagsAt] & ~kInUse)
-                            : event[kFlagsAt];
-  uLong checksum = crc32_z(crc32_z(0, nullptr, 0), event.data(), kFlagsAt);
-  checksum = crc32_z(checksum, &flags, 1);
-  return crc32_z(checksum, event.data() + kFlagsAt + 1, bytes - kFlagsAt - 1) == stored;
+  if (event[4] != static_cast<uint8_t>(EventType::kFormatDescription))
+    return libdeflate_crc32(0, event.data(), bytes) == stored;
+  const auto flags = static_cast<uint8_t>(event[kFlagsAt] & ~kInUse);
+  uint32_t checksum = libdeflate_crc32(0, event.data(), kFlagsAt);
+  checksum = libdeflate_crc32(checksum, &flags, 1);
+  return libdeflate_crc32(checksum, event.data() + kFlagsAt + 1, bytes - kFlagsAt - 1) == stored;
 }
 
 // The last five bytes are the algorithm and, whatever that is, room for a checksum.

@@ -1,7 +1,9 @@
 // See inflate.h.
 #include "src/mysql/decode/inflate.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
+
+#include <memory>
 
 #include "arrowcdc/error.h"
 #include "src/mysql/decode/byte_cursor.h"
@@ -26,10 +28,14 @@ arrow::Result<std::vector<uint8_t>> Inflate(std::span<const uint8_t> compressed)
   const uint64_t size = LoadBig(length.data(), static_cast<int>(length.size()));
   const auto stream = cursor.rest();
   if (size > kRatioMax * stream.size()) return Fault();
+  thread_local const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)>
+      decompressor(libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
+  if (decompressor == nullptr) return arrow::Status::OutOfMemory("no memory for a compressed event");
   std::vector<uint8_t> bytes(size);
-  uLongf inflated = size;
-  if (uncompress(bytes.data(), &inflated, stream.data(), stream.size()) != Z_OK || inflated != size)
-    return Fault();
+  // All of the room is to be filled.
+  const libdeflate_result result = libdeflate_zlib_decompress(
+      decompressor.get(), stream.data(), stream.size(), bytes.data(), bytes.size(), nullptr);
+  if (result != LIBDEFLATE_SUCCESS) return Fault();
   return bytes;
 }
 

@@ -83,17 +83,22 @@ inline CivilTime CivilOf(uint64_t seconds, int64_t microseconds) {
   return time;
 }
 
+// Of packed seconds and more, the time of the day alone: a date takes divisions.
+inline CivilTime TimeOfDay(int64_t packed_seconds) {
+  CivilTime time;
+  time.hour = static_cast<int>(packed_seconds >> 12 & 31);
+  time.minute = static_cast<int>(packed_seconds >> 6 & 63);
+  time.second = static_cast<int>(packed_seconds & 63);
+  return time;
+}
+
 // `packed`: seconds and more above 24 bits of microseconds, in 64 bits.
 inline CivilTime UnpackDatetime(int64_t packed) {
+  CivilTime time = TimeOfDay(packed >> 24);
   const int64_t ymd = packed >> 41;
-  const int64_t hms = packed >> 24 & 0x1ffff;
-  CivilTime time;
   time.year = static_cast<int>((ymd >> 5) / 13);
   time.month = static_cast<int>((ymd >> 5) % 13);
   time.day = static_cast<int>(ymd & 31);
-  time.hour = static_cast<int>(hms >> 12);
-  time.minute = static_cast<int>(hms >> 6 & 63);
-  time.second = static_cast<int>(hms & 63);
   time.microsecond = static_cast<int>(packed & 0xffffff);
   return time;
 }

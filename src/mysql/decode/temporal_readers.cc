@@ -105,14 +105,15 @@ const uint8_t* ReadDatetime2(const ColumnStep& step, const uint8_t* at, RowInput
   const int64_t fraction = Microseconds(at + 5, bytes);
   if (whole < 0 || fraction > 999'999) return input->NoForm(next);
   if (step.as_text) return AppendDatetime(step, UnpackDatetime(whole << 24 | fraction), next, input, column);
-  const CivilTime time = UnpackDatetime(whole << 24);
   const int64_t date = whole >> 17;
   if (date != input->date) {
+    const CivilTime time = UnpackDatetime(whole << 24);
     const auto days = DaysOf(time.year, time.month, time.day);
     if (!days.has_value()) return input->NoForm(next);
     input->date = date;
     input->date_microseconds = *days * kMicrosecondsADay;
   }
+  const CivilTime time = TimeOfDay(whole);
   const auto of_day = MicrosecondsOfDay(time);
   if (!of_day.has_value()) return input->NoForm(next);
   column->Append(input->date_microseconds + *of_day + fraction);

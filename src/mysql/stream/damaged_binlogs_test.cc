@@ -62,7 +62,7 @@ class DamagedBinlogs : public ::testing::TestWithParam<const char*> {
     FilePackets packets(directory_, std::move(files), 0);
     EventReader reader;
     for (size_t count = 0;; ++count) {
-      ARROW_ASSIGN_OR_RAISE(const auto packet, packets.Next(std::chrono::milliseconds(0)));
+      ARROW_ASSIGN_OR_RAISE(const auto packet, packets.Next());
       if (!packet.has_value()) return count - 1;  // the first one tells the file's name
       ARROW_ASSIGN_OR_RAISE(const BinlogEvent event, reader.Read(*packet));
       if (event.header.type != EventType::kRotate) continue;
@@ -135,11 +135,18 @@ arrow::Status Drain(TransactionReader* reader) {
     if (reader->full()) ARROW_RETURN_NOT_OK(reader->Flush());
   }
   ARROW_RETURN_NOT_OK(reader->Flush());
-  while (auto event = reader->NextEvent()) {
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(const auto event, reader->NextEvent(/*wait=*/true));
+    if (!event.has_value()) return arrow::Status::OK();
     if (const auto* const batch = std::get_if<ChangeBatch>(&*event))
       ARROWCDC_EXPECT_OK(batch->rows->ValidateFull());
   }
-  return arrow::Status::OK();
+}
+
+// A packet as a connection or a file gives it.
+arrow::Status TakePacket(EventReader* events, TransactionReader* reader, std::span<const uint8_t> packet) {
+  ARROW_ASSIGN_OR_RAISE(const BinlogEvent event, events->Read(packet));
+  return reader->Take(event);
 }
 
 void ExpectTyped(const arrow::Status& status) {
@@ -179,14 +186,15 @@ TEST_P(DamagedBinlogs, ChangedAnywhereWithoutChecksums) {
       LogToken start;
       start.flavor = flavor();
       ARROWCDC_ASSERT_OK_AND_ASSIGN(auto reader, TransactionReader::Make(std::move(options), start));
-      ARROWCDC_ASSERT_OK(reader->Take(events_[0]));
+      EventReader events;
+      ARROWCDC_ASSERT_OK(TakePacket(&events, reader.get(), events_[0]));
       arrow::Status status;
       const size_t end = std::min(events_.size(), i + 1 + kEventsBehind);
       for (size_t j = begin; j < end && status.ok(); ++j) {
         Bytes packet = events_[j];
         if (j == i) packet[at] = static_cast<uint8_t>(packet[at] ^ (at % 3 == 0 ? 0xff : 1 << at % 8));
         packet.shrink_to_fit();
-        status = reader->Take(packet);
+        status = TakePacket(&events, reader.get(), packet);
         if (status.ok()) status = Drain(reader.get());
       }
       refused += status.ok() ? 0 : 1;
@@ -208,7 +216,9 @@ TEST_P(DamagedBinlogs, PastFourGibibytes) {
     start.flavor = flavor();
     ARROW_ASSIGN_OR_RAISE(auto reader, TransactionReader::Make(std::move(options), start));
     const std::string rotate = MakeRotate({begin + shift, "binlog.000001"});
-    ARROW_RETURN_NOT_OK(reader->Take({reinterpret_cast<const uint8_t*>(rotate.data()), rotate.size()}));
+    EventReader events;
+    ARROW_RETURN_NOT_OK(
+        TakePacket(&events, reader.get(), {reinterpret_cast<const uint8_t*>(rotate.data()), rotate.size()}));
     std::vector<LogPlace> places;
     uint64_t at = begin + shift;
     for (Bytes packet : events_) {
@@ -218,13 +228,15 @@ TEST_P(DamagedBinlogs, PastFourGibibytes) {
       const uint64_t end = describes ? 0 : at;
       for (size_t i = 0; i < 4; ++i) packet[kEndAt + i] = static_cast<uint8_t>(end >> 8 * i);
       // Where the event says which rows it changes by text, nothing behind it is looked at.
-      const arrow::Status taken = reader->Take(packet);
+      const arrow::Status taken = TakePacket(&events, reader.get(), packet);
       if (GetErrorDetail(taken) != nullptr && GetErrorDetail(taken)->kind() == ErrorKind::kServerSetting)
         break;
       ARROW_RETURN_NOT_OK(taken);
       while (reader->busy()) ARROW_RETURN_NOT_OK(reader->Work());
       ARROW_RETURN_NOT_OK(reader->Flush());
-      while (auto event = reader->NextEvent()) {
+      while (true) {
+        ARROW_ASSIGN_OR_RAISE(const auto event, reader->NextEvent(/*wait=*/true));
+        if (!event.has_value()) break;
         const auto* const batch = std::get_if<ChangeBatch>(&*event);
         if (batch == nullptr) continue;
         ARROW_ASSIGN_OR_RAISE(const ChangeRows rows, ChangeRows::Make(*batch->table, *batch->rows));
@@ -268,8 +280,9 @@ TEST(EncryptedBinlog, OfMariadbIsRefusedByName) {
   const Bytes file(std::istreambuf_iterator<char>(recorded), {});
   const auto description = static_cast<ptrdiff_t>(LoadLittle<4>(file.data() + kMagicBytes + kSizeAt));
   Bytes first(file.begin() + kMagicBytes, file.begin() + kMagicBytes + description);
-  ARROWCDC_ASSERT_OK(reader->Take(WithoutChecksum(first)));
-  const arrow::Status refused = reader->Take(event);
+  EventReader events;
+  ARROWCDC_ASSERT_OK(TakePacket(&events, reader.get(), WithoutChecksum(first)));
+  const arrow::Status refused = TakePacket(&events, reader.get(), event);
   ASSERT_NE(GetErrorDetail(refused), nullptr);
   EXPECT_EQ(GetErrorDetail(refused)->kind(), ErrorKind::kUnsupported);
   EXPECT_NE(refused.message().find("encrypted"), std::string::npos) << refused;

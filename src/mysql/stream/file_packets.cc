@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 #include "arrowcdc/error.h"
@@ -95,9 +94,9 @@ FilePackets::~FilePackets() {
   if (fd_ >= 0) close(fd_);
 }
 
-arrow::Result<std::optional<std::span<const uint8_t>>> FilePackets::Next(std::chrono::microseconds timeout) {
+arrow::Result<std::optional<std::span<const uint8_t>>> FilePackets::Next() {
   while (file_ < files_.size()) {
-    if (stopped_) return MakeError(ErrorKind::kConnection, "the stream was stopped", directory_, "");
+    if (stopped_) return MakeError(ErrorKind::kConnection, "the stream was stopped", object(), "");
     if (fd_ < 0) {
       ARROW_RETURN_NOT_OK(OpenFile());
       rotate_ = MakeRotate({kMagicBytes, files_[file_].name});
@@ -118,10 +117,8 @@ arrow::Result<std::optional<std::span<const uint8_t>>> FilePackets::Next(std::ch
     const bool description = offset_ == kMagicBytes;
     offset_ += size;
     if (description && file_ == 0 && first_offset_ > offset_) offset_ = first_offset_;
-    received_bytes_ += size;
     return event;
   }
-  std::this_thread::sleep_for(timeout);
   return std::optional<std::span<const uint8_t>>();
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "src/mysql/stream/packet_source.h"
+#include "src/mysql/stream/packet_reader.h"
 
 namespace arrowcdc::mysql {
 
@@ -19,16 +19,16 @@ struct BinlogFile {
 // or of two names; kUnsupported, by name, where one is encrypted; kPositionGap where a number lacks.
 arrow::Result<std::vector<BinlogFile>> ListBinlogFiles(const std::string& directory);
 
-class FilePackets : public PacketSource {
+class FilePackets : public PacketReader {
  public:
-  // From `offset` of files[0] on, whose description is read in any case. At the end of the files nothing
-  // comes any more.
+  // From `offset` of files[0] on, whose description is read in any case.
   FilePackets(std::string directory, std::vector<BinlogFile> files, uint64_t offset);
   ~FilePackets() override;
 
-  arrow::Result<std::optional<std::span<const uint8_t>>> Next(std::chrono::microseconds timeout) override;
-  void Stop() override { stopped_ = true; }
-  PacketStats stats() const override { return {received_bytes_, 0}; }
+  arrow::Result<std::optional<std::span<const uint8_t>>> Next() override;
+  bool has_next() const override { return true; }
+  void Interrupt() override { stopped_ = true; }
+  std::string object() const override { return "directory " + directory_; }
 
  private:
   arrow::Status OpenFile();
@@ -45,7 +45,6 @@ class FilePackets : public PacketSource {
   std::vector<uint8_t> block_;  // of the file, from block_offset_ on
   uint64_t block_offset_ = 0;
   std::atomic<bool> stopped_ = false;
-  std::atomic<uint64_t> received_bytes_ = 0;
 };
 
 }  // namespace arrowcdc::mysql

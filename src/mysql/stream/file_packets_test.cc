@@ -13,8 +13,6 @@
 namespace arrowcdc::mysql {
 namespace {
 
-using std::chrono::milliseconds;
-
 std::string EventOf(size_t size, char fill) {
   std::string event(size, fill);
   const auto stored = static_cast<uint32_t>(size);
@@ -42,7 +40,7 @@ class FilePacketsTest : public ::testing::Test {
     FilePackets packets(directory_, std::move(files), 4);
     std::vector<std::string> events;
     while (true) {
-      ARROW_ASSIGN_OR_RAISE(const auto packet, packets.Next(milliseconds(0)));
+      ARROW_ASSIGN_OR_RAISE(const auto packet, packets.Next());
       if (!packet.has_value()) return events;
       events.push_back(TextOf(*packet));
     }

@@ -16,8 +16,8 @@
 #include "src/mysql/setup/checks.h"
 #include "src/mysql/setup/server_state.h"
 #include "src/mysql/snapshot/mysql_snapshot.h"
+#include "src/mysql/stream/event_queue.h"
 #include "src/mysql/stream/file_packets.h"
-#include "src/mysql/stream/live_packets.h"
 #include "src/mysql/stream/log_start.h"
 #include "src/mysql/stream/transaction_reader.h"
 
@@ -38,6 +38,30 @@ constexpr std::chrono::microseconds kLinger{300};
 constexpr milliseconds kLingerMax{5};
 // For the transaction that is compared: the server looks for it in files that were read long ago.
 constexpr std::chrono::minutes kLookLimit{10};
+
+// In memory between the socket or file and the reader: enough that neither waits for the other, and little
+// enough to stay in the processor's cache.
+constexpr int64_t kQueueBytesMax = int64_t{8} << 20;
+// A small part of the net_write_timeout that the dump has (log_start.cc).
+constexpr milliseconds kPatience{5000};
+
+class DumpPackets : public mysql::PacketReader {
+ public:
+  // Takes a connection over on which a dump has begun.
+  explicit DumpPackets(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  arrow::Result<std::optional<std::span<const uint8_t>>> Next() override {
+    ARROW_ASSIGN_OR_RAISE(const auto packet, connection_->NextPacket());
+    if (packet.has_value()) return packet;
+    return MakeError(ErrorKind::kConnection, "the server ended the dump: it is shutting down", object(),
+                     "it will be tried again", "", true);
+  }
+  bool has_next() const override { return connection_->HasBytes(); }
+  void Interrupt() override { connection_->Interrupt(); }
+  std::string object() const override { return "server " + connection_->server(); }
+
+ private:
+  const std::unique_ptr<Connection> connection_;
+};
 
 class MysqlSource : public Source {
  public:
@@ -152,34 +176,21 @@ class MysqlSource : public Source {
   arrow::Result<std::optional<Event>> Next(milliseconds timeout) override {
     if (!started_ || packets_ == nullptr) return NotStarted();
     const auto deadline = Clock::now() + timeout;
+    bool idle = false;
     while (true) {
-      if (auto event = reader_->NextEvent()) {
+      // What is in front of an error comes before it.
+      const bool wait = idle || !failed_.ok() || reader_->crowded();
+      ARROW_ASSIGN_OR_RAISE(auto event, reader_->NextEvent(wait));
+      if (event.has_value()) {
         Count(*event);
         return event;
       }
-      if (reader_->busy()) {
-        ARROW_RETURN_NOT_OK(reader_->full() ? reader_->Flush() : reader_->Work());
-        TakeReaderNews();
-        continue;
-      }
-      const auto now = Clock::now();
-      if (reader_->full() || (open_since_.has_value() && now >= *open_since_ + kLingerMax)) {
-        ARROW_RETURN_NOT_OK(Flush());
-        continue;
-      }
-      if (!open_since_.has_value() && reader_->open()) open_since_ = now;
-      const bool lingers = open_since_.has_value();
-      const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - now);
-      ARROW_ASSIGN_OR_RAISE(const auto packet,
-                            packets_->Next(lingers ? kLinger : std::max(left, std::chrono::microseconds(0))));
-      if (packet.has_value()) {
-        ARROW_RETURN_NOT_OK(reader_->Take(*packet));
-        TakeReaderNews();
-      } else if (lingers) {
-        ARROW_RETURN_NOT_OK(Flush());
-      } else if (Clock::now() >= deadline) {
-        return std::nullopt;
-      }
+      ARROW_RETURN_NOT_OK(failed_);
+      const auto has_read = Read(deadline);
+      if (!has_read.ok() && KindOf(has_read.status()) == ErrorKind::kInterrupted) return has_read.status();
+      failed_ = has_read.status();
+      idle = has_read.ok() && !*has_read;
+      if (idle && !reader_->decoding() && Clock::now() >= deadline) return std::nullopt;
     }
   }
 
@@ -199,7 +210,7 @@ class MysqlSource : public Source {
     const std::lock_guard lock(mutex_);
     SourceStats all = earlier_;
     if (packets_ != nullptr) {
-      const mysql::PacketStats now = packets_->stats();
+      const mysql::QueueStats now = packets_->stats();
       all.received_bytes += now.received_bytes;
       all.buffered_bytes = now.buffered_bytes;
     }
@@ -247,7 +258,7 @@ class MysqlSource : public Source {
   }
 
   void StopPackets() {
-    std::unique_ptr<mysql::PacketSource> ended;
+    std::unique_ptr<mysql::EventQueue> ended;
     {
       const std::lock_guard lock(mutex_);
       ended = std::move(packets_);
@@ -256,17 +267,64 @@ class MysqlSource : public Source {
     if (ended != nullptr) ended->Stop();
     reader_.reset();
     open_since_.reset();
+    failed_ = {};
   }
-  void SetPackets(std::unique_ptr<mysql::PacketSource> packets) {
+  void SetPackets(std::unique_ptr<mysql::PacketReader> packets, std::optional<milliseconds> patience) {
+    mysql::RecordStoreOptions store;
+    store.memory_bytes_max = std::min(options_.buffer_bytes_max, kQueueBytesMax);
+    store.directory = options_.spool_directory;
+    store.disk_bytes_max = options_.spool_bytes_max;
+    auto queue = std::make_unique<mysql::EventQueue>(std::move(packets), store, patience, options_.stop);
     const std::lock_guard lock(mutex_);
-    packets_ = std::move(packets);
+    packets_ = std::move(queue);
   }
 
+  static std::optional<ErrorKind> KindOf(const arrow::Status& status) {
+    const ErrorDetail* const detail = GetErrorDetail(status);
+    return detail != nullptr ? std::optional(detail->kind()) : std::nullopt;
+  }
+
+  // A piece of work, or a wait for some until `deadline` at most. False: there was none.
+  arrow::Result<bool> Read(Clock::time_point deadline) {
+    if (reader_->full()) {
+      ARROW_RETURN_NOT_OK(Flush());
+      return true;
+    }
+    if (reader_->busy()) {
+      ARROW_RETURN_NOT_OK(reader_->Work());
+      TakeReaderNews();
+      return true;
+    }
+    std::chrono::microseconds wait{0};
+    bool lingers = false;
+    // The time is asked for where somebody waits, and between transactions.
+    if (!packets_->has_next() || reader_->open()) {
+      const auto now = Clock::now();
+      if (open_since_.has_value() && now >= *open_since_ + kLingerMax) {
+        ARROW_RETURN_NOT_OK(Flush());
+        return true;
+      }
+      if (!open_since_.has_value() && reader_->open()) open_since_ = now;
+      lingers = open_since_.has_value();
+      const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - now);
+      if (!reader_->decoding()) wait = lingers ? kLinger : std::max(left, wait);
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto event, packets_->Next(wait));
+    if (event.has_value()) {
+      ARROW_RETURN_NOT_OK(reader_->Take(*event));
+      TakeReaderNews();
+      return true;
+    }
+    if (!lingers || reader_->decoding()) return false;
+    ARROW_RETURN_NOT_OK(Flush());
+    return true;
+  }
   arrow::Status Flush() {
     open_since_.reset();
     return reader_->Flush();
   }
   void TakeReaderNews() {
+    if (!reader_->has_news()) return;
     SourceNews news = reader_->TakeNews();
     news_.notices.insert(news_.notices.end(), news.notices.begin(), news.notices.end());
     news_.unmatched.merge(news.unmatched);
@@ -348,11 +406,7 @@ class MysqlSource : public Source {
     if (has) epoch_ = request.position.epoch + (anew ? 1 : 0);
     ARROW_ASSIGN_OR_RAISE(auto dump, Connection::Open(url_, options_.stop));
     ARROW_RETURN_NOT_OK(mysql::BeginDumpAt(dump.get(), standing, start));
-    mysql::RecordStoreOptions store;
-    store.memory_bytes_max = options_.buffer_bytes_max;
-    store.directory = options_.spool_directory;
-    store.disk_bytes_max = options_.spool_bytes_max;
-    SetPackets(std::make_unique<mysql::LivePackets>(std::move(dump), store, options_.stop));
+    SetPackets(std::make_unique<DumpPackets>(std::move(dump)), kPatience);
     auto options = ReaderOptions(standing.only_committed && start.by_gtids);
     options.lower_case_names = state_.Variable("lower_case_table_names") == "1";
     if (state_.logs_cascades()) {
@@ -383,8 +437,8 @@ class MysqlSource : public Source {
   arrow::Result<SourceInfo> ConnectToFiles() {
     ARROW_ASSIGN_OR_RAISE(files_, mysql::ListBinlogFiles(url_.directory));
     mysql::FilePackets first(url_.directory, {files_.front()}, 0);
-    ARROW_RETURN_NOT_OK(first.Next(milliseconds(0)).status());  // its name
-    ARROW_ASSIGN_OR_RAISE(const auto packet, first.Next(milliseconds(0)));
+    ARROW_RETURN_NOT_OK(first.Next().status());  // its name
+    ARROW_ASSIGN_OR_RAISE(const auto packet, first.Next());
     mysql::EventReader reader;
     if (!packet.has_value()) {
       return MakeError(ErrorKind::kProtocol, "the file is empty", "file " + files_.front().name,
@@ -429,7 +483,8 @@ class MysqlSource : public Source {
                        "directory " + url_.directory,
                        "copy the files there that the server has removed since");
     }
-    SetPackets(std::make_unique<mysql::FilePackets>(url_.directory, std::move(files), from.offset));
+    SetPackets(std::make_unique<mysql::FilePackets>(url_.directory, std::move(files), from.offset),
+               std::nullopt);
     // Whether the server committed in front of it nobody knows.
     return Begin(ReaderOptions(false), start, has ? std::optional(request) : std::nullopt);
   }
@@ -484,7 +539,7 @@ class MysqlSource : public Source {
       }
       ARROW_ASSIGN_OR_RAISE(const auto packet, packets_->Next(milliseconds(1000)));
       if (packet.has_value()) ARROW_RETURN_NOT_OK(reader_->Take(*packet));
-      if (!packet.has_value() && url_.files()) break;
+      if (!packet.has_value() && packets_->ended()) break;
       if (Clock::now() > deadline) {
         return MakeError(ErrorKind::kConnection,
                          "the transaction that was delivered last did not come within 10 minutes",
@@ -504,6 +559,7 @@ class MysqlSource : public Source {
   mysql::ServerState state_;                // the same
   std::unique_ptr<mysql::TransactionReader> reader_;
   std::optional<Clock::time_point> open_since_;
+  arrow::Status failed_;  // of what was read behind all that reader_ has yet to give
   std::atomic<uint32_t> epoch_ = 0;
   bool started_ = false;
   std::thread::id owner_;                // of the connection and the stream
@@ -511,7 +567,7 @@ class MysqlSource : public Source {
   SourceNews news_;
 
   mutable std::mutex mutex_;
-  std::unique_ptr<mysql::PacketSource> packets_;
+  std::unique_ptr<mysql::EventQueue> packets_;
   SourceStats earlier_;
   std::string base_;  // of the files' names at the last Connect
 };

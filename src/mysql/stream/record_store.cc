@@ -33,6 +33,7 @@ arrow::Status RecordStore::Append(std::initializer_list<std::span<const uint8_t>
       chunks_.back().bytes = std::move(spare_.back());
       spare_.pop_back();
     }
+    chunks_.back().bytes.reserve(kChunkBytes + kChunkBytes / 16);  // it grows to no more, as a rule
   }
   Chunk& tail = chunks_.back();
   const auto append = [&tail](const void* bytes, size_t count) {
@@ -104,7 +105,7 @@ arrow::Result<std::optional<std::vector<uint8_t>>> RecordStore::TakeChunk() {
 }
 
 void RecordStore::GiveBack(std::vector<uint8_t> chunk) {
-  constexpr size_t kSpareMax = 2;
+  constexpr size_t kSpareMax = 8;
   if (spare_.size() >= kSpareMax || chunk.capacity() > size_t{2 * kChunkBytes}) return;
   chunk.clear();
   spare_.push_back(std::move(chunk));

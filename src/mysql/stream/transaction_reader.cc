@@ -36,7 +36,9 @@ arrow::Result<std::unique_ptr<TransactionReader>> TransactionReader::Make(Transa
   rows.wanted = reader->options_.wanted;
   rows.check = reader->options_.check;
   rows.unrepresentable = reader->options_.unrepresentable;
-  ARROW_ASSIGN_OR_RAISE(reader->decoder_, RowDecoder::Make(std::move(rows)));
+  ARROW_ASSIGN_OR_RAISE(reader->decoder_, RowDecoder::Make(rows));
+  rows.check = {};  // asked by now
+  ARROW_ASSIGN_OR_RAISE(reader->pieces_, RowPieces::Make(std::move(rows), reader->options_.threads));
   return reader;
 }
 
@@ -46,20 +48,61 @@ TransactionReader::TransactionReader(TransactionReaderOptions options, LogToken 
       token_(std::move(start)) {}
 
 bool TransactionReader::full() const {
-  return decoder_->open_bytes() > options_.batch_bytes_max || transactions_ > options_.transactions_max;
+  return pieces_->open_bytes() > options_.piece_bytes_max || transactions_ > options_.transactions_max;
 }
 
 // A transaction is in the log as a whole, so what lacks of it is on its way.
 bool TransactionReader::open() const {
   if (transaction_.has_value()) return false;
-  return decoder_->open_rows() > 0 || ended_.has_value() || keepalive_;
+  return pieces_->open_bytes() > 0 || ended_.has_value() || keepalive_;
 }
 
-std::optional<Event> TransactionReader::NextEvent() {
-  if (events_.empty()) return std::nullopt;
+arrow::Result<std::optional<Event>> TransactionReader::NextEvent(bool wait) {
+  while (events_.empty() && !closing_.empty()) {
+    ARROW_ASSIGN_OR_RAISE(const bool taken, TakeDecoded(wait));
+    if (!taken) break;
+  }
+  if (events_.empty()) return std::optional<Event>();
   Event event = std::move(events_.front());
   events_.pop_front();
   return event;
+}
+
+void TransactionReader::Emit(Event event) {
+  if (closing_.empty()) {
+    events_.push_back(std::move(event));
+  } else {
+    closing_.back().behind.push_back(std::move(event));
+  }
+}
+
+// False: nothing is decoded yet.
+arrow::Result<bool> TransactionReader::TakeDecoded(bool wait) {
+  ARROW_ASSIGN_OR_RAISE(auto taken, pieces_->Take(wait));
+  if (!taken.has_value()) return false;
+  Closing& closing = closing_.front();
+  if (taken->batch.has_value()) {
+    ChangeBatch& batch = *taken->batch;
+    ShareSchema(&batch);
+    batch.group = taken->is_last ? std::move(closing.group)
+                                 : GroupState{std::nullopt, false, closing.group.txn_incomplete, false};
+    events_.emplace_back(std::move(batch));
+  } else if (closing.group.group_end) {
+    events_.emplace_back(ProgressEvent{std::move(closing.group)});
+  }
+  if (!taken->is_last) return true;
+  for (Event& event : closing.behind) events_.push_back(std::move(event));
+  closing_.pop_front();
+  return true;
+}
+
+// The threads make a schema each of the same table.
+void TransactionReader::ShareSchema(ChangeBatch* batch) {
+  auto& known = schemas_[batch->table->name];
+  if (known == nullptr || known->fingerprint != batch->table->fingerprint) known = batch->table;
+  if (known == batch->table) return;
+  batch->rows = arrow::RecordBatch::Make(known->schema, batch->rows->num_rows(), batch->rows->column_data());
+  batch->table = known;
 }
 
 std::string TransactionReader::Here() const { return "binary log " + ToString(event_at_, token_.base); }
@@ -85,28 +128,24 @@ arrow::Result<Position> TransactionReader::SafePosition() const {
 }
 
 arrow::Status TransactionReader::Flush() {
-  ARROW_ASSIGN_OR_RAISE(std::vector<ChangeBatch> batches, decoder_->Flush());
   const bool ends = !transaction_.has_value();
-  for (ChangeBatch& batch : batches) {
-    schemas_[batch.table->name] = batch.table;
-    batch.group = {std::nullopt, false, !ends, false};
-    group_open_ = true;
-    events_.emplace_back(std::move(batch));
+  const bool has_rows = pieces_->open_bytes() > 0;
+  const bool ends_group = ends && (has_rows || group_open_ || ended_.has_value());
+  GroupState group{std::nullopt, ends_group, !ends, false};
+  if (ends_group) {
+    ARROW_ASSIGN_OR_RAISE(group.safe, SafePosition());
   }
+  if (has_rows) {
+    pieces_->Close();
+    closing_.push_back({std::move(group), {}});
+  } else if (ends_group) {
+    Emit(ProgressEvent{std::move(group)});
+  } else if (ends && keepalive_) {
+    ARROW_ASSIGN_OR_RAISE(Position safe, SafePosition());
+    Emit(KeepaliveEvent{std::move(safe), false});
+  }
+  group_open_ = !ends && (has_rows || group_open_);
   if (!ends) return arrow::Status::OK();
-  if (group_open_ || ended_.has_value()) {
-    ARROW_ASSIGN_OR_RAISE(Position safe, SafePosition());
-    GroupState group{std::move(safe), true, false, false};
-    if (!batches.empty()) {
-      std::get<ChangeBatch>(events_.back()).group = std::move(group);
-    } else {
-      events_.emplace_back(ProgressEvent{std::move(group)});
-    }
-  } else if (keepalive_) {
-    ARROW_ASSIGN_OR_RAISE(Position safe, SafePosition());
-    events_.emplace_back(KeepaliveEvent{std::move(safe), false});
-  }
-  group_open_ = false;
   keepalive_ = false;
   ended_.reset();
   transactions_ = 0;
@@ -115,8 +154,7 @@ arrow::Status TransactionReader::Flush() {
 
 // --- events ---
 
-arrow::Status TransactionReader::Take(std::span<const uint8_t> packet) {
-  ARROW_ASSIGN_OR_RAISE(const BinlogEvent event, reader_.Read(packet));
+arrow::Status TransactionReader::Take(const BinlogEvent& event) {
   ARROW_RETURN_NOT_OK(MovePlace(event));
   return TakeEvent(event);
 }
@@ -207,7 +245,7 @@ arrow::Status TransactionReader::TakeRest(const BinlogEvent& event) {
       return SetFile(rotate);
     }
     case EventType::kFormatDescription:
-      decoder_->ForgetTableMaps();
+      ForgetTableMaps();
       // A file ends within a transaction where the server crashed: it is none.
       if (!transaction_.has_value() || event.header.end == 0) return arrow::Status::OK();
       if (transaction_->waits || transaction_->dropped || transaction_->rows_events == 0) {
@@ -357,19 +395,28 @@ arrow::Status TransactionReader::Decode(uint8_t type, std::span<const uint8_t> b
     if (!spool_->has_room()) return NoRoom();
     return spool_->Append({std::span<const uint8_t>(&type, 1), body});
   }
-  if (type == static_cast<uint8_t>(EventType::kTableMap)) return decoder_->AddTableMap(body);
+  if (type == static_cast<uint8_t>(EventType::kTableMap)) {
+    ARROW_RETURN_NOT_OK(decoder_->AddTableMap(body));
+    pieces_->AddTableMap(body);
+    return arrow::Status::OK();
+  }
   ARROW_ASSIGN_OR_RAISE(const RowsTable table, decoder_->TableOf(type, body));
   RowContext context;
   ARROW_ASSIGN_OR_RAISE(context.commit_lsn, MakeOrder(options_.epoch, transaction.begin));
   context.event = transaction.rows_events++;
   context.commit_ts = transaction.gtid.commit_ts;
   if (table.wanted) {
-    ARROW_RETURN_NOT_OK(decoder_->AddRows(type, body, context));
+    pieces_->AddRows(type, body, context);
   } else {
     NotePassedOver(table.name);
   }
-  if (table.statement_end) decoder_->ForgetTableMaps();
+  if (table.statement_end) ForgetTableMaps();
   return arrow::Status::OK();
+}
+
+void TransactionReader::ForgetTableMaps() {
+  decoder_->ForgetTableMaps();
+  pieces_->ForgetTableMaps();
 }
 
 // Once a table of a database of which others are captured. Its rows are not read, and not counted.
@@ -405,7 +452,7 @@ arrow::Status TransactionReader::LookAtXa(uint8_t type, std::span<const uint8_t>
   if (type == static_cast<uint8_t>(EventType::kTableMap)) return decoder_->AddTableMap(body);
   ARROW_ASSIGN_OR_RAISE(const RowsTable table, decoder_->TableOf(type, body));
   transaction_->xa_wanted |= table.wanted;
-  if (table.statement_end) decoder_->ForgetTableMaps();
+  if (table.statement_end) ForgetTableMaps();
   return arrow::Status::OK();
 }
 
@@ -453,7 +500,7 @@ arrow::Status TransactionReader::EndTransaction(bool committed) {
 
 arrow::Status TransactionReader::FinishTransaction() {
   const Transaction transaction = *std::exchange(transaction_, std::nullopt);
-  decoder_->ForgetTableMaps();
+  ForgetTableMaps();
   LastTransaction last{transaction.gtid.id, transaction.gtid.commit_ts, transaction.begin, std::nullopt};
   if (const auto* const gtid = std::get_if<MariadbGtid>(&last.id)) {
     const auto before = token_.state.domains().find(gtid->domain);
@@ -496,7 +543,7 @@ arrow::Status TransactionReader::ReplayRecord(std::span<const uint8_t> record) {
   ARROW_ASSIGN_OR_RAISE(const RowsTable table, decoder_->TableOf(type, body));
   ++transaction_->rows_events;
   if (table.wanted) ARROW_RETURN_NOT_OK(CheckRollback(table.name));
-  if (table.statement_end) decoder_->ForgetTableMaps();
+  if (table.statement_end) ForgetTableMaps();
   return arrow::Status::OK();
 }
 
@@ -676,20 +723,23 @@ arrow::Status TransactionReader::TakeCascades(const TableName& table) {
 }
 
 arrow::Status TransactionReader::TakeTruncate(const Statement& statement) {
+  std::vector<TableName> tables = statement.tables;
+  std::erase_if(tables, [this](const TableName& table) { return !Wanted(table); });
+  if (tables.empty()) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(Flush());
+  // The schemas are those of the rows in front of it.
+  while (!closing_.empty()) ARROW_RETURN_NOT_OK(TakeDecoded(/*wait=*/true).status());
   TruncateEvent event;
-  for (const TableName& table : statement.tables) {
-    if (!Wanted(table)) continue;
+  for (const TableName& table : tables) {
     ARROW_ASSIGN_OR_RAISE(auto schema, SchemaOf(table));
     event.tables.push_back(std::move(schema));
   }
-  if (event.tables.empty()) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(Flush());
   ARROW_ASSIGN_OR_RAISE(event.commit_lsn, MakeOrder(options_.epoch, transaction_->begin));
   event.lsn = transaction_->rows_events++ << 16;
   event.commit_ts = transaction_->gtid.commit_ts;
   event.group = {std::nullopt, false, true, false};
   group_open_ = true;
-  events_.emplace_back(std::move(event));
+  Emit(std::move(event));
   return arrow::Status::OK();
 }
 

@@ -27,6 +27,7 @@
 #include "src/mysql/decode/transaction_payload.h"
 #include "src/mysql/stream/log_place.h"
 #include "src/mysql/stream/record_store.h"
+#include "src/mysql/stream/row_pieces.h"
 
 namespace arrowcdc::mysql {
 
@@ -48,11 +49,12 @@ struct TransactionReaderOptions {
   Cascades cascades = Cascades::kAreSaid;
   bool lower_case_names = false;  // the server has names of tables so, however statements write them
   RecordStoreOptions spool = {};
-  int64_t batch_bytes_max = int64_t{8} << 20;  // of open rows, before they become batches
-  int64_t transactions_max = 20'000;           // before progress is told
+  size_t piece_bytes_max = size_t{1} << 20;  // of open rows as they are logged, before they become batches
+  size_t threads = 0;                        // as RowPieces::Make has it
+  int64_t transactions_max = 20'000;         // before progress is told
 };
 
-// One thread.
+// One thread; the functions of the options are called from any.
 class TransactionReader {
  public:
   // `start`: the token of where it begins. Errors: as RowDecoder::Make.
@@ -75,19 +77,25 @@ class TransactionReader {
   // Whose files the positions name from here on.
   void SetServer(std::string server) { token_.server = std::move(server); }
 
-  // An event with its header. While busy() none may be given, and the bytes must stay.
-  arrow::Status Take(std::span<const uint8_t> packet);
+  // An event whose checksum was looked at. While busy() none may be given, and the bytes must stay.
+  arrow::Status Take(const BinlogEvent& event);
   // There is more in what was given: Work does a piece of it.
   bool busy() const { return payload_.has_value() || replaying_; }
   arrow::Status Work();
   // So much is open that Flush should come first.
   bool full() const;
-  // Makes events of all that is open. Behind it nothing waits but a transaction that has not ended.
+  // Makes events of all that is open. Behind it nothing is open but a transaction that has not ended.
   arrow::Status Flush();
   // Something waits for Flush, and for nothing else.
   bool open() const;
 
-  std::optional<Event> NextEvent();
+  // In the order of the log. nullopt: none is there, or, without `wait`, none that is decoded yet. Errors:
+  // what is wrong with rows that were taken; all events in front of them came before.
+  arrow::Result<std::optional<Event>> NextEvent(bool wait);
+  // Events are being decoded, of so many rows that no more should be taken.
+  bool decoding() const { return !closing_.empty(); }
+  bool crowded() const { return pieces_->crowded(); }
+  bool has_news() const { return !news_.notices.empty(); }
   SourceNews TakeNews() { return std::exchange(news_, {}); }
 
   const LogPlace& place() const { return place_; }
@@ -121,6 +129,12 @@ class TransactionReader {
     bool transactional = false;                              // as its GTID says of it
   };
 
+  // What comes behind the rows of a piece.
+  struct Closing {
+    GroupState group;  // of its last batch
+    std::vector<Event> behind;
+  };
+
   explicit TransactionReader(TransactionReaderOptions options, LogToken start);
 
   arrow::Status TakeEvent(const BinlogEvent& event);
@@ -148,6 +162,10 @@ class TransactionReader {
   arrow::Status TakeXaEnd(const Statement& statement);
   arrow::Status LookAtXa(uint8_t type, std::span<const uint8_t> body);
   arrow::Status Decode(uint8_t type, std::span<const uint8_t> body);
+  void ForgetTableMaps();
+  void Emit(Event event);
+  arrow::Result<bool> TakeDecoded(bool wait);
+  void ShareSchema(ChangeBatch* batch);
 
   bool Wanted(const TableName& table) const { return !options_.wanted || options_.wanted(table); }
   bool Captures(const QueryBody& query) const;
@@ -161,8 +179,8 @@ class TransactionReader {
   arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableName& table);
 
   TransactionReaderOptions options_;
-  std::unique_ptr<RowDecoder> decoder_;
-  EventReader reader_;
+  std::unique_ptr<RowDecoder> decoder_;  // that knows table maps, and decodes nothing
+  std::unique_ptr<RowPieces> pieces_;
   std::unique_ptr<RecordStore> spool_;
   std::map<std::string, Prepared> prepared_;  // by FormatXid
   LogToken token_;                            // of all transactions that have ended
@@ -178,6 +196,7 @@ class TransactionReader {
   uint64_t replayed_ = 0;
 
   std::deque<Event> events_;
+  std::deque<Closing> closing_;    // of the pieces that are being decoded
   std::optional<LogPlace> ended_;  // the last transaction, since the last Flush
   bool keepalive_ = false;
   bool group_open_ = false;  // batches of a group were given, its end was not

@@ -1,0 +1,28 @@
+// Events of a binlog one after another, as bytes: from a server, or from its files.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <arrow/result.h>
+
+namespace arrowcdc::mysql {
+
+// One thread, but for Interrupt.
+class PacketReader {
+ public:
+  virtual ~PacketReader() = default;
+  // One whole event with its header; lasts until the next call. nullopt: that was all. Blocking: until there
+  // is one.
+  virtual arrow::Result<std::optional<std::span<const uint8_t>>> Next() = 0;
+  // Next would not wait, but for the rest of an event that has begun to come. A guess: false may be wrong.
+  virtual bool has_next() const = 0;
+  // From any thread, for good: Next ends with an error soon.
+  virtual void Interrupt() = 0;
+  // What is read, for messages.
+  virtual std::string object() const = 0;
+};
+
+}  // namespace arrowcdc::mysql
