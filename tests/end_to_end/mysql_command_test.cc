@@ -244,6 +244,48 @@ TEST_P(MysqlTest, ATableThatComesLater) {
   EXPECT_EQ(rows, (std::multiset<string>{"1|~", "2|~", "3|7"}));  // the default is in no log
 }
 
+// Tables that are dropped and made again, in a stream or while there is none, have none of the rows of before.
+TEST_P(MysqlTest, DroppedAndMadeAgain) {
+  const auto follow = [&](const Strings& statements, const Strings& tables) {
+    ARROWCDC_ASSERT_OK(server_->Run(statements));
+    ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"})).status());
+    SCOPED_TRACE(statements.front());
+    for (const string& table : tables) ExpectSame(table);
+  };
+  const string d = "(k INT, s VARCHAR(9))";
+  follow({"CREATE TABLE shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (1), (2)",
+          "CREATE TABLE shop.b (k INT PRIMARY KEY)", "INSERT INTO shop.b VALUES (1)",
+          "CREATE TABLE shop.d " + d, "INSERT INTO shop.d VALUES (1, 'x'), (1, 'x')"},
+         {"a", "b", "d"});
+  // No row of b has come since the stream began.
+  follow({"INSERT INTO shop.a VALUES (3)", "DROP TABLE shop.a, shop.b, shop.d",
+          "CREATE TABLE shop.a (k INT PRIMARY KEY, n INT)", "INSERT INTO shop.a VALUES (2, 5)",
+          "CREATE TABLE shop.b (k INT PRIMARY KEY)", "INSERT INTO shop.b VALUES (7)",
+          "CREATE TABLE shop.d " + d, "INSERT INTO shop.d VALUES (1, 'x')"},
+         {"a", "b", "d"});
+  // A temporary table that hides it; one that is there.
+  follow({"CREATE TEMPORARY TABLE shop.a (k INT PRIMARY KEY)", "DROP TABLE shop.a",
+          "CREATE TEMPORARY TABLE shop.b (k INT PRIMARY KEY)", "DROP TEMPORARY TABLE shop.b",
+          "CREATE TABLE IF NOT EXISTS shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (4, 4)"},
+         {"a", "b", "d"});
+  follow({"RENAME TABLE shop.a TO shop.former", "CREATE TABLE shop.a (k INT PRIMARY KEY)",
+          "INSERT INTO shop.a VALUES (9)", "CREATE TABLE IF NOT EXISTS shop.a (k INT PRIMARY KEY)",
+          "INSERT INTO shop.former VALUES (5, 5)"},
+         {"a", "b", "d", "former"});
+  // The log names the database alone.
+  follow({"DROP DATABASE shop", "CREATE DATABASE shop", "CREATE TABLE shop.a (k INT PRIMARY KEY)",
+          "INSERT INTO shop.a VALUES (1)", "CREATE TABLE IF NOT EXISTS shop.b (k INT PRIMARY KEY)",
+          "INSERT INTO shop.b VALUES (2)", "CREATE TABLE IF NOT EXISTS shop.b (k INT PRIMARY KEY)"},
+         {"a", "b"});
+  // Of one that is not there when the stream goes on.
+  follow({"DROP TABLE shop.b", "DROP TABLE IF EXISTS shop.never"}, {"a"});
+  follow({"CREATE TABLE shop.b (k INT PRIMARY KEY)", "INSERT INTO shop.b VALUES (3)"}, {"a", "b"});
+  if (GetParam() == Flavor::kMysql) return;
+  follow({"CREATE OR REPLACE TABLE shop.a (k INT PRIMARY KEY, n INT)", "INSERT INTO shop.a VALUES (1, 2)",
+          "CREATE OR REPLACE TABLE shop.b AS SELECT 6 AS k", "CREATE OR REPLACE SEQUENCE shop.q"},
+         {"a"});
+}
+
 TEST_P(MysqlTest, SetupSaysWhatIsInTheWay) {
   ARROWCDC_ASSERT_OK(server_->Run(
       {"CREATE TABLE shop.a (k INT PRIMARY KEY)", "SET GLOBAL binlog_row_metadata = 'MINIMAL'"}));

@@ -312,6 +312,7 @@ class MysqlSource : public Source {
     }
     for (const mysql::CatalogTable& table : inspected.tables)
       info.published.coming.push_back(table.table.name);
+    tables_ = info.published.coming;
     info.published.lists_tables = false;
     info.published.any = true;
     info.published.any_pattern = patterns_.has_value();
@@ -347,7 +348,7 @@ class MysqlSource : public Source {
     if (has) epoch_ = request.position.epoch + (anew ? 1 : 0);
     if (!start.notice.empty())
       news_.notices.push_back({false, start.notice, "server " + connection_->server()});
-    ARROW_ASSIGN_OR_RAISE(auto dump, Connection::Open(url_, options_.stop));
+    ARROW_ASSIGN_OR_RAISE(auto dump, Connection::Open(url_, options_.stop, url_.read_seconds));
     ARROW_RETURN_NOT_OK(mysql::BeginDumpAt(dump.get(), standing, start));
     mysql::RecordStoreOptions store;
     store.memory_bytes_max = options_.buffer_bytes_max;
@@ -355,6 +356,7 @@ class MysqlSource : public Source {
     store.disk_bytes_max = options_.spool_bytes_max;
     SetPackets(std::make_unique<mysql::LivePackets>(std::move(dump), store, options_.stop));
     auto options = ReaderOptions(standing.only_committed && start.by_gtids);
+    options.tables = tables_;
     options.lower_case_names = state_.Variable("lower_case_table_names") == "1";
     if (state_.logs_cascades()) {
       options.cascades = mysql::Cascades::kAreLogged;
@@ -503,6 +505,7 @@ class MysqlSource : public Source {
   std::unique_ptr<Connection> connection_;  // between Connect and Start
   std::vector<mysql::BinlogFile> files_;    // at the last Connect
   mysql::ServerState state_;                // the same
+  std::vector<TableName> tables_;           // that are captured, then
   std::unique_ptr<mysql::TransactionReader> reader_;
   std::optional<Clock::time_point> open_since_;
   std::atomic<uint32_t> epoch_ = 0;
