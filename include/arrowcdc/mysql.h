@@ -28,8 +28,9 @@ enum class MysqlStart {
 struct MysqlOptions {
   // mysql://[user[:password]@]host[:port]/[?name=value&...] or mariadb://..., which mean the same: the server
   // says what it is. Each part percent-encoded. Names: ssl-mode (disabled, preferred, required,
-  // verify-identity), ssl-ca, ssl-cert, ssl-key, socket, option-file. What is not given comes from the
-  // [client] group of the option file (~/.my.cnf), the password before that from MYSQL_PWD.
+  // verify-identity), ssl-ca, ssl-cert, ssl-key, socket, option-file, read-timeout (seconds without a sign of
+  // life after which the stream's connection is lost, 15). What is not given comes from the [client] group of
+  // the option file (~/.my.cnf), the password before that from MYSQL_PWD.
   // binlog:DIR reads the files of a directory, in the order of their numbers, to the end.
   std::string url;
   std::vector<std::string> tables;      // patterns over database.table, docs/patterns.md

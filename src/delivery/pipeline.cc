@@ -15,6 +15,7 @@
 #include "src/delivery/background_copy.h"
 #include "src/delivery/change_stream.h"
 #include "src/delivery/copied_tables.h"
+#include "src/delivery/copy_notices.h"
 #include "src/delivery/sink_memory.h"
 #include "src/delivery/snapshot_copy.h"
 #include "src/delivery/stream_counts.h"
@@ -267,10 +268,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       // it.
       copy_due_ = keeps_whole_ = asked || info.fresh;
     } else if (asked) {
-      observer_.OnNotice({false,
-                          "rows that were there before are not copied: the sink has changes already, and "
-                          "began without them",
-                          "sink"});
+      observer_.OnNotice(copy_notices::NotFromTheStart());
     }
     return arrow::Status::OK();
   }
@@ -297,9 +295,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
         continue;
       }
       lost->push_back(table->name);
-      TellOf(table->name,
-             "it is copied anew: its rows are of a point that this server's log does not have, as after a "
-             "failover");
+      observer_.OnNotice(copy_notices::PointIsLost(table->name));
     }
     return arrow::Status::OK();
   }
@@ -344,16 +340,17 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   void TellOfThoseNotComing() {
     for (const TableName& table : *only_) {
       if (Comes(table) && snapshot_ != SnapshotMode::kNever) continue;
-      TellOf(table, Comes(table) ? "it is to be copied anew, and --snapshot never forbids it"
-                                 : "it is to be copied anew, and cannot be: it is not published, or no "
-                                   "pattern of --tables matches it");
+      observer_.OnNotice(copy_notices::Waits(table, Comes(table)));
     }
   }
 
   // That came since the copy, under new names or known ones: whether all rows of theirs came as changes
   // nobody knows.
   void NoteAddedTables(const std::vector<SourceTable>& tables) {
-    for (const SourceTable& table : tables) NoteAddedTable(table.name, table.table_id);
+    for (const SourceTable& table : tables) {
+      not_there_.erase(table.name);
+      NoteAddedTable(table.name, table.table_id);
+    }
   }
 
   void NoteAddedTable(const TableName& name, uint32_t table_id) {
@@ -376,12 +373,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
 
   void TellOfLaterTable(const TableSchema& table) {
     if (!told_of_later_.insert(table.table_id).second) return;
-    observer_.OnNotice(
-        {false,
-         std::string(
-             "its first change came after the copy of the tables: rows that it had before are copied ") +
-             (adds_beside() ? "now, beside the stream" : "when the stream is started again"),
-         "table " + ToString(table.name)});
+    observer_.OnNotice(copy_notices::CameLater(table.name, adds_beside()));
   }
 
   bool IsToBeCopied(const TableName& name, uint32_t table_id) const {
@@ -404,6 +396,10 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     if (copying_.contains(table.table_id) || (copied && !IsNamed(table.name))) return arrow::Status::OK();
     if (!copied) TellOfLaterTable(table);
     if (!adds_beside()) return arrow::Status::OK();
+    if (not_there_.contains(table.name)) {  // until the source lists it
+      stale_ids_.insert(table.table_id);
+      return arrow::Status::OK();
+    }
     if (!Comes(table.name)) coming_.push_back(table.name);
     NoteAddedTable(table.name, table.table_id);
     ARROW_RETURN_NOT_OK(NoteInSink());
@@ -465,9 +461,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       stale_.insert(table);
       added_.erase(table);
       given_up_.erase(table);
-      TellOf(table, Comes(table) ? "it is to be copied anew, as was asked"
-                                 : "it is to be copied anew, as was asked, and waits: as far as is known it "
-                                   "is not published, or no pattern of --tables matches it");
+      observer_.OnNotice(copy_notices::WasAskedFor(table, Comes(table)));
       if (!Comes(table)) next_look_ = {};  // it may be new
     }
     to_note_ = true;
@@ -607,13 +601,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     next_add_ = Clock::now() + add_backoff_.Next(detail->kind()).value_or(milliseconds(0));
     why_not_added_ = status;
     if (failed_before && detail->retryable()) return arrow::Status::OK();  // the same again, as a rule
-    observer_.OnNotice({!detail->retryable(),
-                        "rows of " + ToString(wanted_.front()) + (together ? " and others" : "") +
-                            " could not be copied: " + status.message() +
-                            (detail->retryable() ? "; it will be tried again"
-                                                 : "; they are copied when the stream is started again (" +
-                                                       detail->remedy() + ")"),
-                        detail->object()});
+    observer_.OnNotice(copy_notices::Failed(wanted_.front(), together, status));
     return arrow::Status::OK();
   }
 
@@ -643,7 +631,8 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   // come any more.
   arrow::Status EndSnapshotOf(const std::vector<TableName>& tables) {
     for (const TableName& table : tables) {
-      if (added_.contains(table)) std::erase(*only_, table);
+      if (!added_.contains(table) || std::erase(*only_, table) == 0) continue;
+      if (not_there_.insert(table).second) observer_.OnNotice(copy_notices::NotThere(table));
     }
     return only_.has_value() && !only_->empty() ? arrow::Status::OK() : sink_.EndSnapshot();
   }
@@ -749,6 +738,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   CopiedTables copied_;    // tables whose rows are all in the sink
   std::optional<std::vector<TableName>> only_;  // tables that are to be copied; none: all but those
   std::set<TableName> added_;                   // those of them that nobody named
+  std::set<TableName> not_there_;               // that a copy did not meet, or may not
   std::set<TableName> stale_;                   // of which the sink has rows from before they are copied
   std::set<uint32_t> known_ids_;                // theirs
   std::vector<TableName> coming_;               // that are published, and asked for

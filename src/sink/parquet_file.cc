@@ -11,6 +11,7 @@
 #include <parquet/metadata.h>
 #include <parquet/properties.h>
 
+#include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "src/sink/manifest.h"
@@ -28,6 +29,7 @@ constexpr char kReplicaIdentityKey[] = "arrowcdc:replica_identity";
 constexpr char kVersionKey[] = "arrowcdc:version";
 constexpr char kFirstRowKey[] = "arrowcdc:first_row";
 constexpr char kLastRowKey[] = "arrowcdc:last_row";
+constexpr char kEmptiedKey[] = "arrowcdc:emptied";
 
 std::string Hex(uint64_t value) {
   char digits[17];
@@ -86,6 +88,9 @@ arrow::Result<ParquetFooter> FooterFrom(const arrow::KeyValueMetadata& metadata)
   ARROW_ASSIGN_OR_RAISE(const std::string last, metadata.Get(kLastRowKey));
   ARROW_ASSIGN_OR_RAISE(footer.first_row, ParseRowPosition(first));
   ARROW_ASSIGN_OR_RAISE(footer.last_row, ParseRowPosition(last));
+  if (const auto emptied = metadata.Get(kEmptiedKey); emptied.ok()) {
+    ARROW_ASSIGN_OR_RAISE(footer.emptied, ParseRowPosition(*emptied));
+  }
   return footer;
 }
 
@@ -109,6 +114,10 @@ arrow::Status ParquetFile::Add(std::shared_ptr<arrow::RecordBatch> rows, const R
                                const RowPosition& last) {
   if (this->rows() == 0) first_row_ = first;
   last_row_ = last;
+  if (rows->num_rows() == 1) {  // a truncation comes alone
+    ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*table_, *rows));
+    if (changes.op(0) == Op::kTruncate) emptied_ = first;
+  }
   return buffer_.Add(std::move(rows));
 }
 
@@ -186,7 +195,7 @@ arrow::Status ParquetFile::Fail(const arrow::Status& status) const {
 }
 
 std::shared_ptr<const arrow::KeyValueMetadata> ParquetFile::FooterMetadata() const {
-  return arrow::key_value_metadata(
+  auto metadata = arrow::key_value_metadata(
       {{kSchemaKey, table_->name.schema},
        {kTableKey, table_->name.table},
        {kOidKey, std::to_string(table_->table_id)},
@@ -196,6 +205,8 @@ std::shared_ptr<const arrow::KeyValueMetadata> ParquetFile::FooterMetadata() con
        {kFirstRowKey, FormatRowPosition(first_row_)},
        {kLastRowKey, FormatRowPosition(last_row_)},
        {kVersionKey, std::to_string(kStorageVersion)}});
+  if (emptied_.has_value()) metadata->Append(kEmptiedKey, FormatRowPosition(*emptied_));
+  return metadata;
 }
 
 arrow::Result<ParquetFooter> ReadParquetFooter(FileSystem& files, const std::string& path) {

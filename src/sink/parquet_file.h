@@ -25,6 +25,7 @@ struct ParquetFooter {
   int64_t version = 0;                              // of the sink's format
   RowPosition first_row;
   RowPosition last_row;
+  std::optional<RowPosition> emptied;  // the last truncation in the file
 };
 
 class ParquetFile {
@@ -80,6 +81,7 @@ class ParquetFile {
   RowBuffer buffer_;
   RowPosition first_row_;
   RowPosition last_row_;
+  std::optional<RowPosition> emptied_;
   int64_t written_rows_ = 0;
   int64_t finished_bytes_ = 0;
   int64_t raw_bytes_ = 0;  // of the rows written, before compression

@@ -347,6 +347,7 @@ TEST_F(ParquetSinkTest, FooterTellsWhatIsInside) {
   EXPECT_EQ(metadata->Get("arrowcdc:last_row").ValueOr(""), "0/226 0/1F4 0");
   EXPECT_EQ(metadata->Get("arrowcdc:version").ValueOr(""), "2");
   EXPECT_TRUE(metadata->Contains("ARROW:schema"));
+  EXPECT_FALSE(metadata->Contains("arrowcdc:emptied"));
 }
 
 TEST_F(ParquetSinkTest, RefusesAForeignDirectory) {

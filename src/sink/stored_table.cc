@@ -8,6 +8,7 @@
 #include <parquet/arrow/reader.h>
 
 #include "arrowcdc/error.h"
+#include "src/change/table_schema.h"
 #include "src/sink/manifest.h"
 #include "src/sink/parquet_file.h"
 #include "src/sink/parquet_snapshot.h"
@@ -173,6 +174,29 @@ arrow::Status CountCopied(const CopiedTable& copied, StoredTable* stored) {
                    "table " + ToString(copied.name), "stream on (arrowcdc stream), and try again");
 }
 
+// MySQL's truncations may come before anything is known of a table's columns.
+bool HasColumns(const StoredFile& file) {
+  return std::any_of(file.schema->fields().begin(), file.schema->fields().end(), [](const auto& field) {
+    return !field->HasMetadata() || !field->metadata()->Contains(kRoleKey);
+  });
+}
+
+// What was there before may have had another key, as before a DROP in MySQL.
+void DropEmptied(StoredTable* stored) {
+  std::optional<RowPosition> emptied;
+  for (const StoredFile& file : stored->files) {
+    const bool whole =
+        file.emptied.has_value() && (!stored->order.has_value() || file.emptied->commit_lsn < *stored->order);
+    if (whole && (!emptied.has_value() || *emptied < *file.emptied)) emptied = file.emptied;
+  }
+  if (!emptied.has_value()) return;
+  // One that says what the columns are stays.
+  auto last = std::find_if(stored->files.rbegin(), stored->files.rend(), HasColumns);
+  const std::string kept = last == stored->files.rend() ? "" : last->path;
+  std::erase_if(stored->files,
+                [&](const StoredFile& file) { return file.last_row <= *emptied && file.path != kept; });
+}
+
 arrow::Result<bool> IsDue(FileSystem& files, const std::string& root, const Manifest& manifest,
                           const TableName& table) {
   ARROW_ASSIGN_OR_RAISE(const SnapshotRequests requests, ReadSnapshotRequests(files, root));
@@ -230,12 +254,13 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
                          "restore the file as the sink wrote it");
       }
       ARROW_ASSIGN_OR_RAISE(auto schema, ReadSchema(files, path));
-      stored.files.push_back(
-          {AbsolutePath(path), footer.table, *footer.replica_identity, footer.last_row, std::move(schema)});
+      stored.files.push_back({AbsolutePath(path), footer.table, *footer.replica_identity, footer.last_row,
+                              footer.emptied, std::move(schema)});
     }
   }
   std::sort(stored.files.begin(), stored.files.end(),
             [](const StoredFile& a, const StoredFile& b) { return a.last_row < b.last_row; });
+  DropEmptied(&stored);
   return stored;
 }
 

@@ -19,11 +19,13 @@ struct StoredFile {
   TableName name;    // of the table when the file was written
   ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   RowPosition last_row;
+  std::optional<RowPosition> emptied;     // its last truncation
   std::shared_ptr<arrow::Schema> schema;  // as stored, with field metadata
 };
 
 struct StoredTable {
-  std::vector<StoredFile> files;  // of one relation, whatever it was called; in the order of their rows
+  // Of one relation, whatever it was called, in the order of their rows; from its last truncation on.
+  std::vector<StoredFile> files;
   std::optional<uint64_t> order;  // transactions that commit before it are whole; none: not known
 };
 

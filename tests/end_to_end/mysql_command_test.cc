@@ -305,6 +305,108 @@ TEST_P(MysqlTest, ATableThatComesLater) {
   EXPECT_EQ(rows, (std::multiset<string>{"1|~", "2|~", "3|7"}));  // the default is in no log
 }
 
+// Tables that are dropped and made again, in a stream or while there is none, have no rows of before.
+TEST_P(MysqlTest, DroppedAndMadeAgain) {
+  const auto follow = [&](const Strings& statements, const Strings& tables) {
+    ARROWCDC_ASSERT_OK(server_->Run(statements));
+    ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"})).status());
+    SCOPED_TRACE(statements.front());
+    for (const string& table : tables) ExpectSame(table);
+  };
+  const string d = "(k INT, s VARCHAR(9))";
+  follow({"CREATE TABLE shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (1), (2)",
+          "CREATE TABLE shop.b (k INT PRIMARY KEY)", "INSERT INTO shop.b VALUES (1)",
+          "CREATE TABLE shop.d " + d, "INSERT INTO shop.d VALUES (1, 'x'), (1, 'x')"},
+         {"a", "b", "d"});
+  // No row of b has come since the stream began.
+  follow({"INSERT INTO shop.a VALUES (3)", "DROP TABLE shop.a, shop.b, shop.d",
+          "CREATE TABLE shop.a (k INT, n INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (2, 5)",
+          "CREATE TABLE shop.b (k INT PRIMARY KEY)", "INSERT INTO shop.b VALUES (7)",
+          "CREATE TABLE shop.d " + d, "INSERT INTO shop.d VALUES (1, 'x')"},
+         {"a", "b", "d"});
+  // A temporary table that hides it; one that is there.
+  follow({"CREATE TEMPORARY TABLE shop.a (k INT PRIMARY KEY)", "DROP TABLE shop.a",
+          "CREATE TEMPORARY TABLE shop.b (k INT PRIMARY KEY)", "DROP TEMPORARY TABLE shop.b",
+          "CREATE TABLE IF NOT EXISTS shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (4, 4)"},
+         {"a", "b", "d"});
+  follow({"RENAME TABLE shop.a TO shop.former", "CREATE TABLE shop.a (k INT PRIMARY KEY)",
+          "INSERT INTO shop.a VALUES (9)", "CREATE TABLE IF NOT EXISTS shop.a (k INT PRIMARY KEY)",
+          "INSERT INTO shop.former VALUES (5, 6)"},
+         {"a", "b", "d", "former"});
+  // The log names the database alone.
+  follow({"DROP DATABASE shop", "CREATE DATABASE shop", "CREATE TABLE shop.a (k INT PRIMARY KEY)",
+          "INSERT INTO shop.a VALUES (1)", "CREATE TABLE IF NOT EXISTS shop.b (k INT PRIMARY KEY)",
+          "INSERT INTO shop.b VALUES (2)", "CREATE TABLE IF NOT EXISTS shop.b (k INT PRIMARY KEY)"},
+         {"a", "b"});
+  // Of one that is not there when the stream goes on.
+  follow({"DROP TABLE shop.b", "DROP TABLE IF EXISTS shop.never"}, {"a"});
+  follow({"CREATE TABLE shop.b (k INT PRIMARY KEY)", "INSERT INTO shop.b VALUES (3)"}, {"a", "b"});
+  if (GetParam() == Flavor::kMysql) return;
+  follow({"CREATE OR REPLACE TABLE shop.a (k INT PRIMARY KEY, n INT)", "INSERT INTO shop.a VALUES (1, 2)",
+          "CREATE OR REPLACE TABLE shop.b AS SELECT 6 AS k", "CREATE OR REPLACE SEQUENCE shop.q"},
+         {"a"});
+}
+
+// The log has the changes of all tables, and the catalog those that the account may read.
+TEST_P(MysqlTest, ATableThatMayNotBeReadIsSaid) {
+  const bool is_mysql = GetParam() == Flavor::kMysql;
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.a (k INT PRIMARY KEY)", "CREATE TABLE shop.hidden (k INT PRIMARY KEY)",
+                    "INSERT INTO shop.hidden VALUES (1)", "CREATE USER 'cdc'@'%' IDENTIFIED BY 'x'",
+                    is_mysql ? "GRANT REPLICATION SLAVE, REPLICATION CLIENT, RELOAD ON *.* TO 'cdc'@'%'"
+                             : "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO 'cdc'@'%'",
+                    "GRANT SELECT ON shop.a TO 'cdc'@'%'"}));
+  const auto stream_as_cdc = [&](const Strings& more) {
+    Strings arguments = {"--source", server_->url_as("cdc", "x", "ssl-mode=preferred"),
+                         "--tables", "shop.*",
+                         "--sink",   "parquet:" + Directory()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Command("stream", arguments);
+  };
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto stream, Subprocess::Start(stream_as_cdc({"--roll-age", "100ms"})));
+  const auto times = [&](const string& text) {
+    const string all = stream->error();
+    size_t count = 0;
+    for (size_t at = all.find(text); at != string::npos; at = all.find(text, at + 1)) ++count;
+    return count;
+  };
+  const auto says = [&](const string& text) {
+    return WaitFor([&] { return times(text) > 0; }, seconds(90), text);
+  };
+  ARROWCDC_ASSERT_OK(says("\"streaming\""));
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.hidden VALUES (2)"}));
+  ARROWCDC_ASSERT_OK(says("the server does not list it"));
+  // Once, and the changes come.
+  for (const char* k : {"3", "4"}) {
+    ARROWCDC_ASSERT_OK(server_->Run({string("INSERT INTO shop.hidden VALUES (") + k + ")"}));
+    ARROWCDC_ASSERT_OK(WaitFor(
+        [&] {
+          const auto rows = Current("hidden");
+          return rows.ok() && rows->contains(k);
+        },
+        seconds(90), "the row"));
+  }
+  EXPECT_EQ(times("the server does not list it"), 1u);
+  EXPECT_EQ(times("its first change came after"), 1u);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto changes, Current("hidden"));
+  EXPECT_EQ(changes, (std::multiset<string>{"2", "3", "4"}));
+  const string copied = "all rows that were there before are copied";
+  const size_t copies = times(copied);
+  ARROWCDC_ASSERT_OK(server_->Run({"GRANT SELECT ON shop.hidden TO 'cdc'@'%'"}));
+  if (is_mysql) {  // with the next start, or by itself
+    ARROWCDC_ASSERT_OK(stream->Signal(SIGINT));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, stream->Wait(seconds(60)));
+    EXPECT_TRUE(ended.ok()) << stream->error();
+    ARROWCDC_ASSERT_OK(RunProgram(stream_as_cdc({"--until", "now"})).status());
+  } else {
+    ARROWCDC_ASSERT_OK(WaitFor([&] { return times(copied) > copies; }, seconds(120), "the copy"));
+    ARROWCDC_ASSERT_OK(stream->Signal(SIGINT));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, stream->Wait(seconds(60)));
+    EXPECT_TRUE(ended.ok()) << stream->error();
+  }
+  ExpectSame("hidden");
+}
+
 TEST_P(MysqlTest, SetupSaysWhatIsInTheWay) {
   ARROWCDC_ASSERT_OK(server_->Run(
       {"CREATE TABLE shop.a (k INT PRIMARY KEY)", "SET GLOBAL binlog_row_metadata = 'MINIMAL'"}));

@@ -215,6 +215,7 @@ arrow::Status LoggedRows::AddStatement(const std::string& line) {
     ++counts_.renames;
   } else if (Starts(word, "DROP TABLE ") && open_.has_value()) {
     open_->dropped.push_back(TakeTable(word, &at));
+    open_->rows.push_back({Op::kTruncate, open_->dropped.back(), nullptr, {}});
   } else if (Starts(word, "ALTER TABLE ") && open_.has_value()) {
     const TableName table = TakeTable(word, &at);
     constexpr std::string_view kModify = " MODIFY COLUMN ";

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -18,7 +19,7 @@ namespace arrowcdc::mysql {
 namespace {
 
 constexpr unsigned kConnectSeconds = 10;
-constexpr unsigned kSilenceSeconds = 60;  // heartbeats come each second
+constexpr unsigned kWriteSeconds = 60;
 constexpr unsigned long kPacketBytesMax = 1UL << 30;
 
 arrow::Status Interrupted(const std::string& server) {
@@ -50,15 +51,15 @@ const char* OrNull(const std::string& text) { return text.empty() ? nullptr : te
 
 using Handle = std::shared_ptr<MYSQL>;
 
-arrow::Result<Handle> ConnectTo(const Url& url) {
+arrow::Result<Handle> ConnectTo(const Url& url, unsigned read_seconds) {
   const Handle handle(mysql_init(nullptr), [](MYSQL* mysql) {
     if (mysql != nullptr) mysql_close(mysql);
   });
   MYSQL* const mysql = handle.get();
   if (mysql == nullptr) return arrow::Status::OutOfMemory("no memory for a connection");
   mysql_optionsv(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &kConnectSeconds);
-  mysql_optionsv(mysql, MYSQL_OPT_READ_TIMEOUT, &kSilenceSeconds);
-  mysql_optionsv(mysql, MYSQL_OPT_WRITE_TIMEOUT, &kSilenceSeconds);
+  mysql_optionsv(mysql, MYSQL_OPT_READ_TIMEOUT, &read_seconds);
+  mysql_optionsv(mysql, MYSQL_OPT_WRITE_TIMEOUT, &kWriteSeconds);
   mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &kPacketBytesMax);
   mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
   if (!url.option_file.empty()) mysql_optionsv(mysql, MYSQL_READ_DEFAULT_FILE, url.option_file.c_str());
@@ -126,24 +127,26 @@ std::string QuoteName(std::string_view name) {
   return quoted + "`";
 }
 
-arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std::shared_ptr<StopToken> stop) {
+arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std::shared_ptr<StopToken> stop,
+                                                            unsigned read_seconds) {
   // The library's global state is made once, before there are threads that connect.
   static const int initialized = mysql_server_init(0, nullptr, nullptr);
   if (initialized != 0)
     return MakeError(ErrorKind::kInternal, "libmariadb could not be initialized", "process", "");
-  auto handle = RunAbandonable(stop.get(), [url] {
+  auto handle = RunAbandonable(stop.get(), [url, read_seconds] {
     return OpenWithPassword([&](const std::optional<std::string>& password) {
       Url with_password = url;
       if (!url.has_password && password.has_value()) {
         with_password.has_password = true;
         with_password.password = *password;
       }
-      return ConnectTo(with_password);
+      return ConnectTo(with_password, read_seconds);
     });
   });
   if (!handle.has_value()) return Interrupted(url.server());
   ARROW_ASSIGN_OR_RAISE(auto connected, *std::move(handle));
-  std::unique_ptr<Connection> connection(new Connection(std::move(connected), url, std::move(stop)));
+  std::unique_ptr<Connection> connection(
+      new Connection(std::move(connected), url, std::move(stop), read_seconds));
   ARROW_ASSIGN_OR_RAISE(connection->server_version_, connection->QueryValue("SELECT VERSION()"));
   connection->flavor_ =
       connection->server_version_.find("MariaDB") != std::string::npos ? Flavor::kMariadb : Flavor::kMysql;
@@ -153,8 +156,9 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std:
   return connection;
 }
 
-Connection::Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::shared_ptr<StopToken> stop)
-    : handle_(std::move(handle)), stop_(std::move(stop)), server_(url.server()) {
+Connection::Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::shared_ptr<StopToken> stop,
+                       unsigned read_seconds)
+    : handle_(std::move(handle)), stop_(std::move(stop)), read_seconds_(read_seconds), server_(url.server()) {
   if (url.host.empty() || url.port == 0) {
     const char* const host = handle_->host != nullptr ? handle_->host : "localhost";
     server_ = url.socket.empty() ? std::string(host) + ":" + std::to_string(handle_->port) : url.server();
@@ -204,8 +208,14 @@ arrow::Status Connection::BeginDump(int command, std::string_view arguments) {
 
 arrow::Result<std::span<const uint8_t>> Connection::ReadPacket(const std::string& doing) {
   MYSQL* const mysql = handle_.get();
+  errno = 0;
   const unsigned long length = mysql_net_read_packet(mysql);
   // An unsigned int, although lengths are long: compared with -1 an error would never be one.
+  if (length == packet_error && errno == ETIMEDOUT) {
+    return MakeError(ErrorKind::kConnection,
+                     doing + ": nothing came for " + std::to_string(read_seconds_) + " s",
+                     "server " + server_, "check network and server; it will be tried again", "", true);
+  }
   if (length == packet_error) return LastError(doing);
   if (length == 0) {
     return MakeError(ErrorKind::kProtocol, "the server sent an empty packet", "server " + server_, "");

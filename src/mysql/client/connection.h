@@ -28,12 +28,17 @@ std::string QuoteText(std::string_view text);
 // In backticks.
 std::string QuoteName(std::string_view name);
 
+// An answer's first row may take long.
+inline constexpr unsigned kQuerySecondsMax = 60;
+
 // One thread at a time, but for Interrupt.
 class Connection {
  public:
   // Blocking: the connection, up to 10 s, name resolution as long as it takes; `stop` (may be null) ends it.
+  // read_seconds: a connection on which nothing comes for so long, while something is waited for, is lost.
   // Errors: kConnection, kAuthentication, kTls; kInterrupted.
-  static arrow::Result<std::unique_ptr<Connection>> Open(const Url& url, std::shared_ptr<StopToken> stop);
+  static arrow::Result<std::unique_ptr<Connection>> Open(const Url& url, std::shared_ptr<StopToken> stop,
+                                                         unsigned read_seconds = kQuerySecondsMax);
   ~Connection();
 
   // Errors: as the server's, see MakeServerError.
@@ -63,13 +68,15 @@ class Connection {
   bool encrypted() const;
 
  private:
-  Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::shared_ptr<StopToken> stop);
+  Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::shared_ptr<StopToken> stop,
+             unsigned read_seconds);
   arrow::Status LastError(const std::string& doing) const;
   arrow::Result<std::span<const uint8_t>> ReadPacket(const std::string& doing);
 
   // Shared with a call that nobody waits for any more.
   std::shared_ptr<st_mysql> handle_;
   const std::shared_ptr<StopToken> stop_;
+  const unsigned read_seconds_;
   std::string server_;
   std::string server_version_;
   Flavor flavor_ = Flavor::kMysql;

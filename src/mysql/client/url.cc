@@ -95,6 +95,14 @@ arrow::Status ParseSslMode(const std::string& value, Url* url) {
   return arrow::Status::OK();
 }
 
+arrow::Status ParseReadTimeout(const std::string& value, Url* url) {
+  const auto [at, error] = std::from_chars(value.data(), value.data() + value.size(), url->read_seconds);
+  if (error == std::errc() && at == value.data() + value.size() && url->read_seconds >= 3 &&
+      url->read_seconds <= 3600)
+    return arrow::Status::OK();
+  return Wrong("read-timeout is no number of seconds from 3 to 3600");
+}
+
 arrow::Status ParseSetting(std::string_view text, Url* url) {
   const size_t equals = text.find('=');
   if (equals == std::string_view::npos) return Wrong("a setting in the URL has no '='");
@@ -102,6 +110,7 @@ arrow::Status ParseSetting(std::string_view text, Url* url) {
   const auto value = Decode(text.substr(equals + 1));
   if (!value.has_value()) return Wrong("a setting in the URL is not percent-encoded right");
   if (name == "ssl-mode") return ParseSslMode(*value, url);
+  if (name == "read-timeout") return ParseReadTimeout(*value, url);
   const std::pair<std::string_view, std::string*> known[] = {{"ssl-ca", &url->ssl_ca},
                                                              {"ssl-cert", &url->ssl_cert},
                                                              {"ssl-key", &url->ssl_key},
@@ -113,7 +122,8 @@ arrow::Status ParseSetting(std::string_view text, Url* url) {
     return arrow::Status::OK();
   }
   return Wrong(
-      "the URL has a setting other than ssl-mode, ssl-ca, ssl-cert, ssl-key, socket and option-file");
+      "the URL has a setting other than ssl-mode, ssl-ca, ssl-cert, ssl-key, socket, option-file and "
+      "read-timeout");
 }
 
 }  // namespace

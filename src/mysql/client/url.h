@@ -29,6 +29,7 @@ struct Url {
   std::string ssl_ca;
   std::string ssl_cert;
   std::string ssl_key;
+  unsigned read_seconds = 15;  // of the stream, on which a sign of life comes each second
 
   bool files() const { return !directory.empty(); }
   // Whether what goes to the server does not leave the machine.

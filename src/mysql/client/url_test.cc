@@ -35,6 +35,13 @@ TEST(ParseUrl, Least) {
   EXPECT_EQ(files.directory, "/var/lib/mysql");
 }
 
+TEST(ParseUrl, ReadTimeout) {
+  EXPECT_EQ(ParseUrl("mysql://h/")->read_seconds, 15u);
+  EXPECT_EQ(ParseUrl("mysql://h/?read-timeout=3&ssl-mode=required")->read_seconds, 3u);
+  for (const char* value : {"", "2", "3601", "-5", "7s", "99999999999"})
+    EXPECT_FALSE(ParseUrl(std::string("mysql://h/?read-timeout=") + value).ok()) << value;
+}
+
 // What is of this machine is not asked for a certificate.
 TEST(ParseUrl, WhatIsOfThisMachine) {
   for (const char* host : {"localhost", "127.0.0.1", "127.1.2.3", "[::1]"})

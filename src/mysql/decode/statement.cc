@@ -187,14 +187,15 @@ Statement Renames(Tokens* tokens) {
 }
 
 Statement Drop(Tokens* tokens) {
-  tokens->Word("temporary");
+  const bool is_temporary = tokens->Word("temporary");
   if (tokens->Word("database") || tokens->Word("schema")) {
     if (tokens->Word("if")) tokens->Word("exists");
     Statement statement = Of(Kind::kDropDatabase);
     statement.tables.emplace_back();
     return tokens->Name(&statement.tables[0].schema) ? statement : Of(Kind::kUnreadable);
   }
-  if (!tokens->Word("table") && !tokens->Word("tables")) return Of(Kind::kOther);
+  if (!tokens->Word("table") && !tokens->Word("tables") && !tokens->Word("sequence")) return Of(Kind::kOther);
+  if (is_temporary) return Of(Kind::kOther);  // the table that has the same name stays
   if (tokens->Word("if")) tokens->Word("exists");
   return Tables(Kind::kDropTable, tokens);
 }
@@ -383,7 +384,9 @@ Statement ReadStatement(const QueryBody& query, Flavor flavor) {
   }
   // In comments and literals it does not matter, and which table is emptied has to be known.
   Statement statement = ReadUtf8(query);
-  return statement.kind == Kind::kTruncate ? Of(Kind::kUnreadable) : statement;
+  const bool empties =
+      statement.kind == Kind::kTruncate || statement.kind == Kind::kDropTable || statement.replaces;
+  return empties ? Of(Kind::kUnreadable) : statement;
 }
 
 }  // namespace arrowcdc::mysql

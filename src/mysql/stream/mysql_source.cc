@@ -371,6 +371,7 @@ class MysqlSource : public Source {
     }
     for (const mysql::CatalogTable& table : inspected.tables)
       info.published.coming.push_back(table.table.name);
+    tables_ = info.published.coming;
     info.published.lists_tables = false;
     info.published.any = true;
     info.published.any_pattern = patterns_.has_value();
@@ -404,10 +405,11 @@ class MysqlSource : public Source {
     ARROW_ASSIGN_OR_RAISE(const LogStart start, std::move(chosen));
     // Places of another history may be the same ones.
     if (has) epoch_ = request.position.epoch + (anew ? 1 : 0);
-    ARROW_ASSIGN_OR_RAISE(auto dump, Connection::Open(url_, options_.stop));
+    ARROW_ASSIGN_OR_RAISE(auto dump, Connection::Open(url_, options_.stop, url_.read_seconds));
     ARROW_RETURN_NOT_OK(mysql::BeginDumpAt(dump.get(), standing, start));
     SetPackets(std::make_unique<DumpPackets>(std::move(dump)), kPatience);
     auto options = ReaderOptions(standing.only_committed && start.by_gtids);
+    options.tables = tables_;
     options.lower_case_names = state_.Variable("lower_case_table_names") == "1";
     if (state_.logs_cascades()) {
       options.cascades = mysql::Cascades::kAreLogged;
@@ -557,6 +559,7 @@ class MysqlSource : public Source {
   std::unique_ptr<Connection> connection_;  // between Connect and Start
   std::vector<mysql::BinlogFile> files_;    // at the last Connect
   mysql::ServerState state_;                // the same
+  std::vector<TableName> tables_;           // that are captured, then
   std::unique_ptr<mysql::TransactionReader> reader_;
   std::optional<Clock::time_point> open_since_;
   arrow::Status failed_;  // of what was read behind all that reader_ has yet to give

@@ -670,29 +670,25 @@ void TransactionReader::Tell(bool error, const std::string& text, const TableNam
 
 arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
   using Kind = Statement::Kind;
-  if (statement.kind == Kind::kTruncate) return TakeTruncate(statement);
-  if (statement.kind == Kind::kDropDatabase) {
-    for (const auto& [name, schema] : schemas_) {
-      if (name.schema == statement.tables[0].schema) Tell(false, "the table was dropped", name);
-    }
-    return arrow::Status::OK();
-  }
+  if (statement.kind == Kind::kTruncate) return TakeEmptied(statement.tables);
+  if (statement.kind == Kind::kDropTable) return TakeDropped(statement.tables);
+  if (statement.kind == Kind::kDropDatabase) return TakeDroppedDatabase(statement.tables[0].schema);
   if (statement.cascades) ARROW_RETURN_NOT_OK(TakeCascades(statement.tables[0]));
-  for (size_t i = 0; i < statement.tables.size(); ++i) {
+  if (statement.kind == Kind::kCreateTable) {
+    if (statement.replaces) return TakeDropped(statement.tables);
+    return names_.Create(statement.tables[0]) ? TakeEmptied(statement.tables) : arrow::Status::OK();
+  }
+  const TableName& altered = statement.tables[0];
+  if (statement.kind == Kind::kAlterRows && Wanted(altered)) {
+    Tell(true,
+         "rows went or came with a partition or a tablespace, or may have gone by ALTER IGNORE, which the "
+         "binary log does not list: they are not delivered",
+         altered);
+  }
+  for (size_t i = 0; i + 1 < statement.tables.size(); i += 2) {
     const TableName& table = statement.tables[i];
-    const bool renamed = statement.kind == Kind::kRenameTable || statement.tables.size() > 1;
-    if (statement.kind == Kind::kDropTable || statement.replaces) {
-      if (Wanted(table)) Tell(false, "the table was dropped", table);
-      continue;
-    }
-    if (statement.kind == Kind::kAlterRows && Wanted(table)) {
-      Tell(true,
-           "rows went or came with a partition or a tablespace, or may have gone by ALTER IGNORE, which the "
-           "binary log does not list: they are not delivered",
-           table);
-    }
-    if (!renamed) continue;
-    const TableName& to = statement.tables[++i];
+    const TableName& to = statement.tables[i + 1];
+    names_.Rename(table, to);
     if (Wanted(table) && !Wanted(to)) {
       Tell(true,
            "the table was renamed to " + ToString(to) +
@@ -704,6 +700,24 @@ arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
     }
   }
   return arrow::Status::OK();
+}
+
+// A table that gets one of these names later has none of their rows.
+arrow::Status TransactionReader::TakeDropped(const std::vector<TableName>& tables) {
+  for (const TableName& table : tables) {
+    if (Wanted(table)) Tell(false, "the table was dropped", table);
+  }
+  return TakeEmptied(tables);
+}
+
+// The log does not list which tables it had.
+arrow::Status TransactionReader::TakeDroppedDatabase(const std::string& database) {
+  ARROW_RETURN_NOT_OK(TakeAllDecoded());
+  std::set<TableName> tables(options_.tables.begin(), options_.tables.end());
+  for (const auto& [name, schema] : schemas_) tables.insert(name);
+  std::erase_if(tables, [&](const TableName& table) { return table.schema != database; });
+  names_.DropDatabase(database);
+  return TakeDropped({tables.begin(), tables.end()});
 }
 
 arrow::Status TransactionReader::TakeCascades(const TableName& table) {
@@ -722,13 +736,18 @@ arrow::Status TransactionReader::TakeCascades(const TableName& table) {
                    "out, and capture into a new sink; --accept-cascades takes it as it is");
 }
 
-arrow::Status TransactionReader::TakeTruncate(const Statement& statement) {
-  std::vector<TableName> tables = statement.tables;
+// The schemas are those of the rows in front of what comes, then.
+arrow::Status TransactionReader::TakeAllDecoded() {
+  ARROW_RETURN_NOT_OK(Flush());
+  while (!closing_.empty()) ARROW_RETURN_NOT_OK(TakeDecoded(/*wait=*/true).status());
+  return arrow::Status::OK();
+}
+
+// As a truncation.
+arrow::Status TransactionReader::TakeEmptied(std::vector<TableName> tables) {
   std::erase_if(tables, [this](const TableName& table) { return !Wanted(table); });
   if (tables.empty()) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(Flush());
-  // The schemas are those of the rows in front of it.
-  while (!closing_.empty()) ARROW_RETURN_NOT_OK(TakeDecoded(/*wait=*/true).status());
+  ARROW_RETURN_NOT_OK(TakeAllDecoded());
   TruncateEvent event;
   for (const TableName& table : tables) {
     ARROW_ASSIGN_OR_RAISE(auto schema, SchemaOf(table));
@@ -749,8 +768,8 @@ arrow::Result<std::shared_ptr<const TableSchema>> TransactionReader::SchemaOf(co
   const auto known = schemas_.find(table);
   if (known != schemas_.end()) return known->second;
   Tell(false,
-       "the table was truncated, and no rows of it have come since the stream was started: the truncation "
-       "comes without the table's columns",
+       "the table was emptied, and no rows of it have come since the stream was started: that comes without "
+       "the table's columns",
        table);
   constexpr ReplicaIdentity kIdentity = ReplicaIdentity::kFull;
   const auto metadata =

@@ -25,6 +25,7 @@
 #include "src/mysql/decode/row_decoder.h"
 #include "src/mysql/decode/statement.h"
 #include "src/mysql/decode/transaction_payload.h"
+#include "src/mysql/stream/gone_names.h"
 #include "src/mysql/stream/log_place.h"
 #include "src/mysql/stream/record_store.h"
 #include "src/mysql/stream/row_pieces.h"
@@ -46,6 +47,8 @@ struct TransactionReaderOptions {
   std::function<bool(const std::string&)> captures = {};
   // Whether rows of the table can be rolled back. Empty: nobody knows.
   std::function<arrow::Result<bool>(const TableName&)> transactional = {};
+  // That were there when the stream began; rows of others have come since, or there are none.
+  std::vector<TableName> tables = {};
   Cascades cascades = Cascades::kAreSaid;
   bool lower_case_names = false;  // the server has names of tables so, however statements write them
   RecordStoreOptions spool = {};
@@ -152,7 +155,10 @@ class TransactionReader {
   arrow::Status TakeStatement(const Statement& statement, const QueryBody& query);
   arrow::Status TakeDdl(const Statement& statement);
   arrow::Status TakeCascades(const TableName& table);
-  arrow::Status TakeTruncate(const Statement& statement);
+  arrow::Status TakeAllDecoded();
+  arrow::Status TakeEmptied(std::vector<TableName> tables);
+  arrow::Status TakeDropped(const std::vector<TableName>& tables);
+  arrow::Status TakeDroppedDatabase(const std::string& database);
   arrow::Status TakeRollbackTo(const std::string& savepoint);
   arrow::Status EndTransaction(bool committed);
   arrow::Status FinishTransaction();
@@ -202,6 +208,7 @@ class TransactionReader {
   bool group_open_ = false;  // batches of a group were given, its end was not
   int64_t transactions_ = 0;
   std::map<TableName, std::shared_ptr<const TableSchema>> schemas_;  // that rows came with last
+  GoneNames names_;
   SourceNews news_;
   std::set<TableName> passed_over_;  // that were told of
   TableName last_passed_over_;
