@@ -49,7 +49,8 @@ std::string OptionNames(unsigned bit) {
 
 // --- bash -------------------------------------------------------------------------------------------------
 
-// Words are split at blanks, files' names are not. The word before a value, and its beginning: readline takes '=' and ':' for words of their own.
+// Words are split at blanks, names of files are not. The word before a value, and its beginning: readline
+// takes '=' and ':' for words of their own.
 constexpr const char* kBashWords = R"(_arrowcdc() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= kind= i
   COMPREPLY=()

@@ -107,7 +107,9 @@ Finding Retention(const Health& health) {
   }
   if (!short_time) return finding;
   finding.level = kWarning;
-  ChangeSetting(health, "max_slot_wal_keep_size", "100GB",
+  // Never less than there is.
+  const int64_t raised = std::max<int64_t>(100, 2 * ((limit + kGiB - 1) / kGiB));
+  ChangeSetting(health, "max_slot_wal_keep_size", std::to_string(raised) + "GB",
                 "set it to what the disk can spare: a client that is away for longer loses the slot",
                 &finding);
   return finding;
@@ -205,7 +207,9 @@ std::optional<Finding> Spills(const Health& health) {
   finding.level = kNote;
   finding.text = "decoding has written " + std::to_string(health.spills->spilled_transactions) +
                  " transactions, " + SizeText(health.spills->spilled_bytes) + ", to the server's disk";
-  ChangeSetting(health, "logical_decoding_work_mem", "256MB",
+  const int64_t raised =
+      std::max<int64_t>(256, 2 * NumberOf(health, "logical_decoding_work_mem").value_or(0) / 1024);
+  ChangeSetting(health, "logical_decoding_work_mem", std::to_string(raised) + "MB",
                 "raise it; a stream with --streaming on takes large transactions in pieces instead",
                 &finding);
   return finding;

@@ -103,6 +103,10 @@ TEST(Findings, RetentionIsJudgedByTimeAndSize) {
   const Finding finding = TheOne(health, "wal_retention");
   EXPECT_EQ(finding.level, kWarning);
   EXPECT_NE(finding.text.find("enough for 2 hours"), std::string::npos) << finding.text;
+  // A limit that is lowered loses the slot at once.
+  health.settings["max_slot_wal_keep_size"] = "307200";  // MB
+  EXPECT_EQ(TheOne(health, "wal_retention").sql,
+            "ALTER SYSTEM SET max_slot_wal_keep_size = '600GB'; SELECT pg_reload_conf()");
   health.wal_bytes_per_s = 0;  // nothing is written
   EXPECT_EQ(TheOne(health, "wal_retention").level, kOk);
   health.settings["max_slot_wal_keep_size"] = "100";  // MB
@@ -164,6 +168,9 @@ TEST(Findings, SpillsAndSynchronousCommits) {
   health.spills = SpillCounts{3, int64_t{3} << 30};
   EXPECT_EQ(TheOne(health, "spills").level, kNote);
   EXPECT_NE(TheOne(health, "spills").text.find("3 transactions, 3 GiB"), std::string::npos);
+  EXPECT_NE(TheOne(health, "spills").sql.find("work_mem = '256MB'"), std::string::npos);
+  health.settings["logical_decoding_work_mem"] = "1048576";  // kB
+  EXPECT_NE(TheOne(health, "spills").sql.find("work_mem = '2048MB'"), std::string::npos);
   health.sync_state = "sync";
   EXPECT_EQ(TheOne(health, "synchronous_commit").level, kWarning);
 }
