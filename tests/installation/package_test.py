@@ -294,7 +294,8 @@ sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "$1"
 sql "CREATE ROLE arrowcdc LOGIN SUPERUSER"
 configure() {
   echo "source: {database: postgres, user: arrowcdc, slot: $2, tables: [public.users], plugin: pgoutput}
-sink: parquet:$1" >"/etc/arrowcdc/$1.yaml"
+sink: parquet:$1
+snapshot: initial" >"/etc/arrowcdc/$1.yaml"
 }
 state() {
   show() { systemctl show -P "$1" "arrowcdc@$2"; }
