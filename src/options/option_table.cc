@@ -497,7 +497,7 @@ constexpr Option kOptions[] = {
      .type = kSize,
      .field = Fills<Field<&Options::source, &PostgresOptions::spool_bytes_max>>(),
      .help = "disk that transactions in progress may take; above it the server keeps them, as with "
-             "streaming off; 0: what the disk has",
+             "streaming off (MySQL: the stream ends); 0: what the disk has",
      .minimum = 0},
     {.section = "log",
      .name = "progress",

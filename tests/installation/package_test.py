@@ -276,6 +276,7 @@ done
 mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t devpts devpts "$root/dev/pts"
 mount -t tmpfs tmpfs "$root/dev/shm"
+ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 cd "$root"
 mkdir -p mnt/before
@@ -287,12 +288,14 @@ exec env -i container=test NOTIFY_SOCKET=/notify PATH=/usr/sbin:/usr/bin:/sbin:/
 
 SERVICE = r"""
 set -e
+trap '[ $? = 0 ] || journalctl --no-pager -o cat -n 40' EXIT
 systemctl start postgresql@15-main
 sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "$1"; }
 sql "CREATE ROLE arrowcdc LOGIN SUPERUSER"
 configure() {
   echo "source: {database: postgres, user: arrowcdc, slot: $2, tables: [public.users], plugin: pgoutput}
-sink: parquet:$1" >"/etc/arrowcdc/$1.yaml"
+sink: parquet:$1
+snapshot: initial" >"/etc/arrowcdc/$1.yaml"
 }
 state() {
   show() { systemctl show -P "$1" "arrowcdc@$2"; }
