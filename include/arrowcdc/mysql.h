@@ -35,8 +35,8 @@ struct MysqlOptions {
   std::string url;
   std::vector<std::string> tables;      // patterns over database.table, docs/patterns.md
   MysqlStart start = MysqlStart::kNow;  // of who has nothing stored
-  // Between the socket and the reader of events, in memory; more than 8 MiB are not used. Beyond, where nobody
-  // takes anything for a while, it goes to disk.
+  // Between the socket and the reader of events, in memory; more than 8 MiB are not used. Beyond, where none
+  // is taken for a while, it goes to disk.
   int64_t buffer_bytes_max = 64 << 20;
   std::string spool_directory;  // empty: the directory for temporary files
   int64_t spool_bytes_max = 0;  // of one file there; 0: the disk is the bound

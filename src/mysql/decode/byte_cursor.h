@@ -11,7 +11,7 @@
 
 namespace arrowcdc::mysql {
 
-// SAFETY: N bytes are there; the caller has looked. Other sizes than a register's are put together from those:
+// SAFETY: N bytes are there; the caller has looked. Other sizes than a register's are put together from them:
 // a copy of three bytes into eight goes over the stack, and the processor waits for it.
 template <int N>
 inline uint64_t LoadLittle(const uint8_t* bytes) {

@@ -45,12 +45,6 @@ Bytes Row(int64_t n, size_t bytes) {
       .bytes();
 }
 
-// What a batch is expected to have: the table, and the numbers in order.
-struct Numbers {
-  std::string table;
-  std::vector<int64_t> values;
-};
-
 // All that closed pieces have, a list a piece.
 arrow::Status TakePiece(RowPieces* pieces, std::vector<ChangeBatch>* batches) {
   while (true) {
@@ -96,7 +90,7 @@ TEST(RowPieces, InOrderByAnyNumberOfThreads) {
     };
     int64_t number = 0;
     uint64_t id = 1;
-    for (int piece = 0; piece < 60; ++piece) {
+    for (int piece = 0; piece < 30; ++piece) {
       if (piece % 7 == 0) {
         pieces->ForgetTableMaps();
         id += 2;
@@ -104,7 +98,7 @@ TEST(RowPieces, InOrderByAnyNumberOfThreads) {
         pieces->AddTableMap(TableMapBody(Table(id + 1, "second")));
       }
       std::vector<int64_t> numbers[2];
-      const size_t bytes = random() % 3 == 0 ? random() % 2'000 : 1'000 + random() % 1'000'000;
+      const size_t bytes = random() % 3 == 0 ? random() % 2'000 : 1'000 + random() % 200'000;
       while (pieces->open_bytes() <= bytes) {
         const size_t which = random() % 2;
         Bytes rows;
@@ -128,7 +122,8 @@ TEST(RowPieces, InOrderByAnyNumberOfThreads) {
   }
 }
 
-// Rows of many columns that carry one: the batches are many times the events, and are not all held at once.
+// Rows of many columns that are null but for one: the batches are many times the events, and are not all held
+// at once.
 TEST(RowPieces, RowsThatBecomeMuchMoreAreSeveralBatches) {
   constexpr size_t kColumns = 200;
   MapBytes map{.types = Bytes(kColumns, 8), .signedness = Bytes(kColumns / 8, 0), .key = {0}};
@@ -142,25 +137,18 @@ TEST(RowPieces, RowsThatBecomeMuchMoreAreSeveralBatches) {
   arrow::ProxyMemoryPool pool(arrow::default_memory_pool());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto pieces, RowPieces::Make({.memory_pool = &pool}, 2));
   pieces->AddTableMap(body);
-  Bytes present(kColumns / 8, 0);
-  present[0] = 1;
+  Bytes nulls(kColumns / 8, 0xff);
+  nulls[0] = 0xfe;
   EventBytes rows;
-  for (uint64_t i = 0; i < 100; ++i) rows.Byte(0).Number(i, 8);
-  const Bytes event = EventBytes()
-                          .Number(7, 6)
-                          .Number(0, 2)
-                          .Number(2, 2)
-                          .Byte(kColumns)
-                          .Add(present)
-                          .Add(rows.bytes())
-                          .bytes();
+  for (uint64_t i = 0; i < 100; ++i) rows.Add(nulls).Number(i, 8);
+  const Bytes event = RowsBody(7, kColumns, 1, rows.bytes());
   int64_t expected = 0;
   while (pieces->open_bytes() < 1 << 20) {
     pieces->AddRows(kWrite, event, {});
     expected += 100;
   }
   const int64_t whole = expected * static_cast<int64_t>(kColumns) * 8;
-  ASSERT_GT(whole, 100 << 20);
+  ASSERT_GT(whole, 40 << 20);
   pieces->Close();
   int64_t counted = 0;
   int64_t batches = 0;
@@ -172,11 +160,11 @@ TEST(RowPieces, RowsThatBecomeMuchMoreAreSeveralBatches) {
       ++batches;
       EXPECT_TRUE(taken->batch->rows->column(1)->IsNull(0));
     }
-    EXPECT_LT(pool.bytes_allocated(), whole / 3);
+    EXPECT_LT(pool.bytes_allocated(), whole / 2);
     if (taken->is_last) break;
   }
   EXPECT_EQ(counted, expected);
-  EXPECT_GT(batches, 10);
+  EXPECT_GT(batches, 5);
 }
 
 // What is wrong comes where it is, behind the pieces in front of it, whichever thread is first.
@@ -201,7 +189,7 @@ TEST(RowPieces, ErrorsComeInOrder) {
       const arrow::Status status = pieces->Take(/*wait=*/true).status();
       ASSERT_NE(GetErrorDetail(status), nullptr) << status;
       EXPECT_EQ(GetErrorDetail(status)->kind(), ErrorKind::kProtocol);
-      EXPECT_EQ(GetErrorDetail(status)->object(), "table d.first");
+      EXPECT_EQ(GetErrorDetail(status)->object(), "column text of table d.first");
     }
   }
 }
@@ -209,7 +197,7 @@ TEST(RowPieces, ErrorsComeInOrder) {
 // Nobody takes anything, and threads are in the middle of pieces.
 TEST(RowPieces, EndsAtAnyTime) {
   std::mt19937_64 random(arrowcdc::test::Seed());
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 10; ++i) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto pieces, RowPieces::Make({}, 3));
     pieces->AddTableMap(TableMapBody(Table(7, "first")));
     for (uint64_t piece = random() % 5; piece < 6; ++piece) {
