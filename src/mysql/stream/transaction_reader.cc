@@ -299,7 +299,9 @@ arrow::Status TransactionReader::CheckExpected(const GtidBody& gtid) {
           ", is not the one that the server has there: it has " +
           (gtid.id == expected.id ? "one of the same name and another time" : ToString(gtid.id)) +
           "; its history is another one (RESET, a restored backup, another server)",
-      Here(), "connect to the server that was read from, or capture into a new sink");
+      Here(),
+      "connect to the server that was read from, or copy all rows anew, beside what is there (--snapshot "
+      "when-needed), or capture into a new sink");
 }
 
 arrow::Status TransactionReader::BeginTransaction(const GtidBody& gtid) {
@@ -665,14 +667,15 @@ arrow::Status TransactionReader::TakeCascades(const TableName& table) {
 
 // As a truncation.
 arrow::Status TransactionReader::TakeEmptied(const std::vector<TableName>& tables) {
+  if (std::none_of(tables.begin(), tables.end(), [this](const auto& table) { return Wanted(table); }))
+    return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(Flush());  // what waits knows the tables' columns
   TruncateEvent event;
   for (const TableName& table : tables) {
     if (!Wanted(table)) continue;
     ARROW_ASSIGN_OR_RAISE(auto schema, SchemaOf(table));
     event.tables.push_back(std::move(schema));
   }
-  if (event.tables.empty()) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(Flush());
   ARROW_ASSIGN_OR_RAISE(event.commit_lsn, MakeOrder(options_.epoch, transaction_->begin));
   event.lsn = transaction_->rows_events++ << 16;
   event.commit_ts = transaction_->gtid.commit_ts;
