@@ -4,13 +4,12 @@
 // Input: the flavor (1 byte), then for each event its type (1 byte), the length of its body (4 bytes,
 // little-endian), and the body.
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "arrowcdc/error.h"
+#include "fuzz/require.h"
 #include "src/mysql/decode/byte_cursor.h"
 #include "src/mysql/decode/event.h"
 #include "src/mysql/decode/table_map.h"
@@ -20,14 +19,6 @@ namespace {
 
 using namespace arrowcdc;         // NOLINT
 using namespace arrowcdc::mysql;  // NOLINT
-
-void Require(bool condition) {
-  if (!condition) abort();
-}
-
-void CheckError(const arrow::Status& status) {
-  Require(status.IsOutOfMemory() || (GetErrorDetail(status) != nullptr && !status.message().empty()));
-}
 
 template <typename T>
 void Check(const arrow::Result<T>& result) {

@@ -4,11 +4,11 @@
 //
 // Input: the length of the document (2 bytes, little-endian), it, and the differences.
 #include <algorithm>
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "fuzz/require.h"
 #include "src/mysql/decode/byte_cursor.h"
 #include "src/mysql/decode/json_diff.h"
 #include "src/mysql/decode/json_text.h"
@@ -16,10 +16,6 @@
 namespace {
 
 using namespace arrowcdc::mysql;  // NOLINT
-
-void Require(bool condition) {
-  if (!condition) abort();
-}
 
 // Brackets and quotes match, and no control character stands bare.
 void CheckText(const std::string& text) {

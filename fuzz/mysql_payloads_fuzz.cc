@@ -2,12 +2,11 @@
 // what is in them: whole events, or a typed error, and never without end.
 //
 // Input: the type of the event (1 byte), and its body.
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "arrowcdc/error.h"
+#include "fuzz/require.h"
 #include "src/mysql/decode/event.h"
 #include "src/mysql/decode/inflate.h"
 #include "src/mysql/decode/rows_event.h"
@@ -17,14 +16,6 @@ namespace {
 
 using namespace arrowcdc;         // NOLINT
 using namespace arrowcdc::mysql;  // NOLINT
-
-void Require(bool condition) {
-  if (!condition) abort();
-}
-
-void CheckError(const arrow::Status& status) {
-  Require(status.IsOutOfMemory() || (GetErrorDetail(status) != nullptr && !status.message().empty()));
-}
 
 void TakePayload(std::span<const uint8_t> body) {
   auto reader = TransactionPayloadReader::Make(body);

@@ -4,11 +4,10 @@
 // Input: the flavor (1 byte), then for each event its type (1 byte), the length of its body (4 bytes,
 // little-endian), and the body.
 #include <algorithm>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
-#include "arrowcdc/error.h"
+#include "fuzz/require.h"
 #include "src/mysql/decode/byte_cursor.h"
 #include "src/mysql/decode/inflate.h"
 #include "src/mysql/decode/row_decoder.h"
@@ -23,14 +22,6 @@ constexpr uint8_t kTableMapEvent = 19;
 constexpr uint8_t kTransactionPayloadEvent = 40;
 constexpr uint8_t kCompressedQueryEvent = 165;
 constexpr size_t kHeaderBytes = 19;
-
-void Require(bool condition) {
-  if (!condition) abort();
-}
-
-void CheckError(const arrow::Status& status) {
-  Require(status.IsOutOfMemory() || (GetErrorDetail(status) != nullptr && !status.message().empty()));
-}
 
 void Take(uint8_t type, std::span<const uint8_t> bytes, RowDecoder* decoder);
 

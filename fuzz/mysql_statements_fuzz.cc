@@ -7,15 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "fuzz/require.h"
 #include "src/mysql/decode/statement.h"
 
 namespace {
 
 using namespace arrowcdc::mysql;  // NOLINT
-
-void Require(bool condition) {
-  if (!condition) abort();
-}
 
 void CheckTables(const Statement& statement) {
   using Kind = Statement::Kind;

@@ -64,6 +64,7 @@ struct ResumeRequest {
   Have have = Have::kNothing;
   Position position{};
   bool accept_gap = false;  // begin although changes are lacking that the source has passed
+  bool in_part = false;     // rows, or copied tables, are there from behind `position`
   bool copies_all = false;  // all rows are copied behind it: it may begin anywhere, in another history, too
 };
 

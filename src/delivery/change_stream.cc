@@ -136,6 +136,7 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
     using Have = ResumeRequest::Have;
     request.have = state_->position.has_value() ? Have::kStored : Have::kNothingYet;
     request.position = state_->position.value_or(Position{});
+    request.in_part = state_->position.has_value() && HasRowsBehind(*state_->position);
   }
   auto resumed = source_.Resume(request);
   const ErrorDetail* const detail = GetErrorDetail(resumed.status());
@@ -158,6 +159,14 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
   begun_ = true;
   // Before Start, which may fail and be tried again as a reconnect.
   return StartAt(start);
+}
+
+bool ChangeStream::HasRowsBehind(const Position& position) const {
+  const auto& rows = state_->last_rows;
+  const auto& copied = driver_.Copied();
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](const auto& row) { return !source_.Covers(position, row.second); }) ||
+         std::any_of(copied.begin(), copied.end(), [&](const auto& table) { return table.point > position; });
 }
 
 // What was delivered in this process need not come again: rows are skipped one by one in any case.

@@ -137,6 +137,7 @@ class ChangeStream {
 
   arrow::Status Connect();
   arrow::Status BeginAnew(const SourceInfo& info);
+  bool HasRowsBehind(const Position& position) const;
   arrow::Status GoOn(const SourceInfo& info);
   arrow::Status StartAt(const Position& start);
   arrow::Status FindEnd();

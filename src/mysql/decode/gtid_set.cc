@@ -202,6 +202,11 @@ bool GtidSet::Contains(const Gtid& gtid) const {
   return Contains(one);
 }
 
+bool GtidSet::SharesSource(const GtidSet& other) const {
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [&](const auto& source) { return other.sources_.contains(source.first); });
+}
+
 bool GtidSet::Contains(const GtidSet& other) const {
   for (const auto& [source, intervals] : other.sources_) {
     const auto ours = sources_.find(source);

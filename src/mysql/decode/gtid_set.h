@@ -60,6 +60,7 @@ class GtidSet {
   void Remove(const Gtid& gtid);
   bool Contains(const Gtid& gtid) const;
   bool Contains(const GtidSet& other) const;
+  bool SharesSource(const GtidSet& other) const;
   bool empty() const { return sources_.empty(); }
 
   std::string ToString() const;

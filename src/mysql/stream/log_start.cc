@@ -15,7 +15,8 @@ namespace arrowcdc::mysql {
 namespace {
 
 constexpr uint64_t kFirstOffset = 4;
-constexpr char kNewSink[] = "capture into a new sink";
+constexpr char kNewSink[] =
+    "copy all rows anew, beside what is there (--snapshot when-needed), or capture into a new sink";
 
 arrow::Status Gap(const LogStanding& now, const std::string& what, const std::string& remedy) {
   return MakeError(
@@ -96,16 +97,18 @@ arrow::Status CheckMysql(const LogStanding& now, LogStart* start, bool accept_ga
   return arrow::Status::OK();
 }
 
+bool HasGtid(const LogStanding& now, const MariadbGtid& gtid) {
+  return std::any_of(now.binlog_state.begin(), now.binlog_state.end(), [&](const MariadbGtid& of_server) {
+    return of_server.domain == gtid.domain && of_server.server_id == gtid.server_id &&
+           of_server.number >= gtid.number;
+  });
+}
+
 // MariaDB sends a domain that it was not told of from its beginning, and takes it in silence where it does
 // not have what it is told of.
 arrow::Status CheckMariadb(const LogStanding& now, const LogStart& start) {
   for (const auto& [domain, gtid] : start.token.state.domains()) {
-    const bool there =
-        std::any_of(now.binlog_state.begin(), now.binlog_state.end(), [&](const MariadbGtid& of_server) {
-          return of_server.domain == gtid.domain && of_server.server_id == gtid.server_id &&
-                 of_server.number >= gtid.number;
-        });
-    if (there) continue;
+    if (HasGtid(now, gtid)) continue;
     return Gap(now,
                "the server does not have " + ToString(TransactionId(gtid)) +
                    ", which was delivered (gtid_binlog_state): RESET, a restored backup, another server",
@@ -203,6 +206,30 @@ arrow::Result<LogStart> ChooseNextStart(const LogStanding& now, const Position& 
                        start.token.base == BaseOf(now.status.file) && start.place.file < oldest;
   if (!removed) ARROW_RETURN_NOT_OK(CheckPlace(now, start.token, start.place));
   return start;
+}
+
+arrow::Status CheckMayCopyAnew(const LogStanding& now, const Position& stored) {
+  ARROW_ASSIGN_OR_RAISE(const LogToken token, ReadToken(stored.token));
+  // MariaDB's domain was compared when the sink was opened.
+  if (token.flavor == Flavor::kMariadb || token.server == now.server ||
+      now.status.executed.set().SharesSource(token.state.set()))
+    return arrow::Status::OK();
+  return Gap(now,
+             "it is another server than the one that was read from, and has nothing of what was delivered",
+             "connect to the server that was read from, or capture into a new sink");
+}
+
+arrow::Result<bool> HasAllBefore(const LogStanding& now, const Position& position) {
+  ARROW_ASSIGN_OR_RAISE(const LogToken token, ReadToken(position.token));
+  if (token.flavor != now.flavor) return false;
+  const auto& domains = token.state.domains();
+  const bool has_gtids = now.status.executed.set().Contains(token.state.set()) &&
+                         std::all_of(domains.begin(), domains.end(),
+                                     [&](const auto& domain) { return HasGtid(now, domain.second); });
+  const bool same_files = token.server == now.server && token.base == BaseOf(now.status.file);
+  if (!same_files) return has_gtids && !(token.state.set().empty() && domains.empty());
+  ARROW_ASSIGN_OR_RAISE(const uint32_t file, FileNumber(now.status.file));
+  return has_gtids && PlaceOf(position.order) <= LogPlace{file, now.status.offset};
 }
 
 arrow::Status BeginDumpAt(Connection* connection, const LogStanding& now, const LogStart& start) {

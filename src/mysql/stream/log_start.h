@@ -43,6 +43,12 @@ arrow::Result<LogStart> ChooseFirstStart(const LogStanding& now, MysqlStart star
 // accept_gap: changes that the server has removed may lack.
 arrow::Result<LogStart> ChooseNextStart(const LogStanding& now, const Position& stored, bool accept_gap);
 
+// Whether all tables may be copied anew behind what is stored. Errors: kPositionGap where the server has
+// nothing of what was delivered, and is another one.
+arrow::Status CheckMayCopyAnew(const LogStanding& now, const Position& stored);
+// Whether the server has all that was committed before the position.
+arrow::Result<bool> HasAllBefore(const LogStanding& now, const Position& position);
+
 // Asks for the dump. Blocking.
 arrow::Status BeginDumpAt(Connection* connection, const LogStanding& now, const LogStart& start);
 

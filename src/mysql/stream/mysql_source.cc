@@ -153,6 +153,11 @@ class MysqlSource : public Source {
   }
 
   arrow::Result<bool> HasInHistory(const Position& position) override {
+    ARROW_RETURN_NOT_OK(CheckConnected());
+    if (!url_.files() && !position.token.empty()) {
+      ARROW_ASSIGN_OR_RAISE(const mysql::LogStanding now, mysql::ReadStanding(connection_.get(), state_));
+      return mysql::HasAllBefore(now, position);
+    }
     ARROW_ASSIGN_OR_RAISE(const LogEnd end, CurrentEnd());
     // Before Resume the epoch is not known, and may be a later one.
     return position.epoch >= epoch_ && mysql::PlaceOf(position.order) <= mysql::PlaceOf(end.position.order);
@@ -399,6 +404,7 @@ class MysqlSource : public Source {
   arrow::Result<Position> ResumeServer(bool has, const ResumeRequest& request) {
     ARROW_ASSIGN_OR_RAISE(const mysql::LogStanding standing, mysql::ReadStanding(connection_.get(), state_));
     const bool anew = has && request.copies_all;
+    if (anew) ARROW_RETURN_NOT_OK(mysql::CheckMayCopyAnew(standing, request.position));
     arrow::Result<LogStart> chosen =
         has && !anew ? mysql::ChooseNextStart(standing, request.position, request.accept_gap)
                      : mysql::ChooseFirstStart(standing, anew ? MysqlStart::kNow : options_.start);
@@ -510,21 +516,26 @@ class MysqlSource : public Source {
       reader_->DropBefore(start.place);
       return position;
     }
-    // Rows of transactions behind it that a sink may have in part already are other ones here.
+    // Rows behind it have other places here.
+    const std::string what =
+        "the server has the transaction that was delivered last, and at another place of its log: it is "
+        "another server, or its log was made anew";
+    if (request->in_part) {
+      return MakeError(ErrorKind::kPositionGap,
+                       what + "; rows are there from behind it, and would come again under other names",
+                       "server " + url_.server(),
+                       "stream to the end from the server that was read from; where it is gone, --snapshot "
+                       "when-needed copies all rows anew beside what is there");
+    }
     if (!request->accept_gap) {
       return MakeError(
-          ErrorKind::kPositionGap,
-          "the server has the transaction that was delivered last, and at another place of its log: it is "
-          "another server, or its log was made anew; rows that were written in part would be there twice",
-          "server " + url_.server(),
+          ErrorKind::kPositionGap, what, "server " + url_.server(),
           "connect to the server that was read from; --accept-gap goes on here behind that transaction");
     }
+    // Its places compare with none of the other server's.
+    ++epoch_;
+    reader_->SetEpoch(epoch_);
     ARROW_ASSIGN_OR_RAISE(position, At(found.end));
-    if (position.order < request->position.order) {
-      ++epoch_;
-      reader_->SetEpoch(epoch_);
-      ARROW_ASSIGN_OR_RAISE(position, At(found.end));
-    }
     LogToken token = reader_->token();
     token.server = state_.server();
     reader_->SetServer(token.server);

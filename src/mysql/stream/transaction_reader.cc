@@ -337,7 +337,9 @@ arrow::Status TransactionReader::CheckExpected(const GtidBody& gtid) {
           ", is not the one that the server has there: it has " +
           (gtid.id == expected.id ? "one of the same name and another time" : ToString(gtid.id)) +
           "; its history is another one (RESET, a restored backup, another server)",
-      Here(), "connect to the server that was read from, or capture into a new sink");
+      Here(),
+      "connect to the server that was read from, or copy all rows anew, beside what is there (--snapshot "
+      "when-needed), or capture into a new sink");
 }
 
 arrow::Status TransactionReader::BeginTransaction(const GtidBody& gtid) {
