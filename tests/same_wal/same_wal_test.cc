@@ -35,12 +35,14 @@ class SameWal : public testing::Test {
   void SetUp() override {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, MakeSameWalServer());
     ARROWCDC_ASSERT_OK_AND_ASSIGN(admin_, server_->Connect());
+    has_xml_ = admin_->Query("SELECT '<a/>'::xml").ok() || admin_->last_sqlstate() != "0A000";
   }
 
   // Errors: what no comparison is possible with.
   arrow::Result<Comparison> Check(const Script& script) {
     const string database = "same_wal_" + to_string(++databases_);
     ARROW_RETURN_NOT_OK(admin_->Exec("CREATE DATABASE " + database));
+    if (!has_xml_) ARROW_RETURN_NOT_OK(StandInForXml(database));
     ARROW_RETURN_NOT_OK(RunSetup(*server_, database, script));
     ARROW_ASSIGN_OR_RAISE(auto slots, SameWalSlots::Create(*server_, database));
     ARROW_ASSIGN_OR_RAISE(const RunResult run, RunSteps(*server_, database, script));
@@ -52,6 +54,13 @@ class SameWal : public testing::Test {
     slots.reset();
     ARROW_RETURN_NOT_OK(admin_->Exec("DROP DATABASE " + database + " (FORCE)"));
     return result;
+  }
+
+  // A server may be built without libxml.
+  arrow::Status StandInForXml(const string& database) {
+    ARROW_RETURN_NOT_OK(admin_->Exec("ALTER DATABASE " + database + " SET search_path = public, pg_catalog"));
+    ARROW_ASSIGN_OR_RAISE(const auto sql, server_->Connect(database));
+    return sql->Exec("CREATE DOMAIN public.xml AS text");
   }
 
   void Report(uint64_t seed, const string& difference) {
@@ -83,6 +92,7 @@ class SameWal : public testing::Test {
   std::unique_ptr<PrivateServer> server_;
   std::unique_ptr<SqlConnection> admin_;
   int databases_ = 0;
+  bool has_xml_ = true;
   bool shortening_ = false;  // scripts lack statements that others need
 };
 
