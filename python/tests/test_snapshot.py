@@ -62,7 +62,8 @@ def test_a_table_that_joins_gives_its_rows_first(server, filled, partitions):
         server.sql("DELETE FROM later WHERE id < 20", "shop")
         found = []
         for name in names:
-            rows = [row["_op"] for batch in readers[name].batches(until="now") for row in batch.to_pylist()]
+            batches = readers[name].batches(until="now")
+            rows = [op for batch in batches for op in batch.column("_op").to_pylist()]
             assert rows == sorted(rows, reverse=True), "snapshot, delete"
             assert readers[name].stats()["snapshot_complete"]
             found += rows

@@ -264,7 +264,9 @@ arrow::Status ChangeStream::Receive() {
       ARROW_RETURN_NOT_OK(std::visit([this](auto& e) { return Handle(e); }, *event));
     }
     ARROW_RETURN_NOT_OK(driver_.Housekeeping());
-    if (prepare_again_ && !group_open_ && !rows_since_ && !stop_.stopped()) ARROW_RETURN_NOT_OK(Connect());
+    if (!prepare_again_ || group_open_ || rows_since_ || stop_.stopped()) continue;
+    const arrow::Status again = Connect();
+    if (!again.ok() && !IsInterrupted(again)) return again;
   }
 }
 

@@ -59,8 +59,8 @@ arrow::Status CopyDecoder::Decode(std::string_view chunk, std::vector<ChangeBatc
   return arrow::Status::OK();
 }
 
-// Rows and fields that are whole, one after the other: nearly all. What is cut, or is no field, is left to the
-// states.
+// Rows and fields that are whole, one after the other: nearly all. What is cut, or is no field, is left to
+// the states.
 arrow::Status CopyDecoder::TakeWhole(std::string_view chunk, uint64_t chunk_offset, size_t* at,
                                      std::vector<ChangeBatch>* batches) {
   while (true) {
