@@ -54,7 +54,8 @@ def test_only_them(filled):
 @pytest.mark.parametrize("partitions", [1, 2])
 def test_a_table_that_joins_gives_its_rows_first(server, filled, partitions):
     with CONFIGURE(**filled, partitions=partitions) as readers:
-        server.sql("CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later SELECT generate_series(1, 100);"
+        server.sql("CREATE TABLE later (id int PRIMARY KEY);"
+                   "INSERT INTO later SELECT generate_series(1, 100);"
                    "ALTER PUBLICATION arrowcdc ADD TABLE later", "shop")
         server.sql("INSERT INTO later VALUES (101)", "shop")
         names = {"public.later"} if partitions == 1 else {f"public.later/{n}" for n in range(partitions)}
