@@ -119,6 +119,7 @@ const std::vector<Contender>& Contenders() {
        .options = kWal2json},
       {.name = "decoderbufs", .reader = Reader::kDecoderbufs, .plugin = "decoderbufs"},
       {.name = "copy_binary", .reader = Reader::kCopy},
+      {.name = "copy_select", .reader = Reader::kCopySelect},
       {.name = "copy_binary_2", .reader = Reader::kCopy, .connections = 2},
       {.name = "snapshot_null", .reader = Reader::kSnapshot},
       {.name = "snapshot_null_2", .reader = Reader::kSnapshot, .connections = 2},

@@ -23,6 +23,7 @@ enum class Reader {
   kRecvlogical,      // PostgreSQL's own pg_recvlogical, to /dev/null
   kSqlPeek,          // pg_logical_slot_peek_binary_changes: no walsender
   kCopy,             // no logical decoding at all
+  kCopySelect,       // the same of a query
   kSnapshot,         // our client library; the rows of the table are copied and dropped
   kSnapshotParquet,  // the same into a Parquet sink
   kSource,           // our client library; batches are dropped

@@ -138,7 +138,8 @@ arrow::Status CopyOut(PGconn* raw, const std::string& command, DrainResult* resu
 // Where the session's part of the table begins and ends; one session reads it as a whole.
 std::string CopyCommand(const DrainTask& task, int64_t blocks, int session) {
   const int sessions = task.contender->connections;
-  if (sessions == 1) return "COPY " + task.table->name + " TO STDOUT (FORMAT binary)";
+  if (task.contender->reader == Reader::kCopy && sessions == 1)
+    return "COPY " + task.table->name + " TO STDOUT (FORMAT binary)";
   const auto border = [&](int at) { return "'(" + std::to_string(blocks * at / sessions) + ",0)'::tid"; };
   return "COPY (SELECT * FROM " + task.table->name + " WHERE ctid >= " + border(session) +
          (session + 1 < sessions ? " AND ctid < " + border(session + 1) : "") + ") TO STDOUT (FORMAT binary)";
@@ -186,6 +187,7 @@ arrow::Result<DrainResult> Drain(const DrainTask& task, const Started& started, 
     case Reader::kSqlPeek:
       return DrainPeek(task, started, hold);
     case Reader::kCopy:
+    case Reader::kCopySelect:
       return DrainCopy(task, started, hold);
     case Reader::kSnapshot:
     case Reader::kSnapshotParquet:

@@ -21,7 +21,8 @@ std::vector<std::string> AllBut(const std::vector<std::string>& left_out) {
   std::vector<std::string> names;
   for (const Contender& contender : Contenders()) {
     bool out = contender.connections > 1 || contender.reader == Reader::kSnapshot ||
-               contender.reader == Reader::kSnapshotParquet || contender.name == "debezium_snapshot";
+               contender.reader == Reader::kSnapshotParquet || contender.name == "debezium_snapshot" ||
+               contender.reader == Reader::kCopySelect;
     for (const std::string& name : left_out) out |= name == contender.name;
     if (!out) names.push_back(contender.name);
   }
@@ -29,9 +30,9 @@ std::vector<std::string> AllBut(const std::vector<std::string>& left_out) {
 }
 
 // All rows of a table, by so many sessions.
-const std::vector<std::string> kCopies = {"snapshot_null",      "snapshot_null_2", "snapshot_parquet",
-                                          "snapshot_parquet_2", "copy_binary",     "copy_binary_2",
-                                          "debezium_snapshot"};
+const std::vector<std::string> kCopies = {"snapshot_null",      "snapshot_null_2",  "snapshot_parquet",
+                                          "snapshot_parquet_2", "copy_binary",      "copy_select",
+                                          "copy_binary_2",      "debezium_snapshot"};
 
 const std::vector<std::string> kOurs = {"wal2arrow_null", "wal2arrow_null_drain_off",
                                         "wal2arrow_null_batch_off"};

@@ -2,10 +2,12 @@
 // output.
 #include "cli/commands.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <iostream>
@@ -13,6 +15,7 @@
 #include "arrowcdc/current_state.h"
 #include "arrowcdc/error.h"
 #include "arrowcdc/sink.h"
+#include "arrowcdc/stop_token.h"
 #include "cli/logging.h"
 #include "cli/mysql_commands.h"
 #include "cli/printable.h"
@@ -22,6 +25,7 @@ namespace arrowcdc::cli {
 namespace {
 
 using spdlog::level::err;
+using Clock = std::chrono::steady_clock;
 
 ExitCode Fail(const std::string& what, const arrow::Status& status) {
   LogError(err, what, status);
@@ -40,11 +44,15 @@ arrow::Status FlushOutput() {
 
 bool HasTerminal() { return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1; }
 
-bool Confirm(const char* question) {
+// kOk: yes. Otherwise it has said that nothing was done.
+ExitCode Confirm(const char* question, const StopToken& stop) {
   std::cout << question << " [y/N] " << std::flush;
   std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
+  const bool stopped = WaitFor(STDIN_FILENO, POLLIN, &stop, Clock::time_point::max()) == Wake::kStopped;
+  if (!stopped) std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y" || answer == "yes") return kOk;
+  std::printf(stopped ? "\nNothing was changed.\n" : "Nothing was changed.\n");
+  return stopped ? kInterrupted : kFailure;
 }
 
 std::string RemedyOf(const arrow::Status& status) {
@@ -175,9 +183,9 @@ ExitCode SetUp(const Options& options, const SetupOptions& setup, const char* wh
   // Where there is no terminal nobody can answer, and the command line is the consent: nothing is lost by it.
   if (!options.command.yes && !HasTerminal()) {
     std::printf("There is no terminal to ask on: these steps are applied.\n");
-  } else if (!options.command.yes && !Confirm("Apply these steps?")) {
-    std::printf("Nothing was changed.\n");
-    return kFailure;
+  } else if (!options.command.yes) {
+    const ExitCode confirmed = Confirm("Apply these steps?", *options.source.stop);
+    if (confirmed != kOk) return confirmed;
   }
   const ExitCode applied = Apply(options.source, plan, what);
   if (applied == kOk) done(options, plan);
@@ -253,9 +261,10 @@ ExitCode RunTeardown(const Options& options) {
                                       "would be lost; nothing was dropped",
                                       "option --yes", "pass --yes to drop without being asked"));
   }
-  if (!options.command.yes && !Confirm("Drop these? Changes that were not streamed yet are lost.")) {
-    std::printf("Nothing was changed.\n");
-    return kFailure;
+  if (!options.command.yes) {
+    const ExitCode confirmed =
+        Confirm("Drop these? Changes that were not streamed yet are lost.", *options.source.stop);
+    if (confirmed != kOk) return confirmed;
   }
   const ExitCode applied = Apply(options.source, plan, "teardown");
   if (applied == kOk) std::printf("Done.\n");
@@ -285,8 +294,14 @@ ExitCode RunTables(const Options& options) {
 }
 
 ExitCode RunResnapshot(const Options& options) {
-  const auto table = RequestSnapshot(options.command.directory, options.command.table);
+  const bool withdraw = options.command.withdraw;
+  const auto table = RequestSnapshot(options.command.directory, options.command.table, withdraw);
   if (!table.ok()) return Fail("resnapshot", table.status());
+  if (withdraw) {
+    std::printf("%s will not be copied anew, unless its copy has begun: a stream into %s says so.\n",
+                ToString(*table).c_str(), options.command.directory.c_str());
+    return kOk;
+  }
   std::printf(
       "%s will be copied anew: by a stream into %s that is running within seconds, else by the\n"
       "next one. With --snapshot never it is not.\n",

@@ -32,6 +32,7 @@ struct SnapshotState {
 // Tables that somebody beside this process asked to be copied anew.
 struct SnapshotRequests {
   std::vector<TableName> tables;      // each once
+  std::vector<TableName> withdrawn;   // asked for before, and not any more
   std::vector<arrow::Status> unread;  // requests that cannot be read
 };
 
@@ -140,8 +141,9 @@ struct SinkOptions {
 // there, or the next one, does so, and what the files have of the table from before no longer counts. `table`
 // as CurrentStateQuery takes it. Returns its name. Blocking: on files. Errors: kInvalidOption where it has no
 // such table, was begun without a copy, or has not completed its first one; kSink where the request cannot be
-// left.
-arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std::string& table);
+// left. withdraw: leaves that it be not, where it was asked for; kInvalidOption where nobody did.
+arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std::string& table,
+                                         bool withdraw = false);
 
 // "parquet:DIR", "ipc:FILE", "ipc:-", "console", "console:ndjson", "console:table".
 // DIR and FILE are local paths or file:///PATH; other URLs and a leading '~' are refused.

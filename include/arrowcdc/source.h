@@ -48,6 +48,7 @@ struct SourceInfo {
   Position end;  // of what the source has on its disk now
   PublishedState published;
   bool fresh = false;  // as far as it is known nobody has acknowledged anything: who begins now is the first
+  bool has_tables = true;  // false: it is a log alone, and nobody can be asked for rows
   // kPositionGap where setup noted that the slot is for other tables than were asked for: of interest to
   // whoever begins with it, and remembers nothing of it.
   arrow::Status other_tables;

@@ -399,7 +399,7 @@ class Reader:
             self._reader.abandon()
 
     def stats(self) -> dict[str, int]:
-        """Rows and batches handed out, bytes that wait, batches that are not committed."""
+        """What was handed out and what waits; whether the rows that were there before were all handed out."""
         return self._reader.stats()
 
     def __enter__(self) -> Self:

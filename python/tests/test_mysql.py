@@ -51,6 +51,19 @@ def test_rows_that_were_there_first(mysql, shop):
         assert rows == [("snapshot", 1), ("insert", 2)]
 
 
+def test_a_table_that_joins_gives_its_rows_first(mysql, shop):
+    mysql.sql("CREATE DATABASE IF NOT EXISTS attic; CREATE TABLE attic.later (id INT PRIMARY KEY);"
+              "INSERT INTO attic.later VALUES (1), (2)")
+    with CONFIGURE(**shop, snapshot="initial") as readers:
+        mysql.sql("RENAME TABLE attic.later TO shop.later; DROP DATABASE attic")
+        mysql.sql("INSERT INTO shop.later VALUES (3)")
+        wait_for(lambda: readers.events(timeout=1) is not None and "shop.later" in readers)
+        mysql.sql("DELETE FROM shop.later WHERE id = 1")
+        rows = [(row["_op"], row["id"]) for batch in readers["shop.later"].batches(until="now")
+                for row in batch.to_pylist()]
+        assert rows == [("snapshot", 1), ("snapshot", 2), ("snapshot", 3), ("delete", 1)]
+
+
 def test_asyncio(mysql, shop):
     async def first():
         readers = CONFIGURE(**shop)

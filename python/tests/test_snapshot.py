@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from helpers import CONFIGURE, ids
+from helpers import CONFIGURE, ids, wait_for
 
 import arrowcdc
 
@@ -49,6 +49,26 @@ def test_only_them(filled):
         found = [ids(readers[f"public.users/{partition}"].batches()) for partition in range(4)]
         assert sorted(sum(found, [])) == list(range(1, 1001)) and all(found)
         assert ids(readers["public.orders/0"].batches()) == []
+
+
+@pytest.mark.parametrize("partitions", [1, 2])
+def test_a_table_that_joins_gives_its_rows_first(server, filled, partitions):
+    with CONFIGURE(**filled, partitions=partitions) as readers:
+        server.sql("CREATE TABLE later (id int PRIMARY KEY);"
+                   "INSERT INTO later SELECT generate_series(1, 100);"
+                   "ALTER PUBLICATION arrowcdc ADD TABLE later", "shop")
+        server.sql("INSERT INTO later VALUES (101)", "shop")
+        names = {"public.later"} if partitions == 1 else {f"public.later/{n}" for n in range(partitions)}
+        wait_for(lambda: readers.events(timeout=1) is not None and names <= set(readers))
+        server.sql("DELETE FROM later WHERE id < 20", "shop")
+        found = []
+        for name in names:
+            batches = readers[name].batches(until="now")
+            rows = [op for batch in batches for op in batch.column("_op").to_pylist()]
+            assert rows == sorted(rows, reverse=True), "snapshot, delete"
+            assert readers[name].stats()["snapshot_complete"]
+            found += rows
+        assert found.count("snapshot") - found.count("delete") == 101 - 19
 
 
 def test_asynchronously(filled):

@@ -105,6 +105,7 @@ arrow::Status ChangeStream::Connect() {
   // Who keeps nothing and was given nothing has nothing to go on from.
   const bool goes_on = begun_ && (started_ || options_.keeps_data);
   ARROW_RETURN_NOT_OK(goes_on ? GoOn(info) : BeginAnew(info));
+  prepare_again_ = false;
   ARROW_ASSIGN_OR_RAISE(const auto prepared, driver_.Prepare(*delivered_));
   if (prepared == StreamDriver::Prepared::kConnectAgain) return Connect();
   no_stream_ = prepared == StreamDriver::Prepared::kNoStream;
@@ -274,6 +275,9 @@ arrow::Status ChangeStream::Receive() {
       ARROW_RETURN_NOT_OK(std::visit([this](auto& e) { return Handle(e); }, *event));
     }
     ARROW_RETURN_NOT_OK(driver_.Housekeeping());
+    if (!prepare_again_ || group_open_ || rows_since_ || stop_.stopped()) continue;
+    const arrow::Status again = Connect();
+    if (!again.ok() && !IsInterrupted(again)) return again;
   }
 }
 

@@ -114,6 +114,8 @@ class ChangeStream {
   // None: nothing was streamed yet.
   const std::optional<Position>& delivered() const { return delivered_; }
   uint64_t reconnects() const { return reconnects_; }
+  // The stream stops at the end of a group, and goes on behind Prepare.
+  void PrepareAgain() { prepare_again_ = true; }
   // Somebody waits for a position, which an idle server tells only when it is asked.
   bool ends_at_a_position() const { return until_.has_value() || watch_.end().has_value(); }
   bool Reached() const;
@@ -177,7 +179,8 @@ class ChangeStream {
   std::optional<Position> until_;        // in the last connection's epoch
   std::optional<Position> delivered_;    // or where the stream starts
   std::optional<Position> told_;         // the driver, by Advance, or its own at its Open
-  bool rows_since_ = false;              // the driver has rows behind that
+  bool prepare_again_ = false;
+  bool rows_since_ = false;  // the driver has rows behind that
   uint64_t reconnects_ = 0;
   bool group_open_ = false;  // frames of a group came, its end did not
   bool dirty_ = false;

@@ -3,8 +3,32 @@
 #include <algorithm>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/table_patterns.h"
 
 namespace arrowcdc {
+
+arrow::Result<std::vector<TableName>> CopiedTables::Restore(
+    const std::vector<CopiedTable>& tables,
+    const std::function<arrow::Result<bool>(const Position&)>& has_in_history) {
+  *this = {};
+  std::map<uint32_t, const CopiedTable*> last;  // of one that was copied again both are there
+  for (const CopiedTable& table : tables) last[table.table_id] = &table;
+  std::map<Position, bool> history;  // many tables have one point
+  std::vector<TableName> lost;
+  for (const auto& [id, table] : last) {
+    const Position& point = table->later_points.empty() ? table->point : table->later_points.back();
+    const auto [there, is_new] = history.try_emplace(point, true);
+    if (is_new) {
+      ARROW_ASSIGN_OR_RAISE(there->second, has_in_history(point));
+    }
+    if (there->second) {
+      Add(*table);
+    } else {
+      lost.push_back(table->name);
+    }
+  }
+  return lost;
+}
 
 void CopiedTables::Add(const CopiedTable& table) {
   tables_.push_back(table);
@@ -30,6 +54,19 @@ arrow::Status CopiedTables::CheckIsLater(const Snapshot& snapshot) const {
         /*retryable=*/true);
   }
   return arrow::Status::OK();
+}
+
+arrow::Result<std::vector<TableName>> CopiedTables::FindLeftOut(
+    const std::vector<std::string>& patterns_before, const std::vector<SourceTable>& tables) const {
+  std::vector<TableName> left_out;
+  if (patterns_before.empty()) return left_out;
+  ARROW_ASSIGN_OR_RAISE(const TablePatterns before, TablePatterns::Parse(patterns_before));
+  for (const SourceTable& table : tables) {
+    if (!Has(table.table_id) && !Has(table.name)) continue;
+    const TableName then = NameThen(table.table_id, table.name);
+    if (!before.Matches(table.name) || !before.Matches(then)) left_out.push_back(table.name);
+  }
+  return left_out;
 }
 
 void CopiedTables::Look(const std::vector<SourceTable>& tables) {

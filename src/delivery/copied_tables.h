@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
+#include <string>
 #include <vector>
 
-#include <arrow/status.h>
+#include <arrow/result.h>
 
 #include "arrowcdc/snapshot.h"
 #include "arrowcdc/source.h"
@@ -15,7 +17,11 @@ namespace arrowcdc {
 
 class CopiedTables {
  public:
-  void Clear() { *this = {}; }
+  // Those that a sink has, each as it was copied last. Returns the ones that do not count: of a point that is
+  // not in the log's history.
+  arrow::Result<std::vector<TableName>> Restore(
+      const std::vector<CopiedTable>& tables,
+      const std::function<arrow::Result<bool>(const Position&)>& has_in_history);
   void Add(const CopiedTable& table);
   const std::vector<CopiedTable>& all() const { return tables_; }
   bool Has(uint32_t table_id) const { return ids_.contains(table_id); }
@@ -24,6 +30,11 @@ class CopiedTables {
   // Errors: kBusy, retryable, where the snapshot has a table at the point that it was copied at: its rows
   // would have the places of those that are there.
   arrow::Status CheckIsLater(const Snapshot& snapshot) const;
+
+  // Of those that come those that the patterns of before did not match, be it under a name that they had:
+  // their changes meanwhile were passed over.
+  arrow::Result<std::vector<TableName>> FindLeftOut(const std::vector<std::string>& patterns_before,
+                                                    const std::vector<SourceTable>& tables) const;
 
   // What tables are called now, as far as they are published.
   void Look(const std::vector<SourceTable>& tables);

@@ -28,9 +28,34 @@ TEST(CopiedTables, NamesOfThenAndNow) {
   EXPECT_EQ(tables.NameThen(9, {"public", "a"}), (TableName{"public", "a"}));
   tables.Add({{"public", "d"}, 2, {1, 200}});
   EXPECT_EQ(tables.NameThen(2, {"public", "d"}), (TableName{"public", "d"}));
-  tables.Clear();
-  EXPECT_FALSE(tables.Has(1));
-  EXPECT_TRUE(tables.all().empty());
+}
+
+// Each as it was copied last; those of a point that the log does not have are gone.
+TEST(CopiedTables, ComeBackAsFarAsTheirPointIsInTheLog) {
+  CopiedTables tables;
+  tables.Add({{"public", "old"}, 7, {1, 50}});
+  const auto until_200 = [](const Position& point) { return point.order <= 200; };
+  const auto lost = tables.Restore({{{"public", "a"}, 1, {1, 100}},
+                                    {{"public", "b"}, 2, {1, 100}},
+                                    {{"public", "b"}, 2, {1, 300}},
+                                    {{"public", "c"}, 3, {1, 100}, {{1, 250}}}},
+                                   until_200);
+  EXPECT_EQ(lost.ValueOrDie(), (std::vector<TableName>{{"public", "b"}, {"public", "c"}}));
+  EXPECT_TRUE(tables.Has(1));
+  EXPECT_FALSE(tables.Has(2) || tables.Has(3) || tables.Has(7));
+}
+
+TEST(CopiedTables, LeftOutByPatternsOfBefore) {
+  CopiedTables tables;
+  tables.Add({{"public", "a"}, 1, {1, 100}});
+  tables.Add({{"public", "b"}, 2, {1, 100}});
+  tables.Add({{"public", "c"}, 3, {1, 100}});
+  // b was copied under a name that they match, c has one that they do not.
+  const auto left_out = tables.FindLeftOut(
+      {"public.*", "!public.renamed", "!public.c"},
+      {Published("a", 1), Published("renamed", 2), Published("c", 3), Published("new", 4)});
+  EXPECT_EQ(left_out.ValueOrDie(), (std::vector<TableName>{{"public", "renamed"}, {"public", "c"}}));
+  EXPECT_TRUE(tables.FindLeftOut({}, {Published("c", 3)}).ValueOrDie().empty());
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "src/delivery/copy_notices.h"
 
-#include <string>
-
 #include "arrowcdc/error.h"
 
 namespace arrowcdc::copy_notices {
@@ -12,6 +10,18 @@ SourceNotice Of(const TableName& table, const std::string& text) {
 }
 
 }  // namespace
+
+arrow::Status NotComplete() {
+  return MakeError(ErrorKind::kInvalidOption,
+                   "the sink has begun to copy rows that were there before, and does not have all of them",
+                   "option --snapshot",
+                   "leave the option out, and the copy is completed first; or give an empty place");
+}
+
+arrow::Status StoppedWhileAdding() {
+  return MakeError(ErrorKind::kInterrupted, "stopped while rows of added tables were copied", "snapshot",
+                   "start it again: it copies the tables that are not complete");
+}
 
 SourceNotice NotFromTheStart() {
   return {false,
@@ -41,7 +51,7 @@ SourceNotice CameLater(const TableName& table, bool beside) {
   return Of(
       table,
       std::string("its first change came after the copy of the tables: rows that it had before are copied ") +
-          (beside ? "now, beside the stream" : "when the stream is started again"));
+          (beside ? "now, beside the stream" : "now, and the stream waits meanwhile"));
 }
 
 SourceNotice NotThere(const TableName& table) {
@@ -51,11 +61,10 @@ SourceNotice NotThere(const TableName& table) {
             "copied within a minute, or at the next start");
 }
 
-SourceNotice Failed(const TableName& table, bool together, const arrow::Status& why) {
+SourceNotice Failed(const std::string& tables, const arrow::Status& why) {
   const ErrorDetail& detail = *GetErrorDetail(why);
   return {!detail.retryable(),
-          "rows of " + ToString(table) + (together ? " and others" : "") +
-              " could not be copied: " + why.message() +
+          "rows of " + tables + " could not be copied: " + why.message() +
               (detail.retryable()
                    ? "; it will be tried again"
                    : "; they are copied when the stream is started again (" + detail.remedy() + ")"),

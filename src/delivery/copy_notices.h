@@ -1,6 +1,8 @@
 // What is said of tables whose rows are copied, or are not.
 #pragma once
 
+#include <string>
+
 #include <arrow/status.h>
 
 #include "arrowcdc/change_batch.h"
@@ -8,6 +10,9 @@
 
 namespace arrowcdc::copy_notices {
 
+// --snapshot never, of a sink that has begun to copy.
+arrow::Status NotComplete();
+arrow::Status StoppedWhileAdding();
 // The sink began without a copy.
 SourceNotice NotFromTheStart();
 // Of a table whose rows are to be copied. comes: its changes come, so --snapshot is in the way.
@@ -18,7 +23,7 @@ SourceNotice PointIsLost(const TableName& table);
 SourceNotice CameLater(const TableName& table, bool beside);
 // It was to be copied, and the source did not list it.
 SourceNotice NotThere(const TableName& table);
-// Of a copy of the table, and of others where `together`. why: made by MakeError.
-SourceNotice Failed(const TableName& table, bool together, const arrow::Status& why);
+// Of a copy of `tables`. why: made by MakeError.
+SourceNotice Failed(const std::string& tables, const arrow::Status& why);
 
 }  // namespace arrowcdc::copy_notices

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <future>
-#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -122,7 +121,8 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   arrow::Result<Prepared> Prepare(const Position& start) override {
     const bool only = snapshot_ == SnapshotMode::kOnly;
     if (copy_due_) {
-      ARROW_RETURN_NOT_OK(CopyRows(start));
+      const arrow::Status copied = CopyRows(start);
+      ARROW_RETURN_NOT_OK(stream_.started() ? GiveUpWhereItMust(copied) : copied);
       copy_due_ = false;
       if (!only) return Prepared::kConnectAgain;
     }
@@ -152,8 +152,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   }
 
   void EndsAt(const LogEnd& end) override { observer_.OnEnd(end); }
-  // Run closes the sink, and acknowledges what it has.
-  bool MayEndAt(const Position&) const override { return true; }
+  bool MayEndAt(const Position&) const override { return true; }  // Run closes the sink, and acknowledges
   void Tell(const SourceNotice& notice) override { observer_.OnNotice(notice); }
 
   arrow::Status Take(ChangeBatch batch) override {
@@ -229,7 +228,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     keeps_whole_ = state.snapshot.has_value() && snapshot_ != SnapshotMode::kNever;
     const bool under_way = state.snapshot.has_value() && !state.snapshot->complete;
     const bool first = under_way && !state.snapshot->only.has_value();
-    if (snapshot_ == SnapshotMode::kNever && first) return NotComplete();
+    if (snapshot_ == SnapshotMode::kNever && first) return copy_notices::NotComplete();
     if (under_way && !first) {
       only_ = state.snapshot->only;
       to_note_ = true;  // by this process
@@ -264,8 +263,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       NoteAddedTables(tables);
       copy_due_ = !adds_beside() && AnyToCopy();
     } else if (!state.position.has_value()) {
-      // Nobody asked for it: a slot that another sink has read is not taken from that one, and Resume refuses
-      // it.
+      // Nobody asked for it: a slot that another sink has read Resume refuses.
       copy_due_ = keeps_whole_ = asked || info.fresh;
     } else if (asked) {
       observer_.OnNotice(copy_notices::NotFromTheStart());
@@ -276,27 +274,13 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   // `lost`: those whose rows are of a point that the server has never come to, since another one took over
   // that lacked the end of the log.
   arrow::Status TakeCopied(const SnapshotState& snapshot, std::vector<TableName>* lost) {
-    std::map<uint32_t, const CopiedTable*> last;  // of one that was copied again both are there
-    copied_.Clear();
     for (const CopiedTable& table : snapshot.copied) {
       stale_.insert(table.name);
       known_ids_.insert(table.table_id);
-      last[table.table_id] = &table;
     }
-    std::map<Position, bool> history;  // many tables have one point
-    for (const auto& [id, table] : last) {
-      const Position& point = table->later_points.empty() ? table->point : table->later_points.back();
-      const auto [there, is_new] = history.try_emplace(point, true);
-      if (is_new) {
-        ARROW_ASSIGN_OR_RAISE(there->second, source_.HasInHistory(point));
-      }
-      if (there->second) {
-        copied_.Add(*table);
-        continue;
-      }
-      lost->push_back(table->name);
-      observer_.OnNotice(copy_notices::PointIsLost(table->name));
-    }
+    const auto there = [this](const Position& point) { return source_.HasInHistory(point); };
+    ARROW_ASSIGN_OR_RAISE(*lost, copied_.Restore(snapshot.copied, there));
+    for (const TableName& table : *lost) observer_.OnNotice(copy_notices::PointIsLost(table));
     return arrow::Status::OK();
   }
 
@@ -310,19 +294,14 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     }
   }
 
-  // Tables that the stream before this one did not match, be it under a name that they had: their changes
-  // meanwhile were passed over.
   arrow::Status FindThoseLeftOut(const SinkState& state, const std::vector<SourceTable>& tables,
                                  std::vector<TableName>* lost) {
-    if (!state.stream.has_value() || state.stream->patterns.empty()) return arrow::Status::OK();
-    ARROW_ASSIGN_OR_RAISE(const TablePatterns before, TablePatterns::Parse(state.stream->patterns));
-    for (const SourceTable& table : tables) {
-      const bool is_copied = copied_.Has(table.table_id) || copied_.Has(table.name);
-      if (!Comes(table.name) || !is_copied) continue;
-      const TableName then = copied_.NameThen(table.table_id, table.name);
-      if (before.Matches(table.name) && before.Matches(then)) continue;
-      lost->push_back(table.name);
-      TellOf(table.name,
+    if (!state.stream.has_value()) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const auto left_out, copied_.FindLeftOut(state.stream->patterns, tables));
+    for (const TableName& table : left_out) {
+      if (!Comes(table)) continue;
+      lost->push_back(table);
+      TellOf(table,
              "it is copied anew: the stream before this one left it out, and its changes were passed over");
     }
     return arrow::Status::OK();
@@ -365,6 +344,8 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     return only_.has_value() && std::find(only_->begin(), only_->end(), table) != only_->end();
   }
 
+  bool AnyNamed() const { return only_.has_value() && !only_->empty(); }
+
   bool AnyToCopy() const {
     return only_.has_value() && std::any_of(only_->begin(), only_->end(), [this](const auto& table) {
              return Comes(table) && !given_up_.contains(table);
@@ -377,7 +358,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   }
 
   bool IsToBeCopied(const TableName& name, uint32_t table_id) const {
-    return only_.has_value() ? IsNamed(name) : !copied_.Has(table_id);
+    return only_.has_value() ? IsNamed(name) && !given_up_.contains(name) : !copied_.Has(table_id);
   }
 
   // --- tables that are added, beside the stream ---
@@ -395,13 +376,14 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     const bool copied = copied_.Has(table.table_id);
     if (copying_.contains(table.table_id) || (copied && !IsNamed(table.name))) return arrow::Status::OK();
     if (!copied) TellOfLaterTable(table);
-    if (!adds_beside()) return arrow::Status::OK();
+    if (!adds_beside()) stale_.insert(table.name);
     if (not_there_.contains(table.name)) {  // until the source lists it
       stale_ids_.insert(table.table_id);
       return arrow::Status::OK();
     }
     if (!Comes(table.name)) coming_.push_back(table.name);
     NoteAddedTable(table.name, table.table_id);
+    if (!adds_beside()) return CopyAtTheEndOfTheGroup();
     ARROW_RETURN_NOT_OK(NoteInSink());
     ARROW_RETURN_NOT_OK(BeginAdding(Clock::now()));
     while (AwaitsPoint(table.name)) {
@@ -413,21 +395,43 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     return arrow::Status::OK();
   }
 
+  // Where it cannot be done beside the stream.
+  arrow::Status CopyAtTheEndOfTheGroup() {
+    copy_due_ = AnyToCopy();
+    if (copy_due_) stream_.PrepareAgain();
+    return arrow::Status::OK();
+  }
+
+  // A table that cannot be copied does not end a stream that goes on.
+  arrow::Status GiveUpWhereItMust(const arrow::Status& copied) {
+    const ErrorDetail* const detail = GetErrorDetail(copied);
+    if (copied.ok() || detail == nullptr || detail->retryable() || stop_.stopped() || !only_.has_value() ||
+        detail->kind() == ErrorKind::kSink || detail->kind() == ErrorKind::kInternal)
+      return copied;
+    given_up_.insert(only_->begin(), only_->end());
+    why_given_up_ = copied;
+    observer_.OnNotice(copy_notices::Failed("added tables", copied));
+    to_note_ = true;
+    return NoteInSink();  // what came of them does not count
+  }
+
   // Not for long, and once: rows that are delivered meanwhile are void when the copy has them.
   bool AwaitsPoint(const TableName& table) const {
     return beside_ != nullptr && !beside_->has_point() && !add_failed_ && !stop_.stopped() &&
-           Clock::now() < add_begun_ + kPointWait &&
-           std::find(wanted_.begin(), wanted_.end(), table) != wanted_.end();
+           Clock::now() < add_begun_ + kPointWait && Wants(table);
+  }
+  bool Wants(const TableName& table) const {
+    return std::find(wanted_.begin(), wanted_.end(), table) != wanted_.end();
   }
 
   arrow::Status AddTables(Clock::time_point now) {
-    if (!adds_beside()) return arrow::Status::OK();
+    if (!keeps_whole_ || snapshot_ == SnapshotMode::kOnly) return arrow::Status::OK();
     if (now >= next_request_look_) {
       next_request_look_ = now + kRequestInterval;
       ARROW_RETURN_NOT_OK(TakeRequests());
     }
     ARROW_RETURN_NOT_OK(LookForTables(now));
-    return BeginAdding(now);
+    return adds_beside() ? BeginAdding(now) : CopyAtTheEndOfTheGroup();
   }
 
   // Of those that --snapshot never leaves as they are.
@@ -449,10 +453,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     }
     std::vector<TableName>& requested = requests.tables;
     if (beside_ != nullptr && beside_->has_point()) {
-      std::erase_if(requested, [this](const TableName& table) {
-        return std::find(wanted_.begin(), wanted_.end(), copied_.NameNow(table)) != wanted_.end();
-      });
+      std::erase_if(requested, [this](const TableName& table) { return Wants(copied_.NameNow(table)); });
     }
+    ARROW_RETURN_NOT_OK(Withdraw(requests.withdrawn));
     if (requested.empty()) return arrow::Status::OK();
     if (!only_.has_value()) only_.emplace();
     for (const TableName& asked : requested) {
@@ -469,6 +472,21 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     return sink_.EndSnapshotRequests(requested);
   }
 
+  // Tables that are not to be copied anew after all. What is being copied is completed.
+  arrow::Status Withdraw(const std::vector<TableName>& tables) {
+    if (tables.empty()) return arrow::Status::OK();
+    for (const TableName& asked : tables) {
+      const TableName table = copied_.NameNow(asked);
+      const bool waits = IsNamed(table) && (beside_ == nullptr || !Wants(table));
+      if (waits) std::erase(*only_, table);
+      TellOf(table, waits ? "it is not copied anew: the request was withdrawn"
+                          : "a request that it be copied anew was withdrawn, and is not there any more");
+    }
+    to_note_ = AnyNamed();
+    ARROW_RETURN_NOT_OK(to_note_ ? NoteInSink() : sink_.EndSnapshot());
+    return sink_.EndSnapshotRequests(tables);
+  }
+
   arrow::Status LookForTables(Clock::time_point now) {
     if (!look_.valid() && now >= next_look_)
       look_ = std::async(std::launch::async, [this] { return source_.Tables(); });
@@ -476,8 +494,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       return arrow::Status::OK();
     next_look_ = now + kLookInterval;
     const auto tables = look_.get();
-    // A server that is away is told of by the stream.
-    if (!tables.ok()) return arrow::Status::OK();
+    if (!tables.ok()) return arrow::Status::OK();  // a server that is away is told of by the stream
     for (const SourceTable& table : *tables) {
       if (!stream_.Matches(table.name) || Comes(table.name)) continue;
       coming_.push_back(table.name);
@@ -601,7 +618,8 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     next_add_ = Clock::now() + add_backoff_.Next(detail->kind()).value_or(milliseconds(0));
     why_not_added_ = status;
     if (failed_before && detail->retryable()) return arrow::Status::OK();  // the same again, as a rule
-    observer_.OnNotice(copy_notices::Failed(wanted_.front(), together, status));
+    const std::string tables = ToString(wanted_.front()) + (together ? " and others" : "");
+    observer_.OnNotice(copy_notices::Failed(tables, status));
     return arrow::Status::OK();
   }
 
@@ -620,10 +638,8 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       ARROW_RETURN_NOT_OK(sink_.Tick());
       TellProgress(Clock::now());
     }
-    if (stop_.stopped() && stream_.Reached() && adds_beside() && AnyToCopy()) {
-      return MakeError(ErrorKind::kInterrupted, "stopped while rows of added tables were copied", "snapshot",
-                       "start it again: it copies the tables that are not complete");
-    }
+    if (stop_.stopped() && stream_.Reached() && adds_beside() && AnyToCopy())
+      return copy_notices::StoppedWhileAdding();
     return stop_.stopped() ? arrow::Status::OK() : why_given_up_;
   }
 
@@ -631,17 +647,10 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   // come any more.
   arrow::Status EndSnapshotOf(const std::vector<TableName>& tables) {
     for (const TableName& table : tables) {
-      if (!added_.contains(table) || std::erase(*only_, table) == 0) continue;
+      if (!added_.contains(table) || given_up_.contains(table) || std::erase(*only_, table) == 0) continue;
       if (not_there_.insert(table).second) observer_.OnNotice(copy_notices::NotThere(table));
     }
-    return only_.has_value() && !only_->empty() ? arrow::Status::OK() : sink_.EndSnapshot();
-  }
-
-  static arrow::Status NotComplete() {
-    return MakeError(ErrorKind::kInvalidOption,
-                     "the sink has begun to copy rows that were there before, and does not have all of them",
-                     "option --snapshot",
-                     "leave the option out, and the copy is completed first; or give an empty place");
+    return AnyNamed() ? arrow::Status::OK() : sink_.EndSnapshot();
   }
 
   arrow::Status CopyRows(const Position& start) {

@@ -35,6 +35,7 @@ struct CommandOptions {
   std::string password_command;                         // prints the password; empty: there is none
   bool yes = false;
   bool print_sql = false;
+  bool withdraw = false;
   std::string directory;  // of `sql`
   std::string table;
   bool json = false;                               // the result as JSON

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -20,6 +21,7 @@ namespace {
 struct SnapshotRequest {
   std::string path;
   TableName table;
+  bool withdraw = false;
 };
 
 arrow::Status NoRequest(const std::string& path) {
@@ -36,7 +38,7 @@ arrow::Result<SnapshotRequest> ReadRequest(FileSystem& files, const std::string&
     const auto found = json.is_object() ? json.find(name) : json.end();
     return json.is_object() && found != json.end() && found->is_string() ? found->get<std::string>() : "";
   };
-  SnapshotRequest request{path, {member("schema"), member("table")}};
+  SnapshotRequest request{path, {member("schema"), member("table")}, member("what") == "withdraw"};
   if (!request.table.schema.empty() && !request.table.table.empty()) return request;
   return NoRequest(path);
 }
@@ -65,9 +67,15 @@ arrow::Result<Read> ReadAll(FileSystem& files, const std::string& directory) {
 
 arrow::Result<SnapshotRequests> ReadSnapshotRequests(FileSystem& files, const std::string& directory) {
   ARROW_ASSIGN_OR_RAISE(Read read, ReadAll(files, directory));
-  std::set<TableName> tables;
-  for (const SnapshotRequest& request : read.requests) tables.insert(request.table);
-  return SnapshotRequests{{tables.begin(), tables.end()}, std::move(read.unread)};
+  // In the order in which they were left: of each table the last one counts.
+  std::sort(read.requests.begin(), read.requests.end(),
+            [](const SnapshotRequest& a, const SnapshotRequest& b) { return a.path < b.path; });
+  std::map<TableName, bool> tables;
+  for (const SnapshotRequest& request : read.requests) tables[request.table] = request.withdraw;
+  SnapshotRequests found;
+  for (const auto& [table, withdraw] : tables) (withdraw ? found.withdrawn : found.tables).push_back(table);
+  found.unread = std::move(read.unread);
+  return found;
 }
 
 arrow::Status RemoveSnapshotRequests(FileSystem& files, const std::string& directory,
@@ -80,7 +88,8 @@ arrow::Status RemoveSnapshotRequests(FileSystem& files, const std::string& direc
   return arrow::Status::OK();
 }
 
-arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std::string& table) {
+arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std::string& table,
+                                         bool withdraw) {
   FileSystem& files = *PosixFileSystem();
   ARROW_RETURN_NOT_OK(CheckIsDirectory(files, directory));
   const std::string path = JoinPath(directory, kParquetManifestName);
@@ -96,6 +105,8 @@ arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std
   if (manifest.snapshot.has_value()) {
     for (const CopiedTable& copied : manifest.snapshot->copied) known.insert(copied.name);
   }
+  if (manifest.snapshot.has_value() && manifest.snapshot->only.has_value())
+    known.insert(manifest.snapshot->only->begin(), manifest.snapshot->only->end());
   const std::vector<TableName> names(known.begin(), known.end());
   ARROW_ASSIGN_OR_RAISE(const size_t place, FindTableName(directory, table, names));
   const TableName& name = names[place];
@@ -111,7 +122,18 @@ arrow::Result<TableName> RequestSnapshot(const std::string& directory, const std
                      "table " + ToString(name), "let the stream complete the copy");
   }
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const nlohmann::json request = {{"schema", name.schema}, {"table", name.table}};
+  nlohmann::json request = {{"schema", name.schema}, {"table", name.table}};
+  if (withdraw) {
+    ARROW_ASSIGN_OR_RAISE(const SnapshotRequests asked, ReadSnapshotRequests(files, directory));
+    const auto has = [&](const std::vector<TableName>& tables) {
+      return std::find(tables.begin(), tables.end(), name) != tables.end();
+    };
+    if (!has(asked.tables) && !has(manifest.snapshot->only.value_or(std::vector<TableName>()))) {
+      return MakeError(ErrorKind::kInvalidOption, "nobody has asked that it be copied anew, or it was copied",
+                       "table " + ToString(name), "leave it as it is");
+    }
+    request["what"] = "withdraw";
+  }
   ARROW_RETURN_NOT_OK(
       ReplaceFile(files,
                   JoinPath(directory, std::string(kParquetRequestPrefix) +

@@ -7,6 +7,11 @@
 #include <random>
 #include <sstream>
 
+#include <arrow/array.h>
+#include <arrow/io/file.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/scalar.h>
+#include <arrow/util/key_value_metadata.h>
 #include <gtest/gtest.h>
 
 #include "tests/end_to_end/client.h"
@@ -39,7 +44,7 @@ class AddTablesTest : public ::testing::TestWithParam<const char*> {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Command(*server_, "stream", std::move(arguments));
   }
-  std::string Sink() const { return "parquet:" + files_.path().string(); }
+  std::string Sink() const { return sink_.empty() ? "parquet:" + files_.path().string() : sink_; }
 
   void StartStreaming() {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Stream()));
@@ -82,6 +87,7 @@ class AddTablesTest : public ::testing::TestWithParam<const char*> {
   }
 
   TemporaryDirectory files_;
+  std::string sink_;  // another than that
   std::unique_ptr<PrivateServer> server_;
   std::unique_ptr<SqlConnection> sql_;
   std::unique_ptr<Subprocess> client_;
@@ -348,6 +354,101 @@ TEST_P(AddTablesTest, TheSlotIsForTheOldTablesAndTheNew) {
   EXPECT_FALSE(RunCommand(*server_, "add-tables", {"public.none"}).ok());
   EXPECT_FALSE(RunCommand(*server_, "add-tables", {"public.a", "--slot", "other"}).ok()) << "no such slot";
   EXPECT_FALSE(RunCommand(*server_, "add-tables", {}).ok());
+}
+
+// Of the rows of a table in a file of streams, in their order: what and which.
+std::vector<std::string> RowsOf(const std::string& path, const std::string& table) {
+  std::vector<std::string> rows;
+  const auto input = arrow::io::ReadableFile::Open(path).ValueOrDie();
+  while (input->Tell().ValueOrDie() < input->GetSize().ValueOrDie()) {
+    const auto reader = arrow::ipc::RecordBatchStreamReader::Open(input.get()).ValueOrDie();
+    const bool is_it = reader->schema()->metadata()->Get("arrowcdc:table").ValueOrDie() == table;
+    while (const auto batch = reader->Next().ValueOrDie()) {
+      for (int64_t row = 0; is_it && row < batch->num_rows(); ++row) {
+        const auto op = batch->GetColumnByName("_op")->GetScalar(row).ValueOrDie();
+        rows.push_back(
+            static_cast<const arrow::DictionaryScalar&>(*op).GetEncodedValue().ValueOrDie()->ToString() +
+            " " + batch->GetColumnByName("id")->GetScalar(row).ValueOrDie()->ToString());
+      }
+    }
+  }
+  return rows;
+}
+
+// A file holds rows in the order in which they come: the stream stops for the copy, and goes on behind it.
+TEST_P(AddTablesTest, IntoAFileTheStreamWaitsForTheCopy) {
+  const std::string path = files_.path() / "changes.arrows";
+  sink_ = "ipc:" + path;
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late SELECT generate_series(1, 1000)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.late"}));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO late VALUES (1001)"));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("the stream waits meanwhile", seconds(60)));
+  const auto copied = [&] {
+    std::ifstream manifest(path + ".manifest.json");
+    std::stringstream text;
+    text << manifest.rdbuf();
+    return text.str().find("late") != std::string::npos &&
+           text.str().find("\"complete\": true") != std::string::npos;
+  };
+  ARROWCDC_ASSERT_OK(WaitFor(copied, seconds(120), "the copy"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM late WHERE id = 1; INSERT INTO t VALUES (2)"));
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  std::vector<std::string> expected = {"insert 1001", "truncate null"};
+  for (int id = 1; id <= 1001; ++id) expected.push_back("snapshot " + std::to_string(id));
+  expected.push_back("delete 1");
+  EXPECT_EQ(RowsOf(path, "late"), expected);
+  EXPECT_EQ(RowsOf(path, "t"), (std::vector<std::string>{"snapshot 1", "insert 2"}));
+}
+
+// Nothing more would come of a table that was dropped.
+TEST_P(AddTablesTest, ARequestThatIsWithdrawn) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE stays (id int PRIMARY KEY)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.stays"}));
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK(WaitForCopyOf("t"));
+  const auto ask = [&](std::vector<std::string> more) {
+    std::vector<std::string> argv = {CommandPath(), "resnapshot", files_.path(), "public.t"};
+    argv.insert(argv.end(), more.begin(), more.end());
+    return RunProgram({.argv = argv}, seconds(60)).status();
+  };
+  EXPECT_NE(ask({"--withdraw"}).message().find("nobody has asked"), std::string::npos);
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP TABLE t"));
+  ARROWCDC_ASSERT_OK(ask({}));
+  const auto noted = [&] { return Manifest().find("\"complete\": false") != std::string::npos; };
+  ARROWCDC_ASSERT_OK(WaitFor(noted, seconds(60), "the request is noted"));
+  ARROWCDC_ASSERT_OK(ask({"--withdraw"}));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("the request was withdrawn", seconds(60)));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return !noted(); }, seconds(60), "it is noted no more"));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return CountRequests() == 0; }, seconds(60), "nothing is left of it"));
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  // With nobody there to take it.
+  ARROWCDC_ASSERT_OK(ask({}));
+  ARROWCDC_ASSERT_OK(ask({"--withdraw"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  EXPECT_EQ(CountRequests(), 0u);
+  EXPECT_FALSE(noted());
+}
+
+TEST_P(AddTablesTest, CtrlCAtTheQuestionChangesNothing) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE late (id int PRIMARY KEY)"));
+  const std::string published = "SELECT count(*) FROM pg_publication_tables";
+  for (const auto& [command, arguments] :
+       {std::pair<std::string, std::vector<std::string>>{"add-tables", {"public.late"}}, {"teardown", {}}}) {
+    SubprocessOptions options = Command(*server_, command, arguments);
+    options.argv.insert(options.argv.begin(), {ARROWCDC_PYTHON, ARROWCDC_RUN_IN_TERMINAL, "80"});
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto child, Subprocess::Start(options));
+    const auto asked = [&] { return child->output().find("[y/N]") != std::string::npos; };
+    ARROWCDC_ASSERT_OK(WaitFor(asked, seconds(60), "the question"));
+    ARROWCDC_ASSERT_OK(child->Signal(SIGINT));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, child->Wait(seconds(60)));
+    EXPECT_EQ(ended.code, 130) << child->output();
+    EXPECT_NE(child->output().find("Nothing was changed"), std::string::npos) << child->output();
+    EXPECT_EQ(sql_->Scalar(published).ValueOrDie(), "1");
+    EXPECT_EQ(sql_->Scalar("SELECT count(*) FROM pg_replication_slots").ValueOrDie(), "1");
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Plugins, AddTablesTest, testing::Values("wal2arrow", "pgoutput"),

@@ -1,5 +1,5 @@
-// Tables that join while readers read: the rows that they have are copied beside the stream, and their changes
-// wait behind them.
+// Tables that join while readers read: the rows that they have are copied beside the stream, and their
+// changes wait behind them.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Tables that join while readers read, against a made-up server: each reader gives the rows of its table first
-// and then their changes, every row once, whatever fails meanwhile.
+// Tables that join while readers read, against a made-up server: each reader gives the rows of its table
+// first and then their changes, every row once, whatever fails meanwhile.
 #include <algorithm>
 #include <map>
 #include <random>

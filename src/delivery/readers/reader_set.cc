@@ -159,7 +159,7 @@ class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
   arrow::Result<SinkState> Open(const SourceInfo& info) override {
     copy_due_ =
         options_.snapshot == SnapshotMode::kAuto ? info.fresh : options_.snapshot != SnapshotMode::kNever;
-    if (options_.snapshot == SnapshotMode::kNever || copy_due_) return SinkState{};
+    if (options_.snapshot == SnapshotMode::kNever || copy_due_ || !info.has_tables) return SinkState{};
     ARROW_ASSIGN_OR_RAISE(const std::vector<SourceTable> tables, source_->Tables());
     std::set<uint32_t> there;
     for (const SourceTable& table : tables) there.insert(table.table_id);

@@ -464,6 +464,7 @@ class MysqlSource : public Source {
     info.stream.patterns = options_.tables;
     ARROW_ASSIGN_OR_RAISE(const LogEnd end, EndOfFiles());
     info.end = end.position;
+    info.has_tables = false;
     info.published.lists_tables = false;
     info.published.any = true;
     return info;

@@ -40,6 +40,7 @@ struct CopyTable {
   ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   std::vector<ColumnDescription> columns;  // those that are sent
   std::vector<std::string> sql_names;      // theirs, as the server has them
+  bool generated = false;                  // one of them is
   std::string filter;                      // SQL over them; empty: every row
   std::vector<LeafInfo> leaves;            // a leaf's place is in the _lsn of its rows
   bool publishes_all = false;              // inserts, updates and deletes

@@ -108,6 +108,9 @@ TEST(SnapshotPlan, PlacesOfRows) {
 TEST(SnapshotPlan, Commands) {
   CopyTable table = TableOf("t", {Leaf("t", 1, 1), Leaf("Leaf", 1, 1)});
   EXPECT_EQ(CopyCommand(table, {}, {false, false}, 0).ValueOrDie(),
+            R"(COPY "public"."t" ("id", "No""te") TO STDOUT (FORMAT binary))");
+  table.generated = true;  // which COPY does not take by name
+  EXPECT_EQ(CopyCommand(table, {}, {false, false}, 0).ValueOrDie(),
             R"(COPY (SELECT "id", "No""te" FROM ONLY "public"."t") TO STDOUT (FORMAT binary))");
   table.filter = "(id > 3) OR (id IS NULL)";
   CopyPart part{.table = 0, .leaf = 1, .whole = false, .first_block = 5, .end_block = 9};

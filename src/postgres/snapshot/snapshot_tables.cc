@@ -43,7 +43,7 @@ std::string TablesQuery(const std::string& publications) {
 std::string ColumnsQuery(const std::string& publications, const std::string& oids) {
   return "SELECT c.oid, a.attname, a.atttypid, a.atttypmod, a.attnum, "
          "coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0), "
-         "coalesce(i.indnkeyatts, 0) FROM (" +
+         "coalesce(i.indnkeyatts, 0), a.attgenerated <> '' FROM (" +
          PublishedColumns(publications) +
          ") AS p JOIN pg_class AS c USING (oid) "
          "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.attnum " +
@@ -91,6 +91,7 @@ arrow::Status ReadColumns(const QueryResult& rows, const Places& places, std::ve
     ARROW_ASSIGN_OR_RAISE(const int64_t typmod, rows.Int(row, 3));
     ARROW_ASSIGN_OR_RAISE(const int64_t attnum, rows.Int(row, 4));
     ARROW_ASSIGN_OR_RAISE(const int64_t place, rows.Int(row, 5));
+    table.generated = table.generated || rows.Bool(row, 7);
     column.attribute.typmod = static_cast<int32_t>(typmod);
     column.attnum = static_cast<int16_t>(attnum);
     column.key_place = static_cast<int>(place);

@@ -59,31 +59,46 @@ arrow::Status CopyDecoder::Decode(std::string_view chunk, std::vector<ChangeBatc
   return arrow::Status::OK();
 }
 
-// Fields that are whole, one after the other: nearly all. What is cut, or is no field, is left to the states.
+// Rows and fields that are whole, one after the other: nearly all. What is cut, or is no field, is left to
+// the states.
 arrow::Status CopyDecoder::TakeWhole(std::string_view chunk, uint64_t chunk_offset, size_t* at,
                                      std::vector<ChangeBatch>* batches) {
-  constexpr size_t kLengthBytes = sizeof(int32_t);
   while (true) {
-    const std::string_view left = chunk.substr(*at);
-    const uint64_t offset = chunk_offset + *at;
-    if (state_ == State::kTuple && left.size() >= wanted_) {
+    if (state_ == State::kTuple && chunk.size() - *at >= wanted_) {
+      const size_t tuple = *at;
       *at += wanted_;
-      ARROW_RETURN_NOT_OK(TakeTuple(left, offset, batches));
+      ARROW_RETURN_NOT_OK(TakeTuple(chunk.substr(tuple), chunk_offset + tuple, batches));
       continue;
     }
-    if (state_ != State::kFieldLength || left.size() < kLengthBytes) return arrow::Status::OK();
-    const auto length = LoadBigEndian<int32_t>(left.data());
-    if (length == -1) {
-      *at += kLengthBytes;
-      rows_->ReadNull(field_);
-    } else {
-      const auto bytes = static_cast<size_t>(length);
-      if (length < 0 || bytes > left.size() - kLengthBytes) return arrow::Status::OK();
-      *at += kLengthBytes + bytes;
-      ARROW_RETURN_NOT_OK(TakeField(left.substr(kLengthBytes, bytes), offset + kLengthBytes));
-    }
-    ARROW_RETURN_NOT_OK(EndField(batches));
+    if (state_ != State::kFieldLength) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(TakeFields(chunk, chunk_offset, at));
+    if (field_ < column_count_) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(EndRow(batches));
   }
+}
+
+// Those of one row, up to the first that is not whole.
+arrow::Status CopyDecoder::TakeFields(std::string_view chunk, uint64_t chunk_offset, size_t* at) {
+  constexpr size_t kLengthBytes = sizeof(int32_t);
+  size_t place = *at;
+  int field = field_;
+  for (; field < column_count_ && chunk.size() - place >= kLengthBytes; ++field) {
+    const auto length = LoadBigEndian<int32_t>(chunk.data() + place);
+    const size_t bytes = length > 0 ? static_cast<size_t>(length) : 0;
+    if (length < -1 || bytes > chunk.size() - place - kLengthBytes) break;
+    place += kLengthBytes;
+    if (length == -1) {
+      rows_->ReadNull(field);
+      continue;
+    }
+    // SAFETY: so many bytes are left.
+    const std::string_view item(chunk.data() + place, bytes);
+    ARROW_RETURN_NOT_OK(rows_->Read(field, rows_->binary_form(field), item, chunk_offset + place));
+    place += bytes;
+  }
+  *at = place;
+  field_ = field;
+  return arrow::Status::OK();
 }
 
 arrow::Status CopyDecoder::Take(std::string_view item, uint64_t offset, std::vector<ChangeBatch>* batches) {

@@ -45,6 +45,7 @@ class CopyDecoder {
   // From *at on; leaves it where the states go on.
   arrow::Status TakeWhole(std::string_view chunk, uint64_t chunk_offset, size_t* at,
                           std::vector<ChangeBatch>* batches);
+  arrow::Status TakeFields(std::string_view chunk, uint64_t chunk_offset, size_t* at);
   // Reads what `state_` expects from `item`; it is whole.
   arrow::Status Take(std::string_view item, uint64_t offset, std::vector<ChangeBatch>* batches);
   arrow::Status TakeHeader(std::string_view item, uint64_t offset);
