@@ -113,7 +113,7 @@ TEST(RowPieces, InOrderByAnyNumberOfThreads) {
       EXPECT_EQ(pieces->open_bytes(), 0u);
       first.push_back(std::move(numbers[0]));
       second.push_back(std::move(numbers[1]));
-      while (pieces->crowded()) take();
+      while (pieces->crowded() && !HasFatalFailure()) take();
       if (HasFatalFailure()) return;
     }
     while (taken < first.size() && !HasFatalFailure()) take();
