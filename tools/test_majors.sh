@@ -26,7 +26,7 @@ note() { summary+=("$1"); echo "test-majors: $1"; }
 test_mariadb() {
   local target code
   local tests=(mysql_source_server_test mysql_snapshot_server_test mysql_parquet_pipeline_test
-    mysql_same_binlog_test mysql_cuts_test)
+    mysql_same_binlog_test mysql_cuts_test mysql_complaints_test)
   run cmake --build build-asan -j "$(nproc)" --target "${tests[@]}"
   for target in "${tests[@]}"; do
     code=0

@@ -233,14 +233,42 @@ TEST_P(Complaints, InvisibleAndGeneratedColumns) {
   Replay begin;
   ARROWCDC_ASSERT_OK(begin.Begin(source.get()));
   ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.i (id) VALUES (1)", "UPDATE shop.i SET hidden = 8"}));
-  std::vector<std::string> wanted{"insert id=1 hidden=7 v=2 s=3", "update_before id=1 hidden=7 v=2 s=3",
-                                  "update_after id=1 hidden=8 v=2 s=3"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Rows version, server_->Query("SELECT VERSION()"));
+  const bool logs_generated = mysql() || std::stoi(version[0][0].value_or("0")) < 11;
+  std::vector<std::string> wanted{"insert id=1 hidden=7 v=2 s=3"};
+  if (logs_generated) {
+    wanted.insert(wanted.end(),
+                  {"update_before id=1 hidden=7 v=2 s=3", "update_after id=1 hidden=8 v=2 s=3"});
+  } else {
+    wanted.insert(wanted.end(),
+                  {"update_before id=1 hidden=7 v=~ s=~", "update_after id=1 hidden=8 v=! s=!"});
+  }
   if (mysql()) {
     ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.k VALUES (5)"}));
     wanted.emplace_back("insert my_row_id=1 a=5");
   }
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto lines, Read(source.get()));
   EXPECT_EQ(lines, wanted);
+}
+
+// MariaDB leaves out of the log what changed with the others: that it is as it was must not be said.
+TEST_P(Complaints, GeneratedColumnsThatAreNotLogged) {
+  if (mysql()) GTEST_SKIP() << "MySQL logs generated columns that change";
+  StartServer();
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.g (id INT PRIMARY KEY, a INT, b INT, v INT AS (a + 1) VIRTUAL)",
+                    "CREATE TABLE shop.gone LIKE shop.g", "INSERT INTO shop.g (id, a) VALUES (1, 1)",
+                    "INSERT INTO shop.gone (id, a) VALUES (1, 1)"}));
+  const auto source = MakeSource({"shop.g", "shop.gone"});
+  Replay begin;
+  ARROWCDC_ASSERT_OK(begin.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(server_->Run({"SET SESSION binlog_row_image = 'MINIMAL'", "UPDATE shop.g SET a = 7",
+                                   "UPDATE shop.gone SET a = 7", "DROP TABLE shop.gone"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto lines, Read(source.get()));
+  const std::vector<std::string> wanted{"update_before id=1 a=~ b=~ v=~", "update_after id=1 a=7 b=~ v=!",
+                                        "update_before id=1 a=~ b=~ v=~", "update_after id=1 a=7 b=~ v=!"};
+  ASSERT_GE(lines.size(), wanted.size());
+  EXPECT_EQ(std::vector<std::string>(lines.begin(), lines.begin() + 4), wanted);
 }
 
 // Whatever the zone of the session that wrote, of the server, and of this process.

@@ -210,9 +210,15 @@ arrow::Status LoggedRows::AddStatement(const std::string& line) {
   } else if (Starts(word, "RENAME TABLE ") && open_.has_value()) {
     while (word.find('`', at) != std::string::npos) {
       const TableName from = TakeTable(word, &at);
-      open_->renames.emplace_back(from, TakeTable(word, &at));
+      const TableName to = TakeTable(word, &at);
+      gone_.insert(from);
+      gone_.erase(to);
+      open_->renames.emplace_back(from, to);
     }
     ++counts_.renames;
+  } else if (Starts(word, "CREATE TABLE `") && word.find("`.`") != std::string::npos && open_.has_value()) {
+    const TableName made = TakeTable(word, &at);
+    if (gone_.erase(made) > 0) open_->rows.push_back({Op::kTruncate, made, nullptr, {}});
   } else if (Starts(word, "DROP TABLE ") && open_.has_value()) {
     open_->dropped.push_back(TakeTable(word, &at));
     open_->rows.push_back({Op::kTruncate, open_->dropped.back(), nullptr, {}});

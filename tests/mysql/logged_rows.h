@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -75,6 +76,7 @@ class LoggedRows {
   uint64_t file_ = 0;
   uint64_t at_ = 0;
   std::optional<LoggedTransaction> open_;
+  std::set<TableName> gone_;  // names that tables had before they were renamed
   std::map<std::string, size_t> savepoints_;  // how many rows there were
   std::vector<LoggedRow> xa_rows_;
   std::string xid_;  // of the open transaction

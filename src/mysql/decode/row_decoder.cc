@@ -144,7 +144,8 @@ class RowDecoder::Impl {
       ARROW_ASSIGN_OR_RAISE(const TableMap map, ReadTableMap(body, options_.flavor));
       if (options_.check) ARROW_RETURN_NOT_OK(options_.check(map));
       const TypeChoices choices{options_.flavor, options_.unrepresentable == Unrepresentable::kText};
-      ARROW_ASSIGN_OR_RAISE(auto rows, TableRows::Make(map, choices, options_.memory_pool));
+      ARROW_ASSIGN_OR_RAISE(auto rows,
+                            TableRows::Make(map, choices, options_.memory_pool, options_.generated));
       if (table->rows != nullptr) {
         earlier_bytes_ += table->rows->bytes();
         ARROW_RETURN_NOT_OK(table->rows->Finish(&table->earlier));

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -43,6 +44,9 @@ struct RowDecoderOptions {
   // Whether the rows of a wanted table can be read as its map says; empty: they can. Asked where a map says
   // something new of its table.
   std::function<arrow::Status(const TableMap&)> check = {};
+  // Names of the table's columns whose values are made of others': where a new image lacks such a one, it may
+  // have changed all the same (MariaDB). Empty: none. Asked where images lack columns.
+  std::function<arrow::Result<std::set<std::string>>(const TableName&)> generated = {};
   Unrepresentable unrepresentable = Unrepresentable::kNull;
 };
 

@@ -22,6 +22,11 @@ using Change = RowsEventKind::Change;
 constexpr uint64_t kEventMax = uint64_t{1} << 48;
 constexpr uint64_t kRowsMax = uint64_t{1} << 32;
 
+bool IsBlob(FieldType type) {
+  return type == FieldType::kBlob || type == FieldType::kBlobCompressed ||
+         type == FieldType::kVarcharCompressed || type == FieldType::kGeometry || type == FieldType::kVector;
+}
+
 arrow::Result<std::shared_ptr<const TableSchema>> MakeSchema(const TableMap& map,
                                                              const arrow::FieldVector& fields) {
   std::set<std::string> names;
@@ -54,7 +59,8 @@ arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, 
 }
 
 arrow::Result<std::unique_ptr<TableRows>> TableRows::Make(const TableMap& map, TypeChoices choices,
-                                                          arrow::MemoryPool* pool, int64_t batch_bytes_max) {
+                                                          arrow::MemoryPool* pool, Generated generated,
+                                                          int64_t batch_bytes_max) {
   arrow::FieldVector fields;
   std::vector<ColumnStep> steps;
   std::vector<bool> is_json;
@@ -66,12 +72,15 @@ arrow::Result<std::unique_ptr<TableRows>> TableRows::Make(const TableMap& map, T
   }
   ARROW_ASSIGN_OR_RAISE(auto schema, MakeSchema(map, fields));
   ARROW_ASSIGN_OR_RAISE(auto builder, BatchBuilder::Make(std::move(schema), pool));
-  std::unique_ptr<TableRows> rows(new TableRows(std::move(builder), batch_bytes_max));
+  std::unique_ptr<TableRows> rows(new TableRows(std::move(builder), std::move(generated), batch_bytes_max));
   rows->json_columns_ = static_cast<size_t>(std::count(is_json.begin(), is_json.end(), true));
   for (int i = 0; i < static_cast<int>(steps.size()); ++i)
     rows->columns_.push_back(rows->builder_->column(i));
   rows->steps_ = std::move(steps);
   rows->is_json_ = std::move(is_json);
+  rows->leaves_generated_out_ = choices.flavor == Flavor::kMariadb;
+  for (const MapColumn& column : map.columns)
+    rows->kinds_.push_back({column.key_place > 0, IsBlob(column.type)});
   return rows;
 }
 
@@ -99,6 +108,24 @@ arrow::Status TableRows::SetImages(const RowsEvent& event) {
   }
   if (event.kind.change != Change::kWrite) ARROW_RETURN_NOT_OK(SetImage(event.before, &before_));
   if (event.kind.change != Change::kDelete) ARROW_RETURN_NOT_OK(SetImage(event.after, &after_));
+  return event.kind.change == Change::kUpdate && !after_.is_full() ? FindLost() : arrow::Status::OK();
+}
+
+// A generated column may have changed with the others and not be in the new image (MariaDB). Where the old one
+// has more than the key nothing else can be lacking in both but a BLOB; else the catalog tells.
+arrow::Status TableRows::FindLost() {
+  if (generated_ && !names_of_generated_.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(names_of_generated_, generated_(builder_->table().name));
+  }
+  bool more_than_key = false;
+  for (const int i : before_.columns) more_than_key |= !kinds_[static_cast<size_t>(i)].is_key;
+  is_lost_.assign(steps_.size(), false);
+  for (size_t i = 0; leaves_generated_out_ && i < steps_.size(); ++i) {
+    if (after_.has[i]) continue;
+    const std::string& name = builder_->table().schema->field(static_cast<int>(i))->name();
+    is_lost_[i] = (names_of_generated_.has_value() && names_of_generated_->contains(name)) ||
+                  (more_than_key && !before_.has[i] && !kinds_[i].is_blob);
+  }
   return arrow::Status::OK();
 }
 
@@ -215,7 +242,8 @@ const uint8_t* TableRows::ReadImage(const Image& image, const uint8_t* at, bool 
   return at;
 }
 
-// The new image of a row whose old one has just been read: what it does not carry is as it was.
+// The new image of a row whose old one has just been read: what it does not carry is as it was, or nobody
+// knows it.
 const uint8_t* TableRows::ReadUpdated(const uint8_t* at, bool is_partial) {
   is_difference_.assign(steps_.size(), false);
   if (is_partial) {
@@ -241,7 +269,9 @@ bool TableRows::FillAbsent() {
   for (size_t i = 0; i < steps_.size(); ++i) {
     if (after_.has[i]) continue;
     const auto field = static_cast<int>(i);
-    if (!places_[i].is_there) {
+    if (is_lost_[i]) {
+      builder_->AppendUnrepresentable(field);
+    } else if (!places_[i].is_there) {
       builder_->AppendUnchanged(field);
     } else if (places_[i].at == nullptr) {
       builder_->AppendNull(field);

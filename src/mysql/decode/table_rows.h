@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,10 +30,11 @@ arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, 
 // One thread.
 class TableRows {
  public:
-  // batch_bytes_max: where a batch ends also in the middle of an event. Errors: kUnsupported, by column;
-  // kProtocol where the map contradicts itself.
+  using Generated = std::function<arrow::Result<std::set<std::string>>(const TableName&)>;
+  // generated: as RowDecoderOptions has it. batch_bytes_max: where a batch ends also in the middle of an event.
+  // Errors: kUnsupported, by column; kProtocol where the map contradicts itself.
   static arrow::Result<std::unique_ptr<TableRows>> Make(
-      const TableMap& map, TypeChoices choices, arrow::MemoryPool* pool,
+      const TableMap& map, TypeChoices choices, arrow::MemoryPool* pool, Generated generated = {},
       int64_t batch_bytes_max = BatchBuilder::kBatchBytesMax);
 
   // The rows of an event of this table, whose `rows` are not compressed. Errors: as RowDecoder::AddRows;
@@ -62,10 +66,11 @@ class TableRows {
     const uint8_t* at = nullptr;  // null: the value is
   };
 
-  TableRows(std::unique_ptr<BatchBuilder> builder, int64_t batch_bytes_max)
-      : builder_(std::move(builder)), batch_bytes_max_(batch_bytes_max) {}
+  TableRows(std::unique_ptr<BatchBuilder> builder, Generated generated, int64_t batch_bytes_max)
+      : builder_(std::move(builder)), generated_(std::move(generated)), batch_bytes_max_(batch_bytes_max) {}
   arrow::Status SetImage(std::span<const uint8_t> bits, Image* image) const;
   arrow::Status SetImages(const RowsEvent& event);
+  arrow::Status FindLost();
   arrow::Status AddAll(const RowsEvent& event, const RowContext& context);
   arrow::Status EndRow(Op op, uint64_t number);
   arrow::Status FinishBuilder();
@@ -82,10 +87,18 @@ class TableRows {
   std::string object() const { return "table " + ToString(builder_->table().name); }
 
   std::unique_ptr<BatchBuilder> builder_;
+  const Generated generated_;
   const int64_t batch_bytes_max_;
   std::vector<ColumnStep> steps_;
   std::vector<ColumnBuilder*> columns_;  // of builder_
   std::vector<bool> is_json_;
+  struct Kind {
+    bool is_key = false;
+    bool is_blob = false;  // or may be: a NOBLOB image leaves it out
+  };
+  std::vector<Kind> kinds_;
+  bool leaves_generated_out_ = false;
+  std::optional<std::set<std::string>> names_of_generated_;  // none: not asked yet
   size_t json_columns_ = 0;
   std::vector<ChangeBatch> finished_;
   int64_t finished_rows_ = 0;
@@ -97,6 +110,7 @@ class TableRows {
   RowInput input_;
   RowMetadata row_;
   std::vector<Place> places_;
+  std::vector<bool> is_lost_;        // not in the new image, and may be other than in the old one
   std::vector<bool> is_difference_;  // of the row: the column's new value is
   // What was met where a read has returned null.
   int failed_field_ = -1;

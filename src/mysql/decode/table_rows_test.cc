@@ -23,7 +23,7 @@ class FullBatches : public ::testing::Test {
         {.types = {3, 252}, .numbers = {2}, .names = {"id", "b"}, .signedness = {0}, .collations = {63}});
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const TableMap read, ReadTableMap(map, Flavor::kMysql));
     ARROWCDC_ASSERT_OK_AND_ASSIGN(rows_, TableRows::Make(read, {Flavor::kMysql}, arrow::system_memory_pool(),
-                                                         /*batch_bytes_max=*/2000));
+                                                         /*generated=*/{}, /*batch_bytes_max=*/2000));
   }
 
   // An insert of rows of some 1100 bytes, from id `first`.

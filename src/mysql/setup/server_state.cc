@@ -136,7 +136,8 @@ arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection) {
   ARROW_ASSIGN_OR_RAISE(
       const Rows rows,
       connection->Query(std::string("SELECT t.table_schema, t.table_name, t.engine, c.column_name, "
-                                    "c.data_type, c.column_type, k.ordinal_position "
+                                    "c.data_type, c.column_type, k.ordinal_position, "
+                                    "c.generation_expression "
                                     "FROM information_schema.tables t "
                                     "JOIN information_schema.columns c ON c.table_schema = t.table_schema "
                                     "AND c.table_name = t.table_name "
@@ -148,11 +149,12 @@ arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection) {
                         " ORDER BY t.table_schema, t.table_name, c.ordinal_position"));
   std::vector<CatalogTable> tables;
   for (const auto& row : rows) {
-    if (row.size() != 7) return Unexpected("a query of information_schema");
+    if (row.size() != 8) return Unexpected("a query of information_schema");
     const TableName name{row[0].value_or(""), row[1].value_or("")};
     if (tables.empty() || tables.back().table.name != name) {
-      tables.push_back({{name, ReplicaIdentity::kFull, {}, TableIdOf(name)}, row[2].value_or("")});
+      tables.push_back({{name, ReplicaIdentity::kFull, {}, TableIdOf(name)}, row[2].value_or(""), {}});
     }
+    if (!row[7].value_or("").empty()) tables.back().generated.insert(row[3].value_or(""));
     SourceTable& table = tables.back().table;
     const int key_place = static_cast<int>(ToNumber(row[6]));
     if (key_place > 0) table.replica_identity = ReplicaIdentity::kDefault;
@@ -273,6 +275,21 @@ arrow::Status CheckHiddenTypes(Connection* connection, const TableName& table) {
       return RefuseHiddenType(table, row[0].value_or(""), *row[1]);
   }
   return arrow::Status::OK();
+}
+
+arrow::Result<std::optional<std::set<std::string>>> ReadGeneratedColumns(Connection* connection,
+                                                                         const TableName& table) {
+  ARROW_ASSIGN_OR_RAISE(
+      const Rows rows,
+      connection->Query(
+          "SELECT column_name, generation_expression FROM information_schema.columns WHERE table_schema = " +
+          QuoteText(table.schema) + " AND table_name = " + QuoteText(table.table)));
+  if (rows.empty()) return std::nullopt;
+  std::set<std::string> names;
+  for (const auto& row : rows) {
+    if (row.size() == 2 && !row[1].value_or("").empty()) names.insert(row[0].value_or(""));
+  }
+  return names;
 }
 
 arrow::Result<bool> IsTransactional(Connection* connection, const TableName& table) {

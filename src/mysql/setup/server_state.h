@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,7 @@ bool IsOwnSchema(std::string_view schema);
 struct CatalogTable {
   SourceTable table;
   std::string engine;
+  std::set<std::string> generated;  // columns that are made of others
 };
 // Base tables that the role may see, but for those of the server itself, with their columns. Sequences are
 // among them: the log has them as tables.
@@ -84,6 +86,10 @@ bool IsHiddenType(const std::string& type);
 bool MayHideType(const TableMap& map);
 // As the catalog has the table now; one that is gone passes.
 arrow::Status CheckHiddenTypes(Connection* connection, const TableName& table);
+
+// Names of its columns that are made of others, as the catalog has it now; nullopt: it is gone.
+arrow::Result<std::optional<std::set<std::string>>> ReadGeneratedColumns(Connection* connection,
+                                                                         const TableName& table);
 
 // Whether the engine of the table takes rows back.
 arrow::Result<bool> IsTransactional(Connection* connection, const TableName& table);

@@ -1,9 +1,11 @@
 // MySQL and MariaDB as a Source: checks first, then the binlog's events as batches.
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -374,8 +376,11 @@ class MysqlSource : public Source {
     if (inspected.log.has_value()) {
       ARROW_ASSIGN_OR_RAISE(info.end, EndOf(inspected.log->file, inspected.log->offset));
     }
-    for (const mysql::CatalogTable& table : inspected.tables)
+    for (const mysql::CatalogTable& table : inspected.tables) {
       info.published.coming.push_back(table.table.name);
+      const std::lock_guard lock(mutex_);
+      generated_[table.table.name] = table.generated;
+    }
     tables_ = info.published.coming;
     info.published.lists_tables = false;
     info.published.any = true;
@@ -423,8 +428,10 @@ class MysqlSource : public Source {
       options.cascades = mysql::Cascades::kAreRefused;
     }
     options.transactional = [this](const TableName& table) { return IsTransactional(table); };
-    if (state_.flavor == Flavor::kMariadb)
+    if (state_.flavor == Flavor::kMariadb) {
       options.check = [this](const mysql::TableMap& map) { return CheckTypes(map); };
+      options.generated = [this](const TableName& table) { return GeneratedColumns(table); };
+    }
     return Begin(std::move(options), start, has ? std::optional(request) : std::nullopt);
   }
 
@@ -438,6 +445,16 @@ class MysqlSource : public Source {
     if (!mysql::MayHideType(map)) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(const auto connection, Connection::Open(url_, options_.stop));
     return mysql::CheckHiddenTypes(connection.get(), map.name);
+  }
+
+  // As the catalog has them now, or had them last. From any thread.
+  arrow::Result<std::set<std::string>> GeneratedColumns(const TableName& table) {
+    ARROW_ASSIGN_OR_RAISE(const auto connection, Connection::Open(url_, options_.stop));
+    ARROW_ASSIGN_OR_RAISE(auto names, mysql::ReadGeneratedColumns(connection.get(), table));
+    const std::lock_guard lock(mutex_);
+    std::set<std::string>& known = generated_[table];
+    if (names.has_value()) known = *std::move(names);
+    return known;
   }
 
   // --- files ---
@@ -585,6 +602,7 @@ class MysqlSource : public Source {
   std::unique_ptr<mysql::EventQueue> packets_;
   SourceStats earlier_;
   std::string base_;  // of the files' names at the last Connect
+  std::map<TableName, std::set<std::string>> generated_;
 };
 
 }  // namespace

@@ -35,6 +35,7 @@ arrow::Result<std::unique_ptr<TransactionReader>> TransactionReader::Make(Transa
   rows.flavor = reader->token_.flavor;
   rows.wanted = reader->options_.wanted;
   rows.check = reader->options_.check;
+  rows.generated = reader->options_.generated;
   rows.unrepresentable = reader->options_.unrepresentable;
   ARROW_ASSIGN_OR_RAISE(reader->decoder_, RowDecoder::Make(rows));
   rows.check = {};  // asked by now

@@ -43,6 +43,7 @@ struct TransactionReaderOptions {
   Unrepresentable unrepresentable = Unrepresentable::kNull;
   std::function<bool(const TableName&)> wanted = {};         // empty: all
   std::function<arrow::Status(const TableMap&)> check = {};  // as RowDecoderOptions has it
+  std::function<arrow::Result<std::set<std::string>>(const TableName&)> generated = {};  // the same
   // Whether a database may have tables that are captured, now or later; empty: each may.
   std::function<bool(const std::string&)> captures = {};
   // Whether rows of the table can be rolled back. Empty: nobody knows.
