@@ -111,8 +111,8 @@ arrow::Status TableRows::SetImages(const RowsEvent& event) {
   return event.kind.change == Change::kUpdate && !after_.is_full() ? FindLost() : arrow::Status::OK();
 }
 
-// A generated column may have changed with the others and not be in the new image (MariaDB). Where the old one
-// has more than the key nothing else can be lacking in both but a BLOB; else the catalog tells.
+// A generated column may have changed with the others and not be in the new image (MariaDB). Where the old
+// one has more than the key nothing else can be lacking in both but a BLOB; else the catalog tells.
 arrow::Status TableRows::FindLost() {
   if (generated_ && !names_of_generated_.has_value()) {
     ARROW_ASSIGN_OR_RAISE(names_of_generated_, generated_(builder_->table().name));

@@ -31,8 +31,8 @@ arrow::Result<std::shared_ptr<const TableSchema>> SchemaOf(const TableMap& map, 
 class TableRows {
  public:
   using Generated = std::function<arrow::Result<std::set<std::string>>(const TableName&)>;
-  // generated: as RowDecoderOptions has it. batch_bytes_max: where a batch ends also in the middle of an event.
-  // Errors: kUnsupported, by column; kProtocol where the map contradicts itself.
+  // generated: as RowDecoderOptions has it. batch_bytes_max: where a batch ends also in the middle of an
+  // event. Errors: kUnsupported, by column; kProtocol where the map contradicts itself.
   static arrow::Result<std::unique_ptr<TableRows>> Make(
       const TableMap& map, TypeChoices choices, arrow::MemoryPool* pool, Generated generated = {},
       int64_t batch_bytes_max = BatchBuilder::kBatchBytesMax);
