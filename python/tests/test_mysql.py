@@ -64,6 +64,15 @@ def test_a_table_that_joins_gives_its_rows_first(mysql, shop):
         assert rows == [("snapshot", 1), ("snapshot", 2), ("snapshot", 3), ("delete", 1)]
 
 
+def test_asyncio_up_to_now_where_nothing_is_written(mysql, shop):
+    async def rows(readers):
+        return [row["_op"] async for batch in readers["shop.users"].read_batches(until="now")
+                for row in batch.to_pylist()]
+
+    with CONFIGURE(**shop, snapshot="initial") as readers:
+        assert asyncio.run(asyncio.wait_for(rows(readers), timeout=60)) == ["snapshot"]
+
+
 def test_asyncio(mysql, shop):
     async def first():
         readers = CONFIGURE(**shop)

@@ -293,9 +293,10 @@ class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
     return arrow::Status::OK();
   }
 
+  // Where the server is idle no position comes behind it.
   void Started(const SourceInfo&, const Position& start) override {
     const std::lock_guard lock(stream_->mutex);
-    stream_->delivered = start;
+    stream_->SetDelivered(start);
   }
 
   void Retrying(const arrow::Status& status, milliseconds) override {

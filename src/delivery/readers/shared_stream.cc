@@ -214,13 +214,17 @@ arrow::Status SharedStream::Release(Reader& reader, const Filter& filter) {
   return Acknowledge();
 }
 
-arrow::Status SharedStream::Advance(const Position& position) {
+void SharedStream::SetDelivered(const Position& position) {
   delivered = position;
-  claims.Advance(position);
   for (size_t i = 0; i < readers.size() && position_waiters > 0; ++i) {
     Reader::Waiting& waiting = *readers[i]->waiting_;
     if (waiting.wanted_position.has_value() && delivered >= waiting.wanted_position) Signal(waiting);
   }
+}
+
+arrow::Status SharedStream::Advance(const Position& position) {
+  SetDelivered(position);
+  claims.Advance(position);
   return Acknowledge();
 }
 

@@ -102,7 +102,9 @@ struct SharedStream {
   arrow::Status Release(Reader& reader, const Filter& filter);
   // All rows of its table were put.
   void EndCopy(Reader& reader);
-  // Everything up to `position` was delivered.
+  // Everything up to `position` was delivered; wakes who waits for that.
+  void SetDelivered(const Position& position);
+  // The same, and acknowledges what may be.
   arrow::Status Advance(const Position& position);
   arrow::Status Acknowledge();
   void EndStream(arrow::Status why);
