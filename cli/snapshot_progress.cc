@@ -149,7 +149,9 @@ void SnapshotReporter::Begin(const SnapshotProgress& progress) {
   Log(info,
       "copying the rows that " + std::to_string(progress.tables.size()) + " table(s) have, " +
           FormatSize(bytes) + " in the server (--snapshot never leaves them out)",
-      {{"point_lsn", FormatLsn(point_.order)}, {"tables", progress.tables.size()}, {"event", "copy_begins"}});
+      {{"point_lsn", source_.FormatPosition(point_)},
+       {"tables", progress.tables.size()},
+       {"event", "copy_begins"}});
   uint64_t kept = 0;
   for (const auto& table : progress.tables) kept += static_cast<uint64_t>(table.parts_kept);
   if (kept == 0) return;

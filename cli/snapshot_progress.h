@@ -37,7 +37,8 @@ std::vector<std::string> DrawCopy(const SnapshotProgress& progress, const std::v
 class SnapshotReporter {
  public:
   // log_interval: of lines where there is no terminal.
-  explicit SnapshotReporter(std::chrono::milliseconds log_interval) : log_interval_(log_interval) {}
+  SnapshotReporter(const Source& source, std::chrono::milliseconds log_interval)
+      : source_(source), log_interval_(log_interval) {}
 
   void Show(const SnapshotProgress& progress);
 
@@ -57,6 +58,7 @@ class SnapshotReporter {
   std::vector<CopyRate> TableRates(const SnapshotProgress& progress, Clock::time_point now);
   static CopyRate RateSince(const Begun& begun, uint64_t rows, double share, Clock::time_point now);
 
+  const Source& source_;
   const std::chrono::milliseconds log_interval_;
   Position point_;                           // of the copy that is shown
   std::vector<bool> told_;                   // by table: that it is complete

@@ -68,7 +68,7 @@ class ProgressReporter : public PipelineObserver {
   ProgressReporter(const Options& options, const Source& source)
       : options_(options),
         source_(source),
-        snapshot_(options.command.progress_interval),
+        snapshot_(source, options.command.progress_interval),
         last_log_(Clock::now()) {}
 
   void OnConnected(const SourceInfo& source, const Position& start, bool resumed) override {

@@ -2,12 +2,14 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <optional>
 #include <thread>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/secrets.h"
 #include "cli/commands.h"
 #include "cli/descriptors.h"
 #include "cli/logging.h"
@@ -130,6 +132,10 @@ ExitCode RunTail(const Options& options) {
   if (StandardOutputWasClosed()) {
     return Fail(MakeError(ErrorKind::kInvalidOption, "standard output is closed, and the rows go there",
                           "command tail", "give it a standard output"));
+  }
+  if (std::any_of(options.source.tables.begin(), options.source.tables.end(), LooksLikeConninfo)) {
+    return Fail(MakeError(ErrorKind::kInvalidOption, "a connection string stands among the table patterns",
+                          "command tail", "put it first: arrowcdc tail CONNECTION PATTERN ..."));
   }
   StopToken& stop = *options.source.stop;
   if (options.command.duration.has_value()) stop.StopAfter(*options.command.duration);

@@ -115,6 +115,7 @@ package_command() {
   install -m 644 README.md "$documents/README.md"
   mkdir -p "$documents/docs" "$documents/arrow"
   install -m 644 docs/*.md "$documents/docs"
+  install -D -m 644 -t "$documents/examples/monitoring" examples/monitoring/*
   for licence in LICENSE NOTICE; do
     gzip -9nc "$(dirname "$wheel")"/pyarrow-*.dist-info/licenses/$licence.txt \
       >"$documents/arrow/$licence.txt.gz"
@@ -129,12 +130,12 @@ package_command() {
   local depends
   depends=$(depends_of "$stage" "$stage/usr/bin/arrowcdc" "$stage/$private"/*.so*)
   write_control "$stage" arrowcdc "$depends, adduser" "row changes of a database as Apache Arrow" <<D
-arrowcdc streams the row changes of PostgreSQL as Apache Arrow record
-batches, and stores them as Parquet files in which every change is there
-exactly once, whatever crashes on the way.
+arrowcdc streams the row changes of PostgreSQL, MySQL and MariaDB as Apache
+Arrow record batches, and stores them as Parquet files in which every change
+is there exactly once, whatever crashes on the way.
 
-The server needs nothing for it, or the output plugin wal2arrow
-(postgresql-15-wal2arrow and its like), which costs it less.
+The server needs nothing for it. To PostgreSQL the output plugin wal2arrow
+(postgresql-15-wal2arrow and its like) makes it cost less.
 D
   build_package "$stage" arrowcdc
 }

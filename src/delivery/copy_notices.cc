@@ -43,8 +43,8 @@ SourceNotice WasAskedFor(const TableName& table, bool comes) {
 
 SourceNotice PointIsLost(const TableName& table) {
   return Of(table,
-            "it is copied anew: its rows are of a point that this server's log does not have, as after a "
-            "failover");
+            "it is to be copied anew: its rows are of a point that this server's log does not have, as after "
+            "a failover");
 }
 
 SourceNotice CameLater(const TableName& table, bool beside) {

@@ -38,7 +38,7 @@ class ConfigReader {
     ARROW_RETURN_NOT_OK(CheckNoneTwice(root));
     for (const auto& entry : root) {
       const std::string section = entry.first.Scalar();
-      if (!IsSection(section)) return Unknown(entry.first, "section", section, Sections());
+      if (!IsSection(section)) return UnknownSection(section, entry.first);
       ARROW_RETURN_NOT_OK(ReadSection(section, entry.second));
     }
     return arrow::Status::OK();
@@ -118,6 +118,15 @@ class ConfigReader {
       ARROW_RETURN_NOT_OK(ReadOption(*option, entry.second));
     }
     return arrow::Status::OK();
+  }
+
+  arrow::Status UnknownSection(const std::string& name, const YAML::Node& node) const {
+    for (const Option& option : OptionTable()) {
+      if (name == option.name && IsOfFile(option))
+        return ErrorAt(node, "option " + name + " stands in no section",
+                       std::string("write it in section ") + option.section);
+    }
+    return Unknown(node, "section", name, Sections());
   }
 
   arrow::Status UnknownOption(const std::string& section, const std::string& name,

@@ -94,6 +94,8 @@ TEST(ConfigFile, WhatIsNotUnderstoodIsNamedWithItsLineAndTheNearest) {
             "a.yaml, line 2: there is no section \"snik\"; the nearest is sink");
   EXPECT_EQ(Refused("source:\n  slot: s\n  roll-age: 5s\n"),
             "a.yaml, line 3: option roll-age does not belong to section source; write it in section sink");
+  EXPECT_EQ(Refused("sink: console\nroll-age: 5s\n"),
+            "a.yaml, line 2: option roll-age stands in no section; write it in section sink");
   EXPECT_EQ(Refused("pipeline: {until: now}"),
             "a.yaml, line 1: option until belongs to one run; give it on the command line");
   EXPECT_EQ(Refused("readers: {partitions: 3}").substr(0, 42), "a.yaml, line 1: there is no section \"reade");

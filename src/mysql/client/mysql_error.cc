@@ -93,7 +93,8 @@ Meaning MeaningOf(unsigned code, const std::string& text) {
     case 2013:
     case 2055:
     case 4031:
-      return {ErrorKind::kConnection, true, "check host, port and network"};
+      return {ErrorKind::kConnection, true,
+              "check host, port and network (localhost is a socket, 127.0.0.1 the port)"};
     case 1193:
     case 1064:
       return {ErrorKind::kUnsupported, false, "the server's version is not supported"};

@@ -175,7 +175,8 @@ class TableMapReader {
                      "the binlog has rows of a table without the names of its columns",
                      "table " + ToString(map_.name),
                      "SET PERSIST binlog_row_metadata=FULL (MariaDB: SET GLOBAL, and in its configuration), "
-                     "also in every session that sets its own; what was written without it cannot be read");
+                     "also in every session that sets its own; what was written without it cannot be read: "
+                     "capture into a new sink");
   }
 
   arrow::Status Fault(const std::string& what) const {

@@ -61,12 +61,16 @@ arrow::Status CheckObstacles(const MysqlChecks& checks) {
   const arrow::Status& first = checks.obstacles[0].status;
   const ErrorDetail* const detail = GetErrorDetail(first);
   if (checks.obstacles.size() == 1 || detail == nullptr) return first;
-  std::string text = std::to_string(checks.obstacles.size()) + " things are in the way";
-  for (const SetupObstacle& obstacle : checks.obstacles) {
-    const ErrorDetail* const one = GetErrorDetail(obstacle.status);
-    text += "; " + (one != nullptr ? one->object() + ": " : "") + obstacle.status.message();
+  std::string text = std::to_string(checks.obstacles.size()) + " things are in the way:";
+  std::string remedies;
+  for (size_t i = 0; i < checks.obstacles.size(); ++i) {
+    const arrow::Status& status = checks.obstacles[i].status;
+    const ErrorDetail* const one = GetErrorDetail(status);
+    const std::string number = " (" + std::to_string(i + 1) + ") ";
+    text += number + (one != nullptr ? one->object() + ": " : "") + status.message();
+    if (one != nullptr) remedies += number + one->remedy();
   }
-  return MakeError(detail->kind(), text, detail->object(), detail->remedy());
+  return MakeError(detail->kind(), text, detail->object(), remedies.substr(1));
 }
 
 std::string AdministratorSql(const MysqlChecks& checks) {

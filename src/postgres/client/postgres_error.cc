@@ -22,9 +22,10 @@ constexpr const char kNewSlot[] =
     "rows may have been lost: run 'arrowcdc teardown' and 'arrowcdc setup', then stream with --snapshot "
     "when-needed, which copies all rows anew, or into a new sink";
 constexpr const char kInstallPlugin[] =
-    "on a server of your own run 'make install-plugin' with its pg_config (no restart is needed); on managed "
-    "services, where the plugin cannot be installed, use PostgreSQL's own: --plugin pgoutput "
-    "(docs/managed.md)";
+    "on a server of your own install its package, or run 'make install-plugin' with its pg_config (no "
+    "restart "
+    "is needed; docs/install.md); on managed services, where the plugin cannot be installed, use "
+    "PostgreSQL's own: --plugin pgoutput (docs/managed.md)";
 
 constexpr const char kNoReplication[] =
     "what answers does not pass replication connections on (a pooler?): connect to the server itself";
