@@ -36,7 +36,7 @@ bool WriteAll(const std::filesystem::path& directory) {
 }  // namespace arrowcdc::cli
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
+  if (argc != 2 || *argv[1] == '-') {
     std::fputs("write_documents DIRECTORY\n", stderr);
     return 2;
   }

@@ -188,6 +188,16 @@ TEST_F(TailTest, ARoleThatMayNotIsToldWhatItLacks) {
   ExpectNothingLeft();
 }
 
+TEST_F(TailTest, AConnectionStringAmongThePatternsIsToldAndNotShown) {
+  SubprocessOptions options;
+  options.argv = {CommandPath(), "--log=json", "tail", "public.*", server_->conninfo() + " password=hunter2"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto child, Subprocess::Start(options));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, child->Wait(kLimit));
+  EXPECT_EQ(ended.code, 2) << child->error();
+  EXPECT_NE(child->error().find("put it first"), std::string::npos) << child->error();
+  EXPECT_EQ(child->error().find("hunter2"), std::string::npos) << child->error();
+}
+
 TEST_F(TailTest, AWrongWalLevelIsTold) {
   ASSERT_NO_FATAL_FAILURE(StartServer({.settings = {{"wal_level", "replica"}}}));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto child, Subprocess::Start(Tail()));

@@ -126,6 +126,9 @@ TEST_P(MysqlLimits, NamesAllThatIsInTheWay) {
       << text;
   EXPECT_NE(text.find("CASCADE"), std::string::npos) << text;
   EXPECT_EQ(checks.obstacles.size(), 3) << text;
+  const arrow::Status all = CheckObstacles(checks);
+  EXPECT_NE(GetErrorDetail(all)->remedy().find("(1) "), std::string::npos) << all;
+  EXPECT_NE(GetErrorDetail(all)->remedy().find(" (3) "), std::string::npos) << all;
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakeMysqlSource(options));
   const arrow::Status refused = source->Connect().status();
   EXPECT_EQ(KindOf(refused), ErrorKind::kServerSetting) << refused;
