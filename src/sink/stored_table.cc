@@ -190,11 +190,14 @@ void DropEmptied(StoredTable* stored) {
     if (whole && (!emptied.has_value() || *emptied < *file.emptied)) emptied = file.emptied;
   }
   if (!emptied.has_value()) return;
-  // One that says what the columns are stays.
+  // One that says what the columns are stays, and the truncation with it where that is of rows from before.
   auto last = std::find_if(stored->files.rbegin(), stored->files.rend(), HasColumns);
   const std::string kept = last == stored->files.rend() ? "" : last->path;
-  std::erase_if(stored->files,
-                [&](const StoredFile& file) { return file.last_row <= *emptied && file.path != kept; });
+  const bool kept_is_void = last != stored->files.rend() && last->last_row <= *emptied;
+  std::erase_if(stored->files, [&](const StoredFile& file) {
+    const bool voids_kept = kept_is_void && file.emptied == emptied;
+    return file.last_row <= *emptied && file.path != kept && !voids_kept;
+  });
 }
 
 arrow::Result<bool> IsDue(FileSystem& files, const std::string& root, const Manifest& manifest,

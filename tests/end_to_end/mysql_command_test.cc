@@ -256,6 +256,10 @@ TEST_P(MysqlTest, DroppedAndMadeAgain) {
   // Of one that is not there when the stream goes on.
   follow({"DROP TABLE shop.b", "DROP TABLE IF EXISTS shop.never"}, {"a"});
   follow({"CREATE TABLE shop.b (k INT PRIMARY KEY)", "INSERT INTO shop.b VALUES (3)"}, {"a", "b"});
+  // Nothing but the truncation says anything of it, in a stream that has met none of its rows.
+  follow({"TRUNCATE TABLE shop.b", "INSERT INTO shop.a VALUES (8)"}, {"a", "b"});
+  follow({"TRUNCATE TABLE shop.a", "DROP TABLE shop.b", "CREATE TABLE shop.b (k INT PRIMARY KEY)"},
+         {"a", "b"});
   if (GetParam() == Flavor::kMysql) return;
   follow({"CREATE OR REPLACE TABLE shop.a (k INT PRIMARY KEY, n INT)", "INSERT INTO shop.a VALUES (1, 2)",
           "CREATE OR REPLACE TABLE shop.b AS SELECT 6 AS k", "CREATE OR REPLACE SEQUENCE shop.q"},

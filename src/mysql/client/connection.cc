@@ -1,6 +1,7 @@
 // The packets of a dump are read by the functions that libmariadb's own reader uses.
 #include "src/mysql/client/connection.h"
 
+#include <errmsg.h>
 #include <mysql.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -194,7 +195,10 @@ arrow::Result<std::optional<std::string>> Connection::Variable(const std::string
 
 arrow::Status Connection::LastError(const std::string& doing) const {
   MYSQL* const mysql = handle_.get();
-  return MakeServerError(mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql), doing, server_);
+  const unsigned code = mysql_errno(mysql);
+  // TLS stood: a link that ends in the middle of one of its records is lost like any other.
+  return MakeServerError(code == CR_SSL_CONNECTION_ERROR ? CR_SERVER_LOST : code, mysql_sqlstate(mysql),
+                         mysql_error(mysql), doing, server_);
 }
 
 arrow::Status Connection::BeginDump(int command, std::string_view arguments) {

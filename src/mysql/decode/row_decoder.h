@@ -45,7 +45,8 @@ struct RowDecoderOptions {
   // something new of its table.
   std::function<arrow::Status(const TableMap&)> check = {};
   // Names of the table's columns whose values are made of others': where a new image lacks such a one, it may
-  // have changed all the same (MariaDB). Empty: none. Asked where images lack columns.
+  // have changed all the same (MariaDB). Empty: none. Asked for each event whose images lack
+  // columns: a table map does not tell of a column that is made of others now.
   std::function<arrow::Result<std::set<std::string>>(const TableName&)> generated = {};
   Unrepresentable unrepresentable = Unrepresentable::kNull;
 };

@@ -311,9 +311,9 @@ Statement Xa(Tokens* tokens) {
 constexpr std::array kChangingWords = {"insert", "update", "delete", "replace", "load",   "call",
                                        "with",   "select", "do",     "values",  "execute"};
 constexpr std::array kOtherWords = {
-    "analyze", "backup", "cache", "change",    "check",  "checksum", "clone",   "flush",      "grant",
-    "install", "kill",   "lock",  "optimize",  "purge",  "repair",   "reset",   "restart",    "revoke",
-    "set",     "start",  "stop",  "uninstall", "unlock", "use",      "release", "deallocate", "prepare"};
+    "analyze", "backup", "cache",     "change",   "check", "checksum", "clone",      "flush",   "grant",
+    "install", "kill",   "lock",      "optimize", "purge", "repair",   "reset",      "restart", "revoke",
+    "start",   "stop",   "uninstall", "unlock",   "use",   "release",  "deallocate", "prepare"};
 
 template <typename Words>
 bool IsOneOf(const Words& words, const std::string& word) {
@@ -337,9 +337,22 @@ std::string FormatXid(std::string_view gtrid, std::string_view bqual, uint64_t f
 
 namespace {
 
+// MariaDB's SET STATEMENT name = value, ... FOR statement. False: it is another SET.
+bool SkipSettings(Tokens* tokens) {
+  if (!tokens->Word("statement")) return false;
+  while (!tokens->Word("for")) {
+    if (tokens->at_end() || tokens->bad()) return false;
+    tokens->Next();
+  }
+  return true;
+}
+
 Statement ReadUtf8(const QueryBody& query) {
   Tokens tokens(query);
   if (tokens.at_end()) return Of(Kind::kOther);  // comments: MariaDB writes them for what it leaves out
+  while (tokens.Word("set")) {
+    if (!SkipSettings(&tokens)) return Of(tokens.bad() ? Kind::kUnreadable : Kind::kOther);
+  }
   if (tokens.current().type != Token::Type::kWord) return Of(Kind::kUnreadable);
   const std::string word = tokens.current().text;
   tokens.Next();
@@ -362,6 +375,9 @@ Statement ReadUtf8(const QueryBody& query) {
   }
   if (word == "alter") return Alter(&tokens);
   if (word == "create") return Create(&tokens);
+  // MariaDB's ANALYZE of a statement runs it.
+  constexpr std::array kOfTables = {"table", "tables", "local", "no_write_to_binlog"};
+  if (word == "analyze" && !IsOneOf(kOfTables, tokens.current().text)) return Of(Kind::kChangesRows);
   if (IsOneOf(kChangingWords, word)) return Of(Kind::kChangesRows);
   return Of(IsOneOf(kOtherWords, word) ? Kind::kOther : Kind::kUnreadable);
 }

@@ -53,6 +53,22 @@ TEST(Statement, TablesByAnyQuotes) {
   EXPECT_EQ(Read("DROP DATABASE `shop`").kind, Kind::kDropDatabase);
 }
 
+// As MariaDB 10.11 logs them, as they were written.
+TEST(Statement, BehindSettingsOfItsOwn) {
+  EXPECT_EQ(Tables(Read("set statement max_statement_time=10 for truncate table tr")), "shop.tr");
+  EXPECT_EQ(Read("set statement max_statement_time=10 for truncate table tr").kind, Kind::kTruncate);
+  EXPECT_EQ(
+      Read("SET STATEMENT sql_mode=REPLACE('for','f',''), a=1 FOR ALTER TABLE t RENAME u").tables.size(), 2);
+  EXPECT_EQ(Read("SET STATEMENT lock_wait_timeout=1 FOR INSERT INTO t VALUES (1)").kind, Kind::kChangesRows);
+  EXPECT_EQ(Read("SET STATEMENT a=1 FOR SET STATEMENT b=1 FOR DROP TABLE t").kind, Kind::kDropTable);
+  EXPECT_EQ(Read("SET PASSWORD FOR 'a'@'%' = 'x'").kind, Kind::kOther);
+  EXPECT_EQ(Read("SET STATEMENT a='").kind, Kind::kUnreadable);
+  EXPECT_EQ(Read("ANALYZE UPDATE t SET v = 1").kind, Kind::kChangesRows);
+  EXPECT_EQ(Read("ANALYZE FORMAT=JSON DELETE FROM t").kind, Kind::kChangesRows);
+  EXPECT_EQ(Read("ANALYZE TABLE t").kind, Kind::kOther);
+  EXPECT_EQ(Read("ANALYZE NO_WRITE_TO_BINLOG TABLE t").kind, Kind::kOther);
+}
+
 // Collations: latin1_swedish_ci, gbk_chinese_ci, utf8mb4_general_ci, binary, big5_chinese_ci.
 TEST(Statement, NamesInTheCharacterSetOfTheClient) {
   EXPECT_EQ(Tables(Read("TRUNCATE `caf\xe9`", false, 8)), "shop.caf\xc3\xa9");

@@ -114,8 +114,9 @@ arrow::Status TableRows::SetImages(const RowsEvent& event) {
 // A generated column may have changed with the others and not be in the new image (MariaDB). Where the old
 // one has more than the key nothing else can be lacking in both but a BLOB; else the catalog tells.
 arrow::Status TableRows::FindLost() {
-  if (generated_ && !names_of_generated_.has_value()) {
-    ARROW_ASSIGN_OR_RAISE(names_of_generated_, generated_(builder_->table().name));
+  std::set<std::string> generated;
+  if (generated_) {
+    ARROW_ASSIGN_OR_RAISE(generated, generated_(builder_->table().name));
   }
   bool more_than_key = false;
   for (const int i : before_.columns) more_than_key |= !kinds_[static_cast<size_t>(i)].is_key;
@@ -123,8 +124,7 @@ arrow::Status TableRows::FindLost() {
   for (size_t i = 0; leaves_generated_out_ && i < steps_.size(); ++i) {
     if (after_.has[i]) continue;
     const std::string& name = builder_->table().schema->field(static_cast<int>(i))->name();
-    is_lost_[i] = (names_of_generated_.has_value() && names_of_generated_->contains(name)) ||
-                  (more_than_key && !before_.has[i] && !kinds_[i].is_blob);
+    is_lost_[i] = generated.contains(name) || (more_than_key && !before_.has[i] && !kinds_[i].is_blob);
   }
   return arrow::Status::OK();
 }

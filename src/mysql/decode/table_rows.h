@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -98,7 +97,6 @@ class TableRows {
   };
   std::vector<Kind> kinds_;
   bool leaves_generated_out_ = false;
-  std::optional<std::set<std::string>> names_of_generated_;  // none: not asked yet
   size_t json_columns_ = 0;
   std::vector<ChangeBatch> finished_;
   int64_t finished_rows_ = 0;

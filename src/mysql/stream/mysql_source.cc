@@ -196,6 +196,7 @@ class MysqlSource : public Source {
       const auto has_read = Read(deadline);
       if (!has_read.ok() && KindOf(has_read.status()) == ErrorKind::kInterrupted) return has_read.status();
       failed_ = has_read.status();
+      if (!failed_.ok()) (void)reader_->FlushEnded();
       idle = has_read.ok() && !*has_read;
       if (idle && !reader_->decoding() && Clock::now() >= deadline) return std::nullopt;
     }
@@ -379,7 +380,7 @@ class MysqlSource : public Source {
     for (const mysql::CatalogTable& table : inspected.tables) {
       info.published.coming.push_back(table.table.name);
       const std::lock_guard lock(mutex_);
-      generated_[table.table.name] = table.generated;
+      generated_[table.table.name] = {table.generated, false};
     }
     tables_ = info.published.coming;
     info.published.lists_tables = false;
@@ -431,6 +432,7 @@ class MysqlSource : public Source {
     if (state_.flavor == Flavor::kMariadb) {
       options.check = [this](const mysql::TableMap& map) { return CheckTypes(map); };
       options.generated = [this](const TableName& table) { return GeneratedColumns(table); };
+      options.altered = [this](const TableName& table) { TakeAltered(table); };
     }
     return Begin(std::move(options), start, has ? std::optional(request) : std::nullopt);
   }
@@ -447,14 +449,29 @@ class MysqlSource : public Source {
     return mysql::CheckHiddenTypes(connection.get(), map.name);
   }
 
-  // As the catalog has them now, or had them last. From any thread.
+  // As the catalog has had them since the last statement that may have changed them, or before where the
+  // table is gone. From any thread.
   arrow::Result<std::set<std::string>> GeneratedColumns(const TableName& table) {
+    uint64_t altered = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto known = generated_.find(table);
+      if (known != generated_.end() && !known->second.is_old) return known->second.names;
+      altered = altered_;
+    }
     ARROW_ASSIGN_OR_RAISE(const auto connection, Connection::Open(url_, options_.stop));
     ARROW_ASSIGN_OR_RAISE(auto names, mysql::ReadGeneratedColumns(connection.get(), table));
     const std::lock_guard lock(mutex_);
-    std::set<std::string>& known = generated_[table];
-    if (names.has_value()) known = *std::move(names);
-    return known;
+    Generated& known = generated_[table];
+    if (names.has_value()) known.names = *std::move(names);
+    known.is_old = altered != altered_;
+    return known.names;
+  }
+  void TakeAltered(const TableName& table) {
+    const std::lock_guard lock(mutex_);
+    ++altered_;
+    const auto known = generated_.find(table);
+    if (known != generated_.end()) known->second.is_old = true;
   }
 
   // --- files ---
@@ -602,7 +619,12 @@ class MysqlSource : public Source {
   std::unique_ptr<mysql::EventQueue> packets_;
   SourceStats earlier_;
   std::string base_;  // of the files' names at the last Connect
-  std::map<TableName, std::set<std::string>> generated_;
+  struct Generated {
+    std::set<std::string> names;
+    bool is_old = false;
+  };
+  std::map<TableName, Generated> generated_;
+  uint64_t altered_ = 0;  // how often
 };
 
 }  // namespace

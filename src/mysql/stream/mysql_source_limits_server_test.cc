@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -171,6 +172,25 @@ TEST_P(MysqlLimits, PasswordsAreInNoMessage) {
 
 // As accounts are made by default: MySQL's with caching_sha2_password, over TLS and, by the server's key,
 // without.
+// It ends the connection without a word of TLS.
+TEST_P(MysqlLimits, AServerThatDiesUnderTlsIsTriedAgain) {
+  if (!mysql()) GTEST_SKIP() << "MariaDB 10.11 makes no certificate for itself";
+  StartServer();
+  MysqlOptions options = Options();
+  options.url = server_->url("ssl-mode=required");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakeMysqlSource(options));
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  Insert(1);
+  ARROWCDC_ASSERT_OK(ReadAll(&replay, source.get()));
+  ARROWCDC_ASSERT_OK(server_->Crash());
+  Position never = *replay.position();
+  never.order = std::numeric_limits<uint64_t>::max();
+  const arrow::Status lost = replay.ReadUntil(source.get(), never);
+  EXPECT_EQ(KindOf(lost), ErrorKind::kConnection) << lost;
+  EXPECT_TRUE(GetErrorDetail(lost)->retryable()) << lost;
+}
+
 TEST_P(MysqlLimits, AuthenticatesWithAndWithoutTls) {
   StartServer();
   const std::string monitor = mysql() ? "REPLICATION CLIENT" : "BINLOG MONITOR";

@@ -36,6 +36,8 @@ class RowPieces {
   void ForgetTableMaps() { maps_.clear(); }
   // Of the open piece; 0: it has no rows.
   size_t open_bytes() const { return open_.size(); }
+  // The open piece is as it was when it had so many.
+  void CutOpen(size_t bytes) { open_.resize(bytes); }
   // The open piece is to be decoded, which has rows.
   void Close();
 

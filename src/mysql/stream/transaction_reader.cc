@@ -19,13 +19,6 @@ constexpr int kInnerEventsAtOnce = 1000;
 
 std::string BaseOf(const std::string& file) { return file.substr(0, file.rfind('.')); }
 
-// Of letters beyond ASCII the server has rules of its own, and a name like that is written as it is.
-void ToLowerCase(std::string* name) {
-  for (char& c : *name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-}
-
 }  // namespace
 
 arrow::Result<std::unique_ptr<TransactionReader>> TransactionReader::Make(TransactionReaderOptions options,
@@ -139,6 +132,7 @@ arrow::Status TransactionReader::Flush() {
   if (has_rows) {
     pieces_->Close();
     closing_.push_back({std::move(group), {}});
+    ended_bytes_ = 0;
   } else if (ends_group) {
     Emit(ProgressEvent{std::move(group)});
   } else if (ends && keepalive_) {
@@ -146,11 +140,23 @@ arrow::Status TransactionReader::Flush() {
     Emit(KeepaliveEvent{std::move(safe), false});
   }
   group_open_ = !ends && (has_rows || group_open_);
-  if (!ends) return arrow::Status::OK();
+  if (!ends) {
+    transaction_->given = true;
+    return arrow::Status::OK();
+  }
   keepalive_ = false;
   ended_.reset();
   transactions_ = 0;
   return arrow::Status::OK();
+}
+
+// Of one that has not ended nothing is to come, nor a position behind its begin.
+arrow::Status TransactionReader::FlushEnded() {
+  if (!ended_.has_value() || (transaction_.has_value() && transaction_->given)) return arrow::Status::OK();
+  transaction_.reset();
+  pieces_->CutOpen(ended_bytes_);
+  place_ = *ended_;
+  return Flush();
 }
 
 // --- events ---
@@ -515,6 +521,7 @@ arrow::Status TransactionReader::FinishTransaction() {
   token_.last = std::move(last);
   if (transaction.expected) found_ = {transaction.begin, place_};
   ended_ = place_;
+  ended_bytes_ = pieces_->open_bytes();
   ++transactions_;
   return arrow::Status::OK();
 }
@@ -584,8 +591,8 @@ arrow::Status TransactionReader::TakeQuery(const BinlogEvent& event) {
   }
   for (TableName& table : statement.tables) {
     if (!options_.lower_case_names) break;
-    ToLowerCase(&table.schema);
-    ToLowerCase(&table.table);
+    table.schema = InLowerCase(std::move(table.schema));
+    table.table = InLowerCase(std::move(table.table));
   }
   // Logs without GTID events.
   if (!transaction_.has_value()) {
@@ -622,8 +629,8 @@ arrow::Status TransactionReader::TakeStatement(const Statement& statement, const
     case Kind::kRollback:
       return EndTransaction(false);
     case Kind::kSavepoint:
-      transaction.savepoints.emplace_back(statement.savepoint,
-                                          transaction.waits ? transaction.records : transaction.rows_events);
+      transaction.savepoints.Set(statement.savepoint,
+                                 transaction.waits ? transaction.records : transaction.rows_events);
       return arrow::Status::OK();
     case Kind::kRollbackTo:
       return TakeRollbackTo(statement.savepoint);
@@ -653,15 +660,18 @@ arrow::Status TransactionReader::TakeStatement(const Statement& statement, const
 
 arrow::Status TransactionReader::TakeRollbackTo(const std::string& savepoint) {
   Transaction& transaction = *transaction_;
-  auto& points = transaction.savepoints;
-  while (!points.empty() && points.back().first != savepoint) points.pop_back();
-  const uint64_t from = points.empty() ? 0 : points.back().second;
   if (transaction.dropped) return arrow::Status::OK();
+  const auto from = transaction.savepoints.RollBackTo(savepoint);
+  if (!from.has_value()) {
+    return Refused(ErrorKind::kUnsupported,
+                   "rows are rolled back to a savepoint, and which one it is cannot be told by its name",
+                   "give savepoints names of ASCII letters; capture into a new sink");
+  }
   if (transaction.waits) {
-    transaction.rolled_back.emplace_back(from, transaction.records);
+    transaction.rolled_back.emplace_back(*from, transaction.records);
     return arrow::Status::OK();
   }
-  if (transaction.rows_events == from) return arrow::Status::OK();
+  if (transaction.rows_events == *from) return arrow::Status::OK();
   return Refused(ErrorKind::kUnsupported, "rows that were delivered are rolled back to a savepoint",
                  "use transactional tables only; capture into a new sink");
 }
@@ -673,6 +683,9 @@ void TransactionReader::Tell(bool error, const std::string& text, const TableNam
 
 arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
   using Kind = Statement::Kind;
+  for (const TableName& table : statement.tables) {
+    if (options_.altered) options_.altered(table);
+  }
   if (statement.kind == Kind::kTruncate) return TakeEmptied(statement.tables);
   if (statement.kind == Kind::kDropTable) return TakeDropped(statement.tables);
   if (statement.kind == Kind::kDropDatabase) return TakeDroppedDatabase(statement.tables[0].schema);
@@ -761,6 +774,7 @@ arrow::Status TransactionReader::TakeEmptied(std::vector<TableName> tables) {
   event.commit_ts = transaction_->gtid.commit_ts;
   event.group = {std::nullopt, false, true, false};
   group_open_ = true;
+  transaction_->given = true;
   Emit(std::move(event));
   return arrow::Status::OK();
 }

@@ -29,6 +29,7 @@
 #include "src/mysql/stream/log_place.h"
 #include "src/mysql/stream/record_store.h"
 #include "src/mysql/stream/row_pieces.h"
+#include "src/mysql/stream/savepoints.h"
 
 namespace arrowcdc::mysql {
 
@@ -44,6 +45,7 @@ struct TransactionReaderOptions {
   std::function<bool(const TableName&)> wanted = {};         // empty: all
   std::function<arrow::Status(const TableMap&)> check = {};  // as RowDecoderOptions has it
   std::function<arrow::Result<std::set<std::string>>(const TableName&)> generated = {};  // the same
+  std::function<void(const TableName&)> altered = {};  // a statement may have changed its columns
   // Whether a database may have tables that are captured, now or later; empty: each may.
   std::function<bool(const std::string&)> captures = {};
   // Whether rows of the table can be rolled back. Empty: nobody knows.
@@ -90,6 +92,8 @@ class TransactionReader {
   bool full() const;
   // Makes events of all that is open. Behind it nothing is open but a transaction that has not ended.
   arrow::Status Flush();
+  // The same of transactions that have ended, where nothing can be taken any more.
+  arrow::Status FlushEnded();
   // Something waits for Flush, and for nothing else.
   bool open() const;
 
@@ -115,12 +119,13 @@ class TransactionReader {
     bool dropped = false;    // its rows were delivered
     bool waits = false;      // its rows are in the spool
     bool expected = false;   // Expect's
+    bool given = false;      // events of it may have been
     bool xa = false;         // begun by XA START
     bool xa_wanted = false;  // and has rows that are wanted
     uint64_t rows_events = 0;
-    uint64_t records = 0;                                      // in the spool
-    std::vector<std::pair<std::string, uint64_t>> savepoints;  // and what had come before
-    std::vector<std::pair<uint64_t, uint64_t>> rolled_back;    // from one record to in front of another
+    uint64_t records = 0;                                    // in the spool
+    Savepoints savepoints;                                   // and what had come before
+    std::vector<std::pair<uint64_t, uint64_t>> rolled_back;  // from one record to in front of another
   };
 
   // An XA transaction between its PREPARE, which has its rows, and its COMMIT.
@@ -205,6 +210,7 @@ class TransactionReader {
   std::deque<Event> events_;
   std::deque<Closing> closing_;    // of the pieces that are being decoded
   std::optional<LogPlace> ended_;  // the last transaction, since the last Flush
+  size_t ended_bytes_ = 0;         // of the open piece, with that one
   bool keepalive_ = false;
   bool group_open_ = false;  // batches of a group were given, its end was not
   int64_t transactions_ = 0;
