@@ -462,7 +462,11 @@ std::string Query::CountedRows() const {
       Join(outputs_, ", ", [](const Output& output) { return output.column.inner_name(); });
   return ", counted AS (\n  SELECT n, " + columns + ",\n    sum(CASE WHEN op IN " + kAlive +
          " THEN 1 ELSE -1 END) OVER (PARTITION BY " + columns +
-         " ORDER BY n) AS copies\n  FROM valid\n), repeated AS (\n  SELECT " + columns +
+         " ORDER BY n) AS copies\n  FROM valid\n  WHERE CASE WHEN unchanged IS NOT NULL AND op NOT IN " +
+         kAlive +
+         "\n    THEN error('change ' || n || ' does not carry all values of the old row, and the table has "
+         "no key: its row cannot be found') ELSE true END\n), repeated AS (\n  SELECT " +
+         columns +
          ",\n    unnest(range(CAST(arg_max(copies, n) - least(min(copies), 0) AS BIGINT)))\n  FROM counted "
          "GROUP "
          "BY " +
