@@ -103,7 +103,7 @@ class TransactionReader {
   // Events are being decoded, of so many rows that no more should be taken.
   bool decoding() const { return !closing_.empty(); }
   bool crowded() const { return pieces_->crowded(); }
-  bool has_news() const { return !news_.notices.empty(); }
+  bool has_news() const { return !news_.notices.empty() || !news_.unmatched.empty(); }
   SourceNews TakeNews() { return std::exchange(news_, {}); }
 
   const LogPlace& place() const { return place_; }
