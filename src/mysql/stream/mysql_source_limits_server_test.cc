@@ -170,8 +170,6 @@ TEST_P(MysqlLimits, PasswordsAreInNoMessage) {
   EXPECT_EQ(refused.ToString().find("hunter2"), std::string::npos);
 }
 
-// As accounts are made by default: MySQL's with caching_sha2_password, over TLS and, by the server's key,
-// without.
 // It ends the connection without a word of TLS.
 TEST_P(MysqlLimits, AServerThatDiesUnderTlsIsTriedAgain) {
   if (!mysql()) GTEST_SKIP() << "MariaDB 10.11 makes no certificate for itself";
@@ -191,6 +189,8 @@ TEST_P(MysqlLimits, AServerThatDiesUnderTlsIsTriedAgain) {
   EXPECT_TRUE(GetErrorDetail(lost)->retryable()) << lost;
 }
 
+// As accounts are made by default: MySQL's with caching_sha2_password, over TLS and, by the server's key,
+// without.
 TEST_P(MysqlLimits, AuthenticatesWithAndWithoutTls) {
   StartServer();
   const std::string monitor = mysql() ? "REPLICATION CLIENT" : "BINLOG MONITOR";
