@@ -1,5 +1,6 @@
 #include "src/sink/parquet_encoders.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
