@@ -112,8 +112,9 @@ ParquetFile::~ParquetFile() {
 
 arrow::Status ParquetFile::Add(std::shared_ptr<arrow::RecordBatch> rows, const RowPosition& first,
                                const RowPosition& last) {
-  if (this->rows() == 0) first_row_ = first;
+  if (rows_ == 0) first_row_ = first;
   last_row_ = last;
+  rows_ += rows->num_rows();
   if (rows->num_rows() == 1) {  // a truncation comes alone
     ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*table_, *rows));
     if (changes.op(0) == Op::kTruncate) emptied_ = first;
@@ -138,11 +139,10 @@ arrow::Status ParquetFile::Begin(const arrow::Table& first_rows) {
   return arrow::Status::OK();
 }
 
-arrow::Status ParquetFile::WriteRowGroup() {
-  if (buffer_.rows() == 0) return arrow::Status::OK();
-  const int64_t rows = buffer_.rows();
-  const int64_t bytes = buffer_.bytes();
-  ARROW_ASSIGN_OR_RAISE(auto batches, buffer_.Take());
+arrow::Status ParquetFile::WriteRowGroup(RowBuffer buffer) {
+  if (buffer.rows() == 0) return arrow::Status::OK();
+  const int64_t rows = buffer.rows();
+  ARROW_ASSIGN_OR_RAISE(auto batches, buffer.Take());
   std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
   for (int i = 0; i < stored_schema_->num_fields(); ++i) {
     const auto& type = stored_schema_->field(i)->type();
@@ -155,10 +155,8 @@ arrow::Status ParquetFile::WriteRowGroup() {
   }
   const auto table = arrow::Table::Make(stored_schema_, std::move(columns), rows);
   if (out_ == nullptr) ARROW_RETURN_NOT_OK(Begin(*table));
-  if (const auto status = writer_->WriteTable(*table, rows); !status.ok()) return Fail(status);
-  written_rows_ += rows;
-  raw_bytes_ += bytes;
-  return arrow::Status::OK();
+  const auto status = writer_->WriteTable(*table, rows);
+  return status.ok() ? status : Fail(status);
 }
 
 arrow::Status ParquetFile::Finish() {
@@ -170,8 +168,7 @@ arrow::Status ParquetFile::Finish() {
   return out_->Close();
 }
 
-arrow::Status ParquetFile::Complete() {
-  ARROW_RETURN_NOT_OK(Finish());
+arrow::Status ParquetFile::Publish() {
   const std::string path = this->path();
   ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(path));
   if (kind != PathKind::kAbsent) {
@@ -183,12 +180,6 @@ arrow::Status ParquetFile::Complete() {
 }
 
 int64_t ParquetFile::written_bytes() const { return out_ == nullptr ? 0 : out_->Tell().ValueOr(0); }
-
-int64_t ParquetFile::expected_bytes() const {
-  if (raw_bytes_ == 0) return buffer_.bytes();
-  const double ratio = static_cast<double>(written_bytes()) / static_cast<double>(raw_bytes_);
-  return written_bytes() + static_cast<int64_t>(ratio * static_cast<double>(buffer_.bytes()));
-}
 
 arrow::Status ParquetFile::Fail(const arrow::Status& status) const {
   return StorageError("write", temporary_path_, status);

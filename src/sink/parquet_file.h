@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <arrow/result.h>
 #include <parquet/arrow/writer.h>
@@ -28,6 +29,7 @@ struct ParquetFooter {
   std::optional<RowPosition> emptied;  // the last truncation in the file
 };
 
+// Threads: one may add rows while another writes those that TakeRows has taken.
 class ParquetFile {
  public:
   enum class Rows { kChanges, kSnapshot };
@@ -44,13 +46,14 @@ class ParquetFile {
                     const RowPosition& last);
 
   // Writes what is buffered as one row group.
-  arrow::Status WriteRowGroup();
-
-  // Finish, rename, directory sync: after it all rows are durable. At least one row was added.
-  arrow::Status Complete();
+  arrow::Status WriteRowGroup() { return WriteRowGroup(TakeRows()); }
+  RowBuffer TakeRows() { return std::exchange(buffer_, {}); }
+  arrow::Status WriteRowGroup(RowBuffer rows);
 
   // Footer and sync, under the temporary name. At least one row was added.
   arrow::Status Finish();
+  // After Finish: rename, directory sync. Then all rows are durable.
+  arrow::Status Publish();
   const std::string& temporary_path() const { return temporary_path_; }
   std::string name() const;  // that it is to have, in its directory
   std::string path() const { return JoinPath(directory_, name()); }
@@ -58,13 +61,11 @@ class ParquetFile {
   const RowPosition& last_row() const { return last_row_; }
 
   const TableSchema& table() const { return *table_; }
-  int64_t rows() const { return written_rows_ + buffer_.rows(); }
+  int64_t rows() const { return rows_; }
   int64_t buffered_rows() const { return buffer_.rows(); }
   int64_t buffered_bytes() const { return buffer_.bytes(); }
   bool on_disk() const { return out_ != nullptr; }
   int64_t written_bytes() const;
-  // Expected size if it were completed now: from the compression of the row groups so far.
-  int64_t expected_bytes() const;
 
  private:
   std::string NameFor(const RowPosition& row) const;
@@ -82,9 +83,8 @@ class ParquetFile {
   RowPosition first_row_;
   RowPosition last_row_;
   std::optional<RowPosition> emptied_;
-  int64_t written_rows_ = 0;
+  int64_t rows_ = 0;  // all that were added
   int64_t finished_bytes_ = 0;
-  int64_t raw_bytes_ = 0;  // of the rows written, before compression
   std::string temporary_path_;
   std::shared_ptr<WritableFile> out_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;

@@ -1,8 +1,10 @@
 // See parquet_sink.h. The order that makes rows durable: data file written, synced, renamed, its directory
-// synced; then the manifest the same way; only then durable() moves.
+// synced; then the manifest the same way; only then durable() moves. A file that is not known to be durable
+// holds the position back, wherever it is.
 #include "src/sink/parquet_sink.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "arrowcdc/change_rows.h"
 #include "arrowcdc/error.h"
@@ -18,6 +20,12 @@ constexpr int64_t kUntoldBytesMax = 16 << 20;
 
 bool IsOurs(std::string_view name) { return name.starts_with("_arrowcdc_"); }
 
+size_t EncodersFor(const ParquetLimits& limits) {
+  constexpr size_t kThreadsMax = 4;
+  const size_t processors = std::max<size_t>(1, std::thread::hardware_concurrency());
+  return limits.encoders.value_or(std::min(processors, kThreadsMax));
+}
+
 }  // namespace
 
 ParquetSink::ParquetSink(std::string directory, const SinkOptions& options, FileSystem* files,
@@ -27,7 +35,13 @@ ParquetSink::ParquetSink(std::string directory, const SinkOptions& options, File
       limits_(limits),
       files_(files),
       clock_(std::move(clock)),
-      snapshot_(files, directory_, limits.snapshot_row_group_bytes) {}
+      snapshot_(files, directory_, limits.snapshot_row_group_bytes),
+      encoders_(EncodersFor(limits)) {}
+
+arrow::Status ParquetSink::Check() {
+  ARROW_RETURN_NOT_OK(failure_);
+  return Remember(encoders_.status());
+}
 
 arrow::Status ParquetSink::Remember(arrow::Status status) {
   if (!status.ok() && failure_.ok()) failure_ = status;
@@ -159,7 +173,7 @@ bool ParquetSink::BelongsToSnapshot(const std::string& directory, const RowPosit
 }
 
 arrow::Status ParquetSink::Write(const ChangeBatch& batch) {
-  ARROW_RETURN_NOT_OK(failure_);
+  ARROW_RETURN_NOT_OK(Check());
   if (batch.rows->num_rows() == 0) return arrow::Status::OK();
   return Remember(WriteRows(batch));
 }
@@ -179,14 +193,15 @@ arrow::Status ParquetSink::WriteRows(const ChangeBatch& batch) {
   // Files by row count are exact; a batch may go to several.
   int64_t offset = 0;
   while (offset < batch.rows->num_rows()) {
-    const int64_t room = std::max<int64_t>(1, options_.roll_rows - open->file->rows());
+    ParquetFile& file = open->file();
+    const int64_t room = std::max<int64_t>(1, options_.roll_rows - file.rows());
     const int64_t rows = std::min(room, batch.rows->num_rows() - offset);
     const bool whole = rows == batch.rows->num_rows();
-    buffered_bytes_ -= open->file->buffered_bytes();
+    buffered_bytes_ -= file.buffered_bytes();
     const RowPosition last_row = changes.position(offset + rows - 1);
-    ARROW_RETURN_NOT_OK(open->file->Add(whole ? batch.rows : batch.rows->Slice(offset, rows),
-                                        changes.position(offset), last_row));
-    buffered_bytes_ += open->file->buffered_bytes();
+    ARROW_RETURN_NOT_OK(
+        file.Add(whole ? batch.rows : batch.rows->Slice(offset, rows), changes.position(offset), last_row));
+    buffered_bytes_ += file.buffered_bytes();
     offset += rows;
     last_rows_[name] = last_row;
     ARROW_RETURN_NOT_OK(RollIfFull(open_.find(name)));
@@ -195,21 +210,22 @@ arrow::Status ParquetSink::WriteRows(const ChangeBatch& batch) {
     }
   }
   ARROW_RETURN_NOT_OK(KeepWithinBudget());
-  return completed_ ? StorePosition() : arrow::Status::OK();
+  TakeDurable();
+  return durable_file_ ? StorePosition() : arrow::Status::OK();
 }
 
 arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& batch) {
   const TableName& name = batch.table->name;
   auto open = open_.find(name);
   if (open != open_.end()) {
-    if (open->second.file->table().fingerprint == batch.table->fingerprint) return &open->second;
-    ARROW_RETURN_NOT_OK(Complete(open));
+    if (open->second.file().table().fingerprint == batch.table->fingerprint) return &open->second;
+    Complete(open);
   }
   ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(name));
-  OpenFile file{std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream),
-                advanced_, clock_()};
+  auto file = std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream);
   manifest_.table_ids.insert_or_assign(name, batch.table->table_id);
-  return &open_.emplace(name, std::move(file)).first->second;
+  OpenFile added{std::make_shared<ParquetEncoders::File>(std::move(file)), advanced_, clock_()};
+  return &open_.emplace(name, std::move(added)).first->second;
 }
 
 // A directory that was removed, or whose file system was unmounted, must not be made anew somewhere else
@@ -247,59 +263,84 @@ arrow::Result<std::string> ParquetSink::TableDirectory(const TableName& name) {
 }
 
 // Where too many files are being written already, the file is completed instead: false, and `open` is gone.
-arrow::Result<bool> ParquetSink::WriteRowGroup(OpenFiles::iterator open) {
-  if (!open->second.file->on_disk()) {
-    const auto on_disk =
-        std::count_if(open_.begin(), open_.end(), [](const auto& e) { return e.second.file->on_disk(); });
+bool ParquetSink::WriteRowGroup(OpenFiles::iterator open) {
+  if (!open->second.on_disk) {
+    const auto is_on_disk = [](const auto& file) { return file.second.on_disk; };
+    const auto on_disk = std::count_if(open_.begin(), open_.end(), is_on_disk) +
+                         std::count_if(closing_.begin(), closing_.end(), is_on_disk);
     if (on_disk >= limits_.files_on_disk) {
-      ARROW_RETURN_NOT_OK(Complete(open));
+      Complete(open);
       return false;
     }
   }
-  buffered_bytes_ -= open->second.file->buffered_bytes();
-  ARROW_RETURN_NOT_OK(open->second.file->WriteRowGroup());
+  open->second.on_disk = true;
+  buffered_bytes_ -= open->second.file().buffered_bytes();
+  encoders_.WriteRowGroup(open->second.at_encoders);
   return true;
 }
 
 arrow::Status ParquetSink::RollIfFull(OpenFiles::iterator open) {
-  ParquetFile& file = *open->second.file;
-  if (file.rows() >= options_.roll_rows) return Complete(open);
-  if (file.expected_bytes() >= options_.roll_bytes) {
+  const OpenFile& file = open->second;
+  const bool full = encoders_.ExpectedBytes(*file.at_encoders) >= options_.roll_bytes;
+  if (file.file().rows() >= options_.roll_rows) {
+    Complete(open);
+  } else if (full) {
     // Without a row group nothing is known of the compression: write one and look again.
-    if (file.on_disk()) return Complete(open);
-    ARROW_ASSIGN_OR_RAISE(const bool is_open, WriteRowGroup(open));
-    return is_open && file.written_bytes() >= options_.roll_bytes ? Complete(open) : arrow::Status::OK();
-  }
-  if (file.buffered_bytes() >= limits_.row_group_bytes || file.buffered_rows() >= limits_.row_group_rows) {
-    return WriteRowGroup(open).status();
+    if (!file.on_disk && !WriteRowGroup(open)) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(encoders_.WaitForRowGroup(*file.at_encoders));
+    if (encoders_.ExpectedBytes(*file.at_encoders) >= options_.roll_bytes) Complete(open);
+  } else if (file.file().buffered_bytes() >= limits_.row_group_bytes ||
+             file.file().buffered_rows() >= limits_.row_group_rows) {
+    WriteRowGroup(open);
   }
   return arrow::Status::OK();
 }
 
+// The encoders may hold half of it at least: as long as they have less, they get more, even if row groups
+// become small.
 arrow::Status ParquetSink::KeepWithinBudget() {
-  while (buffered_bytes_ > limits_.buffered_bytes) {
-    const auto largest = std::max_element(open_.begin(), open_.end(), [](const auto& a, const auto& b) {
-      return a.second.file->buffered_bytes() < b.second.file->buffered_bytes();
-    });
-    ARROW_RETURN_NOT_OK(WriteRowGroup(largest).status());
+  const int64_t half = limits_.buffered_bytes / 2;
+  while (true) {
+    const int64_t at_encoders = encoders_.bytes();
+    if (buffered_bytes_ + at_encoders <= limits_.buffered_bytes) return arrow::Status::OK();
+    if (at_encoders > half) {
+      const int64_t room = limits_.buffered_bytes - buffered_bytes_;
+      ARROW_RETURN_NOT_OK(encoders_.WaitForBytes(std::max(half, room)));
+      continue;
+    }
+    WriteRowGroup(std::max_element(open_.begin(), open_.end(), [](const auto& a, const auto& b) {
+      return a.second.file().buffered_bytes() < b.second.file().buffered_bytes();
+    }));
   }
-  return arrow::Status::OK();
 }
 
-arrow::Status ParquetSink::Complete(OpenFiles::iterator open) {
-  buffered_bytes_ -= open->second.file->buffered_bytes();
-  const ParquetFile& file = *open->second.file;
-  ARROW_RETURN_NOT_OK(open->second.file->Complete());
-  if (options_.on_file_closed)
-    options_.on_file_closed(
-        {open->first, AbsolutePath(file.path()), file.rows(), file.finished_bytes(), file.last_row()});
+void ParquetSink::Complete(OpenFiles::iterator open) {
+  buffered_bytes_ -= open->second.file().buffered_bytes();
+  const ParquetEncoders::FilePtr file = open->second.at_encoders;
+  closing_.emplace(file, std::move(open->second));
   open_.erase(open);
-  completed_ = true;
-  return arrow::Status::OK();
+  encoders_.Complete(file);
+}
+
+void ParquetSink::TakeDurable() {
+  for (const ParquetEncoders::FilePtr& durable : encoders_.TakeDurable()) {
+    const ParquetFile& file = *durable->parquet;
+    closing_.erase(durable);
+    durable_file_ = true;
+    if (options_.on_file_closed)
+      options_.on_file_closed({file.table().name, AbsolutePath(file.path()), file.rows(),
+                               file.finished_bytes(), file.last_row()});
+  }
+}
+
+arrow::Status ParquetSink::WaitUntilDurable() {
+  const arrow::Status waited = encoders_.WaitUntilDurable();
+  TakeDurable();
+  return waited;
 }
 
 arrow::Status ParquetSink::Advance(const Position& position) {
-  ARROW_RETURN_NOT_OK(failure_);
+  ARROW_RETURN_NOT_OK(Check());
   if (advanced_ == manifest_.position) advanced_since_ = clock_();
   // One that runs backwards would make a stored position untrue.
   if (position < advanced_) return arrow::Status::OK();
@@ -309,11 +350,10 @@ arrow::Status ParquetSink::Advance(const Position& position) {
 
 // Stores the position up to which every row is in a complete file, where that has moved.
 arrow::Status ParquetSink::StorePosition() {
-  completed_ = false;
+  durable_file_ = false;
   std::optional<Position> floor = advanced_;
-  for (const auto& [name, open] : open_) {
-    floor = std::min(floor, open.floor);
-  }
+  for (const auto& [name, open] : open_) floor = std::min(floor, open.floor);
+  for (const auto& [file, closing] : closing_) floor = std::min(floor, closing.floor);
   if (floor <= manifest_.position) return arrow::Status::OK();
   Manifest next = manifest_;
   next.position = floor;
@@ -323,6 +363,7 @@ arrow::Status ParquetSink::StorePosition() {
 }
 
 arrow::Status ParquetSink::Store(Manifest next) {
+  ARROW_RETURN_NOT_OK(encoders_.status());
   ARROW_RETURN_NOT_OK(CheckDirectory());
   ARROW_ASSIGN_OR_RAISE(next.parts, snapshot_.StableParts());
   ARROW_RETURN_NOT_OK(StoreManifest(*files_, JoinPath(directory_, kParquetManifestName), next));
@@ -332,33 +373,36 @@ arrow::Status ParquetSink::Store(Manifest next) {
   return arrow::Status::OK();
 }
 
-arrow::Status ParquetSink::CompleteOlderThan(std::chrono::steady_clock::time_point limit) {
+void ParquetSink::CompleteOlderThan(std::chrono::steady_clock::time_point limit) {
   for (auto open = open_.begin(); open != open_.end();) {
     const auto next = std::next(open);
-    if (open->second.oldest <= limit) ARROW_RETURN_NOT_OK(Complete(open));
+    if (open->second.oldest <= limit) Complete(open);
     open = next;
   }
-  return arrow::Status::OK();
 }
 
 arrow::Status ParquetSink::Flush() {
+  ARROW_RETURN_NOT_OK(Check());
+  CompleteOlderThan(std::chrono::steady_clock::time_point::max());
+  return Settle();
+}
+
+arrow::Status ParquetSink::Settle() {
   ARROW_RETURN_NOT_OK(failure_);
-  auto flush = [&]() -> arrow::Status {
-    ARROW_RETURN_NOT_OK(CompleteOlderThan(std::chrono::steady_clock::time_point::max()));
-    return StorePosition();
-  };
-  return Remember(flush());
+  ARROW_RETURN_NOT_OK(Remember(WaitUntilDurable()));
+  return Remember(StorePosition());
 }
 
 arrow::Status ParquetSink::Tick() {
-  ARROW_RETURN_NOT_OK(failure_);
+  ARROW_RETURN_NOT_OK(Check());
   auto tick = [&]() -> arrow::Status {
     const auto limit = clock_() - options_.roll_age;
-    ARROW_RETURN_NOT_OK(CompleteOlderThan(limit));
+    CompleteOlderThan(limit);
+    TakeDurable();
     // Without rows the position moves too, but no oftener than it would with them.
-    const bool idle_long = advanced_ != manifest_.position && advanced_since_ <= limit;
+    const bool idle_long = advanced_ != manifest_.position && advanced_since_ <= limit && closing_.empty();
     ARROW_RETURN_NOT_OK(StoreParts());
-    if (!completed_ && !idle_long) return arrow::Status::OK();
+    if (!durable_file_ && !idle_long) return arrow::Status::OK();
     return StorePosition();
   };
   return Remember(tick());
@@ -371,12 +415,13 @@ arrow::Result<std::vector<SnapshotPart>> ParquetSink::BeginSnapshot(
     const std::optional<std::vector<TableName>>& only) {
   ARROW_RETURN_NOT_OK(failure_);
   const auto begin = [&]() -> arrow::Status {
-    ARROW_RETURN_NOT_OK(CompleteOlderThan(std::chrono::steady_clock::time_point::max()));
+    CompleteOlderThan(std::chrono::steady_clock::time_point::max());
+    ARROW_RETURN_NOT_OK(WaitUntilDurable());
     Manifest next = manifest_;
     NoteBegin(only, &next);
     next.position = std::max(manifest_.position, advanced_);
     ARROW_RETURN_NOT_OK(Store(std::move(next)));
-    completed_ = false;
+    durable_file_ = false;
     advanced_since_ = clock_();
     return arrow::Status::OK();
   };
@@ -474,7 +519,9 @@ arrow::Status ParquetSink::Close() {
   arrow::Status status = opened_ && failure_.ok() ? Flush() : arrow::Status::OK();
   const bool untold = untold_table_ || snapshot_.untold_bytes().has_value();
   if (opened_ && failure_.ok() && untold) status = Remember(Store(manifest_));
+  encoders_.Stop();  // before anybody else may write here
   open_.clear();
+  closing_.clear();
   buffered_bytes_ = 0;
   lock_.reset();
   opened_ = false;

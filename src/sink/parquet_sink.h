@@ -1,5 +1,6 @@
 // Sink "parquet:DIR": one directory a table, complete files only, and a manifest with the position up to
-// which all is there. docs/sinks.md is the reader's view.
+// which all is there. docs/sinks.md is the reader's view. Rows are gathered and the manifest is written by the
+// thread that calls; files are encoded and completed by others (parquet_encoders.h).
 #pragma once
 
 #include <chrono>
@@ -13,16 +14,18 @@
 #include "arrowcdc/sink.h"
 #include "src/sink/file_system.h"
 #include "src/sink/manifest.h"
+#include "src/sink/parquet_encoders.h"
 #include "src/sink/parquet_file.h"
 #include "src/sink/parquet_snapshot.h"
 
 namespace arrowcdc {
 
 struct ParquetLimits {
-  int64_t buffered_bytes = 64 << 20;   // over all tables: rows in memory
+  int64_t buffered_bytes = 64 << 20;   // over all tables: rows in memory, those at the encoders too
   int64_t row_group_bytes = 32 << 20;  // of one table, in memory
   int64_t row_group_rows = 1 << 20;
-  int files_on_disk = 128;  // being written at the same time; the rest wait in memory
+  int files_on_disk = 128;                        // being written at the same time; the rest wait in memory
+  std::optional<size_t> encoders = std::nullopt;  // threads; none: as many as processors, up to 4
   int snapshot_writers = 64;
   int64_t snapshot_row_group_bytes = 16 << 20;  // of a part, in memory
 };
@@ -41,8 +44,11 @@ class ParquetSink : public Sink {
   arrow::Status Flush() override;
   arrow::Status Tick() override;
   std::optional<Position> durable() const override { return manifest_.position; }
-  bool has_pending_rows() const override { return !open_.empty(); }
+  bool has_pending_rows() const override { return !open_.empty() || !closing_.empty(); }
   arrow::Status Close() override;
+
+  // Waits until the files that were closed are durable, and stores the position up to which all are.
+  arrow::Status Settle();
 
   int snapshot_writers_max() const override { return limits_.snapshot_writers; }
   bool copies_beside_stream() const override { return true; }
@@ -58,9 +64,12 @@ class ParquetSink : public Sink {
  private:
   // A table's rows that are not durable yet.
   struct OpenFile {
-    std::unique_ptr<ParquetFile> file;
+    ParquetEncoders::FilePtr at_encoders;
     std::optional<Position> floor;  // last position advanced to before the first of its rows
     std::chrono::steady_clock::time_point oldest;
+    bool on_disk = false;  // or will be: a row group was handed over
+
+    ParquetFile& file() const { return *at_encoders->parquet; }
   };
   using OpenFiles = std::map<TableName, OpenFile>;
 
@@ -72,17 +81,21 @@ class ParquetSink : public Sink {
   arrow::Status CheckDirectory();
   arrow::Status CheckNewDirectory(const TableName& name, const std::string& encoded);
   arrow::Result<std::string> TableDirectory(const TableName& name);
-  arrow::Result<bool> WriteRowGroup(OpenFiles::iterator open);
+  bool WriteRowGroup(OpenFiles::iterator open);
   arrow::Status RollIfFull(OpenFiles::iterator open);
   arrow::Status KeepWithinBudget();
-  arrow::Status Complete(OpenFiles::iterator open);
-  arrow::Status CompleteOlderThan(std::chrono::steady_clock::time_point limit);
+  void Complete(OpenFiles::iterator open);
+  void CompleteOlderThan(std::chrono::steady_clock::time_point limit);
+  void TakeDurable();
+  arrow::Status WaitUntilDurable();
   arrow::Status StorePosition();
   arrow::Status StoreParts();
   arrow::Status Remove(const std::vector<std::string>& paths);
   arrow::Status Store(Manifest next);
   // Remembers a failure: after one only Close does anything.
   arrow::Status Remember(arrow::Status status);
+  // What was remembered, or the encoders say.
+  arrow::Status Check();
 
   const std::string directory_;
   const SinkOptions options_;
@@ -96,15 +109,17 @@ class ParquetSink : public Sink {
   std::chrono::steady_clock::time_point advanced_since_;  // when it first went beyond the stored one
   std::set<std::string> directories_;                     // names in directory_, as they are spelt there
   OpenFiles open_;
-  int64_t buffered_bytes_ = 0;  // over open_
+  std::map<ParquetEncoders::FilePtr, OpenFile> closing_;  // complete, and not known to be durable
+  int64_t buffered_bytes_ = 0;                            // over open_
   std::map<TableName, RowPosition> last_rows_;
   std::mutex snapshot_mutex_;  // while parts are written: of what stands below, manifest_ and directories_
   ParquetSnapshot snapshot_;
   std::chrono::steady_clock::time_point stored_at_;  // the manifest
   bool untold_table_ = false;                        // it lacks a table that is complete
   arrow::Status failure_;
-  bool completed_ = false;  // a file, since the position was last looked at
+  bool durable_file_ = false;  // since the position was last looked at
   bool opened_ = false;
+  ParquetEncoders encoders_;  // ends before what stands above
 };
 
 }  // namespace arrowcdc

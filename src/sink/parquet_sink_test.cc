@@ -185,6 +185,7 @@ TEST_F(ParquetSinkTest, RollsByRowsExactlyAndStoresTheFloor) {
   ARROWCDC_ASSERT_OK(sink->Advance(At(260)));
   EXPECT_FALSE(sink->durable());
   ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {3, 4, 5, 6, 7, 8, 9, 10, 11})));
+  ARROWCDC_ASSERT_OK(sink->Settle());
   // 8 rows in two files; the third began before anything after 260 was advanced to.
   EXPECT_EQ(StoredIds(kOrdersDirectory), (std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7, 8}));
   EXPECT_EQ(DataFiles(kOrdersDirectory).size(), 2u);
@@ -200,7 +201,8 @@ TEST_F(ParquetSinkTest, RollsByRowsExactlyAndStoresTheFloor) {
 TEST_F(ParquetSinkTest, TellsOfEachFileOnceItIsDurable) {
   std::vector<ClosedFile> closed;
   options_.on_file_closed = [&](const ClosedFile& file) {
-    EXPECT_EQ(DataFiles("/d").size(), closed.size() + 1) << "it has its name by then";
+    const auto named = DataFiles("/d");
+    EXPECT_NE(std::find(named.begin(), named.end(), file.path), named.end()) << "it has its name by then";
     closed.push_back(file);
   };
   auto sink = MakeOpen();
@@ -256,12 +258,14 @@ TEST_F(ParquetSinkTest, TickClosesWhatIsOldAndKeepsWhatIsYoung) {
   EXPECT_TRUE(DataFiles("/d").empty());
   now_ += options_.roll_age / 2;
   ARROWCDC_ASSERT_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Settle());
   EXPECT_EQ(DataFiles("/d").size(), 1u);
   ASSERT_TRUE(sink->durable());
   EXPECT_EQ(sink->durable()->order, 160u);
   EXPECT_TRUE(sink->has_pending_rows());
   now_ += options_.roll_age / 2;
   ARROWCDC_ASSERT_OK(sink->Tick());
+  ARROWCDC_ASSERT_OK(sink->Settle());
   EXPECT_EQ(sink->durable()->order, 260u);
   EXPECT_FALSE(sink->has_pending_rows());
 }
@@ -588,6 +592,7 @@ TEST_F(ParquetSinkTest, FewFilesAreWrittenAtTheSameTimeWhateverTheLimitsAre) {
   for (int i = 0; i < 6; ++i) {
     const auto table = MakeTable({"public", "t" + std::to_string(i)}, {arrow::field("id", arrow::int64())});
     ARROWCDC_ASSERT_OK(sink->Write(Rows(table, {i + 1})));
+    ARROWCDC_ASSERT_OK(sink->Settle());
     const auto paths = files_.Files("/d");
     EXPECT_LE(std::count_if(paths.begin(), paths.end(),
                             [](const auto& path) { return path.ends_with(".inprogress"); }),

@@ -11,10 +11,11 @@
 
 namespace arrowcdc::test {
 
-CrashWorld::CrashWorld(const CrashedSink& sink, uint64_t seed) : sink_(sink), random_(seed) {
-  for (const char* name : {"t0", "t1", "t2"})
-    tables_.push_back(MakeTable({"s", name}, {arrow::field("id", arrow::int64())}));
-  MakeSource(7);
+CrashWorld::CrashWorld(const CrashedSink& sink, uint64_t seed, size_t tables, int transactions)
+    : sink_(sink), random_(seed) {
+  for (size_t i = 0; i < tables; ++i)
+    tables_.push_back(MakeTable({"s", "t" + std::to_string(i)}, {arrow::field("id", arrow::int64())}));
+  MakeSource(transactions);
 }
 
 // Transactions of one to a few rows over all tables, now and then a large one.
@@ -37,6 +38,7 @@ void CrashWorld::MakeSource(int transactions) {
 bool CrashWorld::Run() {
   const auto sink = sink_.make(&files_, [this] { return now_; });
   const bool good = Deliver(*sink);
+  files_.LetAllGo();
   Observe(*sink);
   if (!sink->Close().ok()) return false;
   Observe(*sink);
@@ -63,14 +65,30 @@ bool CrashWorld::Deliver(Sink& sink) {
       while (end < transaction.rows.size() && transaction.rows[end].table == transaction.rows[i].table) ++end;
       if (!WriteRows(sink, state, transaction, i, end)) return false;
       i = end;
-      if (random_() % 16 == 0 && !sink.Flush().ok()) return false;
+      if (random_() % 16 == 0 && !Flush(sink)) return false;
+      HoldOrLetGo();
     }
     if (!sink.Advance({1, transaction.end, "t" + std::to_string(transaction.end)}).ok()) return false;
     now_ += std::chrono::seconds(random_() % 12);
     if (!sink.Tick().ok()) return false;
     Observe(sink);
   }
+  return Flush(sink);
+}
+
+// It waits for what is held.
+bool CrashWorld::Flush(Sink& sink) {
+  files_.LetAllGo();
   return sink.Flush().ok();
+}
+
+void CrashWorld::HoldOrLetGo() {
+  if (sink_.written_by_threads == nullptr) return;
+  const std::string table = sink_.written_by_threads + tables_[random_() % tables_.size()]->name.table;
+  for (const char* operation : {"create ", "sync ", "rename ", "sync directory "}) {
+    if (random_() % 4 == 0) files_.Hold(operation + table);
+    if (random_() % 4 == 0) files_.LetGo(operation + table);
+  }
 }
 
 bool CrashWorld::WriteRows(Sink& sink, const SinkState& state, const Transaction& transaction, size_t begin,

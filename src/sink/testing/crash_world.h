@@ -30,13 +30,16 @@ struct CrashedSink {
   bool makes_up_for_failures = false;
   uint64_t operations = 0;    // of a run, about
   uint64_t many_crashes = 0;  // how often so many are tried; a file format may be slow to read
+  // Threads of its own write these files, by how their names begin: what they do is held back, and let go,
+  // between calls.
+  const char* written_by_threads = nullptr;
 };
 
 inline void PrintTo(const CrashedSink& sink, std::ostream* out) { *out << sink.name; }
 
 class CrashWorld {
  public:
-  CrashWorld(const CrashedSink& sink, uint64_t seed);
+  CrashWorld(const CrashedSink& sink, uint64_t seed, size_t tables = 3, int transactions = 7);
 
   MemoryFileSystem& files() { return files_; }
   std::mt19937_64& random() { return random_; }
@@ -59,6 +62,8 @@ class CrashWorld {
 
   void MakeSource(int transactions);
   bool Deliver(Sink& sink);
+  void HoldOrLetGo();
+  bool Flush(Sink& sink);
   bool WriteRows(Sink& sink, const SinkState& state, const Transaction& transaction, size_t begin,
                  size_t end);
   void Observe(const Sink& sink);

@@ -1,6 +1,7 @@
 // See memory_file_system.h.
 #include "src/sink/testing/memory_file_system.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <arrow/buffer.h>
@@ -34,6 +35,7 @@ class MemoryFile : public WritableFile {
   // Buffers, as a real file does, so that an operation is one that the system sees.
   arrow::Status Write(const void* data, int64_t bytes) override {
     if (closed_) return files_->Broken("write " + path_);
+    const auto lock = files_->Begin("buffer " + path_);
     buffer_.append(static_cast<const char*>(data), static_cast<size_t>(bytes));
     position_ += bytes;
     return arrow::Status::OK();
@@ -41,6 +43,7 @@ class MemoryFile : public WritableFile {
   using arrow::io::OutputStream::Write;
 
   arrow::Status Flush() override {
+    const auto lock = files_->Begin("write " + path_);
     if (generation_ != files_->generation_) return files_->Broken("write " + path_);
     if (buffer_.empty()) return arrow::Status::OK();
     const bool fails = files_->Fails("write " + path_);
@@ -51,6 +54,7 @@ class MemoryFile : public WritableFile {
 
   arrow::Status Sync() override {
     ARROW_RETURN_NOT_OK(Flush());
+    const auto lock = files_->Begin("sync " + path_);
     if (files_->Fails("sync " + path_)) return files_->Broken("sync " + path_);
     node_->synced_content = node_->content;
     return arrow::Status::OK();
@@ -59,6 +63,7 @@ class MemoryFile : public WritableFile {
     if (closed_) return arrow::Status::OK();
     ARROW_RETURN_NOT_OK(Flush());
     closed_ = true;
+    const auto lock = files_->Begin("close " + path_);
     if (files_->Fails("close " + path_)) return files_->Broken("close " + path_);
     return arrow::Status::OK();
   }
@@ -81,16 +86,71 @@ class MemoryFile : public WritableFile {
 };
 
 void MemoryFileSystem::FailAt(int64_t operation, Failure failure) {
+  const std::lock_guard lock(mutex_);
   fail_at_ = operations_ + operation;
   failure_ = failure;
   failed_ = false;
+}
+
+void MemoryFileSystem::FailOn(const std::string& operation) {
+  const std::lock_guard lock(mutex_);
+  fail_on_ = operation;
+  failure_ = Failure::kOnce;
+}
+
+bool MemoryFileSystem::failed() const {
+  const std::lock_guard lock(mutex_);
+  return failed_;
+}
+
+int64_t MemoryFileSystem::operations() const {
+  const std::lock_guard lock(mutex_);
+  return operations_;
+}
+
+void MemoryFileSystem::Hold(const std::string& operation) {
+  const std::lock_guard lock(mutex_);
+  held_.insert(operation);
+}
+
+void MemoryFileSystem::LetGo(const std::string& operation) {
+  const std::lock_guard lock(mutex_);
+  held_.erase(operation);
+  let_go_.notify_all();
+}
+
+void MemoryFileSystem::LetAllGo() {
+  const std::lock_guard lock(mutex_);
+  held_.clear();
+  let_go_.notify_all();
+}
+
+bool MemoryFileSystem::Holds(const std::string& operation) const {
+  const std::lock_guard lock(mutex_);
+  const auto first = waiting_.lower_bound(operation);
+  return first != waiting_.end() && first->starts_with(operation);
+}
+
+std::unique_lock<std::mutex> MemoryFileSystem::Begin(const std::string& operation) {
+  std::unique_lock lock(mutex_);
+  const auto is_held = [&] {
+    return std::any_of(held_.begin(), held_.end(),
+                       [&](const std::string& held) { return operation.starts_with(held); });
+  };
+  if (!is_held()) return lock;
+  const auto waiting = waiting_.insert(operation);
+  let_go_.wait(lock, [&] { return !is_held(); });
+  waiting_.erase(waiting);
+  return lock;
 }
 
 bool MemoryFileSystem::Fails(const std::string& operation) {
   const int64_t number = operations_++;
   log.push_back(operation);
   if (failed_ && failure_ == Failure::kForGood) return true;
-  if (fail_at_ != number) return false;
+  const bool is_meant = fail_on_.has_value() && operation.starts_with(*fail_on_);
+  if (is_meant) fail_on_.reset();
+  if (fail_at_ != number && !is_meant) return false;
   failed_ = true;
   return true;
 }
@@ -115,8 +175,10 @@ MemoryFileSystem::NodePtr MemoryFileSystem::Find(const std::string& path) const 
 }
 
 void MemoryFileSystem::KillProcess() {
+  const std::lock_guard lock(mutex_);
   ++generation_;
   fail_at_.reset();
+  fail_on_.reset();
   failed_ = false;
   locks_ = std::make_shared<std::set<std::string>>();
 }
@@ -170,18 +232,21 @@ void MemoryFileSystem::Collect(const Node& node, const std::string& path, std::v
 }
 
 std::vector<std::string> MemoryFileSystem::Files(const std::string& directory) {
+  const std::lock_guard lock(mutex_);
   std::vector<std::string> paths;
   if (const NodePtr node = Find(directory)) Collect(*node, directory, &paths);
   return paths;
 }
 
 arrow::Result<PathKind> MemoryFileSystem::Kind(const std::string& path) {
+  const auto lock = Begin("look at " + path);
   const NodePtr node = Find(path);
   if (node == nullptr) return PathKind::kAbsent;
   return node->is_directory ? PathKind::kDirectory : PathKind::kFile;
 }
 
 arrow::Result<std::vector<std::string>> MemoryFileSystem::List(const std::string& directory) {
+  const auto lock = Begin("list " + directory);
   const NodePtr node = Find(directory);
   if (node == nullptr || Fails("list " + directory)) return Broken("list " + directory);
   std::vector<std::string> names;
@@ -190,6 +255,7 @@ arrow::Result<std::vector<std::string>> MemoryFileSystem::List(const std::string
 }
 
 arrow::Status MemoryFileSystem::MakeDirectory(const std::string& path) {
+  const auto lock = Begin("mkdir " + path);
   const NodePtr parent = Find(ParentDirectory(path));
   if (parent == nullptr || parent->entries.contains(LastName(path)) || Fails("mkdir " + path)) {
     return Broken("mkdir " + path);
@@ -201,6 +267,7 @@ arrow::Status MemoryFileSystem::MakeDirectory(const std::string& path) {
 }
 
 arrow::Status MemoryFileSystem::SyncDirectory(const std::string& path) {
+  const auto lock = Begin("sync directory " + path);
   const NodePtr node = Find(path);
   if (node == nullptr || Fails("sync directory " + path)) return Broken("sync directory " + path);
   node->synced_entries = node->entries;
@@ -208,6 +275,7 @@ arrow::Status MemoryFileSystem::SyncDirectory(const std::string& path) {
 }
 
 arrow::Result<std::unique_ptr<WritableFile>> MemoryFileSystem::Create(const std::string& path) {
+  const auto lock = Begin("create " + path);
   const NodePtr parent = Find(ParentDirectory(path));
   if (parent == nullptr || Fails("create " + path)) return Broken("create " + path);
   NodePtr& node = parent->entries[LastName(path)];
@@ -218,6 +286,7 @@ arrow::Result<std::unique_ptr<WritableFile>> MemoryFileSystem::Create(const std:
 
 arrow::Result<std::unique_ptr<WritableFile>> MemoryFileSystem::Append(const std::string& path,
                                                                       int64_t bytes) {
+  const auto lock = Begin("append " + path);
   const NodePtr parent = Find(ParentDirectory(path));
   if (parent == nullptr || Fails("append " + path)) return Broken("append " + path);
   NodePtr& node = parent->entries[LastName(path)];
@@ -229,12 +298,14 @@ arrow::Result<std::unique_ptr<WritableFile>> MemoryFileSystem::Append(const std:
 
 arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> MemoryFileSystem::OpenForReading(
     const std::string& path) {
+  const auto lock = Begin("open " + path);
   const NodePtr node = Find(path);
   if (node == nullptr || node->is_directory) return Broken("open " + path);
   return std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(node->content));
 }
 
 arrow::Status MemoryFileSystem::Rename(const std::string& from, const std::string& to) {
+  const auto lock = Begin("rename " + from + " " + to);
   const NodePtr node = Find(from);
   if (node == nullptr || Fails("rename " + from + " " + to)) return Broken("rename " + from);
   Find(ParentDirectory(to))->entries[LastName(to)] = node;
@@ -243,12 +314,14 @@ arrow::Status MemoryFileSystem::Rename(const std::string& from, const std::strin
 }
 
 arrow::Status MemoryFileSystem::Remove(const std::string& path) {
+  const auto lock = Begin("remove " + path);
   if (Find(path) == nullptr || Fails("remove " + path)) return Broken("remove " + path);
   Find(ParentDirectory(path))->entries.erase(LastName(path));
   return arrow::Status::OK();
 }
 
 arrow::Result<std::unique_ptr<FileLock>> MemoryFileSystem::Lock(const std::string& path) {
+  const auto lock = Begin("lock " + path);
   if (locks_->contains(path) || Fails("lock " + path)) return Broken("lock " + path);
   const NodePtr parent = Find(ParentDirectory(path));
   NodePtr& node = parent->entries[LastName(path)];
