@@ -489,6 +489,30 @@ TEST_F(KindsAgree, IdentityAndColumnsThatChangeInATransaction) {
   EXPECT_EQ(Rows(lines, "renamed", 1), Strings{"insert 2"});
 }
 
+// wal2arrow knows the types as they were; pgoutput's rows have the values as text, in the form of the server's
+// output functions.
+TEST_F(KindsAgree, TypesThatAreGone) {
+  Prepare(
+      "CREATE TYPE color AS ENUM ('red'); CREATE DOMAIN price AS numeric(5,1); CREATE TYPE pair AS (n int, c "
+      "color); CREATE TABLE t (c color, p price, id int PRIMARY KEY, cs color[], pair pair);"
+      "CREATE TABLE stays (id int PRIMARY KEY, v text); CREATE PUBLICATION p FOR TABLE t, stays");
+  SqlEach({"INSERT INTO t VALUES ('red', 1.5, 1, '{red,NULL}', ROW(1, 'red')), (NULL, NULL, 2, '{}', NULL)",
+           "INSERT INTO stays VALUES (1, 'between'); UPDATE t SET c = NULL WHERE id = 1",
+           "DROP TABLE t; DROP TYPE color, pair CASCADE; DROP DOMAIN price",
+           "INSERT INTO stays VALUES (2, 'behind')"});
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SlotLines known, Read("wal2arrow", {"p"}, Origin::kAny));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SlotLines as_text, Read("pgoutput", {"p"}, Origin::kAny));
+  EXPECT_EQ(
+      Rows(known, "t", 5),
+      (Strings{"insert red 1.5 1 [red, null] {n:int32 = 1, c:string = red}", "insert null null 2 [] null",
+               "update_after null 1.5 1 [red, null] {n:int32 = 1, c:string = red}"}));
+  EXPECT_EQ(Rows(as_text, "t", 5),
+            (Strings{"insert red 1.5 1 {red,NULL} (1,red)", "insert null null 2 {} null",
+                     "update_after null 1.5 1 {red,NULL} (1,red)"}));
+  for (const SlotLines& lines : {known, as_text})
+    EXPECT_EQ(Rows(lines, "stays", 2), (Strings{"insert 1 between", "insert 2 behind"}));
+}
+
 // What was identified stays so; from then on the server lets nobody update or delete.
 TEST_F(KindsAgree, AnIdentityWhoseIndexIsDropped) {
   Prepare(

@@ -34,10 +34,10 @@ struct LogRow {
 arrow::Result<std::vector<LogRow>> RowsInOrder(const ChangeLog& log);
 
 // What is different; empty: nothing. `leaves`: the table that each partition is one of. Schema a is published
-// by roots, b as it is, c with inserts and truncates alone; generated columns are not sent.
+// by roots, b as it is, c with inserts and truncates alone. `generated`: generated columns of a and b are sent.
 std::string DifferenceFromTestDecoding(const std::vector<LogRow>& rows,
                                        const std::vector<TextTransaction>& transactions,
-                                       const std::map<std::string, std::string>& leaves);
+                                       const std::map<std::string, std::string>& leaves, bool generated);
 
 // The rows replayed are what the tables of the schemas a and b hold. Columns that no change has told a row's
 // value of are not compared.

@@ -147,7 +147,9 @@ arrow::Result<string> DifferenceOfTable(SqlConnection& sql, const string& oid, c
       const auto columns,
       sql.Query("SELECT attnum, attname, atttypid, atttypmod, quote_ident(attname) FROM pg_attribute "
                 "WHERE attrelid = " +
-                oid + " AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"));
+                oid +
+                " AND attnum > 0 AND NOT attisdropped AND "
+                "(attgenerated = '' OR current_setting('server_version_num')::int >= 180000)"));
   std::vector<ColumnId> ids;
   string list;
   size_t id = 0;

@@ -27,6 +27,9 @@ constexpr int kXLogDataHeaderBytes = format::kXLogDataHeaderBytes;
 constexpr int kKeepaliveBytes = format::kKeepaliveBytes;
 constexpr size_t kRunMessageBytesMax = 4096;  // larger ones are not copied
 constexpr int kRunWaitMs = 1;
+constexpr int kWaitsBeforeGathering = 8;
+constexpr int64_t kGatheredBytes = 8 << 10;  // that come in a turn without any gathering
+constexpr std::chrono::microseconds kGathering{200};
 constexpr int kStatusBytes = 34;  // 'r', write, flush, apply, time, replyRequested
 
 uint64_t ReadUint64(const char* from) {
@@ -149,8 +152,12 @@ arrow::Status ReplicationStream::Receive() {
   return status;
 }
 
-// The rest of a transaction, unless the server is slow.
-bool ReplicationStream::IsMoreDue() const {
+// The rest of a transaction, unless the server is slow. The server sends each row by itself: so that it need
+// not wake this thread for each, those of a transaction that goes on are let gather.
+bool ReplicationStream::IsMoreDue() {
+  if (++waits_within_ > kWaitsBeforeGathering && turn_bytes_ < kGatheredBytes)
+    std::this_thread::sleep_for(kGathering);
+  turn_bytes_ = 0;
   pollfd entry{PQsocket(connection_->raw()), POLLIN, 0};
   return poll(&entry, 1, kRunWaitMs) > 0;
 }
@@ -158,6 +165,7 @@ bool ReplicationStream::IsMoreDue() const {
 void ReplicationStream::AddToRun(uint64_t lsn, std::string_view message) {
   run_.Add(lsn, message);
   run_ends_ = options_.kinds_within.find(message[0]) == std::string::npos;
+  if (run_ends_) waits_within_ = 0;
   if (run_.full()) HandOnRun();
 }
 
@@ -175,7 +183,7 @@ arrow::Status ReplicationStream::ReceiveSome() {
   // Silence while nothing was read is not the server's.
   if (was_paused) last_byte_ = Clock::now();
   while (!stopping_) {
-    if (!queue_.HasRoom()) {
+    if (run_.empty() && !queue_.HasRoom()) {
       paused_ = true;
       return arrow::Status::OK();
     }
@@ -206,6 +214,7 @@ arrow::Status ReplicationStream::TakeMessage(char* buffer, int bytes) {
   last_byte_ = Clock::now();
   reply_requested_ = false;
   received_bytes_ += bytes;
+  turn_bytes_ += bytes;
   if (buffer[0] == 'k') {
     HandOnRun();
     return TakeKeepalive(buffer, bytes);

@@ -69,7 +69,7 @@ class ReplicationStream : public MessageStream {
   arrow::Status ReceiveSome();
   void AddToRun(uint64_t lsn, std::string_view message);
   void HandOnRun();
-  bool IsMoreDue() const;
+  bool IsMoreDue();
   arrow::Status TakeMessage(char* buffer, int bytes);
   arrow::Status TakeKeepalive(const char* buffer, int bytes);
   void NotePing();
@@ -101,6 +101,8 @@ class ReplicationStream : public MessageStream {
   arrow::Status warning_;  // the fatal one, once it has come
   MessageRun run_;
   bool run_ends_ = false;
+  int waits_within_ = 0;    // for more of one transaction
+  int64_t turn_bytes_ = 0;  // since the last of them
   uint64_t received_lsn_ = 0;
   uint64_t sent_acknowledged_ = 0;
   bool reply_due_ = false;
