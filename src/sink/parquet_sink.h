@@ -22,7 +22,7 @@ namespace arrowcdc {
 
 struct ParquetLimits {
   int64_t buffered_bytes = 64 << 20;   // over all tables: rows in memory, those at the encoders too
-  int64_t row_group_bytes = 32 << 20;  // of one table, in memory
+  int64_t row_group_bytes = 16 << 20;  // of one table, in memory
   int64_t row_group_rows = 1 << 20;
   int files_on_disk = 128;                        // being written at the same time; the rest wait in memory
   std::optional<size_t> encoders = std::nullopt;  // threads; none: as many as processors, up to 4
