@@ -489,8 +489,8 @@ TEST_F(KindsAgree, IdentityAndColumnsThatChangeInATransaction) {
   EXPECT_EQ(Rows(lines, "renamed", 1), Strings{"insert 2"});
 }
 
-// wal2arrow knows the types as they were; pgoutput's rows have the values as text, in the form of the server's
-// output functions.
+// wal2arrow knows the types as they were; pgoutput's rows have the values as text, as the server's output
+// functions write them.
 TEST_F(KindsAgree, TypesThatAreGone) {
   Prepare(
       "CREATE TYPE color AS ENUM ('red'); CREATE DOMAIN price AS numeric(5,1); CREATE TYPE pair AS (n int, c "

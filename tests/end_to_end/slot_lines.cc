@@ -11,6 +11,7 @@
 #include <arrow/util/key_value_metadata.h>
 #include <gtest/gtest.h>
 
+#include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "tests/testing/sql_connection.h"
 
@@ -108,11 +109,7 @@ class Collector {
   bool group_open_ = false;
 };
 
-}  // namespace
-
-arrow::Result<SlotLines> ReadSlotLines(PostgresOptions options, bool* binary) {
-  options.plugin = OutputPlugin::kAuto;
-  ARROW_ASSIGN_OR_RAISE(const auto source, MakePostgresSource(options));
+arrow::Result<SlotLines> ReadSession(const PostgresOptions& options, Source* source, bool* binary) {
   ARROW_RETURN_NOT_OK(source->Connect());
   ARROW_ASSIGN_OR_RAISE(const Position start, source->Resume({}));
   ARROW_ASSIGN_OR_RAISE(const LogEnd end, source->CurrentEnd());
@@ -139,6 +136,17 @@ arrow::Result<SlotLines> ReadSlotLines(PostgresOptions options, bool* binary) {
     }
   }
   return arrow::Status::IOError("the end of the WAL did not come");
+}
+
+}  // namespace
+
+arrow::Result<SlotLines> ReadSlotLines(PostgresOptions options, bool* binary) {
+  options.plugin = OutputPlugin::kAuto;
+  ARROW_ASSIGN_OR_RAISE(const auto source, MakePostgresSource(options));
+  auto lines = ReadSession(options, source.get(), binary);
+  // Values in a binary form that nobody knows come as text in the next one.
+  const ErrorDetail* const detail = lines.ok() ? nullptr : GetErrorDetail(lines.status());
+  return detail != nullptr && detail->retryable() ? ReadSession(options, source.get(), binary) : lines;
 }
 
 void ExpectSameLines(const SlotLines& got, const SlotLines& wanted) {

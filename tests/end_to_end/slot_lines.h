@@ -17,7 +17,8 @@ namespace arrowcdc::test {
 using SlotLines = std::map<TableName, std::vector<std::string>>;
 
 // Read with options.slot's plugin up to the end of the WAL; the slot does not move. `binary`, where it is
-// given: whether the plugin was asked for values in binary. Errors: the source's.
+// given: whether the plugin was asked for values in binary. Errors: the source's; after one that can be
+// retried it is read once more from the begin.
 arrow::Result<SlotLines> ReadSlotLines(PostgresOptions options, bool* binary = nullptr);
 
 // Fails the test at the first line of each table that differs.

@@ -34,7 +34,8 @@ struct LogRow {
 arrow::Result<std::vector<LogRow>> RowsInOrder(const ChangeLog& log);
 
 // What is different; empty: nothing. `leaves`: the table that each partition is one of. Schema a is published
-// by roots, b as it is, c with inserts and truncates alone. `generated`: generated columns of a and b are sent.
+// by roots, b as it is, c with inserts and truncates alone. `generated`: generated columns of a and b are
+// sent.
 std::string DifferenceFromTestDecoding(const std::vector<LogRow>& rows,
                                        const std::vector<TextTransaction>& transactions,
                                        const std::map<std::string, std::string>& leaves, bool generated);
