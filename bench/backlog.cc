@@ -1,17 +1,15 @@
 // Workloads whose rows are all written before anybody reads them: how fast a backlog is drained, and at what
 // cost.
 #include <chrono>
-#include <filesystem>
 
 #include "bench/drain_process.h"
 #include "bench/figures.h"
 #include "bench/plugin_counts.h"
 #include "bench/runner.h"
+#include "bench/sink_directory.h"
 
 namespace arrowcdc::bench {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr char kOrigin[] =
     "bench_origin";  // the slot at the place where the workload begins; all others are copies
@@ -101,8 +99,8 @@ arrow::Status MeasureOnce(const Run& run, const BacklogWorkload& workload, const
                  .rows_expected = workload.rows,
                  .transactions = workload.transactions(),
                  .end_lsn = end_lsn};
-  const fs::path directory = fs::temp_directory_path() / ("arrowcdc-bench-sink-" + std::to_string(getpid()));
-  task.sink_directory = directory.string();
+  const SinkDirectory directory;
+  task.sink_directory = directory.path().string();
   if (!contender.plugin.empty()) {
     const auto made = run.server.MakeSlot(task.slot, contender.plugin, kOrigin);
     if (!made.ok()) {
@@ -127,8 +125,6 @@ arrow::Status MeasureOnce(const Run& run, const BacklogWorkload& workload, const
     SetAllAbsent(run, workload.name, contender.name, drain.status().message());
     Say(workload.name + ", " + contender.name + ": " + drain.status().message());
   }
-  std::error_code ignored;
-  fs::remove_all(directory, ignored);
   return arrow::Status::OK();
 }
 

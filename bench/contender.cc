@@ -1,5 +1,7 @@
 #include "bench/contender.h"
 
+#include <chrono>
+
 namespace arrowcdc::bench {
 namespace {
 
@@ -40,6 +42,13 @@ PostgresOptions Compressed(WireCompression compression) {
   return options;
 }
 
+// What the command line asks for where changes go into files.
+PostgresOptions Paced() {
+  PostgresOptions options;
+  options.latency = std::chrono::milliseconds(50);
+  return options;
+}
+
 // A chunk of everything, or five of the narrow workload.
 PostgresOptions BySql(int64_t messages) {
   PostgresOptions options;
@@ -63,7 +72,8 @@ const std::vector<Contender>& Contenders() {
        .reader = Reader::kSource,
        .plugin = "wal2arrow",
        .source = Compressed(WireCompression::kZstd)},
-      {.name = "wal2arrow_parquet", .reader = Reader::kPipeline, .plugin = "wal2arrow"},
+      {.name = "wal2arrow_parquet", .reader = Reader::kPipeline, .plugin = "wal2arrow", .source = Paced()},
+      {.name = "wal2arrow_null_paced", .reader = Reader::kSource, .plugin = "wal2arrow", .source = Paced()},
       {.name = "wal2arrow_null_drain_off",
        .reader = Reader::kSource,
        .plugin = "wal2arrow",

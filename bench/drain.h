@@ -22,9 +22,10 @@ struct DrainTask {
   std::string slot;
   int64_t rows_expected = 0;  // changes: an update counts once
   int64_t transactions = 0;
-  uint64_t end_lsn = 0;        // at or behind the last commit's end
+  uint64_t end_lsn = 0;        // at or behind the last commit's end; 0: the rows are written meanwhile
   std::string sink_directory;  // of kPipeline
   bool keep_latencies = false;
+  bool live = false;  // rows come at a steady rate: clients that wait for more before they hand on do
 };
 
 inline constexpr double kFromServer = -1;

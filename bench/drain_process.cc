@@ -63,6 +63,7 @@ std::vector<std::string> ArgumentsOf(const DrainTask& task) {
                                         "--end-lsn=" + std::to_string(task.end_lsn)};
   if (!task.sink_directory.empty()) arguments.push_back("--sink-directory=" + task.sink_directory);
   if (task.keep_latencies) arguments.emplace_back("--latencies");
+  if (task.live) arguments.emplace_back("--live");
   if (task.contender->reader == Reader::kDebezium && task.contender->plugin.empty())
     arguments.emplace_back("--snapshot");
   return arguments;
@@ -99,8 +100,18 @@ arrow::Result<std::unique_ptr<DrainProcess>> DrainProcess::Start(const DrainTask
     ARROW_RETURN_NOT_OK(test::WaitFor(find, kStartLimit, "a server process to take slot " + task.slot));
     self->began_us_ = CommandStart(control, process);
   }
+  self->server_process_ = process;
   self->sampler_ = std::make_unique<ProcessSampler>(process);
   return self;
+}
+
+double DrainProcess::server_cpu_s() const { return CpuSeconds(server_process_); }
+
+double DrainProcess::client_cpu_s() const { return FamilyCpuSeconds(child_->pid()); }
+
+arrow::Status DrainProcess::SayEnd() {
+  if (write(child_->input_fd(), "\n", 1) == 1) return arrow::Status::OK();
+  return arrow::Status::IOError("the drain does not listen");
 }
 
 arrow::Result<std::string> DrainProcess::ReadLine(std::chrono::seconds limit) {
@@ -132,8 +143,9 @@ arrow::Result<std::string> DrainProcess::ReadLine(std::chrono::seconds limit) {
 arrow::Result<MeasuredDrain> DrainProcess::Finish(std::chrono::seconds limit) {
   ARROW_ASSIGN_OR_RAISE(const std::string line, ReadLine(limit));
   sampler_->Stop();  // the connection is still there, and with it the process
-  child_->CloseInput();
   MeasuredDrain measured;
+  measured.client_cpu_s = client_cpu_s();
+  child_->CloseInput();
   ARROW_ASSIGN_OR_RAISE(measured.client, FromJson(line));
   ARROW_RETURN_NOT_OK(child_->Wait(std::chrono::seconds(30)).status());
   if (measured.client.wall_s == kFromServer) {

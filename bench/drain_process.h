@@ -19,6 +19,7 @@ namespace arrowcdc::bench {
 struct MeasuredDrain {
   DrainResult client;
   double server_cpu_s = 0;        // of the process that serves the drain, from its start
+  double client_cpu_s = 0;        // of the client's, from its start to the last row
   int64_t server_peak_bytes = 0;  // its anonymous memory
 };
 
@@ -27,6 +28,11 @@ class DrainProcess {
   // Returns when the stream has begun. `control`: finds the server process of a slot.
   static arrow::Result<std::unique_ptr<DrainProcess>> Start(const DrainTask& task,
                                                             test::SqlConnection* control);
+  // CPU time so far.
+  double server_cpu_s() const;
+  double client_cpu_s() const;
+  // To a client that cannot count, of a task that does not say where its rows end: it has had them all.
+  arrow::Status SayEnd();
   // Waits for the last row. Errors: the child's own, or IOError when `limit` has passed; the child is dead
   // then.
   arrow::Result<MeasuredDrain> Finish(std::chrono::seconds limit);
@@ -35,6 +41,7 @@ class DrainProcess {
   arrow::Result<std::string> ReadLine(std::chrono::seconds limit);
 
   std::unique_ptr<test::Subprocess> child_;
+  pid_t server_process_ = 0;
   std::unique_ptr<ProcessSampler> sampler_;
   std::string pending_;   // read from the child, not yet a line
   int64_t began_us_ = 0;  // the stream, as the server says; 0: not asked

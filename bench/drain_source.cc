@@ -36,10 +36,12 @@ void KeepLatencies(const ChangeRows& rows, DrainResult* result) {
   }
 }
 
-// Counts what the pipeline hands on; everything else is the sink's.
+// Counts what the pipeline hands on, and stops it behind the last row that is expected; `stop` null: it ends
+// by itself. Everything else is the sink's.
 class CountingSink : public Sink {
  public:
-  explicit CountingSink(std::unique_ptr<Sink> sink) : sink_(std::move(sink)) {}
+  CountingSink(std::unique_ptr<Sink> sink, int64_t expected, StopToken* stop)
+      : sink_(std::move(sink)), expected_(expected), stop_(stop) {}
   bool keeps_data() const override { return sink_->keeps_data(); }
   arrow::Result<SinkState> Open(const StreamIdentity& stream) override { return sink_->Open(stream); }
   arrow::Status Write(const ChangeBatch& batch) override {
@@ -48,7 +50,10 @@ class CountingSink : public Sink {
     ++batches_;
     return sink_->Write(batch);
   }
-  arrow::Status Advance(const Position& position) override { return sink_->Advance(position); }
+  arrow::Status Advance(const Position& position) override {
+    if (stop_ != nullptr && changes_ >= expected_) stop_->Stop();
+    return sink_->Advance(position);
+  }
   arrow::Status Flush() override { return sink_->Flush(); }
   arrow::Status Tick() override { return sink_->Tick(); }
   std::optional<Position> durable() const override { return sink_->durable(); }
@@ -60,6 +65,8 @@ class CountingSink : public Sink {
 
  private:
   std::unique_ptr<Sink> sink_;
+  const int64_t expected_;
+  StopToken* const stop_;
   int64_t changes_ = 0;
   int64_t batches_ = 0;
 };
@@ -140,12 +147,12 @@ arrow::Result<DrainResult> DrainReaders(const DrainTask& task, const Started& st
 arrow::Result<DrainResult> DrainPipeline(const DrainTask& task, const Started& started,
                                          const std::function<void(const DrainResult&)>& hold) {
   ARROW_ASSIGN_OR_RAISE(auto sink, MakeSink("parquet:" + task.sink_directory, SinkOptions{}));
-  CountingSink counting(std::move(sink));
+  StopToken stop;
+  CountingSink counting(std::move(sink), task.rows_expected, task.end_lsn == 0 ? &stop : nullptr);
   ARROW_ASSIGN_OR_RAISE(auto source, MakePostgresSource(OptionsOf(task)));
   PipelineOptions options;
-  options.until = FormatLsn(task.end_lsn);
+  if (task.end_lsn != 0) options.until = FormatLsn(task.end_lsn);
   StartObserver observer(started);
-  const StopToken stop;
   DrainResult result;
   const Stopwatch stopwatch;
   ARROW_ASSIGN_OR_RAISE(const PipelineStats stats,

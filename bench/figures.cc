@@ -1,6 +1,7 @@
 #include "bench/figures.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "bench/partition.h"
 
@@ -8,17 +9,21 @@ namespace arrowcdc::bench {
 namespace {
 
 constexpr char kOurs[] = "wal2arrow_null";
+constexpr char kOursLive[] = "wal2arrow_parquet";
 
 bool Has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// Ours to the other's; the Python package's to the library's, which it stands on.
+// Ours to the other's; the Python package's to the library's, which it stands on; into files to that into
+// memory.
 void DeclareRatio(const std::string& workload, const std::string& metric, const Contender& other,
                   Results* results) {
   if (other.reader == Reader::kPython) {
     results->AddRatio(workload, metric, other.name, kOurs);
     results->AddRatio(workload, metric, other.name, "wal2arrow_reader");
+  } else if (other.reader == Reader::kPipeline) {
+    results->AddRatio(workload, metric, other.name, kOurs);
   } else if (other.name != kOurs) {
     results->AddRatio(workload, metric, kOurs, other.name);
   }
@@ -34,12 +39,21 @@ std::string WhyAbsent(const RunOptions& options, const Contender& contender, con
 
 }  // namespace
 
+std::vector<const char*> LiveMetrics(const LiveWorkload& workload) {
+  if (workload.foreign) return {kServerPercentMetric, kClientPercentMetric, kLoadMetric};
+  return {kServerCpuMetric, kClientCpuMetric, kLoadMetric};
+}
+
 std::vector<Participants> AllParticipants(bool quick) {
   std::vector<Participants> all;
   for (const auto& workload : BacklogWorkloads(quick)) all.push_back({workload.name, workload.contenders});
   for (const auto& workload : PacedWorkloads(quick)) all.push_back({workload.name, workload.contenders});
   const TpcbWorkload tpcb = MakeTpcbWorkload(quick);
-  all.push_back({tpcb.name, tpcb.contenders});
+  all.push_back({tpcb.name, tpcb.contenders, {kTpcbWalsenderMetric}});
+  for (const auto& workload : LiveWorkloads(quick))
+    all.push_back({workload.name, workload.contenders, LiveMetrics(workload)});
+  const IdleStreamsWorkload idle = MakeIdleStreamsWorkload(quick);
+  all.push_back({idle.name, idle.contenders, {kLoadMetric, kLoadShareMetric}});
   return all;
 }
 
@@ -70,10 +84,18 @@ void DeclareRatios(bool quick, Results* results) {
     results->AddRatio("narrow", "rows_per_s", by_sql, "pgoutput_binary");
   results->AddRatio("narrow", "rows_per_s", "pgoutput_null", "pgoutput_binary_recvlogical");
   for (const auto& workload : PacedWorkloads(quick)) {
-    declare(workload.name, workload.contenders, {kLatencyMetric});
+    declare(workload.name, workload.contenders, {kLatencyMetric, kServerCpuMetric, kClientCpuMetric});
   }
   const TpcbWorkload tpcb = MakeTpcbWorkload(quick);
-  declare(tpcb.name, tpcb.contenders, {kTpcbAddedMetric, kTpcbWalsenderMetric});
+  declare(tpcb.name, tpcb.contenders, {kTpcbAddedMetric, kTpcbWalsenderMetric, kClientCpuMetric});
+  for (const auto& workload : LiveWorkloads(quick)) {
+    for (const std::string& contender : workload.contenders) {
+      if (contender == kOursLive) continue;
+      for (const std::string metric : LiveMetrics(workload)) {
+        if (metric != kLoadMetric) results->AddRatio(workload.name, metric, kOursLive, contender);
+      }
+    }
+  }
 }
 
 void FillAbsent(const RunOptions& options, const std::string& workload, const std::string& trouble,
@@ -82,7 +104,9 @@ void FillAbsent(const RunOptions& options, const std::string& workload, const st
     if (participants.workload != workload) continue;
     for (const Contender& contender : Contenders()) {
       const std::string reason = WhyAbsent(options, contender, participants, trouble);
-      for (const char* metric : kMetrics) {
+      std::vector<const char*> metrics(std::begin(kMetrics), std::end(kMetrics));
+      metrics.insert(metrics.end(), participants.metrics.begin(), participants.metrics.end());
+      for (const char* metric : metrics) {
         if (!results->Has(workload, contender.name, metric)) {
           results->SetAbsent(workload, contender.name, metric, reason);
         }

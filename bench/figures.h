@@ -33,9 +33,23 @@ inline constexpr const char* kMetrics[] = {
 inline constexpr char kTpcbAddedMetric[] = "server_cpu_s_per_m_rows";
 inline constexpr char kTpcbWalsenderMetric[] = "walsender_cpu_s_per_m_rows";
 
+// CPU seconds per million changes: of the one server process, of the client.
+inline constexpr char kServerCpuMetric[] = "server_cpu_s_per_m_rows";
+inline constexpr char kClientCpuMetric[] = "client_cpu_s_per_m_rows";
+// Of live_foreign besides: of a core.
+inline constexpr char kServerPercentMetric[] = "server_cpu_percent";
+inline constexpr char kClientPercentMetric[] = "client_cpu_percent";
+// What pgbench came to, transactions a second; beside idle streams, of its rate without them.
+inline constexpr char kLoadMetric[] = "load_tps";
+inline constexpr char kLoadShareMetric[] = "load_share";
+
+// What a live workload is about.
+std::vector<const char*> LiveMetrics(const LiveWorkload& workload);
+
 struct Participants {
   std::string workload;
   std::vector<std::string> contenders;
+  std::vector<const char*> metrics = {};  // besides kMetrics
 };
 // Every workload that reads a server's changes.
 std::vector<Participants> AllParticipants(bool quick);

@@ -12,9 +12,9 @@
 namespace arrowcdc::bench {
 namespace {
 
-const std::vector<std::string> kWorkloads = {"narrow",       "narrow_tcp", "wide",        "mixed_full",
-                                             "one_row",      "big_txn",    "latency_100", "latency_1000",
-                                             "latency_5000", "tpcb"};
+const std::vector<std::string> kWorkloads = {
+    "narrow",       "narrow_tcp",   "wide", "mixed_full", "one_row",  "big_txn",      "latency_100",
+    "latency_1000", "latency_5000", "tpcb", "live_1500",  "live_300", "live_foreign", "idle_streams"};
 const std::vector<std::string> kContenders = {"wal2arrow_null",
                                               "wal2arrow_parquet",
                                               "wal2arrow_null_drain_off",
@@ -34,7 +34,8 @@ const std::vector<std::string> kContenders = {"wal2arrow_null",
                                               "wal2json_v2_arrow",
                                               "decoderbufs",
                                               "copy_binary",
-                                              "debezium_connect"};
+                                              "debezium_connect",
+                                              "wal2arrow_null_paced"};
 const std::vector<std::string> kAllMetrics = {
     "rows_per_s",         "txns_per_s",       "server_cpu_s_per_m_rows", "client_cpu_s_per_m_rows",
     "wire_bytes_per_row", "client_rss_bytes", "walsender_rss_bytes",     "latency_s",
@@ -136,6 +137,20 @@ TEST(FiguresTest, TheRatiosOfTheGoalsAreThere) {
            "ratio.latency_1000.latency_s.wal2arrow_null.pgoutput_binary.p50",
            "ratio.tpcb.server_cpu_s_per_m_rows.wal2arrow_null.pgoutput_binary.median",
            "ratio.tpcb.walsender_cpu_s_per_m_rows.wal2arrow_null.pgoutput_binary.median",
+           "ratio.narrow.rows_per_s.wal2arrow_parquet.wal2arrow_null.median",
+           "ratio.wide.rows_per_s.wal2arrow_parquet.wal2arrow_null.median",
+           "ratio.mixed_full.rows_per_s.wal2arrow_parquet.wal2arrow_null.median",
+           "ratio.one_row.rows_per_s.wal2arrow_parquet.wal2arrow_null.median",
+           "ratio.big_txn.rows_per_s.wal2arrow_parquet.wal2arrow_null.median",
+           "ratio.tpcb.client_cpu_s_per_m_rows.wal2arrow_parquet.wal2arrow_null.median",
+           "ratio.latency_5000.server_cpu_s_per_m_rows.wal2arrow_null.pgoutput_binary.median",
+           "ratio.live_1500.server_cpu_s_per_m_rows.wal2arrow_parquet.pgoutput_binary_recvlogical.median",
+           "ratio.live_300.client_cpu_s_per_m_rows.wal2arrow_parquet.wal2json_v2.median",
+           "ratio.live_1500.client_cpu_s_per_m_rows.wal2arrow_parquet.wal2arrow_null_paced.median",
+           "ratio.live_foreign.server_cpu_percent.wal2arrow_parquet.debezium_connect.median",
+           "live_foreign.wal2arrow_parquet.client_cpu_percent.median",
+           "idle_streams.wal2arrow_parquet.load_share.median",
+           "idle_streams.pgoutput_binary_recvlogical.load_share.median",
        }) {
     EXPECT_TRUE(json.contains(key)) << key;
   }

@@ -1,6 +1,7 @@
 // arrowcdc_bench: `run` measures, `drain` is one measurement's client in a process of its own.
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -70,6 +71,21 @@ arrow::Status RunBacklogs(const Run& run) {
   return arrow::Status::OK();
 }
 
+arrow::Status RunStreams(const Run& run) {
+  for (const LiveWorkload& workload : LiveWorkloads(run.options.quick)) {
+    if (!run.options.WantsWorkload(workload.name)) continue;
+    ARROW_RETURN_NOT_OK(RunLive(run, workload));
+    FillAbsent(run.options, workload.name, "", &run.results);
+    PrintLive(run.results, workload);
+  }
+  const IdleStreamsWorkload idle = MakeIdleStreamsWorkload(run.options.quick);
+  if (!run.options.WantsWorkload(idle.name)) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(RunIdleStreams(run, idle));
+  FillAbsent(run.options, idle.name, "", &run.results);
+  PrintIdleStreams(run.results, idle.name);
+  return arrow::Status::OK();
+}
+
 arrow::Status RunAll(const RunOptions& options, Results* results) {
   if (LoadAverage() > 0.5) {
     Say("the machine is busy (load " + std::to_string(LoadAverage()) + "): the figures will show it");
@@ -98,11 +114,12 @@ arrow::Status RunAll(const RunOptions& options, Results* results) {
     FillAbsent(options, tpcb.name, "", results);
     PrintTpcb(*results, tpcb.name);
   }
-  return arrow::Status::OK();
+  return RunStreams(run);
 }
 
 // What was measured before a run failed is kept.
 int RunMain(const RunOptions& options) {
+  signal(SIGPIPE, SIG_IGN);  // a client that dies is an error of its own
   Results results;
   DeclareRatios(options.quick, &results);
   const auto start = std::chrono::steady_clock::now();
@@ -156,6 +173,7 @@ int main(int argc, char** argv) {
   drain->add_option("--end-lsn", task.end_lsn);
   drain->add_option("--sink-directory", task.sink_directory);
   drain->add_flag("--latencies", task.keep_latencies);
+  drain->add_flag("--live", task.live);
   CLI11_PARSE(app, argc, argv);
 
   if (run->parsed()) return RunMain(run_options);

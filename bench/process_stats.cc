@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -49,6 +50,14 @@ int64_t StatusBytes(const std::string& process, const std::string& name) {
   return 0;
 }
 
+// Of all threads of a process, those that have ended included; 0 when it is gone.
+double ClockSeconds(pid_t pid) {
+  clockid_t clock;
+  timespec time{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 double UsageSeconds(int who) {
   rusage usage{};
   getrusage(who, &usage);
@@ -65,6 +74,15 @@ double CpuSeconds(pid_t pid) {
   const std::string text = ReadText("/proc/" + std::to_string(pid) + "/schedstat");
   const double nanoseconds = std::atof(text.c_str());
   return nanoseconds > 0 ? nanoseconds * 1e-9 : ReadCpuTimes(pid).own;
+}
+
+double FamilyCpuSeconds(pid_t pid) {
+  double seconds = ClockSeconds(pid);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const pid_t other = std::atoi(entry.path().filename().c_str());
+    if (other > 0 && ReadCpuTimes(other).parent == pid) seconds += ClockSeconds(other);
+  }
+  return seconds;
 }
 
 double ServerCpuSeconds(pid_t postmaster) {

@@ -11,6 +11,8 @@ namespace arrowcdc::bench {
 
 // User and system time of one process so far; 0 when it is gone.
 double CpuSeconds(pid_t pid);
+// Of a process of any number of threads and of its living children, in nanoseconds' steps.
+double FamilyCpuSeconds(pid_t pid);
 // Of a postmaster: itself, its living children, and those that have ended.
 double ServerCpuSeconds(pid_t postmaster);
 // Anonymous memory that is resident: what the process allocated itself, without shared buffers and without

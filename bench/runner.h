@@ -22,5 +22,7 @@ struct Run {
 arrow::Status RunBacklog(const Run& run, const std::vector<BacklogWorkload>& group);
 arrow::Status RunPaced(const Run& run, const PacedWorkload& workload);
 arrow::Status RunTpcb(const Run& run, const TpcbWorkload& workload);
+arrow::Status RunLive(const Run& run, const LiveWorkload& workload);
+arrow::Status RunIdleStreams(const Run& run, const IdleStreamsWorkload& workload);
 
 }  // namespace arrowcdc::bench

@@ -67,25 +67,36 @@ arrow::Result<uint64_t> Server::Settle() {
   return ParseLsn(lsn);
 }
 
+arrow::Status Server::AwaitConfirmed(const std::string& slot, uint64_t lsn) {
+  const std::string query = "SELECT confirmed_flush_lsn >= '" + FormatLsn(lsn) +
+                            "' FROM pg_replication_slots WHERE slot_name = '" + slot + "'";
+  return test::WaitFor([&] { return sql_->Scalar(query).ValueOr("") == "t"; }, seconds(60),
+                       "slot " + slot + " to be confirmed");
+}
+
 arrow::Result<int64_t> Server::Number(const std::string& query) {
   ARROW_ASSIGN_OR_RAISE(const std::string text, sql_->Scalar(query));
   return std::strtoll(text.c_str(), nullptr, 10);
 }
 
-arrow::Result<std::string> Server::Pgbench(std::vector<std::string> arguments) {
+arrow::Result<std::unique_ptr<test::SqlConnection>> Server::Connect(const std::string& database) {
+  return server_->Connect(database);
+}
+
+arrow::Result<std::string> Server::Pgbench(std::vector<std::string> arguments, const std::string& database) {
   ARROW_ASSIGN_OR_RAISE(const auto program, test::ServerProgram("pgbench"));
   test::SubprocessOptions options;
   options.argv = {program.string(), "--no-vacuum", "--host=" + server_->directory().string(),
                   "--port=" + std::to_string(server_->port()), "--username=postgres"};
   for (auto& argument : arguments) options.argv.push_back(std::move(argument));
-  options.argv.emplace_back("postgres");
+  options.argv.emplace_back(database);
   return test::RunProgram(std::move(options), std::chrono::minutes(10));
 }
 
 pid_t SlotProcess(test::SqlConnection* sql, const std::string& slot) {
-  const auto found = sql->Scalar(
-      "SELECT coalesce(max(active_pid), 0) FROM pg_replication_slots WHERE slot_name = '" + slot +
-      "' OR slot_name LIKE 'arrowcdc_catch_up_%'");
+  const auto found =
+      sql->Scalar("SELECT coalesce(max(active_pid), 0) FROM pg_replication_slots WHERE slot_name = '" + slot +
+                  "' OR slot_name LIKE 'arrowcdc_catch_up_%'");
   return found.ok() ? std::atoi(found->c_str()) : 0;
 }
 

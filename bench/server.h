@@ -13,6 +13,8 @@
 
 namespace arrowcdc::bench {
 
+inline constexpr char kDatabase[] = "postgres";  // whose changes are read
+
 class Server {
  public:
   static arrow::Result<std::unique_ptr<Server>> Start(bool fsync);
@@ -29,9 +31,13 @@ class Server {
   // Writes out what is dirty, so that nothing does it during a measurement. Returns the end of the WAL
   // before.
   arrow::Result<uint64_t> Settle();
+  // Waits until the slot's reader has confirmed what is before `lsn`.
+  arrow::Status AwaitConfirmed(const std::string& slot, uint64_t lsn);
   arrow::Result<int64_t> Number(const std::string& query);
   // Runs pgbench and returns what it prints.
-  arrow::Result<std::string> Pgbench(std::vector<std::string> arguments);
+  arrow::Result<std::string> Pgbench(std::vector<std::string> arguments,
+                                     const std::string& database = kDatabase);
+  arrow::Result<std::unique_ptr<test::SqlConnection>> Connect(const std::string& database);
 
  private:
   Server() = default;

@@ -7,12 +7,12 @@
 #include "bench/figures.h"
 #include "bench/process_stats.h"
 #include "bench/runner.h"
+#include "bench/sink_directory.h"
+#include "bench/tpcb_load.h"
 
 namespace arrowcdc::bench {
 namespace {
 
-constexpr int kClients = 4;
-constexpr int kChangesPerTransaction = 4;  // three updates and an insert
 constexpr double kShareOfMaximum = 0.6;
 constexpr char kSlot[] = "bench_tpcb";
 constexpr char kNobody[] = "no_consumer";         // given whole, not as a difference
@@ -21,54 +21,41 @@ constexpr char kPlacebo[] = "no_consumer_again";  // the second run without a re
 struct Load {
   int rate = 0;
   int per_client = 0;
-  int64_t transactions() const { return static_cast<int64_t>(per_client) * kClients; }
-  double changes() const { return static_cast<double>(transactions()) * kChangesPerTransaction; }
+  int64_t transactions() const { return static_cast<int64_t>(per_client) * kTpcbClients; }
+  double changes() const { return static_cast<double>(transactions()) * kTpcbChanges; }
 };
-
-std::vector<std::string> PgbenchArguments() {
-  return {"--client=" + std::to_string(kClients), "--jobs=1", "--protocol=prepared", "--builtin=tpcb-like"};
-}
-
-// Transactions a second without a limit.
-arrow::Result<double> MeasureMaximum(const Run& run, int seconds) {
-  auto arguments = PgbenchArguments();
-  arguments.push_back("--time=" + std::to_string(seconds));
-  ARROW_ASSIGN_OR_RAISE(const std::string output, run.server.Pgbench(arguments));
-  const size_t at = output.find("tps = ");
-  if (at == std::string::npos) return arrow::Status::IOError("pgbench did not say its rate");
-  return std::atof(output.c_str() + at + 6);
-}
 
 // Server CPU seconds of one paced run, with a reader (or none).
 struct Cost {
   double server_s = 0;
   double walsender_s = 0;
+  double client_s = 0;
   int64_t rows = 0;
 };
 arrow::Result<Cost> MeasureOnce(const Run& run, const Load& load, const Contender* reader) {
-  // Else each run would meet more dead rows than the one before.
-  ARROW_RETURN_NOT_OK(run.server.sql().Exec("VACUUM pgbench_branches, pgbench_tellers"));
-  ARROW_RETURN_NOT_OK(run.server.Settle().status());
+  ARROW_RETURN_NOT_OK(TidyTpcbTables(run.server, kDatabase));
+  const SinkDirectory directory;
   std::unique_ptr<DrainProcess> process;
   if (reader != nullptr) {
     const DrainTask task{.contender = reader,
                          .table = FindTable("latency"),
                          .conninfo = run.server.conninfo(false),
                          .slot = kSlot,
-                         .rows_expected = load.transactions() * kChangesPerTransaction,
-                         .transactions = load.transactions()};
+                         .rows_expected = load.transactions() * kTpcbChanges,
+                         .transactions = load.transactions(),
+                         .sink_directory = directory.path().string()};
     ARROW_RETURN_NOT_OK(run.server.MakeSlot(kSlot, reader->plugin));
     ARROW_ASSIGN_OR_RAISE(process, DrainProcess::Start(task, &run.server.sql()));
   }
-  auto arguments = PgbenchArguments();
-  arguments.push_back("--rate=" + std::to_string(load.rate));
-  arguments.push_back("--transactions=" + std::to_string(load.per_client));
+  const double client_before = process == nullptr ? 0 : process->client_cpu_s();
   const double before = ServerCpuSeconds(run.server.postmaster());
-  ARROW_RETURN_NOT_OK(run.server.Pgbench(arguments).status());
+  ARROW_RETURN_NOT_OK(
+      RunTpcbLoad(run.server, {.rate = load.rate, .per_client = load.per_client}, kDatabase).status());
   Cost cost;
   if (process != nullptr) {
     ARROW_ASSIGN_OR_RAISE(const MeasuredDrain drain, process->Finish(std::chrono::seconds(60)));
     cost.walsender_s = drain.server_cpu_s;
+    cost.client_s = drain.client_cpu_s - client_before;
     cost.rows = drain.client.rows;
     ARROW_RETURN_NOT_OK(run.server.DropSlot(kSlot));
   }
@@ -86,6 +73,7 @@ void Record(const Run& run, const TpcbWorkload& workload, const Load& load, cons
   add("rows_verified", static_cast<double>(cost.rows));
   add(kTpcbAddedMetric, (cost.server_s - server_alone_s) / m_rows);
   add(kTpcbWalsenderMetric, cost.walsender_s / m_rows);
+  add(kClientCpuMetric, cost.client_s / m_rows);
 }
 
 // The round begins and ends without a reader: the mean of the two is what the others are compared with, and
@@ -123,20 +111,14 @@ arrow::Status MeasureRound(const Run& run, const TpcbWorkload& workload, const L
 arrow::Status RunTpcb(const Run& run, const TpcbWorkload& workload) {
   std::vector<const Contender*> contenders;
   for (const Contender& contender : Contenders()) {
-    const std::string reason = ReasonToSkip(run.options, contender, workload.contenders);
-    if (reason.empty()) {
-      contenders.push_back(&contender);
-    } else {
-      run.results.SetAbsent(workload.name, contender.name, kTpcbWalsenderMetric, reason);
-    }
+    if (ReasonToSkip(run.options, contender, workload.contenders).empty()) contenders.push_back(&contender);
   }
-  ARROW_RETURN_NOT_OK(
-      run.server.Pgbench({"--initialize", "--quiet", "--scale=" + std::to_string(workload.scale)}).status());
-  ARROW_RETURN_NOT_OK(run.server.Settle().status());
-  ARROW_ASSIGN_OR_RAISE(const double maximum, MeasureMaximum(run, std::min(workload.seconds, 10)));
+  ARROW_RETURN_NOT_OK(MakeTpcbTables(run.server, workload.scale, kDatabase));
+  ARROW_ASSIGN_OR_RAISE(const double maximum,
+                        RunTpcbLoad(run.server, {.seconds = std::min(workload.seconds, 10)}, kDatabase));
   Load load;
   load.rate = static_cast<int>(maximum * kShareOfMaximum);
-  load.per_client = load.rate * workload.seconds / kClients;
+  load.per_client = load.rate * workload.seconds / kTpcbClients;
   run.results.SetMeta("tpcb_max_tps", maximum);
   run.results.SetMeta("tpcb_rate", load.rate);
   const int rounds = run.options.quick ? 2 : run.options.rounds_or_default();

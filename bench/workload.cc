@@ -16,13 +16,13 @@ std::string MixedLoop(const Table& table, int64_t rows_per_transaction) {
          " WHERE id BETWEEN k * " + inserted + " + 1 + " + kept + " AND (k + 1) * " + inserted + "; ";
 }
 
-// Of those that read changes.
+// Of those that read a backlog of changes.
 std::vector<std::string> AllBut(const std::vector<std::string>& left_out) {
   std::vector<std::string> names;
   for (const Contender& contender : Contenders()) {
     bool out = contender.connections > 1 || contender.reader == Reader::kSnapshot ||
                contender.reader == Reader::kSnapshotParquet || contender.name == "debezium_snapshot" ||
-               contender.reader == Reader::kCopySelect;
+               contender.reader == Reader::kCopySelect || contender.name == "wal2arrow_null_paced";
     for (const std::string& name : left_out) out |= name == contender.name;
     if (!out) names.push_back(contender.name);
   }
@@ -36,6 +36,11 @@ const std::vector<std::string> kCopies = {"snapshot_null",      "snapshot_null_2
 
 const std::vector<std::string> kOurs = {"wal2arrow_null", "wal2arrow_null_drain_off",
                                         "wal2arrow_null_batch_off"};
+
+// As they run all day.
+const std::vector<std::string> kLive = {
+    "wal2arrow_parquet", "wal2arrow_null_paced", "wal2arrow_null",  "pgoutput_binary_recvlogical",
+    "wal2json_v1",       "wal2json_v2",          "debezium_connect"};
 
 std::vector<std::string> OursAnd(std::vector<std::string> others) {
   others.insert(others.begin(), kOurs.begin(), kOurs.end());
@@ -101,7 +106,19 @@ std::vector<PacedWorkload> PacedWorkloads(bool quick) {
 }
 
 TpcbWorkload MakeTpcbWorkload(bool quick) {
-  return {.seconds = quick ? 3 : 25, .contenders = OursAnd({"noop_walsender", "pgoutput_binary"})};
+  return {.seconds = quick ? 3 : 25,
+          .contenders = OursAnd({"wal2arrow_parquet", "noop_walsender", "pgoutput_binary"})};
+}
+
+std::vector<LiveWorkload> LiveWorkloads(bool quick) {
+  const int seconds = quick ? 3 : 15;
+  return {{"live_1500", 1500, false, seconds, kLive},
+          {"live_300", 300, false, seconds, kLive},
+          {"live_foreign", 1500, true, seconds, kLive}};
+}
+
+IdleStreamsWorkload MakeIdleStreamsWorkload(bool quick) {
+  return {.seconds = quick ? 3 : 10, .contenders = kLive};
 }
 
 }  // namespace arrowcdc::bench

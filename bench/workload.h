@@ -39,9 +39,30 @@ struct TpcbWorkload {
   std::vector<std::string> contenders;
 };
 
+// pgbench's TPC-B at a steady rate while its changes are streamed, or those of another table: processor time
+// of walsender and client counts.
+struct LiveWorkload {
+  std::string name;
+  int rate;      // transactions a second
+  bool foreign;  // in another database than the one that is streamed
+  int seconds;
+  std::vector<std::string> contenders;
+};
+
+// TPC-B without a limit in another database than the one that is streamed, by so many streams that have
+// nothing to do: the rate to that without them counts.
+struct IdleStreamsWorkload {
+  std::string name = "idle_streams";
+  int streams = 8;
+  int seconds;
+  std::vector<std::string> contenders;
+};
+
 // Workloads that stand beside each other and use one table share what was written.
 std::vector<BacklogWorkload> BacklogWorkloads(bool quick);
 std::vector<PacedWorkload> PacedWorkloads(bool quick);
 TpcbWorkload MakeTpcbWorkload(bool quick);
+std::vector<LiveWorkload> LiveWorkloads(bool quick);
+IdleStreamsWorkload MakeIdleStreamsWorkload(bool quick);
 
 }  // namespace arrowcdc::bench

@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "access/xlogrecovery.h"
+#include "port/pg_bswap.h"
 #include "replication/slot.h"
 #include "replication/walsender.h"
 #include "replication/walsender_private.h"
@@ -62,13 +63,28 @@ void PutWithoutFlush(StringInfoData* message) {
   state.methods->putmessage_noblock('d', message->data, static_cast<size_t>(message->len));
 }
 
+int64_t MaxDelayUs() { return int64_t{Min(state.session->options.max_delay_ms, MaxDelayMsAllowed())} * 1000; }
+
+// A keepalive that asks for nothing, of a walsender that goes on at once to WAL that is there already and
+// comes to the same point behind it. It wakes a client that would rather wait for more. What it says is not
+// kept back for more than kToldUs.
+bool MayBeLeftOut(const char* keepalive) {
+  constexpr int64_t kToldUs = 1'000'000;
+  if (keepalive[format::kKeepaliveReplyAt] != 0 || state.ended || MaxDelayUs() == 0 ||
+      OthersWait(state.session) || GetCurrentTimestamp() - state.told >= kToldUs)
+    return false;
+  uint64_t end;
+  memcpy(&end, keepalive + format::kKeepaliveWalEndAt, sizeof(end));
+  return CanBeRead(pg_ntoh64(end) + 1);
+}
+
 // How long the walsender may let what is committed wait, microseconds. Not by the rate of commits: it wakes
 // at most once in max_delay, whatever the WAL belongs to, and what comes after a silence does not wait.
 long RestUs() {
   const Session* const session = state.session;
   // What it has decoded is sent: who waits for it must not wait for more.
   if (OthersWait(session) || state.ended || state.methods->is_send_pending()) return 0;
-  const int64_t max_delay_us = int64_t{Min(session->options.max_delay_ms, MaxDelayMsAllowed())} * 1000;
+  const int64_t max_delay_us = MaxDelayUs();
   if (max_delay_us > 0) {
     const int64_t since = Max(GetCurrentTimestamp() - state.woken, 0);
     return static_cast<long>(Max(max_delay_us - since, 0));
@@ -149,10 +165,12 @@ void OnPutMessage(char type, const char* data, size_t size) {
   if (type == 'c') state.ended = true;
   char keepalive[format::kKeepaliveBytes];
   if (state.session != nullptr && IsKeepalive(type, data, size)) {
+    if (MayBeLeftOut(data)) return;
     memcpy(keepalive, data, size);
     data = keepalive;
     CheckKeepalive(&state, keepalive);
   }
+  if (state.session != nullptr) state.told = GetCurrentTimestamp();
   state.methods->putmessage_noblock(type, data, size);
 }
 

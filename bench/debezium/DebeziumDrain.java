@@ -55,6 +55,10 @@ public final class DebeziumDrain {
     return options.containsKey("--latencies");
   }
 
+  private boolean readsLive() {
+    return options.containsKey("--live");
+  }
+
   private boolean readsMysql() {
     return options.containsKey("--mysql");
   }
@@ -69,10 +73,13 @@ public final class DebeziumDrain {
     properties.put("database.user", server.get("user"));
     properties.put("tombstones.on.delete", "false");
     // Its queue hands on a batch when it is full or the interval has passed. The default of half a second would be
-    // all that a latency shows; for a backlog large batches take less time than small ones.
-    properties.put("poll.interval.ms", keepsLatencies() ? "1" : "10");
-    properties.put("max.batch.size", "8192");
-    properties.put("max.queue.size", "32768");
+    // all that a latency shows; for a backlog large batches take less time than small ones. At a steady rate it runs
+    // as it comes.
+    if (!readsLive()) {
+      properties.put("poll.interval.ms", keepsLatencies() ? "1" : "10");
+      properties.put("max.batch.size", "8192");
+      properties.put("max.queue.size", "32768");
+    }
     if (readsMysql()) putMysql(properties);
     else putPostgres(properties);
     return properties;
@@ -214,7 +221,7 @@ public final class DebeziumDrain {
   }
 
   private void drain() throws Exception {
-    if (!keepsLatencies()) warmUp();
+    if (!keepsLatencies() && !readsLive()) warmUp();
     // A copy has no slot to be found by, a dump neither; what they cost the server is not measured.
     say("started " + (copies() || readsMysql() ? ProcessHandle.current().pid() : 0));
     Pass pass = new Pass();

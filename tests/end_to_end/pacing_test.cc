@@ -131,6 +131,41 @@ TEST_F(PacingTest, WhatComesAfterASilenceDoesNotWait) {
   EXPECT_LT(least.count(), 500);
 }
 
+// While there is more to read they tell nothing that is not told a moment later, and wake the client.
+TEST_F(PacingTest, KeepalivesAreFewAndTheLastOneComes) {
+  ASSERT_NO_FATAL_FAILURE(Start("20"));
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    const auto other = server_->Connect().ValueOrDie();
+    while (!stop && other->Exec("INSERT INTO other VALUES (1)").ok()) continue;
+  });
+  constexpr seconds kTime{4};
+  const auto begin = Clock::now();
+  int keepalives = 0;
+  uint64_t told = 0;
+  const auto read = [&](milliseconds limit) {
+    const auto message = client_->Next(limit);
+    if (!message.ok() || !message->has_value() || !(*message)->keepalive) return;
+    ++keepalives;
+    told = std::max(told, (*message)->wal_end);
+  };
+  while (Clock::now() - begin < kTime) read(milliseconds(100));
+  const int meanwhile = keepalives;
+  const double passed = std::chrono::duration<double>(Clock::now() - begin).count();
+  stop = true;
+  writer.join();
+  std::printf("%d keepalives in %.1f s\n", meanwhile, passed);
+  EXPECT_GE(meanwhile, 2);  // the slot has to move on
+  EXPECT_LE(meanwhile, 4 * passed);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string end,
+                                sql_->Scalar("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"));
+  const auto all = [&] {
+    read(milliseconds(100));
+    return told >= std::stoull(end);
+  };
+  ARROWCDC_EXPECT_OK(WaitFor(all, seconds(10), "the end of the WAL to be told"));
+}
+
 TEST_F(PacingTest, ARestIsSeenAndEnded) {
   ASSERT_NO_FATAL_FAILURE(Start("1000"));
   std::atomic<bool> stop = false;

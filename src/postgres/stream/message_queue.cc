@@ -16,6 +16,11 @@ bool MessageQueue::HasRoom() const {
 }
 
 void MessageQueue::Push(StreamMessage message) {
+  Add(std::move(message));
+  Wake();
+}
+
+void MessageQueue::Add(StreamMessage message) {
   {
     const std::lock_guard lock(mutex_);
     if (message.data == nullptr && !messages_.empty() && messages_.back().data == nullptr) {
@@ -24,8 +29,20 @@ void MessageQueue::Push(StreamMessage message) {
       last.reply_requested = last.reply_requested || message.reply_requested;
       return;
     }
-    bytes_ += Cost(message);
+    const int64_t cost = Cost(message);
+    bytes_ += cost;
+    untold_bytes_ += cost;
     messages_.push_back(std::move(message));
+    if (untold_bytes_ < kUntoldBytesMax) return;
+  }
+  Wake();
+}
+
+void MessageQueue::Wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (untold_bytes_ == 0) return;
+    untold_bytes_ = 0;
   }
   arrived_.notify_one();
 }

@@ -30,6 +30,10 @@ class MessageQueue {
   bool HasRoom() const;
   // A keepalive right behind a keepalive replaces it. Never blocks, never refuses: ask HasRoom first.
   void Push(StreamMessage message);
+  // The same of one behind which more may come at once: a consumer that waits is woken for all of them by
+  // Wake, by Push, or when there are kUntoldBytesMax.
+  void Add(StreamMessage message);
+  void Wake();
   // Nothing comes after what is queued; `reason` is told once that has been popped.
   void Close(arrow::Status reason);
 
@@ -40,6 +44,8 @@ class MessageQueue {
   int64_t bytes() const;
 
  private:
+  static constexpr int64_t kUntoldBytesMax = 64 << 10;
+
   static int64_t Cost(const StreamMessage& message);
   bool HasRoomLocked() const { return bytes_ < bytes_max_; }
 
@@ -48,6 +54,7 @@ class MessageQueue {
   std::condition_variable arrived_;
   std::deque<StreamMessage> messages_;
   int64_t bytes_ = 0;
+  int64_t untold_bytes_ = 0;  // that were added since a consumer that waits was woken
   bool closed_ = false;
   arrow::Status reason_;
 };

@@ -72,6 +72,24 @@ TEST(MessageQueue, TheReasonComesAfterTheRest) {
   EXPECT_EQ(queue.Pop(milliseconds(0), &freed).status().message(), "first");
 }
 
+// Whoever looks finds what was added; who waits is woken once, for all of it, or where it is much.
+TEST(MessageQueue, WaitingReaderIsWokenForWhatWasAdded) {
+  for (const bool much : {false, true}) {
+    MessageQueue queue(10'000'000);
+    std::thread producer([&] {
+      queue.Add(Data(1));
+      queue.Add(Data(much ? 100'000 : 2));
+      if (!much) queue.Wake();
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    bool freed;
+    EXPECT_EQ(queue.Pop(std::chrono::minutes(1), &freed).ValueOrDie()->data->size(), 1);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
+    producer.join();
+    EXPECT_TRUE(Pop(queue).has_value());
+  }
+}
+
 TEST(MessageQueue, WaitingReaderIsWoken) {
   MessageQueue queue(1000);
   std::thread producer([&] { queue.Push(Data(3)); });

@@ -149,6 +149,7 @@ arrow::Status ReplicationStream::RunUntilStopped() {
 arrow::Status ReplicationStream::Receive() {
   const arrow::Status status = ReceiveSome();
   HandOnRun();
+  queue_.Wake();
   return status;
 }
 
@@ -170,7 +171,7 @@ void ReplicationStream::AddToRun(uint64_t lsn, std::string_view message) {
 }
 
 void ReplicationStream::HandOnRun() {
-  if (!run_.empty()) queue_.Push({.data = run_.Take(), .is_run = true});
+  if (!run_.empty()) queue_.Add({.data = run_.Take(), .is_run = true});
   run_ends_ = false;
 }
 
@@ -237,7 +238,7 @@ arrow::Status ReplicationStream::TakeMessage(char* buffer, int bytes) {
     AddToRun(data_start, message);
   } else {
     HandOnRun();
-    queue_.Push({std::make_shared<CopyBuffer>(owner.release(), bytes), 0, false});
+    queue_.Add({std::make_shared<CopyBuffer>(owner.release(), bytes), 0, false});
   }
   return arrow::Status::OK();
 }
@@ -255,7 +256,7 @@ arrow::Status ReplicationStream::TakeKeepalive(const char* buffer, int bytes) {
   server_lsn_ = std::max(server_lsn_.load(), message.wal_end);
   reply_due_ = reply_due_ || message.reply_requested;
   if (message.reply_requested) NotePing();
-  queue_.Push(std::move(message));
+  queue_.Add(std::move(message));
   return arrow::Status::OK();
 }
 
