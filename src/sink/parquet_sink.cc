@@ -27,7 +27,8 @@ ParquetSink::ParquetSink(std::string directory, const SinkOptions& options, File
       limits_(limits),
       files_(files),
       clock_(std::move(clock)),
-      snapshot_(files, directory_, limits.snapshot_row_group_bytes) {}
+      encoding_(options.parquet),
+      snapshot_(files, &encoding_, directory_, limits.snapshot_row_group_bytes) {}
 
 arrow::Status ParquetSink::Remember(arrow::Status status) {
   if (!status.ok() && failure_.ok()) failure_ = status;
@@ -206,8 +207,9 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
     ARROW_RETURN_NOT_OK(Complete(open));
   }
   ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(name));
-  OpenFile file{std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream),
-                advanced_, clock_()};
+  OpenFile file{
+      std::make_unique<ParquetFile>(files_, &encoding_, std::move(directory), batch.table, manifest_.stream),
+      advanced_, clock_()};
   manifest_.table_ids.insert_or_assign(name, batch.table->table_id);
   return &open_.emplace(name, std::move(file)).first->second;
 }
