@@ -127,10 +127,22 @@ struct ClosedFile {
   RowPosition last_row;
 };
 
+// How the values of a Parquet file's columns are encoded where they do not come again.
+enum class ParquetEncodings {
+  kDefault,  // as they are, which every reader reads
+  kModern,   // whole numbers, dates and times by their differences
+};
+
+struct ParquetOptions {
+  ParquetEncodings encodings = ParquetEncodings::kDefault;
+  int64_t compression_level = 1;  // of Zstandard, 1 to 22
+};
+
 struct SinkOptions {
   int64_t roll_bytes = 128 << 20;  // of a file, as written
   int64_t roll_rows = 10'000'000;
   std::chrono::milliseconds roll_age{30'000};  // of the oldest row that is not durable
+  ParquetOptions parquet;
   // Ends the wait for a reader of standard output that does not read: kInterrupted. Null: nothing does.
   std::shared_ptr<StopToken> stop;
   // Of parquet:DIR; called from the thread of the sink. Null: nobody is told.

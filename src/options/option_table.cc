@@ -27,6 +27,7 @@ constexpr std::string_view kSnapshot[] = {"auto", "initial", "never", "only", "w
 constexpr std::string_view kReadersSnapshot[] = {"auto", "initial", "never", "only"};
 constexpr std::string_view kStart[] = {"now", "earliest"};
 constexpr std::string_view kConfigAction[] = {"check"};
+constexpr std::string_view kParquetEncodings[] = {"default", "modern"};
 constexpr std::string_view kCommit[] = {"by-hand", "on-next"};
 
 constexpr std::string_view kSinkForms[] = {"parquet:", "ipc:",           "ipc:-",
@@ -414,6 +415,24 @@ constexpr Option kOptions[] = {
      .help = "close files, and acknowledge, when their oldest row is this old: the longest time a change "
              "waits",
      .minimum = 1},
+    {.section = "sink",
+     .name = "parquet-encodings",
+     .commands = kStream,
+     .type = kChoice,
+     .field = Fills<
+         WordField<kParquetEncodings, &Options::sink, &SinkOptions::parquet, &ParquetOptions::encodings>>(),
+     .help =
+         "of Parquet files: default, which every reader reads, or modern, smaller where whole numbers and "
+         "times hardly repeat, which DuckDB before 0.10 and older readers of Iceberg do not read",
+     .words = kParquetEncodings},
+    {.section = "sink",
+     .name = "parquet-compression-level",
+     .commands = kStream,
+     .type = kCount,
+     .field = Fills<Field<&Options::sink, &SinkOptions::parquet, &ParquetOptions::compression_level>>(),
+     .help = "of Zstandard in Parquet files: a higher one makes them smaller and costs more CPU",
+     .minimum = 1,
+     .maximum = 22},
     {.section = "source",
      .name = "buffer",
      .python = "buffer_bytes_max",

@@ -15,7 +15,6 @@
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
 #include "src/sink/manifest.h"
-#include "src/sink/parquet_encoding.h"
 #include "src/sink/parquet_types.h"
 #include "src/sink/storage_names.h"
 
@@ -55,14 +54,6 @@ arrow::Result<RowPosition> ParseRowPosition(std::string_view text) {
   return position;
 }
 
-arrow::Result<std::shared_ptr<parquet::WriterProperties>> FileProperties(const arrow::Table& first_rows) {
-  parquet::WriterProperties::Builder properties;
-  properties.compression(parquet::Compression::ZSTD)->created_by("arrowcdc " ARROWCDC_VERSION);
-  ARROW_ASSIGN_OR_RAISE(const auto columns, ColumnsThatHardlyRepeat(first_rows));
-  for (const std::string& column : columns) properties.disable_dictionary(column);
-  return properties.build();
-}
-
 std::shared_ptr<parquet::ArrowWriterProperties> ArrowProperties() {
   static const auto properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
   return properties;
@@ -96,9 +87,10 @@ arrow::Result<ParquetFooter> FooterFrom(const arrow::KeyValueMetadata& metadata)
 
 }  // namespace
 
-ParquetFile::ParquetFile(FileSystem* files, std::string directory, std::shared_ptr<const TableSchema> table,
-                         const StreamIdentity& stream, Rows kind)
+ParquetFile::ParquetFile(FileSystem* files, ParquetEncoding* encoding, std::string directory,
+                         std::shared_ptr<const TableSchema> table, const StreamIdentity& stream, Rows kind)
     : files_(files),
+      encoding_(encoding),
       directory_(std::move(directory)),
       table_(std::move(table)),
       source_(stream.source.kind + " " + stream.source.id),
@@ -129,7 +121,7 @@ std::string ParquetFile::NameFor(const RowPosition& row) const {
 std::string ParquetFile::name() const { return NameFor(last_row_); }
 
 arrow::Status ParquetFile::Begin(const arrow::Table& first_rows) {
-  ARROW_ASSIGN_OR_RAISE(const auto properties, FileProperties(first_rows));
+  ARROW_ASSIGN_OR_RAISE(const auto properties, encoding_->ForFile(table_->name, first_rows));
   temporary_path_ = JoinPath(directory_, HiddenFileName(NameFor(first_row_)));
   ARROW_ASSIGN_OR_RAISE(out_, files_->Create(temporary_path_));
   auto writer = parquet::arrow::FileWriter::Open(*stored_schema_, arrow::default_memory_pool(), out_,

@@ -14,6 +14,7 @@
 #include "arrowcdc/change_batch.h"
 #include "arrowcdc/sink.h"
 #include "src/sink/file_system.h"
+#include "src/sink/parquet_encoding.h"
 #include "src/sink/row_buffer.h"
 
 namespace arrowcdc {
@@ -34,9 +35,10 @@ class ParquetFile {
  public:
   enum class Rows { kChanges, kSnapshot };
 
-  // `directory` exists. Nothing is written before the first row group.
-  ParquetFile(FileSystem* files, std::string directory, std::shared_ptr<const TableSchema> table,
-              const StreamIdentity& stream, Rows kind = Rows::kChanges);
+  // `directory` exists. Nothing is written before the first row group. `encoding` outlives the file.
+  ParquetFile(FileSystem* files, ParquetEncoding* encoding, std::string directory,
+              std::shared_ptr<const TableSchema> table, const StreamIdentity& stream,
+              Rows kind = Rows::kChanges);
   // A file that was not completed stays behind under its temporary name.
   ~ParquetFile();
 
@@ -74,6 +76,7 @@ class ParquetFile {
   std::shared_ptr<const arrow::KeyValueMetadata> FooterMetadata() const;
 
   FileSystem* const files_;
+  ParquetEncoding* const encoding_;
   const std::string directory_;
   const std::shared_ptr<const TableSchema> table_;
   const std::string source_;

@@ -35,7 +35,8 @@ ParquetSink::ParquetSink(std::string directory, const SinkOptions& options, File
       limits_(limits),
       files_(files),
       clock_(std::move(clock)),
-      snapshot_(files, directory_, limits.snapshot_row_group_bytes),
+      encoding_(options.parquet),
+      snapshot_(files, &encoding_, directory_, limits.snapshot_row_group_bytes),
       encoders_(EncodersFor(limits)) {}
 
 arrow::Status ParquetSink::Check() {
@@ -222,7 +223,8 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
     Complete(open);
   }
   ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(name));
-  auto file = std::make_unique<ParquetFile>(files_, std::move(directory), batch.table, manifest_.stream);
+  auto file =
+      std::make_unique<ParquetFile>(files_, &encoding_, std::move(directory), batch.table, manifest_.stream);
   manifest_.table_ids.insert_or_assign(name, batch.table->table_id);
   OpenFile added{std::make_shared<ParquetEncoders::File>(std::move(file)), advanced_, clock_()};
   return &open_.emplace(name, std::move(added)).first->second;

@@ -15,6 +15,7 @@
 #include "src/sink/file_system.h"
 #include "src/sink/manifest.h"
 #include "src/sink/parquet_encoders.h"
+#include "src/sink/parquet_encoding.h"
 #include "src/sink/parquet_file.h"
 #include "src/sink/parquet_snapshot.h"
 
@@ -102,6 +103,7 @@ class ParquetSink : public Sink {
   const ParquetLimits limits_;
   FileSystem* const files_;
   const SteadyClock clock_;
+  ParquetEncoding encoding_;
 
   std::unique_ptr<FileLock> lock_;
   Manifest manifest_;                                     // as stored, or to be stored with the next position

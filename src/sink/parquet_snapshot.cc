@@ -30,8 +30,8 @@ class PartFileWriter : public SnapshotPartWriter {
   arrow::Status Write(const ChangeBatch& batch) override {
     ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
     if (file_ == nullptr) {
-      file_ = std::make_unique<ParquetFile>(snapshot_->files_, directory_, batch.table, stream_,
-                                            ParquetFile::Rows::kSnapshot);
+      file_ = std::make_unique<ParquetFile>(snapshot_->files_, snapshot_->encoding_, directory_, batch.table,
+                                            stream_, ParquetFile::Rows::kSnapshot);
     }
     ARROW_RETURN_NOT_OK(
         file_->Add(batch.rows, changes.position(0), changes.position(batch.rows->num_rows() - 1)));

@@ -16,15 +16,20 @@
 #include "arrowcdc/sink.h"
 #include "src/sink/file_system.h"
 #include "src/sink/manifest.h"
+#include "src/sink/parquet_encoding.h"
 
 namespace arrowcdc {
 
 // Threads: any.
 class ParquetSnapshot {
  public:
-  // `files` outlives it. directory: the sink's. row_group_bytes: of a part, in memory.
-  ParquetSnapshot(FileSystem* files, std::string directory, int64_t row_group_bytes)
-      : files_(files), directory_(std::move(directory)), row_group_bytes_(row_group_bytes) {}
+  // `files` and `encoding` outlive it. directory: the sink's. row_group_bytes: of a part, in memory.
+  ParquetSnapshot(FileSystem* files, ParquetEncoding* encoding, std::string directory,
+                  int64_t row_group_bytes)
+      : files_(files),
+        encoding_(encoding),
+        directory_(std::move(directory)),
+        row_group_bytes_(row_group_bytes) {}
 
   // Parts as the manifest has them: their files are hidden. A table of which one is missing is forgotten.
   arrow::Status Recover(std::vector<StoredPart> parts);
@@ -54,6 +59,7 @@ class ParquetSnapshot {
   void Add(StoredPart stored, int64_t bytes);
 
   FileSystem* const files_;
+  ParquetEncoding* const encoding_;
   const std::string directory_;
   const int64_t row_group_bytes_;
   std::mutex mutex_;

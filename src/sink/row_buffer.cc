@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <limits>
 
-#include <arrow/util/byte_size.h>
+#include <arrow/array/data.h>
+#include <arrow/type.h>
+
+#include "src/sink/concatenate_batches.h"
 
 namespace arrowcdc {
 namespace {
@@ -16,8 +19,22 @@ constexpr int kLargeLevel = std::numeric_limits<int>::max();
 // Arrays, their vectors and shared pointers cost about this much a column, however few the rows.
 constexpr int64_t kColumnOverheadBytes = 320;
 
+int64_t HeldBytes(const arrow::ArrayData& data) {
+  // Of lists without a value most batches show a part of the same ones: an offset and a bit a row, copied.
+  constexpr int64_t kNullListBytes = 5;
+  const bool no_values = data.type->id() == arrow::Type::LIST && data.GetNullCount() == data.length;
+  if (no_values) return data.length * kNullListBytes;
+  int64_t bytes = 0;
+  for (const auto& buffer : data.buffers) bytes += buffer == nullptr ? 0 : buffer->size();
+  for (const auto& child : data.child_data) bytes += HeldBytes(*child);
+  return bytes;
+}
+
+// Without dictionaries, of which there is one for all batches.
 int64_t HeldBytes(const arrow::RecordBatch& rows) {
-  return arrow::util::TotalBufferSize(rows) + rows.num_columns() * kColumnOverheadBytes;
+  int64_t bytes = rows.num_columns() * kColumnOverheadBytes;
+  for (const auto& data : rows.column_data()) bytes += HeldBytes(*data);
+  return bytes;
 }
 
 }  // namespace
@@ -48,7 +65,7 @@ arrow::Status RowBuffer::Merge(size_t first) {
     small.push_back(std::move(pieces_[i].rows));
   }
   pieces_.resize(first);
-  ARROW_ASSIGN_OR_RAISE(auto merged, arrow::ConcatenateRecordBatches(small));
+  ARROW_ASSIGN_OR_RAISE(auto merged, ConcatenateBatches(small));
   const int64_t bytes = HeldBytes(*merged);
   const bool large = bytes >= kLargeBytes || merged->num_rows() >= kLargeRows;
   bytes_ += bytes - old_bytes;
@@ -70,7 +87,7 @@ arrow::Result<arrow::RecordBatchVector> RowBuffer::Take() {
     if (run.size() == 1) {
       batches.push_back(std::move(run[0]));
     } else {
-      ARROW_ASSIGN_OR_RAISE(auto merged, arrow::ConcatenateRecordBatches(run));
+      ARROW_ASSIGN_OR_RAISE(auto merged, ConcatenateBatches(run));
       batches.push_back(std::move(merged));
     }
   }

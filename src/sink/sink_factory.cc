@@ -22,6 +22,8 @@
 namespace arrowcdc {
 namespace {
 
+constexpr int64_t kZstdLevelMax = 22;
+
 constexpr char kForms[] =
     "use one of parquet:DIR, ipc:FILE, ipc:-, console, console:ndjson, console:table; DIR and FILE are local "
     "paths, and ./ in front makes a path of what looks like a URL";
@@ -134,10 +136,15 @@ arrow::Result<std::unique_ptr<Sink>> MakeConsole(std::string_view form, const Si
 }
 
 arrow::Status CheckOptions(const SinkOptions& options) {
-  if (options.roll_bytes > 0 && options.roll_rows > 0 && options.roll_age.count() > 0)
-    return arrow::Status::OK();
-  return MakeError(ErrorKind::kInvalidOption, "the limits at which files are closed must be above zero",
-                   "sink options", "give bytes, rows and age above zero");
+  if (options.roll_bytes <= 0 || options.roll_rows <= 0 || options.roll_age.count() <= 0) {
+    return MakeError(ErrorKind::kInvalidOption, "the limits at which files are closed must be above zero",
+                     "sink options", "give bytes, rows and age above zero");
+  }
+  if (options.parquet.compression_level < 1 || options.parquet.compression_level > kZstdLevelMax) {
+    return MakeError(ErrorKind::kInvalidOption, "Zstandard has no such compression level", "sink options",
+                     "give a level from 1 to " + std::to_string(kZstdLevelMax));
+  }
+  return arrow::Status::OK();
 }
 
 }  // namespace

@@ -99,5 +99,18 @@ TEST(MakeSinkTest, LimitsMustBeAboveZero) {
   EXPECT_EQ(KindOf(MakeSink("parquet:x", options).status()), ErrorKind::kInvalidOption);
 }
 
+TEST(MakeSinkTest, CompressionLevelsAreThoseOfZstandard) {
+  for (const int64_t level : {INT64_MIN, int64_t{-1}, int64_t{0}, int64_t{23}, INT64_MAX}) {
+    SinkOptions options;
+    options.parquet.compression_level = level;
+    EXPECT_EQ(KindOf(MakeSink("parquet:x", options).status()), ErrorKind::kInvalidOption) << level;
+  }
+  for (const int64_t level : {1, 22}) {
+    SinkOptions options;
+    options.parquet.compression_level = level;
+    EXPECT_TRUE(MakeSink("parquet:x", options).ok()) << level;
+  }
+}
+
 }  // namespace
 }  // namespace arrowcdc::test

@@ -35,10 +35,12 @@ class CurrentStateTest : public ::testing::Test {
   string Directory() const { return (files_.path() / "changes").string(); }
 
   // What was written until now, in files of at most `rows` rows.
-  void Stream(const string& rows = "10000000") {
-    ARROWCDC_ASSERT_OK(RunCommand(*server_, "stream",
-                                  {"--tables", "*.*", "--sink", "parquet:" + Directory(), "--until", "now",
-                                   "--snapshot", "never", "--roll-rows", rows}));
+  void Stream(const string& rows = "10000000", const Strings& more = {}) {
+    Strings arguments = {"--tables",    "*.*", "--sink",     "parquet:" + Directory(),
+                         "--until",     "now", "--snapshot", "never",
+                         "--roll-rows", rows};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    ARROWCDC_ASSERT_OK(RunCommand(*server_, "stream", arguments));
   }
 
   arrow::Result<string> Query(const string& table) {
@@ -122,6 +124,40 @@ TEST_F(CurrentStateTest, KeyChangesDeletesAndValuesThatStay) {
   Stream();
   const string big = "xxxxxxxx..4000";
   Expect("public.t", {"id|v|big", "2|12|" + big, "20|2|twoxxxxx..4003", "3|34|~", "5|5|gone"});
+}
+
+// What another implementation of Parquet reads, from files of both kinds in one directory.
+TEST_F(CurrentStateTest, ModernEncodings) {
+  SCOPED_TRACE("seed " + std::to_string(Seed()));
+  Begin("CREATE TABLE t (id bigint PRIMARY KEY, s smallint, i int, b bigint, o oid, d date, at timestamp)");
+  // Odd microseconds, so that both write all six digits. The values go up and down, nulls among them.
+  const auto rows = [](const string& first, const string& last) {
+    return "INSERT INTO t SELECT g * 1000003, (random() * 65535 - 32768)::int, "
+           "(random() * 4294967295 - 2147483648)::bigint, "
+           "CASE WHEN g % 7 > 0 THEN ((random() - 0.5) * 1.8e19)::numeric(20)::bigint END, "
+           "(random() * 4294967295)::bigint::oid, '2000-01-01'::date + (random() * 100000)::int, "
+           "'1970-01-01'::timestamp + 2 * (random() * 4e15)::bigint * interval '1 us' + interval '1 us' "
+           "FROM generate_series(" +
+           first + ", " + last + ") g";
+  };
+  Sql("SELECT setseed(" + std::to_string(static_cast<double>(Seed() % 1000000) / 1e6) + ")");
+  Sql(rows("1", "2000"));
+  Stream();
+  Sql("INSERT INTO t VALUES (-9223372036854775808, -32768, -2147483648, -9223372036854775808, 0, "
+      "'0001-01-01', '0001-01-01 00:00:00.000001'), (9223372036854775807, 32767, 2147483647, "
+      "9223372036854775807, 4294967295, '9999-12-31', '9999-12-31 23:59:59.999999')");
+  Sql(rows("2001", "5000"));
+  Sql("INSERT INTO t VALUES (0, 32767, -2147483648, 9223372036854775807, 4294967295, '9999-12-31', "
+      "'0001-01-01 00:00:00.000001')");
+  Stream("10000000", {"--parquet-encodings", "modern", "--parquet-compression-level", "3"});
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const Strings encodings,
+      Lines("SELECT DISTINCT path_in_schema, encodings FROM parquet_metadata('" + Directory() +
+            "/public.t/*.parquet') WHERE path_in_schema IN ('id', 'b') AND encodings LIKE '%DELTA%'"));
+  EXPECT_EQ(encodings.size(), 3u) << "the head, and a line for each of the two columns";
+  const Strings source = Source("t");
+  ASSERT_EQ(source.size(), 5004u);
+  EXPECT_EQ(*Rows("public.t"), source);
 }
 
 TEST_F(CurrentStateTest, TruncateAndNothingAfterIt) {
