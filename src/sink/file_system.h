@@ -34,8 +34,8 @@ class FileLock {
 
 enum class PathKind { kAbsent, kFile, kDirectory, kOther };
 
-// Errors: kSink, with the path, the system's reason and what to do. Threads: any; one at a time for a file that
-// is being written.
+// Errors: kSink, with the path, the system's reason and what to do. Threads: any; one at a time for a file
+// that is being written.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;

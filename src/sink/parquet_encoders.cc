@@ -1,6 +1,5 @@
 #include "src/sink/parquet_encoders.h"
 
-#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -89,8 +88,8 @@ arrow::Status ParquetEncoders::WriteNext(Lock* lock, File* file) {
   return status;
 }
 
-// Whoever has finished a file publishes it, and those behind it that are finished already. Where one before it
-// is not finished, whoever finishes that one comes here.
+// Whoever has finished a file publishes it, and those behind it that are finished already. Where one before
+// it is not finished, whoever finishes that one comes here.
 arrow::Status ParquetEncoders::PublishInOrder(Lock* lock, const TableName& table) {
   const auto unpublished = unpublished_.find(table);
   if (unpublished == unpublished_.end()) return arrow::Status::OK();

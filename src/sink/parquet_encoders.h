@@ -1,6 +1,6 @@
-// Threads that encode the Parquet sink's files while the sink takes more rows. A file is written by one thread
-// at a time. Files of one table get their names in the order in which they were completed, since the greatest
-// name says how far a table is stored; nothing gets a name once something has failed.
+// Threads that encode the Parquet sink's files while the sink takes more rows. A file is written by one
+// thread at a time. Files of one table get their names in the order in which they were completed, since the
+// greatest name says how far a table is stored; nothing gets a name once something has failed.
 #pragma once
 
 #include <condition_variable>

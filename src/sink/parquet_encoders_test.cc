@@ -1,5 +1,5 @@
-// Files of the Parquet sink while its encoders are at them: whatever they wait for, nothing is acknowledged or
-// named too early, and what fails is told.
+// Files of the Parquet sink while its encoders are at them: whatever they wait for, nothing is acknowledged
+// or named too early, and what fails is told.
 #include "src/sink/parquet_encoders.h"
 
 #include <algorithm>

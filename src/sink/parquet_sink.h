@@ -1,6 +1,6 @@
 // Sink "parquet:DIR": one directory a table, complete files only, and a manifest with the position up to
-// which all is there. docs/sinks.md is the reader's view. Rows are gathered and the manifest is written by the
-// thread that calls; files are encoded and completed by others (parquet_encoders.h).
+// which all is there. docs/sinks.md is the reader's view. Rows are gathered and the manifest is written by
+// the thread that calls; files are encoded and completed by others (parquet_encoders.h).
 #pragma once
 
 #include <chrono>
