@@ -63,7 +63,7 @@ reference:       ## docs/reference.md: the options, from their table
 fuzz:            ## libFuzzer, a minute a target (needs clang with its runtime library); T=seconds
 	@tools/fuzz.sh $(T)
 
-bench:           ## against the other plugins, to bench/results/latest.json; QUICK=1: four minutes; PEERS=all
+bench:           ## against the other plugins, to bench/results/latest.json; QUICK=1: eight minutes; PEERS=all
 	@tools/bench.sh
 
 install: build   ## headers, library, command and plugin below PREFIX (/usr/local)

@@ -151,7 +151,7 @@ int main(int argc, char** argv) {
 
   RunOptions run_options;
   CLI::App* run = app.add_subcommand("run", "run the workloads, print tables, write the figures");
-  run->add_flag("--quick", run_options.quick, "smaller workloads, about four minutes");
+  run->add_flag("--quick", run_options.quick, "smaller workloads, about eight minutes");
   run->add_flag("--peers", run_options.peers, "with contenders that are downloaded");
   run->add_flag("--fsync", run_options.fsync, "the server waits for its disk at each commit");
   run->add_option("--rounds", run_options.rounds, "rounds of each workload");

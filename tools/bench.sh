@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make bench`: builds the release and the benchmark, runs it, leaves the figures in
 # bench/results/latest.json.
-#   QUICK=1    smaller workloads, about four minutes
+#   QUICK=1    smaller workloads, about eight minutes
 #   PEERS=all  contenders that are downloaded, too
 #   B="..."    further arguments of `arrowcdc_bench run`: B="--workloads narrow --rounds 7"
 set -euo pipefail
