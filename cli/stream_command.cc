@@ -88,13 +88,8 @@ class ProgressReporter : public PipelineObserver {
                                      {"database", source.stream.database}});
     }
     Log(info,
-        resumed ? "resuming: streaming changes that commit after " + lsn + ", where the sink stands"
-                : "streaming changes that commit after " + lsn +
-                      (copied_ ? ", behind the rows that were there before"
-                               : std::string("; rows that were there before are not included") +
-                                     (IsMysql(options_)
-                                          ? ""
-                                          : " (--snapshot initial copies them first, into a new sink)")),
+        std::string(resumed ? "resuming: " : "") + "streaming changes that commit after " + lsn +
+            WhatIsBefore(resumed),
         std::move(fields));
     first_lsn_ = start.order;
   }
@@ -180,6 +175,7 @@ class ProgressReporter : public PipelineObserver {
   }
 
   void OnNotice(const SourceNotice& notice) override {
+    behind_gap_ = behind_gap_ || notice.kind == NoticeKind::kGapAccepted;
     Log(notice.error ? err : warn, notice.text, {{"object", notice.object}, {"event", EventOf(notice.kind)}});
   }
 
@@ -198,6 +194,14 @@ class ProgressReporter : public PipelineObserver {
   }
 
  private:
+  std::string WhatIsBefore(bool resumed) const {
+    if (resumed) return ", where the sink stands";
+    if (copied_) return ", behind the rows that were there before";
+    if (behind_gap_) return ", and not from where the sink stands: changes in between are lacking";
+    return std::string("; rows that were there before are not included") +
+           (IsMysql(options_) ? "" : " (--snapshot initial copies them first, into a new sink)");
+  }
+
   // The server ranks a standby once it has heard of something durable.
   void WarnWhereCommitsWait() {
     const std::string state = sync_state_.Look(options_.source);
@@ -218,6 +222,7 @@ class ProgressReporter : public PipelineObserver {
   const Source& source_;
   SnapshotReporter snapshot_;
   bool copied_ = false;
+  bool behind_gap_ = false;
   Position point_;  // of the copy that was shown last
   uint64_t rows_copied_ = 0;
   uint64_t rows_copied_before_ = 0;  // by the copies before it

@@ -98,7 +98,7 @@ struct SnapshotProgress {
 // Called from the pipeline's thread.
 struct PipelineObserver {
   virtual ~PipelineObserver() = default;
-  // resumed: the sink goes on where it stood, else it is new.
+  // resumed: the sink goes on where it stood, else it is new, or the stream begins behind a gap.
   virtual void OnConnected(const SourceInfo&, const Position& /*start*/, bool /*resumed*/) {}
   virtual void OnEnd(const LogEnd&) {}           // where until "now" stops
   virtual void OnNotice(const SourceNotice&) {}  // once each; what makes rows stay away at every connect

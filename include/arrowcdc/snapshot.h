@@ -100,6 +100,10 @@ class Snapshot {
   // its order.
   virtual Position point() const = 0;
 
+  // One reader reads it, and nothing is kept of a table that is not complete: there is no use in parts, which
+  // may cost the source more than the whole. Before MakeReader; `tables` has other numbers of parts then.
+  virtual void ReadWholeTables() {}
+
   virtual arrow::Result<std::unique_ptr<SnapshotReader>> MakeReader() = 0;
 
   // To be called at least once a minute from one thread while readers may begin parts. Errors: the point is
@@ -134,6 +138,9 @@ class SnapshotTarget {
   // How many parts may be written at the same time. 1: one after the other, those of a table without others
   // in between, and all calls from one thread at a time.
   virtual int snapshot_writers_max() const = 0;
+
+  // Whether finished parts of a table that is not complete may be of use to the next copy.
+  virtual bool keeps_parts() const { return false; }
 
   // From any thread while nothing else is called but this and CompleteTable.
   virtual arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) = 0;

@@ -152,7 +152,10 @@ arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
     request.accept_gap = true;
     request.copies_all = !options_.accept_gap;
     resumed = source_.Resume(request);
-    if (resumed.ok()) driver_.Tell(notice);
+    if (resumed.ok()) {
+      driver_.Tell(notice);
+      driver_.BeginsBehindAGap();
+    }
   }
   ARROW_ASSIGN_OR_RAISE(const Position start, resumed);
   repeated_.Restore(state_->last_rows);

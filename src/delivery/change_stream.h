@@ -87,6 +87,8 @@ class StreamDriver {
   virtual bool MayEndAt(const Position& position) const = 0;
 
   virtual void Tell(const SourceNotice& notice) = 0;
+  // The stream does not begin where the target stands: changes in between are lacking.
+  virtual void BeginsBehindAGap() {}
   // What the stream counts may be other than before.
   virtual void Counted() {}
   // Where until "now" ends.

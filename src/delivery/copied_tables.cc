@@ -6,6 +6,13 @@
 #include "arrowcdc/table_patterns.h"
 
 namespace arrowcdc {
+namespace {
+
+const Position& LastPoint(const CopiedTable& table) {
+  return table.later_points.empty() ? table.point : table.later_points.back();
+}
+
+}  // namespace
 
 arrow::Result<std::vector<TableName>> CopiedTables::Restore(
     const std::vector<CopiedTable>& tables,
@@ -16,7 +23,7 @@ arrow::Result<std::vector<TableName>> CopiedTables::Restore(
   std::map<Position, bool> history;  // many tables have one point
   std::vector<TableName> lost;
   for (const auto& [id, table] : last) {
-    const Position& point = table->later_points.empty() ? table->point : table->later_points.back();
+    const Position& point = LastPoint(*table);
     const auto [there, is_new] = history.try_emplace(point, true);
     if (is_new) {
       ARROW_ASSIGN_OR_RAISE(there->second, has_in_history(point));
@@ -25,6 +32,7 @@ arrow::Result<std::vector<TableName>> CopiedTables::Restore(
       Add(*table);
     } else {
       lost.push_back(table->name);
+      lost_.push_back(*table);
     }
   }
   return lost;
@@ -42,6 +50,16 @@ bool CopiedTables::Has(const TableName& name) const {
 
 arrow::Status CopiedTables::CheckIsLater(const Snapshot& snapshot) const {
   for (const SnapshotTable& table : snapshot.tables()) {
+    for (const CopiedTable& lost : lost_) {
+      if (lost.table_id != table.table_id || LastPoint(lost).order < snapshot.point().order) continue;
+      return MakeError(ErrorKind::kBusy,
+                       "the log of this server has not come to where the rows of the table were copied "
+                       "before, on another one: those would be taken for later than new ones",
+                       "table " + ToString(table.name),
+                       "it is copied again once the log has passed that place; or capture into a new sink",
+                       "",
+                       /*retryable=*/true);
+    }
     const bool is_there = std::any_of(tables_.begin(), tables_.end(), [&](const CopiedTable& copied) {
       return copied.name == table.name && copied.point == snapshot.point();
     });

@@ -28,7 +28,8 @@ class CopiedTables {
   bool Has(const TableName& name) const;
 
   // Errors: kBusy, retryable, where the snapshot has a table at the point that it was copied at: its rows
-  // would have the places of those that are there.
+  // would have the places of those that are there; or before one that is not in the log: rows of that would
+  // be taken for later ones.
   arrow::Status CheckIsLater(const Snapshot& snapshot) const;
 
   // Of those that come those that the patterns of before did not match, be it under a name that they had:
@@ -45,6 +46,7 @@ class CopiedTables {
 
  private:
   std::vector<CopiedTable> tables_;
+  std::vector<CopiedTable> lost_;  // of a point that is not in the log
   std::set<uint32_t> ids_;
   std::map<uint32_t, TableName> names_now_;
 };

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "src/change/testing/change_batches.h"
+#include "src/delivery/testing/fake_snapshot.h"
+
 namespace arrowcdc::test {
 namespace {
 
@@ -43,6 +46,16 @@ TEST(CopiedTables, ComeBackAsFarAsTheirPointIsInTheLog) {
   EXPECT_EQ(lost.ValueOrDie(), (std::vector<TableName>{{"public", "b"}, {"public", "c"}}));
   EXPECT_TRUE(tables.Has(1));
   EXPECT_FALSE(tables.Has(2) || tables.Has(3) || tables.Has(7));
+  // Rows of those are there, and new ones must be ordered behind them.
+  const auto may_be_copied_at = [&](uint32_t table_id, uint64_t order) {
+    test::FakeSnapshot snapshot({2, order});
+    snapshot.Add(test::MakeTable({"public", "any"}, {arrow::field("id", arrow::int64())}, 1, table_id),
+                 {{{1}}});
+    return tables.CheckIsLater(snapshot).ok();
+  };
+  EXPECT_FALSE(may_be_copied_at(2, 299) || may_be_copied_at(2, 300));
+  EXPECT_FALSE(may_be_copied_at(3, 250));
+  EXPECT_TRUE(may_be_copied_at(2, 301) && may_be_copied_at(3, 251) && may_be_copied_at(1, 90));
 }
 
 TEST(CopiedTables, LeftOutByPatternsOfBefore) {

@@ -133,7 +133,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     stats_.connected = true;
     coming_ = info.published.coming;
     counts_.KnowsAtFirst(coming_);
-    observer_.OnConnected(info, start, resumed_);
+    observer_.OnConnected(info, start, resumed_ && !behind_gap_);
   }
 
   void Retrying(const arrow::Status& status, milliseconds wait) override {
@@ -154,6 +154,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   void EndsAt(const LogEnd& end) override { observer_.OnEnd(end); }
   bool MayEndAt(const Position&) const override { return true; }  // Run closes the sink, and acknowledges
   void Tell(const SourceNotice& notice) override { observer_.OnNotice(notice); }
+  void BeginsBehindAGap() override { behind_gap_ = true; }
 
   arrow::Status Take(ChangeBatch batch) override {
     if (batch.table != MessagesTable()) counts_.NoteTable(batch.table->name, observer_);
@@ -664,6 +665,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       return IsToBeCopied(name, table_id);
     };
     ARROW_ASSIGN_OR_RAISE(const auto snapshot, source_.BeginSnapshot(wanted, parts));
+    ARROW_RETURN_NOT_OK(copied_.CheckIsLater(*snapshot));
     std::set<TableName> kept;
     for (const SnapshotTable& table : snapshot->tables()) {
       if (known_ids_.contains(table.table_id)) stale_.insert(table.name);  // under another name
@@ -754,6 +756,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   bool keeps_whole_ = false;                    // the sink has all rows of the tables that were there
   std::set<uint32_t> told_of_later_;
   bool resumed_ = false;           // the sink had a position of its own
+  bool behind_gap_ = false;        // and the stream does not begin there
   std::optional<uint32_t> epoch_;  // of the stored position
   Clock::time_point last_tick_{};
   Clock::time_point last_progress_{};

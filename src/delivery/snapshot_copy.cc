@@ -197,12 +197,14 @@ arrow::Status CopySnapshot(Snapshot& snapshot, SnapshotTarget& target, const std
                            const std::function<void(const SnapshotProgress&)>& on_progress,
                            const std::function<void(const SourceNotice&)>& on_notice) {
   constexpr size_t kConnectionsMax = 4;
+  size_t workers = connections > 0 ? static_cast<size_t>(connections)
+                                   : std::min(size_t{std::thread::hardware_concurrency()}, kConnectionsMax);
+  workers = std::min(workers, static_cast<size_t>(target.snapshot_writers_max()));
+  if (workers <= 1 && !target.keeps_parts()) snapshot.ReadWholeTables();
   size_t parts = 0;
   for (const SnapshotTable& table : snapshot.tables())
     parts += static_cast<size_t>(table.part_count - table.parts_kept);
-  size_t workers = connections > 0 ? static_cast<size_t>(connections)
-                                   : std::min(size_t{std::thread::hardware_concurrency()}, kConnectionsMax);
-  workers = std::min({workers, parts, static_cast<size_t>(target.snapshot_writers_max())});
+  workers = std::min(workers, parts);
   return Copy(snapshot, target, stale, stop)
       .Run(static_cast<int>(std::max<size_t>(workers, 1)), on_progress, on_notice);
 }

@@ -8,6 +8,7 @@
 
 #include "arrowcdc/change_rows.h"
 #include "src/change/testing/change_batches.h"
+#include "src/delivery/testing/fake_snapshot.h"
 #include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::test {
@@ -15,68 +16,9 @@ namespace {
 
 const Position kPoint{1, 300};
 
-// Each part is one row.
-class FakeSnapshot : public Snapshot {
- public:
-  void Add(const std::string& name, int part_count, int parts_kept, const Position& point) {
-    const auto id = static_cast<uint32_t>(schemas_.size() + 1);
-    schemas_.push_back(MakeTable({"public", name}, {arrow::field("id", arrow::int64())}, 1, id));
-    SnapshotTable table;
-    table.name = {"public", name};
-    table.table_id = id;
-    table.part_count = part_count;
-    table.parts_kept = parts_kept;
-    table.point = point;
-    for (int i = parts_kept; i < part_count; ++i) parts_.push_back(tables_.size());
-    tables_.push_back(table);
-  }
-
-  const std::vector<SnapshotTable>& tables() const override { return tables_; }
-  Position point() const override { return kPoint; }
-  arrow::Result<std::unique_ptr<SnapshotReader>> MakeReader() override {
-    return std::make_unique<Reader>(this);
-  }
-  arrow::Result<SnapshotHold> KeepAlive() override { return SnapshotHold{}; }
-  void Cancel() override {}
-
- private:
-  class Reader : public SnapshotReader {
-   public:
-    explicit Reader(FakeSnapshot* snapshot) : snapshot_(*snapshot) {}
-
-    arrow::Result<std::optional<size_t>> NextPart() override {
-      const std::lock_guard lock(snapshot_.mutex_);
-      if (snapshot_.next_ == snapshot_.parts_.size()) return std::nullopt;
-      lsn_ = snapshot_.next_;
-      table_ = snapshot_.parts_[snapshot_.next_++];
-      read_ = false;
-      return table_;
-    }
-    SnapshotPart part() const override {
-      SnapshotPart part;
-      part.table = snapshot_.tables_[table_].name;
-      part.point = kPoint;
-      return part;
-    }
-    std::shared_ptr<const TableSchema> table() const override { return snapshot_.schemas_[table_]; }
-    arrow::Result<std::optional<ChangeBatch>> Next() override {
-      if (std::exchange(read_, true)) return std::nullopt;
-      return MakeBatch(table(), {{{kPoint.order - 1, lsn_ + 1, 0}, Op::kSnapshot}}, {Ids({7})});
-    }
-
-   private:
-    FakeSnapshot& snapshot_;
-    size_t table_ = 0;
-    uint64_t lsn_ = 0;
-    bool read_ = false;
-  };
-
-  std::vector<SnapshotTable> tables_;
-  std::vector<std::shared_ptr<const TableSchema>> schemas_;
-  std::vector<size_t> parts_;
-  std::mutex mutex_;
-  size_t next_ = 0;  // under the mutex
-};
+std::shared_ptr<const TableSchema> Table(const std::string& name, uint32_t id) {
+  return MakeTable({"public", name}, {arrow::field("id", arrow::int64())}, 1, id);
+}
 
 class FakeTarget : public SnapshotTarget {
  public:
@@ -126,10 +68,10 @@ class FakeTarget : public SnapshotTarget {
 };
 
 TEST(SnapshotCopy, WhatIsKeptIsThereAndVoidsNothingAgain) {
-  FakeSnapshot snapshot;
-  snapshot.Add("fresh", 2, 0, kPoint);
-  snapshot.Add("stale", 3, 0, kPoint);
-  snapshot.Add("kept", 5, 3, {1, 200});
+  FakeSnapshot snapshot(kPoint);
+  snapshot.Add(Table("fresh", 1), {{{1}}, {{2}}});
+  snapshot.Add(Table("stale", 2), {{{1}}, {{2}}, {{3}}});
+  snapshot.Add(Table("kept", 3), {{{1}}, {{2}}}, 3, Position{1, 200});
   FakeTarget target;
   SnapshotProgress last;
   const StopToken stop;
@@ -151,6 +93,32 @@ TEST(SnapshotCopy, WhatIsKeptIsThereAndVoidsNothingAgain) {
   EXPECT_EQ(last.tables[2].part_count, 5);
   EXPECT_EQ(last.tables[2].rows, 2u);
   EXPECT_TRUE(last.tables[2].complete);
+}
+
+// Whoever reads alone, for a target that keeps nothing, reads tables whole.
+TEST(SnapshotCopy, TablesAreCutForSeveralReadersOrForWhatIsKept) {
+  struct Asked : FakeSnapshot {
+    using FakeSnapshot::FakeSnapshot;
+    void ReadWholeTables() override { whole = true; }
+    bool whole = false;
+  };
+  struct Keeps : FakeTarget {
+    explicit Keeps(bool keeps) : keeps_(keeps) {}
+    bool keeps_parts() const override { return keeps_; }
+    const bool keeps_;
+  };
+  for (const bool keeps : {false, true}) {
+    for (const int connections : {1, 2}) {
+      Asked snapshot(kPoint);
+      snapshot.Add(Table("t", 1), {{{1}}, {{2}}});
+      Keeps target(keeps);
+      const StopToken stop;
+      ARROWCDC_ASSERT_OK(CopySnapshot(
+          snapshot, target, {}, connections, stop, [](const SnapshotProgress&) {},
+          [](const SourceNotice&) {}));
+      EXPECT_EQ(snapshot.whole, !keeps && connections == 1);
+    }
+  }
 }
 
 TEST(SnapshotCopy, PartsOfAStaleTableCountWithTheRowThatVoids) {

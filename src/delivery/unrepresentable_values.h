@@ -40,6 +40,7 @@ class CountingTarget : public SnapshotTarget {
   CountingTarget(Sink* sink, UnrepresentableValues* values) : sink_(*sink), values_(*values) {}
 
   int snapshot_writers_max() const override { return sink_.snapshot_writers_max(); }
+  bool keeps_parts() const override { return sink_.keeps_parts(); }
   arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override;
   arrow::Status CompleteTable(const CopiedTable& table) override { return sink_.CompleteTable(table); }
 

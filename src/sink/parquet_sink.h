@@ -52,6 +52,7 @@ class ParquetSink : public Sink {
   arrow::Status Settle();
 
   int snapshot_writers_max() const override { return limits_.snapshot_writers; }
+  bool keeps_parts() const override { return true; }
   bool copies_beside_stream() const override { return true; }
   arrow::Result<std::vector<SnapshotPart>> BeginSnapshot(
       const std::optional<std::vector<TableName>>& only) override;

@@ -129,6 +129,30 @@ TEST_F(ContractTest, NewDirectoryOnAUsedSlotIsRefused) {
   EXPECT_EQ(Run(Stream(Parquet("third"), {"--until", "now", "--accept-gap"})).code, 0);
 }
 
+// Where it goes on: not where the sink stands. And from then on it does stand there.
+TEST_F(ContractTest, AStreamBehindAGapSaysSo) {
+  const std::string resumes = ", where the sink stands";
+  ASSERT_NO_FATAL_FAILURE(RunSetup());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));
+  ASSERT_EQ(Run(Stream(Parquet("d"), {"--until", "now"})).code, 0);
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{"--accept-gap"}, {"--snapshot", "when-needed"}}) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users SELECT max(id) + 1, 'missed' FROM users"));
+    ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_replication_slot_advance('arrowcdc', pg_current_wal_lsn())"));
+    std::vector<std::string> arguments = {"--until", "now"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome gap = Run(Stream(Parquet("d"), arguments));
+    EXPECT_EQ(gap.code, 0) << gap.error;
+    EXPECT_EQ(gap.error.find(resumes), std::string::npos) << gap.error;
+    EXPECT_NE(gap.error.find(more[0] == "--accept-gap" ? "changes in between are lacking"
+                                                       : ", behind the rows that were there before"),
+              std::string::npos)
+        << gap.error;
+    const Outcome then = Run(Stream(Parquet("d"), {"--until", "now"}));
+    EXPECT_NE(then.error.find(resumes), std::string::npos) << then.error;
+  }
+}
+
 TEST_F(ContractTest, SlotAheadOfTheDirectoryIsRefused) {
   ASSERT_NO_FATAL_FAILURE(RunSetup());
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO users VALUES (1, 'ann')"));

@@ -25,6 +25,7 @@ struct Observer : PipelineObserver {
   void OnRetry(const arrow::Status& status, std::chrono::milliseconds) override {
     std::fprintf(stderr, "again: %s\n", status.ToString().c_str());
   }
+  void OnNotice(const SourceNotice& notice) override { std::fprintf(stderr, "%s\n", notice.text.c_str()); }
   std::set<Position> told;
 };
 

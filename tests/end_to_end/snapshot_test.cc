@@ -1,5 +1,6 @@
 // Rows that were there before the stream: copied while others write, through crashes of the client and the
 // server, and followed by the changes. The files then hold the tables, each row once.
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <random>
@@ -7,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "arrowcdc/position.h"
 #include "tests/end_to_end/client.h"
 #include "tests/end_to_end/workload.h"
 #include "tests/testing/assert_ok.h"
@@ -201,6 +203,96 @@ TEST_P(SnapshotTest, OnlyCopies) {
   ASSERT_NO_FATAL_FAILURE(StreamUntilNow());
   EXPECT_EQ(CountSnapshotFiles("public.t"), 1u);
   ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), {"public.t"}));
+}
+
+// They are named by the point, not by where the stream stands: it goes on without them, and copies nothing.
+TEST_P(SnapshotTest, PartFilesMayBeMovedAway) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)"));
+  ASSERT_NO_FATAL_FAILURE(SetUpSlot());
+  ASSERT_NO_FATAL_FAILURE(StreamUntilNow());
+  const TemporaryDirectory archive;
+  std::filesystem::create_directory(archive.path() / "public.t");
+  for (const auto& entry : std::filesystem::directory_iterator(files_.path() / "public.t"))
+    std::filesystem::rename(entry.path(), archive.path() / "public.t" / entry.path().filename());
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO t VALUES (2); DELETE FROM t WHERE id = 1"));
+  ASSERT_NO_FATAL_FAILURE(StreamUntilNow());
+  ASSERT_NO_FATAL_FAILURE(StreamUntilNow());
+  EXPECT_EQ(CountSnapshotFiles("public.t"), 0u);
+  for (const auto& entry : std::filesystem::directory_iterator(archive.path() / "public.t"))
+    std::filesystem::rename(entry.path(), files_.path() / "public.t" / entry.path().filename());
+  EXPECT_EQ(CountSnapshotFiles("public.t"), 1u);
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), {"public.t"}));
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
+}
+
+// A slot is consistent behind the third record of running transactions: of those that it met at first, and of
+// those that began meanwhile, none is left then. A transaction that began after the second one and commits
+// with the next record does so exactly at the point: it is in no copied row, and must come as a change.
+TEST_P(SnapshotTest, ACommitThatBeginsExactlyAtThePoint) {
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE TABLE keyless (a int);"
+      "ALTER TABLE keyless REPLICA IDENTITY FULL; INSERT INTO keyless VALUES (1), (1)"));
+  const auto scalar = [&](const std::string& query) { return sql_->Scalar(query).ValueOr("?"); };
+  const auto begin = [](SqlConnection& sql, const std::string& more) {
+    return sql.Exec("BEGIN; SELECT pg_current_xact_id(); " + more);
+  };
+  const std::string waiting =
+      "SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) WHERE NOT l.granted AND "
+      "a.backend_type = 'walsender' AND l.transactionid = ";
+  std::string point;
+  for (int id = 2; id < 12 && point.empty(); ++id) {
+    for (const auto& entry : std::filesystem::directory_iterator(files_.path()))
+      std::filesystem::remove_all(entry.path());
+    ASSERT_NO_FATAL_FAILURE(SetUpSlot());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto old, server_->Connect());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto next, server_->Connect());
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto last, server_->Connect());
+    ARROWCDC_ASSERT_OK(begin(*old, ""));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto client, Subprocess::Start(Stream()));
+    const std::string old_id = "'" + old->Scalar("SELECT pg_current_xact_id()::xid").ValueOrDie() + "'::xid";
+    ARROWCDC_ASSERT_OK(
+        WaitFor([&] { return scalar(waiting + old_id) == "1"; }, seconds(60), "the first wait"));
+    ARROWCDC_ASSERT_OK(begin(*next, ""));
+    const std::string next_id =
+        "'" + next->Scalar("SELECT pg_current_xact_id()::xid").ValueOrDie() + "'::xid";
+    ARROWCDC_ASSERT_OK(old->Exec("COMMIT"));
+    ARROWCDC_ASSERT_OK(
+        WaitFor([&] { return scalar(waiting + next_id) == "1"; }, seconds(60), "the second wait"));
+    const std::string n = std::to_string(id);
+    ARROWCDC_ASSERT_OK(
+        begin(*last, "INSERT INTO t VALUES (" + n + "); INSERT INTO keyless VALUES (" + n + "), (1)"));
+    ARROWCDC_ASSERT_OK(client->Signal(SIGSTOP));
+    ARROWCDC_ASSERT_OK(next->Exec("COMMIT"));
+    const std::string of_slot =
+        "SELECT coalesce(confirmed_flush_lsn::text, '') FROM pg_replication_slots WHERE temporary";
+    ARROWCDC_ASSERT_OK(WaitFor([&] { return scalar(of_slot).size() > 1; }, seconds(60), "the point"));
+    point = scalar(of_slot);
+    if (scalar("SELECT pg_current_wal_insert_lsn()") != point) point.clear();  // somebody else wrote
+    ARROWCDC_ASSERT_OK(last->Exec("COMMIT"));
+    ARROWCDC_ASSERT_OK(client->Signal(SIGCONT));
+    ARROWCDC_ASSERT_OK(client->WaitForError("streaming changes", seconds(60)));
+    ARROWCDC_ASSERT_OK(client->Signal(SIGTERM));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(seconds(60)));
+    ASSERT_TRUE(ended.ok()) << client->error();
+    ASSERT_NO_FATAL_FAILURE(StreamUntilNow());
+    ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), {"public.t", "public.keyless"}));
+    if (point.empty()) ARROWCDC_ASSERT_OK(RunCommand(*server_, "teardown", {"--yes"}));
+  }
+  ASSERT_FALSE(point.empty()) << "no commit began at a point";
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t lsn, ParseLsn(point));
+  const auto hex = [](uint64_t number) {
+    char text[17];
+    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+    return std::string(text);
+  };
+  for (const char* table : {"public.t", "public.keyless"}) {
+    int of_point = 0;  // by the names of the files: that of its change, and that of the copied rows
+    for (const auto& entry : std::filesystem::directory_iterator(files_.path() / table)) {
+      const std::string name = entry.path().filename();
+      of_point += name.starts_with(hex(name.ends_with("-snapshot.parquet") ? lsn - 1 : lsn)) ? 1 : 0;
+    }
+    EXPECT_EQ(of_point, 2) << table;
+  }
 }
 
 // What a table that came later had before is copied, and one that is to be read anew is; the changes of the

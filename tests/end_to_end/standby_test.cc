@@ -194,6 +194,55 @@ TEST_F(StandbyTest, RowsThatWereThereBeforeAreCopiedFromIt) {
   ARROWCDC_ASSERT_OK(CompareReplay(*standby_, files_.path(), {"public.t"}));
 }
 
+// The point of the copied rows, and some of these rows, were never on the standby that took over, and what it
+// writes begins before that point in its log. The rows are copied anew once it has come to it; where changes
+// were stored, too, the files do not go on with that server.
+TEST_F(StandbyTest, AFailoverToOneThatLacksThePointOfTheCopy) {
+  ASSERT_NO_FATAL_FAILURE(CreatePrimary(15, "a server"));
+  ASSERT_NO_FATAL_FAILURE(AddTransactions(*sql_, 100));
+  ASSERT_NO_FATAL_FAILURE(CreateStandby());
+  ARROWCDC_ASSERT_OK(RunCommand(*primary_, "setup", {"--tables", "public.t"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string flushed, sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
+  const std::string replayed = "SELECT pg_last_wal_replay_lsn() >= '" + flushed + "'";
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return standby_sql_->Scalar(replayed).ValueOr("") == "t"; }, seconds(60), "the standby"));
+  standby_sql_.reset();
+  ARROWCDC_ASSERT_OK(standby_->Stop(StopMode::kFast));
+  const std::filesystem::path copied = files_.path() / "copied";
+  const std::filesystem::path streamed = files_.path() / "streamed";
+  const auto run = [](const PrivateServer& server, const std::filesystem::path& files,
+                      std::vector<std::string> more) {
+    more.insert(more.begin(), {"--tables", "public.t", "--sink", "parquet:" + files.string()});
+    return RunCommand(server, "stream", std::move(more));
+  };
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO t (v) VALUES ('only here'); DELETE FROM t WHERE id = 1"));
+  for (int i = 0; i < 3; ++i)
+    ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_logical_emit_message(true, 'x', 'y'), pg_switch_wal()"));
+  ARROWCDC_ASSERT_OK(run(*primary_, copied, {"--snapshot", "only"}));
+  ARROWCDC_ASSERT_OK(run(*primary_, streamed, {"--until", "now"}));
+  sql_.reset();
+  ARROWCDC_ASSERT_OK(primary_->Stop(StopMode::kFast));
+
+  ARROWCDC_ASSERT_OK(standby_->Start());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(standby_sql_, standby_->Connect());
+  ARROWCDC_ASSERT_OK(standby_sql_->Query("SELECT pg_promote()"));
+  ARROWCDC_ASSERT_OK(standby_sql_->Exec("DELETE FROM t WHERE id = 5; INSERT INTO t (v) VALUES ('new')"));
+  ARROWCDC_ASSERT_OK(RunCommand(*standby_, "setup", {"--tables", "public.t"}));
+  const arrow::Status refused = run(*standby_, streamed, {"--until", "now", "--snapshot", "when-needed"});
+  EXPECT_NE(refused.message().find("has diverged"), std::string::npos) << refused;
+  const std::vector<std::string> anew = {"--until", "now", "--snapshot", "when-needed", "--retry-for", "0s"};
+  const arrow::Status early = run(*standby_, copied, anew);
+  EXPECT_NE(early.message().find("would be taken for later than new ones"), std::string::npos) << early;
+  EXPECT_NE(early.message().find("code 75"), std::string::npos) << early;
+  for (int i = 0; i < 6; ++i)
+    ARROWCDC_ASSERT_OK(
+        standby_sql_->Query("SELECT pg_logical_emit_message(true, 'x', 'y'), pg_switch_wal()"));
+  ARROWCDC_ASSERT_OK(run(*standby_, copied, anew));
+  ARROWCDC_ASSERT_OK(standby_sql_->Exec("DELETE FROM t WHERE id = 6; UPDATE t SET v = 'u' WHERE id = 7"));
+  ARROWCDC_ASSERT_OK(run(*standby_, copied, {"--until", "now"}));
+  ARROWCDC_ASSERT_OK(CompareState(*standby_, copied, {"public.t"}));
+}
+
 // While the walsender waits for standbys, every commit goes by itself and nothing is drained.
 TEST_F(StandbyTest, AFailoverSlotThatWaitsSendsEveryCommit) {
   ASSERT_NO_FATAL_FAILURE(CreatePrimary(17, "a failover slot"));

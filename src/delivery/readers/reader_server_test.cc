@@ -443,6 +443,31 @@ TEST_F(ReadersServer, RowsThatWereThereAreSplitLikeTheOthers) {
   EXPECT_EQ(partition_of["34"], 3);  // as the Iceberg specification has its hash
 }
 
+// COPY of a table costs the server less than queries over its parts, which one session cannot share.
+TEST_F(ReadersServer, OneConnectionReadsTablesWhole) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE s.t (id int PRIMARY KEY, v text); INSERT INTO s.t SELECT i, repeat('x', 100) "
+                 "FROM generate_series(1, 10000) AS i"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER SYSTEM SET log_statement = 'all'"));
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_reload_conf()"));
+  PrepareSource();
+  source_.snapshot_part_bytes = 1 << 18;
+  for (const int connections : {1, 2}) {
+    const size_t before = Server().Log().size();
+    ReaderSetOptions options;
+    options.snapshot = SnapshotMode::kOnly;
+    options.snapshot_connections = connections;
+    Open(options);
+    ARROWCDC_ASSERT_OK(WaitFor([&] { return set_->stats().snapshot_rows == 10000; }, kLimit, "the copy"));
+    set_.reset();
+    const std::string log = Server().Log().substr(before);
+    EXPECT_EQ(log.find("ctid >= ") == std::string::npos, connections == 1);
+    EXPECT_EQ(log.find("COPY \"s\".\"t\" (") != std::string::npos, connections == 1);
+  }
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER SYSTEM RESET log_statement"));
+  ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_reload_conf()"));
+}
+
 // What was given of a table that is read anew is taken back first.
 TEST_F(ReadersServer, ATableThatIsReadAnewBeginsWithATruncate) {
   ARROWCDC_ASSERT_OK(

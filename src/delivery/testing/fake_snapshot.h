@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,34 +20,26 @@
 
 namespace arrowcdc::test {
 
-// The state at a point, in parts of a few rows.
+// Tables at a point, in parts of a few rows.
 class FakeSnapshot : public Snapshot {
  public:
   struct Part {
-    size_t table;
     std::vector<int64_t> ids;
-    bool fails;
+    bool fails = false;  // behind its rows
   };
 
-  FakeSnapshot(FakeServer& server, const WantedTables& wanted, uint64_t point, std::mt19937_64& random)
-      : point_(At(point)) {
-    for (size_t t = 0; t < server.tables.size(); ++t) {
-      const auto& table = server.tables[t];
-      if (!wanted(table->name, table->table_id)) continue;
-      std::vector<std::vector<int64_t>> parts(1 + random() % 3);
-      for (const FakeTransaction& txn : server.wal) {
-        for (const FakeRow& row : txn.rows) {
-          if (row.table == static_cast<int>(t) && txn.commit_lsn < point)
-            parts[random() % parts.size()].push_back(row.id);
-        }
-      }
-      for (auto& ids : parts) parts_.push_back({tables_.size(), std::move(ids), random() % 12 == 0});
-      tables_.push_back({.name = table->name,
-                         .table_id = table->table_id,
-                         .part_count = static_cast<int>(parts.size()),
-                         .point = point_});
-      schemas_.push_back(table);
-    }
+  explicit FakeSnapshot(const Position& point) : point_(point) {}
+
+  // parts_kept: that are there besides `parts`, at `least`.
+  void Add(const std::shared_ptr<const TableSchema>& table, const std::vector<Part>& parts,
+           int parts_kept = 0, const std::optional<Position>& least = std::nullopt) {
+    for (const Part& part : parts) parts_.emplace_back(tables_.size(), part);
+    tables_.push_back({.name = table->name,
+                       .table_id = table->table_id,
+                       .part_count = static_cast<int>(parts.size()) + parts_kept,
+                       .parts_kept = parts_kept,
+                       .point = least.value_or(point_)});
+    schemas_.push_back(table);
   }
 
   const std::vector<SnapshotTable>& tables() const override { return tables_; }
@@ -63,37 +57,38 @@ class FakeSnapshot : public Snapshot {
     arrow::Result<std::optional<size_t>> NextPart() override {
       const std::lock_guard lock(snapshot_.mutex_);
       if (snapshot_.next_ == snapshot_.parts_.size()) return std::nullopt;
-      part_ = &snapshot_.parts_[snapshot_.next_++];
+      std::tie(table_, part_) = snapshot_.parts_[snapshot_.next_++];
       at_ = 0;
-      return part_->table;
+      return table_;
     }
     SnapshotPart part() const override {
       return {.table = table()->name, .table_id = table()->table_id, .point = snapshot_.point_};
     }
-    std::shared_ptr<const TableSchema> table() const override { return snapshot_.schemas_[part_->table]; }
+    std::shared_ptr<const TableSchema> table() const override { return snapshot_.schemas_[table_]; }
     arrow::Result<std::optional<ChangeBatch>> Next() override {
       std::this_thread::yield();
-      if (at_ == part_->ids.size()) {
-        if (part_->fails) return MakeError(ErrorKind::kBusy, "changed", "table", "", "", true);
+      if (at_ == part_.ids.size()) {
+        if (part_.fails) return MakeError(ErrorKind::kBusy, "changed", "table", "", "", true);
         return std::nullopt;
       }
-      const int64_t id = part_->ids[at_++];
+      const int64_t id = part_.ids[at_++];
       const RowPosition position = {snapshot_.point_.order - 1, static_cast<uint64_t>(id) + 1, 0};
       return MakeBatch(table(), {{position, Op::kSnapshot}}, {Ids({id})}, {});
     }
 
    private:
     FakeSnapshot& snapshot_;
-    const Part* part_ = nullptr;
+    size_t table_ = 0;
+    Part part_;
     size_t at_ = 0;
   };
 
   const Position point_;
   std::vector<SnapshotTable> tables_;
   std::vector<std::shared_ptr<const TableSchema>> schemas_;
-  std::vector<Part> parts_;
+  std::vector<std::pair<size_t, Part>> parts_;  // of which table
   std::mutex mutex_;
-  size_t next_ = 0;
+  size_t next_ = 0;  // under the mutex
 };
 
 class SourceWithRows : public FakeSource {
@@ -122,12 +117,30 @@ class SourceWithRows : public FakeSource {
     const uint64_t records = server_.wal_end > least ? (server_.wal_end - least) / 8 : 0;
     last_point_ = least + random_() % (records + 1) * 8;
     ++points;
-    return std::make_unique<FakeSnapshot>(server_, wanted, last_point_, random_);
+    auto snapshot = std::make_unique<FakeSnapshot>(At(last_point_));
+    for (size_t t = 0; t < server_.tables.size(); ++t) {
+      const auto& table = server_.tables[t];
+      if (wanted(table->name, table->table_id)) snapshot->Add(table, StateOf(static_cast<int>(t)));
+    }
+    return snapshot;
   }
 
   int points = 0;
 
  private:
+  // At the last point, in any order.
+  std::vector<FakeSnapshot::Part> StateOf(int table) {
+    std::vector<FakeSnapshot::Part> parts(1 + random_() % 3);
+    for (const FakeTransaction& txn : server_.wal) {
+      for (const FakeRow& row : txn.rows) {
+        if (row.table == table && txn.commit_lsn < last_point_)
+          parts[random_() % parts.size()].ids.push_back(row.id);
+      }
+    }
+    for (FakeSnapshot::Part& part : parts) part.fails = random_() % 12 == 0;
+    return parts;
+  }
+
   static RowPosition LastOf(const ChangeBatch& batch) {
     const auto changes = ChangeRows::Make(*batch.table, *batch.rows).ValueOrDie();
     return changes.position(changes.num_rows() - 1);

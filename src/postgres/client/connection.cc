@@ -57,6 +57,17 @@ Wake Poll(PGconn* connection, int timeout_seconds, const StopToken* stop) {
   return Wake::kReady;
 }
 
+// Whoever forgot to name one meets the server of the defaults, or none.
+arrow::Status SayNoSourceWasGiven(const arrow::Status& status) {
+  const ErrorDetail* const detail = GetErrorDetail(status);
+  if (detail == nullptr || detail->kind() == ErrorKind::kInterrupted) return status;
+  return MakeError(detail->kind(),
+                   status.message() +
+                       "; no source was given (--source; host, or source, in Python), so this is the server "
+                       "of the PG* variables, or of this machine",
+                   detail->object(), detail->remedy(), detail->sqlstate(), detail->retryable());
+}
+
 }  // namespace
 
 arrow::Result<int64_t> QueryResult::Int(int row, int column) const {
@@ -78,7 +89,9 @@ int ReadsAfterWait(PGconn* connection) {
 arrow::Result<std::unique_ptr<Connection>> Connection::Open(const std::string& conninfo, ConnectionMode mode,
                                                             std::shared_ptr<StopToken> stop) {
   ARROW_ASSIGN_OR_RAISE(const ConnectionOptions options, MakeConnectionOptions(conninfo, mode));
-  return OpenWith(options, stop);
+  auto opened = OpenWith(options, stop);
+  if (opened.ok() || !conninfo.empty()) return opened;
+  return SayNoSourceWasGiven(opened.status());
 }
 
 arrow::Result<std::unique_ptr<Connection>> Connection::OpenAt(const ServerPlace& place,
@@ -187,18 +200,24 @@ arrow::Result<QueryResult> Connection::StartCopy(const std::string& command, con
 }
 
 arrow::Result<std::optional<std::string_view>> Connection::NextCopied(const ErrorContext& context) {
+  constexpr int kBytesMax = 64 << 10;
   PGconn* const raw = connection_.get();
+  if (copied_ == nullptr) copied_ = std::make_unique<char[]>(kBytesMax);
+  int size = 0;
   while (true) {
-    char* data = nullptr;
-    const int bytes = PQgetCopyData(raw, &data, /*async=*/1);
-    copied_.reset(data);
-    if (bytes > 0) return std::string_view(data, static_cast<size_t>(bytes));
+    // A row is a message, and PQgetCopyData allocates memory for each.
+    const int bytes = PQgetlineAsync(raw, copied_.get() + size, kBytesMax - size);
+    if (bytes > 0) size += bytes;
+    if (bytes > 0 && size < kBytesMax) continue;
+    if (size > 0) return std::string_view(copied_.get(), static_cast<size_t>(size));
     if (bytes < 0) break;
     if (WaitFor(PQsocket(raw), POLLIN, stop_.get(), Clock::time_point::max()) != Wake::kReady) {
       connection_.reset();  // the server ends the copy when it cannot send
       return Interrupted();
     }
-    if (PQconsumeInput(raw) == 0) return ErrorFromConnection(raw, context);
+    for (int reads = ReadsAfterWait(raw); reads > 0; --reads) {
+      if (PQconsumeInput(raw) == 0) return ErrorFromConnection(raw, context);
+    }
   }
   // What the copy came to, and the end of the command.
   const QueryResult result(PQgetResult(raw));

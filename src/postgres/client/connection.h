@@ -101,7 +101,7 @@ class Connection {
   const ConnectionOptions options_;
   const std::shared_ptr<StopToken> stop_;
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
-  std::unique_ptr<char, decltype(&PQfreemem)> copied_{nullptr, PQfreemem};
+  std::unique_ptr<char[]> copied_;
 };
 
 // With TLS or GSS libpq may hold bytes that poll() does not see: a record of up to 16 KiB, read in pieces

@@ -3,6 +3,7 @@
 #include "src/postgres/snapshot/postgres_snapshot.h"
 
 #include <algorithm>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -26,6 +27,13 @@ namespace {
 constexpr char kLockNotAvailable[] = "55P03";
 constexpr char kUndefinedTable[] = "42P01";
 constexpr char kProgramLimit[] = "54000";
+
+// Whether a partition is still one of a table. The function looks at the catalog as it is, whatever the
+// snapshot.
+std::string IsPartitionOf(uint32_t leaf, uint32_t table) {
+  return "EXISTS (SELECT FROM pg_partition_ancestors(" + std::to_string(leaf) +
+         ") AS a WHERE a.relid = " + std::to_string(table) + ")";
+}
 
 // Whether a column of a relation, as the snapshot has it, is called otherwise now (or is dropped): COPY would
 // take what has its name. The function looks at the catalog as it is, whatever the snapshot.
@@ -116,7 +124,7 @@ class PostgresSnapshotReader : public SnapshotReader {
     const bool has_leaf = part.leaf < table.leaves.size();
     if (has_leaf) {
       ARROW_RETURN_NOT_OK(Lock(table.leaves[part.leaf]));
-      ARROW_RETURN_NOT_OK(CheckNotRewritten(table.leaves[part.leaf]));
+      ARROW_RETURN_NOT_OK(CheckIsAsItWas(table, table.leaves[part.leaf]));
     }
     ARROW_ASSIGN_OR_RAISE(
         DescribedTable described,
@@ -174,20 +182,24 @@ class PostgresSnapshotReader : public SnapshotReader {
     return Changed(leaf.name, "was locked by somebody who changes it");
   }
 
-  // A table that was rewritten reads as empty in an older snapshot, without an error.
-  arrow::Status CheckNotRewritten(const LeafInfo& leaf) {
+  // A table that was rewritten reads as empty in an older snapshot, without an error. Rows of a partition
+  // that was detached are no rows of the table any more, and no change says so.
+  arrow::Status CheckIsAsItWas(const CopyTable& table, const LeafInfo& leaf) {
     const std::string oid = std::to_string(leaf.oid);
     ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteQualified(leaf.name.schema, leaf.name.table));
     ARROW_ASSIGN_OR_RAISE(const std::string quoted, QuoteLiteral(name));
-    ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
-                          connection_->Query("SELECT coalesce(pg_relation_filenode(" + oid +
-                                             ")::int8, 0), coalesce(to_regclass(" + quoted + ")::oid, 0), " +
-                                             kRenamedColumns + oid + ")"));
+    ARROW_ASSIGN_OR_RAISE(
+        const QueryResult rows,
+        connection_->Query("SELECT coalesce(pg_relation_filenode(" + oid +
+                           ")::int8, 0), coalesce(to_regclass(" + quoted + ")::oid, 0), " + kRenamedColumns +
+                           oid + "), " +
+                           (leaf.oid == table.oid ? "true" : IsPartitionOf(leaf.oid, table.oid))));
     ARROW_ASSIGN_OR_RAISE(const int64_t file_number, rows.Int(0, 0));
     ARROW_ASSIGN_OR_RAISE(const int64_t named, rows.Int(0, 1));
     if (named != leaf.oid) return Changed(leaf.name, "was dropped, or renamed");
     if (static_cast<uint64_t>(file_number) != leaf.file_number) return Changed(leaf.name, "was rewritten");
     if (rows.Bool(0, 2)) return Changed(leaf.name, "lost columns, or got others under their names,");
+    if (!rows.Bool(0, 3)) return Changed(leaf.name, "was detached from " + ToString(table.name));
     return arrow::Status::OK();
   }
 
@@ -220,6 +232,13 @@ class PostgresSnapshotReader : public SnapshotReader {
   bool ended_ = true;
 };
 
+arrow::Status CutTables(int64_t part_bytes, Plan* plan) {
+  ARROW_ASSIGN_OR_RAISE(plan->parts, PlanParts(plan->tables, part_bytes));
+  for (SnapshotTable& table : plan->said) table.part_count = table.parts_kept;
+  for (const CopyPart& part : plan->parts) ++plan->said[part.table].part_count;
+  return arrow::Status::OK();
+}
+
 class PostgresSnapshot : public Snapshot {
  public:
   PostgresSnapshot(std::unique_ptr<SnapshotPoint> source, std::shared_ptr<Plan> plan)
@@ -227,6 +246,7 @@ class PostgresSnapshot : public Snapshot {
 
   const std::vector<SnapshotTable>& tables() const override { return plan_->said; }
   Position point() const override { return plan_->point; }
+  void ReadWholeTables() override { (void)CutTables(std::numeric_limits<int64_t>::max(), plan_.get()); }
   arrow::Result<std::unique_ptr<SnapshotReader>> MakeReader() override {
     return std::make_unique<PostgresSnapshotReader>(plan_);
   }
@@ -249,7 +269,7 @@ SnapshotTable Describe(const CopyTable& table) {
     if (leaf.rows < 0) said.rows = -1;
     if (said.rows >= 0) said.rows += leaf.rows;
   }
-  said.part_count = said.parts_kept = static_cast<int>(table.kept.size());
+  said.parts_kept = static_cast<int>(table.kept.size());
   return said;
 }
 
@@ -268,9 +288,7 @@ arrow::Status PlanCopy(const std::string& seen_text, const std::vector<SnapshotP
     plan->said.push_back(Describe(table));
     plan->said.back().point = point.value_or(plan->point);
   }
-  ARROW_ASSIGN_OR_RAISE(plan->parts, PlanParts(plan->tables, plan->options.snapshot_part_bytes));
-  for (const CopyPart& part : plan->parts) ++plan->said[part.table].part_count;
-  return arrow::Status::OK();
+  return CutTables(plan->options.snapshot_part_bytes, plan);
 }
 
 }  // namespace

@@ -22,7 +22,12 @@ CopyDecoder::CopyDecoder(std::unique_ptr<RowReader> rows, const CopyOptions& opt
     : rows_(std::move(rows)),
       options_(options),
       column_count_(rows_->table().column_count),
-      wanted_(kHeaderBytes) {}
+      wanted_(kHeaderBytes) {
+  row_.op = Op::kSnapshot;
+  row_.commit_lsn = options_.commit_lsn;
+  row_.lsn = options_.first_lsn;
+  row_.commit_ts = options_.commit_ts;
+}
 
 arrow::Status CopyDecoder::Fault(const std::string& what, uint64_t offset) const {
   return MakeError(ErrorKind::kProtocol, "COPY: " + what + " at byte " + std::to_string(offset),
@@ -80,6 +85,7 @@ arrow::Status CopyDecoder::TakeWhole(std::string_view chunk, uint64_t chunk_offs
 // Those of one row, up to the first that is not whole.
 arrow::Status CopyDecoder::TakeFields(std::string_view chunk, uint64_t chunk_offset, size_t* at) {
   constexpr size_t kLengthBytes = sizeof(int32_t);
+  RowReader& rows = *rows_;
   size_t place = *at;
   int field = field_;
   for (; field < column_count_ && chunk.size() - place >= kLengthBytes; ++field) {
@@ -88,12 +94,12 @@ arrow::Status CopyDecoder::TakeFields(std::string_view chunk, uint64_t chunk_off
     if (length < -1 || bytes > chunk.size() - place - kLengthBytes) break;
     place += kLengthBytes;
     if (length == -1) {
-      rows_->ReadNull(field);
+      rows.ReadNull(field);
       continue;
     }
     // SAFETY: so many bytes are left.
     const std::string_view item(chunk.data() + place, bytes);
-    ARROW_RETURN_NOT_OK(rows_->Read(field, rows_->binary_form(field), item, chunk_offset + place));
+    ARROW_RETURN_NOT_OK(rows.Read(field, rows.binary_form(field), item, chunk_offset + place));
     place += bytes;
   }
   *at = place;
@@ -168,13 +174,9 @@ arrow::Status CopyDecoder::TakeField(std::string_view item, uint64_t offset) {
 
 arrow::Status CopyDecoder::EndRow(std::vector<ChangeBatch>* batches) {
   Expect(State::kTuple, sizeof(int16_t));
-  RowMetadata row;
-  row.op = Op::kSnapshot;
-  row.commit_lsn = options_.commit_lsn;
-  row.lsn = options_.first_lsn + row_count_;
-  row.commit_ts = options_.commit_ts;
   BatchBuilder* const batch = rows_->batch();
-  ARROW_RETURN_NOT_OK(batch->EndRow(row));
+  ARROW_RETURN_NOT_OK(batch->EndRow(row_));
+  ++row_.lsn;
   ++row_count_;
   return batch->bytes() < options_.batch_bytes_max ? arrow::Status::OK() : FinishBatch(batches);
 }

@@ -67,6 +67,7 @@ class CopyDecoder {
 
   std::unique_ptr<RowReader> rows_;
   CopyOptions options_;
+  RowMetadata row_;  // of the next row
   int column_count_;
   State state_ = State::kHeader;
   size_t wanted_;        // bytes of the item that `state_` expects

@@ -8,6 +8,12 @@
 
 namespace arrowcdc {
 
+RowReader::RowReader(std::unique_ptr<BatchBuilder> builder, MappedColumns columns)
+    : builder_(std::move(builder)), columns_(std::move(columns)) {
+  for (size_t i = 0; i < columns_.readers.size(); ++i)
+    fields_.push_back({columns_.readers[i].get(), builder_->column(static_cast<int>(i)), columns_.forms[i]});
+}
+
 arrow::Result<std::unique_ptr<RowReader>> RowReader::Make(std::shared_ptr<const TableSchema> table,
                                                           MappedColumns columns, arrow::MemoryPool* pool) {
   // A reader writes into its column without asking for the type.

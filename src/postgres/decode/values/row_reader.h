@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include <arrow/memory_pool.h>
 #include <arrow/result.h>
@@ -25,10 +25,10 @@ class RowReader {
   // begins in what the caller decodes, for errors. Errors: kProtocol with offset and column, never the value;
   // the row must be cancelled then.
   arrow::Status Read(int field, ValueForm form, std::string_view value, uint64_t offset) {
-    const ValueReader& reader = *columns_.readers[static_cast<size_t>(field)];
-    ColumnBuilder* const column = builder_->column(field);
-    const ReadOutcome outcome = form == ValueForm::kBinary ? reader.ReadBinary(value, column, &context_)
-                                                           : reader.ReadText(value, column, &context_);
+    const Field& to = fields_[static_cast<size_t>(field)];
+    const ReadOutcome outcome = form == ValueForm::kBinary
+                                    ? to.reader->ReadBinary(value, to.column, &context_)
+                                    : to.reader->ReadText(value, to.column, &context_);
     return outcome == ReadOutcome::kValue ? arrow::Status::OK() : EndWithout(outcome, field, value, offset);
   }
   void ReadNull(int field) { builder_->AppendNull(field); }
@@ -39,16 +39,23 @@ class RowReader {
   const TableSchema& table() const { return builder_->table(); }
   // In which form a server that is asked for binary must be made to send the column: kText where only text
   // may be read.
-  ValueForm binary_form(int field) const { return columns_.forms[static_cast<size_t>(field)]; }
+  ValueForm binary_form(int field) const { return fields_[static_cast<size_t>(field)].form; }
 
  private:
+  // What a value needs, in one place.
+  struct Field {
+    const ValueReader* reader;
+    ColumnBuilder* column;
+    ValueForm form;
+  };
+
   arrow::Status EndWithout(ReadOutcome outcome, int field, std::string_view value, uint64_t offset);
 
-  RowReader(std::unique_ptr<BatchBuilder> builder, MappedColumns columns)
-      : builder_(std::move(builder)), columns_(std::move(columns)) {}
+  RowReader(std::unique_ptr<BatchBuilder> builder, MappedColumns columns);
 
   std::unique_ptr<BatchBuilder> builder_;
   MappedColumns columns_;
+  std::vector<Field> fields_;
   ReadContext context_;
 };
 
