@@ -131,6 +131,7 @@ void CuttingProxy::Carry(int client) {
       asked.Next();
     }
   };
+  std::vector<uint8_t> held;  // came with what it was frozen behind
   // How much of it is passed on.
   const auto look_at_server = [&](std::span<const uint8_t> bytes) -> size_t {
     size_t passed = 0;
@@ -146,6 +147,12 @@ void CuttingProxy::Carry(int client) {
       if (!answered.whole()) continue;
       answered.Next();
       packets_ = ++packet;
+      int64_t last = packet;
+      if (freeze_behind_.compare_exchange_strong(last, -1)) {
+        frozen_ = true;
+        held.assign(bytes.begin() + static_cast<ptrdiff_t>(passed), bytes.end());
+        return passed;
+      }
     }
     return bytes.size();
   };
@@ -154,6 +161,11 @@ void CuttingProxy::Carry(int client) {
     pollfd wait[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
     if (frozen_) {
       poll(nullptr, 0, kLookMillis);
+      continue;
+    }
+    if (!held.empty()) {
+      const std::vector<uint8_t> bytes = std::exchange(held, {});
+      open = SendAll(client, std::span(bytes).first(look_at_server(bytes))) && open;
       continue;
     }
     if (poll(wait, 2, kLookMillis) <= 0) continue;
