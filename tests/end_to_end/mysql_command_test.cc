@@ -248,6 +248,11 @@ TEST_P(MysqlTest, DroppedAndMadeAgain) {
           "INSERT INTO shop.a VALUES (9)", "CREATE TABLE IF NOT EXISTS shop.a (k INT PRIMARY KEY)",
           "INSERT INTO shop.former VALUES (5, 6)"},
          {"a", "b", "d", "former"});
+  // The same with a stop in between: the name that was lost is stored with the position.
+  follow({"RENAME TABLE shop.a TO shop.earlier"}, {"b", "d", "former", "earlier"});
+  follow({"INSERT INTO shop.b VALUES (70)"}, {"b"});
+  follow({"CREATE TABLE shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (10)"},
+         {"a", "b", "d", "former", "earlier"});
   // The log names the database alone.
   follow({"DROP DATABASE shop", "CREATE DATABASE shop", "CREATE TABLE shop.a (k INT PRIMARY KEY)",
           "INSERT INTO shop.a VALUES (1)", "CREATE TABLE IF NOT EXISTS shop.b (k INT PRIMARY KEY)",
@@ -261,6 +266,11 @@ TEST_P(MysqlTest, DroppedAndMadeAgain) {
   follow({"TRUNCATE TABLE shop.a", "DROP TABLE shop.b", "CREATE TABLE shop.b (k INT PRIMARY KEY)"},
          {"a", "b"});
   if (GetParam() == Flavor::kMysql) return;
+  // MariaDB logs that a temporary table gets another name as if it were the one that it hides.
+  follow({"CREATE TEMPORARY TABLE shop.a (k INT PRIMARY KEY)", "RENAME TABLE shop.a TO shop.hidden",
+          "CREATE TABLE IF NOT EXISTS shop.a (k INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (30)",
+          "DROP TEMPORARY TABLE shop.hidden"},
+         {"a", "b"});
   follow({"CREATE OR REPLACE TABLE shop.a (k INT PRIMARY KEY, n INT)", "INSERT INTO shop.a VALUES (1, 2)",
           "CREATE OR REPLACE TABLE shop.b AS SELECT 6 AS k", "CREATE OR REPLACE SEQUENCE shop.q"},
          {"a"});

@@ -68,6 +68,14 @@ class Packets {
   int first_ = -1;
 };
 
+// Whether the server is reached.
+bool Join(int client, int server, int server_port) {
+  const sockaddr_in address = Loopback(server_port);
+  const int on = 1;
+  for (const int fd : {client, server}) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 }  // namespace
 
 arrow::Result<std::unique_ptr<CuttingProxy>> CuttingProxy::Start(int server_port) {
@@ -108,10 +116,7 @@ void CuttingProxy::Accept() {
 
 void CuttingProxy::Carry(int client) {
   const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in address = Loopback(server_port_);
-  const int on = 1;
-  for (const int fd : {client, server}) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  bool open = connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  bool open = Join(client, server, server_port_);
   Packets asked;
   Packets answered;
   bool dumps = false;
@@ -146,6 +151,11 @@ void CuttingProxy::Carry(int client) {
       if (!answered.whole()) continue;
       answered.Next();
       packets_ = ++packet;
+      int64_t last = packet;
+      if (freeze_behind_.compare_exchange_strong(last, -1)) {
+        frozen_ = true;
+        return passed;
+      }
     }
     return bytes.size();
   };
@@ -159,7 +169,7 @@ void CuttingProxy::Carry(int client) {
     if (poll(wait, 2, kLookMillis) <= 0) continue;
     for (int i = 0; i < 2 && open; ++i) {
       if (wait[i].revents == 0) continue;
-      const ssize_t got = recv(wait[i].fd, buffer.data(), buffer.size(), 0);
+      const ssize_t got = recv(wait[i].fd, buffer.data(), buffer.size(), MSG_PEEK);
       if (got <= 0) {
         open = false;
         break;
@@ -168,6 +178,7 @@ void CuttingProxy::Carry(int client) {
       if (i == 0) look_at_client(bytes);
       const size_t pass = i == 0 ? bytes.size() : look_at_server(bytes);
       open = SendAll(i == 0 ? server : client, bytes.first(pass)) && open;
+      (void)recv(wait[i].fd, buffer.data(), pass, 0);  // what is behind waits
     }
   }
   close(client);

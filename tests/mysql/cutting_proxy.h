@@ -19,7 +19,7 @@ struct Cut {
   uint64_t bytes = 0;
 };
 
-// TLS is not understood: connections must be without.
+// TLS is not understood: such connections can be frozen, and not cut.
 class CuttingProxy {
  public:
   static arrow::Result<std::unique_ptr<CuttingProxy>> Start(int server_port);
@@ -32,6 +32,9 @@ class CuttingProxy {
   void CutNext(const Cut& cut);
   // From then on nothing passes, and nothing is closed.
   void Freeze(bool frozen) { frozen_ = frozen; }
+  // The same, once so many packets of a dump have passed.
+  void FreezeBehind(int64_t packets) { freeze_behind_ = packets; }
+  bool frozen() const { return frozen_; }
   int64_t packets() const { return packets_; }  // of the last dump
   int64_t cuts() const { return cuts_; }
 
@@ -47,6 +50,7 @@ class CuttingProxy {
   Cut next_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> frozen_ = false;
+  std::atomic<int64_t> freeze_behind_ = -1;  // none
   std::atomic<int64_t> packets_ = 0;
   std::atomic<int64_t> cuts_ = 0;
   std::vector<std::thread> carriers_;  // of the accepting thread

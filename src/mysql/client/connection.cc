@@ -2,9 +2,13 @@
 #include "src/mysql/client/connection.h"
 
 #include <errmsg.h>
+#include <fcntl.h>
 #include <mysql.h>
+
+#include <ma_pvio.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -86,11 +90,15 @@ arrow::Result<Handle> ConnectTo(const Url& url, unsigned read_seconds) {
   return handle;
 }
 
+// Of a connection that stood: a link under TLS that ends or says nothing is lost like any other.
+arrow::Status ErrorOf(MYSQL* mysql, const std::string& doing, const std::string& server) {
+  const unsigned code = mysql_errno(mysql);
+  return MakeServerError(code == CR_SSL_CONNECTION_ERROR ? CR_SERVER_LOST : code, mysql_sqlstate(mysql),
+                         mysql_error(mysql), doing, server);
+}
+
 arrow::Result<Rows> RunQuery(MYSQL* mysql, const std::string& sql, const std::string& server) {
-  const auto failed = [&] {
-    return MakeServerError(mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql), "a query failed",
-                           server);
-  };
+  const auto failed = [&] { return ErrorOf(mysql, "a query failed", server); };
   if (mysql_real_query(mysql, sql.data(), sql.size()) != 0) return failed();
   Rows rows;
   const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> result(mysql_store_result(mysql),
@@ -148,6 +156,11 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std:
   ARROW_ASSIGN_OR_RAISE(auto connected, *std::move(handle));
   std::unique_ptr<Connection> connection(
       new Connection(std::move(connected), url, std::move(stop), read_seconds));
+  if (connection->socket_ < 0) {
+    return MakeError(ErrorKind::kConnection,
+                     std::string("no file descriptor is left: ") + std::strerror(errno),
+                     "server " + url.server(), "raise the limit of open files (ulimit -n)", "", true);
+  }
   ARROW_ASSIGN_OR_RAISE(connection->server_version_, connection->QueryValue("SELECT VERSION()"));
   connection->flavor_ =
       connection->server_version_.find("MariaDB") != std::string::npos ? Flavor::kMariadb : Flavor::kMysql;
@@ -159,14 +172,20 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std:
 
 Connection::Connection(std::shared_ptr<st_mysql> handle, const Url& url, std::shared_ptr<StopToken> stop,
                        unsigned read_seconds)
-    : handle_(std::move(handle)), stop_(std::move(stop)), read_seconds_(read_seconds), server_(url.server()) {
+    : handle_(std::move(handle)),
+      socket_(fcntl(mysql_get_socket(handle_.get()), F_DUPFD_CLOEXEC, 0)),
+      stop_(std::move(stop)),
+      read_seconds_(read_seconds),
+      server_(url.server()) {
   if (url.host.empty() || url.port == 0) {
     const char* const host = handle_->host != nullptr ? handle_->host : "localhost";
     server_ = url.socket.empty() ? std::string(host) + ":" + std::to_string(handle_->port) : url.server();
   }
 }
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  if (socket_ >= 0) close(socket_);
+}
 
 arrow::Result<Rows> Connection::Query(const std::string& sql) {
   auto rows = RunAbandonable(
@@ -194,15 +213,14 @@ arrow::Result<std::optional<std::string>> Connection::Variable(const std::string
 }
 
 arrow::Status Connection::LastError(const std::string& doing) const {
-  MYSQL* const mysql = handle_.get();
-  const unsigned code = mysql_errno(mysql);
-  // TLS stood: a link that ends in the middle of one of its records is lost like any other.
-  return MakeServerError(code == CR_SSL_CONNECTION_ERROR ? CR_SERVER_LOST : code, mysql_sqlstate(mysql),
-                         mysql_error(mysql), doing, server_);
+  return ErrorOf(handle_.get(), doing, server_);
 }
 
 arrow::Status Connection::BeginDump(int command, std::string_view arguments) {
   MYSQL* const mysql = handle_.get();
+  // Whoever takes the packets knows how long none may come.
+  mysql->options.read_timeout = 0;
+  mysql->net.pvio->methods->set_timeout(mysql->net.pvio, PVIO_READ_TIMEOUT, 0);
   if (mysql->methods->db_command(mysql, static_cast<enum_server_command>(command), arguments.data(),
                                  arguments.size(), 1, nullptr) != 0) {
     return LastError("could not ask for the binary log");
@@ -283,7 +301,7 @@ bool Connection::HasBytes() const {
   return poll(&socket, 1, 0) > 0;
 }
 
-void Connection::Interrupt() { (void)shutdown(mysql_get_socket(handle_.get()), SHUT_RDWR); }
+void Connection::Interrupt() { (void)shutdown(socket_, SHUT_RDWR); }
 
 bool Connection::encrypted() const { return mysql_get_ssl_cipher(handle_.get()) != nullptr; }
 

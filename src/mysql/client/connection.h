@@ -48,7 +48,7 @@ class Connection {
   // nullopt: the server does not know that variable, or the role may not see it.
   arrow::Result<std::optional<std::string>> Variable(const std::string& name);
 
-  // COM_BINLOG_DUMP (18) or COM_BINLOG_DUMP_GTID (30); packets follow.
+  // COM_BINLOG_DUMP (18) or COM_BINLOG_DUMP_GTID (30); packets follow, for which NextPacket waits for ever.
   arrow::Status BeginDump(int command, std::string_view arguments);
   // The next event, without the byte that says it is one; lasts until the next call. nullopt: the server has
   // no more. Blocking: until there is one.
@@ -75,6 +75,8 @@ class Connection {
 
   // Shared with a call that nobody waits for any more.
   std::shared_ptr<st_mysql> handle_;
+  // Its socket, for Interrupt: the library closes and frees its own where a read fails, in another thread.
+  const int socket_;
   const std::shared_ptr<StopToken> stop_;
   const unsigned read_seconds_;
   std::string server_;

@@ -66,7 +66,8 @@ Meaning MeaningOf(unsigned code, const std::string& text) {
     case 1370:
       return {ErrorKind::kPermission, false, "'arrowcdc setup' says which rights are needed"};
     case 2026:
-      if (text.find("unexpected eof") != std::string::npos)  // a server that is ended or restarted
+      // A server that is ended or restarted, or says nothing.
+      if (Has(text, "unexpected eof") || Has(text, "timed out") || Has(text, "reset by peer"))
         return {ErrorKind::kConnection, true, "check host, port and network"};
       return {ErrorKind::kTls, false, "check ssl-mode, ssl-ca and the server's certificate"};
     case 1040:

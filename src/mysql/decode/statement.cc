@@ -234,6 +234,12 @@ Statement Alter(Tokens* tokens) {
         ((word == "discard" || word == "import") && (tablespace || partition))) {
       statement.kind = Kind::kAlterRows;
     }
+    // EXCHANGE PARTITION p WITH TABLE u; MariaDB: CONVERT PARTITION p TO TABLE u, TABLE u TO PARTITION p
+    if ((word == "with" || word == "to" || word == "convert") && tokens->Word("table")) {
+      statement.kind = Kind::kAlterRows;
+      if (!tokens->Table(&statement.other.emplace())) return Of(Kind::kUnreadable);
+      continue;
+    }
     if (word != "rename" || tokens->IsWord("column") || tokens->IsWord("index") || tokens->IsWord("key"))
       continue;
     if (!tokens->Word("to")) tokens->Word("as");

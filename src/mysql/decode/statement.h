@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,13 +33,14 @@ struct Statement {
     kDropDatabase,  // `tables[0].schema`
     kRenameTable,   // `tables`, each with its new name behind it
     kAlterTable,    // `tables[0]`; with a new name behind it where it gets one
-    kAlterRows,     // the same, and rows may go or come with it
+    kAlterRows,     // the same, and rows may go or come with it, in `other` too
     kChangesRows,   // INSERT, UPDATE and what else changes rows, or may, by its text
     kOther,         // changes no rows of tables
     kUnreadable,
   };
   Kind kind = Kind::kUnreadable;
   std::vector<TableName> tables;
+  std::optional<TableName> other;  // that gives its rows to a partition, or gets those of one
   std::string savepoint;
   std::string xid;        // of XA: as FormatXid has it, where the log's form can be read; else empty
   bool replaces = false;  // CREATE OR REPLACE

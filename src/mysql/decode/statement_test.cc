@@ -111,7 +111,14 @@ TEST(Statement, Alter) {
   EXPECT_EQ(Tables(Read("ALTER TABLE t RENAME COLUMN a TO b")), "shop.t");
   EXPECT_EQ(Read("ALTER TABLE t TRUNCATE PARTITION p0").kind, Kind::kAlterRows);
   EXPECT_EQ(Read("ALTER TABLE t DROP PARTITION p0").kind, Kind::kAlterRows);
-  EXPECT_EQ(Read("ALTER TABLE t EXCHANGE PARTITION p WITH TABLE u").kind, Kind::kAlterRows);
+  const auto exchanged = Read("ALTER TABLE t EXCHANGE PARTITION p WITH TABLE `x`.`u` WITHOUT VALIDATION");
+  EXPECT_EQ(exchanged.kind, Kind::kAlterRows);
+  EXPECT_EQ(exchanged.other, (TableName{"x", "u"}));
+  EXPECT_EQ(Read("ALTER TABLE t CONVERT PARTITION p TO TABLE u").other, (TableName{"shop", "u"}));
+  EXPECT_EQ(Read("ALTER TABLE t CONVERT TABLE u TO PARTITION p VALUES LESS THAN (7)").kind, Kind::kAlterRows);
+  EXPECT_EQ(Read("ALTER TABLE t CONVERT TABLE u TO PARTITION p VALUES LESS THAN (7)").other,
+            (TableName{"shop", "u"}));
+  EXPECT_EQ(Read("ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4").kind, Kind::kAlterTable);
   EXPECT_EQ(Read("ALTER TABLE t IMPORT TABLESPACE").kind, Kind::kAlterRows);
   EXPECT_EQ(Read("ALTER TABLE t DROP COLUMN partitioned").kind, Kind::kAlterTable);
   EXPECT_EQ(Read("ALTER ONLINE IGNORE TABLE t ADD UNIQUE (a)").kind, Kind::kAlterRows);

@@ -70,26 +70,27 @@ class TransactionPayloadReader::Impl {
   bool ready() const { return is_plain_ || stream_ != nullptr; }
 
   arrow::Result<std::optional<std::span<const uint8_t>>> Next() {
-    buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<ptrdiff_t>(taken_));
-    taken_ = 0;
     ARROW_RETURN_NOT_OK(Fill(kHeaderBytes));
-    if (buffer_.empty()) {
+    if (left() == 0) {
       if (!is_plain_ && !frame_ended_) return Fault("is cut off");
       return std::nullopt;
     }
-    if (buffer_.size() < kHeaderBytes) return Fault("ends inside an event");
-    const auto size = static_cast<size_t>(LoadLittle<4>(buffer_.data() + kLengthAt));
+    if (left() < kHeaderBytes) return Fault("ends inside an event");
+    const auto size = static_cast<size_t>(LoadLittle<4>(buffer_.data() + taken_ + kLengthAt));
     if (size < kHeaderBytes) return Fault("has an event shorter than its header");
     ARROW_RETURN_NOT_OK(Fill(size));
-    if (buffer_.size() < size) return Fault("ends inside an event");
-    taken_ = size;
-    return std::span<const uint8_t>(buffer_.data(), size);
+    if (left() < size) return Fault("ends inside an event");
+    return std::span<const uint8_t>(buffer_.data() + std::exchange(taken_, taken_ + size), size);
   }
 
  private:
+  size_t left() const { return buffer_.size() - taken_; }
+
   // Until there are `size` bytes, or no more come. The buffer grows with what is there, not with what an
   // event claims to be.
   arrow::Status Fill(size_t size) {
+    if (left() >= size) return arrow::Status::OK();
+    buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<ptrdiff_t>(std::exchange(taken_, 0)));
     while (buffer_.size() < size) {
       if (frame_ended_ && input_.pos == input_.size) return arrow::Status::OK();
       const size_t before = buffer_.size();
@@ -122,7 +123,7 @@ class TransactionPayloadReader::Impl {
   bool is_plain_ = false;
   bool frame_ended_ = false;
   std::vector<uint8_t> buffer_;
-  size_t taken_ = 0;  // of the event that was given last
+  size_t taken_ = 0;  // of events that were given
 };
 
 TransactionPayloadReader::TransactionPayloadReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -12,7 +12,6 @@
 namespace arrowcdc::mysql {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLookInterval{100};
@@ -56,6 +55,7 @@ arrow::Result<std::optional<BinlogEvent>> EventQueue::Next(std::chrono::microsec
         return MakeError(ErrorKind::kInterrupted, "stopped while streaming", packets_->object(), "");
       }
       if (timeout.count() <= 0) return std::optional<BinlogEvent>();
+      LookAtSilence();
       const auto until = std::min(deadline, Clock::now() + kLookInterval);
       waiting_ = true;
       if (changed_.wait_until(lock, until) == std::cv_status::timeout && Clock::now() >= deadline)
@@ -70,6 +70,16 @@ arrow::Result<std::optional<BinlogEvent>> EventQueue::Next(std::chrono::microsec
     taken_at_ = Clock::now();
     changed_.notify_all();
   }
+}
+
+// By whoever waits for events, since the client library does not see to it under TLS.
+void EventQueue::LookAtSilence() {
+  const auto max = packets_->silence_max();
+  const Clock::rep asked_at = asked_at_;
+  if (!max.has_value() || asked_at == 0 || silent_seconds_ != 0) return;
+  if (Clock::now() - Clock::time_point(Clock::duration(asked_at)) < *max) return;
+  silent_seconds_ = max->count();
+  packets_->Interrupt();
 }
 
 bool EventQueue::ended() const {
@@ -90,6 +100,12 @@ QueueStats EventQueue::stats() const {
 
 void EventQueue::Run() {
   arrow::Status why = Receive();
+  if (!why.ok() && silent_seconds_ != 0) {
+    why = MakeError(
+        ErrorKind::kConnection,
+        "the binary log does not come any more: nothing came for " + std::to_string(silent_seconds_) + " s",
+        packets_->object(), "check network and server; it will be tried again", "", true);
+  }
   if (stopping_) why = MakeError(ErrorKind::kConnection, "the stream was stopped", packets_->object(), "");
   const std::lock_guard lock(mutex_);
   ended_ = true;
@@ -100,7 +116,9 @@ void EventQueue::Run() {
 arrow::Status EventQueue::Receive() {
   EventReader reader;
   while (!stopping_) {
+    asked_at_ = Clock::now().time_since_epoch().count();
     ARROW_ASSIGN_OR_RAISE(const auto packet, packets_->Next());
+    asked_at_ = 0;
     if (!packet.has_value()) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(const BinlogEvent event, reader.Read(*packet));
     ARROW_RETURN_NOT_OK(Push(event, packet->size()));

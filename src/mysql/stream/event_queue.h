@@ -46,11 +46,14 @@ class EventQueue {
   QueueStats stats() const;
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void Run();
   arrow::Status Receive();
   arrow::Status Push(const BinlogEvent& event, size_t bytes);
   bool MustWait() const;
   bool MoreComes(EventType type) const;
+  void LookAtSilence();
 
   const std::unique_ptr<PacketReader> packets_;
   const std::optional<std::chrono::milliseconds> patience_;
@@ -60,12 +63,14 @@ class EventQueue {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   RecordStore store_;
-  std::chrono::steady_clock::time_point taken_at_;
+  Clock::time_point taken_at_;
   bool waiting_ = false;  // the taker
   bool ended_ = false;
   arrow::Status why_;
   std::atomic<bool> stopping_ = false;
   std::atomic<uint64_t> received_bytes_ = 0;
+  std::atomic<Clock::rep> asked_at_ = 0;     // for a packet that has not come; 0: none is waited for
+  std::atomic<int64_t> silent_seconds_ = 0;  // after which it was interrupted
 
   // The taker's own.
   std::vector<uint8_t> chunk_;

@@ -27,7 +27,8 @@ std::string EventOf(uint64_t number, size_t bytes) {
 class Packets : public PacketReader {
  public:
   enum class End { kEnds, kFails, kHangs };
-  Packets(uint64_t count, size_t bytes, End end) : count_(count), bytes_(bytes), end_(end) {}
+  Packets(uint64_t count, size_t bytes, End end, std::optional<seconds> silence_max = {})
+      : silence_max_(silence_max), count_(count), bytes_(bytes), end_(end) {}
 
   arrow::Result<std::optional<std::span<const uint8_t>>> Next() override {
     std::unique_lock lock(mutex_);
@@ -45,9 +46,11 @@ class Packets : public PacketReader {
     interrupted_ = true;
     changed_.notify_all();
   }
+  std::optional<seconds> silence_max() const override { return silence_max_; }
   std::string object() const override { return "server test"; }
 
  private:
+  const std::optional<seconds> silence_max_;
   const uint64_t count_;
   const size_t bytes_;
   const End end_;
@@ -110,6 +113,18 @@ TEST(EventQueue, AnErrorComesBehindAllEvents) {
     ASSERT_NE(GetErrorDetail(status), nullptr) << status;
     EXPECT_TRUE(GetErrorDetail(status)->retryable());
   }
+}
+
+// What came before is there; an end is made of the silence behind it.
+TEST(EventQueue, SilenceEndsIt) {
+  EventQueue queue(std::make_unique<Packets>(100, 100, Packets::End::kHangs, seconds(1)),
+                   RecordStoreOptions{.memory_bytes_max = kMiB}, std::nullopt, nullptr);
+  ExpectEvents(&queue, 0, 100);
+  const arrow::Status status = queue.Next(seconds(30)).status();
+  ASSERT_NE(GetErrorDetail(status), nullptr) << status;
+  EXPECT_EQ(GetErrorDetail(status)->kind(), ErrorKind::kConnection);
+  EXPECT_TRUE(GetErrorDetail(status)->retryable());
+  EXPECT_THAT(status.message(), ::testing::HasSubstr("nothing came for 1 s"));
 }
 
 TEST(EventQueue, DamagedEventsAreRefused) {

@@ -69,7 +69,8 @@ arrow::Result<std::vector<BinlogFile>> ListBinlogFiles(const std::string& direct
   std::vector<BinlogFile> files;
   for (const auto& entry : fs::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename().string();
-    if (!entry.is_regular_file(error)) continue;
+    std::error_code of_entry;  // a link to nothing, say
+    if (!entry.is_regular_file(of_entry)) continue;
     const std::string magic = Magic(entry.path());
     if (magic == kEncryptedMagic) {
       return MakeError(ErrorKind::kUnsupported, "the file is encrypted", "file " + entry.path().string(),
@@ -78,7 +79,8 @@ arrow::Result<std::vector<BinlogFile>> ListBinlogFiles(const std::string& direct
     if (magic != kMagic) continue;
     const auto number = FileNumber(name);
     if (!number.ok()) continue;  // a relay log's index, a copy under another name
-    files.push_back({name, *number, entry.file_size(error)});
+    files.push_back({name, *number, entry.file_size(of_entry)});
+    if (of_entry) return Unreadable(entry.path().string(), "its size cannot be told: " + of_entry.message());
   }
   if (error) return Unreadable(directory, "the directory cannot be read: " + error.message());
   std::sort(files.begin(), files.end(),

@@ -80,6 +80,19 @@ TEST_F(FilePacketsTest, CutOffAtEveryPlace) {
   }
 }
 
+// What else is in the directory is nobody's: links to nothing, too, wherever they are listed.
+TEST_F(FilePacketsTest, OtherEntriesArePassedOver) {
+  Write("b.000001", EventOf(30, 'a'));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto alone, ReadAll());
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = directory_ + "/" + std::string(1, static_cast<char>('a' + i)) + ".000002";
+    std::filesystem::create_symlink(directory_ + "/nothing", name);
+  }
+  std::filesystem::create_directory(directory_ + "/b.000003");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto events, ReadAll());
+  EXPECT_EQ(events, alone);
+}
+
 // A size that the file does not have, as of damaged bytes, takes no memory.
 TEST_F(FilePacketsTest, ASizeThatTheFileDoesNotHave) {
   for (const uint32_t size : {0U, 18U, UINT32_MAX}) {

@@ -1,10 +1,14 @@
-// Names that tables have lost since the stream began, and for which nothing has been delivered that says so.
-// Whoever makes a table of such a name makes an empty one. No I/O.
+// Names that tables have lost, and for which nothing has been delivered that says so. Whoever makes a table
+// of such a name makes an empty one. No I/O.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "arrowcdc/change_batch.h"
 
@@ -12,23 +16,31 @@ namespace arrowcdc::mysql {
 
 class GoneNames {
  public:
-  void Rename(const TableName& from, const TableName& to) {
-    gone_.insert(from);
-    Take(to);
+  // They are stored with each position: some tables have a new name each day.
+  static constexpr size_t kNamesMax = 1'000;
+
+  explicit GoneNames(std::vector<TableName> names) : gone_(std::move(names)) {}
+
+  void Lose(const TableName& table) {
+    std::erase(gone_, table);
+    gone_.push_back(table);
+    if (gone_.size() > kNamesMax) gone_.erase(gone_.begin());
   }
   // Of those of its tables that nobody has told.
   void DropDatabase(const std::string& database) { back_[database].clear(); }
-  // Whether the name was one of them. CREATE TABLE IF NOT EXISTS is logged where the table is there, too.
-  bool Create(const TableName& table) { return Take(table); }
-
- private:
+  // Whether the name was one of them, which another table has now. CREATE TABLE IF NOT EXISTS is logged where
+  // the table is there, too.
   bool Take(const TableName& table) {
     const auto database = back_.find(table.schema);
     const bool first = database != back_.end() && database->second.insert(table.table).second;
-    return gone_.erase(table) > 0 || first;
+    return std::erase(gone_, table) > 0 || first;
   }
 
-  std::set<TableName> gone_;
+  // Those of RENAME, the oldest first.
+  const std::vector<TableName>& names() const { return gone_; }
+
+ private:
+  std::vector<TableName> gone_;
   std::map<std::string, std::set<std::string>> back_;  // of databases that were dropped, what was made since
 };
 

@@ -89,6 +89,7 @@ std::string WriteToken(const LogToken& token) {
     if (token.last->before.has_value()) last["before"] = ToString(TransactionId(*token.last->before));
     text["last"] = std::move(last);
   }
+  for (const TableName& table : token.gone) text["gone"].push_back({table.schema, table.table});
   return text.dump(-1, ' ', true, json::error_handler_t::replace);
 }
 
@@ -113,6 +114,14 @@ arrow::Result<LogToken> ReadToken(const std::string& text) {
   auto state = GtidState::Parse(token.flavor, words(parsed, "gtids"));
   if (!state.ok()) return BadToken();
   token.state = *std::move(state);
+  if (const auto gone = parsed.find("gone"); gone != parsed.end()) {
+    if (!gone->is_array()) return BadToken();
+    for (const json& name : *gone) {
+      const bool is_name = name.is_array() && name.size() == 2 && name[0].is_string() && name[1].is_string();
+      if (!is_name) return BadToken();
+      token.gone.push_back({name[0].get<std::string>(), name[1].get<std::string>()});
+    }
+  }
   const auto last = parsed.find("last");
   if (last == parsed.end()) return token;
   if (!last->is_object()) return BadToken();

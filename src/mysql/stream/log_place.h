@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <arrow/result.h>
 
+#include "arrowcdc/change_batch.h"
 #include "arrowcdc/position.h"
 #include "src/mysql/decode/gtid_set.h"
 
@@ -49,6 +51,7 @@ struct LogToken {
   std::string base;    // the files' names without dot and number
   GtidState state;     // all that was delivered, and what was there before the stream began
   std::optional<LastTransaction> last;  // none: nothing was since the stream began
+  std::vector<TableName> gone = {};     // as GoneNames has them
 };
 
 std::string WriteToken(const LogToken& token);

@@ -38,6 +38,9 @@ TEST(LogToken, ComesBack) {
   EXPECT_EQ(again.server, token.server);
   EXPECT_EQ(again.base, "binlog");
   EXPECT_EQ(again.state.ToString(), token.server + ":1-7");
+  EXPECT_TRUE(again.gone.empty());
+  token.gone = {{"shop", "t"}, {"a.b", "c\"d"}};
+  EXPECT_EQ(ReadToken(WriteToken(token))->gone, token.gone);
   EXPECT_FALSE(again.last.has_value());
   token.flavor = Flavor::kMariadb;
   token.state = *GtidState::Parse(Flavor::kMariadb, "0-1-7");

@@ -104,19 +104,38 @@ bool HasGtid(const LogStanding& now, const MariadbGtid& gtid) {
   });
 }
 
+// Whether MariaDB has removed nothing that was not delivered.
+bool CoversRemoved(const LogStanding& now, const LogToken& token) {
+  const auto& ours = token.state.domains();
+  return std::all_of(now.removed.domains().begin(), now.removed.domains().end(), [&](const auto& domain) {
+    const auto found = ours.find(domain.first);
+    return found != ours.end() && found->second.number >= domain.second.number;
+  });
+}
+
 // MariaDB sends a domain that it was not told of from its beginning, and takes it in silence where it does
 // not have what it is told of.
-arrow::Status CheckMariadb(const LogStanding& now, const LogStart& start) {
-  for (const auto& [domain, gtid] : start.token.state.domains()) {
+arrow::Status CheckMariadb(const LogStanding& now, LogStart* start) {
+  for (const auto& [domain, gtid] : start->token.state.domains()) {
     if (HasGtid(now, gtid)) continue;
     return Gap(now,
                "the server does not have " + ToString(TransactionId(gtid)) +
                    ", which was delivered (gtid_binlog_state): RESET, a restored backup, another server",
                std::string("connect to the server that was read from, or ") + kNewSink);
   }
-  if (start.token.server == now.server) return arrow::Status::OK();
+  if (start->token.server == now.server) {
+    // Nothing is lacking, and the one to compare is gone.
+    const auto* const last =
+        start->expected.has_value() ? std::get_if<MariadbGtid>(&start->expected->id) : nullptr;
+    const auto removed =
+        last == nullptr ? now.removed.domains().end() : now.removed.domains().find(last->domain);
+    if (removed != now.removed.domains().end() && removed->second.number >= last->number &&
+        CoversRemoved(now, start->token))
+      start->expected.reset();
+    return arrow::Status::OK();
+  }
   for (const MariadbGtid& of_server : now.binlog_state) {
-    if (start.token.state.domains().contains(of_server.domain)) continue;
+    if (start->token.state.domains().contains(of_server.domain)) continue;
     return Gap(now,
                "it is another server than the one that was read from, and has transactions of domain " +
                    std::to_string(of_server.domain) + ", of which nothing was delivered",
@@ -153,6 +172,10 @@ arrow::Result<LogStanding> ReadStanding(Connection* connection, const ServerStat
     ARROW_ASSIGN_OR_RAISE(const std::string binlog_state,
                           connection->QueryValue("SELECT @@GLOBAL.gtid_binlog_state"));
     ARROW_ASSIGN_OR_RAISE(standing.binlog_state, ParseMariadbGtids(binlog_state));
+    ARROW_ASSIGN_OR_RAISE(
+        const std::string removed,
+        connection->QueryValue("SELECT BINLOG_GTID_POS(" + QuoteText(standing.files.front().name) + ", 4)"));
+    ARROW_ASSIGN_OR_RAISE(standing.removed, GtidState::Parse(Flavor::kMariadb, removed));
   }
   ARROW_ASSIGN_OR_RAISE(standing.status, ReadLogStatus(connection));
   return standing;
@@ -197,13 +220,14 @@ arrow::Result<LogStart> ChooseNextStart(const LogStanding& now, const Position& 
   if (now.flavor == Flavor::kMysql) {
     ARROW_RETURN_NOT_OK(CheckMysql(now, &start, accept_gap));
   } else {
-    ARROW_RETURN_NOT_OK(CheckMariadb(now, start));
+    ARROW_RETURN_NOT_OK(CheckMariadb(now, &start));
   }
   if (start.token.last.has_value()) return start;
-  // Where the server has removed the file, MySQL's sets tell alone that nothing is lacking.
+  // Where the server has removed the file, the GTIDs tell alone that nothing is lacking.
   ARROW_ASSIGN_OR_RAISE(const uint32_t oldest, FileNumber(now.files.front().name));
-  const bool removed = now.flavor == Flavor::kMysql && start.token.server == now.server &&
-                       start.token.base == BaseOf(now.status.file) && start.place.file < oldest;
+  const bool removed = (now.flavor == Flavor::kMysql || CoversRemoved(now, start.token)) &&
+                       start.token.server == now.server && start.token.base == BaseOf(now.status.file) &&
+                       start.place.file < oldest;
   if (!removed) ARROW_RETURN_NOT_OK(CheckPlace(now, start.token, start.place));
   return start;
 }

@@ -25,6 +25,7 @@ struct LogStanding {
   LogStatus status;
   GtidSet purged;                           // MySQL
   std::vector<MariadbGtid> binlog_state{};  // MariaDB: the last of each domain and server
+  GtidState removed{Flavor::kMariadb};      // MariaDB: in front of the oldest file, by domain
 };
 arrow::Result<LogStanding> ReadStanding(Connection* connection, const ServerState& state);
 

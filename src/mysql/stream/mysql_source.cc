@@ -50,19 +50,47 @@ constexpr milliseconds kPatience{5000};
 class DumpPackets : public mysql::PacketReader {
  public:
   // Takes a connection over on which a dump has begun.
-  explicit DumpPackets(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  // While it passes over what was delivered MySQL gives signs of life, and MariaDB none.
+  DumpPackets(std::unique_ptr<Connection> connection, std::chrono::seconds silence_max)
+      : connection_(std::move(connection)),
+        silence_max_(silence_max),
+        has_place_(connection_->flavor() == Flavor::kMysql) {}
   arrow::Result<std::optional<std::span<const uint8_t>>> Next() override {
     ARROW_ASSIGN_OR_RAISE(const auto packet, connection_->NextPacket());
-    if (packet.has_value()) return packet;
+    if (packet.has_value()) {
+      has_place_ = has_place_ || IsOfThePlace(*packet);
+      return packet;
+    }
     return MakeError(ErrorKind::kConnection, "the server ended the dump: it is shutting down", object(),
                      "it will be tried again", "", true);
   }
   bool has_next() const override { return connection_->HasBytes(); }
   void Interrupt() override { connection_->Interrupt(); }
+  std::optional<std::chrono::seconds> silence_max() const override {
+    return has_place_ ? silence_max_ : std::chrono::seconds(kLookLimit);
+  }
   std::string object() const override { return "server " + connection_->server(); }
 
  private:
+  // What stands in front of each file is sent at once.
+  static bool IsOfThePlace(std::span<const uint8_t> event) {
+    if (event.size() < mysql::kEventHeaderBytes) return true;
+    switch (static_cast<mysql::EventType>(event[4])) {
+      case mysql::EventType::kRotate:
+      case mysql::EventType::kFormatDescription:
+      case mysql::EventType::kPreviousGtids:
+      case mysql::EventType::kGtidList:
+      case mysql::EventType::kStartEncryption:
+      case mysql::EventType::kBinlogCheckpoint:
+        return false;
+      default:
+        return true;
+    }
+  }
+
   const std::unique_ptr<Connection> connection_;
+  const std::chrono::seconds silence_max_;
+  std::atomic<bool> has_place_;
 };
 
 class MysqlSource : public Source {
@@ -187,7 +215,9 @@ class MysqlSource : public Source {
     while (true) {
       // What is in front of an error comes before it.
       const bool wait = idle || !failed_.ok() || reader_->crowded();
-      ARROW_ASSIGN_OR_RAISE(auto event, reader_->NextEvent(wait));
+      auto decoded = reader_->NextEvent(wait);
+      if (!decoded.ok()) return AfterUnreadable(decoded.status());
+      std::optional<Event> event = *std::move(decoded);
       if (event.has_value()) {
         Count(*event);
         return event;
@@ -292,6 +322,15 @@ class MysqlSource : public Source {
     return detail != nullptr ? std::optional(detail->kind()) : std::nullopt;
   }
 
+  // Rows cannot be read, and with them those of other transactions wait in their piece: it is read again, a
+  // piece a transaction, so that all in front of the one come.
+  arrow::Status AfterUnreadable(const arrow::Status& status) {
+    const ErrorDetail* const detail = GetErrorDetail(status);
+    if (detail == nullptr || detail->retryable() || detail->kind() == ErrorKind::kInterrupted) return status;
+    if (std::exchange(one_by_one_, true)) return status;
+    return MakeError(detail->kind(), status.message(), detail->object(), detail->remedy(), detail->sqlstate(),
+                     /*retryable=*/true);
+  }
   // A piece of work, or a wait for some until `deadline` at most. False: there was none.
   arrow::Result<bool> Read(Clock::time_point deadline) {
     if (reader_->full()) {
@@ -323,9 +362,17 @@ class MysqlSource : public Source {
       TakeReaderNews();
       return true;
     }
+    if (url_.files() && reader_->in_transaction() && packets_->ended()) return EndsWithin();
     if (!lingers || reader_->decoding()) return false;
     ARROW_RETURN_NOT_OK(Flush());
     return true;
+  }
+  // Nothing comes that would end the transaction; whoever waits for the end of the files would wait for ever.
+  arrow::Status EndsWithin() const {
+    return MakeError(
+        ErrorKind::kProtocol,
+        "the last file ends within a transaction, at " + ToString(reader_->place(), reader_->token().base),
+        "directory " + url_.directory, "copy the rest of the file there, and start again");
   }
   arrow::Status Flush() {
     open_since_.reset();
@@ -404,6 +451,7 @@ class MysqlSource : public Source {
     options.spool.memory_bytes_max = std::min<int64_t>(options_.buffer_bytes_max, int64_t{16} << 20);
     options.spool.directory = options_.spool_directory;
     options.spool.disk_bytes_max = options_.spool_bytes_max;
+    if (one_by_one_) options.transactions_max = 0;
     return options;
   }
 
@@ -419,7 +467,8 @@ class MysqlSource : public Source {
     if (has) epoch_ = request.position.epoch + (anew ? 1 : 0);
     ARROW_ASSIGN_OR_RAISE(auto dump, Connection::Open(url_, options_.stop, url_.read_seconds));
     ARROW_RETURN_NOT_OK(mysql::BeginDumpAt(dump.get(), standing, start));
-    SetPackets(std::make_unique<DumpPackets>(std::move(dump)), kPatience);
+    SetPackets(std::make_unique<DumpPackets>(std::move(dump), std::chrono::seconds(url_.read_seconds)),
+               kPatience);
     auto options = ReaderOptions(standing.only_committed && start.by_gtids);
     options.tables = tables_;
     options.lower_case_names = state_.Variable("lower_case_table_names") == "1";
@@ -611,6 +660,7 @@ class MysqlSource : public Source {
   arrow::Status failed_;  // of what was read behind all that reader_ has yet to give
   std::atomic<uint32_t> epoch_ = 0;
   bool started_ = false;
+  bool one_by_one_ = false;              // transactions, since rows were met that cannot be read
   std::thread::id owner_;                // of the connection and the stream
   std::optional<Position> first_start_;  // of who has nothing
   SourceNews news_;

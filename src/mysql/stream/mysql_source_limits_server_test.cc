@@ -37,6 +37,25 @@ void Spill(const fs::path& path, const std::string& bytes) {
       .write(bytes.data(), static_cast<long>(bytes.size()));
 }
 
+// A directory with a copy of a file of the log.
+class TemporaryFiles {
+ public:
+  explicit TemporaryFiles(const fs::path& log) : directory_(testing::TempDir() + "/arrowcdc-log-XXXXXX") {
+    EXPECT_NE(mkdtemp(directory_.data()), nullptr);
+    fs::copy_file(log, directory() / log.filename());
+  }
+  ~TemporaryFiles() {
+    std::error_code ignored;
+    fs::remove_all(directory_, ignored);
+  }
+  TemporaryFiles(const TemporaryFiles&) = delete;
+  TemporaryFiles& operator=(const TemporaryFiles&) = delete;
+  fs::path directory() const { return directory_; }
+
+ private:
+  std::string directory_;
+};
+
 class MysqlLimits : public MysqlSource {
  protected:
   bool mysql() const { return GetParam() == Flavor::kMysql; }
@@ -253,6 +272,62 @@ TEST_P(MysqlLimits, FilesGiveWhatTheServerGives) {
   EXPECT_EQ(of_files.log().back(), "insert 77|x|1");
 }
 
+// The end is what it was when it was asked for, whatever is written meanwhile, and half of it, too.
+TEST_P(MysqlLimits, FilesThatGrowEndWhereTheyDid) {
+  StartServer();
+  for (int id = 1; id <= 3; ++id) Insert(id);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string name,
+                                QueryOne(mysql() ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS"));
+  const fs::path log = server_->data_directory() / name;
+  const TemporaryFiles copy(log);
+  MysqlOptions options = Options();
+  options.url = "binlog:" + copy.directory().string();
+  options.start = MysqlStart::kEarliest;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakeMysqlSource(options));
+  ARROWCDC_ASSERT_OK(source->Connect().status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, source->CurrentEnd());
+  Insert(4);
+  const std::string grown = Slurp(log);
+  Spill(copy.directory() / name, grown.substr(0, grown.size() - 7));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Position start, source->Resume({}));
+  ARROWCDC_ASSERT_OK(source->Start(start));
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), end.position));
+  EXPECT_EQ(replay.position(), end.position);
+  EXPECT_EQ(replay.changes(), 3u);
+  // Who goes on is told; and it is there once the file is.
+  EXPECT_EQ(KindOf(replay.ReadUntil(source.get(), {end.position.epoch, end.position.order + 1})),
+            ErrorKind::kProtocol);
+  EXPECT_EQ(replay.changes(), 3u);
+  Spill(copy.directory() / name, grown);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto again, MakeMysqlSource(options));
+  ARROWCDC_ASSERT_OK(replay.Catch(again.get()));
+  EXPECT_EQ(replay.changes(), 4u);
+  EXPECT_EQ(replay.repeated(), 0u);
+}
+
+// Between two events, too: nothing comes that would end the transaction, and that is said.
+TEST_P(MysqlLimits, FilesThatEndWithinATransaction) {
+  StartServer();
+  Insert(1);
+  Insert(2);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string name,
+                                QueryOne(mysql() ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Rows events, server_->Query("SHOW BINLOG EVENTS IN '" + name + "'"));
+  ASSERT_EQ(events.back()[2], "Xid");
+  const TemporaryFiles copy(server_->data_directory() / name);
+  fs::resize_file(copy.directory() / name, std::stoul(events.back()[1].value_or("")));
+  MysqlOptions options = Options();
+  options.url = "binlog:" + copy.directory().string();
+  options.start = MysqlStart::kEarliest;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakeMysqlSource(options));
+  Replay replay;
+  const arrow::Status cut = replay.Catch(source.get());
+  EXPECT_EQ(KindOf(cut), ErrorKind::kProtocol) << cut;
+  EXPECT_NE(cut.message().find("within a transaction"), std::string::npos) << cut;
+  EXPECT_EQ(replay.log(), (std::vector<std::string>{"insert 1|x|1"}));
+}
+
 // Events of a file without checksums are changed by hand.
 TEST_P(MysqlLimits, WhatIsNotUnderstoodStops) {
   StartServer({"--binlog-checksum=NONE"});
@@ -320,6 +395,56 @@ TEST_P(MysqlLimits, TellsWhatBecomesOfTables) {
   for (const SourceNotice& notice : replay.notices()) text += notice.object + ": " + notice.text + "\n";
   EXPECT_NE(text.find("renamed to shop.renamed"), std::string::npos) << text;
   EXPECT_NE(text.find("dropped"), std::string::npos) << text;
+}
+
+// Rows are known by their numbers, also to who has not read what is in front of them: here, that the name was
+// another table's.
+TEST_P(MysqlLimits, NumbersRowsOfCreateSelectAlikeWhereverItBegins) {
+  StartServer();
+  const auto early = MakeSource();
+  Replay of_early;
+  ARROWCDC_ASSERT_OK(of_early.Begin(early.get()));
+  Insert(1);
+  ARROWCDC_ASSERT_OK(server_->Run({"DROP DATABASE shop", "CREATE DATABASE shop"}));
+  const auto late = MakeSource();
+  Replay of_late;
+  ARROWCDC_ASSERT_OK(of_late.Begin(late.get()));
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.t AS SELECT 1 AS id UNION ALL SELECT 2"}));
+  ARROWCDC_ASSERT_OK(ReadAll(&of_early, early.get()));
+  ARROWCDC_ASSERT_OK(ReadAll(&of_late, late.get()));
+  const std::vector<std::string> rows{"insert 1", "insert 2"};
+  EXPECT_EQ(of_late.log(), rows);
+  EXPECT_TRUE(std::equal(rows.rbegin(), rows.rend(), of_early.log().rbegin()));
+  EXPECT_GE(of_early.truncates(), 1u);
+  ASSERT_TRUE(of_early.last_row(kTable).has_value());
+  EXPECT_EQ(of_early.last_row(kTable), of_late.last_row(kTable));
+}
+
+// Also what it does to the table that takes part in it by name.
+TEST_P(MysqlLimits, SaysThatRowsWentWithAPartition) {
+  StartServer();
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.parts (id BIGINT PRIMARY KEY, name VARCHAR(100), n INT) "
+                    "PARTITION BY RANGE (id) (PARTITION low VALUES LESS THAN (100))"}));
+  Insert(1);
+  const auto source = MakeSource();
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(server_->Run({"ALTER TABLE shop.parts EXCHANGE PARTITION low WITH TABLE shop.t"}));
+  Insert(1);
+  if (!mysql()) {
+    ARROWCDC_ASSERT_OK(server_->Run(
+        {"DROP TABLE shop.t", "ALTER TABLE shop.parts ADD PARTITION (PARTITION high VALUES LESS THAN (200))",
+         "ALTER TABLE shop.parts CONVERT PARTITION high TO TABLE shop.t"}));
+    Insert(101);
+    ARROWCDC_ASSERT_OK(server_->Run(
+        {"ALTER TABLE shop.parts CONVERT TABLE shop.t TO PARTITION high VALUES LESS THAN (200)"}));
+  }
+  ARROWCDC_ASSERT_OK(ReadAll(&replay, source.get()));
+  size_t said = 0;
+  for (const SourceNotice& notice : replay.notices())
+    said += notice.error && notice.object == "table shop.t" ? 1 : 0;
+  EXPECT_EQ(said, mysql() ? 1 : 3);
 }
 
 // Whatever the session writes its statements in, and however it writes the names.

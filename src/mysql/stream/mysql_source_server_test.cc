@@ -155,6 +155,35 @@ TEST_P(MysqlSource, RefusesWhatWasPurged) {
   EXPECT_EQ(KindOf(refused), ErrorKind::kPositionGap) << refused;
 }
 
+// Nothing is lacking where nothing came since, however much of what was delivered is gone.
+TEST_P(MysqlSource, GoesOnWhereOnlyWhatWasDeliveredIsRemoved) {
+  StartServer();
+  Replay replay;
+  const auto remove_all_but_the_last = [&] {
+    ARROWCDC_ASSERT_OK(server_->Run({"FLUSH LOGS"}));
+    // MariaDB keeps files while somebody reads them, and says nothing.
+    ARROWCDC_ASSERT_OK(arrowcdc::test::WaitFor(
+        [&] {
+          const auto files = server_->Query("SHOW BINARY LOGS");
+          return files.ok() &&
+                 (files->size() == 1 ||
+                  !server_->Run({"PURGE BINARY LOGS TO '" + files->back()[0].value_or("") + "'"}).ok());
+        },
+        std::chrono::seconds(30), "the older files to be removed"));
+  };
+  // First with nothing delivered, then with one transaction.
+  ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+  for (int id = 1; id <= 3; ++id) {
+    remove_all_but_the_last();
+    ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+    ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (" + std::to_string(id) + ", 'x', 1)"}));
+    ARROWCDC_ASSERT_OK(replay.Catch(MakeSource().get()));
+    EXPECT_EQ(replay.changes(), id);
+  }
+  EXPECT_EQ(replay.repeated(), 0);
+  ExpectSame(&replay);
+}
+
 // Numbers of GTIDs are used again after RESET, and pass every comparison of sets.
 TEST_P(MysqlSource, RefusesReusedGtids) {
   StartServer();
@@ -262,6 +291,40 @@ TEST_P(MysqlSource, TransactionsInFrontOfAnErrorCome) {
     ARROWCDC_ASSERT_OK(source->Stop());
     ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
   }
+}
+
+// Also in front of a row that cannot be read, with which they are decoded: they come when it is read again.
+TEST_P(MysqlSource, TransactionsInFrontOfAnUnreadableRowCome) {
+  StartServer();
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.dated (id INT PRIMARY KEY, d DATE)"}));
+  std::vector<std::string> expected;
+  for (int id = 1; id <= 20; ++id) {
+    ARROWCDC_ASSERT_OK(
+        server_->Run({"INSERT INTO shop.dated VALUES (" + std::to_string(id) + ", '2026-01-02')"}));
+    expected.push_back("insert " + std::to_string(id) + "|2026-01-02");
+  }
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd whole, MakeEnd());
+  ARROWCDC_ASSERT_OK(server_->Run({"BEGIN", "INSERT INTO shop.dated VALUES (21, '2026-01-02')",
+                                   "INSERT INTO shop.dated VALUES (22, '0000-00-00')", "COMMIT"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+  MysqlOptions options;
+  options.url = server_->url();
+  options.tables = {"shop.dated"};
+  options.start = MysqlStart::kEarliest;
+  options.unrepresentable = Unrepresentable::kError;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakeMysqlSource(options));
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  arrow::Status refused = replay.ReadUntil(source.get(), end.position);
+  ASSERT_NE(GetErrorDetail(refused), nullptr) << refused;
+  EXPECT_TRUE(GetErrorDetail(refused)->retryable());
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  refused = replay.ReadUntil(source.get(), end.position);
+  ASSERT_NE(GetErrorDetail(refused), nullptr) << refused;
+  EXPECT_FALSE(GetErrorDetail(refused)->retryable()) << "for ever";
+  EXPECT_EQ(replay.log(), expected);
+  EXPECT_EQ(replay.repeated(), 0u);
+  EXPECT_EQ(replay.position(), whole.position);
 }
 
 // To the server some letters beyond ASCII are others: which savepoint is meant is not guessed.

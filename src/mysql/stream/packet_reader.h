@@ -1,6 +1,7 @@
 // Events of a binlog one after another, as bytes: from a server, or from its files.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -21,6 +22,9 @@ class PacketReader {
   virtual bool has_next() const = 0;
   // From any thread, for good: Next ends with an error soon.
   virtual void Interrupt() = 0;
+  // For how long Next may give nothing before what is read from is taken to be dead; none: for ever. From any
+  // thread.
+  virtual std::optional<std::chrono::seconds> silence_max() const { return std::nullopt; }
   // What is read, for messages.
   virtual std::string object() const = 0;
 };

@@ -33,6 +33,9 @@ void Append(const Head& head, std::span<const uint8_t> body, std::vector<uint8_t
   records->insert(records->end(), body.begin(), body.end());
 }
 
+// Memory that is worth keeping: an event may be a thousand times as large.
+bool IsOrdinary(const std::vector<uint8_t>& bytes) { return bytes.capacity() <= 2 * kOrdinaryBytes; }
+
 constexpr auto kTableMap = static_cast<uint8_t>(EventType::kTableMap);
 
 size_t ThreadsFor(size_t wanted) {
@@ -80,7 +83,8 @@ void RowPieces::Close() {
   closed_.push_back(piece);
   if (is_small || !HasThread()) {
     Decode(piece.get(), own_decoder_.get(), /*in_thread=*/false);
-    open_ = std::move(piece->bytes);
+    if (IsOrdinary(piece->bytes)) open_ = std::move(piece->bytes);
+    piece->bytes = {};
     open_.clear();
     return;
   }
@@ -128,7 +132,11 @@ void RowPieces::Decode(Piece* piece, RowDecoder* decoder, bool in_thread) {
   arrow::Status status = DecodeEvents(piece, decoder, in_thread);
   decoder->ForgetTableMaps();
   const std::lock_guard lock(mutex_);
-  if (in_thread && spare_.size() <= threads_max_ + 1) spare_.push_back(std::move(piece->bytes));
+  if (in_thread) {
+    if (IsOrdinary(piece->bytes) && spare_.size() <= threads_max_ + 1)
+      spare_.push_back(std::move(piece->bytes));
+    piece->bytes = {};
+  }
   piece->status = std::move(status);
   piece->done = true;
   ready_.notify_all();

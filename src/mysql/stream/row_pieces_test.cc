@@ -13,6 +13,11 @@
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/seed.h"
 
+#ifdef __SANITIZE_ADDRESS__
+// In sanitizer/allocator_interface.h, which not every package of the compiler has.
+extern "C" size_t __sanitizer_get_current_allocated_bytes();
+#endif
+
 namespace arrowcdc::mysql {
 namespace {
 
@@ -166,6 +171,31 @@ TEST(RowPieces, RowsThatBecomeMuchMoreAreSeveralBatches) {
   EXPECT_EQ(counted, expected);
   EXPECT_GT(batches, 5);
 }
+
+#ifdef __SANITIZE_ADDRESS__
+// A large event is the exception, and what it took is given back.
+TEST(RowPieces, TheMemoryOfLargeEventsIsNotKept) {
+  constexpr size_t kLarge = size_t{20} << 20;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto pieces, RowPieces::Make({}, 2));
+  pieces->AddTableMap(TableMapBody(Table(7, "first")));
+  EventBytes rows;
+  while (rows.bytes().size() < kLarge) rows.Add(Row(1, 60'000));
+  const Bytes event = RowsBody(7, 2, 1, rows.bytes());
+  const size_t before = __sanitizer_get_current_allocated_bytes();
+  for (int round = 0; round < 2; ++round) {
+    for (int piece = 0; piece < 3; ++piece) {
+      pieces->AddRows(kWrite, event, {});
+      pieces->Close();
+    }
+    for (int piece = 0; piece < 3; ++piece) {
+      std::vector<ChangeBatch> batches;
+      ARROWCDC_ASSERT_OK(TakePiece(pieces.get(), &batches));
+      EXPECT_FALSE(batches.empty());
+    }
+  }
+  EXPECT_LT(__sanitizer_get_current_allocated_bytes(), before + 2 * kLarge);
+}
+#endif
 
 // What is wrong comes where it is, behind the pieces in front of it, whichever thread is first.
 TEST(RowPieces, ErrorsComeInOrder) {

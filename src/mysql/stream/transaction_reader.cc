@@ -5,10 +5,7 @@
 #include <algorithm>
 #include <variant>
 
-#include <arrow/util/key_value_metadata.h>
-
 #include "arrowcdc/error.h"
-#include "src/change/table_schema.h"
 #include "src/mysql/decode/inflate.h"
 #include "src/mysql/decode/table_id.h"
 
@@ -39,7 +36,8 @@ arrow::Result<std::unique_ptr<TransactionReader>> TransactionReader::Make(Transa
 TransactionReader::TransactionReader(TransactionReaderOptions options, LogToken start)
     : options_(std::move(options)),
       spool_(std::make_unique<RecordStore>(options_.spool)),
-      token_(std::move(start)) {}
+      token_(std::move(start)),
+      names_(token_.gone) {}
 
 bool TransactionReader::full() const {
   return pieces_->open_bytes() > options_.piece_bytes_max || transactions_ > options_.transactions_max;
@@ -519,6 +517,7 @@ arrow::Status TransactionReader::FinishTransaction() {
   }
   token_.state.Add(last.id);
   token_.last = std::move(last);
+  if (transaction.alters) token_.gone = names_.names();
   if (transaction.expected) found_ = {transaction.begin, place_};
   ended_ = place_;
   ended_bytes_ = pieces_->open_bytes();
@@ -589,10 +588,13 @@ arrow::Status TransactionReader::TakeQuery(const BinlogEvent& event) {
   } else {
     statement = ReadStatement(query, token_.flavor);
   }
-  for (TableName& table : statement.tables) {
-    if (!options_.lower_case_names) break;
-    table.schema = InLowerCase(std::move(table.schema));
-    table.table = InLowerCase(std::move(table.table));
+  const auto lower = [](TableName* table) {
+    table->schema = InLowerCase(std::move(table->schema));
+    table->table = InLowerCase(std::move(table->table));
+  };
+  if (options_.lower_case_names) {
+    for (TableName& table : statement.tables) lower(&table);
+    if (statement.other.has_value()) lower(&*statement.other);
   }
   // Logs without GTID events.
   if (!transaction_.has_value()) {
@@ -674,125 +676,6 @@ arrow::Status TransactionReader::TakeRollbackTo(const std::string& savepoint) {
   if (transaction.rows_events == *from) return arrow::Status::OK();
   return Refused(ErrorKind::kUnsupported, "rows that were delivered are rolled back to a savepoint",
                  "use transactional tables only; capture into a new sink");
-}
-
-void TransactionReader::Tell(bool error, const std::string& text, const TableName& table) {
-  news_.notices.push_back({error, text + ", at " + ToString(event_at_, token_.base),
-                           "table " + ToString(table), NoticeKind::kDdlSeen});
-}
-
-arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
-  using Kind = Statement::Kind;
-  for (const TableName& table : statement.tables) {
-    if (options_.altered) options_.altered(table);
-  }
-  if (statement.kind == Kind::kTruncate) return TakeEmptied(statement.tables);
-  if (statement.kind == Kind::kDropTable) return TakeDropped(statement.tables);
-  if (statement.kind == Kind::kDropDatabase) return TakeDroppedDatabase(statement.tables[0].schema);
-  if (statement.cascades) ARROW_RETURN_NOT_OK(TakeCascades(statement.tables[0]));
-  if (statement.kind == Kind::kCreateTable) {
-    if (statement.replaces) return TakeDropped(statement.tables);
-    return names_.Create(statement.tables[0]) ? TakeEmptied(statement.tables) : arrow::Status::OK();
-  }
-  const TableName& altered = statement.tables[0];
-  if (statement.kind == Kind::kAlterRows && Wanted(altered)) {
-    Tell(true,
-         "rows went or came with a partition or a tablespace, or may have gone by ALTER IGNORE, which the "
-         "binary log does not list: they are not delivered",
-         altered);
-  }
-  for (size_t i = 0; i + 1 < statement.tables.size(); i += 2) {
-    const TableName& table = statement.tables[i];
-    const TableName& to = statement.tables[i + 1];
-    names_.Rename(table, to);
-    if (Wanted(table) && !Wanted(to)) {
-      Tell(true,
-           "the table was renamed to " + ToString(to) +
-               ", which no pattern matches: its changes do "
-               "not come any more",
-           table);
-    } else if (Wanted(table) || Wanted(to)) {
-      Tell(false, "the table was renamed to " + ToString(to), table);
-    }
-  }
-  return arrow::Status::OK();
-}
-
-// A table that gets one of these names later has none of their rows.
-arrow::Status TransactionReader::TakeDropped(const std::vector<TableName>& tables) {
-  for (const TableName& table : tables) {
-    if (Wanted(table)) Tell(false, "the table was dropped", table);
-  }
-  return TakeEmptied(tables);
-}
-
-// The log does not list which tables it had.
-arrow::Status TransactionReader::TakeDroppedDatabase(const std::string& database) {
-  ARROW_RETURN_NOT_OK(TakeAllDecoded());
-  std::set<TableName> tables(options_.tables.begin(), options_.tables.end());
-  for (const auto& [name, schema] : schemas_) tables.insert(name);
-  std::erase_if(tables, [&](const TableName& table) { return table.schema != database; });
-  names_.DropDatabase(database);
-  return TakeDropped({tables.begin(), tables.end()});
-}
-
-arrow::Status TransactionReader::TakeCascades(const TableName& table) {
-  if (options_.cascades == Cascades::kAreLogged || !Wanted(table)) return arrow::Status::OK();
-  const std::string what =
-      "the table gets a foreign key with CASCADE, SET NULL or SET DEFAULT, and what that changes in it is "
-      "not in "
-      "the binary log";
-  if (options_.cascades == Cascades::kAreSaid) {
-    Tell(true, what, table);
-    return arrow::Status::OK();
-  }
-  return MakeError(ErrorKind::kUnsupported, what + ", at " + ToString(event_at_, token_.base),
-                   "table " + ToString(table),
-                   "make the foreign key RESTRICT and change the rows in the application, or leave the table "
-                   "out, and capture into a new sink; --accept-cascades takes it as it is");
-}
-
-// The schemas are those of the rows in front of what comes, then.
-arrow::Status TransactionReader::TakeAllDecoded() {
-  ARROW_RETURN_NOT_OK(Flush());
-  while (!closing_.empty()) ARROW_RETURN_NOT_OK(TakeDecoded(/*wait=*/true).status());
-  return arrow::Status::OK();
-}
-
-// As a truncation.
-arrow::Status TransactionReader::TakeEmptied(std::vector<TableName> tables) {
-  std::erase_if(tables, [this](const TableName& table) { return !Wanted(table); });
-  if (tables.empty()) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(TakeAllDecoded());
-  TruncateEvent event;
-  for (const TableName& table : tables) {
-    ARROW_ASSIGN_OR_RAISE(auto schema, SchemaOf(table));
-    event.tables.push_back(std::move(schema));
-  }
-  ARROW_ASSIGN_OR_RAISE(event.commit_lsn, MakeOrder(options_.epoch, transaction_->begin));
-  event.lsn = transaction_->rows_events++ << 16;
-  event.commit_ts = transaction_->gtid.commit_ts;
-  event.group = {std::nullopt, false, true, false};
-  group_open_ = true;
-  transaction_->given = true;
-  Emit(std::move(event));
-  return arrow::Status::OK();
-}
-
-// Rows have the schema that they are logged with. Of a table of which none has come nothing is known but the
-// name; the row of the truncation has the metadata columns alone then.
-arrow::Result<std::shared_ptr<const TableSchema>> TransactionReader::SchemaOf(const TableName& table) {
-  const auto known = schemas_.find(table);
-  if (known != schemas_.end()) return known->second;
-  Tell(false,
-       "the table was emptied, and no rows of it have come since the stream was started: that comes without "
-       "the table's columns",
-       table);
-  constexpr ReplicaIdentity kIdentity = ReplicaIdentity::kFull;
-  const auto metadata =
-      arrow::key_value_metadata({"arrowcdc:schema", "arrowcdc:table", "arrowcdc:replica_identity"},
-                                {table.schema, table.table, {ReplicaIdentityLetter(kIdentity)}});
-  return MakeTableSchema(table, TableIdOf(table), SchemaFingerprint({}, *metadata), kIdentity, {}, metadata);
 }
 
 }  // namespace arrowcdc::mysql

@@ -122,6 +122,7 @@ class TransactionReader {
     bool given = false;      // events of it may have been
     bool xa = false;         // begun by XA START
     bool xa_wanted = false;  // and has rows that are wanted
+    bool alters = false;     // tables
     uint64_t rows_events = 0;
     uint64_t records = 0;                                    // in the spool
     Savepoints savepoints;                                   // and what had come before
@@ -160,6 +161,7 @@ class TransactionReader {
   arrow::Status TakeQuery(const BinlogEvent& event);
   arrow::Status TakeStatement(const Statement& statement, const QueryBody& query);
   arrow::Status TakeDdl(const Statement& statement);
+  void TellRowsAltered(const TableName& table);
   arrow::Status TakeCascades(const TableName& table);
   arrow::Status TakeAllDecoded();
   arrow::Status TakeEmptied(std::vector<TableName> tables);

@@ -37,6 +37,12 @@ class Replay {
   static arrow::Result<std::map<std::string, std::string>> Select(MysqlServer* server,
                                                                   const TableName& table);
 
+  // Of the table; none: none came.
+  std::optional<RowPosition> last_row(const TableName& table) const {
+    const auto found = last_.find(table);
+    return found == last_.end() ? std::nullopt : std::optional(found->second);
+  }
+
   uint64_t changes() const { return changes_; }
   uint64_t repeated() const { return repeated_; }
   uint64_t truncates() const { return truncates_; }
