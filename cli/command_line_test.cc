@@ -60,6 +60,10 @@ TEST(CommandLine, TailTakesWhereAndWhat) {
   EXPECT_EQ(both.Read({"tail", "host=h dbname=d", "public.*", "!public.a"}), std::nullopt);
   EXPECT_EQ(both.options().source.conninfo, "host=h dbname=d");
   EXPECT_EQ(both.options().source.tables, (Texts{"public.*", "!public.a"}));
+  CommandLine defaults;
+  EXPECT_EQ(defaults.Read({"tail", "", "public.*"}), std::nullopt);
+  EXPECT_EQ(defaults.options().source.conninfo, "");
+  EXPECT_EQ(defaults.options().source.tables, Texts{"public.*"});
   CommandLine files;
   EXPECT_EQ(files.Read({"tail", "binlog:/var/lib/mysql"}), std::nullopt);
   EXPECT_EQ(files.options().source.conninfo, "binlog:/var/lib/mysql");

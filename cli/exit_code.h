@@ -14,7 +14,7 @@ enum ExitCode : int {
   kSlotOrPublication = 5,
   kPositionMismatch = 6,  // sink and slot do not fit together
   kSinkFailed = 7,
-  kPassesByItself = 75,  // EX_TEMPFAIL: the slot is in use, another session in the way, the server full
+  kPassesByItself = 75,  // EX_TEMPFAIL: slot or port in use, another session in the way, the server full
   kInterrupted = 130,    // stopped before it was done: the second Ctrl-C, or --stop-timeout is over
 };
 
@@ -24,7 +24,7 @@ inline constexpr const char* kExitCodeHelp =
     "permissions, plugin, replica identity), 5 slot or publication, 6 sink and slot do not fit together, 7 "
     "sink "
     "storage,\n"
-    "75 passes by itself (slot in use, locks, server full), 130 stopped before all was done.";
+    "75 passes by itself (slot or port in use, locks, server full), 130 stopped before all was done.";
 
 ExitCode ExitCodeOf(const arrow::Status& status);
 

@@ -21,21 +21,6 @@ ExitCode Fail(const arrow::Status& status) {
   return ExitCodeOf(status);
 }
 
-arrow::Status CheckUsable(const SlotReport& report) {
-  const std::string object = "slot \"" + report.slot + "\"";
-  if (!report.status.exists) {
-    return MakeError(ErrorKind::kSlotMissing, "there is no slot of this name", object,
-                     "run 'arrowcdc setup' to make it, or name another by --slot");
-  }
-  if (report.status.wal_status == "lost") {
-    return MakeError(ErrorKind::kSlotInvalidated,
-                     "the slot is lost: the server has removed WAL that it needed", object,
-                     "run arrowcdc teardown and setup, then stream with --snapshot when-needed, "
-                     "which copies all rows anew, or into a new sink");
-  }
-  return arrow::Status::OK();
-}
-
 // Looks that know of each other.
 class SlotLooks {
  public:
@@ -96,7 +81,7 @@ ExitCode Watch(const Options& options) {
       std::fputs(SlotLine(*report).c_str(), stdout);
     }
     if (std::fflush(stdout) != 0) break;  // it is said at the end
-    if (const arrow::Status usable = CheckUsable(*report); !usable.ok()) return Fail(usable);
+    if (!report->status.usable.ok()) return Fail(report->status.usable);
   }
   return kOk;
 }
@@ -110,8 +95,7 @@ ExitCode RunStatus(const Options& options) {
   if (!report.ok()) return Fail(report.status());
   const bool shown = report->status.exists || options.command.json;
   if (shown) std::fputs((options.command.json ? SlotJson(*report) : DescribeSlot(*report)).c_str(), stdout);
-  const arrow::Status usable = CheckUsable(*report);
-  return usable.ok() ? kOk : Fail(usable);
+  return report->status.usable.ok() ? kOk : Fail(report->status.usable);
 }
 
 }  // namespace arrowcdc::cli

@@ -90,16 +90,21 @@ MHD_Result OnRequest(void* listener, MHD_Connection* connection, const char* url
   return Queue(connection, static_cast<const HttpListener*>(listener)->Answer(method, url, host));
 }
 
-arrow::Status CannotListen(const ListenAddress& address, const char* why) {
-  return MakeError(ErrorKind::kInvalidOption, "cannot listen on " + ToString(address) + ": " + why,
-                   "option --http",
+arrow::Status CannotListen(const ListenAddress& address, ErrorKind kind, const char* why) {
+  return MakeError(kind, "cannot listen on " + ToString(address) + ": " + why, "option --http",
                    "choose another port, or end the program that listens there; port 0 takes a free one");
+}
+
+// A port that is taken may be free a moment later: by the process before this one, say.
+arrow::Status CannotListen(const ListenAddress& address, int error) {
+  return CannotListen(address, error == EADDRINUSE ? ErrorKind::kBusy : ErrorKind::kInvalidOption,
+                      std::strerror(error));
 }
 
 // Returns the socket, which listens, and sets the port that it got.
 arrow::Result<int> Listen(ListenAddress* address) {
   const int fd = socket(address->ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return CannotListen(*address, std::strerror(errno));
+  if (fd < 0) return CannotListen(*address, errno);
   sockaddr_in v4 = {};
   v4.sin_family = AF_INET;
   v4.sin_port = htons(address->port);
@@ -116,7 +121,7 @@ arrow::Result<int> Listen(ListenAddress* address) {
   const bool listens =
       bind(fd, name, size) == 0 && listen(fd, SOMAXCONN) == 0 && getsockname(fd, name, &size) == 0;
   if (!listens) {
-    const arrow::Status status = CannotListen(*address, std::strerror(errno));
+    const arrow::Status status = CannotListen(*address, errno);
     close(fd);
     return status;
   }
@@ -153,7 +158,7 @@ arrow::Result<std::unique_ptr<HttpListener>> HttpListener::Start(const ListenAdd
       MHD_OPTION_NOTIFY_CONNECTION, OnConnection, listener.get(), MHD_OPTION_END);
   if (listener->daemon_ != nullptr) return listener;
   close(fd);
-  return CannotListen(address, "the HTTP server could not be started");
+  return CannotListen(address, ErrorKind::kInvalidOption, "the HTTP server could not be started");
 }
 
 HttpListener::~HttpListener() {

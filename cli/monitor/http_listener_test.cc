@@ -95,7 +95,7 @@ TEST_F(HttpListenerTest, APortInUseIsAnError) {
   const auto second = HttpListener::Start({.port = port()}, {}, Echo);
   const ErrorDetail* const detail = GetErrorDetail(second.status());
   ASSERT_NE(detail, nullptr);
-  EXPECT_EQ(detail->kind(), ErrorKind::kInvalidOption);
+  EXPECT_EQ(detail->kind(), ErrorKind::kBusy);
   EXPECT_NE(second.status().message().find("Address already in use"), std::string::npos) << second.status();
 }
 

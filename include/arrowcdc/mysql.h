@@ -67,14 +67,17 @@ struct MysqlChecks {
   std::vector<std::string> warnings;
   std::vector<SetupObstacle> obstacles;  // all of them, each with the SQL that helps
   std::vector<Finding> findings;         // all of this, as ExamineMysql has it
+  // What lets the account copy rows that are there; empty: it may. Without it a stream that copies nothing
+  // can begin.
+  std::vector<std::string> grants_to_copy;
 };
 // Inspects settings and rights, and tries what only trying tells. Changes nothing. Errors: no connection, a
 // pattern that cannot be; everything else is an obstacle.
 arrow::Result<MysqlChecks> CheckMysql(const MysqlOptions& source);
 // OK, or an error of the first obstacle's kind that names all of them.
 arrow::Status CheckObstacles(const MysqlChecks& checks);
-// What removes the obstacles, as the mysql client can run it. Empty: there is nothing to run, or SQL alone
-// does not help.
+// What removes the obstacles, and lets the account copy rows that are there, as the mysql client can run it.
+// Empty: there is nothing to run, or SQL alone does not help.
 std::string AdministratorSql(const MysqlChecks& checks);
 
 // Everything that is in the way of a stream or hurts it later: what CheckMysql inspects and tries, and how

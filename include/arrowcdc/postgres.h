@@ -186,6 +186,7 @@ struct SlotStatus {
   // streams, nothing was reported for a while, or the role may not see it.
   std::optional<std::chrono::milliseconds> flush_lag;
   std::vector<std::string> publications;
+  arrow::Status usable;  // kSlotMissing, which names the slots that there are; kSlotInvalidated
 };
 arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source);
 

@@ -69,7 +69,9 @@ struct TailArgumentsField {
   static OptionValue Get(const Options&) { return std::vector<std::string>(); }
   static arrow::Status Set(const OptionValue& value, Options& options) {
     auto words = std::get<std::vector<std::string>>(value);
-    if (!words.empty() && (LooksLikeConninfo(words[0]) || IsMysqlUrl(words[0]))) {
+    // An empty one means libpq's defaults.
+    const bool is_empty = !words.empty() && words[0].empty() && options.source.conninfo.empty();
+    if (is_empty || (!words.empty() && (LooksLikeConninfo(words[0]) || IsMysqlUrl(words[0])))) {
       options.source.conninfo = words[0];
       words.erase(words.begin());
     }

@@ -188,6 +188,57 @@ TEST_F(Descriptors, AnOutputThatIsFullIsAnError) {
   }
 }
 
+// Neither a physical slot nor one of another database could be meant.
+TEST_F(Descriptors, ASlotThatIsMissingNamesThoseThatAreThere) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto sql, server_->Connect());
+  ARROWCDC_ASSERT_OK(sql->Query("SELECT pg_create_physical_replication_slot('standby')"));
+  ARROWCDC_ASSERT_OK(sql->Exec("CREATE DATABASE elsewhere"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, SqlConnection::Connect(server_->conninfo("elsewhere")));
+  ARROWCDC_ASSERT_OK(other->Query("SELECT pg_create_logical_replication_slot('theirs', 'pgoutput')"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const std::string there,
+      sql->Scalar(
+          "SELECT string_agg(slot_name, ', ' ORDER BY slot_name COLLATE \"C\") FROM (SELECT slot_name "
+          "FROM pg_replication_slots WHERE slot_name NOT IN ('standby', 'theirs') ORDER BY slot_name "
+          "COLLATE \"C\" LIMIT 10) AS first"));
+  ASSERT_NE(there.find("a, arrowcdc, b"), std::string::npos) << there;
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"stream", "--sink", "console", "--until", "now"}, {"status"}, {"add-tables", "public.more"}}) {
+    std::vector<std::string> arguments(words.begin() + 1, words.end());
+    arguments.insert(arguments.end(), {"--slot", "shpo"});
+    const Outcome outcome = Finish(Command(*server_, words[0], arguments));
+    EXPECT_EQ(outcome.code, 5) << outcome.error;
+    EXPECT_NE((outcome.output + outcome.error).find("the database has " + there), std::string::npos)
+        << there << "\n"
+        << outcome.output << outcome.error;
+    EXPECT_EQ((outcome.output + outcome.error).find("theirs"), std::string::npos) << outcome.error;
+  }
+}
+
+// --- no source ---
+
+TEST(NoSource, IsSaid) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"status"},
+           {"tables"},
+           {"setup", "--tables", "public.*"},
+           {"stream", "--sink", "console", "--until", "now", "--retry-for", "0s"},
+           {"tail", "", "public.*"}}) {
+    SubprocessOptions options;
+    options.argv = words;
+    options.argv.insert(options.argv.begin(), CommandPath());
+    options.env["PGHOST"] = "/nowhere";
+    Outcome outcome = Finish(options);
+    EXPECT_EQ(outcome.code, 3) << outcome.error;
+    EXPECT_NE(outcome.error.find("no source was given (--source"), std::string::npos) << outcome.error;
+    if (words[0] == "tail") continue;
+    options.argv.insert(options.argv.end(), {"--source", "host=/nowhere"});
+    outcome = Finish(options);
+    EXPECT_EQ(outcome.code, 3) << outcome.error;
+    EXPECT_EQ(outcome.error.find("no source was given"), std::string::npos) << outcome.error;
+  }
+}
+
 // --- passwords ---
 
 constexpr char kSecret[] = "gehe1m";

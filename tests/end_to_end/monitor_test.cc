@@ -132,7 +132,7 @@ TEST_F(MonitorTest, APortInUseIsAnErrorBeforeAnythingIsStreamed) {
                                                    {"--sink", "parquet:" + other.path().string(), "--http",
                                                     std::to_string(port_)})));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, second->Wait(seconds(30)));
-  EXPECT_EQ(ended.code, 2) << second->error();
+  EXPECT_EQ(ended.code, 75) << second->error();
   EXPECT_NE(second->error().find("Address already in use"), std::string::npos) << second->error();
   EXPECT_TRUE(std::filesystem::is_empty(other.path()));
 }

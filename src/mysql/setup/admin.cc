@@ -79,6 +79,7 @@ std::string AdministratorSql(const MysqlChecks& checks) {
     if (obstacle.sql.empty()) return "";
     sql += obstacle.sql + ";\n";
   }
+  for (const std::string& grant : checks.grants_to_copy) sql += grant + ";\n";
   return sql;
 }
 

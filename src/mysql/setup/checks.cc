@@ -225,8 +225,9 @@ class Judgement {
     }
     check_ = "rights";
     if (inspected_.may_copy) return;
-    const std::string grants = "GRANT BACKUP_ADMIN ON *.* TO " + account +
-                               "; GRANT SELECT ON performance_schema.log_status TO " + account;
+    checks.grants_to_copy = {"GRANT BACKUP_ADMIN ON *.* TO " + account,
+                             "GRANT SELECT ON performance_schema.log_status TO " + account};
+    const std::string grants = checks.grants_to_copy[0] + "; " + checks.grants_to_copy[1];
     Warn("the account may not copy rows that are there, which a stream into a new sink does first: " +
              grants + "; (or RELOAD ON *.*); or pass --snapshot never",
          grants);

@@ -320,7 +320,11 @@ arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source) {
   if (names.empty()) names = {postgres::PublicationName(source), postgres::InsertOnlyPublicationName(source)};
   ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadPublications(*connection, names));
   for (const auto& publication : publications) status.publications.push_back(publication.name);
-  if (!slot.has_value()) return status;
+  if (!slot.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(const auto others, postgres::ReadSlotNames(*connection));
+    status.usable = postgres::SlotMissing(source.slot, others);
+    return status;
+  }
   status.exists = true;
   status.plugin = slot->plugin;
   status.database = slot->database;
@@ -333,6 +337,13 @@ arrow::Result<SlotStatus> GetSlotStatus(const PostgresOptions& source) {
   status.safe_wal_bytes = slot->safe_wal_bytes;
   status.wal_status = slot->wal_status;
   status.invalidation = slot->invalidation;
+  if (status.wal_status == "lost") {
+    status.usable =
+        MakeError(ErrorKind::kSlotInvalidated, "the slot is lost: the server has removed WAL that it needed",
+                  "slot \"" + source.slot + "\"",
+                  "run arrowcdc teardown and setup, then stream with --snapshot when-needed, "
+                  "which copies all rows anew, or into a new sink");
+  }
   ARROW_ASSIGN_OR_RAISE(status.flush_lag, ReadFlushLag(*connection, slot->active_pid));
   return status;
 }

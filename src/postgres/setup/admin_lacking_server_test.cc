@@ -280,9 +280,15 @@ TEST(AdminLacking, NameThatIsNotUtf8StopsNothing) {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source, {}));
     ARROWCDC_ASSERT_OK(CheckObstacles(plan));
     EXPECT_EQ(plan.tables, (std::vector<TableName>{{"public", "caf\xc3\xa9"}, {"public", "t"}}));
-    EXPECT_EQ(plan.warnings.size(), 1u);
-    EXPECT_NE(plan.warnings.at(0).find("c\\xe9"), std::string::npos) << plan.warnings.at(0);
+    ASSERT_EQ(plan.warnings.size(), 2u);
+    const std::string said = plan.warnings[0] + plan.warnings[1];
+    EXPECT_NE(said.find("c\\xe9"), std::string::npos) << said;
+    EXPECT_NE(said.find("left out: public.\"caf\\xe9\", \"sch\\xe9ma\".x"), std::string::npos) << said;
   }
+  source.tables = {"public.caf\xc3\xa9", "public.t"};  // nobody asks for what is left out
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan listed_alone, PlanSetup(source, {}));
+  EXPECT_EQ(listed_alone.warnings.size(), 1u);
+  source.tables = {"!public.y"};
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SetupPlan plan, PlanSetup(source, {}));
   ARROWCDC_ASSERT_OK(ApplySetup(source, plan, nullptr));
   // Published by somebody, it is seen, and no pattern matches it.

@@ -8,6 +8,7 @@
 #include "src/change/table_schema.h"
 #include "src/change/utf8_text.h"
 #include "src/postgres/client/quoting.h"
+#include "src/postgres/setup/slot.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -96,14 +97,6 @@ arrow::Result<PluginPermission> ReadPluginPermission(Connection& connection) {
   return permission;
 }
 
-arrow::Result<std::set<std::string>> ReadSlotNames(Connection& connection) {
-  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
-                        connection.Query("SELECT slot_name FROM pg_replication_slots"));
-  std::set<std::string> names;
-  for (int row = 0; row < rows.rows(); ++row) names.insert(rows.Text(row, 0));
-  return names;
-}
-
 arrow::Result<Provider> ReadProvider(Connection& connection) {
   ARROW_ASSIGN_OR_RAISE(const std::string settings, QuoteLiterals(ProviderSettings()));
   ARROW_ASSIGN_OR_RAISE(const std::string roles, QuoteLiterals(ProviderRoles()));
@@ -183,8 +176,10 @@ std::string RowsObstacle(const TableInfo& table) {
   return "";
 }
 
+bool HasUtf8Name(const TableInfo& table) { return IsUtf8(table.name.schema) && IsUtf8(table.name.table); }
+
 std::string CaptureObstacle(const TableInfo& table) {
-  if (!IsUtf8(table.name.schema) || !IsUtf8(table.name.table)) return "a table whose name is not valid UTF-8";
+  if (!HasUtf8Name(table)) return "a table whose name is not valid UTF-8";
   return RowsObstacle(table);
 }
 

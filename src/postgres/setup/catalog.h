@@ -43,6 +43,9 @@ std::string NamesOf(const std::vector<const TableInfo*>& tables, size_t names_ma
 // pg_class.relreplident in a column of a query. Errors: kInternal, a letter that no server is known to have.
 arrow::Result<ReplicaIdentity> IdentityAt(const QueryResult& rows, int row, int column);
 
+// No pattern matches another one.
+bool HasUtf8Name(const TableInfo& table);
+
 // Why no changes of it can come, for people ("a view"); empty: they can.
 std::string RowsObstacle(const TableInfo& table);
 // The same, and where they cannot come under its own name, which no pattern matches.
@@ -104,7 +107,7 @@ struct ServerInfo {
   int64_t senders_max = 0;
   int64_t senders_used = 0;
   std::string system;           // its identifier
-  std::set<std::string> slots;  // names of all slots
+  std::set<std::string> slots;  // as ReadSlotNames has them
   PluginPermission plugins;
   Provider provider = Provider::kNone;
   RoleInfo role;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "arrowcdc/error.h"
+#include "src/change/utf8_text.h"
 #include "src/patterns/nearest_name.h"
 #include "src/postgres/setup/publication_limits.h"
 #include "src/postgres/setup/published_tables.h"
@@ -34,11 +35,17 @@ std::optional<PublicationInfo> FindPublication(const Inspection& inspected, cons
   return std::nullopt;
 }
 
+// A name of that form but for bytes that are not UTF-8.
+bool WouldMatch(const TablePatterns& patterns, const TableInfo& table) {
+  return patterns.Matches({EscapeInvalidUtf8(table.name.schema), EscapeInvalidUtf8(table.name.table)});
+}
+
 // Tables to list in a publication: with via_root a partitioned table stands for its partitions.
 Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, bool via_root,
                     SetupPlan* plan) {
   Tables selected;
   Tables obstructed;
+  Tables unnamed;
   for (const TableInfo& table : catalog.tables()) {
     const TablePatterns::Match match = patterns.Explain(table.name);
     const Tables ancestors = catalog.Ancestors(table);
@@ -52,8 +59,11 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
       }
       continue;
     }
-    if (!match.matches) continue;
-    if (!CaptureObstacle(table).empty()) {
+    if (!HasUtf8Name(table) && RowsObstacle(table).empty() && WouldMatch(patterns, table)) {
+      unnamed.push_back(&table);
+    } else if (!match.matches) {
+      continue;
+    } else if (!CaptureObstacle(table).empty()) {
       obstructed.push_back(&table);
     } else if (table.kind == 'p' && !via_root) {
       plan->warnings.push_back(
@@ -67,6 +77,10 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
   if (!obstructed.empty()) {
     plan->warnings.push_back("no changes can be captured of views, foreign, unlogged and temporary tables: " +
                              NamesOf(obstructed, kNamesMax));
+  }
+  if (!unnamed.empty()) {
+    plan->warnings.push_back("no pattern matches a name that is not valid UTF-8, so these are left out: " +
+                             NamesOf(unnamed, kNamesMax));
   }
   return selected;
 }

@@ -316,7 +316,7 @@ arrow::Result<SetupPlan> MakeSetupPlan(const Inspection& inspected, const Postgr
   if (inspected.slot.has_value()) {
     ARROW_RETURN_NOT_OK(PlanExistingSlot(inspected, source, note_in, &plan));
   } else if (options.add_tables) {
-    plan.obstacles.push_back({SlotMissing(source.slot)});
+    plan.obstacles.push_back({SlotMissing(source.slot, inspected.server.slots)});
   } else {
     ARROW_RETURN_NOT_OK(PlanNewSlot(inspected, source, note_in, &plan));
   }

@@ -242,9 +242,34 @@ arrow::Status TryPlugin(Connection& connection, const char* plugin) {
   return connection.Query("SELECT pg_drop_replication_slot(" + name + ")").status();
 }
 
-arrow::Status SlotMissing(const std::string& name) {
-  return MakeError(ErrorKind::kSlotMissing, "there is no slot of this name", "slot \"" + name + "\"",
-                   "run 'arrowcdc setup' to make it, or name another by --slot");
+arrow::Result<std::set<std::string>> ReadSlotNames(Connection& connection) {
+  ARROW_ASSIGN_OR_RAISE(const QueryResult rows,
+                        connection.Query("SELECT slot_name FROM pg_replication_slots WHERE slot_type = "
+                                         "'logical' AND database = current_database() AND NOT temporary"));
+  std::set<std::string> names;
+  for (int row = 0; row < rows.rows(); ++row) names.insert(rows.Text(row, 0));
+  return names;
+}
+
+arrow::Status SlotMissing(const std::string& name, const std::set<std::string>& others) {
+  constexpr size_t kNamesMax = 10;
+  std::string there;
+  size_t count = 0;
+  for (const std::string& other : others) {
+    if (++count > kNamesMax) break;
+    there += (there.empty() ? "" : ", ") + other;
+  }
+  if (count > kNamesMax) there += " and " + std::to_string(others.size() - kNamesMax) + " more";
+  return MakeError(ErrorKind::kSlotMissing,
+                   "there is no slot of this name; the database has " + (there.empty() ? "none" : there),
+                   "slot \"" + name + "\"", "run 'arrowcdc setup' to make it, or name another by --slot");
+}
+
+arrow::Result<SlotInfo> FindSlot(Connection& connection, const std::string& name) {
+  ARROW_ASSIGN_OR_RAISE(auto slot, ReadSlot(connection, name));
+  if (slot.has_value()) return *std::move(slot);
+  ARROW_ASSIGN_OR_RAISE(const auto others, ReadSlotNames(connection));
+  return SlotMissing(name, others);
 }
 
 }  // namespace arrowcdc::postgres

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 #include <arrow/result.h>
@@ -64,7 +65,12 @@ extern const char kAllowPluginHere[];
 // whether it can. Errors: kPluginMissing, kPluginNotAllowed and what else making a slot can meet.
 arrow::Status TryPlugin(Connection& connection, const char* plugin);
 
-// Errors: kSlotMissing.
-arrow::Status SlotMissing(const std::string& name);
+// The logical slots of the connection's database, but for temporary ones.
+arrow::Result<std::set<std::string>> ReadSlotNames(Connection& connection);
+
+// Errors: kSlotMissing, which names the slots that there are.
+arrow::Status SlotMissing(const std::string& name, const std::set<std::string>& others);
+// As ReadSlot, where there is to be one. Errors: kSlotMissing.
+arrow::Result<SlotInfo> FindSlot(Connection& connection, const std::string& name);
 
 }  // namespace arrowcdc::postgres

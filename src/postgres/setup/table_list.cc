@@ -1,7 +1,6 @@
 // The answer of `arrowcdc tables`: every table with the pattern that decided and what hinders.
 #include <algorithm>
 
-#include "src/change/utf8_text.h"
 #include "src/postgres/setup/publication_limits.h"
 #include "src/postgres/setup/published_check.h"
 #include "src/postgres/setup/setup_plan.h"
@@ -56,8 +55,7 @@ std::vector<TableStatus> MakeTableList(const Inspection& inspected, const TableP
     status.matches = standing.match.matches;
     // What cannot be captured is worth a line only where somebody asked for it, or for what it is a part of;
     // nobody can ask for what no pattern matches.
-    const bool utf8 = IsUtf8(table.name.schema) && IsUtf8(table.name.table);
-    if (!standing.asked && !CaptureObstacle(table).empty() && utf8) continue;
+    if (!standing.asked && !CaptureObstacle(table).empty() && HasUtf8Name(table)) continue;
     // What matches and comes under a name that does not is as good as not published.
     status.published = standing.published && (standing.comes || !standing.asked || standing.match.excluded);
     status.replica_identity = table.replica_identity;

@@ -114,14 +114,13 @@ arrow::Result<std::unique_ptr<SnapshotPoint>> SnapshotPoint::Take(const std::str
 }
 
 arrow::Result<SnapshotHold> SnapshotPoint::KeepAlive(const std::string& slot) {
-  ARROW_ASSIGN_OR_RAISE(const auto found, ReadSlot(*connection_, slot));
-  if (!found.has_value()) return SlotMissing(slot);
+  ARROW_ASSIGN_OR_RAISE(const SlotInfo found, FindSlot(*connection_, slot));
   ARROW_ASSIGN_OR_RAISE(const QueryResult end,
                         connection_->Query("SELECT CASE WHEN pg_is_in_recovery() THEN "
                                            "pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"));
   ARROW_ASSIGN_OR_RAISE(const uint64_t wal_end, end.Lsn(0, 0));
   const auto now = std::chrono::steady_clock::now();
-  ARROW_ASSIGN_OR_RAISE(SnapshotHold hold, watch_.Look(*found, wal_end, now));
+  ARROW_ASSIGN_OR_RAISE(SnapshotHold hold, watch_.Look(found, wal_end, now));
   hold.rows_for = std::chrono::duration_cast<std::chrono::seconds>(now - held_since_);
   return hold;
 }

@@ -198,7 +198,10 @@ arrow::Result<CatchUp::Standing> CatchUp::ReadStanding() {
                          "coalesce(current_setting('synchronized_standby_slots', true), '') <> '' FROM "
                          "pg_replication_slots slot, pg_replication_slots copy WHERE slot.slot_name = " +
                          slot_ + " AND copy.slot_name = " + copy_));
-  if (rows.rows() != 1) return SlotMissing(options_.slot);
+  if (rows.rows() != 1) {
+    ARROW_ASSIGN_OR_RAISE(const auto others, ReadSlotNames(*connection_));
+    return SlotMissing(options_.slot, others);
+  }
   Standing standing;
   ARROW_ASSIGN_OR_RAISE(standing.end, rows.Lsn(0, 0));
   ARROW_ASSIGN_OR_RAISE(standing.confirmed_flush, rows.Lsn(0, 1));

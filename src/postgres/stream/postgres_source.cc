@@ -247,10 +247,8 @@ class PostgresSource : public Source {
   arrow::Status GoOnAt(uint64_t position) {
     ARROW_RETURN_NOT_OK(Stop());
     ARROW_RETURN_NOT_OK(ConnectAnew());
-    ARROW_ASSIGN_OR_RAISE(const std::optional<SlotInfo> slot,
-                          postgres::ReadSlot(*connection_, options_.slot));
-    if (!slot.has_value()) return postgres::SlotMissing(options_.slot);
-    standing_.confirmed_flush = slot->confirmed_flush;
+    ARROW_ASSIGN_OR_RAISE(const SlotInfo slot, postgres::FindSlot(*connection_, options_.slot));
+    standing_.confirmed_flush = slot.confirmed_flush;
     ARROW_ASSIGN_OR_RAISE(const Position start, Resume({ResumeRequest::Have::kDelivered, At(position)}));
     return StartStream(start);
   }
@@ -369,36 +367,34 @@ class PostgresSource : public Source {
         connection_->Query("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'"));
     ARROW_ASSIGN_OR_RAISE(const int64_t timeout, setting.Int(0, 0));
     wal_sender_timeout_ = milliseconds(timeout);
-    ARROW_ASSIGN_OR_RAISE(const std::optional<SlotInfo> slot,
-                          postgres::ReadSlot(*connection_, options_.slot));
-    if (!slot.has_value()) return postgres::SlotMissing(options_.slot);
-    ARROW_RETURN_NOT_OK(postgres::CheckSlotFits(*slot, info.stream.database, options_.plugin));
-    if (!options_.temporary) ARROW_RETURN_NOT_OK(postgres::CheckSlotFree(*slot));
+    ARROW_ASSIGN_OR_RAISE(const SlotInfo slot, postgres::FindSlot(*connection_, options_.slot));
+    ARROW_RETURN_NOT_OK(postgres::CheckSlotFits(slot, info.stream.database, options_.plugin));
+    if (!options_.temporary) ARROW_RETURN_NOT_OK(postgres::CheckSlotFree(slot));
     ARROW_ASSIGN_OR_RAISE(const auto publications, postgres::ReadStreamPublications(*connection_, options_));
     publications_.clear();
     for (const PublicationInfo& publication : publications) publications_.push_back(publication.name);
-    plugin_ = slot->plugin == postgres::kPgoutputName ? OutputPlugin::kPgoutput : OutputPlugin::kWal2arrow;
+    plugin_ = slot.plugin == postgres::kPgoutputName ? OutputPlugin::kPgoutput : OutputPlugin::kWal2arrow;
     ARROW_RETURN_NOT_OK(CheckKeys());
     {
       const std::lock_guard lock(mutex_);
       const milliseconds patience = inspected_.has_value() ? inspected_->patience : kPatience;
-      inspected_ = {standing_.source.id, standing_.timeline, slot->plugin, publications_, patience};
+      inspected_ = {standing_.source.id, standing_.timeline, slot.plugin, publications_, patience};
     }
     info.stream.publications = publications_;
-    info.stream.plugin = slot->plugin;
+    info.stream.plugin = slot.plugin;
     info.stream.patterns = options_.tables;
     ARROW_ASSIGN_OR_RAISE(info.published,
                           postgres::CheckPublished(*connection_, publications, options_.tables, checked_));
     checked_ = true;
-    const std::optional<SlotNote> note = FindNoteIn(publications, *slot, info.stream.source.id);
+    const std::optional<SlotNote> note = FindNoteIn(publications, slot, info.stream.source.id);
     if (note.has_value()) info.other_tables = CheckTablesOf(*note);
     ARROW_RETURN_NOT_OK(CheckNoneIsGone(note));
     // Without a note the server's statistics tell whether anything was decoded; they do not tell whether it
     // was acknowledged, and a crash of the server empties them.
-    standing_.confirmed_flush = slot->confirmed_flush;
+    standing_.confirmed_flush = slot.confirmed_flush;
     standing_.start_known = note.has_value() && note->begins.has_value();
-    standing_.used = standing_.start_known ? slot->confirmed_flush > note->begins.value_or(0)
-                                           : slot->decoded_transactions > 0;
+    standing_.used = standing_.start_known ? slot.confirmed_flush > note->begins.value_or(0)
+                                           : slot.decoded_transactions > 0;
     info.fresh = !standing_.used;
     return info;
   }
