@@ -37,7 +37,7 @@ std::optional<PublicationInfo> FindPublication(const Inspection& inspected, cons
 
 // A name of that form but for bytes that are not UTF-8.
 bool WouldMatch(const TablePatterns& patterns, const TableInfo& table) {
-  return patterns.Matches({NameToUtf8(table.name.schema), NameToUtf8(table.name.table)});
+  return patterns.Matches({EscapeInvalidUtf8(table.name.schema), EscapeInvalidUtf8(table.name.table)});
 }
 
 // Tables to list in a publication: with via_root a partitioned table stands for its partitions.
