@@ -132,7 +132,7 @@ TEST_F(CurrentStateTest, ModernEncodings) {
   Begin("CREATE TABLE t (id bigint PRIMARY KEY, s smallint, i int, b bigint, o oid, d date, at timestamp)");
   // Odd microseconds, so that both write all six digits. The values go up and down, nulls among them.
   const auto rows = [](const string& first, const string& last) {
-    return "INSERT INTO t SELECT g * 1000003, (random() * 65535 - 32768)::int, "
+    return "INSERT INTO t SELECT g * 1000003::bigint, (random() * 65535 - 32768)::int, "
            "(random() * 4294967295 - 2147483648)::bigint, "
            "CASE WHEN g % 7 > 0 THEN ((random() - 0.5) * 1.8e19)::numeric(20)::bigint END, "
            "(random() * 4294967295)::bigint::oid, '2000-01-01'::date + (random() * 100000)::int, "
