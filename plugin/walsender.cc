@@ -66,12 +66,14 @@ void PutWithoutFlush(StringInfoData* message) {
 int64_t MaxDelayUs() { return int64_t{Min(state.session->options.max_delay_ms, MaxDelayMsAllowed())} * 1000; }
 
 // A keepalive that asks for nothing, of a walsender that goes on at once to WAL that is there already and
-// comes to the same point behind it. It wakes a client that would rather wait for more. What it says is not
-// kept back for more than kToldUs.
+// comes to the same point behind it. It wakes a client that would rather wait for more. What it says is kept
+// back for a second at most, and for a quarter of wal_sender_timeout: it may be the sign that a client has
+// asked for, which gives a silent server up.
 bool MayBeLeftOut(const char* keepalive) {
-  constexpr int64_t kToldUs = 1'000'000;
+  int64_t told_us = 1'000'000;
+  if (wal_sender_timeout > 0) told_us = Min(told_us, int64_t{wal_sender_timeout} * 250);
   if (keepalive[format::kKeepaliveReplyAt] != 0 || state.ended || MaxDelayUs() == 0 ||
-      OthersWait(state.session) || GetCurrentTimestamp() - state.told >= kToldUs)
+      OthersWait(state.session) || GetCurrentTimestamp() - state.told >= told_us)
     return false;
   uint64_t end;
   memcpy(&end, keepalive + format::kKeepaliveWalEndAt, sizeof(end));

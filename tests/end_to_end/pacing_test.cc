@@ -166,6 +166,34 @@ TEST_F(PacingTest, KeepalivesAreFewAndTheLastOneComes) {
   ARROWCDC_EXPECT_OK(WaitFor(all, seconds(10), "the end of the WAL to be told"));
 }
 
+// Whoever hears nothing for half of wal_sender_timeout asks for a sign, and gives the server up at its end.
+TEST_F(PacingTest, ASignThatIsAskedForComes) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER ROLE postgres SET wal_sender_timeout = '1s'"));
+  ASSERT_NO_FATAL_FAILURE(Start("20"));
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    const auto other = server_->Connect().ValueOrDie();
+    while (!stop && other->Exec("INSERT INTO other VALUES (1)").ok()) continue;
+  });
+  const auto begin = Clock::now();
+  int64_t asked = 0;
+  int64_t unanswered = 0;
+  arrow::Status status;
+  while (status.ok() && Clock::now() - begin < seconds(5)) {
+    status = client_->Next(milliseconds(500)).status();
+    if (!status.ok()) break;
+    status = client_->Reply(0, /*request_reply=*/true);
+    ++asked;
+    const auto answer = client_->Next(milliseconds(500));
+    unanswered += answer.ok() && !answer->has_value() ? 1 : 0;
+  }
+  stop = true;
+  writer.join();
+  ARROWCDC_EXPECT_OK(status);
+  EXPECT_GE(asked, 5);
+  EXPECT_EQ(unanswered, 0);
+}
+
 TEST_F(PacingTest, ARestIsSeenAndEnded) {
   ASSERT_NO_FATAL_FAILURE(Start("1000"));
   std::atomic<bool> stop = false;

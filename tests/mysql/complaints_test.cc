@@ -422,6 +422,30 @@ TEST_P(Complaints, DeadLink) {
   }
 }
 
+// One event takes longer than the time after which a silent link is dead; bytes come all the while.
+TEST_P(Complaints, ALargeEventOnASlowLink) {
+  StartServer();
+  // MariaDB makes no certificate for itself before 11.4.
+  for (const std::string tls : {"disabled", mysql() ? "required" : "preferred"}) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(auto proxy, CuttingProxy::Start(server_->port()));
+    MysqlOptions options;
+    options.url =
+        "mysql://root@127.0.0.1:" + std::to_string(proxy->port()) + "/?read-timeout=3&ssl-mode=" + tls;
+    options.tables = {"shop.large"};
+    ARROWCDC_ASSERT_OK(server_->Run(
+        {"DROP TABLE IF EXISTS shop.large", "CREATE TABLE shop.large (id INT PRIMARY KEY, t LONGTEXT)"}));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto source, MakeMysqlSource(options));
+    Replay replay;
+    ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+    proxy->Slow(1'000'000);
+    ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.large VALUES (1, REPEAT('x', 6000000))"}));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+    ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), end.position));
+    EXPECT_EQ(replay.changes(), 1u);
+    ARROWCDC_ASSERT_OK(source->Stop());
+  }
+}
+
 // A server that looks for the place in large files, and says nothing meanwhile, is no dead link.
 TEST_P(Complaints, AServerThatLooksForThePlace) {
   if (mysql()) GTEST_SKIP() << "MySQL gives signs of life meanwhile";

@@ -177,6 +177,7 @@ void CuttingProxy::Carry(int client) {
       const std::span<const uint8_t> bytes(buffer.data(), static_cast<size_t>(got));
       if (i == 0) look_at_client(bytes);
       const size_t pass = i == 0 ? bytes.size() : look_at_server(bytes);
+      if (i == 1 && rate_ > 0) poll(nullptr, 0, static_cast<int>(static_cast<int64_t>(pass) * 1000 / rate_));
       open = SendAll(i == 0 ? server : client, bytes.first(pass)) && open;
       (void)recv(wait[i].fd, buffer.data(), pass, 0);  // what is behind waits
     }

@@ -34,6 +34,8 @@ class CuttingProxy {
   void Freeze(bool frozen) { frozen_ = frozen; }
   // The same, once so many packets of a dump have passed.
   void FreezeBehind(int64_t packets) { freeze_behind_ = packets; }
+  // What the server sends passes at so many bytes a second from then on.
+  void Slow(int64_t bytes_per_second) { rate_ = bytes_per_second; }
   bool frozen() const { return frozen_; }
   int64_t packets() const { return packets_; }  // of the last dump
   int64_t cuts() const { return cuts_; }
@@ -51,6 +53,7 @@ class CuttingProxy {
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> frozen_ = false;
   std::atomic<int64_t> freeze_behind_ = -1;  // none
+  std::atomic<int64_t> rate_ = 0;            // none
   std::atomic<int64_t> packets_ = 0;
   std::atomic<int64_t> cuts_ = 0;
   std::vector<std::thread> carriers_;  // of the accepting thread

@@ -6,6 +6,8 @@
 #include <mysql.h>
 
 #include <ma_pvio.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -302,6 +304,13 @@ bool Connection::HasBytes() const {
 }
 
 void Connection::Interrupt() { (void)shutdown(socket_, SHUT_RDWR); }
+
+std::optional<std::chrono::milliseconds> Connection::SinceBytes() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(socket_, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+  return std::chrono::milliseconds(info.tcpi_last_data_recv);
+}
 
 bool Connection::encrypted() const { return mysql_get_ssl_cipher(handle_.get()) != nullptr; }
 

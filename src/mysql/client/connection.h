@@ -2,6 +2,7 @@
 // packet. Nothing of it is copied from libmariadb's own reader of binlogs, which cannot read all rows.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -61,6 +62,8 @@ class Connection {
   arrow::Result<std::optional<std::span<const uint8_t>>> NextRow();
   // From any thread: what waits for the server ends with an error, for good.
   void Interrupt();
+  // From any thread: for how long no byte has come; none: of a local socket that is not known.
+  std::optional<std::chrono::milliseconds> SinceBytes() const;
 
   Flavor flavor() const { return flavor_; }
   const std::string& server_version() const { return server_version_; }

@@ -78,6 +78,9 @@ void EventQueue::LookAtSilence() {
   const Clock::rep asked_at = asked_at_;
   if (!max.has_value() || asked_at == 0 || silent_seconds_ != 0) return;
   if (Clock::now() - Clock::time_point(Clock::duration(asked_at)) < *max) return;
+  // An event may be large, and the link slow.
+  const auto since_bytes = packets_->since_bytes();
+  if (since_bytes.has_value() && *since_bytes < *max) return;
   silent_seconds_ = max->count();
   packets_->Interrupt();
 }

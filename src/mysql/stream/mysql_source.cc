@@ -69,6 +69,7 @@ class DumpPackets : public mysql::PacketReader {
   std::optional<std::chrono::seconds> silence_max() const override {
     return has_place_ ? silence_max_ : std::chrono::seconds(kLookLimit);
   }
+  std::optional<milliseconds> since_bytes() const override { return connection_->SinceBytes(); }
   std::string object() const override { return "server " + connection_->server(); }
 
  private:

@@ -25,6 +25,9 @@ class PacketReader {
   // For how long Next may give nothing before what is read from is taken to be dead; none: for ever. From any
   // thread.
   virtual std::optional<std::chrono::seconds> silence_max() const { return std::nullopt; }
+  // For how long no byte has come, also of a packet that is not whole; none: that is not known. From any
+  // thread.
+  virtual std::optional<std::chrono::milliseconds> since_bytes() const { return std::nullopt; }
   // What is read, for messages.
   virtual std::string object() const = 0;
 };

@@ -211,13 +211,13 @@ arrow::Result<std::optional<std::string_view>> Connection::NextCopied(const Erro
     if (bytes > 0 && size < kBytesMax) continue;
     if (size > 0) return std::string_view(copied_.get(), static_cast<size_t>(size));
     if (bytes < 0) break;
+    if (PQstatus(raw) == CONNECTION_BAD) return ErrorFromConnection(raw, context);
     if (WaitFor(PQsocket(raw), POLLIN, stop_.get(), Clock::time_point::max()) != Wake::kReady) {
       connection_.reset();  // the server ends the copy when it cannot send
       return Interrupted();
     }
-    for (int reads = ReadsAfterWait(raw); reads > 0; --reads) {
-      if (PQconsumeInput(raw) == 0) return ErrorFromConnection(raw, context);
-    }
+    // What has come in front of the end of a connection is taken first: the server's last words say why.
+    for (int reads = ReadsAfterWait(raw); reads > 0 && PQconsumeInput(raw) != 0; --reads) continue;
   }
   // What the copy came to, and the end of the command.
   const QueryResult result(PQgetResult(raw));

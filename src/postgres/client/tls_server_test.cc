@@ -9,6 +9,7 @@
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/error_detail.h"
 #include "tests/testing/subprocess.h"
+#include "tests/testing/wait.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -69,6 +70,34 @@ TEST_F(TlsServer, Certificates) {
     EXPECT_EQ(KindOf(status), ErrorKind::kTls) << status.ToString();
     EXPECT_FALSE(DetailOf(status).retryable());
   }
+}
+
+// What the server says before it closes the connection is told, and not the close alone, with which it comes.
+TEST_F(TlsServer, ACopyThatTheServerEndsSaysWhy) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection,
+                                Connection::Open(Conninfo("db.example", "server.crt"), ConnectionMode::kSql));
+  const ErrorContext context = connection->MakeContext(ErrorContext::Action::kQuery);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const QueryResult own, connection->Query("SELECT pg_backend_pid()"));
+  const std::string pid(own.Text(0, 0));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, server_->Connect());
+  ARROWCDC_ASSERT_OK(connection
+                         ->StartCopy("COPY (SELECT repeat('x', 1000), CASE WHEN i = 200 THEN "
+                                     "pg_terminate_backend(pg_backend_pid()) END FROM generate_series(1, "
+                                     "100000) AS i) TO STDOUT (FORMAT binary)",
+                                     context)
+                         .status());
+  const auto is_gone = [&] {
+    const auto left = other->Scalar("SELECT count(*) FROM pg_stat_activity WHERE pid = " + pid);
+    return left.ok() && *left == "0";
+  };
+  ARROWCDC_ASSERT_OK(test::WaitFor(is_gone, std::chrono::seconds(30), "the server process to end"));
+  arrow::Status ended;
+  while (ended.ok()) {
+    const auto copied = connection->NextCopied(context);
+    ended = copied.status();
+    ASSERT_FALSE(copied.ok() && !copied->has_value());
+  }
+  EXPECT_EQ(DetailOf(ended).sqlstate(), "57P01") << ended;
 }
 
 // Rows of all sizes round the buffers of libpq and of TLS, read through a small queue.
