@@ -141,7 +141,15 @@ CopyRate SnapshotReporter::RateSince(const Begun& begun, uint64_t rows, double s
 void SnapshotReporter::Begin(const SnapshotProgress& progress) {
   point_ = progress.point;
   last_log_ = Clock::now();
-  all_begun_ = {last_log_, RowsOf(progress), CopiedShare(progress)};
+  copy_ = progress.copy;
+  // Much may be copied when it is shown first.
+  SnapshotProgress fresh = progress;
+  for (auto& table : fresh.tables) {
+    table.rows = 0;
+    table.parts_done = table.parts_kept;
+    table.complete = false;
+  }
+  all_begun_ = {progress.begun, 0, CopiedShare(fresh)};
   told_.assign(progress.tables.size(), false);
   begun_.assign(progress.tables.size(), std::nullopt);
   uint64_t bytes = 0;
@@ -187,7 +195,7 @@ void SnapshotReporter::LogCopy(const SnapshotProgress& progress, const CopyRate&
                       {"rows_per_s", static_cast<uint64_t>(rate.rows_per_s)},
                       {"percent", static_cast<uint64_t>(share * 100)}};
   if (const auto left = SecondsLeft(share, rate))
-    fields.emplace_back("seconds_left", static_cast<uint64_t>(*left));
+    fields.emplace_back("seconds_left", static_cast<uint64_t>(std::ceil(*left)));
   const SnapshotHold& hold = progress.hold;
   fields.emplace_back("slot_wal_bytes", hold.log_bytes);
   if (hold.lost_in.has_value())
@@ -201,7 +209,7 @@ void SnapshotReporter::LogCopy(const SnapshotProgress& progress, const CopyRate&
 }
 
 void SnapshotReporter::Show(const SnapshotProgress& progress) {
-  if (point_ != progress.point) Begin(progress);
+  if (point_ != progress.point || copy_ != progress.copy) Begin(progress);
   TellTables(progress);
   const auto now = Clock::now();
   const CopyRate rate = RateSince(all_begun_, RowsOf(progress), CopiedShare(progress), now);

@@ -60,7 +60,8 @@ class SnapshotReporter {
 
   const Source& source_;
   const std::chrono::milliseconds log_interval_;
-  Position point_;                           // of the copy that is shown
+  Position point_;  // of the copy that is shown
+  uint64_t copy_ = 0;
   std::vector<bool> told_;                   // by table: that it is complete
   std::vector<std::optional<Begun>> begun_;  // by table: when rows of it were seen first
   Begun all_begun_;

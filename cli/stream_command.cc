@@ -139,8 +139,8 @@ class ProgressReporter : public PipelineObserver {
   void OnSnapshot(const SnapshotProgress& progress) override {
     NotifyReady();
     copied_ = true;
-    if (progress.point != point_) rows_copied_before_ = rows_copied();
-    point_ = progress.point;
+    if (progress.copy != copy_) rows_copied_before_ = rows_copied();
+    copy_ = progress.copy;
     rows_copied_ = 0;
     for (const auto& table : progress.tables) rows_copied_ += table.complete ? table.rows : 0;
     snapshot_.Show(progress);
@@ -223,7 +223,7 @@ class ProgressReporter : public PipelineObserver {
   SnapshotReporter snapshot_;
   bool copied_ = false;
   bool behind_gap_ = false;
-  Position point_;  // of the copy that was shown last
+  uint64_t copy_ = 0;  // that was shown last
   uint64_t rows_copied_ = 0;
   uint64_t rows_copied_before_ = 0;  // by the copies before it
   SyncState sync_state_;

@@ -31,6 +31,7 @@ struct Interception {
   CommitRate rate;
   TimestampTz woken;   // the walsender went on, after it had waited for WAL
   TimestampTz told;    // the client got its last message
+  bool asks;           // the last keepalive asked for an answer: when it stops the walsender waits for that
   int depth;           // inside a call from which nothing may be decoded
   int waiting_bytes;   // messages of the group that is being sent, in the server's buffer
   bool writing;        // a frame of ours is on its way, perhaps one of several of a group

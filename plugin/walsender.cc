@@ -85,7 +85,7 @@ bool MayBeLeftOut(const char* keepalive) {
 long RestUs() {
   const Session* const session = state.session;
   // What it has decoded is sent: who waits for it must not wait for more.
-  if (OthersWait(session) || state.ended || state.methods->is_send_pending()) return 0;
+  if (OthersWait(session) || state.ended || state.asks || state.methods->is_send_pending()) return 0;
   const int64_t max_delay_us = MaxDelayUs();
   if (max_delay_us > 0) {
     const int64_t since = Max(GetCurrentTimestamp() - state.woken, 0);
@@ -168,6 +168,7 @@ void OnPutMessage(char type, const char* data, size_t size) {
   char keepalive[format::kKeepaliveBytes];
   if (state.session != nullptr && IsKeepalive(type, data, size)) {
     if (MayBeLeftOut(data)) return;
+    state.asks = data[format::kKeepaliveReplyAt] != 0;
     memcpy(keepalive, data, size);
     data = keepalive;
     CheckKeepalive(&state, keepalive);

@@ -91,6 +91,8 @@ struct SnapshotProgress {
     bool complete = false;
   };
   Position point;
+  uint64_t copy = 0;  // which of this process: from MySQL two copies may have one point
+  std::chrono::steady_clock::time_point begun{};
   std::vector<Table> tables;  // those that are copied in this process
   SnapshotHold hold;
 };

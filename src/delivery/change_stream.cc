@@ -121,7 +121,8 @@ arrow::Status ChangeStream::Connect() {
   group_open_ = false;
   dirty_ = false;
   driver_.Started(info, *delivered_);
-  return arrow::Status::OK();
+  // A slot keeps the place of a stream that has had no rows. Without one only the target can.
+  return info.stream.slot.empty() ? TellStart() : arrow::Status::OK();
 }
 
 arrow::Status ChangeStream::BeginAnew(const SourceInfo& info) {
@@ -182,14 +183,21 @@ arrow::Status ChangeStream::GoOn(const SourceInfo& info) {
 }
 
 // A driver that has a position is told of another start at once: a gap that was accepted is not asked about
-// again, and the position of an epoch is there before rows of that epoch are. One that has none is told in
-// front of its first rows: until they come it is as new as it was, whatever this start comes to. Behind rows
-// of a group that came in part the start is no boundary; then the next one tells the epoch.
+// again, and the position of an epoch is there before rows of that epoch are. One that has none is told by
+// TellStart: until then it is as new as it was, whatever this start comes to. Behind rows of a group that
+// came in part the start is no boundary; then the next one tells the epoch.
 arrow::Status ChangeStream::StartAt(const Position& start) {
   delivered_ = start;
   if (!told_.has_value() || *told_ == start || rows_since_) return arrow::Status::OK();
   told_ = start;
   return driver_.Advance(start);
+}
+
+// To a driver that has no position, so that the next process goes on from there.
+arrow::Status ChangeStream::TellStart() {
+  if (!options_.keeps_data || told_.has_value()) return arrow::Status::OK();
+  told_ = delivered_;
+  return driver_.Advance(*delivered_);
 }
 
 // The connection may break here: whoever connects again asks again.
@@ -346,10 +354,7 @@ arrow::Status ChangeStream::Deliver(ChangeBatch batch) {
   ARROW_ASSIGN_OR_RAISE(batch.rows, DropCopied(batch));
   if (batch.rows == nullptr) return arrow::Status::OK();
   if (!is_messages) watch_.Knows(batch.table->name, batch.table->table_id);
-  if (options_.keeps_data && !told_.has_value()) {
-    told_ = delivered_;
-    ARROW_RETURN_NOT_OK(driver_.Advance(*delivered_));
-  }
+  ARROW_RETURN_NOT_OK(TellStart());
   rows_since_ = true;
   return driver_.Take(std::move(batch));
 }

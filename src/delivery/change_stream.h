@@ -144,6 +144,7 @@ class ChangeStream {
   bool HasRowsBehind(const Position& position) const;
   arrow::Status GoOn(const SourceInfo& info);
   arrow::Status StartAt(const Position& start);
+  arrow::Status TellStart();
   arrow::Status FindEnd();
   arrow::Status MoveEnds();
   arrow::Status CheckPublished(const SourceInfo& info);

@@ -3,6 +3,7 @@
 #include "src/delivery/snapshot_copy.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -38,7 +39,10 @@ class Copy {
           {table.name, 0, table.rows, table.bytes, table.parts_kept, table.parts_kept, table.part_count});
       if (table.parts_kept > 0) stale_.erase(table.name);
     }
+    static std::atomic<uint64_t> copies = 0;
     progress_.point = snapshot.point();
+    progress_.copy = ++copies;
+    progress_.begun = Clock::now();
   }
 
   arrow::Status Run(int workers, const std::function<void(const SnapshotProgress&)>& on_progress,

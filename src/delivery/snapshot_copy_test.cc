@@ -95,6 +95,24 @@ TEST(SnapshotCopy, WhatIsKeptIsThereAndVoidsNothingAgain) {
   EXPECT_TRUE(last.tables[2].complete);
 }
 
+// Of MySQL two copies may have one point, where nothing was committed in between.
+TEST(SnapshotCopy, TwoAtOnePointAreToldApart) {
+  SnapshotProgress last[2];
+  for (SnapshotProgress& progress : last) {
+    FakeSnapshot snapshot(kPoint);
+    snapshot.Add(Table("t", 1), {{{1}}});
+    FakeTarget target;
+    const StopToken stop;
+    const auto before = std::chrono::steady_clock::now();
+    ARROWCDC_ASSERT_OK(CopySnapshot(
+        snapshot, target, {}, 1, stop, [&](const SnapshotProgress& told) { progress = told; },
+        [](const SourceNotice&) {}));
+    EXPECT_GE(progress.begun, before);
+  }
+  EXPECT_EQ(last[0].point, last[1].point);
+  EXPECT_NE(last[0].copy, last[1].copy);
+}
+
 // Whoever reads alone, for a target that keeps nothing, reads tables whole.
 TEST(SnapshotCopy, TablesAreCutForSeveralReadersOrForWhatIsKept) {
   struct Asked : FakeSnapshot {

@@ -366,7 +366,8 @@ constexpr Option kOptions[] = {
      .field = Fills<Field<&Options::pipeline, &PipelineOptions::snapshot_connections>,
                     Field<&Options::readers, &ReaderSetOptions::snapshot_connections>>(),
      .help = "sessions that copy such rows at the same time (0: as many as this machine has cores, at most "
-             "4); 1 is gentle to the server"},
+             "4); 1 is gentle to the server",
+     .minimum = 0},
     {.section = "",
      .name = "accept-gap",
      .commands = kStream,

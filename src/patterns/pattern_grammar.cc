@@ -39,7 +39,7 @@ class Parser {
       const bool harmless = Shown(text_).starts_with('"');
       suggestion.append(harmless ? text_.substr(begin) : "users");
       return Fail(at_, "expected '.' and a table name: a pattern is SCHEMA.TABLE",
-                  "name the schema too, for example " + suggestion);
+                  "name the schema (MySQL, MariaDB: the database) too, for example " + suggestion);
     }
     ++at_;  // the dot, which is all that Part stops at besides the end
     ARROW_ASSIGN_OR_RAISE(parsed.table_regex, Part("a table name"));

@@ -14,6 +14,7 @@ void ParquetEncoders::Complete(const FilePtr& file) {
   Lock lock(mutex_);
   file->completing = true;
   unpublished_[file->parquet->table().name].push_back(file);
+  ++completing_;
   HandOver(&lock, file);
 }
 
@@ -102,6 +103,7 @@ arrow::Status ParquetEncoders::PublishInOrder(Lock* lock, const TableName& table
     lock->lock();
     ARROW_RETURN_NOT_OK(published);
     files.pop_front();
+    --completing_;
     durable_.push_back(file);
     changed_.notify_all();
   }
@@ -144,9 +146,9 @@ arrow::Status ParquetEncoders::WaitForRowGroup(const File& file) {
   return failure_;
 }
 
-arrow::Status ParquetEncoders::WaitUntilDurable() {
+arrow::Status ParquetEncoders::WaitForFiles(size_t files_max) {
   Lock lock(mutex_);
-  changed_.wait(lock, [&] { return unpublished_.empty() || !working(); });
+  changed_.wait(lock, [&] { return completing_ <= files_max || !working(); });
   return failure_;
 }
 
@@ -161,6 +163,7 @@ void ParquetEncoders::Stop() {
   threads_.clear();
   ready_.clear();
   unpublished_.clear();
+  completing_ = 0;
   durable_.clear();
   bytes_ = 0;
 }

@@ -69,7 +69,7 @@ class ParquetEncoders {
   // Blocking: on storage and encoding; errors: as status().
   arrow::Status WaitForBytes(int64_t bytes_max);
   arrow::Status WaitForRowGroup(const File& file);  // the first one, which was handed over
-  arrow::Status WaitUntilDurable();                 // all that were completed
+  arrow::Status WaitForFiles(size_t files_max);     // that were completed and are not durable: so many
 
   // What is not encoded is dropped. Blocking: until what is under way ends.
   void Stop();
@@ -92,6 +92,7 @@ class ParquetEncoders {
   // Under the mutex:
   std::deque<FilePtr> ready_;
   std::map<TableName, std::deque<FilePtr>> unpublished_;  // those that are completed, in order
+  size_t completing_ = 0;                                 // files in unpublished_
   std::vector<FilePtr> durable_;
   int64_t bytes_ = 0;
   size_t idle_ = 0;  // threads

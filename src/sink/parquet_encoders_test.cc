@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -359,6 +360,24 @@ TEST_F(ParquetEncodersTest, MemoryIsBoundedWithASlowDisk) {
   EXPECT_EQ(StoredIds(kOrders).size() + StoredIds(kUsers).size(), static_cast<size_t>(batches) * ids.size());
 }
 
+// Whole files that wait for the one before them take memory, too, whatever their rows do.
+TEST_F(ParquetEncodersTest, FilesThatWaitForTheirNamesAreFew) {
+  options_.roll_rows = 1;
+  limits_.files_completing = 8;
+  Open();
+  std::vector<int64_t> ids(100);
+  std::iota(ids.begin(), ids.end(), 1);
+  files_.Hold("sync " + Hidden(kOrders, 1));
+  auto writer = std::async(std::launch::async, [&] { return sink_->Write(Rows(orders_, ids)); });
+  WaitUntilWhole(Hidden(kOrders, 9));
+  const auto more = WaitFor([&] { return files_.Files(kOrders).size() > 9; }, milliseconds(200), "too many");
+  EXPECT_FALSE(more.ok()) << "it does not wait";
+  files_.LetAllGo();
+  ARROWCDC_ASSERT_OK(writer.get());
+  ARROWCDC_ASSERT_OK(sink_->Close());
+  EXPECT_EQ(StoredIds(kOrders), ids);
+}
+
 // A failure ends that wait.
 TEST_F(ParquetEncodersTest, AFailureEndsTheWaitForRoom) {
   options_ = {};
@@ -379,7 +398,7 @@ TEST_F(ParquetEncodersTest, WithoutAThreadTheSinkDoesTheWork) {
   ARROWCDC_ASSERT_OK(sink_->Write(Rows(orders_, {1, 2, 3, 4})));
   EXPECT_EQ(DataFiles(kOrders), (std::vector{Named(kOrders, 2), Named(kOrders, 4)}));
   files_.FailOn("rename " + Hidden(kOrders, 5));
-  ARROWCDC_ASSERT_OK(sink_->Write(Rows(orders_, {5, 6, 7, 8})));
+  EXPECT_EQ(KindOf(sink_->Write(Rows(orders_, {5, 6, 7, 8}))), ErrorKind::kSink);
   EXPECT_EQ(KindOf(sink_->Tick()), ErrorKind::kSink);
   EXPECT_EQ(DataFiles(kOrders), (std::vector{Named(kOrders, 2), Named(kOrders, 4)}));
 }

@@ -156,6 +156,7 @@ arrow::Status ParquetFile::Finish() {
   if (const auto status = writer_->AddKeyValueMetadata(FooterMetadata()); !status.ok()) return Fail(status);
   if (const auto status = writer_->Close(); !status.ok()) return Fail(status);
   finished_bytes_ = written_bytes();
+  writer_.reset();
   ARROW_RETURN_NOT_OK(out_->Sync());
   return out_->Close();
 }

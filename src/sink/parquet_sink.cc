@@ -222,6 +222,8 @@ arrow::Result<ParquetSink::OpenFile*> ParquetSink::FileFor(const ChangeBatch& ba
     if (open->second.file().table().fingerprint == batch.table->fingerprint) return &open->second;
     Complete(open);
   }
+  ARROW_RETURN_NOT_OK(encoders_.WaitForFiles(limits_.files_completing));
+  TakeDurable();
   ARROW_ASSIGN_OR_RAISE(std::string directory, TableDirectory(name));
   auto file =
       std::make_unique<ParquetFile>(files_, &encoding_, std::move(directory), batch.table, manifest_.stream);
@@ -336,7 +338,7 @@ void ParquetSink::TakeDurable() {
 }
 
 arrow::Status ParquetSink::WaitUntilDurable() {
-  const arrow::Status waited = encoders_.WaitUntilDurable();
+  const arrow::Status waited = encoders_.WaitForFiles(0);
   TakeDurable();
   return waited;
 }

@@ -26,6 +26,7 @@ struct ParquetLimits {
   int64_t row_group_bytes = 16 << 20;  // of one table, in memory
   int64_t row_group_rows = 1 << 20;
   int files_on_disk = 128;                        // being written at the same time; the rest wait in memory
+  size_t files_completing = 16;                   // at the encoders; a file takes memory until it is durable
   std::optional<size_t> encoders = std::nullopt;  // threads; none: as many as processors, up to 4
   int snapshot_writers = 64;
   int64_t snapshot_row_group_bytes = 16 << 20;  // of a part, in memory

@@ -129,8 +129,8 @@ Finding PluginNotAllowed(const ServerError& error, const ErrorContext& context) 
   const bool pgoutput = Contains(error.message, "\"pgoutput\"");
   return {ErrorKind::kPluginNotAllowed, pgoutput ? "plugin pgoutput" : "plugin wal2arrow",
           "a superuser must allow it, then connect anew: " + sql +
-              "  (with a literal more for each other plugin that the role uses; 'arrowcdc setup --print-sql' "
-              "prints it with these)"};
+              "  (with a literal more for each other plugin that the role uses; 'arrowcdc setup --plugin "
+              "wal2arrow --print-sql' prints it with these)"};
 }
 
 Finding Permission(const ServerError& error, const ErrorContext& context) {
