@@ -21,6 +21,7 @@ std::unique_ptr<Sink> MakeParquet(FileSystem* files, const SteadyClock& clock) {
   limits.row_group_rows = 5;
   limits.files_on_disk = 2;
   limits.encoders = 3;
+  limits.files_completing = 1000;  // the sink's thread is the one that lets go what is held
   return std::make_unique<ParquetSink>("/a/b", options, files, clock, limits);
 }
 
