@@ -13,7 +13,8 @@ struct CommitRate {
   bool busy;                 // they came fast in the window before
 };
 
-inline constexpr long kRestUs = 2000;
+// So long, less the time since it last left off waiting. A change waits for half of it, as a rule.
+inline constexpr int64_t kBusyDelayUs = 800;
 
 // `number`: of the transactions that were begun in the session. Looks once a window.
 void WatchRate(CommitRate* rate, uint64_t number);

@@ -86,12 +86,12 @@ long RestUs() {
   const Session* const session = state.session;
   // What it has decoded is sent: who waits for it must not wait for more.
   if (OthersWait(session) || state.ended || state.asks || state.methods->is_send_pending()) return 0;
-  const int64_t max_delay_us = MaxDelayUs();
-  if (max_delay_us > 0) {
-    const int64_t since = Max(GetCurrentTimestamp() - state.woken, 0);
-    return static_cast<long>(Max(max_delay_us - since, 0));
-  }
-  return state.rate.busy && session->options.batching && IsBatchingAllowed() ? kRestUs : 0;
+  int64_t delay_us = MaxDelayUs();
+  if (delay_us == 0 && state.rate.busy && session->options.batching && IsBatchingAllowed())
+    delay_us = kBusyDelayUs;
+  if (delay_us == 0) return 0;
+  const int64_t since = Max(GetCurrentTimestamp() - state.woken, 0);
+  return static_cast<long>(Max(delay_us - since, 0));
 }
 
 // Signals end it: the latch would, too, and on 15 every commit sets it.
