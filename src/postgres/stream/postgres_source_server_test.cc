@@ -133,6 +133,27 @@ TEST_F(SourceServer, Compression) {
   EXPECT_GT(read(WireCompression::kAuto, options_.conninfo + " hostaddr=127.0.0.1"), plain * 9 / 10);
 }
 
+// A batch is full with 256 KiB, with 1 MiB where changes may wait.
+TEST_F(SourceServer, BatchesAreLargerWhereChangesMayWait) {
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("INSERT INTO users SELECT i, repeat('x', 1024) FROM generate_series(1, 4096) i"));
+  const auto first_batch = [&](std::optional<milliseconds> latency) -> int64_t {
+    PostgresOptions options = options_;
+    options.latency = latency;
+    source_ = MakePostgresSource(options).ValueOrDie();
+    ARROWCDC_EXPECT_OK(Begin());
+    const auto batch = AwaitBatch();
+    ARROWCDC_EXPECT_OK(batch);
+    return batch.ok() ? batch->rows->num_rows() : 0;
+  };
+  const int64_t at_once = first_batch(std::nullopt);
+  EXPECT_GT(at_once, 200);
+  EXPECT_LE(at_once, 256);
+  const int64_t later = first_batch(milliseconds(10));
+  EXPECT_GT(later, 900);
+  EXPECT_LE(later, 1024);
+}
+
 TEST_F(SourceServer, InfoThenRowsThenAcknowledgement) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const SourceInfo info, source_->Connect());
   EXPECT_EQ(info.stream.source.kind, "postgresql");
