@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "arrowcdc/process_memory.h"
 #include "arrowcdc/pipeline.h"
 #include "arrowcdc/postgres.h"
 #include "bench/stopwatch.h"
@@ -64,6 +65,7 @@ arrow::Result<DrainResult> DrainSnapshot(const DrainTask& task, const Started& s
   from.publications = {kPublication};
   from.tables = {"public." + task.table->name};
   ARROW_ASSIGN_OR_RAISE(auto source, MakePostgresSource(from));
+  KeepFreedMemory();  // as the command does
   std::unique_ptr<Sink> sink = std::make_unique<DropSink>();
   if (task.contender->reader == Reader::kSnapshotParquet) {
     ARROW_ASSIGN_OR_RAISE(sink, MakeSink("parquet:" + task.sink_directory, SinkOptions{}));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "arrowcdc/process_memory.h"
 #include "arrowcdc/change_rows.h"
 #include "arrowcdc/pipeline.h"
 #include "arrowcdc/postgres.h"
@@ -146,6 +147,7 @@ arrow::Result<DrainResult> DrainReaders(const DrainTask& task, const Started& st
 
 arrow::Result<DrainResult> DrainPipeline(const DrainTask& task, const Started& started,
                                          const std::function<void(const DrainResult&)>& hold) {
+  KeepFreedMemory();  // as the command does
   ARROW_ASSIGN_OR_RAISE(auto sink, MakeSink("parquet:" + task.sink_directory, SinkOptions{}));
   StopToken stop;
   CountingSink counting(std::move(sink), task.rows_expected, task.end_lsn == 0 ? &stop : nullptr);

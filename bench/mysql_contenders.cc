@@ -14,6 +14,7 @@
 #include <arrow/array.h>
 #include <arrow/record_batch.h>
 
+#include "arrowcdc/process_memory.h"
 #include "arrowcdc/mysql.h"
 #include "arrowcdc/pipeline.h"
 #include "arrowcdc/sink.h"
@@ -135,6 +136,7 @@ arrow::Result<Reading> WriteParquet(const std::string& url, const std::string& t
   char name[] = "/tmp/arrowcdc-bench-XXXXXX";
   if (mkdtemp(name) == nullptr) return arrow::Status::IOError("no temporary directory");
   const std::string directory = name;
+  KeepFreedMemory();  // as the command does
   const auto run = [&]() -> arrow::Result<Reading> {
     ARROW_ASSIGN_OR_RAISE(const auto source, MakeMysqlSource(SourceOptions(url, table)));
     ARROW_ASSIGN_OR_RAISE(const auto sink, MakeSink("parquet:" + directory, {}));

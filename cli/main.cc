@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "arrowcdc/process_memory.h"
 #include "arrowcdc/stop_token.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
@@ -68,6 +69,7 @@ ExitCode Main(int argc, char** argv) {
 }  // namespace arrowcdc::cli
 
 int main(int argc, char** argv) {
+  arrowcdc::KeepFreedMemory();
   arrowcdc::cli::OpenStandardDescriptors();
   const auto code = arrowcdc::cli::FinishOutput(arrowcdc::cli::Main(argc, argv));
   if (arrowcdc::HasAbandonedWork()) _exit(code);

@@ -3,6 +3,7 @@
 #include "arrowcdc/pipeline.h"
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <set>
 #include <string>
@@ -15,6 +16,7 @@
 #include "src/delivery/change_stream.h"
 #include "src/delivery/copied_tables.h"
 #include "src/delivery/copy_notices.h"
+#include "src/delivery/idle_memory.h"
 #include "src/delivery/sink_memory.h"
 #include "src/delivery/snapshot_copy.h"
 #include "src/delivery/stream_counts.h"
@@ -67,9 +69,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     observer_.OnProgress(stats_);
     ARROW_RETURN_NOT_OK(streamed);
     ARROW_RETURN_NOT_OK(closed);
-    // The connection may be gone at the end without harm: everything is stored, the server hears of it next
-    // time.
-    (void)stopped;
+    (void)stopped;  // a connection that is gone is no harm: everything is stored
     return stats_;
   }
 
@@ -124,6 +124,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       const arrow::Status copied = CopyRows(start);
       ARROW_RETURN_NOT_OK(stream_.started() ? GiveUpWhereItMust(copied) : copied);
       copy_due_ = false;
+      GiveBackFreedMemory();
       if (!only) return Prepared::kConnectAgain;
     }
     return only ? Prepared::kNoStream : Prepared::kNothingToDo;
@@ -661,9 +662,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       return stale_.contains(part.table) || known_ids_.contains(part.table_id);
     };
     DropThoseThatVoidNothing(is_stale, &parts);
-    const auto wanted = [this](const TableName& name, uint32_t table_id) {
-      return IsToBeCopied(name, table_id);
-    };
+    const auto wanted = std::bind_front(&Pipeline::IsToBeCopied, this);
     ARROW_ASSIGN_OR_RAISE(const auto snapshot, source_.BeginSnapshot(wanted, parts));
     ARROW_RETURN_NOT_OK(copied_.CheckIsLater(*snapshot));
     std::set<TableName> kept;
@@ -693,10 +692,10 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
 
   arrow::Status Tick() {
     ARROW_RETURN_NOT_OK(sink_.Tick());
-    // The last keepalive before silence may have come within the interval: it is stored here.
     const auto now = Clock::now();
-    const std::optional<Position> durable = sink_.durable();
-    const bool behind = durable < stream_.delivered();
+    idle_memory_.Look(stats_.rows, now);
+    // The last keepalive before silence may have come within the interval: it is stored here.
+    const bool behind = sink_.durable() < stream_.delivered();
     if (behind && !stream_.group_open() && !sink_.has_pending_rows() &&
         now - last_idle_store_ >= kIdleStoreInterval) {
       last_idle_store_ = now;
@@ -742,6 +741,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   const StopToken& stop_;
   ChangeStream stream_;
   SinkMemory memory_;
+  IdleMemory idle_memory_{GiveBackFreedMemory};
 
   bool sink_opened_ = false;
   SinkState state_;        // as it was then
