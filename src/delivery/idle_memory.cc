@@ -1,7 +1,9 @@
-// glibc's malloc(3), mallopt(3), malloc_trim(3).
+// glibc's malloc(3), mallopt(3), malloc_trim(3); Arrow's "Environment Variables".
 #include "src/delivery/idle_memory.h"
 
 #include <malloc.h>
+
+#include <cstdlib>
 
 #include <arrow/memory_pool.h>
 
@@ -17,6 +19,7 @@ constexpr int kMappedBytesMin = 32 << 20;  // of one block; what is mapped for i
 }  // namespace
 
 void KeepFreedMemory() {
+  setenv("ARROW_DEFAULT_MEMORY_POOL", "system", /*replace=*/0);
   mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
   mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
 }
