@@ -29,7 +29,8 @@ void StreamCounts::Take(const ChangeBatch& batch, PipelineObserver& observer) {
     last_counts_ = counted ? &stats_.tables[name] : &stats_.other_tables;
     if (counted) {
       const auto before = std::exchange(schemas_[name], batch.table);
-      const std::string change = before == nullptr ? "" : DescribeSchemaChange(*before, *batch.table);
+      const bool other = before != nullptr && before != batch.table;  // tables take turns
+      const std::string change = other ? DescribeSchemaChange(*before, *batch.table) : "";
       if (!change.empty()) {
         ++stats_.schema_changes;
         observer.OnSchemaChange(name, change);
