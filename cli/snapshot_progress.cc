@@ -90,10 +90,10 @@ std::string DescribeCopy(const SnapshotProgress& progress, const CopyRate& rate)
 }
 
 std::string DescribeHold(const SnapshotHold& hold) {
-  std::string text = "the slot keeps " + FormatSize(hold.log_bytes) + " of WAL";
+  std::string text = FormatSize(hold.log_bytes) + " of log wait for the stream";
   if (hold.lost_in.has_value()) {
     const auto seconds = static_cast<double>(hold.lost_in->count());
-    text += seconds > 0 ? " and is lost in about " + DurationText(seconds) : " and may be lost at any moment";
+    text += seconds > 0 ? " and are lost in about " + DurationText(seconds) : " and may be lost at any moment";
   }
   if (hold.rows_for.count() > 0)
     text += ", deleted rows are kept for " + DurationText(static_cast<double>(hold.rows_for.count()));
