@@ -1,5 +1,4 @@
-// A sink as the driver of a change stream: rows to the sink, what became durable back to the source. One
-// thread.
+// A sink that drives a change stream: rows to the sink, what is durable back to the source. One thread.
 #include "arrowcdc/pipeline.h"
 
 #include <algorithm>
@@ -67,9 +66,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     observer_.OnProgress(stats_);
     ARROW_RETURN_NOT_OK(streamed);
     ARROW_RETURN_NOT_OK(closed);
-    // The connection may be gone at the end without harm: everything is stored, the server hears of it next
-    // time.
-    (void)stopped;
+    (void)stopped;  // a connection that is gone is no harm: everything is stored
     return stats_;
   }
 
@@ -683,6 +680,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
         [this](const SourceNotice& notice) { observer_.OnNotice(notice); });
     for (size_t i = 0; i < last.tables.size(); ++i) {
       const SnapshotTable& table = snapshot->tables()[i];
+      if (last.tables[i].rows > 0 && !sink_.keeps_data()) stale_.insert(table.name);  // passed on
       if (last.tables[i].complete) NoteCopied({table.name, table.table_id, table.point});
     }
     ARROW_RETURN_NOT_OK(copied);

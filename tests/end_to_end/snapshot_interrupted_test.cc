@@ -1,4 +1,7 @@
 // A copy that somebody breaks, locks out, holds up or overtakes: it goes on by itself, or says what is lost.
+#include <map>
+#include <sstream>
+#include <string>
 #include <thread>
 
 #include "tests/end_to_end/snapshot_fixture.h"
@@ -75,6 +78,46 @@ TEST_F(SnapshotInterrupted, TheServerIsRestarted) {
   ARROWCDC_ASSERT_OK(server_->Restart(StopMode::kImmediate));
   ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
   ASSERT_NO_FATAL_FAILURE(GoOn());
+}
+
+// A pipe cannot be cut back: whoever reads it is told that the rows before do not count.
+TEST_F(SnapshotInterrupted, IntoAPipeATableBeginsAnewBehindATruncate) {
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  ARROWCDC_ASSERT_OK(sql_->Exec(kCreateBig));
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE next (id int PRIMARY KEY); INSERT INTO next VALUES (1)"));
+  ASSERT_NO_FATAL_FAILURE(SetUpSlot());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      client_, Subprocess::Start(Command(*server_, "stream",
+                                         {"--tables", "public.*", "--sink", "console:ndjson", "--snapshot",
+                                          "initial", "--snapshot-connections", "1", "--until", "now"})));
+  // Its first rows are out, and it stands still.
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return !client_->output().empty(); }, kLimit, "rows"));
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGSTOP));
+  ASSERT_NE(Worker("big"), 0) << "the table is too small: its copy is over";
+  ASSERT_NO_FATAL_FAILURE(EndSession("query LIKE 'COPY %'"));
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGCONT));
+  ExitState ended;
+  ASSERT_NO_FATAL_FAILURE(WaitForTheEnd(&ended));
+  EXPECT_TRUE(ended.ok()) << client_->error();
+  EXPECT_TRUE(Said("connecting again")) << client_->error();
+  std::map<std::string, int> rows;
+  int truncates = 0;
+  std::istringstream lines(client_->output());
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_big = line.find("\"_table\":\"big\"") != std::string::npos;
+    const bool is_truncate = line.find("\"_op\":\"truncate\"") != std::string::npos;
+    if (is_truncate) {
+      EXPECT_TRUE(is_big) << line;
+      EXPECT_GT(rows["big"], 0) << "nothing stood in front of it";
+      rows["big"] = 0;
+      ++truncates;
+    } else {
+      ++rows[is_big ? "big" : "next"];
+    }
+  }
+  EXPECT_EQ(truncates, 1);
+  EXPECT_EQ(rows["big"], 100000);
+  EXPECT_EQ(rows["next"], 1);
 }
 
 // The time to try again begins anew with each table that is complete.
