@@ -142,6 +142,53 @@ TEST_F(SnapshotInterrupted, ACopyThatGetsOnIsNotGivenUp) {
   ASSERT_NO_FATAL_FAILURE(FinishAndCompare({"public.big", "public.next"}));
 }
 
+// On a terminal, where it draws how far it is: a bar for the table that is being copied.
+TEST_F(SnapshotInterrupted, CtrlCAndStartedAgain) {
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE first (id int PRIMARY KEY, note text);"
+      "INSERT INTO first SELECT i, repeat('f', 200) FROM generate_series(1, 310000) AS i;"
+      "CREATE TABLE big (id int PRIMARY KEY, note text);"
+      "INSERT INTO big SELECT i, repeat('x', 200) FROM generate_series(1, 300000) AS i; ANALYZE big"));
+  ASSERT_NO_FATAL_FAILURE(SetUpSlot());
+  SubprocessOptions on_terminal = Stream({"--snapshot-connections", "1"});
+  on_terminal.argv[1] = "--log=text";
+  on_terminal.argv.insert(on_terminal.argv.begin(), {ARROWCDC_PYTHON, ARROWCDC_RUN_IN_TERMINAL, "120"});
+  on_terminal.env = {{"TERM", "xterm"}};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(on_terminal));
+  // Some batches have come, and no more do.
+  pid_t worker = 0;
+  ARROWCDC_ASSERT_OK(WaitFor(
+      [&] {
+        const auto pid = sql_->Scalar(
+            "SELECT coalesce(max(pid), 0) FROM pg_stat_progress_copy WHERE relid = 'big'::regclass AND "
+            "tuples_processed > 30000");
+        worker = pid.ok() ? std::stoi(*pid) : 0;
+        return worker != 0 && kill(worker, SIGSTOP) == 0;
+      },
+      kLimit, "rows of big\n" + client_->output()));
+  const auto shows = [&](const std::string& text) {
+    ARROWCDC_EXPECT_OK(
+        WaitFor([&] { return client_->output().find(text) != std::string::npos; }, kLimit, text));
+  };
+  shows("public.big: ");
+  shows("copying: 1 of 2 tables, ");
+  shows("the slot keeps ");
+  EXPECT_FALSE(CopyIsComplete());
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGINT));
+  ExitState ended;
+  ASSERT_NO_FATAL_FAILURE(WaitForTheEnd(&ended));
+  ASSERT_EQ(kill(worker, SIGCONT), 0);
+  EXPECT_EQ(ended.code, 130) << client_->output();
+  EXPECT_FALSE(CopyIsComplete());
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "DELETE FROM first WHERE id % 1000 = 0; DELETE FROM big WHERE id % 1000 = 0; INSERT INTO big VALUES "
+      "(-1, 'new')"));
+  ASSERT_NO_FATAL_FAILURE(StartStream());
+  ASSERT_NO_FATAL_FAILURE(FinishAndCompare({"public.first", "public.big"}));
+  EXPECT_TRUE(Said("copying the rows that 1 table(s) have")) << client_->error();
+}
+
 // It waits for the part that is being read, and not for the whole copy: the next part must not wait for it in
 // turn.
 TEST_F(SnapshotInterrupted, AChangeOfTheTableThatIsQueuedBehindThePart) {
