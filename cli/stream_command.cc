@@ -159,10 +159,16 @@ class ProgressReporter : public PipelineObserver {
     }
     SayHowOften();
     if (in_use) slot_in_use_ = status.message();
-    const bool no_room = detail != nullptr && detail->kind() == ErrorKind::kSink;
     LogFields fields = FieldsOf(status);
+    const std::string again = "again in " + std::to_string(wait.count()) + " ms: " + status.message();
+    if (detail != nullptr && detail->kind() == ErrorKind::kBusy) {
+      fields.emplace_back("event", "busy");
+      Log(warn, "trying " + again, fields);
+      return;
+    }
+    const bool no_room = detail != nullptr && detail->kind() == ErrorKind::kSink;
     fields.emplace_back("event", no_room ? "spool_failed" : "connection_lost");
-    Log(warn, "connecting again in " + std::to_string(wait.count()) + " ms: " + status.message(), fields);
+    Log(warn, "connecting " + again, fields);
   }
 
   // Whatever comes next: it is told of what was not said by itself.

@@ -141,8 +141,10 @@ void StreamMonitor::OnSchemaChange(const TableName& table, const std::string& ch
 
 void StreamMonitor::OnRetry(const arrow::Status& status, std::chrono::milliseconds) {
   const std::lock_guard lock(mutex_);
-  view_.phase = StreamPhase::kReconnecting;
   const ErrorDetail* const detail = GetErrorDetail(status);
+  const bool goes_on =
+      view_.phase == StreamPhase::kCopying && detail != nullptr && detail->kind() == ErrorKind::kBusy;
+  if (!goes_on) view_.phase = StreamPhase::kReconnecting;
   const std::string object = detail == nullptr ? "" : detail->object();
   const std::string failure = object + ": " + status.message();
   if (failure == failure_) view_.stuck = failure;

@@ -34,6 +34,16 @@ TEST(StreamMonitor, IsReadyWhileItStreams) {
   EXPECT_EQ(WhyNot(monitor), "stopping");
 }
 
+TEST(StreamMonitor, ATableThatIsChangedEndsNoConnection) {
+  StreamMonitor monitor("s", "parquet /x");
+  monitor.OnSnapshot({});
+  monitor.OnRetry(MakeError(ErrorKind::kBusy, "the table was rewritten", "table t", "", "", true),
+                  seconds(1));
+  EXPECT_EQ(WhyNot(monitor), "copying");
+  monitor.OnRetry(Lost(), seconds(1));
+  EXPECT_EQ(WhyNot(monitor), "reconnecting");
+}
+
 TEST(StreamMonitor, ASinkThatHoldsTheStreamUpIsNotReady) {
   StreamMonitor monitor("s", "parquet /x");
   monitor.OnConnected({}, {}, false);

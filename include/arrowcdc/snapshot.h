@@ -75,8 +75,10 @@ class SnapshotReader {
  public:
   virtual ~SnapshotReader() = default;
 
-  // Begins a part that nobody else has begun: its table's place in Snapshot::tables. nullopt: none is left.
-  // Blocking: as the source's queries.
+  // Begins a part that nobody else has begun: its table's place in Snapshot::tables; the one before is done.
+  // nullopt: none is left. Blocking: as the source's queries. Errors: kBusy, retryable, where a table was
+  // changed so that it must be read at another point; its other parts are left out, and the error comes when
+  // no other reader has a part.
   virtual arrow::Result<std::optional<size_t>> NextPart() = 0;
 
   // Which it is, and the table as its rows have it. Between NextPart and the next one.
@@ -84,7 +86,6 @@ class SnapshotReader {
   virtual std::shared_ptr<const TableSchema> table() const = 0;
 
   // The part's next rows, whose _op is snapshot; nullopt: they were all, and all of them at the point.
-  // Errors: kBusy, retryable, where the table was changed so that it must be read at another point.
   virtual arrow::Result<std::optional<ChangeBatch>> Next() = 0;
 };
 
@@ -101,7 +102,8 @@ class Snapshot {
   virtual Position point() const = 0;
 
   // One reader reads it, and nothing is kept of a table that is not complete: there is no use in parts, which
-  // may cost the source more than the whole. Before MakeReader; `tables` has other numbers of parts then.
+  // may cost the source more than the whole. Other tables do not follow one that was begun and is not
+  // complete. Before MakeReader; `tables` may have other numbers of parts then.
   virtual void ReadWholeTables() {}
 
   virtual arrow::Result<std::unique_ptr<SnapshotReader>> MakeReader() = 0;

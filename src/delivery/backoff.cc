@@ -9,6 +9,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstWait{50};
 constexpr milliseconds kLongestWait{10'000};
+// What is busy is free at some moments: a table that is changed often is not met in one by waiting.
+constexpr milliseconds kLongestBusyWait{2'000};
 // Before anything was streamed a mistake in the command is likelier than an outage that will pass: without
 // retry_max the first connection is tried for so long, which a restart of the server does not exceed.
 constexpr milliseconds kFirstConnectMax{60'000};
@@ -24,7 +26,8 @@ std::optional<milliseconds> Backoff::LimitFor(ErrorKind kind) const {
 std::optional<milliseconds> Backoff::Next(ErrorKind kind) {
   const auto now = Clock::now();
   if (!failing_since_.has_value()) failing_since_ = now;
-  wait_ = wait_ == milliseconds(0) ? kFirstWait : std::min(wait_ * 2, kLongestWait);
+  const milliseconds longest = kind == ErrorKind::kBusy ? kLongestBusyWait : kLongestWait;
+  wait_ = wait_ == milliseconds(0) ? kFirstWait : std::min(wait_ * 2, longest);
   // Between half and the whole, so that many clients do not come back at the same moment.
   std::uniform_int_distribution<int64_t> jitter(wait_.count() / 2, wait_.count());
   const milliseconds wait(jitter(random_));

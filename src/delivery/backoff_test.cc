@@ -31,6 +31,13 @@ TEST(Backoff, NoWaitGoesBeyondTheLimit) {
   EXPECT_GT(LongestWait(unlimited), milliseconds(4'000));
 }
 
+TEST(Backoff, WhatIsBusyIsTriedOften) {
+  Backoff backoff(std::nullopt);
+  EXPECT_LE(LongestWait(backoff, ErrorKind::kBusy), milliseconds(2'000));
+  EXPECT_GT(LongestWait(backoff), milliseconds(4'000));
+  EXPECT_LE(backoff.Next(ErrorKind::kBusy), milliseconds(2'000));
+}
+
 TEST(Backoff, ZeroIsNoRetry) {
   Backoff none(milliseconds(0));
   EXPECT_EQ(none.Next(ErrorKind::kConnection), std::nullopt);

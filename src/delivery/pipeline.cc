@@ -1,5 +1,4 @@
-// A sink as the driver of a change stream: rows to the sink, what became durable back to the source. One
-// thread.
+// A sink that drives a change stream: rows to the sink, what is durable back to the source. One thread.
 #include "arrowcdc/pipeline.h"
 
 #include <algorithm>
@@ -625,17 +624,17 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     return arrow::Status::OK();
   }
 
-  // At an end that was asked for, when everything up to it is delivered. Errors: of a copy that fails for
-  // longer than a stream may before it begins.
+  // At an end that was asked for. Errors: of a copy that fails for longer than a stream may before it begins.
   arrow::Status FinishAdding() {
     Backoff patience(retry_max_);
     while (!stop_.stopped() && adds_beside() && (beside_ != nullptr || AnyToCopy())) {
       ARROW_RETURN_NOT_OK(BeginAdding(Clock::now()));
       if (beside_ == nullptr) stop_.Wait(kTickInterval);
       const bool was_running = beside_ != nullptr;
+      const size_t copied = copied_.all().size();
       ARROW_RETURN_NOT_OK(ServeCopy(kTickInterval));
+      if (copied_.all().size() > copied) patience.Reset();
       const bool failed = was_running && beside_ == nullptr && add_failed_;
-      if (was_running && !add_failed_) patience.Reset();
       if (failed && !patience.Next(ErrorKind::kConnection).has_value()) return why_not_added_;
       ARROW_RETURN_NOT_OK(sink_.Tick());
       TellProgress(Clock::now());
@@ -682,6 +681,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
         [this](const SourceNotice& notice) { observer_.OnNotice(notice); });
     for (size_t i = 0; i < last.tables.size(); ++i) {
       const SnapshotTable& table = snapshot->tables()[i];
+      if (last.tables[i].rows > 0 && !sink_.keeps_data()) stale_.insert(table.name);  // passed on
       if (last.tables[i].complete) NoteCopied({table.name, table.table_id, table.point});
     }
     ARROW_RETURN_NOT_OK(copied);

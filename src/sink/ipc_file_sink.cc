@@ -112,6 +112,7 @@ arrow::Status IpcFileSink::Advance(const Position& position) {
   ARROW_RETURN_NOT_OK(failure_);
   if (!has_pending_rows() && advanced_ == manifest_.position) oldest_ = clock_();
   advanced_ = std::max(advanced_, std::optional(position));
+  if (in_table_) return arrow::Status::OK();  // a copy of it is tried again
   streams_->SetMark();
   rows_in_groups_ |= rows_in_group_;
   rows_in_group_ = false;
@@ -181,12 +182,18 @@ arrow::Result<std::vector<SnapshotPart>> IpcFileSink::BeginSnapshot(
     NoteBegin(only, &next);
     ARROW_RETURN_NOT_OK(Store(std::move(next)));
     rows_in_groups_ = false;
+    in_table_ = false;
     if (!rows_in_group_) return arrow::Status::OK();
     ARROW_RETURN_NOT_OK(out_->Close());  // of a table that was not copied whole
     return CutBack();
   };
   ARROW_RETURN_NOT_OK(Remember(begin()));
   return std::vector<SnapshotPart>();
+}
+
+arrow::Result<std::unique_ptr<SnapshotPartWriter>> IpcFileSink::BeginPart(const SnapshotPart& part) {
+  in_table_ = true;
+  return Sink::BeginPart(part);
 }
 
 // In one manifest: rows that it covers and does not call complete would be copied once more.
@@ -203,6 +210,7 @@ arrow::Status IpcFileSink::CompleteTable(const CopiedTable& table) {
     NoteCopied(table, &next);
     ARROW_RETURN_NOT_OK(Store(std::move(next)));
     rows_in_group_ = false;
+    in_table_ = false;
     return arrow::Status::OK();
   };
   return Remember(complete());

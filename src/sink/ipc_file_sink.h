@@ -35,6 +35,7 @@ class IpcFileSink : public Sink {
 
   arrow::Result<std::vector<SnapshotPart>> BeginSnapshot(
       const std::optional<std::vector<TableName>>& only) override;
+  arrow::Result<std::unique_ptr<SnapshotPartWriter>> BeginPart(const SnapshotPart& part) override;
   arrow::Status CompleteTable(const CopiedTable& table) override;
   arrow::Status EndSnapshot() override;
 
@@ -64,6 +65,7 @@ class IpcFileSink : public Sink {
   int64_t flushed_bytes_ = 0;
   bool rows_in_group_ = false;   // accepted since the last Advance
   bool rows_in_groups_ = false;  // accepted before it and not durable
+  bool in_table_ = false;        // whose rows are being copied, and do not count before it is complete
   arrow::Status failure_;
   bool opened_ = false;
 };

@@ -82,6 +82,35 @@ TEST_F(IpcFileSinkTest, RowsAfterTheLastAdvanceAreCutOffAtTheNextOpen) {
   EXPECT_EQ(ReadStreams(Content()).rows, (Stored{{"a", 1}, {"a", 2}, {"b", 5}}));
 }
 
+// In one process, as when a connection is lost: the rows of a table that was not copied whole are gone.
+TEST_F(IpcFileSinkTest, ACopyThatGoesOnCutsBackWhatIsNotWhole) {
+  auto sink = MakeOpen();
+  const auto copy = [&](const std::string& name, const std::vector<int64_t>& ids, bool whole) {
+    SnapshotPart part;
+    part.table = {"public", name};
+    part.point = At(20);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto writer, sink->BeginPart(part));
+    ARROWCDC_ASSERT_OK(writer->Write(Rows(Table(name), ids)));
+    if (!whole) return;
+    ARROWCDC_ASSERT_OK(writer->Finish());
+    ARROWCDC_ASSERT_OK(sink->CompleteTable({part.table, part.table_id, part.point}));
+  };
+  for (const bool again : {false, true}) {
+    ARROWCDC_ASSERT_OK(sink->Advance(At(10)));
+    ARROWCDC_ASSERT_OK(sink->BeginSnapshot(std::nullopt).status());
+    if (!again) copy("a", {1}, true);
+    copy("b", {2, 3}, again);
+    now_ += options_.roll_age;
+    ARROWCDC_ASSERT_OK(sink->Tick());
+  }
+  ARROWCDC_ASSERT_OK(sink->EndSnapshot());
+  ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("b"), {4})));
+  ARROWCDC_ASSERT_OK(sink->Advance(At(30)));
+  ARROWCDC_ASSERT_OK(sink->Close());
+  EXPECT_EQ(sink->durable(), At(30));
+  EXPECT_EQ(ReadStreams(Content()).rows, (Stored{{"a", 1}, {"b", 2}, {"b", 3}, {"b", 4}}));
+}
+
 TEST_F(IpcFileSinkTest, TickAndRollBytesFlush) {
   auto sink = MakeOpen();
   ARROWCDC_ASSERT_OK(sink->Write(Rows(Table("a"), {1})));

@@ -422,6 +422,39 @@ TEST_P(AddTablesTest, IntoAFileTheStreamWaitsForTheCopy) {
   EXPECT_EQ(RowsOf(path, "t"), (std::vector<std::string>{"snapshot 1", "insert 2"}));
 }
 
+// What the file has of it is cut off, and not followed by other tables.
+TEST_P(AddTablesTest, IntoAFileATableThatIsChangedBetweenItsPartitions) {
+  const std::string path = files_.path() / "changes.arrows";
+  sink_ = "ipc:" + path;
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("CREATE TABLE parted (id int PRIMARY KEY, note text) PARTITION BY RANGE (id);"
+                 "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (100001);"
+                 "CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (100001) TO (200000);"
+                 "INSERT INTO parted SELECT i, repeat('x', 200) FROM generate_series(1, 100010) AS i"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.parted"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Stream()));
+  const auto copies = [&] {
+    return sql_->Scalar(
+                   "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY "
+                   "%parted_1%' AND application_name = 'arrowcdc'")
+               .ValueOr("") == "1";
+  };
+  ARROWCDC_ASSERT_OK(WaitFor(copies, seconds(60), "the copy of the first partition"));
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGSTOP));
+  ASSERT_TRUE(copies()) << "the partition is too small: its copy is over";
+  ARROWCDC_ASSERT_OK(sql_->Exec("VACUUM FULL parted_2"));
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGCONT));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("trying again", seconds(60)));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("streaming changes", seconds(120)));
+  EXPECT_NE(client_->error().find("\"event\":\"busy\""), std::string::npos) << client_->error();
+  EXPECT_EQ(client_->error().find("\"event\":\"connection_lost\""), std::string::npos) << client_->error();
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  std::vector<std::string> expected;
+  for (int id = 1; id <= 100010; ++id) expected.push_back("snapshot " + std::to_string(id));
+  EXPECT_EQ(RowsOf(path, "parted"), expected);
+  EXPECT_EQ(RowsOf(path, "t"), (std::vector<std::string>{"snapshot 1"}));
+}
+
 // Nothing more would come of a table that was dropped.
 TEST_P(AddTablesTest, ARequestThatIsWithdrawn) {
   ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE stays (id int PRIMARY KEY)"));

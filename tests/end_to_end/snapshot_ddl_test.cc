@@ -53,31 +53,12 @@ constexpr char kAfter[] =
 enum Moment { kBetweenParts, kBeforeItIsRead };
 enum Way { kFirstCopy, kBesideTheStream };
 
-class SnapshotDdl : public ::testing::TestWithParam<std::tuple<Change, Moment, Way>> {
+class SnapshotOfTablesThatChange : public ::testing::Test {
  protected:
   void SetUp() override {
     ARROWCDC_ASSERT_OK_AND_ASSIGN(server_, PrivateServer::Create({}));
     ARROWCDC_ASSERT_OK_AND_ASSIGN(sql_, server_->Connect());
     ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)"));
-  }
-
-  // The largest is copied first, and a table's leaves one after the other.
-  void MakeTables() {
-    ARROWCDC_ASSERT_OK(
-        sql_->Exec("CREATE TABLE first (id int PRIMARY KEY, n int, note text);"
-                   "CREATE TABLE big (id int PRIMARY KEY, n int, note text);"
-                   "CREATE TABLE parted (id int PRIMARY KEY, n int, note text) PARTITION BY RANGE (id);"
-                   "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (15000);"
-                   "CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (15000) TO (90000)"));
-    const auto fill = [&](const std::string& table, int rows) {
-      return sql_->Exec("INSERT INTO " + table + " SELECT i, i, repeat('x', 300) FROM generate_series(1, " +
-                        std::to_string(rows) + ") AS i");
-    };
-    const auto& [change, moment, way] = GetParam();
-    const std::string table = change.table;
-    ARROWCDC_ASSERT_OK(fill(table, 20000));
-    ARROWCDC_ASSERT_OK(fill(table == "big" ? "parted" : "big", 100));
-    ARROWCDC_ASSERT_OK(fill("first", moment == kBetweenParts ? 100 : 40000));
   }
 
   SubprocessOptions Client(const std::string& part_bytes, bool until_now) {
@@ -92,20 +73,6 @@ class SnapshotDdl : public ::testing::TestWithParam<std::tuple<Change, Moment, W
     ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*", "--yes", "--plugin", plugin}));
   }
 
-  void StartCopy() {
-    if (std::get<Way>(GetParam()) == kFirstCopy) {
-      ASSERT_NO_FATAL_FAILURE(MakeTables());
-      ASSERT_NO_FATAL_FAILURE(SetUpSlot("wal2arrow"));
-      ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Client("65536", false)));
-      return;
-    }
-    ASSERT_NO_FATAL_FAILURE(SetUpSlot("pgoutput"));
-    ASSERT_NO_FATAL_FAILURE(RunUntilNow());
-    ASSERT_NO_FATAL_FAILURE(MakeTables());
-    ASSERT_NO_FATAL_FAILURE(SetUpSlot("pgoutput"));
-    ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Client("65536", false)));
-  }
-
   size_t Count(const std::string& table, const std::string& suffix, bool hidden) const {
     size_t count = 0;
     std::error_code none;
@@ -116,6 +83,17 @@ class SnapshotDdl : public ::testing::TestWithParam<std::tuple<Change, Moment, W
     return count;
   }
   size_t CopiedFiles(const std::string& table) const { return Count(table, "-snapshot.parquet", false); }
+
+  // That of finished parts of the table, the latest; empty: there are none.
+  std::string PointOf(const std::string& table) const {
+    std::string point;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(files_.path() / ("public." + table), none)) {
+      const std::string name = entry.path().filename();
+      if (name.ends_with("-snapshot.inprogress")) point = std::max(point, name.substr(1, 16));
+    }
+    return point;
+  }
 
   nlohmann::json Snapshot() const {
     std::ifstream file(files_.path() / "_arrowcdc_manifest.json");
@@ -164,6 +142,43 @@ class SnapshotDdl : public ::testing::TestWithParam<std::tuple<Change, Moment, W
   std::unique_ptr<Subprocess> client_;
 };
 
+class SnapshotDdl : public SnapshotOfTablesThatChange,
+                    public ::testing::WithParamInterface<std::tuple<Change, Moment, Way>> {
+ protected:
+  // The largest is copied first, and a table's leaves one after the other.
+  void MakeTables() {
+    ARROWCDC_ASSERT_OK(
+        sql_->Exec("CREATE TABLE first (id int PRIMARY KEY, n int, note text);"
+                   "CREATE TABLE big (id int PRIMARY KEY, n int, note text);"
+                   "CREATE TABLE parted (id int PRIMARY KEY, n int, note text) PARTITION BY RANGE (id);"
+                   "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (15000);"
+                   "CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (15000) TO (90000)"));
+    const auto fill = [&](const std::string& table, int rows) {
+      return sql_->Exec("INSERT INTO " + table + " SELECT i, i, repeat('x', 300) FROM generate_series(1, " +
+                        std::to_string(rows) + ") AS i");
+    };
+    const auto& [change, moment, way] = GetParam();
+    const std::string table = change.table;
+    ARROWCDC_ASSERT_OK(fill(table, 20000));
+    ARROWCDC_ASSERT_OK(fill(table == "big" ? "parted" : "big", 100));
+    ARROWCDC_ASSERT_OK(fill("first", moment == kBetweenParts ? 100 : 40000));
+  }
+
+  void StartCopy() {
+    if (std::get<Way>(GetParam()) == kFirstCopy) {
+      ASSERT_NO_FATAL_FAILURE(MakeTables());
+      ASSERT_NO_FATAL_FAILURE(SetUpSlot("wal2arrow"));
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Client("65536", false)));
+      return;
+    }
+    ASSERT_NO_FATAL_FAILURE(SetUpSlot("pgoutput"));
+    ASSERT_NO_FATAL_FAILURE(RunUntilNow());
+    ASSERT_NO_FATAL_FAILURE(MakeTables());
+    ASSERT_NO_FATAL_FAILURE(SetUpSlot("pgoutput"));
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Client("65536", false)));
+  }
+};
+
 TEST_P(SnapshotDdl, TheFilesHoldTheTableThatThereIs) {
   const auto& [change, moment, way] = GetParam();
   ASSERT_NO_FATAL_FAILURE(StartCopy());
@@ -202,6 +217,34 @@ INSTANTIATE_TEST_SUITE_P(
              (std::get<Moment>(info.param) == kBetweenParts ? "BetweenParts" : "BeforeItIsRead") +
              (std::get<Way>(info.param) == kFirstCopy ? "InTheFirstCopy" : "BesideTheStream");
     });
+
+// The largest is read first. What is copied with it is complete with the first point.
+TEST_F(SnapshotOfTablesThatChange, OneThatIsChangedAgainAndAgainIsInTheWayOfNoOther) {
+  for (const auto& [table, rows] : {std::pair{"hot", 30000}, std::pair{"calm", 20000}}) {
+    const std::string name = table;
+    ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE " + name + " (id int PRIMARY KEY, note text); INSERT INTO " +
+                                  name + " SELECT i, repeat('x', 300) FROM generate_series(1, " +
+                                  std::to_string(rows) + ") AS i"));
+  }
+  ASSERT_NO_FATAL_FAILURE(SetUpSlot("wal2arrow"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Client("65536", false)));
+  constexpr int kChanged = 3;
+  std::string point;
+  for (int i = 0; i < kChanged; ++i) {
+    // Parts of a point before are there until the next one is taken.
+    const auto is_later = [&] { return PointOf("hot") > point || !client_->Running(); };
+    ARROWCDC_ASSERT_OK(WaitFor(is_later, kLimit, "parts of another point\n" + client_->error()));
+    EXPECT_TRUE(i == 0 || (IsCopied("calm") && IsCopied("other"))) << client_->error();
+    ASSERT_NO_FATAL_FAILURE(HoldInCopyOf("hot"));
+    point = PointOf("hot");
+    ASSERT_NO_FATAL_FAILURE(ChangeIt("VACUUM FULL hot"));
+  }
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return IsCopied("hot") || !client_->Running(); }, kLimit, "the copy"));
+  ASSERT_TRUE(client_->Running()) << client_->error();
+  client_->Kill();
+  ASSERT_NO_FATAL_FAILURE(RunUntilNow());
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), {"public.hot", "public.calm", "public.other"}));
+}
 
 }  // namespace
 }  // namespace arrowcdc::test

@@ -1,4 +1,7 @@
 // A copy that somebody breaks, locks out, holds up or overtakes: it goes on by itself, or says what is lost.
+#include <map>
+#include <sstream>
+#include <string>
 #include <thread>
 
 #include "tests/end_to_end/snapshot_fixture.h"
@@ -77,6 +80,46 @@ TEST_F(SnapshotInterrupted, TheServerIsRestarted) {
   ASSERT_NO_FATAL_FAILURE(GoOn());
 }
 
+// A pipe cannot be cut back: whoever reads it is told that the rows before do not count.
+TEST_F(SnapshotInterrupted, IntoAPipeATableBeginsAnewBehindATruncate) {
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  ARROWCDC_ASSERT_OK(sql_->Exec(kCreateBig));
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE next (id int PRIMARY KEY); INSERT INTO next VALUES (1)"));
+  ASSERT_NO_FATAL_FAILURE(SetUpSlot());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      client_, Subprocess::Start(Command(*server_, "stream",
+                                         {"--tables", "public.*", "--sink", "console:ndjson", "--snapshot",
+                                          "initial", "--snapshot-connections", "1", "--until", "now"})));
+  // Its first rows are out, and it stands still.
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return !client_->output().empty(); }, kLimit, "rows"));
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGSTOP));
+  ASSERT_NE(Worker("big"), 0) << "the table is too small: its copy is over";
+  ASSERT_NO_FATAL_FAILURE(EndSession("query LIKE 'COPY %'"));
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGCONT));
+  ExitState ended;
+  ASSERT_NO_FATAL_FAILURE(WaitForTheEnd(&ended));
+  EXPECT_TRUE(ended.ok()) << client_->error();
+  EXPECT_TRUE(Said("connecting again")) << client_->error();
+  std::map<std::string, int> rows;
+  int truncates = 0;
+  std::istringstream lines(client_->output());
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_big = line.find("\"_table\":\"big\"") != std::string::npos;
+    const bool is_truncate = line.find("\"_op\":\"truncate\"") != std::string::npos;
+    if (is_truncate) {
+      EXPECT_TRUE(is_big) << line;
+      EXPECT_GT(rows["big"], 0) << "nothing stood in front of it";
+      rows["big"] = 0;
+      ++truncates;
+    } else {
+      ++rows[is_big ? "big" : "next"];
+    }
+  }
+  EXPECT_EQ(truncates, 1);
+  EXPECT_EQ(rows["big"], 100000);
+  EXPECT_EQ(rows["next"], 1);
+}
+
 // The time to try again begins anew with each table that is complete.
 TEST_F(SnapshotInterrupted, ACopyThatGetsOnIsNotGivenUp) {
   ASSERT_NO_FATAL_FAILURE(StartServer());
@@ -97,6 +140,53 @@ TEST_F(SnapshotInterrupted, ACopyThatGetsOnIsNotGivenUp) {
   ASSERT_NO_FATAL_FAILURE(EndSession("query LIKE 'COPY %'"));
   ARROWCDC_ASSERT_OK(client_->Signal(SIGCONT));
   ASSERT_NO_FATAL_FAILURE(FinishAndCompare({"public.big", "public.next"}));
+}
+
+// On a terminal, where it draws how far it is: a bar for the table that is being copied.
+TEST_F(SnapshotInterrupted, CtrlCAndStartedAgain) {
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "CREATE TABLE first (id int PRIMARY KEY, note text);"
+      "INSERT INTO first SELECT i, repeat('f', 200) FROM generate_series(1, 310000) AS i;"
+      "CREATE TABLE big (id int PRIMARY KEY, note text);"
+      "INSERT INTO big SELECT i, repeat('x', 200) FROM generate_series(1, 300000) AS i; ANALYZE big"));
+  ASSERT_NO_FATAL_FAILURE(SetUpSlot());
+  SubprocessOptions on_terminal = Stream({"--snapshot-connections", "1"});
+  on_terminal.argv[1] = "--log=text";
+  on_terminal.argv.insert(on_terminal.argv.begin(), {ARROWCDC_PYTHON, ARROWCDC_RUN_IN_TERMINAL, "120"});
+  on_terminal.env = {{"TERM", "xterm"}};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(on_terminal));
+  // Some batches have come, and no more do.
+  pid_t worker = 0;
+  ARROWCDC_ASSERT_OK(WaitFor(
+      [&] {
+        const auto pid = sql_->Scalar(
+            "SELECT coalesce(max(pid), 0) FROM pg_stat_progress_copy WHERE relid = 'big'::regclass AND "
+            "tuples_processed > 30000");
+        worker = pid.ok() ? std::stoi(*pid) : 0;
+        return worker != 0 && kill(worker, SIGSTOP) == 0;
+      },
+      kLimit, "rows of big\n" + client_->output()));
+  const auto shows = [&](const std::string& text) {
+    ARROWCDC_EXPECT_OK(
+        WaitFor([&] { return client_->output().find(text) != std::string::npos; }, kLimit, text));
+  };
+  shows("public.big: ");
+  shows("copying: 1 of 2 tables, ");
+  shows("the slot keeps ");
+  EXPECT_FALSE(CopyIsComplete());
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGINT));
+  ExitState ended;
+  ASSERT_NO_FATAL_FAILURE(WaitForTheEnd(&ended));
+  ASSERT_EQ(kill(worker, SIGCONT), 0);
+  EXPECT_EQ(ended.code, 130) << client_->output();
+  EXPECT_FALSE(CopyIsComplete());
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "DELETE FROM first WHERE id % 1000 = 0; DELETE FROM big WHERE id % 1000 = 0; INSERT INTO big VALUES "
+      "(-1, 'new')"));
+  ASSERT_NO_FATAL_FAILURE(StartStream());
+  ASSERT_NO_FATAL_FAILURE(FinishAndCompare({"public.first", "public.big"}));
+  EXPECT_TRUE(Said("copying the rows that 1 table(s) have")) << client_->error();
 }
 
 // It waits for the part that is being read, and not for the whole copy: the next part must not wait for it in

@@ -147,7 +147,9 @@ arrow::Status LaterTables::Finish() {
     BeginNext(Clock::now());
     const bool was_running = beside_ != nullptr;
     if (!was_running) stop_.Wait(kTurn);
+    const size_t left = copying_.size() + waiting_.size();
     ARROW_RETURN_NOT_OK(Serve(kTurn));
+    if (copying_.size() + waiting_.size() < left) patience.Reset();
     if (!was_running || beside_ != nullptr) continue;
     if (last_.ok()) {
       patience.Reset();

@@ -303,7 +303,10 @@ class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
     if (stop_->stopped() || !opened_) return;
     const std::lock_guard lock(stream_->mutex);
     ++reconnects_;
-    stream_->PushNotice({false, "connecting again: " + status.message(), "stream"});
+    const ErrorDetail* const detail = GetErrorDetail(status);
+    const bool is_busy = detail != nullptr && detail->kind() == ErrorKind::kBusy;
+    stream_->PushNotice(
+        {false, (is_busy ? "trying again: " : "connecting again: ") + status.message(), "stream"});
     stream_->PushEvent({ReaderEvent::Kind::kReconnecting, nullptr, status, {}});
   }
 

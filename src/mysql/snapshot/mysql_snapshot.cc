@@ -10,6 +10,7 @@
 #include "arrowcdc/error.h"
 #include "src/change/batch_builder.h"
 #include "src/change/check_representable.h"
+#include "src/change/snapshot_parts.h"
 #include "src/mysql/decode/binary_rows.h"
 #include "src/mysql/snapshot/copy_tables.h"
 #include "src/mysql/snapshot/snapshot_point.h"
@@ -24,6 +25,7 @@ constexpr int64_t kBatchBytes = 2 << 20;
 struct Plan {
   std::vector<CopyTable> tables;
   std::vector<CopyPart> parts;
+  SnapshotParts left;  // of them
   std::vector<SnapshotTable> said;
   Position point;
   int64_t taken_at = 0;
@@ -31,7 +33,6 @@ struct Plan {
   TypeChoices choices;
 
   std::mutex mutex;
-  size_t next_part = 0;
   std::vector<std::shared_ptr<Connection>> connections;
   size_t next_connection = 0;
   bool is_cancelled = false;
@@ -45,20 +46,22 @@ class MysqlSnapshotReader : public SnapshotReader {
       : plan_(std::move(plan)), connection_(std::move(connection)) {}
 
   arrow::Result<std::optional<size_t>> NextPart() override {
-    {
-      const std::lock_guard lock(plan_->mutex);
-      if (plan_->is_cancelled) return Cancelled();
-      if (plan_->next_part == plan_->parts.size()) return std::optional<size_t>();
-      part_ = &plan_->parts[plan_->next_part++];
+    if (std::exchange(has_part_, false)) plan_->left.Done();
+    while (true) {
+      if (IsCancelled()) return Cancelled();
+      ARROW_ASSIGN_OR_RAISE(const std::optional<size_t> place, plan_->left.Take());
+      if (!place.has_value()) return std::optional<size_t>();
+      part_ = &plan_->parts[*place];
+      const arrow::Status begun = Begin();
+      const ErrorDetail* const detail = GetErrorDetail(begun);
+      if (detail == nullptr || detail->kind() != ErrorKind::kBusy) {
+        ARROW_RETURN_NOT_OK(begun);
+        has_part_ = true;
+        return part_->table;
+      }
+      ARROW_RETURN_NOT_OK(LetGoOfTables(*connection_));
+      ARROW_RETURN_NOT_OK(plan_->left.PutOff(*place, begun));
     }
-    const CopyTable& table = plan_->tables[part_->table];
-    ARROW_ASSIGN_OR_RAISE(batch_, BatchBuilder::Make(table.schema, arrow::default_memory_pool()));
-    ARROW_ASSIGN_OR_RAISE(rows_, BinaryRows::Make(table.map, plan_->choices));
-    place_ = FirstPlace(*part_);
-    is_at_end_ = false;
-    const arrow::Status begun = connection_->BeginSelect(SelectOf(table, *part_), table.map.columns.size());
-    if (!begun.ok()) return OfTable(begun);
-    return part_->table;
   }
 
   // Parts of another process cannot be told to fit, so they are not kept: their range is empty.
@@ -72,20 +75,7 @@ class MysqlSnapshotReader : public SnapshotReader {
   std::shared_ptr<const TableSchema> table() const override { return plan_->tables[part_->table].schema; }
 
   arrow::Result<std::optional<ChangeBatch>> Next() override {
-    const RowMetadata common{
-        .op = Op::kSnapshot, .commit_lsn = plan_->point.order - 1, .commit_ts = plan_->taken_at};
-    while (!is_at_end_ && batch_->bytes() < kBatchBytes) {
-      const auto row = connection_->NextRow();
-      if (!row.ok()) return OfTable(row.status());
-      is_at_end_ = !row->has_value();
-      if (is_at_end_) {
-        ARROW_RETURN_NOT_OK(LetGoOfTables(*connection_));
-        break;
-      }
-      RowMetadata metadata = common;
-      metadata.lsn = place_++;
-      ARROW_RETURN_NOT_OK(rows_->Append(**row, metadata, batch_.get()));
-    }
+    if (!std::exchange(is_read_, false)) ARROW_RETURN_NOT_OK(Read());
     if (batch_->rows() == 0) return std::optional<ChangeBatch>();
     ARROW_ASSIGN_OR_RAISE(ChangeBatch batch, batch_->Finish());
     if (plan_->unrepresentable == Unrepresentable::kError) ARROW_RETURN_NOT_OK(CheckRepresentable(batch));
@@ -93,6 +83,41 @@ class MysqlSnapshotReader : public SnapshotReader {
   }
 
  private:
+  // With the first rows: before them the server does not say that the table was changed.
+  arrow::Status Begin() {
+    const CopyTable& table = plan_->tables[part_->table];
+    ARROW_ASSIGN_OR_RAISE(batch_, BatchBuilder::Make(table.schema, arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(rows_, BinaryRows::Make(table.map, plan_->choices));
+    place_ = FirstPlace(*part_);
+    is_at_end_ = false;
+    const arrow::Status begun = connection_->BeginSelect(SelectOf(table, *part_), table.map.columns.size());
+    if (!begun.ok()) return OfTable(begun);
+    ARROW_RETURN_NOT_OK(Read());
+    is_read_ = true;
+    return arrow::Status::OK();
+  }
+
+  // What makes a batch.
+  arrow::Status Read() {
+    const RowMetadata common{
+        .op = Op::kSnapshot, .commit_lsn = plan_->point.order - 1, .commit_ts = plan_->taken_at};
+    while (!is_at_end_ && batch_->bytes() < kBatchBytes) {
+      const auto row = connection_->NextRow();
+      if (!row.ok()) return OfTable(row.status());
+      is_at_end_ = !row->has_value();
+      if (is_at_end_) return LetGoOfTables(*connection_);
+      RowMetadata metadata = common;
+      metadata.lsn = place_++;
+      ARROW_RETURN_NOT_OK(rows_->Append(**row, metadata, batch_.get()));
+    }
+    return arrow::Status::OK();
+  }
+
+  bool IsCancelled() const {
+    const std::lock_guard lock(plan_->mutex);
+    return plan_->is_cancelled;
+  }
+
   static arrow::Status Cancelled() {
     return MakeError(ErrorKind::kInterrupted, "stopped while rows were copied", "snapshot",
                      "start it again: it copies the tables that are not complete");
@@ -100,10 +125,7 @@ class MysqlSnapshotReader : public SnapshotReader {
 
   // What a query or its answer failed with.
   arrow::Status OfTable(const arrow::Status& status) const {
-    {
-      const std::lock_guard lock(plan_->mutex);
-      if (plan_->is_cancelled) return Cancelled();
-    }
+    if (IsCancelled()) return Cancelled();
     const ErrorDetail* const detail = GetErrorDetail(status);
     const TableName& name = plan_->tables[part_->table].map.name;
     if (detail != nullptr && IsChange(status)) {
@@ -128,11 +150,19 @@ class MysqlSnapshotReader : public SnapshotReader {
   const std::shared_ptr<Plan> plan_;
   const std::shared_ptr<Connection> connection_;
   const CopyPart* part_ = nullptr;
+  bool has_part_ = false;
   std::unique_ptr<BatchBuilder> batch_;
+  bool is_read_ = false;  // the batch is
   std::optional<BinaryRows> rows_;
   uint64_t place_ = 0;
   bool is_at_end_ = true;
 };
+
+void ShareParts(bool keeps_order, Plan* plan) {
+  std::vector<size_t> tables;
+  for (const CopyPart& part : plan->parts) tables.push_back(part.table);
+  plan->left.Set(std::move(tables), keeps_order);
+}
 
 class MysqlSnapshot : public Snapshot {
  public:
@@ -142,6 +172,7 @@ class MysqlSnapshot : public Snapshot {
 
   const std::vector<SnapshotTable>& tables() const override { return plan_->said; }
   Position point() const override { return plan_->point; }
+  void ReadWholeTables() override { ShareParts(true, plan_.get()); }
 
   arrow::Result<std::unique_ptr<SnapshotReader>> MakeReader() override {
     const std::lock_guard lock(plan_->mutex);
@@ -248,6 +279,7 @@ arrow::Result<std::unique_ptr<Snapshot>> TakeSnapshot(
     ARROW_RETURN_NOT_OK(CheckRight(*watch, plan->tables[i].map.name));
     ARROW_RETURN_NOT_OK(PlanTable(first, i, options.snapshot_part_bytes, plan.get()));
   }
+  ShareParts(false, plan.get());
   ARROW_RETURN_NOT_OK(LetGoOfTables(first));
   // Text comes as it is stored: converting it, the server would have a question mark for what it cannot.
   for (const auto& connection : plan->connections)

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <limits>
-#include <mutex>
 #include <utility>
 
 #include <arrow/memory_pool.h>
 
 #include "arrowcdc/error.h"
 #include "src/change/check_representable.h"
+#include "src/change/snapshot_parts.h"
 #include "src/postgres/client/quoting.h"
 #include "src/postgres/decode/copy/copy_decoder.h"
 #include "src/postgres/decode/values/table_description.h"
@@ -53,13 +53,7 @@ struct Plan {
   std::vector<CopyTable> tables;
   std::vector<SnapshotTable> said;  // of them
   std::vector<CopyPart> parts;
-  std::mutex mutex;
-  size_t next = 0;  // of `parts`; under the mutex
-
-  std::optional<CopyPart> Take() {
-    const std::lock_guard lock(mutex);
-    return next < parts.size() ? std::optional(parts[next++]) : std::nullopt;
-  }
+  SnapshotParts left;  // of them
 };
 
 std::string ObjectOf(const TableName& name) { return "table " + ToString(name); }
@@ -69,22 +63,32 @@ arrow::Status Changed(const TableName& leaf, const std::string& how) {
                    "it will be copied anew", "", true);
 }
 
+bool IsChange(const arrow::Status& status) {
+  const ErrorDetail* const detail = GetErrorDetail(status);
+  return detail != nullptr && detail->kind() == ErrorKind::kBusy;
+}
+
 class PostgresSnapshotReader : public SnapshotReader {
  public:
   explicit PostgresSnapshotReader(std::shared_ptr<Plan> plan) : plan_(std::move(plan)) {}
 
   arrow::Result<std::optional<size_t>> NextPart() override {
-    const std::optional<CopyPart> part = plan_->Take();
-    if (!part.has_value()) return std::nullopt;
-    if (connection_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(
-          connection_, Connection::Open(plan_->options.conninfo, ConnectionMode::kSql, plan_->options.stop));
-      ARROW_RETURN_NOT_OK(PrepareForCopy(*connection_));
-      types_ = std::make_unique<SqlTypeCatalog>(connection_.get());
+    if (std::exchange(has_part_, false)) plan_->left.Done();
+    while (true) {
+      ARROW_ASSIGN_OR_RAISE(const std::optional<size_t> place, plan_->left.Take());
+      if (!place.has_value()) return std::nullopt;
+      const CopyPart& part = plan_->parts[*place];
+      if (connection_ == nullptr) ARROW_RETURN_NOT_OK(Connect());
+      const arrow::Status begun = Begin(part);
+      if (!IsChange(begun)) {
+        ARROW_RETURN_NOT_OK(begun);
+        part_ = PartOf(part);
+        has_part_ = true;
+        return part.table;
+      }
+      ARROW_RETURN_NOT_OK(connection_->Query("ROLLBACK"));
+      ARROW_RETURN_NOT_OK(plan_->left.PutOff(*place, begun));
     }
-    ARROW_RETURN_NOT_OK(Begin(*part));
-    part_ = PartOf(*part);
-    return part->table;
   }
 
   SnapshotPart part() const override { return part_; }
@@ -100,6 +104,13 @@ class PostgresSnapshotReader : public SnapshotReader {
   }
 
  private:
+  arrow::Status Connect() {
+    ARROW_ASSIGN_OR_RAISE(
+        connection_, Connection::Open(plan_->options.conninfo, ConnectionMode::kSql, plan_->options.stop));
+    types_ = std::make_unique<SqlTypeCatalog>(connection_.get());
+    return PrepareForCopy(*connection_);
+  }
+
   // The only part of a table need not be kept: with it the table is complete.
   SnapshotPart PartOf(const CopyPart& part) const {
     const CopyTable& table = plan_->tables[part.table];
@@ -224,6 +235,7 @@ class PostgresSnapshotReader : public SnapshotReader {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<SqlTypeCatalog> types_;
   ErrorContext context_;
+  bool has_part_ = false;
   SnapshotPart part_;
   std::shared_ptr<const TableSchema> table_;
   std::unique_ptr<CopyDecoder> decoder_;
@@ -232,10 +244,15 @@ class PostgresSnapshotReader : public SnapshotReader {
   bool ended_ = true;
 };
 
-arrow::Status CutTables(int64_t part_bytes, Plan* plan) {
+arrow::Status CutTables(int64_t part_bytes, bool whole_tables, Plan* plan) {
   ARROW_ASSIGN_OR_RAISE(plan->parts, PlanParts(plan->tables, part_bytes));
   for (SnapshotTable& table : plan->said) table.part_count = table.parts_kept;
-  for (const CopyPart& part : plan->parts) ++plan->said[part.table].part_count;
+  std::vector<size_t> tables;
+  for (const CopyPart& part : plan->parts) {
+    ++plan->said[part.table].part_count;
+    tables.push_back(part.table);
+  }
+  plan->left.Set(std::move(tables), whole_tables);
   return arrow::Status::OK();
 }
 
@@ -246,7 +263,7 @@ class PostgresSnapshot : public Snapshot {
 
   const std::vector<SnapshotTable>& tables() const override { return plan_->said; }
   Position point() const override { return plan_->point; }
-  void ReadWholeTables() override { (void)CutTables(std::numeric_limits<int64_t>::max(), plan_.get()); }
+  void ReadWholeTables() override { (void)CutTables(std::numeric_limits<int64_t>::max(), true, plan_.get()); }
   arrow::Result<std::unique_ptr<SnapshotReader>> MakeReader() override {
     return std::make_unique<PostgresSnapshotReader>(plan_);
   }
@@ -288,7 +305,7 @@ arrow::Status PlanCopy(const std::string& seen_text, const std::vector<SnapshotP
     plan->said.push_back(Describe(table));
     plan->said.back().point = point.value_or(plan->point);
   }
-  return CutTables(plan->options.snapshot_part_bytes, plan);
+  return CutTables(plan->options.snapshot_part_bytes, false, plan);
 }
 
 }  // namespace
