@@ -199,6 +199,12 @@ TEST_F(ContractTest, PatternsThatSelectNothingPublishedAreRefused) {
   const Outcome refused = Run(misspelt);
   EXPECT_EQ(refused.code, 5) << refused.error;
   EXPECT_NE(refused.error.find("no published table matches"), std::string::npos) << refused.error;
+  std::replace(misspelt.argv.begin(), misspelt.argv.end(), std::string("pubic.*"),
+               std::string("public.usres"));
+  const Outcome named = Run(misspelt);
+  EXPECT_EQ(named.code, 5) << named.error;
+  EXPECT_NE(named.error.find("matches the patterns; nearest: public.users"), std::string::npos)
+      << named.error;
   EXPECT_EQ(Confirmed(), before);
   EXPECT_EQ(Run(Stream("parquet:x", {"--ack=on-write"})).code, 2);
 }

@@ -525,6 +525,10 @@ TEST_P(MysqlTest, WhatSetupPrintsIsEnough) {
 // The way out that the error names goes on, and so does the start after it.
 TEST_P(MysqlTest, GoesOnWhereTheLogIsGone) {
   const bool is_mysql = GetParam() == Flavor::kMysql;
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.orders (k INT PRIMARY KEY)"}));
+  const Strings misspelt = {"--tables", "shop.oders", "--sink", "console", "--until", "now"};
+  for (const string& text : {run("setup", {"--tables", "shop.oders"}, 5), run("stream", misspelt, 5)})
+    EXPECT_NE(text.find("; nearest: shop.orders"), string::npos) << text;
   const auto ends = [this](const Strings& more, int code, const string& said = "") {
     const string text = Ends(more, code);
     EXPECT_NE(text.find(said), string::npos) << text;

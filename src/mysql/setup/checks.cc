@@ -208,7 +208,8 @@ class Judgement {
       const std::string sql = inspected_.may_select_all ? "" : GrantSelect(inspected_.idle_patterns, account);
       Bad(ErrorKind::kPublicationMissing,
           "no table that the account can see " +
-              std::string(inspected_.idle_patterns.empty() ? "is there" : "matches"),
+              std::string(inspected_.idle_patterns.empty() ? "is there" : "matches") +
+              Nearest(inspected_.idle_patterns),
           "option --tables",
           "look at 'arrowcdc tables': small and capital letters differ, and an account sees the tables that "
           "it has a right on" +
@@ -237,7 +238,7 @@ class Judgement {
     check_ = "tables";
     for (const std::string& pattern : inspected_.idle_patterns) {
       if (inspected_.tables.empty()) break;  // that is an error
-      Warn("pattern " + pattern + " matches no table that the account can see" + Nearest(pattern));
+      Warn("pattern " + pattern + " matches no table that the account can see" + Nearest({pattern}));
     }
     for (const CatalogTable& table : inspected_.tables) {
       if (table.table.replica_identity == ReplicaIdentity::kFull)
@@ -278,10 +279,8 @@ class Judgement {
   // Seen with 11.8, under full images too, and not with 10.11.
   bool LeavesGeneratedOut() const { return std::strtol(state_.version.c_str(), nullptr, 10) >= 11; }
 
-  std::string Nearest(const std::string& pattern) const {
-    std::vector<std::string> names;
-    for (const CatalogTable& table : inspected_.tables) names.push_back(ToString(table.table.name));
-    const std::string nearest = NearestName(pattern, names);
+  std::string Nearest(const std::vector<std::string>& patterns) const {
+    const std::string nearest = NearestNames(patterns, inspected_.names);
     return nearest.empty() ? "" : "; nearest: " + nearest;
   }
 
@@ -332,7 +331,10 @@ arrow::Result<Inspected> Inspect(Connection* connection, const std::vector<std::
   if (!patterns.empty()) {
     ARROW_ASSIGN_OR_RAISE(const TablePatterns wanted, TablePatterns::Parse(patterns));
     std::vector<TableName> names;
-    for (const CatalogTable& table : inspected.tables) names.push_back(table.table.name);
+    for (const CatalogTable& table : inspected.tables) {
+      names.push_back(table.table.name);
+      inspected.names.push_back(ToString(table.table.name));
+    }
     ARROW_ASSIGN_OR_RAISE(inspected.idle_patterns, IdlePatterns(patterns, names));
     std::erase_if(inspected.tables,
                   [&](const CatalogTable& table) { return !wanted.Matches(table.table.name); });

@@ -29,6 +29,7 @@ struct Inspected {
   std::vector<std::string> idle_patterns;  // which match no table that the account can see
   std::vector<CatalogTable> tables;        // those that match
   std::vector<Cascade> cascades;           // of those
+  std::vector<std::string> names;          // of all tables that it can see, as patterns write them
 };
 
 // Tries what only trying tells. patterns: none for all tables.

@@ -85,24 +85,10 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
   return selected;
 }
 
-// Names of tables that changes could come of.
-std::vector<std::string> CapturableNames(const TableCatalog& catalog) {
-  std::vector<std::string> names;
-  for (const TableInfo& table : catalog.tables()) {
-    if (CaptureObstacle(table).empty()) names.push_back(ToString(table.name));
-  }
-  return names;
-}
-
 arrow::Status NoTableMatches(const TableCatalog& catalog, const TablePatterns& patterns,
                              const std::vector<std::string>& texts) {
   const std::vector<std::string> names = CapturableNames(catalog);
-  std::string nearest;
-  for (const std::string& text : texts) {
-    const std::string name = text.starts_with('!') ? "" : NearestName(text, names);
-    if (!name.empty() && nearest.find(name) == std::string::npos)
-      nearest += (nearest.empty() ? "" : ", ") + name;
-  }
+  const std::string nearest = NearestNames(texts, names);
   std::string obstructed;
   for (const TableInfo& table : catalog.tables()) {
     if (CaptureObstacle(table).empty() || !patterns.Matches(table.name)) continue;
