@@ -16,6 +16,7 @@
 #include "cli/stop.h"
 #include "cli/sync_state.h"
 #include "src/options/amount.h"
+#include "src/options/option.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -315,6 +316,11 @@ void SayWhereRowsGo(const Options& options, const Sink& sink) {
                        : "this sink keeps nothing, so the slot does not move; --ack=on-write acknowledges "
                          "what was written",
       {{"event", "slot_does_not_move"}});
+  std::string others;
+  for (const std::string& name : OptionsOfOtherSinks(options)) others += (others.empty() ? "" : ", ") + name;
+  if (!others.empty())
+    Log(warn, "options of other sinks have no effect on this one",
+        {{"options", others}, {"event", "options_of_other_sinks"}});
 }
 
 // `source` is there before the first file is.
