@@ -209,6 +209,20 @@ TEST_F(ContractTest, PatternsThatSelectNothingPublishedAreRefused) {
   EXPECT_EQ(Run(Stream("parquet:x", {"--ack=on-write"})).code, 2);
 }
 
+// Into a sink that keeps nothing nothing is durable.
+TEST_F(ContractTest, SaysWhatHasNoEffectAndNoPlaceThatIsNotThere) {
+  RunSetup();
+  const Outcome looked =
+      Run(Stream("console", {"--until", "now", "--roll-rows", "7", "--parquet-compression-level", "9"}));
+  EXPECT_EQ(looked.code, 0) << looked.error;
+  EXPECT_NE(looked.error.find("\"options\":\"--roll-rows, --parquet-compression-level\""), std::string::npos)
+      << looked.error;
+  EXPECT_NE(looked.error.find("\"delivered_lsn\""), std::string::npos) << looked.error;
+  EXPECT_EQ(looked.error.find("\"0/0\""), std::string::npos) << looked.error;
+  EXPECT_EQ(Run(Stream(Parquet("d"), {"--until", "now", "--roll-rows", "7"})).error.find("no effect"),
+            std::string::npos);
+}
+
 TEST_F(ContractTest, PublishedTablesThatNoPatternMatchesAreNamed) {
   for (int i = 1; i <= 6; ++i) {
     ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE aside" + std::to_string(i) + " (id int PRIMARY KEY)"));
