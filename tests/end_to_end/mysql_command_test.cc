@@ -508,7 +508,18 @@ TEST_P(MysqlTest, WhatSetupPrintsIsEnough) {
   EXPECT_EQ(first.find("BACKUP_ADMIN") != string::npos, is_mysql) << first;
   EXPECT_NE(run("doctor", {"--tables", "shop.*", "--json"}, 4).find("\"problem\""), string::npos);
   apply(run("setup", {"--tables", "shop.*", "--print-sql"}, 0));
-  EXPECT_EQ(run("setup", tables, 0).find("BACKUP_ADMIN"), string::npos);
+  const string ready = run("setup", tables, 0);
+  EXPECT_EQ(ready.find("BACKUP_ADMIN"), string::npos) << ready;
+  EXPECT_NE(ready.find("a stream can begin."), string::npos) << ready;
+  if (is_mysql) {
+    ARROWCDC_ASSERT_OK(server_->Run({"REVOKE BACKUP_ADMIN ON *.* FROM 'cdc'@'%'"}));
+    const string lacking = run("setup", tables, 0);
+    EXPECT_EQ(lacking.find("a stream can begin."), string::npos) << lacking;
+    EXPECT_NE(lacking.find("begin without the rows that are there (--snapshot never)"), string::npos)
+        << lacking;
+    EXPECT_NE(lacking.find("\nGRANT BACKUP_ADMIN ON *.* TO 'cdc'@'%';\n"), string::npos) << lacking;
+    ARROWCDC_ASSERT_OK(server_->Run({"GRANT BACKUP_ADMIN ON *.* TO 'cdc'@'%'"}));
+  }
   run("stream", {"--tables", "shop.*", "--sink", "parquet:" + Directory(), "--until", "now"}, 0);
   ExpectSame("a");
   // Patterns that match nothing: all of them, or one.
