@@ -98,7 +98,8 @@ struct UntilField : PipelineUntil {
     const auto& text = std::get<std::string>(value);
     if (text == "now") return PipelineUntil::Set(value, options);
     if (IsMysql(options)) {
-      if (LooksLikeBinlogPosition(text)) return PipelineUntil::Set(value, options);
+      if (LooksLikeBinlogPosition(text) && ParseBinlogPosition(text).ok())
+        return PipelineUntil::Set(value, options);
       return MakeError(ErrorKind::kInvalidOption, "this is no place in a binary log", "until",
                        "give 'now' or a place as the server names it, as in binlog.000012:4567");
     }

@@ -225,8 +225,8 @@ TEST(OptionTable, APlaceInABinaryLogIsAnEndForMysqlAlone) {
   options.source.conninfo = "mysql://cdc@db/";
   EXPECT_TRUE(SetOption(Find("until"), Door::kCommand, place, options).ok());
   EXPECT_EQ(options.pipeline.until, place);
-  for (const char* wrong :
-       {"binlog.000012", "binlog.000012:", "binlog.000012:4x", ":45", "12:45", "16/B374D848"})
+  for (const char* wrong : {"binlog.000012", "binlog.000012:", "binlog.000012:4x", "binlog.0012:45", ":45",
+                            "12:45", "16/B374D848"})
     EXPECT_FALSE(SetOption(Find("until"), Door::kCommand, std::string(wrong), options).ok()) << wrong;
 }
 
