@@ -57,6 +57,26 @@ std::vector<Participants> AllParticipants(bool quick) {
   return all;
 }
 
+arrow::Status CheckNames(const RunOptions& options) {
+  const auto check = [](const char* what, const std::vector<std::string>& given,
+                        const std::vector<std::string>& known) {
+    for (const std::string& name : given) {
+      if (Has(known, name)) continue;
+      std::string list;
+      for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
+      return arrow::Status::Invalid("there is no ", what, " '", name, "'; there are ", list);
+    }
+    return arrow::Status::OK();
+  };
+  std::vector<std::string> workloads = {kPartition};
+  for (const Participants& participants : AllParticipants(options.quick))
+    workloads.push_back(participants.workload);
+  std::vector<std::string> contenders;
+  for (const Contender& contender : Contenders()) contenders.push_back(contender.name);
+  ARROW_RETURN_NOT_OK(check("workload", options.workloads, workloads));
+  return check("contender", options.contenders, contenders);
+}
+
 void DeclareRatios(bool quick, Results* results) {
   const auto declare = [&](const std::string& workload, const std::vector<std::string>& contenders,
                            const std::vector<std::string>& metrics) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <arrow/status.h>
+
 #include "bench/results.h"
 #include "bench/run_options.h"
 
@@ -53,6 +55,9 @@ struct Participants {
 };
 // Every workload that reads a server's changes.
 std::vector<Participants> AllParticipants(bool quick);
+
+// What only some are measured of. Errors: the name of none of them, with those that there are.
+arrow::Status CheckNames(const RunOptions& options);
 
 // Ours against each of the others, paired by round.
 void DeclareRatios(bool quick, Results* results);

@@ -50,6 +50,20 @@ nlohmann::ordered_json Figures(const RunOptions& options, const std::string& tro
 // A key without its last part.
 std::string Prefix(const std::string& key) { return key.substr(0, key.rfind('.')); }
 
+TEST(FiguresTest, OnlyWhatThereIsCanBeAskedFor) {
+  RunOptions options;
+  EXPECT_TRUE(CheckNames(options).ok());
+  options.workloads = kWorkloads;
+  options.workloads.push_back("partition");
+  options.contenders = kContenders;
+  EXPECT_TRUE(CheckNames(options).ok()) << CheckNames(options);
+  options.contenders.push_back("pgoutput");
+  EXPECT_NE(CheckNames(options).message().find("no contender 'pgoutput'; there are "), std::string::npos);
+  EXPECT_NE(CheckNames(options).message().find(", pgoutput_text, "), std::string::npos);
+  options.workloads.push_back("narow");
+  EXPECT_NE(CheckNames(options).message().find("no workload 'narow'"), std::string::npos);
+}
+
 TEST(FiguresTest, EveryMetricOfEveryContenderIsThereInEveryWorkload) {
   Results results;
   const auto json = Figures({}, "the server did not start", &results);

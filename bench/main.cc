@@ -176,7 +176,13 @@ int main(int argc, char** argv) {
   drain->add_flag("--live", task.live);
   CLI11_PARSE(app, argc, argv);
 
-  if (run->parsed()) return RunMain(run_options);
+  if (run->parsed()) {
+    if (const arrow::Status known = CheckNames(run_options); !known.ok()) {
+      std::fprintf(stderr, "bench: %s\n", known.message().c_str());
+      return 2;
+    }
+    return RunMain(run_options);
+  }
   task.contender = FindContender(contender);
   task.table = FindTable(table);
   if (task.contender == nullptr || task.table == nullptr) {

@@ -13,9 +13,9 @@ enum ExitCode : int {
   kServerNotReady = 4,  // settings, permissions, plugin, replica identity
   kSlotOrPublication = 5,
   kPositionMismatch = 6,  // sink and slot do not fit together
-  kSinkFailed = 7,
-  kPassesByItself = 75,  // EX_TEMPFAIL: slot or port in use, another session in the way, the server full
-  kInterrupted = 130,    // stopped before it was done: the second Ctrl-C, or --stop-timeout is over
+  kSinkFailed = 7,        // its storage, or whoever reads standard output
+  kPassesByItself = 75,   // EX_TEMPFAIL: slot or port in use, another session in the way, the server full
+  kInterrupted = 130,     // stopped before it was done: the second Ctrl-C, or --stop-timeout is over
 };
 
 inline constexpr const char* kExitCodeHelp =
@@ -23,7 +23,7 @@ inline constexpr const char* kExitCodeHelp =
     "(settings,\n"
     "permissions, plugin, replica identity), 5 slot or publication, 6 sink and slot do not fit together, 7 "
     "sink "
-    "storage,\n"
+    "storage, or a reader of standard output has gone,\n"
     "75 passes by itself (slot or port in use, locks, server full), 130 stopped before all was done.";
 
 ExitCode ExitCodeOf(const arrow::Status& status);

@@ -97,7 +97,15 @@ ExitCode RunMysqlSetup(const Options& options) {
                 detail == nullptr ? "" : detail->remedy().c_str());
   }
   if (found->obstacles.empty()) {
-    std::printf("Nothing has to be made: a stream can begin.\n");
+    if (found->grants_to_copy.empty()) {
+      std::printf("Nothing has to be made: a stream can begin.\n");
+    } else {
+      std::printf(
+          "A stream can begin without the rows that are there (--snapshot never). To copy them first, for "
+          "an\n"
+          "administrator (arrowcdc setup --print-sql prints this alone):\n\n%s",
+          sql.c_str());
+    }
     return kOk;
   }
   if (!sql.empty())

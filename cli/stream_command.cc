@@ -16,6 +16,7 @@
 #include "cli/stop.h"
 #include "cli/sync_state.h"
 #include "src/options/amount.h"
+#include "src/options/option.h"
 
 namespace arrowcdc::cli {
 namespace {
@@ -25,9 +26,14 @@ using spdlog::level::err;
 using spdlog::level::info;
 using spdlog::level::warn;
 
-// As of position 0 where there is none yet.
-std::string TextOf(const Source& source, const std::optional<Position>& position) {
-  return source.FormatPosition(position.value_or(Position{}));
+// Not where there is none yet.
+void AddPosition(const char* name, const Source& source, const std::optional<Position>& position,
+                 LogFields* fields) {
+  if (position.has_value()) fields->emplace_back(name, source.FormatPosition(*position));
+}
+
+std::optional<Position> ServerPosition(const PipelineStats& stats) {
+  return stats.server_lsn == 0 ? std::nullopt : std::optional(Position{0, stats.server_lsn});
 }
 
 // Those that no pattern matches, the ones with most rows first: "public.b 12, public.a 3".
@@ -116,24 +122,27 @@ class ProgressReporter : public PipelineObserver {
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.0f", rows_per_s_);
     if (HasProgressLines()) {
-      ShowProgressLines({std::string(stats.connected ? "" : "not connected, ") + std::to_string(stats.rows) +
-                         " rows, " + rate + " rows/s, not durable yet " + FormatSize(lag) + ", delivered " +
-                         TextOf(source_, stats.delivered) + ", durable " + TextOf(source_, stats.durable)});
+      std::string line = std::string(stats.connected ? "" : "not connected, ") + std::to_string(stats.rows) +
+                         " rows, " + rate + " rows/s, not durable yet " + FormatSize(lag);
+      LogFields positions;
+      AddPosition("delivered", source_, stats.delivered, &positions);
+      AddPosition("durable", source_, stats.durable, &positions);
+      for (const auto& [name, place] : positions) line += ", " + name + " " + std::get<std::string>(place);
+      ShowProgressLines({line});
       return;
     }
     if (now - last_log_ < options_.command.progress_interval) return;
     last_log_ = now;
-    Log(info, "progress",
-        {{"rows", stats.rows},
-         {"rows_per_s", static_cast<uint64_t>(rows_per_s_)},
-         {"delivered_lsn", TextOf(source_, stats.delivered)},
-         {"durable_lsn", TextOf(source_, stats.durable)},
-         {"server_lsn", source_.FormatPosition(Position{0, stats.server_lsn})},
-         {"lag_bytes", lag},
-         {"received_bytes", stats.received_bytes},
-         {"rows_of_other_tables", stats.rows_unmatched},
-         {"tables_not_published", stats.tables_unpublished},
-         {"event", "progress"}});
+    LogFields fields = {{"rows", stats.rows}, {"rows_per_s", static_cast<uint64_t>(rows_per_s_)}};
+    AddPosition("delivered_lsn", source_, stats.delivered, &fields);
+    AddPosition("durable_lsn", source_, stats.durable, &fields);
+    AddPosition("server_lsn", source_, ServerPosition(stats), &fields);
+    fields.insert(fields.end(), {{"lag_bytes", lag},
+                                 {"received_bytes", stats.received_bytes},
+                                 {"rows_of_other_tables", stats.rows_unmatched},
+                                 {"tables_not_published", stats.tables_unpublished},
+                                 {"event", "progress"}});
+    Log(info, "progress", fields);
   }
 
   void OnSnapshot(const SnapshotProgress& progress) override {
@@ -245,18 +254,18 @@ class ProgressReporter : public PipelineObserver {
 };
 
 void SayGoodbye(const Source& source, const PipelineStats& stats, uint64_t rows_copied) {
-  Log(info, "stopped",
-      {{"rows", stats.rows},
-       {"rows_copied", rows_copied},
-       {"rows_skipped", stats.rows_skipped},
-       {"rows_of_other_tables", stats.rows_unmatched},
-       {"other_tables", ListOtherTables(stats)},
-       {"tables_not_published", stats.tables_unpublished},
-       {"unrepresentable_values", stats.unrepresentable},
-       {"reconnects", stats.reconnects},
-       {"delivered_lsn", TextOf(source, stats.delivered)},
-       {"durable_lsn", TextOf(source, stats.durable)},
-       {"event", "stopped"}});
+  LogFields fields = {{"rows", stats.rows},
+                      {"rows_copied", rows_copied},
+                      {"rows_skipped", stats.rows_skipped},
+                      {"rows_of_other_tables", stats.rows_unmatched},
+                      {"other_tables", ListOtherTables(stats)},
+                      {"tables_not_published", stats.tables_unpublished},
+                      {"unrepresentable_values", stats.unrepresentable},
+                      {"reconnects", stats.reconnects}};
+  AddPosition("delivered_lsn", source, stats.delivered, &fields);
+  AddPosition("durable_lsn", source, stats.durable, &fields);
+  fields.emplace_back("event", "stopped");
+  Log(info, "stopped", fields);
 }
 
 // The slot outlives this process and keeps WAL on the server's disk: whoever stops for good should know.
@@ -313,6 +322,11 @@ std::string DescribeSource(const std::string& url) {
 }
 
 void SayWhereRowsGo(const Options& options, const Sink& sink) {
+  std::string others;
+  for (const std::string& name : OptionsOfOtherSinks(options)) others += (others.empty() ? "" : ", ") + name;
+  if (!others.empty())
+    Log(warn, "options of other sinks have no effect on this one",
+        {{"options", others}, {"event", "options_of_other_sinks"}});
   if (const std::string path = sink.location(); !path.empty())
     Log(info, "writing to", {{"path", path}, {"event", "sink_chosen"}});
   if (sink.keeps_data() || options.pipeline.ack_on_write) return;

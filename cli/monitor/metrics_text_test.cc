@@ -155,6 +155,11 @@ TEST(StateJson, HasTheSameNumbers) {
   EXPECT_EQ(json["snapshot"]["tables"][0]["rows_expected"], nullptr);
   EXPECT_EQ(json["events"][0]["level"], "error");
   EXPECT_EQ(json["durable_lsn"], nullptr);
+  StreamView unconnected = View();
+  unconnected.stats.server_lsn = 0;
+  const auto early =
+      nlohmann::json::parse(FormatState(unconnected, "1.2.3", Wall(seconds(100)), Steady(seconds(0))));
+  EXPECT_EQ(early["server_lsn"], nullptr);
 }
 
 TEST(UtcTime, IsRfc3339) {

@@ -176,7 +176,7 @@ function draw(state) {
   show("received", bytes(state.received_bytes));
   show("queue", `${bytes(state.queue_bytes)} waiting`);
   show("durable_lsn", state.durable_lsn ?? "–");
-  show("server_lsn", `server ${state.server_lsn}`);
+  show("server_lsn", `server ${state.server_lsn ?? "–"}`);
   drawLine("rate_chart", "rate_top", history.map((one) => one.rate), number);
   drawLine("lag_chart", "lag_top", history.map((one) => one.lag), duration);
   drawHistogram(state.commit_to_durable);

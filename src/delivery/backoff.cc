@@ -50,4 +50,18 @@ bool IsWorthAnotherSession(const ErrorDetail* error, bool delivered) {
   return error->retryable() || (of_server && at_a_place && delivered);
 }
 
+bool PassesWithTime(const ErrorDetail& error) {
+  switch (error.kind()) {
+    case ErrorKind::kConnection:
+    case ErrorKind::kBusy:
+    case ErrorKind::kSlotActive:
+    case ErrorKind::kSink:
+      return true;
+    case ErrorKind::kServerSetting:
+      return !error.sqlstate().empty();  // all of something is taken, as the server says
+    default:
+      return false;
+  }
+}
+
 }  // namespace arrowcdc

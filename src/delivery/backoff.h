@@ -41,4 +41,8 @@ class Backoff {
 // (`delivered`).
 bool IsWorthAnotherSession(const ErrorDetail* error, bool delivered);
 
+// Somebody or something is away, in use or full: time may mend it. Else another session is, which reads in
+// another way what this one could not.
+bool PassesWithTime(const ErrorDetail& error);
+
 }  // namespace arrowcdc

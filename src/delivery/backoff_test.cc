@@ -69,5 +69,18 @@ TEST(Backoff, OnlyTheServersErrorsAtAPlaceAreWorthAnotherSession) {
   EXPECT_FALSE(IsWorthAnotherSession(nullptr, true));
 }
 
+TEST(Backoff, WhatIsReadInAnotherWayDoesNotTakeTime) {
+  const auto passes = [](ErrorKind kind, const std::string& sqlstate) {
+    return PassesWithTime(*GetErrorDetail(MakeError(kind, "text", "object", "remedy", sqlstate, true)));
+  };
+  for (const ErrorKind kind :
+       {ErrorKind::kConnection, ErrorKind::kBusy, ErrorKind::kSlotActive, ErrorKind::kSink})
+    EXPECT_TRUE(passes(kind, "")) << ErrorKindName(kind);
+  EXPECT_TRUE(passes(ErrorKind::kServerSetting, "53300"));
+  EXPECT_FALSE(passes(ErrorKind::kServerSetting, ""));
+  EXPECT_FALSE(passes(ErrorKind::kUnsupported, "0A000"));
+  EXPECT_FALSE(passes(ErrorKind::kProtocol, ""));
+}
+
 }  // namespace
 }  // namespace arrowcdc

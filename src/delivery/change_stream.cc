@@ -258,7 +258,11 @@ arrow::Status ChangeStream::WaitAfter(const arrow::Status& status, bool delivere
   const size_t tables_copied = driver_.Copied().size();
   if (tables_copied > tables_copied_) backoff_.Reset();
   tables_copied_ = tables_copied;
-  const auto wait = backoff_.Next(detail->kind());
+  auto wait = backoff_.Next(detail->kind());
+  // Once at each place: no limit in time is meant for what the next session may deliver.
+  const bool reads_again =
+      started_ && !PassesWithTime(*detail) && std::exchange(read_again_at_, delivered_) != delivered_;
+  if (!wait.has_value() && reads_again) wait = milliseconds(0);
   if (!wait.has_value()) return status;
   driver_.Retrying(status, *wait);
   const auto deadline = Clock::now() + *wait;

@@ -170,6 +170,8 @@ class ChangeStream {
   size_t tables_copied_ = 0;  // at the last failure
   // Where there was no room for what waits: until the stream has passed it, a connection that works is none.
   std::optional<Position> no_room_at_;
+  std::optional<Position>
+      read_again_at_;  // the last place where a session of its own was for what lies there
   RepeatedRows repeated_;
   PublicationWatch watch_;
 

@@ -182,20 +182,23 @@ class PoisonedSource : public FakeSource {
 
 TEST(Pipeline, WhatLiesBeforeAnErrorOfOnePlaceIsDelivered) {
   const StopToken stop;
-  const auto run = [&](ErrorKind kind) {
+  const auto run = [&](ErrorKind kind, const PipelineOptions& options = {}) {
     World world;
     world.server.wal_end = 1000;
     std::mt19937_64 random(1);
     PoisonedSource source(world.server, kind, {At(101), At(105), At(105)});
     FakeSink sink(world, random, false);
     PipelineObserver observer;
-    const auto stats = RunPipeline(source, sink, {}, nullptr, observer, stop);
+    const auto stats = RunPipeline(source, sink, options, nullptr, observer, stop);
     EXPECT_FALSE(stats.ok());
     EXPECT_EQ(GetErrorDetail(stats.status())->kind(), kind);
     return std::pair(source.sessions, world.stored_position);
   };
   EXPECT_EQ(run(ErrorKind::kUnsupported), std::pair(size_t{3}, std::optional(At(105))));
   EXPECT_EQ(run(ErrorKind::kPublicationMissing), std::pair(size_t{3}, std::optional(At(105))));
+  PipelineOptions without_retries;
+  without_retries.retry_max = milliseconds(0);
+  EXPECT_EQ(run(ErrorKind::kUnsupported, without_retries), std::pair(size_t{3}, std::optional(At(105))));
   // Of another error nobody knows that.
   EXPECT_EQ(run(ErrorKind::kProtocol), std::pair(size_t{1}, std::optional(At(101))));
 }

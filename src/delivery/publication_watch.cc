@@ -100,7 +100,8 @@ arrow::Status PublicationWatch::Connected(const SourceInfo& info, bool first, bo
     const std::string text = publishes ? "no published table matches the patterns"
                                        : "no table that the account can see matches the patterns";
     if (first && misspelt) {
-      return MakeError(ErrorKind::kPublicationMissing, text, "option --tables",
+      return MakeError(ErrorKind::kPublicationMissing,
+                       text + (state.nearest.empty() ? "" : "; nearest: " + state.nearest), "option --tables",
                        std::string("look at 'arrowcdc tables' with the same patterns") +
                            (publishes ? "" : ", and at what SELECT was granted on") +
                            "; nothing was streamed or acknowledged");

@@ -144,6 +144,15 @@ TEST(PublicationWatch, AtEachConnect) {
   }
 }
 
+TEST(PublicationWatch, SaysWhatAMisspeltNameMayMean) {
+  const TablePatterns patterns = TablePatterns::Parse({"public.oders"}).ValueOrDie();
+  PublicationWatch watch(&patterns, OnUnpublished::kGoOn);
+  SourceInfo info = Info({}, {}, true);
+  info.published.nearest = "public.orders";
+  EXPECT_EQ(watch.Connected(info, true, true).message(),
+            "no published table matches the patterns; nearest: public.orders");
+}
+
 TEST(PublicationWatch, WithoutPatternsOnlyWhatCameBeforeIsMissed) {
   PublicationWatch watch(nullptr, OnUnpublished::kGoOn);
   SourceInfo info = Info({T("a")}, {T("b"), T("c")}, false);

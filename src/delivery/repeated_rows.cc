@@ -36,6 +36,7 @@ arrow::Status NotRepeated(const TableName& table) {
 bool RepeatedRows::Matches(const TableName& name) {
   auto found = matches_.find(name);
   if (found == matches_.end()) {
+    if (matches_.size() >= kMatchesMax) matches_.clear();
     const bool matches = patterns_ == nullptr || patterns_->Matches(name) || name == MessagesTable()->name;
     found = matches_.emplace(name, matches).first;
   }

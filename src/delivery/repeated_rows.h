@@ -52,7 +52,8 @@ class RepeatedRows {
 
  private:
   const TablePatterns* patterns_;
-  std::map<TableName, bool> matches_;  // one answer a table, so that a pattern runs once
+  static constexpr size_t kMatchesMax = 10'000;  // some tables have a new name each day
+  std::map<TableName, bool> matches_;            // one answer a table, so that a pattern runs once
   struct LastRow {
     RowPosition position;
     uint64_t stretch;  // between two boundaries; 0: before any of them

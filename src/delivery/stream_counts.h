@@ -31,9 +31,12 @@ class StreamCounts {
     if (!std::exchange(connected_, true)) known_.insert(tables.begin(), tables.end());
   }
 
-  // Tells the observer of a table that is new.
+  // Tells the observer of a table that is new, of so many.
+  static constexpr size_t kNewTablesMax = 10'000;
   void NoteTable(const TableName& table, PipelineObserver& observer) {
-    if (known_.insert(table).second) observer.OnTableAppeared(table);
+    if (new_tables_ == kNewTablesMax || !known_.insert(table).second) return;
+    ++new_tables_;
+    observer.OnTableAppeared(table);
   }
   // A batch goes to the sink; at least one row. Tells the observer of another schema.
   void Take(const ChangeBatch& batch, PipelineObserver& observer);
@@ -53,6 +56,7 @@ class StreamCounts {
   std::map<TableName, std::shared_ptr<const TableSchema>> schemas_;  // of the first kTablesMax
 
   std::set<TableName> known_;  // and those that came since
+  size_t new_tables_ = 0;
   bool connected_ = false;
 
   std::optional<Position> reached_;

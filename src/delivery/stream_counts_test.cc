@@ -19,7 +19,9 @@ struct Observer : PipelineObserver {
   void OnSchemaChange(const TableName& table, const std::string& change) override {
     changes.push_back(ToString(table) + ": " + change);
   }
+  void OnTableAppeared(const TableName&) override { ++tables; }
   std::vector<std::string> changes;
+  size_t tables = 0;
 };
 
 std::shared_ptr<arrow::Field> Column(const std::string& name, std::shared_ptr<arrow::DataType> type,
@@ -90,6 +92,21 @@ TEST(StreamCounts, CountsByTableUpToABound) {
   EXPECT_EQ(stats.other_tables.rows, 2 * kMore);
   EXPECT_EQ(stats.rows, 2 * (PipelineStats::kTablesMax + kMore));
   EXPECT_TRUE(observer.changes.empty());
+}
+
+// Some tables have a new name each day.
+TEST(StreamCounts, TellsOfNewTablesUpToABound) {
+  StreamCounts counts;
+  Observer observer;
+  counts.KnowsAtFirst({{"public", "t"}});
+  for (int times = 0; times < 2; ++times) {
+    counts.NoteTable({"public", "t"}, observer);
+    counts.NoteTable({"public", "new"}, observer);
+  }
+  EXPECT_EQ(observer.tables, 1u);
+  for (size_t i = 0; i < 2 * StreamCounts::kNewTablesMax; ++i)
+    counts.NoteTable({"public", "t" + std::to_string(i)}, observer);
+  EXPECT_EQ(observer.tables, StreamCounts::kNewTablesMax);
 }
 
 TEST(StreamCounts, IsNotBehindWhereAllIsDurable) {

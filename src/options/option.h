@@ -58,6 +58,12 @@ enum class OptionType {
 // Whose sources have the option.
 enum class Database { kAny, kPostgres, kMysql };
 
+// The kinds of sinks, as bits: those that an option is of. Others keep nothing, and have none.
+enum SinkBits : unsigned {
+  kParquetSink = 1,
+  kIpcFileSink = 2,
+};
+
 // What is on disk that a value names.
 enum class PathKind { kNone, kFile, kDirectory };
 
@@ -90,6 +96,7 @@ struct Option {
   bool positional = false;  // on the command line, without a name
   bool secret = false;      // may hold a password: never shown
   Database database = Database::kAny;
+  unsigned sinks = 0;  // on which alone it has an effect; 0: whatever the sink is
   // What a shell offers, besides `words`.
   PathKind path = PathKind::kNone;
   std::span<const std::string_view> forms = {};  // that a value may have; a path follows a ':' at the end
@@ -118,6 +125,9 @@ arrow::Status SetOption(const Option& option, Door door, const OptionValue& valu
 
 // An option that was given for a source of another database. Errors: kInvalidOption naming the first.
 arrow::Status CheckDatabase(const Options& options, Door door);
+
+// Those that were given and have no effect on the sink that was: "--roll-rows".
+std::vector<std::string> OptionsOfOtherSinks(const Options& options);
 
 // As the command line reads it: 128MiB, 30s, lz4; empty: none.
 std::string FormatValue(const Option& option, const OptionValue& value);

@@ -98,7 +98,8 @@ struct UntilField : PipelineUntil {
     const auto& text = std::get<std::string>(value);
     if (text == "now") return PipelineUntil::Set(value, options);
     if (IsMysql(options)) {
-      if (LooksLikeBinlogPosition(text)) return PipelineUntil::Set(value, options);
+      if (LooksLikeBinlogPosition(text) && ParseBinlogPosition(text).ok())
+        return PipelineUntil::Set(value, options);
       return MakeError(ErrorKind::kInvalidOption, "this is no place in a binary log", "until",
                        "give 'now' or a place as the server names it, as in binlog.000012:4567");
     }
@@ -402,14 +403,16 @@ constexpr Option kOptions[] = {
      .type = kSize,
      .field = Fills<Field<&Options::sink, &SinkOptions::roll_bytes>>(),
      .help = "close a file at this size",
-     .minimum = 1},
+     .minimum = 1,
+     .sinks = kParquetSink | kIpcFileSink},
     {.section = "sink",
      .name = "roll-rows",
      .commands = kStream,
      .type = kCount,
      .field = Fills<Field<&Options::sink, &SinkOptions::roll_rows>>(),
      .help = "close a file at this many rows",
-     .minimum = 1},
+     .minimum = 1,
+     .sinks = kParquetSink},
     {.section = "sink",
      .name = "roll-age",
      .commands = kStream,
@@ -417,7 +420,8 @@ constexpr Option kOptions[] = {
      .field = Fills<Field<&Options::sink, &SinkOptions::roll_age>>(),
      .help = "close files, and acknowledge, when their oldest row is this old: the longest time a change "
              "waits",
-     .minimum = 1},
+     .minimum = 1,
+     .sinks = kParquetSink | kIpcFileSink},
     {.section = "sink",
      .name = "parquet-encodings",
      .commands = kStream,
@@ -427,7 +431,8 @@ constexpr Option kOptions[] = {
      .help =
          "of Parquet files: default, which every reader reads, or modern, smaller where whole numbers and "
          "times hardly repeat, which DuckDB before 0.10 and older readers of Iceberg do not read",
-     .words = kParquetEncodings},
+     .words = kParquetEncodings,
+     .sinks = kParquetSink},
     {.section = "sink",
      .name = "parquet-compression-level",
      .commands = kStream,
@@ -435,7 +440,8 @@ constexpr Option kOptions[] = {
      .field = Fills<Field<&Options::sink, &SinkOptions::parquet, &ParquetOptions::compression_level>>(),
      .help = "of Zstandard in Parquet files: a higher one makes them smaller and costs more CPU",
      .minimum = 1,
-     .maximum = 22},
+     .maximum = 22,
+     .sinks = kParquetSink},
     {.section = "source",
      .name = "buffer",
      .python = "buffer_bytes_max",

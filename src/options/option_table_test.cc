@@ -188,6 +188,36 @@ TEST(OptionTable, OptionsOfAnotherDatabaseAreRefused) {
   EXPECT_EQ(RefusedFor("host=mysql", "slot", std::string("s")), "");
 }
 
+TEST(OptionTable, OptionsOfOtherSinksAreNamed) {
+  const auto named = [](const std::string& sink) {
+    Options options = DefaultsOf(Door::kCommand);
+    options.sink_uri = sink;
+    const std::vector<std::pair<const char*, OptionValue>> given = {
+        {"roll-bytes", int64_t{5}},
+        {"roll-rows", int64_t{5}},
+        {"roll-age", std::chrono::milliseconds(5)},
+        {"parquet-encodings", std::string("modern")},
+        {"parquet-compression-level", int64_t{9}},
+        {"tables", std::vector<std::string>{"shop.*"}}};
+    for (const auto& [name, value] : given)
+      EXPECT_TRUE(SetOption(Find(name), Door::kCommand, value, options).ok()) << name;
+    std::string text;
+    for (const std::string& name : OptionsOfOtherSinks(options)) text += (text.empty() ? "" : " ") + name;
+    return text;
+  };
+  const std::string of_parquet = "--roll-rows --parquet-encodings --parquet-compression-level";
+  const std::string of_files =
+      "--roll-bytes --roll-rows --roll-age --parquet-encodings "
+      "--parquet-compression-level";
+  EXPECT_EQ(named("parquet:d"), "");
+  EXPECT_EQ(named("ipc:f"), of_parquet);
+  for (const char* sink : {"ipc:-", "console", "console:ndjson", "console:table"})
+    EXPECT_EQ(named(sink), of_files) << sink;
+  Options options = DefaultsOf(Door::kCommand);
+  options.sink_uri = "console";
+  EXPECT_TRUE(OptionsOfOtherSinks(options).empty());
+}
+
 TEST(OptionTable, APlaceInABinaryLogIsAnEndForMysqlAlone) {
   Options options = DefaultsOf(Door::kCommand);
   const std::string place = "binlog.000012:4567";
@@ -195,8 +225,8 @@ TEST(OptionTable, APlaceInABinaryLogIsAnEndForMysqlAlone) {
   options.source.conninfo = "mysql://cdc@db/";
   EXPECT_TRUE(SetOption(Find("until"), Door::kCommand, place, options).ok());
   EXPECT_EQ(options.pipeline.until, place);
-  for (const char* wrong :
-       {"binlog.000012", "binlog.000012:", "binlog.000012:4x", ":45", "12:45", "16/B374D848"})
+  for (const char* wrong : {"binlog.000012", "binlog.000012:", "binlog.000012:4x", "binlog.0012:45", ":45",
+                            "12:45", "16/B374D848"})
     EXPECT_FALSE(SetOption(Find("until"), Door::kCommand, std::string(wrong), options).ok()) << wrong;
 }
 

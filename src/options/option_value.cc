@@ -154,6 +154,20 @@ arrow::Status CheckDatabase(const Options& options, Door door) {
   return arrow::Status::OK();
 }
 
+std::vector<std::string> OptionsOfOtherSinks(const Options& options) {
+  unsigned sink = 0;
+  if (options.sink_uri.starts_with("parquet:")) sink = kParquetSink;
+  if (options.sink_uri.starts_with("ipc:") && options.sink_uri != "ipc:-") sink = kIpcFileSink;
+  const Options defaults = DefaultsOf(Door::kCommand);
+  std::vector<std::string> names;
+  for (const Option& option : OptionTable()) {
+    const bool has_effect = option.sinks == 0 || (option.sinks & sink) != 0;
+    if (has_effect || option.field.get(options) == option.field.get(defaults)) continue;
+    names.push_back(NameOf(option, Door::kCommand));
+  }
+  return names;
+}
+
 std::string FormatValue(const Option& option, const OptionValue& value) {
   if (const auto* number = std::get_if<int64_t>(&value)) {
     return option.type == OptionType::kSize ? FormatBytes(*number) : std::to_string(*number);

@@ -50,4 +50,16 @@ std::string NearestName(std::string_view text, const std::vector<std::string>& c
   return nearest;
 }
 
+std::string NearestNames(const std::vector<std::string>& patterns,
+                         const std::vector<std::string>& candidates) {
+  std::vector<std::string> names;
+  for (const std::string& pattern : patterns) {
+    const std::string name = pattern.starts_with('!') ? "" : NearestName(pattern, candidates);
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 }  // namespace arrowcdc

@@ -12,4 +12,8 @@ namespace arrowcdc {
 // candidates.
 std::string NearestName(std::string_view text, const std::vector<std::string>& candidates);
 
+// Those of all patterns but exclusions, each once: "public.a, public.b".
+std::string NearestNames(const std::vector<std::string>& patterns,
+                         const std::vector<std::string>& candidates);
+
 }  // namespace arrowcdc

@@ -15,6 +15,14 @@ TEST(NearestName, TheFewestChanges) {
   EXPECT_EQ(NearestName("public.suers", tables), "public.users");
 }
 
+TEST(NearestName, OfSeveralPatterns) {
+  const std::vector<std::string> tables = {"public.orders", "public.order"};
+  EXPECT_EQ(NearestNames({"public.oders", "public.ordr", "!public.orde", "x"}, tables),
+            "public.orders, public.order");
+  EXPECT_EQ(NearestNames({"public.oders", "Public.orders"}, tables), "public.orders");
+  EXPECT_EQ(NearestNames({}, tables), "");
+}
+
 TEST(NearestName, NoneWhereNoneResemblesIt) {
   EXPECT_EQ(NearestName("public.users", {}), "");
   EXPECT_EQ(NearestName("x", {"something.else"}), "");

@@ -242,6 +242,17 @@ arrow::Status ParquetSink::CheckDirectory() {
                    directory_, "bring it back as it was, then start again; nothing was acknowledged since");
 }
 
+// Nor that of one table.
+arrow::Status ParquetSink::TableIsGone(const TableName& name, const std::string& path) {
+  return MakeError(
+      ErrorKind::kSink,
+      "the directory of table " + ToString(name) +
+          " was removed while rows were written to it, with those that were acknowledged",
+      path,
+      "bring it back as it was, then start again; without it a new start begins it anew, with the "
+      "changes that come next");
+}
+
 // Where upper and lower case are the same to the file system, what is there may be another table's.
 arrow::Status ParquetSink::CheckNewDirectory(const TableName& name, const std::string& encoded) {
   ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, encoded)));
@@ -260,7 +271,12 @@ arrow::Result<std::string> ParquetSink::TableDirectory(const TableName& name) {
   ARROW_RETURN_NOT_OK(CheckDirectory());
   ARROW_ASSIGN_OR_RAISE(const std::string encoded, TableDirectoryName(name));
   std::string path = JoinPath(directory_, encoded);
-  if (!directories_.contains(encoded)) ARROW_RETURN_NOT_OK(CheckNewDirectory(name, encoded));
+  if (directories_.contains(encoded)) {
+    ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(path));
+    if (kind == PathKind::kAbsent) return TableIsGone(name, path);
+  } else {
+    ARROW_RETURN_NOT_OK(CheckNewDirectory(name, encoded));
+  }
   ARROW_RETURN_NOT_OK(MakeDirectories(*files_, path));
   directories_.insert(encoded);
   return path;

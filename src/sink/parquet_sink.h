@@ -83,6 +83,7 @@ class ParquetSink : public Sink {
   arrow::Result<OpenFile*> FileFor(const ChangeBatch& batch);
   arrow::Status CheckDirectory();
   arrow::Status CheckNewDirectory(const TableName& name, const std::string& encoded);
+  static arrow::Status TableIsGone(const TableName& name, const std::string& path);
   arrow::Result<std::string> TableDirectory(const TableName& name);
   bool WriteRowGroup(OpenFiles::iterator open);
   arrow::Status RollIfFull(OpenFiles::iterator open);

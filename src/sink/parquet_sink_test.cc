@@ -120,6 +120,26 @@ TEST_F(ParquetSinkTest, ADirectoryThatIsGoneIsNotMadeAnew) {
   EXPECT_FALSE(sink->Write(Rows(users_, {4})).ok());
 }
 
+TEST_F(ParquetSinkTest, ATablesDirectoryThatIsGoneIsNotMadeAnew) {
+  for (const bool fresh_start : {false, true}) {
+    auto sink = MakeOpen();
+    const int64_t id = fresh_start ? 11 : 1;
+    ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {id})));
+    ARROWCDC_ASSERT_OK(sink->Flush());
+    if (fresh_start) {
+      ARROWCDC_ASSERT_OK(sink->Close());
+      sink = MakeOpen();
+    }
+    ARROWCDC_ASSERT_OK(files_.Remove(kOrdersDirectory));
+    ARROWCDC_ASSERT_OK(sink->Write(Rows(users_, {id + 1})));
+    const auto status = sink->Write(Rows(orders_, {id + 2}));
+    EXPECT_EQ(KindOf(status), ErrorKind::kSink);
+    EXPECT_NE(status.message().find("public.orders"), std::string::npos) << status.message();
+    ARROWCDC_ASSERT_OK(sink->Close());
+    EXPECT_EQ(*files_.Kind(kOrdersDirectory), PathKind::kAbsent);
+  }
+}
+
 TEST_F(ParquetSinkTest, RowsAreDurableAfterFlushAndNotBefore) {
   auto sink = MakeOpen();
   ARROWCDC_ASSERT_OK(sink->Write(Rows(orders_, {1, 2, 3})));

@@ -413,6 +413,18 @@ TEST_F(ParquetSnapshot, ATableOfSeveralPointsIsReadOnceTheStreamHasCome) {
   EXPECT_EQ(stored.order, 300u);
 }
 
+TEST_F(ParquetSnapshot, ATableThatWasCopiedWithoutRowsIsEmpty) {
+  Open();
+  EXPECT_EQ(KindOf(FindStoredTable(files_, "/d", "public.t").status()), ErrorKind::kInvalidOption);
+  Complete(200);
+  for (const char* name : {"public.t", "\"public\".t"}) {
+    const auto empty = FindStoredTable(files_, "/d", name).status();
+    EXPECT_EQ(KindOf(empty), ErrorKind::kBusy) << empty;
+    EXPECT_NE(empty.message().find("it is empty"), std::string::npos) << empty;
+  }
+  EXPECT_EQ(KindOf(FindStoredTable(files_, "/d", "public.tt").status()), ErrorKind::kInvalidOption);
+}
+
 TEST_F(ParquetSnapshot, PartsThatDoNotCountGo) {
   Open();
   Write(200, "a", 1);

@@ -200,6 +200,22 @@ void DropEmptied(StoredTable* stored) {
   });
 }
 
+// A table that was copied without rows, and got none since, has no file to say what its columns are.
+arrow::Status CheckIsNotEmpty(const std::string& root, const std::string& table, const Manifest& manifest,
+                              const std::vector<TableName>& with_files) {
+  if (!manifest.snapshot.has_value() || FindTableName(root, table, with_files).ok())
+    return arrow::Status::OK();
+  std::vector<TableName> copied;
+  for (const CopiedTable& one : manifest.snapshot->copied) copied.push_back(one.name);
+  const auto place = FindTableName(root, table, copied);
+  if (!place.ok()) return arrow::Status::OK();
+  return MakeError(ErrorKind::kBusy,
+                   "it was copied and had no rows, and none have come since: it is empty, and no file says "
+                   "what its columns are",
+                   "table " + ToString(copied[*place]),
+                   "stream on (arrowcdc stream), and try again when it has rows");
+}
+
 arrow::Result<bool> IsDue(FileSystem& files, const std::string& root, const Manifest& manifest,
                           const TableName& table) {
   ARROW_ASSIGN_OR_RAISE(const SnapshotRequests requests, ReadSnapshotRequests(files, root));
@@ -226,6 +242,7 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
   ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(files, root, manifest));
   std::vector<TableName> names;
   for (const Directory& directory : directories) names.push_back(directory.table);
+  if (manifest.has_value()) ARROW_RETURN_NOT_OK(CheckIsNotEmpty(root, table, *manifest, names));
   ARROW_ASSIGN_OR_RAISE(const size_t place, FindTableName(root, table, names));
   ARROW_ASSIGN_OR_RAISE(const ParquetFooter newest,
                         ReadParquetFooter(files, directories[place].paths.back()));

@@ -199,8 +199,28 @@ TEST_F(ContractTest, PatternsThatSelectNothingPublishedAreRefused) {
   const Outcome refused = Run(misspelt);
   EXPECT_EQ(refused.code, 5) << refused.error;
   EXPECT_NE(refused.error.find("no published table matches"), std::string::npos) << refused.error;
+  std::replace(misspelt.argv.begin(), misspelt.argv.end(), std::string("pubic.*"),
+               std::string("public.usres"));
+  const Outcome named = Run(misspelt);
+  EXPECT_EQ(named.code, 5) << named.error;
+  EXPECT_NE(named.error.find("matches the patterns; nearest: public.users"), std::string::npos)
+      << named.error;
   EXPECT_EQ(Confirmed(), before);
   EXPECT_EQ(Run(Stream("parquet:x", {"--ack=on-write"})).code, 2);
+}
+
+// Into a sink that keeps nothing nothing is durable.
+TEST_F(ContractTest, SaysWhatHasNoEffectAndNoPlaceThatIsNotThere) {
+  RunSetup();
+  const Outcome looked =
+      Run(Stream("console", {"--until", "now", "--roll-rows", "7", "--parquet-compression-level", "9"}));
+  EXPECT_EQ(looked.code, 0) << looked.error;
+  EXPECT_NE(looked.error.find("\"options\":\"--roll-rows, --parquet-compression-level\""), std::string::npos)
+      << looked.error;
+  EXPECT_NE(looked.error.find("\"delivered_lsn\""), std::string::npos) << looked.error;
+  EXPECT_EQ(looked.error.find("\"0/0\""), std::string::npos) << looked.error;
+  EXPECT_EQ(Run(Stream(Parquet("d"), {"--until", "now", "--roll-rows", "7"})).error.find("no effect"),
+            std::string::npos);
 }
 
 TEST_F(ContractTest, PublishedTablesThatNoPatternMatchesAreNamed) {

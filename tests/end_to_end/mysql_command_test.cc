@@ -508,18 +508,46 @@ TEST_P(MysqlTest, WhatSetupPrintsIsEnough) {
   EXPECT_EQ(first.find("BACKUP_ADMIN") != string::npos, is_mysql) << first;
   EXPECT_NE(run("doctor", {"--tables", "shop.*", "--json"}, 4).find("\"problem\""), string::npos);
   apply(run("setup", {"--tables", "shop.*", "--print-sql"}, 0));
-  EXPECT_EQ(run("setup", tables, 0).find("BACKUP_ADMIN"), string::npos);
+  const string ready = run("setup", tables, 0);
+  EXPECT_EQ(ready.find("BACKUP_ADMIN"), string::npos) << ready;
+  EXPECT_NE(ready.find("a stream can begin."), string::npos) << ready;
+  if (is_mysql) {
+    ARROWCDC_ASSERT_OK(server_->Run({"REVOKE BACKUP_ADMIN ON *.* FROM 'cdc'@'%'"}));
+    const string lacking = run("setup", tables, 0);
+    EXPECT_EQ(lacking.find("a stream can begin."), string::npos) << lacking;
+    EXPECT_NE(lacking.find("begin without the rows that are there (--snapshot never)"), string::npos)
+        << lacking;
+    EXPECT_NE(lacking.find("\nGRANT BACKUP_ADMIN ON *.* TO 'cdc'@'%';\n"), string::npos) << lacking;
+    ARROWCDC_ASSERT_OK(server_->Run({"GRANT BACKUP_ADMIN ON *.* TO 'cdc'@'%'"}));
+  }
   run("stream", {"--tables", "shop.*", "--sink", "parquet:" + Directory(), "--until", "now"}, 0);
   ExpectSame("a");
   // Patterns that match nothing: all of them, or one.
   EXPECT_NE(run("setup", {"--tables", "Shop.*"}, 5).find("no table that the account can see matches"),
             string::npos);
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.orders (k INT PRIMARY KEY)"}));
+  const Strings misspelt = {"--tables", "shop.oders", "--sink", "console", "--until", "now"};
+  for (const string& text : {run("setup", {"--tables", "shop.oders"}, 5), run("stream", misspelt, 5)})
+    EXPECT_NE(text.find("; nearest: shop.orders"), string::npos) << text;
   EXPECT_NE(run("stream", {"--tables", "shop.*", "shop.b", "--sink", "console", "--until", "now"}, 0)
                 .find("pattern shop.b matches no table"),
             string::npos);
   const string status = run("status", {"--json"}, 0);
   EXPECT_TRUE(status.starts_with("{\"at\":")) << status;
   EXPECT_NE(status.find("\"end\":\"binlog.0"), string::npos) << status;
+}
+
+// They wait for it in one piece, and come by another session: that is no server that is away.
+TEST_P(MysqlTest, RowsInFrontOfAnUnreadableOneComeWithoutRetries) {
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.a (k INT PRIMARY KEY, d DATE)"}));
+  (void)Ends({}, 0);
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.a VALUES (1, '2026-01-02')",
+                                   "INSERT INTO shop.a VALUES (2, '2026-01-03')", "SET SESSION sql_mode = ''",
+                                   "INSERT INTO shop.a VALUES (3, 0)"}));
+  (void)Ends({"--unrepresentable", "error", "--retry-for", "0s"}, 4);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const Strings ids, Lines("SELECT k FROM read_parquet('" + Directory() +
+                                                         "/shop.a/*.parquet') ORDER BY k"));
+  EXPECT_EQ(ids, (Strings{"k", "1", "2"}));
 }
 
 // The way out that the error names goes on, and so does the start after it.

@@ -31,10 +31,6 @@ arrow::Result<std::optional<TablePatterns>> ParsePatterns(const MysqlOptions& so
   return std::optional<TablePatterns>(std::move(patterns));
 }
 
-bool IsUsable(const mysql::CatalogTable& table) {
-  return table.table.replica_identity == ReplicaIdentity::kDefault;
-}
-
 }  // namespace
 
 arrow::Result<MysqlChecks> CheckMysql(const MysqlOptions& source) {
@@ -98,7 +94,7 @@ arrow::Result<std::vector<TableStatus>> ListMysqlTables(const MysqlOptions& sour
     status.matches = match.matches;
     status.published = state.IsOn("log_bin");
     status.replica_identity = table.table.replica_identity;
-    status.usable_identity = IsUsable(table);
+    status.usable_identity = true;  // the server logs old rows of a table without a key, too
     status.reason = match.reason;
     for (const mysql::Cascade& cascade : cascades) {
       if (cascade.child != status.name) continue;

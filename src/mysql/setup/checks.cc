@@ -5,6 +5,7 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/table_patterns.h"
+#include "src/mysql/snapshot/snapshot_point.h"
 #include "src/patterns/idle_patterns.h"
 #include "src/patterns/nearest_name.h"
 
@@ -40,11 +41,11 @@ arrow::Result<bool> MayReadLog(Connection* connection) {
 }
 
 // MySQL shows where its log ends between two transactions, or stops them for a moment.
-arrow::Result<bool> MayCopy(Connection* connection) {
-  if (connection->flavor() == Flavor::kMariadb) return true;
+arrow::Status InspectCopy(Connection* connection, Inspected* inspected) {
+  if (connection->flavor() == Flavor::kMariadb) return arrow::Status::OK();
   const arrow::Status shown = connection->Query("SELECT local FROM performance_schema.log_status").status();
-  if (!IsPermission(shown)) return true;  // what else is wrong is said by the copy
-  return IsGranted(connection, "RELOAD");
+  inspected->may_see_log_status = !IsPermission(shown);  // what else is wrong is said by the copy
+  return IsGranted(connection, "RELOAD").Value(&inspected->may_lock);
 }
 
 const char* MonitorOf(Flavor flavor) {
@@ -208,7 +209,8 @@ class Judgement {
       const std::string sql = inspected_.may_select_all ? "" : GrantSelect(inspected_.idle_patterns, account);
       Bad(ErrorKind::kPublicationMissing,
           "no table that the account can see " +
-              std::string(inspected_.idle_patterns.empty() ? "is there" : "matches"),
+              std::string(inspected_.idle_patterns.empty() ? "is there" : "matches") +
+              Nearest(inspected_.idle_patterns),
           "option --tables",
           "look at 'arrowcdc tables': small and capital letters differ, and an account sees the tables that "
           "it has a right on" +
@@ -223,21 +225,33 @@ class Judgement {
                "it out, or pass --snapshot never)",
            "ALTER TABLE " + Quoted(table.table.name) + " ENGINE = InnoDB");
     }
+    RightsToCopy(account);
+  }
+
+  void RightsToCopy(const std::string& account) {
     check_ = "rights";
-    if (inspected_.may_copy) return;
+    if (inspected_.may_lock) return;
+    const std::string what =
+        "the account may not copy rows that are there, which a stream into a new sink does first";
+    // Nothing tells then who is about to commit.
+    if (!WaitsForCommits(state_.version) && !state_.only_committed()) {
+      checks.grants_to_copy = {"GRANT RELOAD ON *.* TO " + account};
+      return Warn(what + " (" + state_.version + " without gtid_mode: tables are locked for a moment): " +
+                      checks.grants_to_copy[0] + "; or pass --snapshot never",
+                  checks.grants_to_copy[0]);
+    }
+    if (inspected_.may_see_log_status) return;
     checks.grants_to_copy = {"GRANT BACKUP_ADMIN ON *.* TO " + account,
                              "GRANT SELECT ON performance_schema.log_status TO " + account};
     const std::string grants = checks.grants_to_copy[0] + "; " + checks.grants_to_copy[1];
-    Warn("the account may not copy rows that are there, which a stream into a new sink does first: " +
-             grants + "; (or RELOAD ON *.*); or pass --snapshot never",
-         grants);
+    Warn(what + ": " + grants + "; (or RELOAD ON *.*); or pass --snapshot never", grants);
   }
 
   void Tables(bool accept_cascades) {
     check_ = "tables";
     for (const std::string& pattern : inspected_.idle_patterns) {
       if (inspected_.tables.empty()) break;  // that is an error
-      Warn("pattern " + pattern + " matches no table that the account can see" + Nearest(pattern));
+      Warn("pattern " + pattern + " matches no table that the account can see" + Nearest({pattern}));
     }
     for (const CatalogTable& table : inspected_.tables) {
       if (table.table.replica_identity == ReplicaIdentity::kFull)
@@ -278,10 +292,8 @@ class Judgement {
   // Seen with 11.8, under full images too, and not with 10.11.
   bool LeavesGeneratedOut() const { return std::strtol(state_.version.c_str(), nullptr, 10) >= 11; }
 
-  std::string Nearest(const std::string& pattern) const {
-    std::vector<std::string> names;
-    for (const CatalogTable& table : inspected_.tables) names.push_back(ToString(table.table.name));
-    const std::string nearest = NearestName(pattern, names);
+  std::string Nearest(const std::vector<std::string>& patterns) const {
+    const std::string nearest = NearestNames(patterns, inspected_.names);
     return nearest.empty() ? "" : "; nearest: " + nearest;
   }
 
@@ -318,7 +330,7 @@ arrow::Result<Inspected> Inspect(Connection* connection, const std::vector<std::
     ARROW_ASSIGN_OR_RAISE(inspected.may_read_log, IsGranted(connection, "REPLICATION SLAVE"));
     ARROW_ASSIGN_OR_RAISE(inspected.may_see_status, IsGranted(connection, MonitorOf(inspected.state.flavor)));
   }
-  ARROW_ASSIGN_OR_RAISE(inspected.may_copy, MayCopy(connection));
+  ARROW_RETURN_NOT_OK(InspectCopy(connection, &inspected));
   ARROW_ASSIGN_OR_RAISE(inspected.may_select_all, IsGranted(connection, "SELECT"));
   if (inspected.log.has_value()) {
     const bool mariadb = inspected.state.flavor == Flavor::kMariadb;
@@ -332,7 +344,10 @@ arrow::Result<Inspected> Inspect(Connection* connection, const std::vector<std::
   if (!patterns.empty()) {
     ARROW_ASSIGN_OR_RAISE(const TablePatterns wanted, TablePatterns::Parse(patterns));
     std::vector<TableName> names;
-    for (const CatalogTable& table : inspected.tables) names.push_back(table.table.name);
+    for (const CatalogTable& table : inspected.tables) {
+      names.push_back(table.table.name);
+      inspected.names.push_back(ToString(table.table.name));
+    }
     ARROW_ASSIGN_OR_RAISE(inspected.idle_patterns, IdlePatterns(patterns, names));
     std::erase_if(inspected.tables,
                   [&](const CatalogTable& table) { return !wanted.Matches(table.table.name); });

@@ -18,15 +18,18 @@ std::string QuoteAccount(const std::string& account);
 
 struct Inspected {
   ServerState state;
-  std::string account;                     // 'user'@'host' as the server knows it
-  bool may_read_log = false;               // REPLICATION SLAVE
-  bool may_see_status = false;             // REPLICATION CLIENT, MariaDB: BINLOG MONITOR
-  std::optional<LogStatus> log;            // none: it may not be seen, or there is none
-  bool is_replica = false;                 // of another server, as far as that may be seen
-  bool filters = false;                    // binlog_do_db or binlog_ignore_db
-  bool may_copy = true;                    // MySQL: a point of the log can be had for rows that are there
+  std::string account;           // 'user'@'host' as the server knows it
+  bool may_read_log = false;     // REPLICATION SLAVE
+  bool may_see_status = false;   // REPLICATION CLIENT, MariaDB: BINLOG MONITOR
+  std::optional<LogStatus> log;  // none: it may not be seen, or there is none
+  bool is_replica = false;       // of another server, as far as that may be seen
+  bool filters = false;          // binlog_do_db or binlog_ignore_db
+  // MySQL: by either a point of the log can be had for rows that are there.
+  bool may_see_log_status = true;          // BACKUP_ADMIN, and SELECT on performance_schema.log_status
+  bool may_lock = true;                    // RELOAD
   bool may_select_all = false;             // SELECT on *.*, as far as the account's own grants tell
   std::vector<std::string> idle_patterns;  // which match no table that the account can see
+  std::vector<std::string> names;          // of all tables that it can see, as patterns write them
   std::vector<CatalogTable> tables;        // those that match
   std::vector<Cascade> cascades;           // of those
 };

@@ -24,6 +24,14 @@ bool ParseNumber(std::string_view text, uint64_t* number) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+// As servers name their files.
+std::string FileDigits(uint64_t number) {
+  constexpr size_t kDigits = 6;
+  std::string digits = std::to_string(number);
+  if (digits.size() < kDigits) digits.insert(0, kDigits - digits.size(), '0');
+  return digits;
+}
+
 arrow::Status BadToken() {
   return MakeError(ErrorKind::kPositionGap, "what is stored with the position cannot be read", "position",
                    "it was stored by another version, or damaged: capture into a new sink");
@@ -56,7 +64,10 @@ arrow::Result<LogPlace> ParsePlace(std::string_view text) {
     LogPlace place;
     const std::string_view name = text.substr(0, colon);
     uint64_t number = 0;
-    const bool numbered = ParseNumber(name.substr(name.rfind('.') + 1), &number);
+    const size_t dot = name.rfind('.');
+    const std::string_view digits = name.substr(dot + 1);
+    const bool is_name = dot != std::string_view::npos;
+    const bool numbered = ParseNumber(digits, &number) && (!is_name || digits == FileDigits(number));
     if (numbered && number >> kFileBits == 0 && ParseNumber(text.substr(colon + 1), &place.offset) &&
         place.offset >> kOffsetBits == 0) {
       place.file = static_cast<uint32_t>(number);
@@ -65,14 +76,12 @@ arrow::Result<LogPlace> ParsePlace(std::string_view text) {
   }
   return MakeError(ErrorKind::kInvalidOption, "the text is no place in a binary log", "option until",
                    "use FILE:OFFSET as SHOW BINARY LOG STATUS (SHOW MASTER STATUS) gives them, as "
-                   "binlog.000003:1234");
+                   "binlog.000003:1234; the number of a file has six digits");
 }
 
 std::string ToString(const LogPlace& place, const std::string& base) {
   if (base.empty()) return "file " + std::to_string(place.file) + ", offset " + std::to_string(place.offset);
-  std::string number = std::to_string(place.file);
-  if (number.size() < 6) number.insert(0, 6 - number.size(), '0');
-  return base + "." + number + ":" + std::to_string(place.offset);
+  return base + "." + FileDigits(place.file) + ":" + std::to_string(place.offset);
 }
 
 std::string WriteToken(const LogToken& token) {

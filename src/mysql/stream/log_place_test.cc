@@ -25,6 +25,9 @@ TEST(LogPlace, Texts) {
   EXPECT_EQ(*ParsePlace("3:1234"), (LogPlace{3, 1234}));
   EXPECT_EQ(*ParsePlace(FormatLsn(*MakeOrder(0, {3, 1234}))), (LogPlace{3, 1234}));
   EXPECT_EQ(ToString({3, 1234}, "binlog"), "binlog.000003:1234");
+  // A file of such a name is never written.
+  for (const char* text : {"binlog.0003:4", "binlog.3:4", "binlog.0000003:4", "binlog.01000003:4"})
+    EXPECT_FALSE(ParsePlace(text).ok()) << text;
   for (const char* text : {"", "x", "binlog.x:4", "binlog.000003:", "binlog.000003:x", "9999999:4"})
     EXPECT_FALSE(ParsePlace(text).ok()) << text;
 }

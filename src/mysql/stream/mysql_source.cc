@@ -22,6 +22,7 @@
 #include "src/mysql/stream/file_packets.h"
 #include "src/mysql/stream/log_start.h"
 #include "src/mysql/stream/transaction_reader.h"
+#include "src/patterns/nearest_name.h"
 
 namespace arrowcdc {
 namespace {
@@ -434,6 +435,7 @@ class MysqlSource : public Source {
     info.published.lists_tables = false;
     info.published.any = true;
     info.published.any_pattern = patterns_.has_value();
+    info.published.nearest = NearestNames(inspected.idle_patterns, inspected.names);
     for (const std::string& warning : checks.warnings)
       info.published.notices.push_back({false, warning, "server " + connection_->server()});
     return info;

@@ -257,6 +257,21 @@ TEST_P(MysqlSource, TellsOfTruncates) {
   ExpectSame(&replay);
 }
 
+// Its name is not remembered, either: the end of the database says nothing more of it.
+TEST_P(MysqlSource, ATableThatWasDroppedIsForgotten) {
+  StartServer();
+  const auto source = MakeSource({"shop.*"});
+  Replay replay;
+  ARROWCDC_ASSERT_OK(replay.Begin(source.get()));
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.later (id INT PRIMARY KEY)", "INSERT INTO shop.later VALUES (1)",
+                    "DROP TABLE shop.later", "DROP DATABASE shop"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const LogEnd end, MakeEnd());
+  ARROWCDC_ASSERT_OK(replay.ReadUntil(source.get(), end.position));
+  EXPECT_EQ(replay.log({"shop", "later"}), (std::vector<std::string>{"insert 1", "truncate"}));
+  EXPECT_EQ(replay.log(kTable), std::vector<std::string>{"truncate"});
+}
+
 TEST_P(MysqlSource, RefusesStatementsThatChangeRows) {
   StartServer();
   const auto source = MakeSource();

@@ -71,7 +71,9 @@ arrow::Status TransactionReader::TakeDropped(const std::vector<TableName>& table
   for (const TableName& table : tables) {
     if (Wanted(table)) Tell(false, "the table was dropped", table);
   }
-  return TakeEmptied(tables);
+  ARROW_RETURN_NOT_OK(TakeEmptied(tables));
+  for (const TableName& table : tables) schemas_.erase(table);
+  return arrow::Status::OK();
 }
 
 // The log does not list which tables it had.
@@ -133,8 +135,8 @@ arrow::Result<std::shared_ptr<const TableSchema>> TransactionReader::SchemaOf(co
   const auto known = schemas_.find(table);
   if (known != schemas_.end()) return known->second;
   Tell(false,
-       "the table was emptied, and no rows of it have come since the stream was started: that comes without "
-       "the table's columns",
+       "the table was emptied, and no rows of it have come since the stream was started, or since it was "
+       "made: that comes without the table's columns",
        table);
   constexpr ReplicaIdentity kIdentity = ReplicaIdentity::kFull;
   const auto metadata =

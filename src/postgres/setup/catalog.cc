@@ -183,6 +183,14 @@ std::string CaptureObstacle(const TableInfo& table) {
   return RowsObstacle(table);
 }
 
+std::vector<std::string> CapturableNames(const TableCatalog& catalog) {
+  std::vector<std::string> names;
+  for (const TableInfo& table : catalog.tables()) {
+    if (CaptureObstacle(table).empty()) names.push_back(ToString(table.name));
+  }
+  return names;
+}
+
 TableCatalog::TableCatalog(std::vector<TableInfo> tables, bool names_only)
     : tables_(std::move(tables)), names_only_(names_only) {
   places_.reserve(tables_.size());

@@ -51,6 +51,10 @@ std::string RowsObstacle(const TableInfo& table);
 // The same, and where they cannot come under its own name, which no pattern matches.
 std::string CaptureObstacle(const TableInfo& table);
 
+class TableCatalog;
+// As patterns write them, of the tables that changes can come of.
+std::vector<std::string> CapturableNames(const TableCatalog& catalog);
+
 // Indexed by oid: what is asked of it costs no more than what it answers.
 class TableCatalog {
  public:

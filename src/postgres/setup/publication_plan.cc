@@ -85,24 +85,10 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
   return selected;
 }
 
-// Names of tables that changes could come of.
-std::vector<std::string> CapturableNames(const TableCatalog& catalog) {
-  std::vector<std::string> names;
-  for (const TableInfo& table : catalog.tables()) {
-    if (CaptureObstacle(table).empty()) names.push_back(ToString(table.name));
-  }
-  return names;
-}
-
 arrow::Status NoTableMatches(const TableCatalog& catalog, const TablePatterns& patterns,
                              const std::vector<std::string>& texts) {
   const std::vector<std::string> names = CapturableNames(catalog);
-  std::string nearest;
-  for (const std::string& text : texts) {
-    const std::string name = text.starts_with('!') ? "" : NearestName(text, names);
-    if (!name.empty() && nearest.find(name) == std::string::npos)
-      nearest += (nearest.empty() ? "" : ", ") + name;
-  }
+  const std::string nearest = NearestNames(texts, names);
   std::string obstructed;
   for (const TableInfo& table : catalog.tables()) {
     if (CaptureObstacle(table).empty() || !patterns.Matches(table.name)) continue;
@@ -347,36 +333,67 @@ void WarnOfOperations(const PublicationInfo& main, SetupPlan* plan) {
                              ": they will not come");
 }
 
-// For whoever runs the steps on tables of others: rows that are there before are copied by reading them.
-arrow::Status PlanReading(const Inspection& inspected, const Tables& tables, SetupPlan* plan) {
-  Tables unread;
+// `role` as SQL has it.
+arrow::Result<std::string> AllowReadingSql(const Tables& tables, const std::string& role) {
   std::set<std::string> schemas;
-  for (const TableInfo* table : tables) {
-    Tables all = inspected.catalog.Leaves(*table);
-    all.push_back(table);
-    for (const TableInfo* one : all) {
-      if (one->readable || std::find(unread.begin(), unread.end(), one) != unread.end()) continue;
-      unread.push_back(one);
-      schemas.insert(one->name.schema);
-    }
-  }
-  if (unread.empty()) return arrow::Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(inspected.server.role.name));
   std::string names;
-  std::string schema_names;
-  for (const TableInfo* table : unread) {
+  for (const TableInfo* table : tables) {
     ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteQualified(table->name.schema, table->name.table));
     names += (names.empty() ? "" : ", ") + name;
+    schemas.insert(table->name.schema);
   }
+  std::string schema_names;
   for (const std::string& schema : schemas) {
     ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteIdentifier(schema));
     schema_names += (schema_names.empty() ? "" : ", ") + name;
   }
+  return "GRANT USAGE ON SCHEMA " + schema_names + " TO " + role + "; GRANT SELECT ON " + names + " TO " +
+         role;
+}
+
+// Their own, and those whose rows are read in their place; each once.
+Tables WithLeaves(const TableCatalog& catalog, const Tables& tables) {
+  Tables all;
+  for (const TableInfo* table : tables) {
+    Tables one = catalog.Leaves(*table);
+    one.push_back(table);
+    std::copy_if(one.begin(), one.end(), std::back_inserter(all),
+                 [&](const TableInfo* leaf) { return std::find(all.begin(), all.end(), leaf) == all.end(); });
+  }
+  return all;
+}
+
+// For whoever runs the steps on tables of others: rows that are there before are copied by reading them.
+arrow::Status PlanReading(const Inspection& inspected, const Tables& tables, SetupPlan* plan) {
+  Tables unread = WithLeaves(inspected.catalog, tables);
+  std::erase_if(unread, [](const TableInfo* table) { return table->readable; });
+  if (unread.empty()) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(inspected.server.role.name));
+  ARROW_ASSIGN_OR_RAISE(const std::string sql, AllowReadingSql(unread, role));
   plan->steps.push_back({SetupStepKind::kAllowReading,
                          "let " + Quoted(inspected.server.role.name) + " read the rows that are there of " +
                              CountOf(unread.size()) + ": " + NamesOf(unread, kNamesMax),
-                         "GRANT USAGE ON SCHEMA " + schema_names + " TO " + role + "; GRANT SELECT ON " +
-                             names + " TO " + role});
+                         sql});
+  return arrow::Status::OK();
+}
+
+// Whoever adds tables need not be the role that streams, and what that one lacks shows when it copies them.
+arrow::Status WarnOfReading(const Inspection& inspected, const Assignment& assignment, SetupPlan* plan) {
+  if (!plan->options.add_tables || !inspected.slot.has_value()) return arrow::Status::OK();
+  const RoleInfo& own = inspected.server.role;
+  const std::string& reader = inspected.slot->active_role;
+  if (reader == own.name || (reader.empty() && !own.superuser)) return arrow::Status::OK();
+  Tables added = assignment.to_main;
+  added.insert(added.end(), assignment.to_insert_only.begin(), assignment.to_insert_only.end());
+  if (added.empty()) return arrow::Status::OK();
+  std::string role = "ROLE";
+  if (!reader.empty()) {
+    ARROW_ASSIGN_OR_RAISE(role, QuoteIdentifier(reader));
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::string sql, AllowReadingSql(WithLeaves(inspected.catalog, added), role));
+  plan->warnings.push_back(
+      (reader.empty() ? "where another role streams, it" : "role " + Quoted(reader) + ", which streams,") +
+      " needs the right to read the rows that are there of what is added: " + sql);
   return arrow::Status::OK();
 }
 
@@ -482,6 +499,7 @@ arrow::Result<std::vector<std::string>> PlanPublications(const Inspection& inspe
     ours.push_back(insert_only_name);
   }
   ARROW_RETURN_NOT_OK(CheckPermissions(inspected, assignment, !ours.empty(), altered, plan));
+  ARROW_RETURN_NOT_OK(WarnOfReading(inspected, assignment, plan));
   WarnOfLimits(inspected, selected, plan);
   for (const TableInfo* table : selected) plan->tables.push_back(table->name);
   for (const PublicationInfo& publication : inspected.publications) {

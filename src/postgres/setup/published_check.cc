@@ -6,6 +6,7 @@
 
 #include "arrowcdc/error.h"
 #include "src/change/table_schema.h"
+#include "src/patterns/nearest_name.h"
 #include "src/postgres/setup/publication_limits.h"
 #include "src/postgres/client/quoting.h"
 
@@ -173,16 +174,24 @@ class Judge {
 
   // A pattern that matches nothing is most likely misspelt.
   void AddIdlePatterns(const std::vector<std::string>& texts) {
+    std::vector<std::string> idle_texts;
     for (const std::string& text : texts) {
       if (text.starts_with('!')) continue;
       const auto pattern = TablePatterns::Parse({text});
       const bool idle =
           pattern.ok() && std::none_of(tables_.begin(), tables_.end(),
                                        [&](const TableInfo& table) { return pattern->Matches(table.name); });
-      if (idle) {
-        judgement_.state.notices.push_back(
-            {false, "a pattern matches no table of the database", "pattern " + text});
-      }
+      if (idle) idle_texts.push_back(text);
+    }
+    if (idle_texts.empty()) return;
+    const std::vector<std::string> names = CapturableNames(catalog_);
+    judgement_.state.nearest = NearestNames(idle_texts, names);
+    for (const std::string& text : idle_texts) {
+      const std::string nearest = NearestName(text, names);
+      judgement_.state.notices.push_back(
+          {false,
+           "a pattern matches no table of the database" + (nearest.empty() ? "" : "; nearest: " + nearest),
+           "pattern " + text});
     }
   }
 

@@ -229,6 +229,21 @@ TEST(PublishedCheck, RemedyNamesThePublication) {
       << judged.fits;
 }
 
+TEST(PublishedCheck, APatternThatMatchesNothingIsMostLikelyMisspelt) {
+  const TableCatalog catalog(Orders());
+  const PublishedState state =
+      Judge({Publication({"lone"}, true)}, {"public.loan", "public.lone"}, catalog).state;
+  EXPECT_EQ(state.nearest, "public.lone");
+  ASSERT_EQ(state.notices.size(), 1u);
+  EXPECT_EQ(state.notices[0].object, "pattern public.loan");
+  EXPECT_EQ(state.notices[0].text, "a pattern matches no table of the database; nearest: public.lone");
+  EXPECT_EQ(Judge({Publication({"lone"}, true)}, {"public.*"}, catalog).state.nearest, "");
+  const PublishedState other = Judge({Publication({"lone"}, true)}, {"zzzzzz.yyyy"}, catalog).state;
+  EXPECT_EQ(other.nearest, "");
+  ASSERT_EQ(other.notices.size(), 1u);
+  EXPECT_EQ(other.notices[0].text, "a pattern matches no table of the database");
+}
+
 TEST(PublishedCheck, WhatHasNoRowsIsNotPublished) {
   std::vector<TableInfo> tables = Orders();
   tables[4].persistence = 'u';

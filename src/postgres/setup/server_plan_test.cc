@@ -104,6 +104,50 @@ TEST(ServerPlan, ProvidersHaveTheirOwnRemedies) {
   }
 }
 
+// An administrator who adds a table need not be the role that streams, which copies the rows that it has.
+TEST(ServerPlan, WhoStreamsMustReadWhatIsAdded) {
+  Inspection inspected = Fresh();
+  TableInfo orders;
+  orders.oid = 1;
+  orders.name = {"public", "orders"};
+  orders.primary_key = true;
+  TableInfo log = orders;
+  log.oid = 2;
+  log.name = {"audit", "Log"};
+  inspected.catalog = TableCatalog({orders, log});
+  inspected.slot =
+      SlotInfo{.name = "cdc", .plugin = "pgoutput", .database = "shop", .confirmed_flush = 0x200};
+  PublicationInfo publication;
+  publication.name = "cdc";
+  publication.comment = "made by arrowcdc setup";
+  publication.via_root = true;
+  publication.tables = {{"public", "orders"}};
+  inspected.publications = {publication};
+  const auto said = [&](const std::string& role, const std::string& reader, bool superuser,
+                        const SetupOptions& options = {.add_tables = true}) -> std::string {
+    inspected.server.role = {role, superuser, true};
+    inspected.slot->active_role = reader;
+    const auto plan = MakeSetupPlan(inspected, Source(OutputPlugin::kPgoutput), options,
+                                    TablePatterns::Parse({"*.*"}).ValueOrDie());
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    std::string text;
+    for (const std::string& warning : plan.ok() ? plan->warnings : std::vector<std::string>())
+      text += warning.find("needs the right to read") == std::string::npos ? "" : warning;
+    return text;
+  };
+  const std::string grants =
+      "GRANT USAGE ON SCHEMA \"audit\" TO \"cdc\"; GRANT SELECT ON \"audit\".\"Log\" TO \"cdc\"";
+  EXPECT_NE(said("postgres", "cdc", true).find("role \"cdc\", which streams"), std::string::npos);
+  EXPECT_NE(said("postgres", "cdc", true).find(grants), std::string::npos) << said("postgres", "cdc", true);
+  EXPECT_NE(said("owner", "cdc", false).find(grants), std::string::npos);
+  EXPECT_NE(said("postgres", "", true).find(" TO ROLE; GRANT SELECT"), std::string::npos);
+  EXPECT_EQ(said("postgres", "postgres", true), "");
+  EXPECT_EQ(said("cdc", "", false), "");
+  EXPECT_EQ(said("postgres", "cdc", true, {}), "");
+  inspected.publications[0].tables.insert({"audit", "Log"});
+  EXPECT_EQ(said("postgres", "cdc", true), "");
+}
+
 // A slot of pgoutput may be a subscription's, which nobody means who only gives its name.
 TEST(ServerPlan, TeardownOfAPgoutputSlotTakesANoteOrAWord) {
   Inspection inspected = Fresh();

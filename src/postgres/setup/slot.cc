@@ -28,7 +28,7 @@ std::string SlotQuery(int server_version, const std::string& quoted_name) {
          "s.restart_lsn, "
          "s.wal_status, s.safe_wal_size, " +
          InvalidationExpression(server_version) + ", " + (server_version >= 170000 ? "s.synced" : "false") +
-         ", coalesce(t.total_txns, 0), s.two_phase FROM pg_replication_slots AS s "
+         ", coalesce(t.total_txns, 0), s.two_phase, a.usename FROM pg_replication_slots AS s "
          "LEFT JOIN pg_stat_activity AS a ON a.pid = s.active_pid "
          "LEFT JOIN pg_stat_replication_slots AS t ON t.slot_name = s.slot_name "
          "WHERE s.slot_name = " +
@@ -120,6 +120,7 @@ arrow::Result<std::optional<SlotInfo>> ReadSlot(Connection& connection, const st
   slot.synced = rows.Bool(0, 10);
   ARROW_ASSIGN_OR_RAISE(slot.decoded_transactions, rows.Int(0, 11));
   slot.two_phase = rows.Bool(0, 12);
+  slot.active_role = rows.Text(0, 13);
   return slot;
 }
 

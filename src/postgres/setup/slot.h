@@ -25,6 +25,7 @@ struct SlotInfo {
   bool active = false;
   std::optional<int> active_pid;
   std::string active_application;  // of that pid
+  std::string active_role;         // of that pid; empty: not known
   // The session that makes it has not finished: it waits for transactions that were open before, and the slot
   // goes away with it.
   bool being_made = false;
