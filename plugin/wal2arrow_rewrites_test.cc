@@ -29,6 +29,25 @@ TEST_F(Rewrites, TablesThatAreWrittenAnew) {
                               "update_after t(103, longer, 3)"}));
 }
 
+TEST_F(Rewrites, TablesThatAreStoredElsewhere) {
+  Prepare(
+      "CREATE ACCESS METHOD other_heap TYPE TABLE HANDLER heap_tableam_handler;"
+      "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE PUBLICATION p FOR TABLE t;"
+      "INSERT INTO t SELECT i, i FROM generate_series(1, 100) i");
+  Sql("SET allow_in_place_tablespaces = on");
+  Sql("CREATE TABLESPACE elsewhere LOCATION ''");
+  Sql("INSERT INTO t VALUES (101, 'a')");
+  Sql("ALTER TABLE t SET TABLESPACE elsewhere");
+  Sql("UPDATE t SET v = 'b' WHERE id = 101");
+  Sql("ALTER TABLE t SET ACCESS METHOD other_heap");
+  Sql("DELETE FROM t WHERE id = 100");
+  Sql("ALTER TABLE t SET TABLESPACE pg_default");
+  Sql("DROP TABLESPACE elsewhere");
+  Sql("INSERT INTO t VALUES (102, 'c')");
+  EXPECT_EQ(Lines(), (Strings{"insert t(101, a)", "update_after t(101, b)", "delete t(100, null)",
+                              "insert t(102, c)"}));
+}
+
 // Rows of a table that is not logged come from the moment on at which it is, and no longer than that.
 TEST_F(Rewrites, LoggedAndUnlogged) {
   Prepare("CREATE UNLOGGED TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR ALL TABLES");

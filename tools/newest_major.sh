@@ -28,4 +28,5 @@ cp -a "$servers/$major" "$run_directory/$major"
 export ARROWCDC_PLUGIN=$build/wal2arrow.so PG_CONFIG=$run_directory/$major/pg_config
 run "$tests/plugin/wal2arrow_test"
 for name in kinds_agree plugins_agree; do run "$tests/tests/end_to_end/${name}_test"; done
+run "$tests/src/postgres/postgres_server_test" --gtest_filter='CatchUpServer.*'
 echo "newest major: OK"

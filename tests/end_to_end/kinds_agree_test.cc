@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include "src/postgres/decode/pgoutput/pgoutput_decoder.h"
+#include "src/postgres/decode/testing/memory_spool.h"
+#include "tests/damaged_streams/recorded_stream.h"
 #include "tests/end_to_end/slot_lines.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/error_detail.h"
@@ -583,6 +586,74 @@ TEST_F(KindsAgree, PreparedTransactionsComeWholeWhenTheyAreCommitted) {
   ASSERT_EQ(rows.size(), 3001u);
   EXPECT_EQ(rows[0], "insert 6000");
   EXPECT_EQ(rows.back(), "insert 3000");
+}
+
+// --- protocols ---
+
+arrow::Result<SlotLines> DecodeRecorded(const RecordedStream& stream, const string& conninfo) {
+  RecordedCatalog catalog(conninfo);
+  MemorySpool spool;
+  PgoutputDecoder decoder(arrow::default_memory_pool(), /*epoch=*/1, &catalog, {}, {.spool = &spool});
+  std::vector<Event> events;
+  const auto take = [&]() -> arrow::Status {
+    while (decoder.has_more()) {
+      ARROW_ASSIGN_OR_RAISE(auto event, decoder.Next());
+      if (event.has_value()) events.push_back(*std::move(event));
+    }
+    return arrow::Status::OK();
+  };
+  for (const RecordedMessage& message : stream) {
+    ARROW_RETURN_NOT_OK(decoder.Decode(message.bytes, message.lsn));
+    ARROW_RETURN_NOT_OK(take());
+  }
+  ARROW_RETURN_NOT_OK(decoder.Flush());
+  ARROW_RETURN_NOT_OK(take());
+  return LinesOf(events);
+}
+
+// The stream asks for 1 and 2. From 16 on there is 4, and in it blocks that are meant for several appliers,
+// whose aborts say where and when.
+TEST_F(KindsAgree, EveryProtocol) {
+  Prepare(
+      "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY);"
+      "CREATE PUBLICATION p FOR TABLE t, u");
+  Sql("INSERT INTO u VALUES (1), (2)");
+  Sql("BEGIN; INSERT INTO t SELECT i, 'x' FROM generate_series(1, 3000) i; TRUNCATE u; SAVEPOINT s; INSERT "
+      "INTO t SELECT i, 'never' FROM generate_series(5001, 8000) i; ROLLBACK TO s; COMMIT");
+  Sql("BEGIN; INSERT INTO t SELECT i, 'never' FROM generate_series(5001, 8000) i; ROLLBACK");
+  Sql("BEGIN; UPDATE t SET v = 'y', id = -id; DELETE FROM t WHERE id < -2990; COMMIT");
+  Sql("INSERT INTO u VALUES (3)");
+  const SlotLines wanted = ReadBoth();
+  ASSERT_EQ(Rows(wanted, "t", 2).size(), 3000u + 2 * 3000 + 10);
+  const struct {
+    const char* options;
+    size_t abort_bytes;  // 0: nothing is sent in progress
+    int since;
+  } kProtocols[] = {
+      {"'proto_version', '1'", 0, 150000},
+      {"'proto_version', '2', 'streaming', 'on'", 9, 150000},
+      {"'proto_version', '3', 'streaming', 'on', 'binary', 'true'", 9, 150000},
+      {"'proto_version', '4', 'streaming', 'on'", 9, 160000},
+      {"'proto_version', '4', 'streaming', 'parallel'", 25, 160000},
+      {"'proto_version', '4', 'streaming', 'parallel', 'binary', 'true'", 25, 160000},
+  };
+  for (const auto& [options, abort_bytes, since] : kProtocols) {
+    if (version_ < since) continue;
+    SCOPED_TRACE(options);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(
+        const RecordedStream stream,
+        RecordChanges(sql_.get(), "pg_logical_slot_peek_binary_changes('" + SlotOf("pgoutput") +
+                                      "', NULL, NULL, 'publication_names', 'p', " + options + ")"));
+    bool aborts = false;
+    for (const RecordedMessage& message : stream) {
+      if (message.bytes[0] != 'A') continue;
+      aborts = true;
+      EXPECT_EQ(message.bytes.size(), abort_bytes);
+    }
+    EXPECT_EQ(aborts, abort_bytes > 0);
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const SlotLines got, DecodeRecorded(stream, server_->conninfo(name_)));
+    ExpectSameLines(got, wanted);
+  }
 }
 
 }  // namespace

@@ -149,6 +149,12 @@ arrow::Result<SlotLines> ReadSlotLines(PostgresOptions options, bool* binary) {
   return detail != nullptr && detail->retryable() ? ReadSession(options, source.get(), binary) : lines;
 }
 
+arrow::Result<SlotLines> LinesOf(const std::vector<Event>& events) {
+  Collector collector;
+  for (const Event& event : events) ARROW_RETURN_NOT_OK(collector.Add(event));
+  return collector.Take();
+}
+
 void ExpectSameLines(const SlotLines& got, const SlotLines& wanted) {
   for (const auto& [table, lines] : wanted) {
     SCOPED_TRACE(ToString(table));

@@ -21,6 +21,9 @@ using SlotLines = std::map<TableName, std::vector<std::string>>;
 // retried it is read once more from the begin.
 arrow::Result<SlotLines> ReadSlotLines(PostgresOptions options, bool* binary = nullptr);
 
+// Of events that came otherwise.
+arrow::Result<SlotLines> LinesOf(const std::vector<Event>& events);
+
 // Fails the test at the first line of each table that differs.
 void ExpectSameLines(const SlotLines& got, const SlotLines& wanted);
 

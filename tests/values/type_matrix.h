@@ -53,6 +53,8 @@ class TypeMatrix : public ValuesTest {
   // which differ as documented.
   void Run(const std::vector<Family>& families, const std::string& ddl);
   void TearDown() override;
+  // That were compared so far.
+  int64_t cells() const { return cells_; }
 
  private:
   enum class Way { kPlugin, kBinary, kText, kCopy };

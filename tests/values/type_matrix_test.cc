@@ -19,6 +19,7 @@ TEST_F(TypeMatrix, EveryFamilyInEveryWay) {
   }
   ASSERT_GE(families.size(), 60u);
   Run(families, kFamilyTypes);
+  EXPECT_GE(cells(), 1500);
 }
 
 class ExtensionTypes : public TypeMatrix {

@@ -348,6 +348,22 @@ TEST_F(CatchUpServer, TemporarySpaceThatIsLackingIsForTheStream) {
   ARROWCDC_ASSERT_OK(sql_->Exec("DROP ROLE narrow"));
 }
 
+// For whom the functions would wait without an end.
+TEST_F(CatchUpServer, StandbysThatAreWaitedForAreForTheStream) {
+  if (PQserverVersion(sql_->raw()) < 170000) GTEST_SKIP() << "PostgreSQL 17 and later wait for standbys";
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER SYSTEM SET synchronized_standby_slots = 'nobody'"));
+  ARROWCDC_ASSERT_OK(Server().Reload());
+  const auto waits = [&] { return sql_->Scalar("SHOW synchronized_standby_slots").ValueOrDie() == "nobody"; };
+  ARROWCDC_ASSERT_OK(WaitFor(waits, kLimit, "the setting"));
+  Write(6);
+  ARROWCDC_ASSERT_OK(Begin());
+  ARROWCDC_ASSERT_OK(UntilAllCame());
+  ExpectEachOnce();
+  EXPECT_EQ(chunks_, 0);
+  ARROWCDC_ASSERT_OK(sql_->Exec("ALTER SYSTEM RESET synchronized_standby_slots"));
+  ARROWCDC_ASSERT_OK(Server().Reload());
+}
+
 // Who keeps nothing acknowledges when it likes, and a little is not worth a session.
 TEST_F(CatchUpServer, TheStreamIsTakenAtOnce) {
   Write(3);
