@@ -90,10 +90,11 @@ std::string DescribeCopy(const SnapshotProgress& progress, const CopyRate& rate)
 }
 
 std::string DescribeHold(const SnapshotHold& hold) {
-  std::string text = FormatSize(hold.log_bytes) + " of log wait for the stream";
+  std::string text = FormatSize(hold.log_bytes) + " of log wait";
   if (hold.lost_in.has_value()) {
     const auto seconds = static_cast<double>(hold.lost_in->count());
-    text += seconds > 0 ? " and are lost in about " + DurationText(seconds) : " and may be lost at any moment";
+    text +=
+        seconds > 0 ? " and are lost in about " + DurationText(seconds) : " and may be lost at any moment";
   }
   if (hold.rows_for.count() > 0)
     text += ", deleted rows are kept for " + DurationText(static_cast<double>(hold.rows_for.count()));

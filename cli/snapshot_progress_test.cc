@@ -62,17 +62,17 @@ TEST(SnapshotProgress, AsALine) {
 }
 
 TEST(SnapshotProgress, WhatTheServerKeeps) {
-  EXPECT_EQ(DescribeHold({}), "0 B of log wait for the stream");
+  EXPECT_EQ(DescribeHold({}), "0 B of log wait");
   SnapshotHold hold;
   hold.log_bytes = 3 << 29;
   hold.rows_for = seconds(30);
-  EXPECT_EQ(DescribeHold(hold), "1.5 GiB of log wait for the stream, deleted rows are kept for 30 s");
+  EXPECT_EQ(DescribeHold(hold), "1.5 GiB of log wait, deleted rows are kept for 30 s");
   hold.lost_in = seconds(840);
   EXPECT_EQ(DescribeHold(hold),
-            "1.5 GiB of log wait for the stream and are lost in about 14 min, deleted rows are kept for 30 s");
+            "1.5 GiB of log wait and are lost in about 14 min, deleted rows are kept for 30 s");
   hold.lost_in = seconds(0);
   EXPECT_EQ(DescribeHold(hold),
-            "1.5 GiB of log wait for the stream and may be lost at any moment, deleted rows are kept for 30 s");
+            "1.5 GiB of log wait and may be lost at any moment, deleted rows are kept for 30 s");
 }
 
 TEST(SnapshotProgress, ABarATableThatIsBeingCopied) {
@@ -83,7 +83,7 @@ TEST(SnapshotProgress, ABarATableThatIsBeingCopied) {
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[0], "[######------]  50 %  public.orders: 5 rows, 1.5 MiB of 3.0 MiB");
   EXPECT_EQ(lines[1], "copying: 1 of 3 tables, 12 rows, 50 %");
-  EXPECT_EQ(lines[2], "0 B of log wait for the stream");
+  EXPECT_EQ(lines[2], "0 B of log wait");
   rates[1] = {100, 0.25};
   lines = DrawCopy(progress, rates, {120, 0.125});
   EXPECT_EQ(lines[0],
