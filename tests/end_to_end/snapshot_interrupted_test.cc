@@ -173,7 +173,7 @@ TEST_F(SnapshotInterrupted, CtrlCAndStartedAgain) {
   };
   shows("public.big: ");
   shows("copying: 1 of 2 tables, ");
-  shows("the slot keeps ");
+  shows("of log wait");
   EXPECT_FALSE(CopyIsComplete());
   ARROWCDC_ASSERT_OK(client_->Signal(SIGINT));
   ExitState ended;
