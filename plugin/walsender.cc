@@ -65,15 +65,19 @@ void PutWithoutFlush(StringInfoData* message) {
 
 int64_t MaxDelayUs() { return int64_t{Min(state.session->options.max_delay_ms, MaxDelayMsAllowed())} * 1000; }
 
+// How long a client that asks for a sign may wait for it, microseconds: it gives a silent server up, after
+// wal_sender_timeout, and asks after half of that.
+int64_t SilenceMaxUs() {
+  constexpr int64_t kSilenceMaxUs = 1'000'000;
+  return wal_sender_timeout > 0 ? Min(kSilenceMaxUs, int64_t{wal_sender_timeout} * 250) : kSilenceMaxUs;
+}
+
 // A keepalive that asks for nothing, of a walsender that goes on at once to WAL that is there already and
-// comes to the same point behind it. It wakes a client that would rather wait for more. What it says is kept
-// back for a second at most, and for a quarter of wal_sender_timeout: it may be the sign that a client has
-// asked for, which gives a silent server up.
+// comes to the same point behind it. It wakes a client that would rather wait for more. It may be the sign
+// that a client has asked for.
 bool MayBeLeftOut(const char* keepalive) {
-  int64_t told_us = 1'000'000;
-  if (wal_sender_timeout > 0) told_us = Min(told_us, int64_t{wal_sender_timeout} * 250);
   if (keepalive[format::kKeepaliveReplyAt] != 0 || state.ended || MaxDelayUs() == 0 ||
-      OthersWait(state.session) || GetCurrentTimestamp() - state.told >= told_us)
+      OthersWait(state.session) || GetCurrentTimestamp() - state.told >= SilenceMaxUs())
     return false;
   uint64_t end;
   memcpy(&end, keepalive + format::kKeepaliveWalEndAt, sizeof(end));
@@ -90,6 +94,7 @@ long RestUs() {
   if (delay_us == 0 && state.rate.busy && session->options.batching && IsBatchingAllowed())
     delay_us = kBusyDelayUs;
   if (delay_us == 0) return 0;
+  delay_us = Min(delay_us, SilenceMaxUs());  // it reads no question meanwhile
   const int64_t since = Max(GetCurrentTimestamp() - state.woken, 0);
   return static_cast<long>(Max(delay_us - since, 0));
 }

@@ -166,10 +166,13 @@ TEST_F(PacingTest, KeepalivesAreFewAndTheLastOneComes) {
   ARROWCDC_EXPECT_OK(WaitFor(all, seconds(10), "the end of the WAL to be told"));
 }
 
-// Whoever hears nothing for half of wal_sender_timeout asks for a sign, and gives the server up at its end.
-TEST_F(PacingTest, ASignThatIsAskedForComes) {
+// Whoever hears nothing for half of wal_sender_timeout asks for a sign, and gives the server up at its end: a
+// rest is no longer than that.
+class SignTest : public PacingTest, public ::testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Delays, SignTest, ::testing::Values("20", "1000"));
+TEST_P(SignTest, ASignThatIsAskedForComes) {
   ARROWCDC_ASSERT_OK(sql_->Exec("ALTER ROLE postgres SET wal_sender_timeout = '1s'"));
-  ASSERT_NO_FATAL_FAILURE(Start("20"));
+  ASSERT_NO_FATAL_FAILURE(Start(GetParam()));
   std::atomic<bool> stop = false;
   std::thread writer([&] {
     const auto other = server_->Connect().ValueOrDie();
