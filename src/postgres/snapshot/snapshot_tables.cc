@@ -59,7 +59,8 @@ std::string LeavesQuery(const std::string& oids) {
          "SELECT t.root, l.oid, n.nspname, l.relname, coalesce(m.amname = 'heap', false), "
          "coalesce(pg_relation_size(l.oid) / current_setting('block_size')::int, 0), "
          "coalesce(pg_table_size(l.oid), 0), l.reltuples::int8, l.relfilenode, "
-         "has_table_privilege(l.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), "
+         // Null of what was dropped since the snapshot: its readers meet that.
+         "coalesce(has_table_privilege(l.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), true), "
          "row_security_active(l.oid), l.relreplident, l.xmin FROM tree AS t "
          "JOIN pg_class AS l ON l.oid = t.leaf AND l.relkind = 'r' AND l.relpersistence = 'p' "
          "JOIN pg_namespace AS n ON n.oid = l.relnamespace LEFT JOIN pg_am AS m ON m.oid = l.relam "
