@@ -113,6 +113,8 @@ class ChangeStream {
 
   bool started() const { return started_; }  // once
   bool group_open() const { return group_open_; }
+  // The driver was given rows behind the last position.
+  bool in_part() const { return rows_since_; }
   // None: nothing was streamed yet.
   const std::optional<Position>& delivered() const { return delivered_; }
   uint64_t reconnects() const { return reconnects_; }

@@ -119,7 +119,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
 
   arrow::Result<Prepared> Prepare(const Position& start) override {
     const bool only = snapshot_ == SnapshotMode::kOnly;
-    if (copy_due_) {
+    if (copy_due_ && stream_.in_part()) {
+      stream_.PrepareAgain();  // where the group that came in part has ended
+    } else if (copy_due_) {
       const arrow::Status copied = CopyRows(start);
       ARROW_RETURN_NOT_OK(stream_.started() ? GiveUpWhereItMust(copied) : copied);
       copy_due_ = false;
@@ -223,6 +225,11 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       const auto id = state.table_ids.find(table);
       if (id != state.table_ids.end()) known_ids_.insert(id->second);
     }
+    for (const auto& [table, id] : state.table_ids) {
+      if (sink_.copies_beside_stream()) break;  // others do not tell their last rows
+      stale_.insert(table);
+      known_ids_.insert(id);
+    }
     std::vector<TableName> lost;
     if (state.snapshot.has_value()) ARROW_RETURN_NOT_OK(TakeCopied(*state.snapshot, &lost));
     coming_ = info.published.coming;
@@ -272,8 +279,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     return arrow::Status::OK();
   }
 
-  // `lost`: those whose rows are of a point that the server has never come to, since another one took over
-  // that lacked the end of the log.
+  // `lost`: those whose point the server has never come to, since it took over without the end of the log.
   arrow::Status TakeCopied(const SnapshotState& snapshot, std::vector<TableName>* lost) {
     for (const CopiedTable& table : snapshot.copied) {
       stale_.insert(table.name);
@@ -312,9 +318,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     observer_.OnNotice({false, text, "table " + ToString(table)});
   }
 
-  bool Comes(const TableName& table) const {
-    return std::find(coming_.begin(), coming_.end(), table) != coming_.end();
-  }
+  bool Comes(const TableName& table) const { return std::ranges::count(coming_, table) > 0; }
 
   // They stay noted.
   void TellOfThoseNotComing() {
@@ -341,9 +345,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     to_note_ = true;
   }
 
-  bool IsNamed(const TableName& table) const {
-    return only_.has_value() && std::find(only_->begin(), only_->end(), table) != only_->end();
-  }
+  bool IsNamed(const TableName& table) const { return only_ && std::ranges::count(*only_, table) > 0; }
 
   bool AnyNamed() const { return only_.has_value() && !only_->empty(); }
 
@@ -421,9 +423,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     return beside_ != nullptr && !beside_->has_point() && !add_failed_ && !stop_.stopped() &&
            Clock::now() < add_begun_ + kPointWait && Wants(table);
   }
-  bool Wants(const TableName& table) const {
-    return std::find(wanted_.begin(), wanted_.end(), table) != wanted_.end();
-  }
+  bool Wants(const TableName& table) const { return std::ranges::count(wanted_, table) > 0; }
 
   arrow::Status AddTables(Clock::time_point now) {
     if (!keeps_whole_ || snapshot_ == SnapshotMode::kOnly) return arrow::Status::OK();
@@ -523,12 +523,11 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     // Changes have come since the parts of a copy before: all of it anew.
     ARROW_RETURN_NOT_OK(sink_.KeepParts({}));
     wanted_ = *only_;
-    std::erase_if(wanted_,
-                  [this](const TableName& table) { return given_up_.contains(table) || !Comes(table); });
+    std::erase_if(wanted_, [this](const auto& table) { return given_up_.contains(table) || !Comes(table); });
     if (one_by_one_) wanted_ = {wanted_[turns_++ % wanted_.size()]};
     add_begun_ = now;
     const auto wanted = [tables = wanted_](const TableName& name, uint32_t) {
-      return std::find(tables.begin(), tables.end(), name) != tables.end();
+      return std::ranges::count(tables, name) > 0;
     };
     const auto take = [this, wanted, copied = copied_]() -> arrow::Result<std::unique_ptr<Snapshot>> {
       ARROW_ASSIGN_OR_RAISE(auto snapshot, source_.BeginSnapshot(wanted, {}));
@@ -545,8 +544,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     adding_.clear();
     for (const SnapshotTable& table : snapshot.tables()) {
       const CopiedTable point = {table.name, table.table_id, snapshot.point()};
+      // One that was copied: under its name a change has come of a table that is gone.
       if (stale_.contains(table.name) || known_ids_.contains(table.table_id) ||
-          stale_ids_.contains(table.table_id))
+          stale_ids_.contains(table.table_id) || copied_.Has(table.table_id))
         stale.insert(table.name);
       adding_.push_back(point);
       copying_.insert(table.table_id);

@@ -210,8 +210,8 @@ arrow::Status CheckIsNotEmpty(const std::string& root, const std::string& table,
   const auto place = FindTableName(root, table, copied);
   if (!place.ok()) return arrow::Status::OK();
   return MakeError(ErrorKind::kBusy,
-                   "it was copied and had no rows, and none have come since: it is empty, and no file says "
-                   "what its columns are",
+                   "no file of it is there, to say what its columns are: it is empty, if it was copied "
+                   "without rows and none have come since, or its directory was removed",
                    "table " + ToString(copied[*place]),
                    "stream on (arrowcdc stream), and try again when it has rows");
 }

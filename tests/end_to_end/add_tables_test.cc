@@ -375,6 +375,22 @@ TEST_P(AddTablesTest, TheSlotIsForTheOldTablesAndTheNew) {
   EXPECT_FALSE(RunCommand(*server_, "add-tables", {}).ok());
 }
 
+// Changes of a table that is gone come under the name of one that was copied: what is copied anew for them
+// stands behind a truncate.
+TEST_P(AddTablesTest, ATableThatWasMadeAnewBeforeTheStream) {
+  const std::string make =
+      "CREATE TABLE again (id int); ALTER TABLE again REPLICA IDENTITY FULL; INSERT INTO again SELECT "
+      "generate_series(1, 3)";
+  ARROWCDC_ASSERT_OK(sql_->Exec(make));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.again"}));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO again VALUES (99)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP TABLE again"));
+  ARROWCDC_ASSERT_OK(sql_->Exec(make));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.again"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.again", "public.t"}));
+}
+
 // Of the rows of a table in a file of streams, in their order: what and which.
 std::vector<std::string> RowsOf(const std::string& path, const std::string& table) {
   std::vector<std::string> rows;
@@ -420,6 +436,60 @@ TEST_P(AddTablesTest, IntoAFileTheStreamWaitsForTheCopy) {
   expected.push_back("delete 1");
   EXPECT_EQ(RowsOf(path, "late"), expected);
   EXPECT_EQ(RowsOf(path, "t"), (std::vector<std::string>{"snapshot 1", "insert 2"}));
+}
+
+// What had come of a table does not count once it is copied, whichever process has written it.
+TEST_P(AddTablesTest, IntoAFileATruncateStandsInFrontAfterAKill) {
+  const std::string path = files_.path() / "changes.arrows";
+  sink_ = "ipc:" + path;
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1), (2)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.late"}));
+  // Whoever has written holds up the point of a copy.
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, server_->Connect());
+  ARROWCDC_ASSERT_OK(other->Exec("BEGIN; INSERT INTO t VALUES (-1)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO late VALUES (3)"));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("the stream waits meanwhile", seconds(60)));
+  const auto noted = [&] {
+    std::ifstream manifest(path + ".manifest.json");
+    std::stringstream text;
+    text << manifest.rdbuf();
+    return text.str().find("\"only\"") != std::string::npos;
+  };
+  ARROWCDC_ASSERT_OK(WaitFor(noted, seconds(60), "the copy is noted"));
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGKILL));
+  ARROWCDC_ASSERT_OK(client_->Wait(seconds(60)).status());
+  // Before the point of the next copy: it does not come as a change.
+  ARROWCDC_ASSERT_OK(sql_->Exec("DELETE FROM late WHERE id = 3"));
+  ARROWCDC_ASSERT_OK(other->Exec("ROLLBACK"));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  EXPECT_EQ(RowsOf(path, "late"),
+            (std::vector<std::string>{"insert 3", "truncate null", "snapshot 1", "snapshot 2"}));
+}
+
+// Rows of a group whose end has not come lie behind the position that a copy stores: it waits for that end.
+TEST_P(AddTablesTest, IntoAFileACopyWaitsForAGroupThatCameInPart) {
+  const std::string path = files_.path() / "changes.arrows";
+  sink_ = "ipc:" + path;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Stream({"--streaming", "off"})));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("streaming changes", seconds(60)));
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE late (id int PRIMARY KEY, note text)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.late"}));
+  ARROWCDC_ASSERT_OK(
+      sql_->Exec("BEGIN; INSERT INTO t SELECT generate_series(1001, 301000);"
+                 "INSERT INTO late SELECT i, repeat('y', 100) FROM generate_series(1, 100000) AS i;"
+                 "INSERT INTO t SELECT generate_series(400001, 900000); COMMIT"));
+  ARROWCDC_ASSERT_OK(client_->WaitForError("the stream waits meanwhile", seconds(120)));
+  ARROWCDC_ASSERT_OK(sql_->Exec("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"));
+  ARROWCDC_ASSERT_OK(
+      client_->WaitForError("\"message\":\"table copied\",\"table\":\"public.late\"", seconds(120)));
+  ARROWCDC_ASSERT_OK(client_->Signal(SIGKILL));
+  ARROWCDC_ASSERT_OK(client_->Wait(seconds(60)).status());
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(120)).status());
+  std::vector<std::string> rows = RowsOf(path, "t");
+  EXPECT_EQ(rows.size(), 800001u);
+  std::sort(rows.begin(), rows.end());
+  EXPECT_EQ(std::adjacent_find(rows.begin(), rows.end()), rows.end());
 }
 
 // What the file has of it is cut off, and not followed by other tables.

@@ -84,11 +84,14 @@ void LaterTables::BeginNext(Clock::time_point now) {
 }
 
 std::set<TableName> LaterTables::OnPoint(const Snapshot& snapshot) {
+  std::set<TableName> stale = readers_.Begun();
   for (const SnapshotTable& table : snapshot.tables()) {
+    // Under its name a change has come of a table that is gone.
+    if (readers_.IsCopied(table.table_id)) stale.insert(table.name);
     known_.insert(table.table_id);
     changes_.NotePoint({table.name, table.table_id, snapshot.point()});
   }
-  return readers_.Begun();
+  return stale;
 }
 
 void LaterTables::OnCopied(const SnapshotProgress& progress) {

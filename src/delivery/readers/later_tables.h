@@ -34,6 +34,7 @@ class LaterTables : private BackgroundCopy::Listener {
     virtual arrow::Status Release(const TableName& table) = 0;
     // Of which the readers have rows that a copy does not take over.
     virtual std::set<TableName> Begun() = 0;
+    virtual bool IsCopied(uint32_t table_id) = 0;  // all of its rows were given
     virtual void SetProgress(SnapshotProgress progress) = 0;
     virtual void KeepCompleted() = 0;
     virtual void Tell(const SourceNotice& notice) = 0;

@@ -258,6 +258,11 @@ class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
     const std::lock_guard lock(copy_mutex_);
     return begun_;
   }
+  bool IsCopied(uint32_t table_id) override {
+    const std::lock_guard lock(copy_mutex_);
+    return std::any_of(copied_.begin(), copied_.end(),
+                       [&](const CopiedTable& done) { return done.table_id == table_id; });
+  }
   void NoteBegun(const TableName& table) {
     const std::lock_guard lock(copy_mutex_);
     begun_.insert(table);
