@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include <arrow/memory_pool.h>
 
@@ -13,14 +14,16 @@ namespace arrowcdc {
 namespace {
 
 constexpr std::chrono::seconds kSilence{5};
-constexpr int kKeptBytesMax = 128 << 20;
+// glibc's threshold is of each arena's last block, and threads have arenas of their own: what all have free
+// is looked at so often.
+constexpr std::chrono::seconds kLook{30};
 constexpr int kMappedBytesMin = 32 << 20;  // of one block; what is mapped for itself is given back for itself
 
 }  // namespace
 
 void KeepFreedMemory() {
   setenv("ARROW_DEFAULT_MEMORY_POOL", "system", /*replace=*/0);
-  mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
+  mallopt(M_TRIM_THRESHOLD, static_cast<int>(kKeptBytesMax));
   mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
 }
 
@@ -29,15 +32,21 @@ void GiveBackFreedMemory() {
   malloc_trim(0);
 }
 
+uint64_t FreedMemory() { return mallinfo2().fordblks; }
+
 void IdleMemory::Look(uint64_t rows, Clock::time_point now) {
   if (rows != rows_) {
     rows_ = rows;
     last_rows_ = now;
-    is_kept_ = true;
-  } else if (is_kept_ && now - last_rows_ >= kSilence) {
-    is_kept_ = false;
-    give_back_();
+    if (!std::exchange(is_kept_, true)) last_look_ = now;
   }
+  if (!is_kept_) return;
+  const bool is_silent = now - last_rows_ >= kSilence;
+  if (!is_silent && now - last_look_ < kLook) return;
+  last_look_ = now;
+  if (!is_silent && free_bytes_() <= kKeptBytesMax) return;
+  is_kept_ = !is_silent;
+  give_back_();
 }
 
 }  // namespace arrowcdc

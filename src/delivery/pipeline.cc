@@ -209,6 +209,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   bool wants_turns() const override { return beside_ != nullptr; }
 
   bool TellProgress(Clock::time_point now) {
+    idle_memory_.Look(stats_.rows, now);
     if (now - last_progress_ < kProgressInterval) return false;
     last_progress_ = now;
     UpdateStats();
@@ -581,8 +582,8 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   }
 
   arrow::Status EndAdding() {
-    const arrow::Status status = beside_->status();
-    beside_.reset();
+    const arrow::Status status = std::exchange(beside_, nullptr)->status();
+    GiveBackFreedMemory();
     TellOfUnrepresentable();
     // Of those that are not complete the sink has changes behind their point.
     for (const CopiedTable& table : adding_) {
@@ -693,7 +694,6 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   arrow::Status Tick() {
     ARROW_RETURN_NOT_OK(sink_.Tick());
     const auto now = Clock::now();
-    idle_memory_.Look(stats_.rows, now);
     // The last keepalive before silence may have come within the interval: it is stored here.
     const bool behind = sink_.durable() < stream_.delivered();
     if (behind && !stream_.group_open() && !sink_.has_pending_rows() &&
@@ -741,7 +741,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   const StopToken& stop_;
   ChangeStream stream_;
   SinkMemory memory_;
-  IdleMemory idle_memory_{GiveBackFreedMemory};
+  IdleMemory idle_memory_{GiveBackFreedMemory, FreedMemory};
 
   bool sink_opened_ = false;
   SinkState state_;        // as it was then
