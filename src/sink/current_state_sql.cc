@@ -437,16 +437,18 @@ std::string Query::KeyedRows() const {
       "  WHERE members.op IN " +
       std::string(kAlive) +
       " AND row_id IN (SELECT row_id FROM latest WHERE unchanged IS NOT NULL)\n"
-      "  GROUP BY row_id\n)\nSELECT ";
+      // MATERIALIZED for DuckDB 2.0.0, which hangs where somebody stops reading early (LIMIT, say) otherwise.
+      "  GROUP BY row_id\n), result AS MATERIALIZED (\nSELECT ";
   sql += Join(outputs_, ",\n  ", [&](const Output& output) {
     const std::string column = output.column.inner_name();
     const bool in_key = std::find(keys_.begin(), keys_.end(), column) != keys_.end();
     return (in_key ? "latest." + column
                    : "CASE WHEN list_contains(latest.unchanged, " + QuoteLiteral(output.column.name) +
                          ") THEN carried." + column + " ELSE latest." + column + " END") +
-           " AS " + QuoteIdentifier(output.column.name);
+           " AS " + column;
   });
-  return sql + "\nFROM latest LEFT JOIN carried USING (row_id)\n";
+  return sql + "\nFROM latest LEFT JOIN carried USING (row_id)\n)\nSELECT " + JoinOutputs() +
+         "\nFROM result\n";
 }
 
 // Rows from before the capture are not known: their going must not be taken for that of an equal row that
