@@ -397,6 +397,23 @@ arrow::Status WarnOfReading(const Inspection& inspected, const Assignment& assig
   return arrow::Status::OK();
 }
 
+// Published already, by somebody else, say: told here, and not first by the stream that copies them.
+arrow::Status WarnOfUnread(const Inspection& inspected, const Tables& selected, SetupPlan* plan) {
+  const bool planned = std::any_of(plan->steps.begin(), plan->steps.end(), [](const SetupStep& step) {
+    return step.kind == SetupStepKind::kAllowReading;
+  });
+  Tables unread = WithLeaves(inspected.catalog, selected);
+  std::erase_if(unread, [](const TableInfo* table) { return table->readable; });
+  if (planned || unread.empty()) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(inspected.server.role.name));
+  ARROW_ASSIGN_OR_RAISE(const std::string sql, AllowReadingSql(unread, role));
+  plan->warnings.push_back("the role may not read the rows that are there of " + CountOf(unread.size()) +
+                           ": " + NamesOf(unread, kNamesMax) +
+                           ", which a stream into a new sink copies first: an administrator must run: " +
+                           sql + "; or pass --snapshot never to the stream");
+  return arrow::Status::OK();
+}
+
 // What the role lacks for the steps on publications, found before any of them runs. Somebody else may run
 // their SQL.
 arrow::Status CheckPermissions(const Inspection& inspected, const Assignment& assignment, bool creates,
@@ -425,10 +442,10 @@ arrow::Status CheckPermissions(const Inspection& inspected, const Assignment& as
   }
   if (missing.empty()) return arrow::Status::OK();
   plan->obstacles.push_back(
-      {MakeError(
-           ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
-           "let the owner, or an administrator, run what 'arrowcdc setup --print-sql' with the same options "
-           "prints"),
+      {MakeError(ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
+                 "let the owner, or an administrator, run what 'arrowcdc " +
+                     std::string(plan->options.add_tables ? "add-tables" : "setup") +
+                     " --print-sql' with the same options prints"),
        "", false, true});
   return PlanReading(inspected, foreign, plan);
 }
@@ -500,6 +517,7 @@ arrow::Result<std::vector<std::string>> PlanPublications(const Inspection& inspe
   }
   ARROW_RETURN_NOT_OK(CheckPermissions(inspected, assignment, !ours.empty(), altered, plan));
   ARROW_RETURN_NOT_OK(WarnOfReading(inspected, assignment, plan));
+  ARROW_RETURN_NOT_OK(WarnOfUnread(inspected, selected, plan));
   WarnOfLimits(inspected, selected, plan);
   for (const TableInfo* table : selected) plan->tables.push_back(table->name);
   for (const PublicationInfo& publication : inspected.publications) {

@@ -148,6 +148,52 @@ TEST(ServerPlan, WhoStreamsMustReadWhatIsAdded) {
   EXPECT_EQ(said("postgres", "cdc", true), "");
 }
 
+// What is published already may have been published by somebody else. Whoever adds tables decodes nothing.
+TEST(ServerPlan, WhatTheRoleMayNotReadIsSaidBeforeItStreams) {
+  Inspection inspected = Fresh();
+  TableInfo orders;
+  orders.oid = 1;
+  orders.name = {"public", "orders"};
+  orders.primary_key = true;
+  orders.readable = false;
+  inspected.catalog = TableCatalog({orders});
+  inspected.slot =
+      SlotInfo{.name = "cdc", .plugin = "wal2arrow", .database = "shop", .confirmed_flush = 0x200};
+  PublicationInfo publication;
+  publication.name = "cdc";
+  publication.comment = "made by arrowcdc setup";
+  publication.via_root = true;
+  publication.tables = {orders.name};
+  inspected.publications = {publication};
+  const auto plan = [&](const SetupOptions& options) {
+    return MakeSetupPlan(inspected, Source(OutputPlugin::kWal2arrow), options,
+                         TablePatterns::Parse({"*.*"}).ValueOrDie());
+  };
+  const auto warned = [&] {
+    const auto made = plan({});
+    EXPECT_TRUE(made.ok()) << made.status();
+    return made.ok() && std::any_of(made->warnings.begin(), made->warnings.end(), [](const auto& warning) {
+             return warning.find("GRANT SELECT ON \"public\".\"orders\" TO \"cdc\"") != std::string::npos;
+           });
+  };
+  EXPECT_TRUE(warned());
+  orders.readable = true;
+  inspected.catalog = TableCatalog({orders});
+  EXPECT_FALSE(warned());
+  inspected.server.role = {"postgres", true, true};
+  inspected.server.plugins.allowed = std::vector<std::string>{"pgoutput"};
+  const auto steps = [&](const SetupOptions& options) {
+    const auto made = plan(options);
+    EXPECT_TRUE(made.ok()) << made.status();
+    return made.ok()
+               ? std::count_if(made->steps.begin(), made->steps.end(),
+                               [](const SetupStep& step) { return step.kind == SetupStepKind::kAllowPlugin; })
+               : -1;
+  };
+  EXPECT_EQ(steps({}), 1);
+  EXPECT_EQ(steps({.add_tables = true}), 0);
+}
+
 // A slot of pgoutput may be a subscription's, which nobody means who only gives its name.
 TEST(ServerPlan, TeardownOfAPgoutputSlotTakesANoteOrAWord) {
   Inspection inspected = Fresh();
