@@ -250,7 +250,7 @@ arrow::Status ParquetSink::TableIsGone(const TableName& name, const std::string&
           " was removed while rows were written to it, with those that were acknowledged",
       path,
       "bring it back as it was, then start again; without it a new start begins it anew, with the "
-      "changes that come next");
+      "changes that come next, and 'arrowcdc resnapshot' copies the rows that the table has");
 }
 
 // Where upper and lower case are the same to the file system, what is there may be another table's.
