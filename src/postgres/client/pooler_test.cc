@@ -1,6 +1,7 @@
 // Through a real PgBouncer (ARROWCDC_PGBOUNCER, which tools/pooler_test.sh fetches): what cannot work is
 // recognised by name. Debian 12's is 1.18.
 #include <gtest/gtest.h>
+#include <libpq-fe.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -38,7 +39,8 @@ class Pooler {
     options.argv = {std::getenv("ARROWCDC_PGBOUNCER"), (directory_ / "pgbouncer.ini").string()};
     options.run_as = Server().run_as();
     process_ = Subprocess::Start(options).ValueOrDie();
-    const auto listens = [&] { return std::filesystem::exists(directory_ / ".s.PGSQL.5432"); };
+    // Its socket is in the directory before it listens there.
+    const auto listens = [&] { return PQping(conninfo().c_str()) == PQPING_OK; };
     EXPECT_TRUE(test::WaitFor(listens, std::chrono::seconds(30), "the pooler").ok()) << process_->error();
   }
 
