@@ -162,9 +162,8 @@ arrow::Result<Reading> RunMysqlbinlog(const std::string& servers, int port, cons
 }
 
 arrow::Result<Reading> RunMariadbBinlog(const std::string& servers, const std::string& file) {
-  return RunPrinter(fs::path(servers) / "mariadb/root",
-                    fs::path(servers) / "mariadb-client/root/usr/bin/mariadb-binlog",
-                    {"--base64-output=DECODE-ROWS", "-vv", file});
+  const fs::path root = fs::path(servers) / "mariadb/root";
+  return RunPrinter(root, root / "usr/bin/mariadb-binlog", {"--base64-output=DECODE-ROWS", "-vv", file});
 }
 
 arrow::Result<Reading> RunDebezium(int port, const std::string& gtids, const std::string& table, int64_t rows,

@@ -7,20 +7,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/common.sh
-. tools/servers.sh
 
 # Whatever is refused, the run goes on: the contender's figures are null then.
 build_debezium() {
   tools/setup.sh peers &&
     run mvn --batch-mode --no-transfer-progress --file bench/debezium/pom.xml \
       -Dbench.directory="$PWD/build/bench/debezium" compile
-}
-
-fetch_mariadb_client() {
-  [[ ! -e $servers/mariadb-client/complete ]] || return 0
-  rm -rf "${servers:?}/mariadb-client"
-  mkdir -p "$servers/mariadb-client"
-  fetch_debian mariadb-client bookworm mariadb-client && touch "$servers/mariadb-client/complete"
 }
 
 start_run
@@ -46,9 +38,6 @@ if [[ ${B:-} != *--workloads* ]]; then
   run cmake --build build --target arrowcdc_bench_mysql -j "$(nproc)"
   mysql=(--output bench/results/mysql.json)
   [[ ${QUICK:-0} == 0 ]] || mysql+=(--quick)
-  if [[ ${PEERS:-} == all ]]; then
-    mysql+=(--peers)
-    fetch_mariadb_client >/dev/null || echo "bench: mariadb-binlog could not be had"
-  fi
+  [[ ${PEERS:-} != all ]] || mysql+=(--peers)
   run tools/mysql_files.sh build/bench/arrowcdc_bench_mysql "${mysql[@]}" || [[ $? == 77 ]]
 fi
