@@ -61,7 +61,7 @@ arrow::Result<std::optional<StreamMessage>> MessageQueue::Pop(std::chrono::milli
                                                               bool* freed_room) {
   std::unique_lock lock(mutex_);
   *freed_room = false;
-  arrived_.wait_for(lock, timeout, [this] { return !messages_.empty() || closed_; });
+  if (timeout.count() > 0) arrived_.wait_for(lock, timeout, [this] { return !messages_.empty() || closed_; });
   if (messages_.empty()) {
     if (closed_) return reason_;
     return std::nullopt;

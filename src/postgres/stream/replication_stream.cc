@@ -1,5 +1,4 @@
-// The receiver thread. libpq is used non-blocking: wait on socket and eventfd, read what there is, write what
-// is due.
+// libpq is used non-blocking: wait on socket and eventfd, read what there is, write what is due.
 #include "src/postgres/stream/replication_stream.h"
 
 #include <endian.h>
@@ -30,6 +29,12 @@ constexpr int kRunWaitMs = 1;
 constexpr int kWaitsBeforeGathering = 8;
 constexpr int64_t kGatheredBytes = 8 << 10;  // that come in a turn without any gathering
 constexpr std::chrono::microseconds kGathering{200};
+// Between messages that the thread reads, before the reader wants the turn; and what comes to a reader that
+// never has to wait, before it leaves the turn to the thread.
+constexpr milliseconds kPause{1};
+constexpr int64_t kUnwaitedBytesMax = 256 << 10;
+constexpr std::chrono::microseconds kNoWait{10};
+constexpr milliseconds kAwayMax{100};
 constexpr int kStatusBytes = 34;  // 'r', write, flush, apply, time, replyRequested
 
 uint64_t ReadUint64(const char* from) {
@@ -84,8 +89,10 @@ ReplicationStream::ReplicationStream(std::unique_ptr<Connection> connection, con
       options_(options),
       status_interval_(StatusInterval(options)),
       silence_max_(options.wal_sender_timeout.count() > 0 ? options.wal_sender_timeout : options.silence_max),
+      away_max_(std::clamp(status_interval_ / 3, milliseconds(1), kAwayMax)),
       wake_fd_(wake_fd),
       queue_(options.buffer_bytes_max),
+      left_(Clock::now()),
       last_status_(Clock::now()),
       last_byte_(Clock::now()) {}
 
@@ -95,26 +102,102 @@ ReplicationStream::~ReplicationStream() {
 }
 
 arrow::Result<std::optional<StreamMessage>> ReplicationStream::Next(milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  ARROW_ASSIGN_OR_RAISE(auto message, Pop(milliseconds(0)));
+  if (message.has_value()) return message;
+  if (!TakeTurn(Clock::time_point::min())) {
+    ARROW_ASSIGN_OR_RAISE(message, Pop(std::min(timeout, kPause)));
+    if (message.has_value() || timeout <= kPause || !TakeTurn(deadline)) return message;
+  }
+  LeaveTurn(ReadUntil(deadline));
+  return Pop(milliseconds(0));
+}
+
+arrow::Result<std::optional<StreamMessage>> ReplicationStream::Pop(milliseconds timeout) {
   bool freed_room = false;
   auto message = queue_.Pop(timeout, &freed_room);
   if (freed_room) Wake();
   return message;
 }
 
+// Asks the thread for its turn and waits until `deadline`; one that has passed asks nobody.
+bool ReplicationStream::TakeTurn(Clock::time_point deadline) {
+  std::unique_lock lock(turn_mutex_);
+  if (turn_ == Turn::kThread && deadline > Clock::now()) {
+    wanted_ = true;
+    Wake();
+    turn_changes_.wait_until(lock, deadline, [this] { return turn_ != Turn::kThread; });
+  }
+  if (turn_ == Turn::kThread || over_) return false;
+  turn_ = Turn::kReader;
+  return true;
+}
+
+// `status`: of what was done in it.
+void ReplicationStream::LeaveTurn(arrow::Status status) {
+  const std::lock_guard lock(turn_mutex_);
+  const bool falls_behind = unwaited_bytes_ > kUnwaitedBytesMax;
+  turn_ = falls_behind ? Turn::kThread : Turn::kNobody;
+  left_ = Clock::now();
+  // What was acknowledged since the last status went out has woken nobody who could send another.
+  if (status.ok() && !falls_behind) status = SendDueStatus();
+  if (!status.ok()) End(std::move(status));
+  if (!falls_behind) return;
+  unwaited_bytes_ = 0;
+  turn_changes_.notify_all();
+}
+
+// Until there is a message.
+arrow::Status ReplicationStream::ReadUntil(Clock::time_point deadline) {
+  while (queue_.bytes() == 0) {
+    const auto before = Clock::now();
+    if (drained_) ARROW_RETURN_NOT_OK(Wait(deadline));
+    const auto after = Clock::now();
+    const uint64_t received = received_bytes_;
+    ARROW_RETURN_NOT_OK(Receive());
+    ARROW_RETURN_NOT_OK(SendDueStatus());
+    ARROW_RETURN_NOT_OK(CheckAlive());
+    if (after - before > kNoWait) unwaited_bytes_ = 0;
+    unwaited_bytes_ += static_cast<int64_t>(received_bytes_ - received);
+    if (after >= deadline) break;
+  }
+  return arrow::Status::OK();
+}
+
+// Under turn_mutex_.
+void ReplicationStream::End(arrow::Status status) {
+  over_ = true;
+  queue_.Close(std::move(status));
+  turn_changes_.notify_all();
+}
+
 void ReplicationStream::Acknowledge(uint64_t lsn) {
   uint64_t current = acknowledged_.load();
   while (lsn > current && !acknowledged_.compare_exchange_weak(current, lsn)) {
   }
-  if (lsn > current) Wake();
+  if (lsn > current) SendOrWake();
 }
 
 void ReplicationStream::RequestKeepalive() {
   keepalive_wanted_ = true;
-  Wake();
+  SendOrWake();
+}
+
+// A status that is due, by whoever has the turn, or else at once.
+void ReplicationStream::SendOrWake() {
+  const std::lock_guard lock(turn_mutex_);
+  if (over_ || stopping_) return;
+  if (turn_ != Turn::kNobody) return Wake();
+  arrow::Status status = SendDueStatus();
+  if (!status.ok()) End(std::move(status));
 }
 
 void ReplicationStream::Stop() {
-  stopping_ = true;
+  {
+    const std::lock_guard lock(turn_mutex_);
+    stopping_ = true;
+  }
+  turn_changes_.notify_all();
   Wake();
   if (thread_.joinable()) thread_.join();
   connection_.reset();
@@ -129,19 +212,37 @@ void ReplicationStream::Wake() {
 }
 
 void ReplicationStream::Run() {
-  const arrow::Status status = RunUntilStopped();
-  if (status.ok()) FinishInOrder();
-  queue_.Close(status.ok() ? MakeError(ErrorKind::kConnection, "the stream was stopped",
-                                       "slot \"" + context_.slot + "\"", "")
-                           : status);
+  std::unique_lock lock(turn_mutex_);
+  while (!stopping_ && !over_) {
+    if (turn_ != Turn::kThread) {
+      turn_changes_.wait_for(lock, away_max_,
+                             [this] { return turn_ == Turn::kThread || stopping_ || over_; });
+      if (turn_ == Turn::kNobody && Clock::now() - left_ >= away_max_) turn_ = Turn::kThread;
+      continue;
+    }
+    lock.unlock();
+    arrow::Status status = ReadUntilWanted();
+    lock.lock();
+    if (!status.ok()) End(std::move(status));
+    turn_ = Turn::kNobody;
+    left_ = Clock::now();
+    wanted_ = false;
+    turn_changes_.notify_all();
+  }
+  if (over_) return;
+  turn_ = Turn::kThread;
+  lock.unlock();
+  FinishInOrder();
+  queue_.Close(
+      MakeError(ErrorKind::kConnection, "the stream was stopped", "slot \"" + context_.slot + "\"", ""));
 }
 
-arrow::Status ReplicationStream::RunUntilStopped() {
-  while (!stopping_) {
+arrow::Status ReplicationStream::ReadUntilWanted() {
+  while (!stopping_ && !wanted_) {
     ARROW_RETURN_NOT_OK(Receive());
     ARROW_RETURN_NOT_OK(SendDueStatus());
     ARROW_RETURN_NOT_OK(CheckAlive());
-    ARROW_RETURN_NOT_OK(Wait());
+    ARROW_RETURN_NOT_OK(Wait(Clock::time_point::max()));
   }
   return arrow::Status::OK();
 }
@@ -181,6 +282,7 @@ arrow::Status ReplicationStream::ReceiveSome() {
   int reads_left = ReadsAfterWait(raw);
   const bool was_paused = paused_;
   paused_ = false;
+  drained_ = false;
   // Silence while nothing was read is not the server's.
   if (was_paused) last_byte_ = Clock::now();
   while (!stopping_) {
@@ -200,6 +302,7 @@ arrow::Status ReplicationStream::ReceiveSome() {
     } else if (bytes == -1) {
       return EndOfCopy();
     } else if (bytes == 0 && reads_left-- == 0) {
+      drained_ = true;
       if (run_.empty() || run_ends_ || !IsMoreDue()) return arrow::Status::OK();
       reads_left = ReadsAfterWait(raw);
     } else if (bytes < 0 || PQconsumeInput(raw) == 0) {
@@ -366,7 +469,7 @@ arrow::Status ReplicationStream::CheckAlive() {
   return arrow::Status::OK();
 }
 
-arrow::Status ReplicationStream::Wait() {
+arrow::Status ReplicationStream::Wait(Clock::time_point latest) {
   PGconn* raw = connection_->raw();
   const int flushed = PQflush(raw);
   if (flushed < 0) return ConnectionError();
@@ -374,7 +477,7 @@ arrow::Status ReplicationStream::Wait() {
   pollfd entries[2] = {{PQsocket(raw), 0, 0}, {wake_fd_, POLLIN, 0}};
   if (!paused_) entries[0].events |= POLLIN;
   if (flushed > 0) entries[0].events |= POLLOUT;
-  auto until = last_status_ + status_interval_;
+  auto until = std::min(latest, last_status_ + status_interval_);
   if (!paused_) until = std::min(until, last_byte_ + (reply_requested_ ? silence_max_ : silence_max_ / 2));
   const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
   // A closed socket would wake us again and again while nothing is read: then the eventfd and the clock are

@@ -1,11 +1,16 @@
-// One replication session after START_REPLICATION: a thread owns the socket, reads messages into a bounded
-// queue and answers the server, however slow the reader is. Knows the streaming protocol, nothing of frames.
+// One replication session after START_REPLICATION. Knows the streaming protocol, nothing of frames.
+//
+// Who waits for a message reads it: Next itself, so that a message costs no change of threads. A thread reads
+// into a bounded queue, and answers the server, while the caller of Next is away, and where messages come
+// faster than it takes them. Whichever of the two has the turn uses the connection.
 #pragma once
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -63,8 +68,16 @@ class ReplicationStream : public MessageStream {
   ReplicationStream(std::unique_ptr<Connection> connection, const ErrorContext& context,
                     const StreamOptions& options, int wake_fd);
 
+  enum class Turn { kNobody, kReader, kThread };
+
   void Run();
-  arrow::Status RunUntilStopped();
+  arrow::Status ReadUntilWanted();
+  arrow::Result<std::optional<StreamMessage>> Pop(std::chrono::milliseconds timeout);
+  bool TakeTurn(Clock::time_point deadline);
+  void LeaveTurn(arrow::Status status);
+  arrow::Status ReadUntil(Clock::time_point deadline);
+  void End(arrow::Status status);
+  void SendOrWake();
   arrow::Status Receive();
   arrow::Status ReceiveSome();
   void AddToRun(uint64_t lsn, std::string_view message);
@@ -78,7 +91,7 @@ class ReplicationStream : public MessageStream {
   arrow::Status SendDueStatus();
   arrow::Status SendStatus(bool request_reply);
   arrow::Status CheckAlive();
-  arrow::Status Wait();
+  arrow::Status Wait(Clock::time_point latest);
   void FinishInOrder();
   void Wake();
   arrow::Status ConnectionError();
@@ -88,6 +101,7 @@ class ReplicationStream : public MessageStream {
   const StreamOptions options_;
   const std::chrono::milliseconds status_interval_;  // at most a third of wal_sender_timeout
   const std::chrono::milliseconds silence_max_;      // wal_sender_timeout, or our own
+  const std::chrono::milliseconds away_max_;         // of the caller of Next, before the thread reads
   const int wake_fd_;
   MessageQueue queue_;
 
@@ -97,7 +111,17 @@ class ReplicationStream : public MessageStream {
   std::atomic<uint64_t> received_bytes_{0};
   std::atomic<uint64_t> server_lsn_{0};
 
-  // The thread's own.
+  std::mutex turn_mutex_;
+  std::condition_variable turn_changes_;
+  Turn turn_ = Turn::kNobody;
+  bool over_ = false;                // the stream has ended, and queue_ knows why
+  Clock::time_point left_;           // when the reader gave its turn back
+  std::atomic<bool> wanted_{false};  // the thread's turn, by the reader
+
+  // Of the reader, in its turn.
+  int64_t unwaited_bytes_ = 0;  // that came in a row without a wait
+
+  // Of whoever has the turn.
   arrow::Status warning_;  // the fatal one, once it has come
   MessageRun run_;
   bool run_ends_ = false;
@@ -112,6 +136,7 @@ class ReplicationStream : public MessageStream {
   uint64_t pinged_acknowledged_ = 0;
   bool reply_requested_ = false;  // by us, not answered yet
   bool paused_ = false;           // the queue is full: nothing is read
+  bool drained_ = false;          // libpq has no whole message left
   Clock::time_point last_status_;
   Clock::time_point last_byte_;
   std::thread thread_;

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 #include "arrowcdc/position.h"
 #include "src/postgres/testing/server_fixture.h"
@@ -151,6 +153,69 @@ TEST_F(ReplicationStreamServer, KeepaliveOnRequest) {
   };
   ARROWCDC_ASSERT_OK(WaitFor(seen, kLimit, "the keepalive"));
   EXPECT_GE(stream_->stats().server_lsn, end);
+}
+
+// Next reads by itself while it waits: what another thread acknowledges then goes out all the same.
+TEST_F(ReplicationStreamServer, AcknowledgementIsToldWhileNextWaits) {
+  ARROWCDC_ASSERT_OK(Start({.status_interval = seconds(600), .wal_sender_timeout = milliseconds(0)}));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK(SkipTo("COMMIT"));
+  const uint64_t end = Lsn("pg_current_wal_flush_lsn()");
+  std::atomic<bool> done{false};
+  std::thread reader([&] {
+    while (!done) ASSERT_TRUE(stream_->Next(milliseconds(200)).ok());
+  });
+  stream_->Acknowledge(end);
+  ARROWCDC_EXPECT_OK(WaitFor([&] { return ConfirmedFlush() == end; }, seconds(5), "the slot"));
+  done = true;
+  reader.join();
+}
+
+// Its caller is away for many times wal_sender_timeout, nothing is queued: the server's questions are
+// answered, and what comes meanwhile is read.
+TEST_F(ReplicationStreamServer, WhileTheReaderIsAwayTheServerIsAnswered) {
+  ARROWCDC_ASSERT_OK(Start({.wal_sender_timeout = milliseconds(300)}, "-c wal_sender_timeout=300ms"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test VALUES (1, 'x')"));
+  ARROWCDC_ASSERT_OK(SkipTo("COMMIT"));
+  ARROWCDC_ASSERT_OK(stream_->Next(milliseconds(20)));
+  const std::string pid = WalSender("pid");
+  const auto away_since = Clock::now();
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return Clock::now() - away_since > seconds(2); }, kLimit, "time to pass"));
+  EXPECT_EQ(WalSender("pid"), pid);
+  const uint64_t received = stream_->stats().received_bytes;
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test VALUES (2, repeat('y', 1000))"));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return stream_->stats().received_bytes > received + 1000; }, kLimit, "the row"));
+  ARROWCDC_ASSERT_OK(SkipTo("table public.stream_test: INSERT: a[integer]:2"));
+}
+
+// Rows that come one by one, all at once, and one by one again, so that the turn to read changes both ways.
+TEST_F(ReplicationStreamServer, NothingIsLeftWhereTheTurnChanges) {
+  ARROWCDC_ASSERT_OK(Start());
+  int sent = 0;
+  int seen = 0;
+  const auto insert = [&](int rows) {
+    ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO stream_test SELECT i, repeat('x', 300) FROM generate_series(" +
+                                  std::to_string(sent + 1) + ", " + std::to_string(sent + rows) + ") AS i"));
+    sent += rows;
+  };
+  const auto see_all = [&] {
+    while (seen < sent) {
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string text, NextText());
+      if (text.rfind("table", 0) != 0) continue;
+      ++seen;
+      ASSERT_NE(text.find("a[integer]:" + std::to_string(seen) + " "), std::string::npos)
+          << text.substr(0, 80);
+    }
+  };
+  for (int turn = 0; turn < 20; ++turn) {
+    for (int i = 0; i < 5; ++i) {
+      insert(1);
+      see_all();
+    }
+    insert(5000);
+    see_all();
+  }
 }
 
 // The reader stands still for many times wal_sender_timeout with the queue full: the server waits, nobody
