@@ -91,8 +91,8 @@ arrow::Result<std::vector<RowRange>> CommittedRows(const Frame& frame, int64_t r
   return ranges;
 }
 
-arrow::Result<Cells> ReadCells(const Frame& frame, SectionTag tag, const arrow::RecordBatch& batch,
-                               int column_count, const Cells& repaired) {
+arrow::Result<Cells> ReadCells(const Frame& frame, SectionTag tag, const arrow::ArrayVector& columns,
+                               int64_t rows, int column_count, const Cells& repaired) {
   uint32_t count = 0;
   format::FrameError error;
   if (!CountEntries(frame, tag, sizeof(CellEntry), &count, &error)) return FrameFault(frame.header, error);
@@ -102,11 +102,11 @@ arrow::Result<Cells> ReadCells(const Frame& frame, SectionTag tag, const arrow::
     const CellEntry entry = CellAt(frame, tag, i);
     const Cell cell{entry.row, entry.field};
     const char* wrong = nullptr;
-    if (entry.row >= batch.num_rows() || entry.field >= column_count) {
+    if (entry.row >= rows || entry.field >= column_count) {
       wrong = "cell outside the batch";
     } else if (i > 0 && !(cells.back() < cell)) {
       wrong = "cells out of order";
-    } else if (!batch.column(entry.field)->IsNull(entry.row) ||
+    } else if (!columns[entry.field]->IsNull(entry.row) ||
                std::binary_search(repaired.begin(), repaired.end(), cell)) {
       wrong = "cell that has a value";
     }

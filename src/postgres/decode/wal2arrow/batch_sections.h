@@ -35,10 +35,11 @@ struct RowRange {
 arrow::Result<std::vector<RowRange>> CommittedRows(const format::Frame& frame, int64_t rows,
                                                    const std::function<bool(uint32_t)>& is_aborted);
 
-// The entries of section `tag` (kUnchanged, kUnrepresentable) of the frame around `batch`, whose first
-// column_count columns are the table's. `repaired`: cells that are null in `batch` and had a value on the
-// wire. Errors: kProtocol unless entries are inside the batch, sorted, and name cells without a value.
+// The entries of section `tag` (kUnchanged, kUnrepresentable) of the frame around `columns` of `rows` rows,
+// the first column_count of which are the table's. `repaired`: cells that are null in them and had a value on
+// the wire. Errors: kProtocol unless entries are inside the batch, sorted, and name cells without a value.
 arrow::Result<Cells> ReadCells(const format::Frame& frame, format::SectionTag tag,
-                               const arrow::RecordBatch& batch, int column_count, const Cells& repaired);
+                               const arrow::ArrayVector& columns, int64_t rows, int column_count,
+                               const Cells& repaired);
 
 }  // namespace arrowcdc

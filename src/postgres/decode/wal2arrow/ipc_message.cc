@@ -17,13 +17,11 @@
 #include <arrow/util/utf8.h>
 
 #include "format/ipc_writer.h"
-#include "src/change/repair_text.h"
-#include "src/change/validate_column.h"
+#include "src/postgres/decode/wal2arrow/flatbuffer_table.h"
 
 namespace arrowcdc {
 namespace {
 
-constexpr int64_t kPrefixBytes = 8;
 constexpr uint32_t kContinuationMarker = 0xFFFFFFFF;
 
 uint32_t LoadU32(const uint8_t* from) {
@@ -49,7 +47,7 @@ arrow::Result<std::unique_ptr<arrow::ipc::Message>> OpenMessage(const std::share
   int64_t body_at = BodyOffset(payload->data(), payload->size());
   if (body_at == 0) return arrow::Status::Invalid("no encapsulated Arrow message");
   if (body_at > payload->size()) return arrow::Status::Invalid("Arrow metadata longer than the payload");
-  auto metadata = arrow::SliceBuffer(payload, kPrefixBytes, body_at - kPrefixBytes);
+  auto metadata = arrow::SliceBuffer(payload, kMessagePrefixBytes, body_at - kMessagePrefixBytes);
   if (reinterpret_cast<uintptr_t>(metadata->data()) % 8 != 0) {  // flatbuffers are read in place
     ARROW_ASSIGN_OR_RAISE(metadata, arrow::Buffer::Copy(metadata, arrow::CPUDevice::memory_manager(pool)));
   }
@@ -67,56 +65,6 @@ arrow::Result<std::unique_ptr<arrow::ipc::Message>> OpenMessage(const std::share
   }
   return message;
 }
-
-// A vector of structures of one size.
-struct FlatbufferVector {
-  int64_t at = 0;  // of the first
-  int64_t count = 0;
-};
-
-// One table of a flatbuffer that has been verified; bounds are checked all the same.
-class FlatbufferTable {
- public:
-  FlatbufferTable(const arrow::Buffer& bytes, int64_t at) : bytes_(bytes), at_(at) {}
-
-  // Where the table's slot stands, 0 where it is absent.
-  int64_t Slot(int index) const {
-    if (!Inside(at_, 4)) return 0;
-    int64_t vtable = at_ - Load<int32_t>(at_);
-    int64_t entry = vtable + 4 + 2 * index;
-    if (!Inside(vtable, 4) || 4 + 2 * index + 2 > Load<uint16_t>(vtable) || !Inside(entry, 2)) return 0;
-    uint16_t offset = Load<uint16_t>(entry);
-    return offset == 0 || !Inside(at_ + offset, 4) ? 0 : at_ + offset;
-  }
-
-  // The vector that slot `index` points to; empty where it is absent.
-  FlatbufferVector Vector(int index, int64_t struct_bytes) const {
-    int64_t slot = Slot(index);
-    if (slot == 0) return {};
-    int64_t at = slot + Load<uint32_t>(slot);
-    if (!Inside(at, 4)) return {};
-    int64_t count = Load<uint32_t>(at);
-    return Inside(at + 4, count * struct_bytes) ? FlatbufferVector{at + 4, count} : FlatbufferVector{};
-  }
-
-  // The table that the offset at `at` points to.
-  static FlatbufferTable At(const arrow::Buffer& bytes, int64_t at) {
-    return FlatbufferTable(bytes, at + (at >= 0 && at + 4 <= bytes.size() ? LoadU32(bytes.data() + at) : 0));
-  }
-
-  template <typename T>
-  T Load(int64_t at) const {
-    T value;
-    memcpy(&value, bytes_.data() + at, sizeof(T));
-    return value;
-  }
-
- private:
-  bool Inside(int64_t at, int64_t count) const { return at >= 0 && at <= bytes_.size() - count; }
-
-  const arrow::Buffer& bytes_;
-  int64_t at_;
-};
 
 constexpr int64_t kStructBytes = 16;  // of FieldNode and Buffer in Message.fbs
 
@@ -305,24 +253,21 @@ arrow::Status CheckMetadata(const std::shared_ptr<const arrow::KeyValueMetadata>
   return arrow::Status::OK();
 }
 
-// What is wrong with the column is its text alone, or else nothing of the batch can be used.
-arrow::Status RepairColumn(int index, int64_t rows, ReadBatch* read, arrow::MemoryPool* pool) {
-  const std::shared_ptr<arrow::Array> column = read->rows->column(index);
-  auto repaired = column->length() == rows ? RepairText(*column, pool)
-                                           : arrow::Result<RepairedText>(arrow::Status::Invalid("length"));
-  if (repaired.status().IsOutOfMemory()) return repaired.status();
-  if (!repaired.ok()) {
-    // Arrow's own text may quote the value that is wrong, and is left out.
-    return arrow::Status::Invalid("column ", index, " is not a valid array of ", column->type()->name());
-  }
-  for (const int64_t row : repaired->rows) {
-    read->repaired.push_back({static_cast<uint32_t>(row), static_cast<uint16_t>(index)});
-  }
-  return read->rows->SetColumn(index, read->rows->schema()->field(index), repaired->column)
-      .Value(&read->rows);
+bool AllKeysAreThere(const arrow::ArrayData& data) {
+  return KeysAreThere(data) && std::all_of(data.child_data.begin(), data.child_data.end(),
+                                           [](const auto& child) { return AllKeysAreThere(*child); });
 }
 
 }  // namespace
+
+bool KeysAreThere(const arrow::ArrayData& data) {
+  const arrow::DataType& type = data.type->id() == arrow::Type::EXTENSION
+                                    ? *static_cast<const arrow::ExtensionType&>(*data.type).storage_type()
+                                    : *data.type;
+  if (type.id() != arrow::Type::MAP) return true;
+  const arrow::ArrayData& entries = *data.child_data[0];
+  return entries.null_count == 0 && entries.child_data[0]->null_count == 0;
+}
 
 bool IsName(std::string_view name) {
   arrow::util::InitializeUTF8();
@@ -331,8 +276,8 @@ bool IsName(std::string_view name) {
 }
 
 int64_t BodyOffset(const uint8_t* payload, int64_t bytes) {
-  if (bytes < kPrefixBytes || LoadU32(payload) != kContinuationMarker) return 0;
-  return kPrefixBytes + int64_t{LoadU32(payload + 4)};
+  if (bytes < kMessagePrefixBytes || LoadU32(payload) != kContinuationMarker) return 0;
+  return kMessagePrefixBytes + int64_t{LoadU32(payload + 4)};
 }
 
 arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::shared_ptr<arrow::Buffer>& payload,
@@ -353,24 +298,22 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::share
   return schema;
 }
 
-arrow::Result<ReadBatch> ReadBatchPayload(const std::shared_ptr<arrow::Buffer>& payload,
-                                          const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
-                                          int64_t bytes_max, arrow::MemoryPool* pool) {
+arrow::Result<arrow::ArrayVector> ReadBatchPayload(const std::shared_ptr<arrow::Buffer>& payload,
+                                                   const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
+                                                   int64_t bytes_max, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto message, OpenMessage(payload, arrow::ipc::MessageType::RECORD_BATCH, pool));
   ARROW_RETURN_NOT_OK(CheckBody(*message, *schema, rows, bytes_max));
   arrow::ipc::DictionaryMemo memo;
-  ReadBatch read;
-  ARROW_ASSIGN_OR_RAISE(read.rows, arrow::ipc::ReadRecordBatch(*message, schema, &memo, ReadOptions(pool)));
-  if (read.rows->num_rows() != rows) {
-    return arrow::Status::Invalid("Arrow batch of ", read.rows->num_rows(), " rows where ", rows,
+  ARROW_ASSIGN_OR_RAISE(auto batch, arrow::ipc::ReadRecordBatch(*message, schema, &memo, ReadOptions(pool)));
+  if (batch->num_rows() != rows) {
+    return arrow::Status::Invalid("Arrow batch of ", batch->num_rows(), " rows where ", rows,
                                   " were announced");
   }
-  for (int i = 0; i < read.rows->num_columns(); ++i) {
-    if (read.rows->column_data(i)->length == rows && ValidateColumn(*read.rows->column(i)).ok()) continue;
-    ARROW_RETURN_NOT_OK(RepairColumn(i, rows, &read, pool));
+  for (int i = 0; i < batch->num_columns(); ++i) {
+    if (!AllKeysAreThere(*batch->column_data(i)))
+      return arrow::Status::Invalid("column ", i, " has a map with an entry or a key that is null");
   }
-  std::sort(read.repaired.begin(), read.repaired.end());
-  return read;
+  return batch->columns();
 }
 
 }  // namespace arrowcdc

@@ -5,12 +5,10 @@
 #include <memory>
 #include <string_view>
 
+#include <arrow/array.h>
 #include <arrow/buffer.h>
-#include <arrow/record_batch.h>
 #include <arrow/result.h>
 #include <arrow/type.h>
-
-#include "src/change/metadata_columns.h"
 
 namespace arrowcdc {
 
@@ -27,18 +25,20 @@ bool IsName(std::string_view name);
 arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::shared_ptr<arrow::Buffer>& payload,
                                                                 arrow::MemoryPool* pool);
 
-struct ReadBatch {
-  std::shared_ptr<arrow::RecordBatch> rows;
-  Cells repaired;  // text that was not UTF-8 and is null now
-};
+// Reads the one record batch message that fills `payload`, of `schema`, by Arrow's reader; the columns are not
+// validated. A compressed body is decompressed into memory of `pool`, to `bytes_max` at most; nothing is
+// allocated before the lengths it names have been checked. Errors: Status::Invalid with the reason; it holds
+// no values.
+arrow::Result<arrow::ArrayVector> ReadBatchPayload(const std::shared_ptr<arrow::Buffer>& payload,
+                                                   const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
+                                                   int64_t bytes_max, arrow::MemoryPool* pool);
 
-// Reads the one record batch message that fills `payload`, of `schema`; each column is fully validated, and
-// repaired where nothing but text is wrong. A compressed body is decompressed into memory of `pool`, to
-// `bytes_max` at most; nothing is allocated before the lengths it names have been checked. Errors:
-// Status::Invalid with the reason; it holds no values.
-arrow::Result<ReadBatch> ReadBatchPayload(const std::shared_ptr<arrow::Buffer>& payload,
-                                          const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
-                                          int64_t bytes_max, arrow::MemoryPool* pool);
+// False where a map has an entry or a key that is null: Arrow ends the process over it. Only the array itself
+// is looked at.
+bool KeysAreThere(const arrow::ArrayData& data);
+
+// In front of a message's metadata: 0xFFFFFFFF and their length.
+inline constexpr int64_t kMessagePrefixBytes = 8;
 
 // Where the body of the Arrow message at the start of a payload begins; 0 where that cannot be told.
 int64_t BodyOffset(const uint8_t* payload, int64_t bytes);

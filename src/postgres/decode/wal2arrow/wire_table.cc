@@ -2,6 +2,7 @@
 #include "src/postgres/decode/wal2arrow/wire_table.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -78,13 +79,17 @@ arrow::Status CompareMetadata(const arrow::Schema& schema, const TableName& name
   return arrow::Status::OK();
 }
 
-arrow::Status CheckRoleColumns(const arrow::RecordBatch& batch, const WireTable& table) {
+const std::shared_ptr<arrow::Array>& ColumnAt(const arrow::ArrayVector& columns, int field) {
+  return columns[static_cast<size_t>(field)];
+}
+
+arrow::Status CheckRoleColumns(const arrow::ArrayVector& columns, const WireTable& table) {
   for (int field : {table.op_field, table.lsn_field, table.ord_field}) {
-    if (batch.column(field)->null_count() != 0) {
+    if (ColumnAt(columns, field)->null_count() != 0) {
       return arrow::Status::Invalid("null in column ", field, ", which has a role");
     }
   }
-  const auto& ops = static_cast<const arrow::Int8Array&>(*batch.column(table.op_field));
+  const auto& ops = static_cast<const arrow::Int8Array&>(*ColumnAt(columns, table.op_field));
   const int8_t* const first = ops.raw_values();
   int8_t unknown = 0;  // all rows before any is looked for: a loop without a way out runs on vectors
   for (int64_t i = 0; i < ops.length(); ++i) unknown |= first[i] < 0 || first[i] >= kOpCount;
@@ -126,7 +131,7 @@ arrow::Result<WireTable> ReadWireTable(const Frame& frame, const std::shared_ptr
   WireTable result;
   auto schema = ReadSchemaPayload(payload, pool);
   if (!schema.ok()) return PayloadFault(frame, schema.status());
-  result.wire_schema = *schema;
+  result.reader = BatchReader(*schema);
   auto status = FindRoles(**schema, &result);
   if (status.ok()) status = CompareMetadata(**schema, name, section.relation_oid, *identity);
   if (!status.ok()) return PayloadFault(frame, status);
@@ -140,32 +145,32 @@ arrow::Result<WireTable> ReadWireTable(const Frame& frame, const std::shared_ptr
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWireBatch(
     const Frame& frame, const std::shared_ptr<arrow::Buffer>& payload, const WireTable& table, int64_t rows,
     const StreamedCommit* streamed, int64_t bytes_max, NullLists* nulls, arrow::MemoryPool* pool) {
-  auto read = ReadBatchPayload(payload, table.wire_schema, rows, bytes_max, pool);
+  auto read = table.reader.Read(payload, rows, bytes_max, pool);
   if (read.status().IsOutOfMemory()) return read.status();
   if (!read.ok()) return PayloadFault(frame, read.status());
-  const arrow::RecordBatch& wire = *read->rows;
+  arrow::ArrayVector& wire = read->columns;
   auto status = CheckRoleColumns(wire, table);
   if (!status.ok()) return PayloadFault(frame, status);
 
   int column_count = table.table->column_count;
   ARROW_ASSIGN_OR_RAISE(auto transactions, SpreadTransactions(frame, rows, streamed, pool));
   ARROW_ASSIGN_OR_RAISE(auto unchanged_cells,
-                        ReadCells(frame, SectionTag::kUnchanged, wire, column_count, read->repaired));
-  ARROW_ASSIGN_OR_RAISE(auto unrepresentable_cells,
-                        ReadCells(frame, SectionTag::kUnrepresentable, wire, column_count, read->repaired));
+                        ReadCells(frame, SectionTag::kUnchanged, wire, rows, column_count, read->repaired));
+  ARROW_ASSIGN_OR_RAISE(auto unrepresentable_cells, ReadCells(frame, SectionTag::kUnrepresentable, wire, rows,
+                                                              column_count, read->repaired));
   AddCells(read->repaired, &unrepresentable_cells);
   ARROW_ASSIGN_OR_RAISE(auto unchanged,
-                        MakeCellColumn(unchanged_cells, rows, *table.wire_schema, nulls, pool));
+                        MakeCellColumn(unchanged_cells, rows, *table.reader.schema(), nulls, pool));
   ARROW_ASSIGN_OR_RAISE(auto unrepresentable,
-                        MakeCellColumn(unrepresentable_cells, rows, *table.wire_schema, nulls, pool));
+                        MakeCellColumn(unrepresentable_cells, rows, *table.reader.schema(), nulls, pool));
   arrow::ArrayVector columns;
   columns.reserve(static_cast<size_t>(column_count) + kMetadataColumnCount);
-  for (int i = 0; i < column_count; ++i) columns.push_back(wire.column(i));
+  std::move(wire.begin(), wire.begin() + column_count, std::back_inserter(columns));
   // In the order of MetadataColumn.
-  columns.push_back(MakeOpColumn(wire.column(table.op_field)));
+  columns.push_back(MakeOpColumn(ColumnAt(wire, table.op_field)));
   columns.push_back(transactions.commit_lsn());
-  columns.push_back(wire.column(table.lsn_field));
-  columns.push_back(wire.column(table.ord_field));
+  columns.push_back(ColumnAt(wire, table.lsn_field));
+  columns.push_back(ColumnAt(wire, table.ord_field));
   columns.push_back(transactions.xid());
   columns.push_back(transactions.commit_ts());
   columns.push_back(std::move(unchanged));

@@ -8,13 +8,14 @@
 
 #include "arrowcdc/change_batch.h"
 #include "format/frame_reader.h"
+#include "src/postgres/decode/wal2arrow/batch_reader.h"
 #include "src/postgres/decode/wal2arrow/batch_sections.h"
 
 namespace arrowcdc {
 
 struct WireTable {
   std::shared_ptr<const TableSchema> table;
-  std::shared_ptr<arrow::Schema> wire_schema;  // the table's columns, then those of the three roles
+  BatchReader reader;  // of the table's columns, then those of the three roles
   int op_field = -1;
   int lsn_field = -1;
   int ord_field = -1;
