@@ -1,4 +1,4 @@
-// What the receiver thread hands to the reader of events: replication messages in order, bounded in bytes.
+// Replication messages that have been read and not yet been taken, in order, bounded in bytes.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@ struct StreamMessage {
   bool is_run = false;  // data: of several messages what the plugin wrote (message_run.h)
 };
 
-// Threads: one producer, one consumer.
+// Threads: one producer at a time, one consumer; they may be the same.
 class MessageQueue {
  public:
   explicit MessageQueue(int64_t bytes_max) : bytes_max_(bytes_max) {}

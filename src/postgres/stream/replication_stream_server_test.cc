@@ -1,4 +1,4 @@
-// The receiver thread against a real walsender, with test_decoding as the plugin: bytes and positions only.
+// Reading from a real walsender, with test_decoding as the plugin: bytes and positions only.
 #include "src/postgres/stream/replication_stream.h"
 
 #include <gtest/gtest.h>
