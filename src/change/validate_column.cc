@@ -47,8 +47,8 @@ bool NeverDescend(const int32_t* offsets, int64_t count) {
   return descends == 0;
 }
 
-// Structure: its buffers are there, the second with `width` bytes for each value and for `more`, and its nulls
-// are counted. Only for types without children.
+// Structure: its buffers are there, the second with `width` bytes for each value and for `more`, and its
+// nulls are counted. Only for types without children.
 bool IsSound(const arrow::ArrayData& data, size_t buffers, int64_t width, int64_t more) {
   constexpr int64_t kRowsMax = int64_t{1} << 40;
   if (data.length <= 0 || data.length > kRowsMax || data.offset < 0 || data.offset > kRowsMax) return false;

@@ -35,8 +35,8 @@ class BatchReader {
                                    int64_t bytes_max, arrow::MemoryPool* pool) const;
 
   // The columns where the message is of the usual form: nothing compressed, aligned, its numbers plainly
-  // good. They are those that Arrow's reader gives, not validated either. nullopt says nothing: Arrow is asked
-  // then.
+  // good. They are those that Arrow's reader gives, not validated either. nullopt says nothing: Arrow is
+  // asked then.
   std::optional<arrow::ArrayVector> ReadPlain(const std::shared_ptr<arrow::Buffer>& payload,
                                               int64_t rows) const;
 

@@ -25,16 +25,16 @@ bool IsName(std::string_view name);
 arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchemaPayload(const std::shared_ptr<arrow::Buffer>& payload,
                                                                 arrow::MemoryPool* pool);
 
-// Reads the one record batch message that fills `payload`, of `schema`, by Arrow's reader; the columns are not
-// validated. A compressed body is decompressed into memory of `pool`, to `bytes_max` at most; nothing is
+// Reads the one record batch message that fills `payload`, of `schema`, by Arrow's reader; the columns are
+// not validated. A compressed body is decompressed into memory of `pool`, to `bytes_max` at most; nothing is
 // allocated before the lengths it names have been checked. Errors: Status::Invalid with the reason; it holds
 // no values.
 arrow::Result<arrow::ArrayVector> ReadBatchPayload(const std::shared_ptr<arrow::Buffer>& payload,
                                                    const std::shared_ptr<arrow::Schema>& schema, int64_t rows,
                                                    int64_t bytes_max, arrow::MemoryPool* pool);
 
-// False where a map has an entry or a key that is null: Arrow ends the process over it. Only the array itself
-// is looked at.
+// False where a map has an entry or a key that is null: Arrow ends the process over it. Only the array
+// itself is looked at.
 bool KeysAreThere(const arrow::ArrayData& data);
 
 // In front of a message's metadata: 0xFFFFFFFF and their length.
