@@ -87,8 +87,8 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
 
 arrow::Status NoTableMatches(const TableCatalog& catalog, const TablePatterns& patterns,
                              const std::vector<std::string>& texts) {
-  const std::vector<std::string> names = CapturableNames(catalog);
-  const std::string nearest = NearestNames(texts, names);
+  const std::vector<TableName> names = CapturableNames(catalog);
+  const std::string nearest = NearestPatterns(texts, names);
   std::string obstructed;
   for (const TableInfo& table : catalog.tables()) {
     if (CaptureObstacle(table).empty() || !patterns.Matches(table.name)) continue;
@@ -114,7 +114,7 @@ arrow::Status WarnOfIdlePatterns(const TableCatalog& catalog, const std::vector<
                     [&](const TableInfo& table) { return pattern.Matches(table.name); })) {
       continue;
     }
-    const std::string nearest = NearestName(text, CapturableNames(catalog));
+    const std::string nearest = NearestPatterns({text}, CapturableNames(catalog));
     plan->warnings.push_back("pattern " + text + " matches no table" +
                              (nearest.empty() ? "" : "; nearest: " + nearest));
   }
