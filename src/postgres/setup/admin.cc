@@ -108,6 +108,7 @@ arrow::Status TryWal2arrow(Connection& connection, const Inspection& inspected) 
 // Before anything is changed, and only where it can be tried: not before the rest is in order.
 arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, OutputPlugin plugin,
                           SetupPlan* plan) {
+  if (plan->options.add_tables) return arrow::Status::OK();
   const bool superuser = inspected.server.role.superuser;
   // Part of the server; of superusers the setting told.
   if (plugin == OutputPlugin::kPgoutput && superuser) return arrow::Status::OK();

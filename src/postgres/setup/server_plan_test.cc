@@ -58,6 +58,10 @@ TEST(ServerPlan, ReplicationIsTried) {
   const SetupPlan refused = PlanOf(inspected);
   ASSERT_EQ(refused.obstacles.size(), 1u);
   EXPECT_EQ(refused.obstacles[0].sql, "ALTER ROLE \"cdc\" REPLICATION");
+  SetupPlan adds;  // by a role that need not be the one that streams
+  adds.options.add_tables = true;
+  EXPECT_TRUE(PlanServer(inspected, Source(OutputPlugin::kPgoutput), &adds).ok());
+  EXPECT_TRUE(adds.obstacles.empty());
   inspected.server.role.replication =
       MakeError(ErrorKind::kAuthentication, "no pg_hba.conf entry", "role \"cdc\"", "add a line");
   EXPECT_EQ(GetErrorDetail(CheckObstacles(PlanOf(inspected)))->kind(), ErrorKind::kAuthentication);

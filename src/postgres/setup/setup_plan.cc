@@ -58,6 +58,8 @@ void CheckSettings(const Inspection& inspected, SetupPlan* plan) {
 
 // By what the server did, not by the role's attributes: services have rights of their own for it.
 arrow::Status CheckRole(const ServerInfo& server, SetupPlan* plan) {
+  // Who adds tables need not be the role that streams.
+  if (plan->options.add_tables) return arrow::Status::OK();
   const arrow::Status& tried = server.role.replication;
   const ErrorDetail* const detail = GetErrorDetail(tried);
   if (tried.ok() || detail == nullptr) {
@@ -89,7 +91,6 @@ arrow::Status PlanPlugin(const ServerInfo& server, const std::string& plugin, Se
     plan->checks.push_back("output_plugin_libraries allows " + plugin);
     return arrow::Status::OK();
   }
-  // Who adds tables need not be the role that streams: nothing is decoded.
   if (plan->options.add_tables) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(SetupObstacle obstacle, PluginNotAllowed(server, plugin));
   if (!server.role.superuser) {

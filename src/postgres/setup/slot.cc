@@ -193,7 +193,7 @@ arrow::Status CheckSlotFree(const SlotInfo& slot) {
       ErrorKind::kSlotActive,
       "the slot is active for PID " + pid +
           (slot.active_application.empty() ? "" : " (application_name \"" + slot.active_application + "\")"),
-      SlotObject(slot), "another client reads it: stop that one, or use a slot of your own", "", true);
+      SlotObject(slot), "another client reads it: stop that one first, or use a slot of your own", "", true);
 }
 
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
