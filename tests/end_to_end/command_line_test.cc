@@ -243,6 +243,25 @@ TEST_F(Descriptors, ASlotThatIsMissingNamesThoseThatAreThere) {
   }
 }
 
+TEST_F(Descriptors, APublicationThatIsMissingNamesThoseThatAreThere) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto sql, server_->Connect());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const std::string there,
+      sql->Scalar("SELECT string_agg(pubname, ', ') FROM (SELECT pubname FROM pg_publication "
+                  "ORDER BY pubname COLLATE \"C\" LIMIT 10) AS first"));
+  ASSERT_NE(there.find("arrowcdc"), std::string::npos) << there;
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"stream", "--sink", "console", "--until", "now"}, {"tables"}}) {
+    std::vector<std::string> arguments(words.begin() + 1, words.end());
+    arguments.insert(arguments.end(), {"--publication", "arrowdc"});
+    const Outcome outcome = Finish(Command(*server_, words[0], arguments));
+    EXPECT_EQ(outcome.code, 5) << outcome.error;
+    EXPECT_NE(outcome.error.find("the database has " + there), std::string::npos) << there << outcome.error;
+    EXPECT_EQ(outcome.error.find("teardown"), std::string::npos)
+        << "nothing is to be lost by a misspelt name";
+  }
+}
+
 // --- no source ---
 
 TEST(NoSource, IsSaid) {

@@ -378,9 +378,7 @@ arrow::Result<std::vector<TableStatus>> ListTables(const PostgresOptions& source
     if (std::any_of(found.begin(), found.end(),
                     [&](const auto& publication) { return publication.name == name; }))
       continue;
-    return MakeError(ErrorKind::kPublicationMissing, "there is no publication of this name in this database",
-                     "publication \"" + name + "\"",
-                     "correct --publication, or run 'arrowcdc setup' with it");
+    return postgres::PublicationMissing(*connection, name);
   }
   // What a stream with these options reads.
   const auto& named = source.publications;
