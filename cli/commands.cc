@@ -70,15 +70,19 @@ void PrintPlan(const SetupPlan& plan) {
 }
 
 // For people who have just read the list: not once more. A log that a program reads has it all.
-arrow::Status SummarizeObstacles(const SetupPlan& plan, const char* what) {
+arrow::Status SummarizeObstacles(const SetupPlan& plan) {
   const arrow::Status all = CheckObstacles(plan);
   const ErrorDetail* detail = GetErrorDetail(all);
-  if (LogsJson() || detail == nullptr) return all;
+  if (detail == nullptr) return all;
+  constexpr char kUnchanged[] = "; nothing was changed";
+  if (LogsJson())
+    return MakeError(detail->kind(), all.message() + kUnchanged, detail->object(), detail->remedy(),
+                     detail->sqlstate());
   const size_t count = plan.obstacles.size();
   return MakeError(detail->kind(),
                    (count == 1 ? "one thing is" : std::to_string(count) + " things are") +
-                       std::string(" in the way, as listed; nothing was changed"),
-                   what, "");
+                       std::string(" in the way, as listed") + kUnchanged,
+                   detail->object(), "");
 }
 
 // What is in the way, and the SQL that helps.
@@ -88,7 +92,7 @@ ExitCode Refuse(const SetupPlan& plan, const char* what) {
     std::printf("\nFor an administrator (arrowcdc %s --print-sql prints this alone):\n\n%s", what,
                 sql.c_str());
   if (const arrow::Status shown = FlushOutput(); !shown.ok()) return Fail(what, shown);
-  return Fail(what, SummarizeObstacles(plan, what));
+  return Fail(what, SummarizeObstacles(plan));
 }
 
 // Also with obstacles in the way, where SQL removes them.

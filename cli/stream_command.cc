@@ -176,7 +176,7 @@ class ProgressReporter : public PipelineObserver {
       return;
     }
     const bool no_room = detail != nullptr && detail->kind() == ErrorKind::kSink;
-    fields.emplace_back("event", no_room ? "spool_failed" : "connection_lost");
+    fields.emplace_back("event", in_use ? "slot_in_use" : no_room ? "spool_failed" : "connection_lost");
     Log(warn, "connecting " + again, fields);
   }
 

@@ -12,19 +12,35 @@ namespace {
 using std::string;
 using Strings = std::vector<string>;
 
-class Transactions : public PluginTest {};
+class Transactions : public PluginTest {
+ protected:
+  // Each third is rolled back.
+  void CheckSubtransactions(int count);
+};
 
-TEST_F(Transactions, ManySubtransactions) {
-  constexpr int kSubtransactions = 900;
-  Prepare("CREATE TABLE t (id int); CREATE PUBLICATION p FOR TABLE t");
-  Sql("DO $$ BEGIN FOR i IN 1.." + std::to_string(kSubtransactions) +
+void Transactions::CheckSubtransactions(int count) {
+  Sql("DO $$ BEGIN FOR i IN 1.." + std::to_string(count) +
       " LOOP BEGIN INSERT INTO t VALUES (i); IF i % 3 = 0 THEN RAISE EXCEPTION 'given up'; END IF;"
       " EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END $$");
   Strings wanted;
-  for (int i = 1; i <= kSubtransactions; ++i) {
+  for (int i = 1; i <= count; ++i) {
     if (i % 3 != 0) wanted.push_back("insert t(" + std::to_string(i) + ")");
   }
   EXPECT_EQ(Lines(), wanted);
+}
+
+// More than the 64 that a backend shows to others; the server writes those that it has read to its disk.
+TEST_F(Transactions, ManySubtransactions) {
+  Prepare("CREATE TABLE t (id int); CREATE PUBLICATION p FOR TABLE t");
+  CheckSubtransactions(900);
+}
+
+// The commit record names them all. Only in memory: what the server writes to its disk costs it the square.
+TEST_F(Transactions, SubtransactionsWhoseCommitRecordHasManyPages) {
+  Prepare("CREATE TABLE t (id int); CREATE PUBLICATION p FOR TABLE t");
+  Sql("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET logical_decoding_work_mem = %L', "
+      "current_database(), '64MB'); END $$");
+  CheckSubtransactions(30'000);
 }
 
 // Rows come by the commits, and within one by their order, whoever began or wrote first.

@@ -123,8 +123,9 @@ struct SetupPlan {
   std::vector<std::string> warnings;
   std::vector<SetupObstacle> obstacles;  // all of them; while there is one nothing is changed
   std::vector<SetupStep> steps;          // empty: nothing to do
-  std::vector<TableName> tables;         // matched and capturable
-  std::vector<std::string> patterns;     // where added tables make them other ones: all that the slot is for
+  std::vector<SetupStep> grants;      // what another role that streams needs besides: not run by ApplySetup
+  std::vector<TableName> tables;      // matched and capturable
+  std::vector<std::string> patterns;  // where added tables make them other ones: all that the slot is for
   OutputPlugin plugin = OutputPlugin::kAuto;  // of the slot, there or to be made
   SetupOptions options;
   bool teardown = false;
@@ -133,8 +134,8 @@ struct SetupPlan {
 // OK, or an error of the first obstacle's kind that names all of them.
 arrow::Status CheckObstacles(const SetupPlan& plan);
 // One block of SQL for an administrator, that psql can run as it is: what removes the obstacles, then the
-// steps as far as they can be run without a restart. Empty: there is nothing to run, or SQL alone does not
-// help.
+// steps as far as they can be run without a restart, then the grants. Empty: there is nothing to run, or SQL
+// alone does not help.
 std::string AdministratorSql(const SetupPlan& plan);
 
 // Inspects, and tries what only trying tells: a replication connection, the plugin through a temporary slot,

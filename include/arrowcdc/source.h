@@ -39,7 +39,7 @@ struct PublishedState {
   std::vector<TableName> coming;       // names that rows come under, of those that were asked for
   std::vector<TableName> not_coming;   // exist, were asked for, could be captured, and are not published
   std::vector<TableName> passed_over;  // names that rows come under and nobody asked for
-  std::string nearest;                 // tables that patterns which match none may mean; empty: not known
+  std::string nearest;                 // what patterns that match no table may mean; empty: not known
   std::vector<SourceNotice> notices;   // what else of the patterns has no effect, or less than they say
 };
 

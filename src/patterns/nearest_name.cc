@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "arrowcdc/table_patterns.h"
+
 namespace arrowcdc {
 namespace {
 
@@ -34,6 +36,23 @@ size_t Distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// Empty where that matches no table, either.
+std::string WithNearestSchema(const std::string& pattern, const std::vector<TableName>& tables) {
+  const size_t dot = pattern.find('.');
+  if (dot == std::string::npos) return "";
+  std::vector<std::string> schemas;
+  for (const TableName& table : tables) schemas.push_back(table.schema);
+  const std::string schema = NearestName(pattern.substr(0, dot), schemas);
+  if (schema.empty()) return "";
+  std::string meant = ToString({schema, "t"});  // in quotes, where it needs them
+  meant = meant.substr(0, meant.size() - 2) + pattern.substr(dot);
+  const auto parsed = TablePatterns::Parse({meant});
+  const bool matches = parsed.ok() && std::any_of(tables.begin(), tables.end(), [&](const TableName& table) {
+                         return parsed->Matches(table);
+                       });
+  return matches ? meant : "";
+}
+
 }  // namespace
 
 std::string NearestName(std::string_view text, const std::vector<std::string>& candidates) {
@@ -50,11 +69,14 @@ std::string NearestName(std::string_view text, const std::vector<std::string>& c
   return nearest;
 }
 
-std::string NearestNames(const std::vector<std::string>& patterns,
-                         const std::vector<std::string>& candidates) {
+std::string NearestPatterns(const std::vector<std::string>& patterns, const std::vector<TableName>& tables) {
+  std::vector<std::string> candidates;
+  for (const TableName& table : tables) candidates.push_back(ToString(table));
   std::vector<std::string> names;
   for (const std::string& pattern : patterns) {
-    const std::string name = pattern.starts_with('!') ? "" : NearestName(pattern, candidates);
+    if (pattern.starts_with('!')) continue;
+    std::string name = WithNearestSchema(pattern, tables);
+    if (name.empty()) name = NearestName(pattern, candidates);
     if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   std::string text;

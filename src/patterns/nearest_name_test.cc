@@ -16,11 +16,20 @@ TEST(NearestName, TheFewestChanges) {
 }
 
 TEST(NearestName, OfSeveralPatterns) {
-  const std::vector<std::string> tables = {"public.orders", "public.order"};
-  EXPECT_EQ(NearestNames({"public.oders", "public.ordr", "!public.orde", "x"}, tables),
+  const std::vector<TableName> tables = {{"public", "orders"}, {"public", "order"}};
+  EXPECT_EQ(NearestPatterns({"public.oders", "public.ordr", "!public.orde", "x"}, tables),
             "public.orders, public.order");
-  EXPECT_EQ(NearestNames({"public.oders", "Public.orders"}, tables), "public.orders");
-  EXPECT_EQ(NearestNames({}, tables), "");
+  EXPECT_EQ(NearestPatterns({"public.oders", "Public.orders"}, tables), "public.orders");
+  EXPECT_EQ(NearestPatterns({}, tables), "");
+}
+
+TEST(NearestName, APatternWhoseSchemaIsMisspelt) {
+  const std::vector<TableName> tables = {
+      {"public", "a"}, {"public", "order_items"}, {"Shop", "orders"}, {"audit", "users"}};
+  EXPECT_EQ(NearestPatterns({"pubic.*", "shop.*", "audti.u*"}, tables), "public.*, \"Shop\".*, audit.u*");
+  EXPECT_EQ(NearestPatterns({"publik.order_items"}, tables), "public.order_items");
+  EXPECT_EQ(NearestPatterns({"publik.order_item"}, tables), "public.order_items");  // both
+  EXPECT_EQ(NearestPatterns({"nothing.*", "\"a.b\".*"}, tables), "");
 }
 
 TEST(NearestName, NoneWhereNoneResemblesIt) {

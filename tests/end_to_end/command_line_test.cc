@@ -158,6 +158,34 @@ TEST_F(Descriptors, FormsOfValues) {
   }
 }
 
+// Also what came in one piece with it: whoever starts again and again would never get it.
+TEST_F(Descriptors, WhatCommittedBeforeAnUnrepresentableValueComes) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto sql, server_->Connect());
+  ARROWCDC_ASSERT_OK(
+      sql->Exec("CREATE TABLE front_a (id int PRIMARY KEY, at timestamp);"
+                "CREATE TABLE front_b (id int PRIMARY KEY)"));
+  for (const char* plugin : {"wal2arrow", "pgoutput"}) {
+    const std::string slot = std::string("front_") + plugin;
+    ARROWCDC_ASSERT_OK(
+        RunCommand(*server_, "setup", {"--slot", slot, "--tables", "public.front_*", "--plugin", plugin}));
+    for (const char* change : {"INSERT INTO front_a VALUES (1, 'epoch')",
+                               "INSERT INTO front_a VALUES (2, 'epoch')", "INSERT INTO front_b VALUES (1)",
+                               "INSERT INTO front_a VALUES (3, 'epoch')", "INSERT INTO front_b VALUES (2)",
+                               "BEGIN; INSERT INTO front_b VALUES (3);"
+                               "INSERT INTO front_a VALUES (4, 'infinity'); COMMIT",
+                               "INSERT INTO front_b VALUES (4)"})
+      ARROWCDC_ASSERT_OK(sql->Exec(change));
+    const Outcome refused =
+        Finish(Command(*server_, "stream",
+                       {"--slot", slot, "--tables", "public.front_*", "--sink", "console:ndjson",
+                        "--unrepresentable", "error", "--until", "now"}));
+    EXPECT_EQ(refused.code, 4) << refused.error;
+    EXPECT_NE(refused.error.find("column at of table public.front_a"), std::string::npos) << refused.error;
+    EXPECT_EQ(std::count(refused.output.begin(), refused.output.end(), '\n'), 5) << refused.output;
+    ARROWCDC_ASSERT_OK(sql->Exec("TRUNCATE front_a, front_b"));
+  }
+}
+
 TEST_F(Descriptors, AnOutputThatIsFullIsAnError) {
   const std::vector<std::vector<std::string>> commands = {
       {"status"},
@@ -212,6 +240,25 @@ TEST_F(Descriptors, ASlotThatIsMissingNamesThoseThatAreThere) {
         << there << "\n"
         << outcome.output << outcome.error;
     EXPECT_EQ((outcome.output + outcome.error).find("theirs"), std::string::npos) << outcome.error;
+  }
+}
+
+TEST_F(Descriptors, APublicationThatIsMissingNamesThoseThatAreThere) {
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto sql, server_->Connect());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(
+      const std::string there,
+      sql->Scalar("SELECT string_agg(pubname, ', ') FROM (SELECT pubname FROM pg_publication "
+                  "ORDER BY pubname COLLATE \"C\" LIMIT 10) AS first"));
+  ASSERT_NE(there.find("arrowcdc"), std::string::npos) << there;
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"stream", "--sink", "console", "--until", "now"}, {"tables"}}) {
+    std::vector<std::string> arguments(words.begin() + 1, words.end());
+    arguments.insert(arguments.end(), {"--publication", "arrowdc"});
+    const Outcome outcome = Finish(Command(*server_, words[0], arguments));
+    EXPECT_EQ(outcome.code, 5) << outcome.error;
+    EXPECT_NE(outcome.error.find("the database has " + there), std::string::npos) << there << outcome.error;
+    EXPECT_EQ(outcome.error.find("teardown"), std::string::npos)
+        << "nothing is to be lost by a misspelt name";
   }
 }
 

@@ -645,6 +645,8 @@ TEST_F(ContractTest, SecondStreamOnASlotWaitsAWhileAndThenSaysSo) {
   EXPECT_EQ(count(second.error, "connecting again"), 1) << second.error;
   EXPECT_EQ(count(second.error, "slot_active"), 2) << second.error;
   EXPECT_EQ(count(second.error, "times_more"), 1) << second.error;
+  EXPECT_EQ(count(second.error, "\"event\":\"slot_in_use\""), 2) << second.error;
+  EXPECT_EQ(second.error.find("connection_lost"), std::string::npos) << second.error;
   const Outcome hasty = Run(Stream("console:ndjson", {"--retry-for", "300ms"}));
   EXPECT_EQ(hasty.code, 75) << hasty.error;
   // It begins as soon as the other one lets go.

@@ -526,6 +526,7 @@ TEST_P(MysqlTest, WhatSetupPrintsIsEnough) {
   EXPECT_NE(run("setup", {"--tables", "Shop.*"}, 5).find("no table that the account can see matches"),
             string::npos);
   ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.orders (k INT PRIMARY KEY)"}));
+  EXPECT_NE(run("setup", {"--tables", "shp.*"}, 5).find("; nearest: shop.*"), std::string::npos);
   const Strings misspelt = {"--tables", "shop.oders", "--sink", "console", "--until", "now"};
   for (const string& text : {run("setup", {"--tables", "shop.oders"}, 5), run("stream", misspelt, 5)})
     EXPECT_NE(text.find("; nearest: shop.orders"), string::npos) << text;

@@ -197,6 +197,33 @@ TEST_P(SignTest, ASignThatIsAskedForComes) {
   EXPECT_EQ(unanswered, 0);
 }
 
+// A walsender that is to stop asks whether all is stored, and asks anew with each answer that it is not.
+TEST_F(PacingTest, AShutdownDoesNotRestBetweenItsQuestions) {
+  constexpr int kAnswers = 12;
+  ASSERT_NO_FATAL_FAILURE(Start("1000"));
+  ARROWCDC_ASSERT_OK(Insert());
+  ASSERT_NO_FATAL_FAILURE(AwaitRow());
+  const auto begin = Clock::now();
+  arrow::Status stopped;
+  std::thread stopping([&] { stopped = server_->Stop(StopMode::kFast); });
+  uint64_t end = 0;
+  int answers = 0;
+  while (true) {
+    const auto message = client_->Next(seconds(30));
+    if (!message.ok() || !message->has_value()) break;
+    end = std::max(end, (*message)->wal_end);
+    if (!(*message)->reply_requested) continue;
+    ++answers;
+    if (!client_->Reply(answers > kAnswers ? end : 0).ok()) break;
+  }
+  stopping.join();
+  const double took = std::chrono::duration<double>(Clock::now() - begin).count();
+  std::printf("%d answers, stopped after %.2f s\n", answers, took);
+  ARROWCDC_EXPECT_OK(stopped);
+  EXPECT_GT(answers, kAnswers);
+  EXPECT_LT(took, kAnswers / 2.0);
+}
+
 TEST_F(PacingTest, ARestIsSeenAndEnded) {
   ASSERT_NO_FATAL_FAILURE(Start("1000"));
   std::atomic<bool> stop = false;

@@ -293,7 +293,7 @@ class Judgement {
   bool LeavesGeneratedOut() const { return std::strtol(state_.version.c_str(), nullptr, 10) >= 11; }
 
   std::string Nearest(const std::vector<std::string>& patterns) const {
-    const std::string nearest = NearestNames(patterns, inspected_.names);
+    const std::string nearest = NearestPatterns(patterns, inspected_.names);
     return nearest.empty() ? "" : "; nearest: " + nearest;
   }
 
@@ -343,12 +343,8 @@ arrow::Result<Inspected> Inspect(Connection* connection, const std::vector<std::
   ARROW_ASSIGN_OR_RAISE(inspected.tables, ReadCatalog(connection));
   if (!patterns.empty()) {
     ARROW_ASSIGN_OR_RAISE(const TablePatterns wanted, TablePatterns::Parse(patterns));
-    std::vector<TableName> names;
-    for (const CatalogTable& table : inspected.tables) {
-      names.push_back(table.table.name);
-      inspected.names.push_back(ToString(table.table.name));
-    }
-    ARROW_ASSIGN_OR_RAISE(inspected.idle_patterns, IdlePatterns(patterns, names));
+    for (const CatalogTable& table : inspected.tables) inspected.names.push_back(table.table.name);
+    ARROW_ASSIGN_OR_RAISE(inspected.idle_patterns, IdlePatterns(patterns, inspected.names));
     std::erase_if(inspected.tables,
                   [&](const CatalogTable& table) { return !wanted.Matches(table.table.name); });
   }

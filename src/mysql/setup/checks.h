@@ -29,7 +29,7 @@ struct Inspected {
   bool may_lock = true;                    // RELOAD
   bool may_select_all = false;             // SELECT on *.*, as far as the account's own grants tell
   std::vector<std::string> idle_patterns;  // which match no table that the account can see
-  std::vector<std::string> names;          // of all tables that it can see, as patterns write them
+  std::vector<TableName> names;            // of all tables that it can see
   std::vector<CatalogTable> tables;        // those that match
   std::vector<Cascade> cascades;           // of those
 };

@@ -435,7 +435,7 @@ class MysqlSource : public Source {
     info.published.lists_tables = false;
     info.published.any = true;
     info.published.any_pattern = patterns_.has_value();
-    info.published.nearest = NearestNames(inspected.idle_patterns, inspected.names);
+    info.published.nearest = NearestPatterns(inspected.idle_patterns, inspected.names);
     for (const std::string& warning : checks.warnings)
       info.published.notices.push_back({false, warning, "server " + connection_->server()});
     return info;

@@ -124,7 +124,8 @@ Finding Authentication(const ServerError& error, const ErrorContext& context) {
 Finding PluginNotAllowed(const ServerError& error, const ErrorContext& context) {
   // What the role may load besides is not known here.
   const std::string sql =
-      AllowPluginSql({std::vector<std::string>{"pgoutput"}, false}, context.user, context.database)
+      AllowPluginSql({std::vector<std::string>{"pgoutput"}, false}, "wal2arrow", context.user,
+                     context.database)
           .ValueOr("ALTER ROLE ... SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
   const bool pgoutput = Contains(error.message, "\"pgoutput\"");
   return {ErrorKind::kPluginNotAllowed, pgoutput ? "plugin pgoutput" : "plugin wal2arrow",
@@ -160,8 +161,7 @@ Finding Permission(const ServerError& error, const ErrorContext& context) {
 
 Finding UndefinedObject(const ServerError& error, const ErrorContext& context) {
   if (Contains(error.function, "ReplicationSlot") || Contains(error.message, "replication slot")) {
-    return {ErrorKind::kSlotMissing, Named("slot", context.slot),
-            "run 'arrowcdc setup' to make it, or name another by --slot"};
+    return {ErrorKind::kSlotMissing, Named("slot", context.slot), kMakeSlot};
   }
   if (ContainsAny(error.message, {"ublication"}) || Contains(error.function, "ublication") ||
       context.action == Action::kStream) {

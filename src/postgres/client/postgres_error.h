@@ -10,6 +10,11 @@
 
 namespace arrowcdc::postgres {
 
+// What to do where a slot is missing.
+inline constexpr char kMakeSlot[] =
+    "run 'arrowcdc setup' to make it, or name another by --slot; where it was there and is gone, stream with "
+    "--snapshot when-needed then, which copies all rows anew";
+
 // What was being done, so that an error can name its object.
 struct ErrorContext {
   enum class Action { kConnect, kQuery, kCreateSlot, kDropSlot, kPublication, kStream };

@@ -108,6 +108,7 @@ arrow::Status TryWal2arrow(Connection& connection, const Inspection& inspected) 
 // Before anything is changed, and only where it can be tried: not before the rest is in order.
 arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, OutputPlugin plugin,
                           SetupPlan* plan) {
+  if (plan->options.add_tables) return arrow::Status::OK();
   const bool superuser = inspected.server.role.superuser;
   // Part of the server; of superusers the setting told.
   if (plugin == OutputPlugin::kPgoutput && superuser) return arrow::Status::OK();
@@ -116,8 +117,9 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, O
       [](const SetupObstacle& obstacle) { return obstacle.by_administrator || !OfServer(obstacle); });
   if (!superuser && !server_in_order) return arrow::Status::OK();
   const bool wal2arrow = plugin != OutputPlugin::kPgoutput;
-  const arrow::Status loaded = wal2arrow ? TryWal2arrow(connection, inspected)
-                                         : postgres::TryPlugin(connection, postgres::kPgoutputName);
+  const char* const name = wal2arrow ? postgres::kPluginName : postgres::kPgoutputName;
+  const arrow::Status loaded =
+      wal2arrow ? TryWal2arrow(connection, inspected) : postgres::TryPlugin(connection, name);
   if (loaded.ok()) {
     if (wal2arrow) plan->checks.push_back("the plugin wal2arrow is installed and fits the server");
     return arrow::Status::OK();
@@ -127,8 +129,8 @@ arrow::Status CheckPlugin(Connection& connection, const Inspection& inspected, O
   // Where there is a slot, what hinders to make one more hinders nothing.
   if ((inspected.slot.has_value() || !wal2arrow) && !IsOfPlugin(*detail)) return arrow::Status::OK();
   SetupObstacle obstacle{loaded};
-  if (detail->kind() == ErrorKind::kPluginNotAllowed && wal2arrow) {
-    ARROW_ASSIGN_OR_RAISE(obstacle, postgres::PluginNotAllowed(inspected.server));
+  if (detail->kind() == ErrorKind::kPluginNotAllowed) {
+    ARROW_ASSIGN_OR_RAISE(obstacle, postgres::PluginNotAllowed(inspected.server, name));
   }
   plan->obstacles.push_back(std::move(obstacle));
   return arrow::Status::OK();
@@ -151,7 +153,10 @@ arrow::Result<PluginChoice> ChoosePlugin(Connection& connection, const Inspectio
   if (tried.ok()) return PluginChoice{.why = "plugin wal2arrow: it is there and allowed"};
   if (IsOfConnection(tried)) return tried;
   const ErrorDetail* const detail = GetErrorDetail(tried);
-  if (!IsOfPlugin(*detail)) return PluginChoice{};
+  // Whoever has written both names into one literal meant it to be allowed.
+  const bool meant = detail->kind() == ErrorKind::kPluginNotAllowed &&
+                     !postgres::NamesInOneLiteral(inspected.server.plugins, postgres::kPluginName).empty();
+  if (meant || !IsOfPlugin(*detail)) return PluginChoice{};
   PluginChoice choice{OutputPlugin::kPgoutput, "plugin pgoutput, without wal2arrow: " + tried.message(), ""};
   // A slot keeps its plugin: whoever wants the other one has to know before.
   if (inspected.server.provider == postgres::Provider::kNone)
@@ -373,9 +378,7 @@ arrow::Result<std::vector<TableStatus>> ListTables(const PostgresOptions& source
     if (std::any_of(found.begin(), found.end(),
                     [&](const auto& publication) { return publication.name == name; }))
       continue;
-    return MakeError(ErrorKind::kPublicationMissing, "there is no publication of this name in this database",
-                     "publication \"" + name + "\"",
-                     "correct --publication, or run 'arrowcdc setup' with it");
+    return postgres::PublicationMissing(*connection, name);
   }
   // What a stream with these options reads.
   const auto& named = source.publications;

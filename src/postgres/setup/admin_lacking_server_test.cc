@@ -6,6 +6,7 @@
 #include <string>
 
 #include "arrowcdc/postgres.h"
+#include "src/postgres/setup/slot.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/error_detail.h"
@@ -155,7 +156,16 @@ TEST(AdminLacking, PluginAllowanceKeepsWhatTheRoleHad) {
             "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'decoderbufs', 'wal2arrow'");
   ARROWCDC_ASSERT_OK(lacking.sql->Exec("ALTER ROLE cdc SET output_plugin_libraries = 'pgoutput, wal2arrow'"));
   EXPECT_NE(SetupStatus(lacking.AsRole()).message().find("as one name"), std::string::npos);
-  EXPECT_EQ(sql_for(), "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
+  const std::string mended = "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow'";
+  EXPECT_EQ(sql_for(), mended);
+  // Whoever wrote that meant wal2arrow to be used. pgoutput is not allowed, either.
+  for (const OutputPlugin plugin : {OutputPlugin::kAuto, OutputPlugin::kPgoutput, OutputPlugin::kWal2arrow}) {
+    lacking.source.plugin = plugin;
+    EXPECT_NE(SetupStatus(lacking.AsRole()).message().find("as one name"), std::string::npos);
+    EXPECT_EQ(sql_for(), mended) << OutputPluginName(plugin);
+    EXPECT_EQ(PlanSetup(lacking.AsRole(), {})->plugin,
+              plugin == OutputPlugin::kPgoutput ? OutputPlugin::kPgoutput : OutputPlugin::kWal2arrow);
+  }
   ARROWCDC_ASSERT_OK(
       lacking.sql->Exec("ALTER ROLE cdc IN DATABASE postgres SET output_plugin_libraries = 'test_decoding'"));
   EXPECT_EQ(sql_for(),
@@ -173,6 +183,22 @@ TEST(AdminLacking, PluginAllowanceKeepsWhatTheRoleHad) {
           .ValueOrDie(),
       "{\"output_plugin_libraries=pgoutput, test_decoding, wal2arrow\"}");
   ARROWCDC_EXPECT_OK(SetupStatus(lacking.AsRole()));
+}
+
+// An administrator's session is allowed the plugin, once.
+TEST(AdminLacking, PluginAllowanceOfTheSessionThatMakesTheSlot) {
+  Lacking lacking({});
+  if (!lacking.sql->Query("SHOW output_plugin_libraries").ok())
+    GTEST_SKIP() << "this server allows every plugin";
+  const auto after = [&](const std::string& setting) {
+    EXPECT_TRUE(lacking.sql->Exec("SET output_plugin_libraries = " + setting).ok());
+    EXPECT_TRUE(lacking.sql->Query(kAllowPluginHere).ok());
+    return lacking.sql->Scalar("SHOW output_plugin_libraries").ValueOr("?");
+  };
+  EXPECT_EQ(after("'pgoutput', 'wal2arrow', 'x'"), "pgoutput, wal2arrow, x");
+  EXPECT_EQ(after("'a b', 'wal2arrow'"), "\"a b\", wal2arrow");
+  EXPECT_EQ(after("'pgoutput'"), "pgoutput, wal2arrow");
+  EXPECT_EQ(after("'pgoutput, wal2arrow, x'"), "\"pgoutput, wal2arrow, x\", wal2arrow");
 }
 
 // A service seen from a role: signs, rights and remedies are its own. What it grants is tried, not looked up.

@@ -183,10 +183,10 @@ std::string CaptureObstacle(const TableInfo& table) {
   return RowsObstacle(table);
 }
 
-std::vector<std::string> CapturableNames(const TableCatalog& catalog) {
-  std::vector<std::string> names;
+std::vector<TableName> CapturableNames(const TableCatalog& catalog) {
+  std::vector<TableName> names;
   for (const TableInfo& table : catalog.tables()) {
-    if (CaptureObstacle(table).empty()) names.push_back(ToString(table.name));
+    if (CaptureObstacle(table).empty()) names.push_back(table.name);
   }
   return names;
 }

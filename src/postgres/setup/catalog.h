@@ -52,8 +52,8 @@ std::string RowsObstacle(const TableInfo& table);
 std::string CaptureObstacle(const TableInfo& table);
 
 class TableCatalog;
-// As patterns write them, of the tables that changes can come of.
-std::vector<std::string> CapturableNames(const TableCatalog& catalog);
+// Of the tables that changes can come of.
+std::vector<TableName> CapturableNames(const TableCatalog& catalog);
 
 // Indexed by oid: what is asked of it costs no more than what it answers.
 class TableCatalog {

@@ -78,6 +78,14 @@ Finding SlotState(const Health& health) {
   return finding;
 }
 
+// What only a role that sees other sessions can tell.
+void AskForSight(const Health& health, Finding* finding) {
+  finding->level = kUnknown;
+  finding->remedy = "let an administrator allow it";
+  if (const auto role = QuoteIdentifier(health.role); role.ok())
+    finding->sql = "GRANT pg_read_all_stats TO " + *role;
+}
+
 // What of WAL a slot may hold back.
 Finding Retention(const Health& health) {
   Finding finding{.check = "wal_retention", .object = "setting max_slot_wal_keep_size"};
@@ -132,9 +140,9 @@ Finding Failover(const Health& health) {
   Finding finding{.check = "failover",
                   .object = health.slot.has_value() ? "slot " + Quoted(health.slot->name) : "server"};
   if (health.standbys == 0) {
-    finding.level = health.sees_others ? kOk : kUnknown;
     finding.text = health.sees_others ? "no standby is connected"
                                       : "whether standbys are connected cannot be seen by the role";
+    if (!health.sees_others) AskForSight(health, &finding);
     return finding;
   }
   const std::string standbys = std::to_string(health.standbys) + " standby(s) connected";
@@ -184,13 +192,10 @@ std::vector<Finding> Transactions(const Health& health) {
          .remedy = "let it end, or end it: " + open.end});
   }
   if (!health.sees_others) {
-    findings.push_back({.level = kUnknown,
-                        .check = "transactions",
+    findings.push_back({.check = "transactions",
                         .text = "what sessions of other roles do cannot be seen",
-                        .object = "role " + Quoted(health.role),
-                        .remedy = "let an administrator allow it"});
-    if (const auto role = QuoteIdentifier(health.role); role.ok())
-      findings.back().sql = "GRANT pg_read_all_stats TO " + *role;
+                        .object = "role " + Quoted(health.role)});
+    AskForSight(health, &findings.back());
   } else if (findings.empty()) {
     findings.push_back({.check = "transactions", .text = "none has been open for more than 5 minutes"});
   }
@@ -217,10 +222,11 @@ std::optional<Finding> Spills(const Health& health) {
 
 std::optional<Finding> Synchronous(const Health& health) {
   if (health.sync_state_hidden) {
-    return Finding{.level = kUnknown,
-                   .check = "synchronous_commit",
-                   .text = "whether commits wait for the stream cannot be seen by the role",
-                   .object = "setting synchronous_standby_names"};
+    Finding finding{.check = "synchronous_commit",
+                    .text = "whether commits wait for the stream cannot be seen by the role",
+                    .object = "setting synchronous_standby_names"};
+    AskForSight(health, &finding);
+    return finding;
   }
   if (health.sync_state.empty()) return std::nullopt;
   return Finding{.level = kWarning,
@@ -240,6 +246,8 @@ std::optional<Finding> Versions(const Health& health) {
   if (!plugin.loaded && plugin.text.empty()) {
     finding.level = kUnknown;
     finding.text = "the role could not load it, which alone tells its version";
+    finding.remedy = "let a superuser ask for it, where it is installed";
+    finding.sql = "LOAD 'wal2arrow'; SHOW wal2arrow.version";
   } else if (plugin.text.empty()) {
     finding.level = kWarning;
     finding.text =

@@ -66,10 +66,14 @@ TEST(Findings, VersionsOfClientAndPluginAreCompared) {
 TEST(Findings, WhatTheRoleMayNotSeeIsUnknown) {
   Health health = Healthy();
   health.sees_others = false;
-  EXPECT_EQ(TheOne(health, "failover").level, kUnknown);
-  EXPECT_EQ(TheOne(health, "transactions").level, kUnknown);
   health.sync_state_hidden = true;
-  EXPECT_EQ(TheOne(health, "synchronous_commit").level, kUnknown);
+  // Each with the SQL that would answer it.
+  for (const char* check : {"failover", "transactions", "synchronous_commit"}) {
+    EXPECT_EQ(TheOne(health, check).level, kUnknown) << check;
+    EXPECT_EQ(TheOne(health, check).sql, "GRANT pg_read_all_stats TO \"cdc\"") << check;
+  }
+  health.wal2arrow = {false, ""};
+  EXPECT_EQ(TheOne(health, "plugin_version").sql, "LOAD 'wal2arrow'; SHOW wal2arrow.version");
 }
 
 TEST(Findings, ASlotOverItsLimitIsAProblem) {

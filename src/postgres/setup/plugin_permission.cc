@@ -6,7 +6,6 @@
 #include <cctype>
 
 #include "src/postgres/client/quoting.h"
-#include "src/postgres/setup/slot.h"
 
 namespace arrowcdc::postgres {
 namespace {
@@ -23,7 +22,8 @@ std::vector<std::string> MeantNames(const std::vector<std::string>& names) {
 }
 
 // Run by a superuser, who sees the setting: what is set for the role, else what the server has.
-arrow::Result<std::string> ComputedSql(const std::string& role) {
+arrow::Result<std::string> ComputedSql(const std::string& plugin, const std::string& role) {
+  ARROW_ASSIGN_OR_RAISE(const std::string name, QuoteLiteral(plugin));
   ARROW_ASSIGN_OR_RAISE(const std::string literal, QuoteLiteral(role));
   const std::string body =
       "DECLARE names text;\n"
@@ -33,11 +33,15 @@ arrow::Result<std::string> ComputedSql(const std::string& role) {
       "    FROM "
       "pg_catalog.unnest(pg_catalog.string_to_array(pg_catalog.current_setting('output_plugin_libraries'), "
       "',')) AS name\n"
-      "    WHERE pg_catalog.btrim(name, ' \"') NOT IN ('', 'wal2arrow');\n"
+      "    WHERE pg_catalog.btrim(name, ' \"') NOT IN ('', " +
+      name +
+      ");\n"
       "  EXECUTE pg_catalog.format('ALTER ROLE %I SET output_plugin_libraries = %s', " +
       literal +
       ",\n"
-      "    pg_catalog.concat_ws(', ', names, '''wal2arrow'''));\n"
+      "    pg_catalog.concat_ws(', ', names, pg_catalog.quote_literal(" +
+      name +
+      ")));\n"
       "END";
   ARROW_ASSIGN_OR_RAISE(const std::string quoted_body, QuoteLiteral(body));
   return "DO " + quoted_body;
@@ -45,25 +49,25 @@ arrow::Result<std::string> ComputedSql(const std::string& role) {
 
 }  // namespace
 
-bool AllowsPlugin(const PluginPermission& permission) {
+bool AllowsPlugin(const PluginPermission& permission, const std::string& plugin) {
   return permission.allowed.has_value() && std::find(permission.allowed->begin(), permission.allowed->end(),
-                                                     kPluginName) != permission.allowed->end();
+                                                     plugin) != permission.allowed->end();
 }
 
-std::string NamesInOneLiteral(const PluginPermission& permission) {
-  if (!permission.allowed.has_value() || AllowsPlugin(permission)) return "";
+std::string NamesInOneLiteral(const PluginPermission& permission, const std::string& plugin) {
+  if (!permission.allowed.has_value() || AllowsPlugin(permission, plugin)) return "";
   for (const std::string& name : *permission.allowed) {
     const auto parts = ParseListSetting(name);
-    if (parts.size() > 1 && std::find(parts.begin(), parts.end(), kPluginName) != parts.end()) return name;
+    if (parts.size() > 1 && std::find(parts.begin(), parts.end(), plugin) != parts.end()) return name;
   }
   return "";
 }
 
-arrow::Result<std::string> AllowPluginSql(const PluginPermission& permission, const std::string& role,
-                                          const std::string& database) {
-  if (!permission.allowed.has_value()) return ComputedSql(role);
+arrow::Result<std::string> AllowPluginSql(const PluginPermission& permission, const std::string& plugin,
+                                          const std::string& role, const std::string& database) {
+  if (!permission.allowed.has_value()) return ComputedSql(plugin, role);
   std::vector<std::string> names = MeantNames(*permission.allowed);
-  if (std::find(names.begin(), names.end(), kPluginName) == names.end()) names.push_back(kPluginName);
+  if (std::find(names.begin(), names.end(), plugin) == names.end()) names.push_back(plugin);
   ARROW_ASSIGN_OR_RAISE(std::string sql, QuoteIdentifier(role));
   sql = "ALTER ROLE " + sql;
   if (permission.in_database) {

@@ -1,4 +1,4 @@
-// Which output plugins a role may load (output_plugin_libraries), and the SQL that adds ours to them. Pure.
+// Which output plugins a role may load (output_plugin_libraries), and the SQL that adds one to them. Pure.
 #pragma once
 
 #include <optional>
@@ -16,16 +16,16 @@ struct PluginPermission {
   bool in_database = false;
 };
 
-bool AllowsPlugin(const PluginPermission& permission);
+bool AllowsPlugin(const PluginPermission& permission, const std::string& plugin);
 
 // Several names in one literal, 'pgoutput, wal2arrow', which the server takes for one name: that text, or an
-// empty one.
-std::string NamesInOneLiteral(const PluginPermission& permission);
+// empty one where none such holds the plugin's, or it is allowed all the same.
+std::string NamesInOneLiteral(const PluginPermission& permission, const std::string& plugin);
 
-// SQL for a superuser that lets `role` load wal2arrow as well as all that it may load now, in force with its
+// SQL for a superuser that lets `role` load the plugin as well as all that it may load now, in force with its
 // next session. Where that is not known the server works it out when the SQL runs.
-arrow::Result<std::string> AllowPluginSql(const PluginPermission& permission, const std::string& role,
-                                          const std::string& database);
+arrow::Result<std::string> AllowPluginSql(const PluginPermission& permission, const std::string& plugin,
+                                          const std::string& role, const std::string& database);
 
 // Names of a list setting as SHOW prints it: pgoutput, "my plugin".
 std::vector<std::string> ParseListSetting(const std::string& text);

@@ -16,26 +16,26 @@ TEST(PluginPermission, ListSettings) {
 }
 
 TEST(PluginPermission, KeepsWhatWasAllowed) {
-  EXPECT_EQ(*AllowPluginSql({Names{"pgoutput", "my 'plugin'"}, false}, "cdc", "shop"),
+  EXPECT_EQ(*AllowPluginSql({Names{"pgoutput", "my 'plugin'"}, false}, "wal2arrow", "cdc", "shop"),
             "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'my ''plugin''', 'wal2arrow'");
-  EXPECT_EQ(*AllowPluginSql({Names{}, false}, "a\"b", "shop"),
+  EXPECT_EQ(*AllowPluginSql({Names{}, false}, "wal2arrow", "a\"b", "shop"),
             "ALTER ROLE \"a\"\"b\" SET output_plugin_libraries = 'wal2arrow'");
   // What is set for one database wins over what is set for the role.
-  EXPECT_EQ(*AllowPluginSql({Names{"pgoutput"}, true}, "cdc", "Shop"),
+  EXPECT_EQ(*AllowPluginSql({Names{"pgoutput"}, true}, "wal2arrow", "cdc", "Shop"),
             "ALTER ROLE \"cdc\" IN DATABASE \"Shop\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
   // Not known here: the server works it out.
-  EXPECT_EQ(AllowPluginSql({std::nullopt, false}, "cdc", "shop")->rfind("DO ", 0), 0u);
+  EXPECT_EQ(AllowPluginSql({std::nullopt, false}, "wal2arrow", "cdc", "shop")->rfind("DO ", 0), 0u);
 }
 
 TEST(PluginPermission, SeveralNamesInOneLiteral) {
   const PluginPermission one{Names{"pgoutput, wal2arrow"}, false};
-  EXPECT_FALSE(AllowsPlugin(one));
-  EXPECT_EQ(NamesInOneLiteral(one), "pgoutput, wal2arrow");
-  EXPECT_EQ(*AllowPluginSql(one, "cdc", "shop"),
+  EXPECT_FALSE(AllowsPlugin(one, "wal2arrow"));
+  EXPECT_EQ(NamesInOneLiteral(one, "wal2arrow"), "pgoutput, wal2arrow");
+  EXPECT_EQ(*AllowPluginSql(one, "wal2arrow", "cdc", "shop"),
             "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow'");
-  EXPECT_EQ(NamesInOneLiteral({Names{"pgoutput, decoderbufs"}, false}), "");
-  EXPECT_EQ(NamesInOneLiteral({Names{"pgoutput", "wal2arrow"}, false}), "");
-  EXPECT_TRUE(AllowsPlugin({Names{"pgoutput", "wal2arrow"}, false}));
+  EXPECT_EQ(NamesInOneLiteral({Names{"pgoutput, decoderbufs"}, false}, "wal2arrow"), "");
+  EXPECT_EQ(NamesInOneLiteral({Names{"pgoutput", "wal2arrow"}, false}, "wal2arrow"), "");
+  EXPECT_TRUE(AllowsPlugin({Names{"pgoutput", "wal2arrow"}, false}, "wal2arrow"));
 }
 
 }  // namespace

@@ -55,13 +55,6 @@ std::vector<std::string> StreamNames(const PostgresOptions& options) {
   return {PublicationName(options), InsertOnlyPublicationName(options)};
 }
 
-arrow::Status PublicationMissing(const std::string& name) {
-  return MakeError(
-      ErrorKind::kPublicationMissing, "there is no publication of this name in this database",
-      "publication \"" + name + "\"",
-      "run 'arrowcdc setup'; if the slot is older than the publication run 'arrowcdc teardown' first");
-}
-
 }  // namespace
 
 bool IsMadeBySetup(const PublicationInfo& publication) {
@@ -110,6 +103,21 @@ arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connect
   return publications;
 }
 
+arrow::Status PublicationMissing(Connection& connection, const std::string& name) {
+  ARROW_ASSIGN_OR_RAISE(
+      const QueryResult there,
+      connection.Query(
+          "SELECT coalesce(string_agg(pubname, ', ' ORDER BY n) FILTER (WHERE n <= 10), 'none') "
+          "|| CASE WHEN count(*) > 10 THEN ' and ' || count(*) - 10 || ' more' ELSE '' END FROM "
+          "(SELECT pubname, row_number() OVER (ORDER BY pubname) AS n FROM pg_publication) AS p"));
+  return MakeError(
+      ErrorKind::kPublicationMissing,
+      "there is no publication of this name; the database has " + there.Text(0, 0),
+      "publication \"" + name + "\"",
+      "correct --publication, or run 'arrowcdc setup' with the same options, which makes it, or says "
+      "what a slot that was there before can still deliver");
+}
+
 arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection,
                                                                    const PostgresOptions& options) {
   const std::vector<std::string> names = StreamNames(options);
@@ -118,7 +126,8 @@ arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& c
     const bool exists =
         std::any_of(publications.begin(), publications.end(), [&](const auto& p) { return p.name == name; });
     // Of the default names one is enough.
-    if (!exists && (!options.publications.empty() || publications.empty())) return PublicationMissing(name);
+    if (!exists && (!options.publications.empty() || publications.empty()))
+      return PublicationMissing(connection, name);
   }
   return publications;
 }

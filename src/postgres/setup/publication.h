@@ -43,6 +43,8 @@ std::string InsertOnlyPublicationName(const PostgresOptions& options);
 // Those of `names` that exist, in that order.
 arrow::Result<std::vector<PublicationInfo>> ReadPublications(Connection& connection,
                                                              const std::vector<std::string>& names);
+// The error kPublicationMissing, which names those that there are; or the connection's.
+arrow::Status PublicationMissing(Connection& connection, const std::string& name);
 // The publications to stream: all that are named; without names the default ones that exist.
 // Errors: kPublicationMissing.
 arrow::Result<std::vector<PublicationInfo>> ReadStreamPublications(Connection& connection,

@@ -87,8 +87,8 @@ Tables SelectTables(const TableCatalog& catalog, const TablePatterns& patterns, 
 
 arrow::Status NoTableMatches(const TableCatalog& catalog, const TablePatterns& patterns,
                              const std::vector<std::string>& texts) {
-  const std::vector<std::string> names = CapturableNames(catalog);
-  const std::string nearest = NearestNames(texts, names);
+  const std::vector<TableName> names = CapturableNames(catalog);
+  const std::string nearest = NearestPatterns(texts, names);
   std::string obstructed;
   for (const TableInfo& table : catalog.tables()) {
     if (CaptureObstacle(table).empty() || !patterns.Matches(table.name)) continue;
@@ -114,7 +114,7 @@ arrow::Status WarnOfIdlePatterns(const TableCatalog& catalog, const std::vector<
                     [&](const TableInfo& table) { return pattern.Matches(table.name); })) {
       continue;
     }
-    const std::string nearest = NearestName(text, CapturableNames(catalog));
+    const std::string nearest = NearestPatterns({text}, CapturableNames(catalog));
     plan->warnings.push_back("pattern " + text + " matches no table" +
                              (nearest.empty() ? "" : "; nearest: " + nearest));
   }
@@ -351,6 +351,11 @@ arrow::Result<std::string> AllowReadingSql(const Tables& tables, const std::stri
          role;
 }
 
+std::string LetRead(const std::string& role, const Tables& tables) {
+  return "let " + Quoted(role) + " read the rows that are there of " + CountOf(tables.size()) + ": " +
+         NamesOf(tables, kNamesMax);
+}
+
 // Their own, and those whose rows are read in their place; each once.
 Tables WithLeaves(const TableCatalog& catalog, const Tables& tables) {
   Tables all;
@@ -370,10 +375,7 @@ arrow::Status PlanReading(const Inspection& inspected, const Tables& tables, Set
   if (unread.empty()) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(const std::string role, QuoteIdentifier(inspected.server.role.name));
   ARROW_ASSIGN_OR_RAISE(const std::string sql, AllowReadingSql(unread, role));
-  plan->steps.push_back({SetupStepKind::kAllowReading,
-                         "let " + Quoted(inspected.server.role.name) + " read the rows that are there of " +
-                             CountOf(unread.size()) + ": " + NamesOf(unread, kNamesMax),
-                         sql});
+  plan->steps.push_back({SetupStepKind::kAllowReading, LetRead(inspected.server.role.name, unread), sql});
   return arrow::Status::OK();
 }
 
@@ -390,7 +392,9 @@ arrow::Status WarnOfReading(const Inspection& inspected, const Assignment& assig
   if (!reader.empty()) {
     ARROW_ASSIGN_OR_RAISE(role, QuoteIdentifier(reader));
   }
-  ARROW_ASSIGN_OR_RAISE(const std::string sql, AllowReadingSql(WithLeaves(inspected.catalog, added), role));
+  const Tables read = WithLeaves(inspected.catalog, added);
+  ARROW_ASSIGN_OR_RAISE(const std::string sql, AllowReadingSql(read, role));
+  if (!reader.empty()) plan->grants.push_back({SetupStepKind::kAllowReading, LetRead(reader, read), sql});
   plan->warnings.push_back(
       (reader.empty() ? "where another role streams, it" : "role " + Quoted(reader) + ", which streams,") +
       " needs the right to read the rows that are there of what is added: " + sql);
@@ -441,13 +445,15 @@ arrow::Status CheckPermissions(const Inspection& inspected, const Assignment& as
     add("does not own publication " + Quoted(publication.name) + ", which must change");
   }
   if (missing.empty()) return arrow::Status::OK();
-  plan->obstacles.push_back(
-      {MakeError(ErrorKind::kPermission, "the role " + missing + "; nothing was changed", "role " + role,
-                 "let the owner, or an administrator, run what 'arrowcdc " +
-                     std::string(plan->options.add_tables ? "add-tables" : "setup") +
-                     " --print-sql' with the same options prints"),
-       "", false, true});
-  return PlanReading(inspected, foreign, plan);
+  plan->obstacles.push_back({MakeError(ErrorKind::kPermission, "the role " + missing, "role " + role,
+                                       "let the owner, or an administrator, run what 'arrowcdc " +
+                                           std::string(plan->options.add_tables ? "add-tables" : "setup") +
+                                           " --print-sql' with the same options prints"),
+                             "", false, true});
+  const bool another_reads = plan->options.add_tables && inspected.slot.has_value() &&
+                             !inspected.slot->active_role.empty() &&
+                             inspected.slot->active_role != server.role.name;
+  return another_reads ? arrow::Status::OK() : PlanReading(inspected, foreign, plan);
 }
 
 // What will not come, table by table, of the publications as they will be.

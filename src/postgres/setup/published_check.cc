@@ -184,10 +184,10 @@ class Judge {
       if (idle) idle_texts.push_back(text);
     }
     if (idle_texts.empty()) return;
-    const std::vector<std::string> names = CapturableNames(catalog_);
-    judgement_.state.nearest = NearestNames(idle_texts, names);
+    const std::vector<TableName> names = CapturableNames(catalog_);
+    judgement_.state.nearest = NearestPatterns(idle_texts, names);
     for (const std::string& text : idle_texts) {
-      const std::string nearest = NearestName(text, names);
+      const std::string nearest = NearestPatterns({text}, names);
       judgement_.state.notices.push_back(
           {false,
            "a pattern matches no table of the database" + (nearest.empty() ? "" : "; nearest: " + nearest),

@@ -28,9 +28,9 @@ PostgresOptions Source(OutputPlugin plugin) {
   return source;
 }
 
-SetupPlan PlanOf(const Inspection& inspected) {
+SetupPlan PlanOf(const Inspection& inspected, OutputPlugin plugin = OutputPlugin::kPgoutput) {
   SetupPlan plan;
-  const arrow::Status planned = PlanServer(inspected, Source(OutputPlugin::kPgoutput), &plan);
+  const arrow::Status planned = PlanServer(inspected, Source(plugin), &plan);
   EXPECT_TRUE(planned.ok()) << planned.ToString();
   return plan;
 }
@@ -58,12 +58,50 @@ TEST(ServerPlan, ReplicationIsTried) {
   const SetupPlan refused = PlanOf(inspected);
   ASSERT_EQ(refused.obstacles.size(), 1u);
   EXPECT_EQ(refused.obstacles[0].sql, "ALTER ROLE \"cdc\" REPLICATION");
+  SetupPlan adds;  // by a role that need not be the one that streams
+  adds.options.add_tables = true;
+  EXPECT_TRUE(PlanServer(inspected, Source(OutputPlugin::kPgoutput), &adds).ok());
+  EXPECT_TRUE(adds.obstacles.empty());
   inspected.server.role.replication =
       MakeError(ErrorKind::kAuthentication, "no pg_hba.conf entry", "role \"cdc\"", "add a line");
   EXPECT_EQ(GetErrorDetail(CheckObstacles(PlanOf(inspected)))->kind(), ErrorKind::kAuthentication);
   inspected.server.role.replication =
       MakeError(ErrorKind::kServerSetting, "too many WAL senders", "server", "", "53300", true);
   EXPECT_TRUE(PlanOf(inspected).obstacles.empty());
+}
+
+// An obstacle to a role, a step of a superuser's; nothing where the setting is not known.
+TEST(ServerPlan, PluginAllowance) {
+  const std::string with_mine =
+      "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'my ''plugin''', 'wal2arrow'";
+  const std::string both = "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'pgoutput', 'wal2arrow'";
+  Inspection inspected = Fresh();
+  const auto refused = [&](OutputPlugin plugin, const std::string& message, const std::string& sql) {
+    inspected.server.role.superuser = false;
+    const SetupPlan plan = PlanOf(inspected, plugin);
+    ASSERT_EQ(plan.obstacles.size(), 1u);
+    const ErrorDetail* const detail = GetErrorDetail(plan.obstacles[0].status);
+    EXPECT_EQ(detail->kind(), ErrorKind::kPluginNotAllowed);
+    EXPECT_NE(plan.obstacles[0].status.message().find(message), std::string::npos) << message;
+    EXPECT_NE(detail->remedy().find(sql), std::string::npos) << detail->remedy();
+    EXPECT_EQ(plan.obstacles[0].sql, sql);
+    inspected.server.role.superuser = true;
+    const SetupPlan own = PlanOf(inspected, plugin);
+    ASSERT_EQ(own.steps.size(), 1u);
+    EXPECT_EQ(own.steps[0].sql, sql);
+    EXPECT_NE(own.steps[0].what.find(message), std::string::npos) << own.steps[0].what;
+  };
+  inspected.server.plugins.allowed = {{"pgoutput", "my 'plugin'"}};
+  refused(OutputPlugin::kWal2arrow, "does not allow wal2arrow", with_mine);
+  EXPECT_TRUE(PlanOf(inspected).steps.empty());
+  inspected.server.plugins.allowed = {{"pgoutput, wal2arrow"}};
+  refused(OutputPlugin::kWal2arrow, "'pgoutput, wal2arrow' as one name", both);
+  refused(OutputPlugin::kPgoutput, "'pgoutput, wal2arrow' as one name", both);
+  inspected.server.plugins.allowed = {{"wal2arrow"}};
+  refused(OutputPlugin::kPgoutput, "does not allow pgoutput",
+          "ALTER ROLE \"cdc\" SET output_plugin_libraries = 'wal2arrow', 'pgoutput'");
+  inspected.server.plugins.allowed = std::nullopt;
+  EXPECT_TRUE(PlanOf(inspected, OutputPlugin::kWal2arrow).steps.empty());
 }
 
 // The way to it is the service's own, and nothing of it that SQL cannot do is printed as SQL.
@@ -123,6 +161,7 @@ TEST(ServerPlan, WhoStreamsMustReadWhatIsAdded) {
   publication.via_root = true;
   publication.tables = {{"public", "orders"}};
   inspected.publications = {publication};
+  std::string printed;
   const auto said = [&](const std::string& role, const std::string& reader, bool superuser,
                         const SetupOptions& options = {.add_tables = true}) -> std::string {
     inspected.server.role = {role, superuser, true};
@@ -133,6 +172,7 @@ TEST(ServerPlan, WhoStreamsMustReadWhatIsAdded) {
     std::string text;
     for (const std::string& warning : plan.ok() ? plan->warnings : std::vector<std::string>())
       text += warning.find("needs the right to read") == std::string::npos ? "" : warning;
+    printed = plan.ok() ? AdministratorSql(*plan) : "";
     return text;
   };
   const std::string grants =
@@ -140,6 +180,9 @@ TEST(ServerPlan, WhoStreamsMustReadWhatIsAdded) {
   EXPECT_NE(said("postgres", "cdc", true).find("role \"cdc\", which streams"), std::string::npos);
   EXPECT_NE(said("postgres", "cdc", true).find(grants), std::string::npos) << said("postgres", "cdc", true);
   EXPECT_NE(said("owner", "cdc", false).find(grants), std::string::npos);
+  // Whoever may grant and runs what is printed has done all.
+  EXPECT_NE(printed.find("ADD TABLE ONLY \"audit\".\"Log\";\n"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("\n" + grants + ";\n"), std::string::npos) << printed;
   EXPECT_NE(said("postgres", "", true).find(" TO ROLE; GRANT SELECT"), std::string::npos);
   EXPECT_EQ(said("postgres", "postgres", true), "");
   EXPECT_EQ(said("cdc", "", false), "");

@@ -58,6 +58,8 @@ void CheckSettings(const Inspection& inspected, SetupPlan* plan) {
 
 // By what the server did, not by the role's attributes: services have rights of their own for it.
 arrow::Status CheckRole(const ServerInfo& server, SetupPlan* plan) {
+  // Who adds tables need not be the role that streams.
+  if (plan->options.add_tables) return arrow::Status::OK();
   const arrow::Status& tried = server.role.replication;
   const ErrorDetail* const detail = GetErrorDetail(tried);
   if (tried.ok() || detail == nullptr) {
@@ -82,41 +84,23 @@ arrow::Status CheckRole(const ServerInfo& server, SetupPlan* plan) {
   return arrow::Status::OK();
 }
 
-void PlanPgoutput(const ServerInfo& server, SetupPlan* plan) {
-  const auto& allowed = *server.plugins.allowed;
-  if (std::find(allowed.begin(), allowed.end(), kPgoutputName) != allowed.end()) {
-    plan->checks.push_back("output_plugin_libraries allows pgoutput");
-    return;
-  }
-  plan->obstacles.push_back({MakeError(
-      ErrorKind::kPluginNotAllowed, "output_plugin_libraries does not allow pgoutput to this role",
-      "plugin pgoutput",
-      "a superuser must add 'pgoutput' to the role's output_plugin_libraries, and the role connect "
-      "anew")});
-}
-
 // Least privilege: the role, not the whole server, is allowed the plugin.
-arrow::Status PlanPlugin(const ServerInfo& server, OutputPlugin plugin, SetupPlan* plan) {
+arrow::Status PlanPlugin(const ServerInfo& server, const std::string& plugin, SetupPlan* plan) {
   if (!server.plugins.allowed.has_value()) return arrow::Status::OK();  // the slot will tell
-  if (plugin == OutputPlugin::kPgoutput) {
-    PlanPgoutput(server, plan);
+  if (AllowsPlugin(server.plugins, plugin)) {
+    plan->checks.push_back("output_plugin_libraries allows " + plugin);
     return arrow::Status::OK();
   }
-  if (AllowsPlugin(server.plugins)) {
-    plan->checks.push_back("output_plugin_libraries allows wal2arrow");
-    return arrow::Status::OK();
-  }
-  // Who adds tables need not be the role that streams: nothing is decoded.
   if (plan->options.add_tables) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(SetupObstacle obstacle, PluginNotAllowed(server, plugin));
   if (!server.role.superuser) {
-    ARROW_ASSIGN_OR_RAISE(SetupObstacle obstacle, PluginNotAllowed(server));
     plan->obstacles.push_back(std::move(obstacle));
     return arrow::Status::OK();
   }
-  ARROW_ASSIGN_OR_RAISE(const std::string sql,
-                        AllowPluginSql(server.plugins, server.role.name, server.database));
-  plan->steps.push_back(
-      {SetupStepKind::kAllowPlugin, "allow the plugin wal2arrow to role " + Quoted(server.role.name), sql});
+  plan->steps.push_back({SetupStepKind::kAllowPlugin,
+                         "allow the plugin " + plugin + " to role " + Quoted(server.role.name) + ", since " +
+                             obstacle.status.message(),
+                         obstacle.sql});
   return arrow::Status::OK();
 }
 
@@ -237,17 +221,17 @@ arrow::Status CheckSlotIsOurs(const Inspection& inspected, OutputPlugin plugin) 
 
 }  // namespace
 
-arrow::Result<SetupObstacle> PluginNotAllowed(const ServerInfo& server) {
+arrow::Result<SetupObstacle> PluginNotAllowed(const ServerInfo& server, const std::string& plugin) {
   ARROW_ASSIGN_OR_RAISE(const std::string sql,
-                        AllowPluginSql(server.plugins, server.role.name, server.database));
-  const std::string one_name = NamesInOneLiteral(server.plugins);
+                        AllowPluginSql(server.plugins, plugin, server.role.name, server.database));
+  const std::string one_name = NamesInOneLiteral(server.plugins, plugin);
   return SetupObstacle{
       MakeError(ErrorKind::kPluginNotAllowed,
                 one_name.empty()
-                    ? "output_plugin_libraries does not allow wal2arrow to this role"
+                    ? "output_plugin_libraries does not allow " + plugin + " to this role"
                     : "output_plugin_libraries holds '" + one_name +
-                          "' as one name, so that it allows neither: each needs a literal of its own",
-                "plugin wal2arrow", "a superuser must run, and the role connect anew: " + sql),
+                          "' as one name, so that it allows none of them: each needs a literal of its own",
+                "plugin " + plugin, "a superuser must run, and the role connect anew: " + sql),
       sql};
 }
 
@@ -304,7 +288,8 @@ arrow::Status PlanServer(const Inspection& inspected, const PostgresOptions& sou
   if (const auto warning = WarnOfRelease(server.version_num)) plan->warnings.push_back(*warning);
   CheckSettings(inspected, plan);
   ARROW_RETURN_NOT_OK(CheckRole(server, plan));
-  ARROW_RETURN_NOT_OK(PlanPlugin(server, source.plugin, plan));
+  ARROW_RETURN_NOT_OK(
+      PlanPlugin(server, source.plugin == OutputPlugin::kPgoutput ? kPgoutputName : kPluginName, plan));
   CheckExistingSlot(inspected, source.plugin, plan);
   return arrow::Status::OK();
 }
@@ -364,8 +349,7 @@ arrow::Result<SetupPlan> MakeTeardownPlan(const Inspection& inspected, const Pos
                           "DROP PUBLICATION " + identifier});
     if (publication.owned) continue;
     plan.obstacles.push_back(
-        {MakeError(ErrorKind::kPermission,
-                   "the role does not own publication " + Quoted(publication.name) + "; nothing was changed",
+        {MakeError(ErrorKind::kPermission, "the role does not own publication " + Quoted(publication.name),
                    "role " + Quoted(inspected.server.role.name),
                    "let its owner " + Quoted(publication.owner) +
                        ", or an administrator, run what 'arrowcdc teardown --print-sql' prints"),
@@ -401,8 +385,8 @@ arrow::Status CheckObstacles(const SetupPlan& plan) {
     if (detail != nullptr) remedy += number + detail->remedy();
   }
   const ErrorDetail* first = GetErrorDetail(plan.obstacles[0].status);
-  return MakeError(first == nullptr ? ErrorKind::kInternal : first->kind(), message, "setup",
-                   remedy.empty() ? "" : remedy.substr(1));
+  return MakeError(first == nullptr ? ErrorKind::kInternal : first->kind(), message,
+                   first == nullptr ? "" : first->object(), remedy.empty() ? "" : remedy.substr(1));
 }
 
 std::string AdministratorSql(const SetupPlan& plan) {
@@ -424,6 +408,7 @@ std::string AdministratorSql(const SetupPlan& plan) {
     if (restart && later) continue;
     sql += CommentLine(step.what) + step.sql + ";\n\n";
   }
+  for (const SetupStep& grant : plan.grants) sql += CommentLine(grant.what) + grant.sql + ";\n\n";
   return sql;
 }
 

@@ -46,7 +46,7 @@ std::vector<std::string> OtherReaders(const Inspection& inspected, const Publica
                                       const std::string& slot);
 
 // The obstacle where the role may not load the plugin, with the SQL that allows it.
-arrow::Result<SetupObstacle> PluginNotAllowed(const ServerInfo& server);
+arrow::Result<SetupObstacle> PluginNotAllowed(const ServerInfo& server, const std::string& plugin);
 
 // The note on the slot that counts, from whichever of the publications has it.
 std::optional<SlotNote> NoteOnSlot(const Inspection& inspected);

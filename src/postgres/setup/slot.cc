@@ -193,7 +193,7 @@ arrow::Status CheckSlotFree(const SlotInfo& slot) {
       ErrorKind::kSlotActive,
       "the slot is active for PID " + pid +
           (slot.active_application.empty() ? "" : " (application_name \"" + slot.active_application + "\")"),
-      SlotObject(slot), "another client reads it: stop that one, or use a slot of your own", "", true);
+      SlotObject(slot), "another client reads it: stop that one first, or use a slot of your own", "", true);
 }
 
 arrow::Status CreateSlot(Connection& connection, const std::string& sql, const ErrorContext& context,
@@ -210,11 +210,14 @@ arrow::Status CreateSlot(Connection& connection, const std::string& sql, const E
       "end these transactions (pg_terminate_backend, ROLLBACK PREPARED), then run it again", "57014", true);
 }
 
-// pg_settings has no row where the server lacks the setting or the role may not even see it.
+// pg_settings has no row where the server lacks the setting or the role may not even see it. What stands in
+// quotes is another name, also where it holds ours.
 constinit const char kAllowPluginHere[] =
     "SELECT pg_catalog.set_config(name, pg_catalog.concat_ws(', ', nullif(setting, ''), 'wal2arrow'), false) "
     "FROM pg_catalog.pg_settings WHERE name = 'output_plugin_libraries' AND "
-    "pg_catalog.current_setting('is_superuser') = 'on'";
+    "pg_catalog.current_setting('is_superuser') = 'on' AND NOT 'wal2arrow' = ANY "
+    "(pg_catalog.regexp_split_to_array(pg_catalog.regexp_replace(pg_catalog.replace(setting, "
+    "'\"wal2arrow\"', 'wal2arrow'), '\"[^\"]*\"', '', 'g'), ' *, *'))";
 
 arrow::Status CreateTemporarySlot(Connection& connection, const std::string& name, OutputPlugin plugin) {
   constexpr std::chrono::seconds kPatience(30);
@@ -263,7 +266,7 @@ arrow::Status SlotMissing(const std::string& name, const std::set<std::string>& 
   if (count > kNamesMax) there += " and " + std::to_string(others.size() - kNamesMax) + " more";
   return MakeError(ErrorKind::kSlotMissing,
                    "there is no slot of this name; the database has " + (there.empty() ? "none" : there),
-                   "slot \"" + name + "\"", "run 'arrowcdc setup' to make it, or name another by --slot");
+                   "slot \"" + name + "\"", kMakeSlot);
 }
 
 arrow::Result<SlotInfo> FindSlot(Connection& connection, const std::string& name) {

@@ -200,7 +200,8 @@ arrow::Status OtherTables(const std::string& slot, const std::vector<std::string
       "slot \"" + slot + "\"",
       "use a slot of your own (--slot NAME with 'arrowcdc setup'; slot=NAME in Python); or, where nobody "
       "else "
-      "reads this one, pass --accept-tables (accept_tables=True)");
+      "reads this one, run 'arrowcdc setup' with these --tables, which publishes what is not yet, or pass "
+      "--accept-tables (accept_tables=True)");
 }
 
 }  // namespace arrowcdc::postgres

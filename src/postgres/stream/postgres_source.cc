@@ -11,7 +11,6 @@
 #include "arrowcdc/secrets.h"
 #include "arrowcdc/postgres.h"
 #include "arrowcdc/table_patterns.h"
-#include "src/change/check_representable.h"
 #include "src/change/table_schema.h"
 #include "src/postgres/client/connection.h"
 #include "src/postgres/client/connection_options.h"
@@ -24,6 +23,7 @@
 #include "src/postgres/stream/catch_up.h"
 #include "src/postgres/stream/plugin_session.h"
 #include "src/postgres/stream/replication_stream.h"
+#include "src/postgres/stream/representable_front.h"
 #include "src/postgres/setup/slot.h"
 #include "src/postgres/setup/slot_note.h"
 #include "src/postgres/stream/spool.h"
@@ -146,10 +146,14 @@ class PostgresSource : public Source {
       ARROW_RETURN_NOT_OK(GoOnAt(*std::exchange(streams_again_at_, std::nullopt)));
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     while (true) {
+      ARROW_RETURN_NOT_OK(front_.ended());
       auto event = session_->Next();
       if (!event.ok()) return SessionError(event.status());
       if (event->has_value()) {
-        ARROW_RETURN_NOT_OK(CheckForms(**event));
+        if (options_.unrepresentable == Unrepresentable::kError) {
+          ARROW_ASSIGN_OR_RAISE(*event, front_.Take(**std::move(event)));
+          if (!event->has_value()) continue;
+        }
         if (whole_until_.has_value()) LookWhetherToStreamAgain(**event);
         return event;
       }
@@ -298,6 +302,7 @@ class PostgresSource : public Source {
   void Take(std::shared_ptr<MessageStream> stream) {
     const std::lock_guard lock(mutex_);
     stream_ = std::move(stream);
+    front_ = {};
     if (acknowledged_.has_value()) stream_->Acknowledge(acknowledged_->order);
   }
 
@@ -329,12 +334,6 @@ class PostgresSource : public Source {
     all->received_bytes += stream.received_bytes;
     all->server_lsn = std::max(all->server_lsn, stream.server_lsn);
     all->buffered_bytes = stream.buffered_bytes;
-  }
-
-  arrow::Status CheckForms(const Event& event) const {
-    const auto* const batch = std::get_if<ChangeBatch>(&event);
-    if (options_.unrepresentable != Unrepresentable::kError || batch == nullptr) return arrow::Status::OK();
-    return CheckRepresentable(*batch);
   }
 
   arrow::Status NotStarted() const {
@@ -604,6 +603,7 @@ class PostgresSource : public Source {
   std::unique_ptr<postgres::Spool>
       spool_;  // of the session; none: transactions come when they have committed
   std::unique_ptr<postgres::PluginSession> session_;
+  postgres::RepresentableFront front_;              // of what the session decodes
   OutputPlugin plugin_ = OutputPlugin::kWal2arrow;  // of the slot, at the last Connect
   // What only another session could mend is not tried by one that is the only one: pgoutput's values in their
   // binary form, transactions in progress.
