@@ -340,9 +340,12 @@ arrow::Status RunLatency(const Options& options, ordered_json* figures) {
 arrow::Status Run(const Options& options) {
   const char* const servers = std::getenv("ARROWCDC_MYSQL_SERVERS");
   if (servers == nullptr) return arrow::Status::Invalid("start it by tools/mysql_files.sh");
+  if (!options.peers && !options.contenders.empty() && Options::Has(options.contenders, "debezium"))
+    return arrow::Status::Invalid("debezium is downloaded: give --peers, too");
   ordered_json figures;
   for (const Workload& workload : Workloads(options.quick)) {
-    if (!Options::Has(options.workloads, workload.name) || (workload.big && !options.big)) continue;
+    const bool left_out = workload.big && !options.big && options.workloads.empty();
+    if (!Options::Has(options.workloads, workload.name) || left_out) continue;
     ARROW_RETURN_NOT_OK(RunBacklog(options, workload, servers, &figures[workload.name]));
   }
   if (Options::Has(options.workloads, "latency"))
@@ -350,6 +353,16 @@ arrow::Status Run(const Options& options) {
   if (!options.output.empty()) std::ofstream(options.output) << figures.dump(1) << "\n";
   return arrow::Status::OK();
 }
+
+// What --workloads and --contenders may name.
+std::vector<std::string> WorkloadNames() {
+  std::vector<std::string> names = {"latency"};
+  for (const Workload& workload : Workloads(false)) names.push_back(workload.name);
+  return names;
+}
+const std::vector<std::string> kContenders = {"packets_dropped",       "arrowcdc_null",  "arrowcdc_parquet",
+                                              "arrowcdc_files_1_core", "arrowcdc_files", "mysqlbinlog",
+                                              "mariadb_binlog_file",   "debezium"};
 
 }  // namespace
 }  // namespace arrowcdc::bench
@@ -363,11 +376,15 @@ int main(int argc, char** argv) {
   app.add_flag("--quick", options.quick, "a fifth of the rows");
   app.add_flag("--big", options.big, "one transaction of ten million rows, too");
   app.add_flag("--peers", options.peers, "contenders that are downloaded, too");
-  app.add_option("--workloads", options.workloads, "only these")->delimiter(',');
+  auto* const workloads = app.add_option("--workloads", options.workloads, "only these")
+                              ->delimiter(',')
+                              ->check(CLI::IsMember(arrowcdc::bench::WorkloadNames()));
   app.add_option("--contenders", options.contenders, "only these, of what is read as a whole")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(CLI::IsMember(arrowcdc::bench::kContenders));
   app.add_option("--output", options.output, "where the figures go");
-  app.add_option("--drain", drain, "only reads --rows of the workload from this source, for a profiler");
+  app.add_option("--drain", drain, "only reads --rows of the workload from this source, for a profiler")
+      ->needs(workloads);
   app.add_option("--rows", rows, "of --drain");
   CLI11_PARSE(app, argc, argv);
   const arrow::Status status =

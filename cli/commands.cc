@@ -14,6 +14,7 @@
 
 #include "arrowcdc/current_state.h"
 #include "arrowcdc/error.h"
+#include "arrowcdc/mysql.h"
 #include "arrowcdc/sink.h"
 #include "arrowcdc/stop_token.h"
 #include "cli/logging.h"
@@ -314,7 +315,11 @@ ExitCode RunResnapshot(const Options& options) {
 }
 
 ExitCode RunSql(const Options& options) {
-  const auto query = CurrentStateQuery(options.command.directory, options.command.table);
+  const auto place_of = [](const SourceId& source, const Position& position) {
+    const bool is_mysql = source.kind == "mysql" || source.kind == "mariadb";
+    return is_mysql ? FormatBinlogPosition(position) : FormatLsn(position.order);
+  };
+  const auto query = CurrentStateQuery(options.command.directory, options.command.table, place_of);
   if (!query.ok()) return Fail("sql", query.status());
   if (std::fputs(query->c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
     return Fail("sql", MakeError(ErrorKind::kSink, "the query could not be written", "standard output", ""));

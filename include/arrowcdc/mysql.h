@@ -55,6 +55,8 @@ bool IsMysqlUrl(const std::string& text);
 
 // Position::order of "binlog.000012:4567", a place in the log as its server calls it. Errors: kInvalidOption.
 arrow::Result<uint64_t> ParseBinlogPosition(std::string_view text);
+// A position of this source, which may be a stored one, in that form.
+std::string FormatBinlogPosition(const Position& position);
 
 // Connects at Source::Connect. Errors: kInvalidOption.
 arrow::Result<std::unique_ptr<Source>> MakeMysqlSource(const MysqlOptions& options);

@@ -93,6 +93,8 @@ bool ChangeStream::IsInterrupted(const arrow::Status& status) const {
 arrow::Status ChangeStream::Connect() {
   ARROW_ASSIGN_OR_RAISE(const SourceInfo info, source_.Connect());
   ARROW_RETURN_NOT_OK(MoveEnds());
+  // A copy may come first, and take hours.
+  if (ends_at_a_text()) ARROW_RETURN_NOT_OK(source_.ParsePosition(*options_.until).status());
   if (!state_.has_value()) {
     ARROW_ASSIGN_OR_RAISE(state_, driver_.Open(info));
     for (const auto& [table, row] : state_->last_rows) {
@@ -111,7 +113,7 @@ arrow::Status ChangeStream::Connect() {
   no_stream_ = prepared == StreamDriver::Prepared::kNoStream;
   if (no_stream_) return arrow::Status::OK();
   for (const CopiedTable& table : driver_.Copied()) NotePoint(table);
-  ARROW_RETURN_NOT_OK(FindEnd());
+  ARROW_RETURN_NOT_OK(FindEnd(info));
   const arrow::Status started = source_.Start(*delivered_);
   TakeNews();
   ARROW_RETURN_NOT_OK(started);
@@ -201,10 +203,17 @@ arrow::Status ChangeStream::TellStart() {
 }
 
 // The connection may break here: whoever connects again asks again.
-arrow::Status ChangeStream::FindEnd() {
+arrow::Status ChangeStream::FindEnd(const SourceInfo& info) {
   if (!options_.until.has_value() || until_.has_value()) return arrow::Status::OK();
-  if (options_.until != "now") {
+  if (ends_at_a_text()) {
     ARROW_ASSIGN_OR_RAISE(until_, source_.ParsePosition(*options_.until));
+    ARROW_ASSIGN_OR_RAISE(const Position log_end, source_.Rebase(info.end));
+    if (*until_ > log_end) {
+      driver_.Tell({false,
+                    "the log of the source ends at " + source_.FormatPosition(log_end) +
+                        ": the stream waits until it has come to " + source_.FormatPosition(*until_),
+                    "option until"});
+    }
     return arrow::Status::OK();
   }
   ARROW_ASSIGN_OR_RAISE(const LogEnd end, source_.CurrentEnd());

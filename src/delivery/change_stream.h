@@ -147,7 +147,9 @@ class ChangeStream {
   arrow::Status GoOn(const SourceInfo& info);
   arrow::Status StartAt(const Position& start);
   arrow::Status TellStart();
-  arrow::Status FindEnd();
+  // `until` is a position that somebody has written.
+  bool ends_at_a_text() const { return options_.until.has_value() && options_.until != "now"; }
+  arrow::Status FindEnd(const SourceInfo& info);
   arrow::Status MoveEnds();
   arrow::Status CheckPublished(const SourceInfo& info);
   arrow::Status WaitAfter(const arrow::Status& status, bool delivered);

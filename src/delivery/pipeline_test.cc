@@ -217,6 +217,12 @@ TEST(Pipeline, AnEndThatWasAskedForIsNoErrorOfTheSession) {
   notice.position = At(300);
   struct Observer : PipelineObserver {
     void OnRetry(const arrow::Status& status, milliseconds) override { ADD_FAILURE() << status; }
+    void OnNotice(const SourceNotice& told) override {
+      waits += told.text == "the log of the source ends at 0/64: the stream waits until it has come to 0/12D"
+                   ? 1
+                   : 0;
+    }
+    int waits = 0;
   } observer;
   FakeSource source(world.server, {batch(0, 200), Event(notice), batch(1, 300), batch(2, 400)});
   FakeSink sink(world, random, false);
@@ -230,6 +236,7 @@ TEST(Pipeline, AnEndThatWasAskedForIsNoErrorOfTheSession) {
   EXPECT_EQ(GetErrorDetail(stats.status())->kind(), ErrorKind::kPublicationMissing);
   EXPECT_EQ(world.stored_ids, (std::multiset<int64_t>{0, 1}));
   EXPECT_EQ(world.stored_position, At(301));
+  EXPECT_EQ(observer.waits, 1) << "the log did not reach so far";
 }
 
 TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
@@ -256,6 +263,7 @@ TEST(Pipeline, APartitionThatCarriesLessIsSaidOnceATable) {
   FakeSink sink(world, random, false);
   PipelineOptions options;
   options.until = FormatLsn(207);
+  world.server.wal_end = 207;
   ASSERT_TRUE(RunPipeline(source, sink, options, nullptr, observer, stop).ok());
   EXPECT_EQ(observer.objects, std::vector<std::string>{"table public.t0"});
 }
@@ -282,6 +290,7 @@ TEST(Pipeline, NewsOfASourceAreToldAndCounted) {
   FakeSink sink(world, random, false);
   PipelineOptions options;
   options.until = FormatLsn(201);
+  world.server.wal_end = 201;
   const auto patterns = TablePatterns::Parse({"public.t0"}).ValueOrDie();
   const auto stats = RunPipeline(source, sink, options, &patterns, observer, StopToken());
   ASSERT_TRUE(stats.ok()) << stats.status();

@@ -6,8 +6,11 @@
 
 namespace arrowcdc {
 
-arrow::Result<std::string> CurrentStateQuery(const std::string& directory, const std::string& table) {
-  ARROW_ASSIGN_OR_RAISE(const StoredTable stored, FindStoredTable(*PosixFileSystem(), directory, table));
+arrow::Result<std::string> CurrentStateQuery(
+    const std::string& directory, const std::string& table,
+    const std::function<std::string(const SourceId&, const Position&)>& place_of) {
+  ARROW_ASSIGN_OR_RAISE(StoredTable stored, FindStoredTable(*PosixFileSystem(), directory, table));
+  if (stored.whole.has_value() && place_of) stored.place = place_of(stored.source, *stored.whole);
   return CurrentStateSql(stored);
 }
 

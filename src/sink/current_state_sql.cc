@@ -129,7 +129,7 @@ class Query {
   }
 
   TableName name_;
-  std::optional<uint64_t> order_;
+  std::optional<uint64_t> order_;  // of what is whole
   std::vector<Version> versions_;  // in the order of their first file
   size_t newest_ = 0;
   std::vector<Output> outputs_;
@@ -169,7 +169,7 @@ arrow::Status Query::ReadVersions(const StoredTable& table) {
     if (!same->columns.empty() || versions_.size() == 1) newest_ = place;
   }
   name_ = table.files.back().name;
-  order_ = table.order;
+  if (table.whole.has_value()) order_ = table.whole->order;
   if (newest().columns.empty()) {
     return MakeError(ErrorKind::kUnsupported, "a table without columns has no rows to show",
                      "table " + ToString(name_), "");
@@ -277,9 +277,11 @@ arrow::Result<Query> Query::Make(const StoredTable& table) {
   ARROW_RETURN_NOT_OK(query.ReadVersions(table));
   ARROW_RETURN_NOT_OK(query.ChooseKey());
   query.Note("Rows of " + ToString(query.name_) +
-             (query.order_ ? " after all transactions that end at or before " + FormatLsn(*query.order_)
+             (query.order_ ? " after all transactions that end at or before " +
+                                 (table.place.empty() ? FormatLsn(*query.order_) : table.place)
                            : std::string(" after all changes")) +
-             ", from " + std::to_string(table.files.size()) + " file(s).");
+             ", from " + std::to_string(table.files.size()) +
+             (table.files.size() == 1 ? " file." : " files."));
   query.Note("Made by arrowcdc sql for these files; make it again when there are more. Rows from before the");
   query.Note("capture are among them where the sink began with a copy, else when they change. NULL also");
   query.Note("stands for what the files do not hold: see \"Current rows\" in docs/sinks.md.");

@@ -33,7 +33,10 @@ StoredFile File(const std::string& path, const arrow::FieldVector& columns,
 const auto kId = Field("id", 1, arrow::int32(), 1);
 
 std::string Sql(std::vector<StoredFile> files, std::optional<uint64_t> order = 100) {
-  const auto sql = CurrentStateSql({std::move(files), order});
+  StoredTable table;
+  table.files = std::move(files);
+  if (order.has_value()) table.whole = Position{1, *order};
+  const auto sql = CurrentStateSql(table);
   return sql.ok() ? *sql : "refused: " + sql.status().message();
 }
 
@@ -54,6 +57,7 @@ TEST(CurrentStateSql, NamesStayNames) {
 TEST(CurrentStateSql, FilesOfOneSchemaAreReadTogether) {
   const auto text = Field("v", 2, arrow::utf8());
   const std::string sql = Sql({File("/1", {kId, text}), File("/2", {kId}), File("/3", {kId, text})});
+  EXPECT_TRUE(Has(sql, "end at or before 0/64, from 3 files.\n")) << sql;
   EXPECT_TRUE(Has(sql, "    '/1',\n    '/3'],")) << sql;
   EXPECT_TRUE(Has(sql, "CAST(NULL AS VARCHAR) AS c2")) << sql;
   EXPECT_TRUE(Has(sql, "WHERE commit_lsn < 100\n")) << sql;

@@ -160,9 +160,9 @@ namespace {
 // The rows that were copied at one point are whole, however far the stream has come; those of several are
 // whole with the changes in between.
 arrow::Status CountCopied(const CopiedTable& copied, StoredTable* stored) {
-  const uint64_t order = stored->order.value_or(0);
+  const uint64_t order = stored->whole.value_or(Position{}).order;
   if (copied.later_points.empty()) {
-    stored->order = std::max(order, copied.point.order);
+    if (!stored->whole.has_value() || copied.point.order > order) stored->whole = copied.point;
     return arrow::Status::OK();
   }
   const Position& last = copied.later_points.back();
@@ -185,8 +185,8 @@ bool HasColumns(const StoredFile& file) {
 void DropEmptied(StoredTable* stored) {
   std::optional<RowPosition> emptied;
   for (const StoredFile& file : stored->files) {
-    const bool whole =
-        file.emptied.has_value() && (!stored->order.has_value() || file.emptied->commit_lsn < *stored->order);
+    const bool whole = file.emptied.has_value() &&
+                       (!stored->whole.has_value() || file.emptied->commit_lsn < stored->whole->order);
     if (whole && (!emptied.has_value() || *emptied < *file.emptied)) emptied = file.emptied;
   }
   if (!emptied.has_value()) return;
@@ -237,7 +237,8 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
   ARROW_ASSIGN_OR_RAISE(const PathKind manifest_kind, files.Kind(manifest_path));
   if (manifest_kind != PathKind::kAbsent) {
     ARROW_ASSIGN_OR_RAISE(manifest, LoadManifest(files, manifest_path, root));
-    if (manifest->position) stored.order = manifest->position->order;
+    stored.whole = manifest->position;
+    stored.source = manifest->stream.source;
   }
   ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(files, root, manifest));
   std::vector<TableName> names;

@@ -10,6 +10,7 @@
 #include <arrow/type.h>
 
 #include "arrowcdc/change_batch.h"
+#include "arrowcdc/position.h"
 #include "src/sink/file_system.h"
 
 namespace arrowcdc {
@@ -26,7 +27,9 @@ struct StoredFile {
 struct StoredTable {
   // Of one relation, whatever it was called, in the order of their rows; from its last truncation on.
   std::vector<StoredFile> files;
-  std::optional<uint64_t> order;  // transactions that commit before it are whole; none: not known
+  std::optional<Position> whole;  // transactions that commit before it are whole; none: not known
+  SourceId source{};              // whose position that is
+  std::string place{};            // the same for people; empty: as FormatLsn writes it
 };
 
 // The place among `tables` of the one that `table` names, as CurrentStateQuery takes it. Errors:

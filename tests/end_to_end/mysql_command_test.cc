@@ -630,6 +630,17 @@ TEST_P(MysqlTest, MistakesAreSaidWithoutSecrets) {
   fails(Command("stream",
                 {"--source", "mysql://root:hunter2@127.0.0.1:1/", "--sink", console, "--retry-for", "0s"}),
         3, "127.0.0.1");
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE USER 'cdc'@'%' IDENTIFIED BY 'hunter2'",
+                    string("GRANT REPLICATION SLAVE, ") +
+                        (GetParam() == Flavor::kMysql ? "REPLICATION CLIENT" : "BINLOG MONITOR") +
+                        " ON *.* TO 'cdc'@'%'"}));
+  const string without = "mysql://cdc@127.0.0.1:" + std::to_string(server_->port()) + "/?ssl-mode=preferred";
+  for (const char* password : {"hunter2", "hunter1"}) {
+    const bool right = string(password) == "hunter2";
+    fails(Command("status", {"--source", without, "--password-command", string("echo ") + password}),
+          right ? 0 : 3, right ? "oldest binary log" : "cdc");
+  }
   fails(Command("teardown", {"--source", server_->url(), "--yes"}), 2, "nothing to take down");
   fails(Command("add-tables", {"shop.a", "--source", server_->url()}), 2, "--tables");
 }
@@ -660,6 +671,42 @@ TEST_P(MysqlTest, FilesOfALog) {
                                     "shop.*", "--sink", "console:ndjson", "--until", "now"})));
   EXPECT_EQ(std::count(output.begin(), output.end(), '\n'), 4) << output;
   EXPECT_NE(output.find("zwei"), string::npos) << output;
+}
+
+// A place of the log is written in one form everywhere, and one that is not there is said.
+TEST_P(MysqlTest, PlacesToEndAt) {
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.t (k INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1)"}));
+  const auto ends_at = [&](const string& place) {
+    auto stream = Subprocess::Start(Stream({"--until", place}));
+    EXPECT_TRUE(stream.ok()) << stream.status();
+    return *std::move(stream);
+  };
+  // Before the rows are copied, which may take long.
+  const auto wrong = ends_at("bimlog.000001:4");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(ExitState ended, wrong->Wait(seconds(60)));
+  EXPECT_EQ(ended.code, 2) << wrong->error();
+  EXPECT_NE(wrong->error().find("binlog.000001:4"), string::npos) << wrong->error();
+  EXPECT_EQ(wrong->error().find("copy_begins"), string::npos) << wrong->error();
+  (void)Ends({}, 0);
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (2)"}));
+  (void)Ends({}, 0);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string query,
+                                RunProgram({.argv = {CommandPath().string(), "sql", Directory(), "shop.t"}}));
+  std::smatch place;
+  ASSERT_TRUE(std::regex_search(query, place,
+                                std::regex("end at or before (binlog\\.[0-9]{6}:[0-9]+), from 2 files\\.")))
+      << query.substr(0, 500);
+  const auto there = ends_at(place[1]);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(ended, there->Wait(seconds(60)));
+  EXPECT_TRUE(ended.ok()) << there->error();
+  EXPECT_EQ(there->error().find("the stream waits"), string::npos) << there->error();
+  const auto far = ends_at("binlog.000099:4");
+  ARROWCDC_ASSERT_OK(far->WaitForError("the stream waits until it has come to binlog.000099:4", seconds(60)));
+  ARROWCDC_ASSERT_OK(far->WaitForError("\"streaming\"", seconds(60)));
+  ARROWCDC_ASSERT_OK(far->Signal(SIGINT));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(ended, far->Wait(seconds(60)));
+  EXPECT_TRUE(ended.ok()) << far->error();
 }
 
 // A copy at the point of the one before would have its rows: it waits for the next commit.

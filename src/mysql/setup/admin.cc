@@ -79,6 +79,25 @@ std::string AdministratorSql(const MysqlChecks& checks) {
   return sql;
 }
 
+namespace {
+
+// What of the server's settings and of the table is in the way of its changes.
+void AddObstacles(const mysql::ServerState& state, const mysql::CatalogTable& table,
+                  std::vector<std::string>* obstacles) {
+  if (!state.IsOn("log_bin")) obstacles->push_back("the server writes no binary log");
+  for (const auto& [name, wanted] :
+       {std::pair("binlog_format", "ROW"), std::pair("binlog_row_metadata", "FULL")}) {
+    if (state.Variable(name) != wanted) obstacles->push_back(std::string(name) + " is not " + wanted);
+  }
+  if (state.flavor != mysql::Flavor::kMariadb) return;
+  for (const SourceTable::Column& column : table.table.columns) {
+    if (mysql::IsHiddenType(column.type))
+      obstacles->push_back("column " + column.name + " is of the type " + column.type);
+  }
+}
+
+}  // namespace
+
 arrow::Result<std::vector<TableStatus>> ListMysqlTables(const MysqlOptions& source) {
   ARROW_ASSIGN_OR_RAISE(const auto patterns, ParsePatterns(source));
   ARROW_ASSIGN_OR_RAISE(const auto connection, OpenServer(source));
@@ -92,15 +111,21 @@ arrow::Result<std::vector<TableStatus>> ListMysqlTables(const MysqlOptions& sour
     TablePatterns::Match match{true, "no patterns: all tables"};
     if (patterns.has_value()) match = patterns->Explain(status.name);
     status.matches = match.matches;
-    status.published = state.IsOn("log_bin");
     status.replica_identity = table.table.replica_identity;
     status.usable_identity = true;  // the server logs old rows of a table without a key, too
     status.reason = match.reason;
+    std::vector<std::string> obstacles;
+    std::vector<std::string> limits;
+    AddObstacles(state, table, &obstacles);
     for (const mysql::Cascade& cascade : cascades) {
       if (cascade.child != status.name) continue;
-      status.limits += (status.limits.empty() ? "" : "; ") + ("what " + cascade.constraint + " changes by ") +
-                       cascade.rule + " does not come";
+      const std::string text =
+          "what " + cascade.constraint + " changes by " + cascade.rule + " does not come";
+      (source.accept_cascades ? limits : obstacles).push_back(text);
     }
+    status.published = status.matches && obstacles.empty();
+    limits.insert(limits.begin(), obstacles.begin(), obstacles.end());
+    for (const std::string& limit : limits) status.limits += (status.limits.empty() ? "" : "; ") + limit;
     tables.push_back(std::move(status));
   }
   return tables;
@@ -122,9 +147,7 @@ arrow::Result<MysqlStatus> GetMysqlStatus(const MysqlOptions& source) {
   status.file = log.file;
   status.offset = log.offset;
   for (const mysql::LogFile& file : files) status.log_bytes += file.bytes;
-  const std::string seconds = state.Variable("binlog_expire_logs_seconds");
-  const int64_t value = std::strtoll(seconds.c_str(), nullptr, 10);
-  if (value > 0) status.retention_seconds = value;
+  if (state.retention_seconds() > 0) status.retention_seconds = state.retention_seconds();
   auto dumps = connection->QueryValue(
       "SELECT COUNT(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'");
   const auto sees_all = connection->Query("SHOW GRANTS");

@@ -157,7 +157,7 @@ class Judgement {
       Warn(lasting, SetGlobal(state_.flavor, "sync_binlog", "1") + "; " +
                         SetGlobal(state_.flavor, "innodb_flush_log_at_trx_commit", "1"));
     }
-    if (inspected_.filters)
+    if (inspected_.log.has_value() && inspected_.log->filters)
       Warn("binlog_do_db or binlog_ignore_db is set: changes of some databases are not logged");
     const bool logs_replicated = state_.IsOn("log_replica_updates") || state_.IsOn("log_slave_updates");
     if (inspected_.is_replica && !logs_replicated) {
@@ -170,14 +170,15 @@ class Judgement {
   void Retention() {
     check_ = "log_retention";
     if (!state_.IsOn("log_bin")) return;
-    const std::string seconds = state_.Variable("binlog_expire_logs_seconds");
-    if (seconds.empty() || seconds == "0") return Good("the server removes no files of its log by itself");
-    constexpr long kDay = 86'400;
-    const long value = std::strtol(seconds.c_str(), nullptr, 10);
-    const std::string text = "the server removes files of its log after " + seconds + " s";
-    if (value >= kDay) return Good(text);
+    const int64_t seconds = state_.retention_seconds();
+    if (seconds == 0) return Good("the server removes no files of its log by itself");
+    constexpr int64_t kDay = 86'400;
+    const std::string text = "the server removes files of its log after " + std::to_string(seconds) + " s";
+    if (seconds >= kDay) return Good(text);
+    const bool by_seconds = !state_.Variable("binlog_expire_logs_seconds").empty();
     Warn(text + ": a stream that stands still for longer cannot go on",
-         SetGlobal(state_.flavor, "binlog_expire_logs_seconds", std::to_string(7 * kDay)));
+         by_seconds ? SetGlobal(state_.flavor, "binlog_expire_logs_seconds", std::to_string(7 * kDay))
+                    : SetGlobal(state_.flavor, "expire_logs_days", "7"));
   }
 
   void Gtids() {
@@ -335,10 +336,8 @@ arrow::Result<Inspected> Inspect(Connection* connection, const std::vector<std::
   if (inspected.log.has_value()) {
     const bool mariadb = inspected.state.flavor == Flavor::kMariadb;
     auto replica = connection->Query(mariadb ? "SHOW ALL SLAVES STATUS" : "SHOW REPLICA STATUS");
+    if (!replica.ok()) replica = connection->Query("SHOW SLAVE STATUS");  // MySQL before 8.0.22
     inspected.is_replica = replica.ok() && !replica->empty();
-    auto status = connection->Query(mariadb ? "SHOW MASTER STATUS" : "SHOW BINARY LOG STATUS");
-    if (status.ok() && !status->empty() && (*status)[0].size() >= 4)
-      inspected.filters = !(*status)[0][2].value_or("").empty() || !(*status)[0][3].value_or("").empty();
   }
   ARROW_ASSIGN_OR_RAISE(inspected.tables, ReadCatalog(connection));
   if (!patterns.empty()) {

@@ -23,7 +23,6 @@ struct Inspected {
   bool may_see_status = false;   // REPLICATION CLIENT, MariaDB: BINLOG MONITOR
   std::optional<LogStatus> log;  // none: it may not be seen, or there is none
   bool is_replica = false;       // of another server, as far as that may be seen
-  bool filters = false;          // binlog_do_db or binlog_ignore_db
   // MySQL: by either a point of the log can be had for rows that are there.
   bool may_see_log_status = true;          // BACKUP_ADMIN, and SELECT on performance_schema.log_status
   bool may_lock = true;                    // RELOAD

@@ -79,6 +79,10 @@ std::string SizeText(double bytes) {
   return text;
 }
 
+std::string Counted(uint64_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
 std::string HoursText(double seconds) { return std::to_string(std::lround(seconds / 3'600)) + " h"; }
 
 class HealthJudgement {
@@ -122,11 +126,11 @@ class HealthJudgement {
     if (!health_.files.has_value()) return;  // said by those who ask for the right
     const std::vector<LogFile>& files = *health_.files;
     const auto bytes = static_cast<double>(BytesOf(files));
-    std::string text = "the log is of " + std::to_string(files.size()) + " files with " + SizeText(bytes) +
+    std::string text = "the log is of " + Counted(files.size(), "file") + " with " + SizeText(bytes) +
                        ", from " + files.front().name + " on";
     const double rate = health_.bytes_per_s.value_or(0);
     if (rate > 0) text += "; " + SizeText(rate) + " are written a second";
-    const auto kept = static_cast<double>(Number("binlog_expire_logs_seconds"));
+    const auto kept = static_cast<double>(state_.retention_seconds());
     if (rate > 0 && kept > 0)
       text += ", and grow to " + SizeText(rate * kept) + " in the " + HoursText(kept) + " that they are kept";
     Add(FindingLevel::kOk, "log_size", text);
@@ -179,7 +183,7 @@ class HealthJudgement {
       Finding& finding =
           Add(FindingLevel::kWarning, "open_transactions",
               "it has been open for " + std::to_string(open.seconds / 60) + " min and changed " +
-                  std::to_string(open.rows) + " rows: they come with its commit, all at once and that late");
+                  Counted(open.rows, "row") + ": they come with its commit, all at once and that late");
       finding.object = "connection " + std::to_string(open.thread);
       finding.remedy = "end it; to end its connection, which takes back what it did:";
       finding.sql = "KILL " + std::to_string(open.thread);

@@ -60,6 +60,9 @@ TEST(Health, AFileBeyondWhatAnOffsetReaches) {
   const auto offsets = [&](const char* mode) {
     return Find(JudgeHealth(health, Server(Flavor::kMysql, "9.7.0", {{"gtid_mode", mode}})), "log_offsets");
   };
+  const auto findings = JudgeHealth(health, Server(Flavor::kMysql, "9.7.0"));
+  ASSERT_NE(Find(findings, "log_size"), nullptr);
+  EXPECT_TRUE(Find(findings, "log_size")->text.starts_with("the log is of 1 file with"));
   EXPECT_NE(offsets("OFF"), nullptr);
   EXPECT_EQ(offsets("ON"), nullptr);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -73,6 +75,13 @@ std::string ServerState::server() const {
   return Variable(flavor == Flavor::kMysql ? "server_uuid" : "server_id");
 }
 
+int64_t ServerState::retention_seconds() const {
+  const int64_t seconds = std::strtoll(Variable("binlog_expire_logs_seconds").c_str(), nullptr, 10);
+  if (seconds > 0) return seconds;
+  // MariaDB before 10.6 has nothing else; MySQL 8 goes by it where the other is 0.
+  return std::llround(std::strtod(Variable("expire_logs_days").c_str(), nullptr) * 86'400);
+}
+
 bool ServerState::logs_cascades() const { return Variable("innodb_native_foreign_keys") == "OFF"; }
 
 bool IsOwnSchema(std::string_view schema) {
@@ -123,6 +132,7 @@ arrow::Result<LogStatus> ReadLogStatus(Connection* connection) {
   LogStatus status;
   status.file = row[0].value_or("");
   status.offset = ToNumber(row[1]);
+  status.filters = !row[2].value_or("").empty() || !row[3].value_or("").empty();
   std::string gtids = row.size() > 4 ? row[4].value_or("") : "";
   if (mariadb) {
     ARROW_ASSIGN_OR_RAISE(gtids, connection->QueryValue("SELECT BINLOG_GTID_POS(" + QuoteText(status.file) +

@@ -32,6 +32,8 @@ struct ServerState {
   std::string server() const;
   // SourceId::id.
   std::string source_id() const;
+  // After which the server removes files of its log by itself; 0: it does not.
+  int64_t retention_seconds() const;
   // What foreign keys change by CASCADE is in the log: the server's own layer of SQL makes it.
   bool logs_cascades() const;
 };
@@ -52,6 +54,7 @@ struct LogStatus {
   std::string file;
   uint64_t offset = 0;
   GtidState executed;
+  bool filters = false;  // binlog_do_db or binlog_ignore_db
 };
 arrow::Result<LogStatus> ReadLogStatus(Connection* connection);
 

@@ -313,9 +313,17 @@ TEST_P(MysqlSnapshot, WithoutGtids) {
   const ErrorDetail* const detail = GetErrorDetail(denied);
   ASSERT_NE(detail, nullptr) << denied;
   EXPECT_EQ(detail->kind(), ErrorKind::kPermission);
-  EXPECT_NE(detail->remedy().find("RELOAD"), std::string::npos) << detail->remedy();
+  EXPECT_TRUE(denied.message().starts_with("without GTIDs")) << denied;
+  EXPECT_TRUE(detail->remedy().starts_with("GRANT RELOAD ON *.* to it;")) << detail->remedy();
   ARROWCDC_ASSERT_OK(server_->Run({"GRANT RELOAD ON *.* TO cdc@'%'"}));
   ARROWCDC_EXPECT_OK(TakePoint(url, nullptr, 2, false).status());
+  // What lasts passes.
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.t (k INT PRIMARY KEY)", "LOCK TABLES shop.t WRITE"}));
+  const arrow::Status busy = TakePoint(url, nullptr, 2, false).status();
+  ARROWCDC_ASSERT_OK(server_->Run({"UNLOCK TABLES"}));
+  ASSERT_NE(GetErrorDetail(busy), nullptr) << busy;
+  EXPECT_EQ(GetErrorDetail(busy)->kind(), ErrorKind::kBusy) << busy;
+  EXPECT_TRUE(GetErrorDetail(busy)->retryable()) << busy;
 }
 
 TEST(WaitsForCommits, ByVersion) {
@@ -473,8 +481,18 @@ TEST_P(MysqlSnapshot, Rights) {
     const ErrorDetail* const detail = GetErrorDetail(denied.status());
     ASSERT_NE(detail, nullptr) << denied.status();
     EXPECT_EQ(detail->kind(), ErrorKind::kPermission);
+    EXPECT_TRUE(
+        denied.status().message().starts_with("the account may not read performance_schema.log_status"))
+        << denied.status();
     EXPECT_NE(detail->remedy().find("BACKUP_ADMIN"), std::string::npos) << detail->remedy();
+    EXPECT_NE(detail->remedy().find("log_status"), std::string::npos) << detail->remedy();
     ARROWCDC_ASSERT_OK(server_->Run({"GRANT SELECT ON performance_schema.log_status TO cdc@'%'"}));
+    const auto lacking = source->BeginSnapshot(kEveryTable, {});
+    ASSERT_NE(GetErrorDetail(lacking.status()), nullptr) << lacking.status();
+    EXPECT_TRUE(lacking.status().message().starts_with("the account lacks BACKUP_ADMIN, and"))
+        << lacking.status();
+    EXPECT_EQ(GetErrorDetail(lacking.status())->remedy().find("log_status"), std::string::npos)
+        << lacking.status();
     for (const char* const right : {"RELOAD", "BACKUP_ADMIN"}) {
       ARROWCDC_ASSERT_OK(server_->Run({std::string("GRANT ") + right + " ON *.* TO cdc@'%'"}));
       Replay replay;

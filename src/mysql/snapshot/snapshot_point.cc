@@ -80,14 +80,16 @@ arrow::Result<bool> IsCommitting(Connection& look) {
   return !owned.empty();
 }
 
-// nullopt: somebody committed meanwhile, each time, or was about to.
+// nullopt: somebody committed meanwhile, each time, or was about to, as `why` says.
 arrow::Result<std::optional<LogPoint>> BeginBetweenEqual(Connection& look, const Connections& connections,
-                                                         bool looks_at_commits) {
+                                                         bool looks_at_commits, std::string* why) {
   const auto deadline = std::chrono::steady_clock::now() + kCommitsWait;
   ARROW_ASSIGN_OR_RAISE(LogPoint before, ReadExactEnd(look));
   for (int i = 0; i < kTriesMax && std::chrono::steady_clock::now() < deadline;) {
     ARROW_ASSIGN_OR_RAISE(const bool is_committing,
                           looks_at_commits ? IsCommitting(look) : arrow::Result<bool>(false));
+    *why = is_committing ? "a commit that is in the log does not come to its end"
+                         : "others commit without a pause";
     if (is_committing) {
       ARROW_RETURN_NOT_OK(look.Query("DO SLEEP(0.002)").status());
       ARROW_ASSIGN_OR_RAISE(before, ReadExactEnd(look));
@@ -130,9 +132,19 @@ arrow::Result<std::optional<LogPoint>> BeginUntilEqual(const Connections& connec
   return std::optional<LogPoint>();
 }
 
+bool HasCode(const arrow::Status& status, const char* code) {
+  return status.message().find(std::string("(error ") + code + ")") != std::string::npos;
+}
+
 arrow::Result<LogPoint> BeginUnderLock(Connection& look, const Connections& connections) {
   ARROW_RETURN_NOT_OK(look.Query("SET SESSION lock_wait_timeout = 5").status());
-  ARROW_RETURN_NOT_OK(look.Query("FLUSH TABLES WITH READ LOCK").status());
+  const arrow::Status locked = look.Query("FLUSH TABLES WITH READ LOCK").status();
+  if (HasCode(locked, "1205")) {
+    return MakeError(ErrorKind::kBusy, "tables could not be locked for a moment: statements of others last",
+                     "server " + look.server(), "end them, or wait: it will be tried again",
+                     GetErrorDetail(locked)->sqlstate(), /*retryable=*/true);
+  }
+  ARROW_RETURN_NOT_OK(locked);
   const arrow::Status begun = Begin(connections);
   arrow::Result<LogPoint> point = begun.ok() ? ReadEnd(look) : arrow::Result<LogPoint>(begun);
   ARROW_RETURN_NOT_OK(look.Query("UNLOCK TABLES").status());
@@ -144,33 +156,46 @@ bool IsDenied(const arrow::Status& status) {
   return detail != nullptr && detail->kind() == ErrorKind::kPermission;
 }
 
-arrow::Result<LogPoint> BeginAll(Connection& look, const Connections& connections, Commits commits) {
-  const bool is_mysql = look.flavor() == Flavor::kMysql;
-  if (!is_mysql || commits != Commits::kNotShown) {
-    const auto begun = is_mysql ? BeginBetweenEqual(look, connections, commits == Commits::kShown)
-                                : BeginUntilEqual(connections);
-    if (begun.ok() && begun->has_value()) return **begun;
-    if (!begun.ok() && !IsDenied(begun.status())) return begun.status();
+// Why no point can be had without a lock, and the rights that would do.
+struct NoPoint {
+  std::string why;
+  std::string grants;  // instead of RELOAD; empty: there are none
+};
+
+arrow::Result<std::optional<LogPoint>> BeginWithoutLock(Connection& look, const Connections& connections,
+                                                        Commits commits, NoPoint* none) {
+  if (look.flavor() == Flavor::kMariadb) {
+    none->why = "others commit without a pause";
+    return BeginUntilEqual(connections);
   }
+  if (commits == Commits::kNotShown) {
+    none->why = "without GTIDs (gtid_mode) nothing tells who is about to commit";
+    return std::optional<LogPoint>();
+  }
+  auto begun = BeginBetweenEqual(look, connections, commits == Commits::kShown, &none->why);
+  if (!IsDenied(begun.status())) return begun;
+  const bool may_select = HasCode(begun.status(), "1227");  // BACKUP_ADMIN alone is lacking
+  none->why = may_select ? "the account lacks BACKUP_ADMIN"
+                         : "the account may not read performance_schema.log_status";
+  none->grants = may_select ? "BACKUP_ADMIN ON *.*"
+                            : "BACKUP_ADMIN ON *.*, and SELECT ON performance_schema.log_status,";
+  return std::optional<LogPoint>();
+}
+
+arrow::Result<LogPoint> BeginAll(Connection& look, const Connections& connections, Commits commits) {
+  NoPoint none;
+  ARROW_ASSIGN_OR_RAISE(auto begun, BeginWithoutLock(look, connections, commits, &none));
+  if (begun.has_value()) return *std::move(begun);
   const auto locked = BeginUnderLock(look, connections);
   if (locked.ok() || !IsDenied(locked.status())) return locked;
   return MakeError(
       ErrorKind::kPermission,
-      is_mysql && commits == Commits::kNotShown
-          ? "without GTIDs (gtid_mode) nothing tells who is about to commit, and the "
-            "user may not lock tables "
-            "for a moment, so no point of the log can be had for the rows"
-      : is_mysql
-          ? "the user may not look at performance_schema.log_status, or others commit without a pause, "
-            "and it may not lock tables for a moment, so no point of the log can be had for the rows"
-          : "others commit without a pause, and the user may not lock tables for a moment, so "
-            "no point of the log can be had for the rows",
+      none.why +
+          ", and it may not lock tables for a moment (RELOAD), so no point of the log can be had "
+          "for the rows",
       "server " + look.server(),
-      is_mysql && commits != Commits::kNotShown
-          ? "GRANT BACKUP_ADMIN ON *.*, and SELECT ON performance_schema.log_status, to it (or "
-            "RELOAD ON *.*); or leave out the rows that are there before (--snapshot never)"
-          : "GRANT RELOAD ON *.* to it; or leave out the rows that are there before "
-            "(--snapshot never)");
+      "GRANT " + (none.grants.empty() ? "RELOAD ON *.* to it" : none.grants + " to it (or RELOAD ON *.*)") +
+          "; or leave out the rows that are there before (--snapshot never)");
 }
 
 // A copy may take hours, and whoever takes the rows may be slow.

@@ -158,4 +158,9 @@ arrow::Result<uint64_t> ParseBinlogPosition(std::string_view text) {
   return mysql::MakeOrder(0, place);
 }
 
+std::string FormatBinlogPosition(const Position& position) {
+  const auto token = mysql::ReadToken(position.token);
+  return ToString(mysql::PlaceOf(position.order), token.ok() ? token->base : "");
+}
+
 }  // namespace arrowcdc

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/mysql.h"
 #include "tests/testing/assert_ok.h"
 
 namespace arrowcdc::mysql {
@@ -30,6 +31,15 @@ TEST(LogPlace, Texts) {
     EXPECT_FALSE(ParsePlace(text).ok()) << text;
   for (const char* text : {"", "x", "binlog.x:4", "binlog.000003:", "binlog.000003:x", "9999999:4"})
     EXPECT_FALSE(ParsePlace(text).ok()) << text;
+}
+
+TEST(LogPlace, OfAPositionThatIsStored) {
+  LogToken token;
+  token.base = "binlog";
+  ASSERT_TRUE(MakeOrder(2, {12, 4567}).ok());
+  const uint64_t order = *MakeOrder(2, {12, 4567});
+  EXPECT_EQ(FormatBinlogPosition({2, order, WriteToken(token)}), "binlog.000012:4567");
+  EXPECT_EQ(FormatBinlogPosition({2, order}), "file 12, offset 4567");
 }
 
 TEST(LogToken, ComesBack) {

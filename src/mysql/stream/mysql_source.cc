@@ -165,6 +165,14 @@ class MysqlSource : public Source {
 
   arrow::Result<Position> ParsePosition(std::string_view text) override {
     ARROW_ASSIGN_OR_RAISE(const LogPlace place, mysql::ParsePlace(text));
+    const size_t dot = text.rfind('.');
+    const std::string_view base = dot == std::string_view::npos ? "" : text.substr(0, dot);
+    const std::lock_guard lock(mutex_);
+    if (!base.empty() && !base_.empty() && base != base_) {
+      return MakeError(ErrorKind::kInvalidOption,
+                       "the files of the binary log have another name: " + ToString(place, base_),
+                       "option until", "give a place in the log that is read");
+    }
     return At(place);
   }
 
@@ -544,9 +552,12 @@ class MysqlSource : public Source {
     state_.version = version;
     state_.flavor = version.find("MariaDB") != std::string::npos ? Flavor::kMariadb : Flavor::kMysql;
     SourceInfo info;
-    const std::string& name = files_.front().name;
-    info.stream.source = {state_.flavor == Flavor::kMysql ? "mysql" : "mariadb",
-                          "files " + name.substr(0, name.rfind('.'))};
+    const std::string base = files_.front().name.substr(0, files_.front().name.rfind('.'));
+    info.stream.source = {state_.flavor == Flavor::kMysql ? "mysql" : "mariadb", "files " + base};
+    {
+      const std::lock_guard lock(mutex_);
+      base_ = base;
+    }
     info.stream.patterns = options_.tables;
     ARROW_ASSIGN_OR_RAISE(const LogEnd end, EndOfFiles());
     info.end = end.position;
