@@ -45,6 +45,10 @@ struct SinkState {
       table_ids;  // TableSchema::table_id of the tables that it has rows of, as far as it knows
   // Of the rows that tables had before their changes: none, where nobody asked for them.
   std::optional<SnapshotState> snapshot;
+  // Tables that it has stored rows of, and whose place is gone, and those whose place is empty although rows
+  // were copied there: somebody may have moved these away.
+  std::vector<TableName> gone;
+  std::vector<TableName> emptied;
 };
 
 // One sink. Threads: all calls come from one thread. Blocking: calls may block on storage; the source slows

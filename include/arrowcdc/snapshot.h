@@ -45,6 +45,7 @@ struct CopiedTable {
   // Of a copy that was interrupted: those at which it went on, rising. Once all changes from `point` up to
   // the last of them are there, too, the rows are those of the table.
   std::vector<Position> later_points = {};
+  bool has_files = false;  // of a sink that stores files: some hold these rows
 };
 
 // A part of a table's rows, as they were at one point. A sink may keep it although its table is not complete.

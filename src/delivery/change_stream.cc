@@ -38,6 +38,15 @@ arrow::Status CheckSamePlugin(const StreamIdentity& stored, const StreamIdentity
 
 }  // namespace
 
+arrow::Status NotDelivered(const std::string& who, const Position& durable,
+                           const std::optional<Position>& delivered) {
+  return MakeError(ErrorKind::kInternal,
+                   "the " + who + " would acknowledge " + FormatLsn(durable.order) +
+                       ", but only what lies before " + FormatLsn(delivered.value_or(Position{}).order) +
+                       " was delivered there",
+                   who, "this is a defect in arrowcdc: please report it; nothing was acknowledged");
+}
+
 ChangeStream::ChangeStream(Source& source, const ChangeStreamOptions& options, const TablePatterns* patterns,
                            const StopToken& stop, StreamDriver& driver)
     : source_(source),
@@ -344,13 +353,26 @@ arrow::Status ChangeStream::Handle(const NoticeEvent& event) {
   return fits;
 }
 
+void ChangeStream::NotePoint(const CopiedTable& table, TableIds there) {
+  points_.insert_or_assign(table.table_id, table.point);
+  if (there != nullptr) name_points_.insert_or_assign(table.name, NamePoint{table.point, std::move(there)});
+}
+
+const Position* ChangeStream::PointOf(const TableSchema& table) const {
+  const auto of_name = name_points_.find(table.name);
+  if (of_name != name_points_.end() && !of_name->second.there->contains(table.table_id))
+    return &of_name->second.point;
+  const auto own = points_.find(table.table_id);
+  return own == points_.end() ? nullptr : &own->second;
+}
+
 // What committed before the point of its table is among the rows that were copied.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ChangeStream::DropCopied(const ChangeBatch& batch) const {
-  const auto point = points_.find(batch.table->table_id);
-  if (point == points_.end()) return batch.rows;
+  const Position* const point = PointOf(*batch.table);
+  if (point == nullptr) return batch.rows;
   ARROW_ASSIGN_OR_RAISE(const ChangeRows changes, ChangeRows::Make(*batch.table, *batch.rows));
   int64_t first = 0;
-  while (first < changes.num_rows() && source_.Covers(point->second, changes.position(first))) ++first;
+  while (first < changes.num_rows() && source_.Covers(*point, changes.position(first))) ++first;
   if (first == 0) return batch.rows;
   return first < changes.num_rows() ? batch.rows->Slice(first) : nullptr;
 }

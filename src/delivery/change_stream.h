@@ -25,6 +25,8 @@
 
 namespace arrowcdc {
 
+using TableIds = std::shared_ptr<const std::set<uint32_t>>;
+
 struct ChangeStreamOptions {
   std::optional<std::string> until;  // as PipelineOptions::until
   bool keeps_data = false;           // the driver knows at a start what it has
@@ -95,6 +97,10 @@ class StreamDriver {
   virtual void EndsAt(const LogEnd& /*end*/) {}
 };
 
+// kInternal: `who` has more as durable, or released, than was delivered there.
+arrow::Status NotDelivered(const std::string& who, const Position& durable,
+                           const std::optional<Position>& delivered);
+
 class ChangeStream {
  public:
   // patterns: null lets every table through. All but `options` must outlive it.
@@ -125,8 +131,10 @@ class ChangeStream {
   bool Reached() const;
   bool Matches(const TableName& table) { return repeated_.Matches(table); }
 
-  // Rows of the table up to a point are being copied: from here on its changes up to it are not taken.
-  void NotePoint(const CopiedTable& table) { points_.insert_or_assign(table.table_id, table.point); }
+  // Rows of the table up to a point are being copied: from here on its changes up to it are not taken. there:
+  // all tables that come, as they were at the point (TableSchema::table_id). Changes of others under the
+  // table's name up to the point are not taken either: those tables were gone.
+  void NotePoint(const CopiedTable& table, TableIds there = nullptr);
   // The rows of the batch behind the point of their table; null: there are none.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> DropCopied(const ChangeBatch& batch) const;
 
@@ -153,6 +161,7 @@ class ChangeStream {
   arrow::Status MoveEnds();
   arrow::Status CheckPublished(const SourceInfo& info);
   arrow::Status WaitAfter(const arrow::Status& status, bool delivered);
+  const Position* PointOf(const TableSchema& table) const;
 
   arrow::Status Receive();
   arrow::Status CheckEnd() const;
@@ -184,10 +193,15 @@ class ChangeStream {
   bool started_ = false;                 // and was made
   bool no_stream_ = false;               // Prepare wants none
   std::map<uint32_t, Position> points_;  // of the tables that were copied, by TableSchema::table_id
-  arrow::Status last_;                   // why there is no stream
-  std::optional<Position> until_;        // in the last connection's epoch
-  std::optional<Position> delivered_;    // or where the stream starts
-  std::optional<Position> told_;         // the driver, by Advance, or its own at its Open
+  struct NamePoint {
+    Position point;
+    TableIds there;
+  };
+  std::map<TableName, NamePoint> name_points_;  // of those under whose name others may come
+  arrow::Status last_;                          // why there is no stream
+  std::optional<Position> until_;               // in the last connection's epoch
+  std::optional<Position> delivered_;           // or where the stream starts
+  std::optional<Position> told_;                // the driver, by Advance, or its own at its Open
   bool prepare_again_ = false;
   bool rows_since_ = false;  // the driver has rows behind that
   uint64_t reconnects_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <arrow/status.h>
 
@@ -13,11 +14,22 @@ namespace arrowcdc::copy_notices {
 // --snapshot never, of a sink that has begun to copy.
 arrow::Status NotComplete();
 arrow::Status StoppedWhileAdding();
+// Of rows that are there no more in the sink at `place`. copies: it began with a copy.
+arrow::Status IsGone(const TableName& table, const std::string& place, bool copies);
+SourceNotice HasNoFiles(const TableName& table);
+// At the end of a stream; at least one.
+SourceNotice NotCopiedYet(const std::vector<TableName>& tables);
 // The sink began without a copy.
 SourceNotice NotFromTheStart();
 // Of a table whose rows are to be copied. comes: its changes come, so --snapshot is in the way.
 SourceNotice Waits(const TableName& table, bool comes);
 SourceNotice WasAskedFor(const TableName& table, bool comes);
+// By the stream before.
+SourceNotice WasLeftOut(const TableName& table);
+// It was asked for, and the copy did not meet it.
+SourceNotice IsNotListed(const TableName& table);
+// A request. waits: it was not copied yet, and is not any more.
+SourceNotice Withdrawn(const TableName& table, bool waits);
 SourceNotice PointIsLost(const TableName& table);
 // Its first change is here. beside: it is copied while the stream goes on.
 SourceNotice CameLater(const TableName& table, bool beside);

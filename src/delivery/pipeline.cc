@@ -10,7 +10,6 @@
 
 #include "arrowcdc/error.h"
 #include "arrowcdc/messages_table.h"
-#include "src/change/table_schema.h"
 #include "src/delivery/background_copy.h"
 #include "src/delivery/change_stream.h"
 #include "src/delivery/copied_tables.h"
@@ -58,6 +57,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     arrow::Status streamed = stream_.Open();
     if (streamed.ok()) streamed = stream_.Run();
     if (streamed.ok()) streamed = FinishAdding();
+    if (streamed.ok()) TellOfThoseNotCopied();
     if (!streamed.ok()) stats_.connected = false;
     beside_.reset();
     // Also after an error what was accepted is worth keeping, unless it was the sink that failed.
@@ -92,12 +92,12 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       ARROW_ASSIGN_OR_RAISE(state_, sink_.Open(info.stream));
       sink_opened_ = true;
     }
-    const SinkState& state = state_;
-    resumed_ = state.position.has_value();
-    if (resumed_) epoch_ = state.position->epoch;
+    resumed_ = state_.position.has_value();
+    if (resumed_) epoch_ = state_.position->epoch;
     next_look_ = Clock::now() + kLookInterval;
-    ARROW_RETURN_NOT_OK(DecideOnSnapshot(state, info));
-    return state;
+    ARROW_RETURN_NOT_OK(DecideOnSnapshot(state_, info));
+    ARROW_RETURN_NOT_OK(CheckIsThere(state_));
+    return state_;
   }
 
   arrow::Status Begin(const SourceInfo& info, const SinkState& state) override {
@@ -166,7 +166,6 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     if (const auto notice = memory_.Check(batch.table)) observer_.OnNotice(*notice);
     ARROW_RETURN_NOT_OK(unrepresentable_.Count(batch));
     TellOfUnrepresentable();
-    WarnOfWeakenedIdentity(*batch.table);
     return sink_.Write(batch);
   }
 
@@ -280,6 +279,21 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     return arrow::Status::OK();
   }
 
+  // Before changes follow rows that are there no more.
+  arrow::Status CheckIsThere(const SinkState& state) {
+    ARROW_ASSIGN_OR_RAISE(const SnapshotRequests requests, sink_.ReadRequests());
+    const auto is_missed = [&](const TableName& table) {
+      return Comes(table) && !IsNamed(table) && std::ranges::count(requests.tables, table) == 0;
+    };
+    for (const TableName& table : state.gone) {
+      if (is_missed(table)) return copy_notices::IsGone(table, sink_.location(), state.snapshot.has_value());
+    }
+    for (const TableName& table : state.emptied) {
+      if (is_missed(table)) observer_.OnNotice(copy_notices::HasNoFiles(table));
+    }
+    return arrow::Status::OK();
+  }
+
   // `lost`: those whose point the server has never come to, since it took over without the end of the log.
   arrow::Status TakeCopied(const SnapshotState& snapshot, std::vector<TableName>* lost) {
     for (const CopiedTable& table : snapshot.copied) {
@@ -309,14 +323,9 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     for (const TableName& table : left_out) {
       if (!Comes(table)) continue;
       lost->push_back(table);
-      TellOf(table,
-             "it is copied anew: the stream before this one left it out, and its changes were passed over");
+      observer_.OnNotice(copy_notices::WasLeftOut(table));
     }
     return arrow::Status::OK();
-  }
-
-  void TellOf(const TableName& table, const char* text) {
-    observer_.OnNotice({false, text, "table " + ToString(table)});
   }
 
   bool Comes(const TableName& table) const { return std::ranges::count(coming_, table) > 0; }
@@ -440,7 +449,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   arrow::Status TellOfRequests() {
     ARROW_ASSIGN_OR_RAISE(const SnapshotRequests requests, sink_.ReadRequests());
     for (const TableName& table : requests.tables)
-      TellOf(table, "it is to be copied anew, as was asked, and --snapshot never forbids it");
+      observer_.OnNotice(copy_notices::Waits(table, /*comes=*/true));
     return arrow::Status::OK();
   }
 
@@ -481,8 +490,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       const TableName table = copied_.NameNow(asked);
       const bool waits = IsNamed(table) && (beside_ == nullptr || !Wants(table));
       if (waits) std::erase(*only_, table);
-      TellOf(table, waits ? "it is not copied anew: the request was withdrawn"
-                          : "a request that it be copied anew was withdrawn, and is not there any more");
+      observer_.OnNotice(copy_notices::Withdrawn(table, waits));
     }
     to_note_ = AnyNamed();
     ARROW_RETURN_NOT_OK(to_note_ ? NoteInSink() : sink_.EndSnapshot());
@@ -598,9 +606,7 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
       // They are not published any more.
       for (const TableName& table : wanted_) {
         std::erase(coming_, table);
-        TellOf(table,
-               "it was to be copied anew and is not there: it waits until it is published, and a "
-               "pattern of --tables matches it");
+        observer_.OnNotice(copy_notices::IsNotListed(table));
       }
     }
     if (status.ok() || stop_.stopped()) return arrow::Status::OK();
@@ -643,6 +649,13 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     if (stop_.stopped() && stream_.Reached() && adds_beside() && AnyToCopy())
       return copy_notices::StoppedWhileAdding();
     return stop_.stopped() ? arrow::Status::OK() : why_given_up_;
+  }
+
+  void TellOfThoseNotCopied() {
+    if (!keeps_whole_ || !AnyToCopy()) return;
+    std::vector<TableName> left = *only_;
+    std::erase_if(left, [this](const auto& table) { return given_up_.contains(table) || !Comes(table); });
+    observer_.OnNotice(copy_notices::NotCopiedYet(left));
   }
 
   // When a copy of these tables has come to its end. Those that nobody named and that it did not meet do not
@@ -709,25 +722,13 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
     if (durable.has_value()) counts_.NoteDurable(*durable, std::chrono::system_clock::now());
     if (!moves_slot_) return arrow::Status::OK();
     if (durable <= stats_.durable) return arrow::Status::OK();
-    if (durable > stream_.delivered()) {
-      return MakeError(ErrorKind::kInternal,
-                       "the sink reports " + FormatLsn(durable->order) + " as durable, but only " +
-                           FormatLsn(stream_.delivered().value_or(Position{}).order) + " was delivered to it",
-                       "sink", "this is a defect in arrowcdc: please report it; nothing was acknowledged");
-    }
+    if (durable > stream_.delivered()) return NotDelivered("sink", *durable, stream_.delivered());
     stats_.durable = durable;
     source_.Acknowledge(*durable);
     return arrow::Status::OK();
   }
 
   void TellOfUnrepresentable() { stats_.unrepresentable += unrepresentable_.Tell(observer_); }
-
-  void WarnOfWeakenedIdentity(const TableSchema& table) {
-    if (!table.weakened.has_value() || !weakened_tables_.insert(table.name).second) return;
-    observer_.OnNotice(
-        {false, WeakenedIdentityText(*table.weakened) + " (" + WeakenedIdentityRemedy(*table.weakened) + ")",
-         "table " + ToString(table.name)});
-  }
 
   void UpdateStats() { counts_.Update(source_.stats(), stream_, std::chrono::system_clock::now()); }
 
@@ -763,7 +764,6 @@ class Pipeline : private StreamDriver, private BackgroundCopy::Listener {
   Clock::time_point last_idle_store_{};
   UnrepresentableValues unrepresentable_;
   CountingTarget copy_target_{&sink_, &unrepresentable_};
-  std::set<TableName> weakened_tables_;  // of which somebody was warned
   StreamCounts counts_;
   PipelineStats& stats_ = counts_.stats();
 

@@ -5,6 +5,7 @@
 #include <arrow/array/data.h>
 #include <arrow/record_batch.h>
 
+#include "src/change/table_schema.h"
 #include "src/delivery/batch_bytes.h"
 #include "src/delivery/schema_change.h"
 
@@ -24,6 +25,7 @@ int64_t MicrosecondsOf(StreamCounts::Time time) {
 void StreamCounts::Take(const ChangeBatch& batch, PipelineObserver& observer) {
   if (batch.table != last_) {
     last_ = batch.table;
+    WarnOfWeakenedIdentity(*last_, observer);
     const TableName& name = batch.table->name;
     const bool counted = stats_.tables.contains(name) || stats_.tables.size() < PipelineStats::kTablesMax;
     last_counts_ = counted ? &stats_.tables[name] : &stats_.other_tables;
@@ -46,6 +48,13 @@ void StreamCounts::Take(const ChangeBatch& batch, PipelineObserver& observer) {
   const auto* const values = times->GetValues<int64_t>(1);
   if (values == nullptr || times->IsNull(0) || times->IsNull(times->length - 1)) return;
   times_.Take(values[0], values[times->length - 1]);
+}
+
+void StreamCounts::WarnOfWeakenedIdentity(const TableSchema& table, PipelineObserver& observer) {
+  if (!table.weakened.has_value() || !weakened_.insert(table.name).second) return;
+  observer.OnNotice(
+      {false, WeakenedIdentityText(*table.weakened) + " (" + WeakenedIdentityRemedy(*table.weakened) + ")",
+       "table " + ToString(table.name)});
 }
 
 void StreamCounts::NoteDurable(const Position& position, Time now) {

@@ -38,7 +38,8 @@ class StreamCounts {
     ++new_tables_;
     observer.OnTableAppeared(table);
   }
-  // A batch goes to the sink; at least one row. Tells the observer of another schema.
+  // A batch goes to the sink; at least one row. Tells the observer of another schema, and of a weakened
+  // identity.
   void Take(const ChangeBatch& batch, PipelineObserver& observer);
   void Advance(const Position& position) { times_.Advance(position); }
   // Everything up to it is durable, or was handed on.
@@ -48,12 +49,15 @@ class StreamCounts {
   void FindHowFarBehind(Time now);
 
  private:
+  void WarnOfWeakenedIdentity(const TableSchema& table, PipelineObserver& observer);
+
   PipelineStats stats_;
   CommitTimes times_;
   // Of the last batch: most batches are of the table of the one before.
   std::shared_ptr<const TableSchema> last_;
   TableCounts* last_counts_ = nullptr;
   std::map<TableName, std::shared_ptr<const TableSchema>> schemas_;  // of the first kTablesMax
+  std::set<TableName> weakened_;                                     // of which somebody was warned
 
   std::set<TableName> known_;  // and those that came since
   size_t new_tables_ = 0;

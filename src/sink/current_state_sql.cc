@@ -156,8 +156,14 @@ arrow::Status Query::ReadVersions(const StoredTable& table) {
         field_id = numbers.try_emplace(field->name(), static_cast<int>(numbers.size()) + 1).first->second;
       version.columns.push_back({field_id, field->name(), field->type(), Number(*field, kIdentityKey)});
       if (version.columns.back().field_id <= 0 || !version.roles.empty()) {
-        return MakeError(ErrorKind::kSink, file.path + " does not say which columns these are", file.path,
-                         "restore the file as the sink wrote it");
+        return MakeError(
+            ErrorKind::kSink,
+            file.path +
+                " does not say which columns these are, as it is with rows that came through pgoutput "
+                "when the table had been altered since they were written",
+            file.path,
+            "let 'arrowcdc resnapshot' have the table copied anew: the file does not count then; or, where "
+            "the sink began without a copy (--snapshot never), capture into a new directory");
       }
     }
     auto same = std::find_if(versions_.begin(), versions_.end(),

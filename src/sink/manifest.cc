@@ -162,6 +162,7 @@ nlohmann::ordered_json SnapshotJson(const SnapshotState& snapshot, const std::ve
                       {"point", PositionJson(table.point)}});
     for (const Position& later : table.later_points)
       copied.back()["later_points"].push_back(PositionJson(later));
+    if (table.has_files) copied.back()["has_files"] = true;
   }
   nlohmann::ordered_json object = {{"complete", snapshot.complete}, {"tables", std::move(copied)}};
   if (!parts.empty()) object["parts"] = PartsJson(parts);
@@ -177,6 +178,7 @@ std::string ReadCopied(Members* table, CopiedTable* copied) {
   copied->table_id = static_cast<uint32_t>(table->Number("id", UINT32_MAX));
   Members point = table->Object("point");
   const std::string bad = ReadPosition(&point, &copied->point);
+  if (table->HasValue("has_files")) copied->has_files = table->Flag("has_files");
   if (!bad.empty() || !table->HasValue("later_points")) return table->missing() + bad;
   for (const json& item : table->List("later_points")) {
     if (!item.is_object()) return "later_points";

@@ -40,6 +40,7 @@ TEST(ManifestTest, ComesBackAsItWas) {
                     /*complete=*/false,
                     std::vector<TableName>{{"public", "a.b"}, {"s\"", "t"}}};
   manifest.snapshot->copied[0].later_points = {{7, 300}, {8, UINT64_MAX}};
+  manifest.snapshot->copied[1].has_files = true;
   manifest.parts = {StoredPartOf(200, "0 5", "", true), StoredPartOf(200, "5 9", kPartFile, false),
                     StoredPartOf(300, "0 5", kPartFile, false)};
   const auto back = ParseManifest(ToJson(manifest), "m", "d").ValueOrDie();
@@ -65,6 +66,8 @@ TEST(ManifestTest, ComesBackAsItWas) {
   EXPECT_EQ(back.snapshot->copied[1].point, (Position{8, UINT64_MAX}));
   EXPECT_EQ(back.snapshot->copied[0].later_points, (std::vector<Position>{{7, 300}, {8, UINT64_MAX}}));
   EXPECT_TRUE(back.snapshot->copied[1].later_points.empty());
+  EXPECT_FALSE(back.snapshot->copied[0].has_files);
+  EXPECT_TRUE(back.snapshot->copied[1].has_files);
   ASSERT_EQ(back.parts.size(), 3u);
   for (size_t i = 0; i < back.parts.size(); ++i) {
     const SnapshotPart& part = back.parts[i].part;

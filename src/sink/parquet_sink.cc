@@ -62,6 +62,7 @@ arrow::Result<SinkState> ParquetSink::Open(const StreamIdentity& stream) {
       ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(JoinPath(directory_, name)));
       if (kind == PathKind::kDirectory) ARROW_RETURN_NOT_OK(ReadTableDirectory(name, &state));
     }
+    ARROW_RETURN_NOT_OK(FindMissing(&state));
     // What a killed process renamed may not be stable yet, and from here on it counts as durable.
     return files_->SyncDirectory(directory_);
   };
@@ -164,6 +165,28 @@ arrow::Status ParquetSink::ReadTableDirectory(const std::string& name, SinkState
   return arrow::Status::OK();
 }
 
+// What was stored, and was removed or moved between two streams.
+arrow::Status ParquetSink::FindMissing(SinkState* state) const {
+  std::map<TableName, bool> stored;  // whether rows were copied
+  for (const auto& [table, id] : manifest_.table_ids) stored.emplace(table, false);
+  if (manifest_.snapshot.has_value()) {
+    for (const CopiedTable& copied : manifest_.snapshot->copied) stored[copied.name] = copied.has_files;
+  }
+  for (const auto& [table, copied] : stored) {
+    // A name that the manifest cannot hold is another one there.
+    if (ToString(table).find("\xEF\xBF\xBD") != std::string::npos) continue;
+    ARROW_ASSIGN_OR_RAISE(const std::string name, TableDirectoryName(table));
+    if (!directories_.contains(name)) {
+      state->gone.push_back(table);
+    } else if (copied) {
+      ARROW_ASSIGN_OR_RAISE(const auto files, files_->List(JoinPath(directory_, name)));
+      const auto is_data = [](const std::string& file) { return file.ends_with(kDataFileSuffix); };
+      if (std::none_of(files.begin(), files.end(), is_data)) state->emptied.push_back(table);
+    }
+  }
+  return arrow::Status::OK();
+}
+
 bool ParquetSink::BelongsToSnapshot(const std::string& directory, const RowPosition& last_row) const {
   if (!manifest_.snapshot.has_value()) return false;
   return std::any_of(manifest_.snapshot->copied.begin(), manifest_.snapshot->copied.end(),
@@ -242,15 +265,19 @@ arrow::Status ParquetSink::CheckDirectory() {
                    directory_, "bring it back as it was, then start again; nothing was acknowledged since");
 }
 
-// Nor that of one table.
+// Nor that of one table, unless nothing that was in it counts any more.
 arrow::Status ParquetSink::TableIsGone(const TableName& name, const std::string& path) {
   return MakeError(
       ErrorKind::kSink,
       "the directory of table " + ToString(name) +
           " was removed while rows were written to it, with those that were acknowledged",
       path,
-      "bring it back as it was, then start again; without it a new start begins it anew, with the "
-      "changes that come next, and 'arrowcdc resnapshot' copies the rows that the table has");
+      "bring it back as it was, then start again; or let 'arrowcdc resnapshot' have the table copied anew");
+}
+
+bool ParquetSink::IsToBeCopied(const TableName& name) const {
+  return IsUnderWay(manifest_) && manifest_.snapshot->only.has_value() &&
+         std::ranges::count(*manifest_.snapshot->only, name) > 0;
 }
 
 // Where upper and lower case are the same to the file system, what is there may be another table's.
@@ -273,7 +300,7 @@ arrow::Result<std::string> ParquetSink::TableDirectory(const TableName& name) {
   std::string path = JoinPath(directory_, encoded);
   if (directories_.contains(encoded)) {
     ARROW_ASSIGN_OR_RAISE(const PathKind kind, files_->Kind(path));
-    if (kind == PathKind::kAbsent) return TableIsGone(name, path);
+    if (kind == PathKind::kAbsent && !IsToBeCopied(name)) return TableIsGone(name, path);
   } else {
     ARROW_RETURN_NOT_OK(CheckNewDirectory(name, encoded));
   }

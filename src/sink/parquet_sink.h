@@ -78,11 +78,13 @@ class ParquetSink : public Sink {
 
   arrow::Status LoadOrMakeManifest(const StreamIdentity& stream, SinkState* state);
   arrow::Status ReadTableDirectory(const std::string& name, SinkState* state);
+  arrow::Status FindMissing(SinkState* state) const;
   bool BelongsToSnapshot(const std::string& directory, const RowPosition& last_row) const;
   arrow::Status WriteRows(const ChangeBatch& batch);
   arrow::Result<OpenFile*> FileFor(const ChangeBatch& batch);
   arrow::Status CheckDirectory();
   arrow::Status CheckNewDirectory(const TableName& name, const std::string& encoded);
+  bool IsToBeCopied(const TableName& name) const;
   static arrow::Status TableIsGone(const TableName& name, const std::string& path);
   arrow::Result<std::string> TableDirectory(const TableName& name);
   bool WriteRowGroup(OpenFiles::iterator open);

@@ -167,6 +167,7 @@ arrow::Status ParquetSnapshot::Publish(CopiedTable* table) {
     any = true;
   }
   table->later_points.assign(later.begin(), later.end());
+  table->has_files = any;
   std::erase_if(parts_, [&](const StoredPart& stored) { return stored.part.table == table->name; });
   unstable_.erase(directory);
   return any ? files_->SyncDirectory(directory) : arrow::Status::OK();

@@ -416,6 +416,7 @@ TEST_F(ParquetSnapshot, ATableOfSeveralPointsIsReadOnceTheStreamHasCome) {
 TEST_F(ParquetSnapshot, ATableThatWasCopiedWithoutRowsIsEmpty) {
   Open();
   EXPECT_EQ(KindOf(FindStoredTable(files_, "/d", "public.t").status()), ErrorKind::kInvalidOption);
+  Write(200, "", std::nullopt);
   Complete(200);
   for (const char* name : {"public.t", "\"public\".t"}) {
     const auto empty = FindStoredTable(files_, "/d", name).status();
@@ -423,6 +424,22 @@ TEST_F(ParquetSnapshot, ATableThatWasCopiedWithoutRowsIsEmpty) {
     EXPECT_NE(empty.message().find("it is empty"), std::string::npos) << empty;
   }
   EXPECT_EQ(KindOf(FindStoredTable(files_, "/d", "public.tt").status()), ErrorKind::kInvalidOption);
+}
+
+TEST_F(ParquetSnapshot, FilesThatWereMovedAwayAreMissed) {
+  Open();
+  Write(200, "", 1);
+  Complete(200);
+  const auto emptied = [this] {
+    sink_ = nullptr;
+    sink_ = std::make_unique<ParquetSink>("/d", SinkOptions(), &files_);
+    return sink_->Open(TestStream()).ValueOrDie().emptied;
+  };
+  EXPECT_TRUE(emptied().empty());
+  ASSERT_EQ(Names().size(), 1u);
+  ARROWCDC_ASSERT_OK(files_.Remove("/d/public.t/" + Names()[0]));
+  EXPECT_EQ(emptied(), std::vector<TableName>{table_->name});
+  EXPECT_EQ(KindOf(FindStoredTable(files_, "/d", "public.t").status()), ErrorKind::kSink);
 }
 
 TEST_F(ParquetSnapshot, PartsThatDoNotCountGo) {

@@ -2,6 +2,7 @@
 #include "src/sink/stored_table.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include <arrow/util/key_value_metadata.h>
@@ -200,20 +201,50 @@ void DropEmptied(StoredTable* stored) {
   });
 }
 
-// A table that was copied without rows, and got none since, has no file to say what its columns are.
-arrow::Status CheckIsNotEmpty(const std::string& root, const std::string& table, const Manifest& manifest,
-                              const std::vector<TableName>& with_files) {
-  if (!manifest.snapshot.has_value() || FindTableName(root, table, with_files).ok())
-    return arrow::Status::OK();
-  std::vector<TableName> copied;
-  for (const CopiedTable& one : manifest.snapshot->copied) copied.push_back(one.name);
-  const auto place = FindTableName(root, table, copied);
+arrow::Status IsMissing(const std::string& what, const TableName& table, const Manifest& manifest) {
+  return MakeError(ErrorKind::kSink, what + " removed or moved away", "table " + ToString(table),
+                   manifest.snapshot.has_value()
+                       ? "bring back what was there; or let 'arrowcdc resnapshot' have the table copied anew"
+                       : "bring back what was there");
+}
+
+// Of a table without files. One that was copied without rows, and got none since, has no file to say what its
+// columns are.
+arrow::Status CheckIsNotEmpty(FileSystem& files, const std::string& root, const std::string& table,
+                              const Manifest& manifest, const std::vector<TableName>& with_files) {
+  if (FindTableName(root, table, with_files).ok()) return arrow::Status::OK();
+  std::map<TableName, const CopiedTable*> known;
+  for (const auto& [name, id] : manifest.table_ids) known.emplace(name, nullptr);
+  if (manifest.snapshot.has_value()) {
+    for (const CopiedTable& copied : manifest.snapshot->copied) known[copied.name] = &copied;
+  }
+  std::vector<TableName> names;
+  for (const auto& [name, copied] : known) names.push_back(name);
+  const auto place = FindTableName(root, table, names);
   if (!place.ok()) return arrow::Status::OK();
+  const TableName& name = names[*place];
+  ARROW_ASSIGN_OR_RAISE(const std::string directory, TableDirectoryName(name));
+  ARROW_ASSIGN_OR_RAISE(const PathKind kind, files.Kind(JoinPath(root, directory)));
+  if (kind == PathKind::kAbsent)
+    return IsMissing("its directory, with rows that were stored, was", name, manifest);
+  const CopiedTable* const copied = known[name];
+  if (copied == nullptr) return arrow::Status::OK();
+  if (copied->has_files) return IsMissing("the files of its rows were", name, manifest);
   return MakeError(ErrorKind::kBusy,
                    "no file of it is there, to say what its columns are: it is empty, if it was copied "
-                   "without rows and none have come since, or its directory was removed",
-                   "table " + ToString(copied[*place]),
-                   "stream on (arrowcdc stream), and try again when it has rows");
+                   "without rows and none have come since",
+                   "table " + ToString(name), "stream on (arrowcdc stream), and try again when it has rows");
+}
+
+// Of the rows that were copied last some are there, or a truncation says that they do not count.
+arrow::Status CheckHasCopied(const CopiedTable& copied, const StoredTable& stored, const Manifest& manifest) {
+  const auto tells = [&](const StoredFile& file) {
+    return IsCopiedAt(copied, file.last_row.commit_lsn) ||
+           (file.emptied.has_value() && file.emptied->commit_lsn >= copied.point.order);
+  };
+  if (!copied.has_files || std::any_of(stored.files.begin(), stored.files.end(), tells))
+    return arrow::Status::OK();
+  return IsMissing("the files of the rows that were copied of it were", copied.name, manifest);
 }
 
 arrow::Result<bool> IsDue(FileSystem& files, const std::string& root, const Manifest& manifest,
@@ -243,13 +274,16 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
   ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(files, root, manifest));
   std::vector<TableName> names;
   for (const Directory& directory : directories) names.push_back(directory.table);
-  if (manifest.has_value()) ARROW_RETURN_NOT_OK(CheckIsNotEmpty(root, table, *manifest, names));
+  if (manifest.has_value()) ARROW_RETURN_NOT_OK(CheckIsNotEmpty(files, root, table, *manifest, names));
   ARROW_ASSIGN_OR_RAISE(const size_t place, FindTableName(root, table, names));
   ARROW_ASSIGN_OR_RAISE(const ParquetFooter newest,
                         ReadParquetFooter(files, directories[place].paths.back()));
+  const CopiedTable* last_copy = nullptr;
   if (manifest.has_value() && manifest->snapshot.has_value()) {
     for (const CopiedTable& copied : manifest->snapshot->copied) {
-      if (copied.table_id == newest.table_id) ARROW_RETURN_NOT_OK(CountCopied(copied, &stored));
+      if (copied.table_id != newest.table_id) continue;
+      ARROW_RETURN_NOT_OK(CountCopied(copied, &stored));
+      last_copy = &copied;
     }
   }
   bool is_due = false;
@@ -281,6 +315,7 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
   }
   std::sort(stored.files.begin(), stored.files.end(),
             [](const StoredFile& a, const StoredFile& b) { return a.last_row < b.last_row; });
+  if (last_copy != nullptr) ARROW_RETURN_NOT_OK(CheckHasCopied(*last_copy, stored, *manifest));
   DropEmptied(&stored);
   return stored;
 }

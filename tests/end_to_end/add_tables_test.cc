@@ -274,6 +274,82 @@ TEST_P(AddTablesTest, CopiedAnewWhileTheStreamGoesOn) {
   ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
 }
 
+// What somebody removed is said before changes follow what is left of it.
+TEST_P(AddTablesTest, ATableThatIsRemovedBetweenTwoStreams) {
+  const std::filesystem::path directory = files_.path() / "public.t";
+  const TemporaryDirectory elsewhere;
+  const auto sql_error = [&] {
+    const auto sql = RunProgram({.argv = {CommandPath(), "sql", files_.path(), "public.t"}}, seconds(60));
+    return sql.status().message();
+  };
+  const std::string said = "removed or moved away";
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  std::filesystem::rename(directory, elsewhere.path() / "t");
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO t VALUES (2)"));
+  const auto refused = RunProgram(Stream({"--until", "now"}), seconds(60)).status();
+  EXPECT_NE(refused.message().find(said), std::string::npos) << refused;
+  EXPECT_NE(refused.message().find("resnapshot"), std::string::npos) << refused;
+  EXPECT_NE(sql_error().find(said), std::string::npos) << sql_error();
+  // Files may be moved away on purpose, so an empty one is no reason to end.
+  std::filesystem::create_directory(directory);
+  EXPECT_NE(sql_error().find(said), std::string::npos) << sql_error();
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK(client_->WaitForError("its directory has no files", seconds(60)));
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return CountFiles("public.t", false) > 0; }, seconds(60), "its changes"));
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  EXPECT_NE(sql_error().find(said), std::string::npos) << sql_error();
+  for (const auto& file : std::filesystem::directory_iterator(elsewhere.path() / "t"))
+    std::filesystem::copy(file, directory);
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
+  std::filesystem::remove_all(directory);
+  ARROWCDC_ASSERT_OK(
+      RunProgram({.argv = {CommandPath(), "resnapshot", files_.path(), "public.t"}}, seconds(60)).status());
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
+}
+
+// Its changes do not come, and it is in the way of no others.
+TEST_P(AddTablesTest, ATableThatIsDroppedAndRemoved) {
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1), (2)"));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "add-tables", {"public.u"}));
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP TABLE u; INSERT INTO t VALUES (2)"));
+  std::filesystem::remove_all(files_.path() / "public.u");
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
+}
+
+// Nothing that was in it counts any more.
+TEST_P(AddTablesTest, ItsDirectoryIsRemovedWhileItWaitsToBeCopiedAnew) {
+  ASSERT_NO_FATAL_FAILURE(StartStreaming());
+  ARROWCDC_ASSERT_OK(WaitForCopyOf("t"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, server_->Connect());
+  ARROWCDC_ASSERT_OK(other->Exec("BEGIN; SELECT pg_current_xact_id()"));  // holds up the point of a copy
+  ARROWCDC_ASSERT_OK(
+      RunProgram({.argv = {CommandPath(), "resnapshot", files_.path(), "public.t"}}, seconds(60)).status());
+  ARROWCDC_ASSERT_OK(WaitFor([&] { return CountRequests() == 0; }, seconds(60), "the request is taken"));
+  std::filesystem::remove_all(files_.path() / "public.t");
+  ARROWCDC_ASSERT_OK(other->Exec("COMMIT"));
+  ARROWCDC_ASSERT_OK(WaitForCopyOf("t"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO t VALUES (2)"));
+  ASSERT_NO_FATAL_FAILURE(StopStreaming());
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK(CompareState(*server_, files_.path(), {"public.t"}));
+}
+
+TEST_P(AddTablesTest, AnEndByTheClockSaysWhatIsNotCopiedYet) {
+  ARROWCDC_ASSERT_OK(RunProgram(Stream({"--until", "now"}), seconds(60)).status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, server_->Connect());
+  ARROWCDC_ASSERT_OK(other->Exec("BEGIN; SELECT pg_current_xact_id()"));  // holds up the point of a copy
+  ARROWCDC_ASSERT_OK(
+      RunProgram({.argv = {CommandPath(), "resnapshot", files_.path(), "public.t"}}, seconds(60)).status());
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Stream({"--for", "3s"})));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client_->Wait(seconds(60)));
+  EXPECT_TRUE(ended.ok()) << client_->error();
+  EXPECT_NE(client_->error().find("the next start goes on with them: public.t"), std::string::npos)
+      << client_->error();
+}
+
 // Deletes that no stream ever brought: the copy voids the rows that the files still have.
 TEST_P(AddTablesTest, ReadAnewBehindAGapWithDeletes) {
   ARROWCDC_ASSERT_OK(sql_->Exec("INSERT INTO t SELECT generate_series(2, 100)"));

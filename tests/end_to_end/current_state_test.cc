@@ -497,5 +497,24 @@ TEST_F(CurrentStateTest, RandomWorkload) {
   }
 }
 
+// What pgoutput does not say the catalog no longer knows. What the remedy says brings the table back.
+TEST_F(CurrentStateTest, AColumnThatWasAlteredBeforeItsRowsWereDecodedByPgoutput) {
+  Begin("CREATE TABLE t (id int PRIMARY KEY, v int)", {"--plugin", "pgoutput"});
+  const Strings stream = {"--tables", "*.*", "--sink", "parquet:" + Directory(), "--until", "now"};
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "stream", stream));
+  Sql("INSERT INTO t VALUES (1, 1)");
+  Sql("ALTER TABLE t ALTER v TYPE bigint");
+  Sql("INSERT INTO t VALUES (2, 2)");
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "stream", stream));
+  const string refused = QueryError("public.t");
+  EXPECT_NE(refused.find("pgoutput"), string::npos) << refused;
+  EXPECT_NE(refused.find("resnapshot"), string::npos) << refused;
+  ARROWCDC_ASSERT_OK(RunProgram({.argv = {CommandPath(), "resnapshot", Directory(), "public.t"}}).status());
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "stream", stream));
+  Sql("UPDATE t SET v = 3 WHERE id = 1");
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "stream", stream));
+  Expect("public.t", {"id|v", "1|3", "2|2"});
+}
+
 }  // namespace
 }  // namespace arrowcdc::test

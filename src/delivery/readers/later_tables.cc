@@ -75,23 +75,25 @@ void LaterTables::BeginNext(Clock::time_point now) {
   copying_.insert(waiting_.begin(), end);
   waiting_.erase(waiting_.begin(), end);
   for (const TableName& table : copying_) readers_.Hold(table);
-  const auto take = [this, wanted = copying_] {
-    return source_.BeginSnapshot([wanted](const TableName& name, uint32_t) { return wanted.contains(name); },
-                                 {});
+  const auto there = std::make_shared<std::set<uint32_t>>();
+  there_ = there;
+  const auto take = [this, wanted = copying_, there] {
+    const auto is_wanted = [&](const TableName& name, uint32_t table_id) {
+      there->insert(table_id);
+      return wanted.contains(name);
+    };
+    return source_.BeginSnapshot(is_wanted, {});
   };
   BackgroundCopy::Listener& listener = *this;
   beside_ = std::make_unique<BackgroundCopy>(take, readers_, listener, connections_);
 }
 
 std::set<TableName> LaterTables::OnPoint(const Snapshot& snapshot) {
-  std::set<TableName> stale = readers_.Begun();
   for (const SnapshotTable& table : snapshot.tables()) {
-    // Under its name a change has come of a table that is gone.
-    if (readers_.IsCopied(table.table_id)) stale.insert(table.name);
     known_.insert(table.table_id);
-    changes_.NotePoint({table.name, table.table_id, snapshot.point()});
+    changes_.NotePoint({table.name, table.table_id, snapshot.point()}, there_);
   }
-  return stale;
+  return readers_.Begun();
 }
 
 void LaterTables::OnCopied(const SnapshotProgress& progress) {

@@ -34,7 +34,6 @@ class LaterTables : private BackgroundCopy::Listener {
     virtual arrow::Status Release(const TableName& table) = 0;
     // Of which the readers have rows that a copy does not take over.
     virtual std::set<TableName> Begun() = 0;
-    virtual bool IsCopied(uint32_t table_id) = 0;  // all of its rows were given
     virtual void SetProgress(SnapshotProgress progress) = 0;
     virtual void KeepCompleted() = 0;
     virtual void Tell(const SourceNotice& notice) = 0;
@@ -83,6 +82,7 @@ class LaterTables : private BackgroundCopy::Listener {
   std::set<uint32_t> known_;  // TableSchema::table_id
   std::deque<TableName> waiting_;
   std::set<TableName> copying_;  // and not complete
+  TableIds there_;               // at the point, once it is taken
   bool one_by_one_ = false;      // one of several cannot be copied
   std::set<TableName> told_;     // of which a failure was told
   arrow::Status last_;           // of the copies

@@ -185,5 +185,88 @@ TEST(LaterTables, OneThatCannotBeCopiedIsInTheWayOfNoOther) {
   EXPECT_EQ(told, 1);
 }
 
+// A table has been made anew under its name when the stream begins: rows 1 and 2 are those of the one before.
+class MadeAnew : public ::testing::Test {
+ protected:
+  MadeAnew() {
+    const auto key = arrow::key_value_metadata({kIdentityKey}, {"1"});
+    const TableName name = {"public", "again"};
+    for (const uint32_t id : {kBefore, kNow})
+      server_.tables[id - 1] = test::MakeTable(name, {arrow::field("id", arrow::int64(), true, key)}, id, id);
+    server_.may_forget = [](const FakeRow&) { return true; };
+    Write(0, 1);
+    Write(1, 10);
+  }
+
+  // The rows of the table's reader: what and which.
+  std::vector<std::string> Read(SnapshotMode snapshot, std::vector<SourceTable> now) {
+    ReaderSetOptions options;
+    options.snapshot = snapshot;
+    options.until = FormatLsn(server_.wal_end);
+    auto opened = ReaderSet::Open(std::make_unique<Source>(server_, std::move(now)), options);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    if (!opened.ok()) return {};
+    std::vector<std::string> rows;
+    const auto given = ReadAll(**opened);
+    for (const GivenRow& row : given.at({"public", "again"}).partitions[0])
+      rows.push_back(std::string(OpName(row.op)) + (row.id < 0 ? "" : " " + std::to_string(row.id)));
+    return rows;
+  }
+
+  static SourceTable Listed(const std::string& name, uint32_t id) {
+    return {.name = {"public", name}, .columns = {{"id", "bigint", true, 1}}, .table_id = id};
+  }
+
+  static constexpr uint32_t kBefore = 1;
+  static constexpr uint32_t kNow = 2;
+  FakeServer server_{2};
+
+ private:
+  // Copies rows 10 and 11 of the table of now, behind all that was written.
+  struct Source : test::FakeSource {
+    Source(FakeServer& server, std::vector<SourceTable> now)
+        : FakeSource(server, 1, 0), server_(server), now_(std::move(now)) {}
+    arrow::Result<std::unique_ptr<Snapshot>> BeginSnapshot(const WantedTables& wanted,
+                                                           const std::vector<SnapshotPart>&) override {
+      auto snapshot = std::make_unique<test::FakeSnapshot>(test::At(server_.wal_end + 4));
+      for (const SourceTable& table : now_) {
+        if (wanted(table.name, table.table_id) && table.table_id == kNow)
+          snapshot->Add(server_.tables[kNow - 1], {{.ids = {10, 11}}});
+      }
+      return snapshot;
+    }
+    FakeServer& server_;
+    const std::vector<SourceTable> now_;
+  };
+
+  // Two rows in a transaction.
+  void Write(int table, int64_t id) {
+    const uint64_t lsn = server_.wal_end;
+    server_.wal.push_back({lsn + 24,
+                           lsn + 32,
+                           {{table, id, {lsn + 24, lsn + 8, 0}}, {table, id + 1, {lsn + 24, lsn + 16, 0}}}});
+    server_.wal_end = lsn + 40;
+  }
+};
+
+using Rows = std::vector<std::string>;
+
+TEST_F(MadeAnew, ChangesOfTheTableThatIsGoneDoNotComeBehindTheRowsOfTheNewOne) {
+  const Rows copied = {"snapshot 10", "snapshot 11"};
+  EXPECT_EQ(Read(SnapshotMode::kAuto, {Listed("again", kNow)}), copied);
+  EXPECT_EQ(Read(SnapshotMode::kInitial, {Listed("again", kNow)}), copied);
+}
+
+TEST_F(MadeAnew, ChangesOfATableThatWasRenamedComeNowhereElse) {
+  const Rows all = {"snapshot 10", "snapshot 11", "insert 1", "insert 2"};
+  EXPECT_EQ(Read(SnapshotMode::kAuto, {Listed("again", kNow), Listed("other", kBefore)}), all);
+}
+
+TEST_F(MadeAnew, RowsOfTheTableThatIsGoneAreVoid) {
+  server_.catalog = {Listed("again", kBefore)};
+  EXPECT_EQ(Read(SnapshotMode::kAuto, {Listed("again", kNow)}),
+            (Rows{"insert 1", "insert 2", "truncate", "snapshot 10", "snapshot 11"}));
+}
+
 }  // namespace
 }  // namespace arrowcdc

@@ -613,6 +613,24 @@ TEST_F(ReadersServer, ATableThatJoinsIsFoundWithoutAChange) {
             Numbered("snapshot", 1, 2));
 }
 
+// Changes of a table that is gone lie in the slot behind which the one of now is copied.
+TEST_F(ReadersServer, ATableThatWasMadeAnewBeforeTheStream) {
+  const std::string make =
+      "CREATE TABLE s.again (id bigint PRIMARY KEY); ALTER PUBLICATION readers ADD TABLE s.again; INSERT "
+      "INTO "
+      "s.again VALUES ";
+  ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE s.first (id bigint PRIMARY KEY)"));
+  PrepareSource();
+  ARROWCDC_ASSERT_OK(sql_->Exec(make + "(8), (9)"));
+  ARROWCDC_ASSERT_OK(sql_->Exec("DROP TABLE s.again"));
+  ARROWCDC_ASSERT_OK(sql_->Exec(make + "(1), (2)"));
+  ReaderSetOptions options;
+  options.snapshot = SnapshotMode::kInitial;
+  Open(options);
+  EXPECT_EQ(RowsOf(*set_->reader({"s", "again"}), Lsn("pg_current_wal_flush_lsn()")),
+            Numbered("snapshot", 1, 2));
+}
+
 int64_t ResidentBytes() {
   std::ifstream file("/proc/self/statm");
   int64_t total = 0;

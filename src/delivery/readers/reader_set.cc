@@ -184,20 +184,23 @@ class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
   // The thread reads them, so that somebody can take them meanwhile.
   arrow::Result<Prepared> Prepare(const Position&) override {
     if (!copy_due_) return Prepared::kNothingToDo;
-    const auto wanted = [this](const TableName&, uint32_t table_id) {
+    const auto there = std::make_shared<std::set<uint32_t>>();
+    const auto wanted = [this, there](const TableName&, uint32_t table_id) {
+      there->insert(table_id);
       return std::none_of(copied_.begin(), copied_.end(),
                           [&](const CopiedTable& done) { return done.table_id == table_id; });
     };
     ARROW_ASSIGN_OR_RAISE(snapshot_, source_->BeginSnapshot(wanted, {}));
     SnapshotProgress progress;
-    std::set<uint32_t> there;
+    std::set<uint32_t> known;
     for (const SnapshotTable& table : snapshot_->tables()) {
       RouteOf(table.name);
-      there.insert(table.table_id);
+      known.insert(table.table_id);
+      changes_.NotePoint({table.name, table.table_id, snapshot_->point()}, there);
       progress.tables.push_back({.name = table.name, .part_count = table.part_count});
     }
     SetProgress(std::move(progress));
-    later_.Begin(there);
+    later_.Begin(known);
     return Prepared::kNoStream;
   }
 
@@ -258,11 +261,6 @@ class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
     const std::lock_guard lock(copy_mutex_);
     return begun_;
   }
-  bool IsCopied(uint32_t table_id) override {
-    const std::lock_guard lock(copy_mutex_);
-    return std::any_of(copied_.begin(), copied_.end(),
-                       [&](const CopiedTable& done) { return done.table_id == table_id; });
-  }
   void NoteBegun(const TableName& table) {
     const std::lock_guard lock(copy_mutex_);
     begun_.insert(table);
@@ -272,7 +270,6 @@ class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
     {
       const std::lock_guard lock(copy_mutex_);
       copied_.push_back(table);
-      begun_.erase(table.name);
     }
     {
       const std::lock_guard lock(stream_->mutex);
@@ -496,7 +493,9 @@ class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
     if (waited) {
       ARROW_ASSIGN_OR_RAISE(rows, changes_.DropCopied({table, rows, {}}));
     }
-    if (rows != nullptr) stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes, what);
+    if (rows == nullptr) return arrow::Status::OK();
+    if (changes && !SharedStream::WaitingOf(reader).holds) NoteBegun(reader.table());
+    stream_->Put(reader, {ReadState::kBatch, table, std::move(rows)}, bytes, what);
     return arrow::Status::OK();
   }
 
@@ -588,7 +587,7 @@ class ReaderSet::Pump : private StreamDriver, private LaterTables::Readers {
   // Of the threads that copy, too.
   std::mutex copy_mutex_;
   std::vector<CopiedTable> copied_;  // their rows were handed over
-  std::set<TableName> begun_;        // rows that a copy does not take over were
+  std::set<TableName> begun_;        // rows were, which a later copy does not take over
 
   std::thread thread_;
 };

@@ -6,6 +6,7 @@
 #include <arrow/array/data.h>
 
 #include "arrowcdc/error.h"
+#include "src/delivery/change_stream.h"
 
 namespace arrowcdc {
 namespace {
@@ -231,12 +232,7 @@ arrow::Status SharedStream::Advance(const Position& position) {
 arrow::Status SharedStream::Acknowledge() {
   const std::optional<Position>& floor = claims.floor();
   if (stopped || floor <= acknowledged) return arrow::Status::OK();
-  if (floor > delivered) {
-    return MakeError(ErrorKind::kInternal,
-                     "the readers release " + FormatLsn(floor->order) + ", but only " +
-                         FormatLsn(delivered.value_or(Position{}).order) + " was delivered to them",
-                     "readers", "this is a defect in arrowcdc: please report it; nothing was acknowledged");
-  }
+  if (floor > delivered) return NotDelivered("readers", *floor, delivered);
   acknowledged = floor;
   source->Acknowledge(*floor);
   return arrow::Status::OK();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -21,10 +22,14 @@ class GoneNames {
 
   explicit GoneNames(std::vector<TableName> names) : gone_(std::move(names)) {}
 
-  void Lose(const TableName& table) {
+  // Returns the name that is forgotten for it.
+  std::optional<TableName> Lose(const TableName& table) {
     std::erase(gone_, table);
     gone_.push_back(table);
-    if (gone_.size() > kNamesMax) gone_.erase(gone_.begin());
+    if (gone_.size() <= kNamesMax) return std::nullopt;
+    TableName oldest = std::move(gone_.front());
+    gone_.erase(gone_.begin());
+    return oldest;
   }
   // Of those of its tables that nobody has told.
   void DropDatabase(const std::string& database) { back_[database].clear(); }

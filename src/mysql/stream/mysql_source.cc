@@ -20,6 +20,7 @@
 #include "src/mysql/snapshot/mysql_snapshot.h"
 #include "src/mysql/stream/event_queue.h"
 #include "src/mysql/stream/file_packets.h"
+#include "src/mysql/stream/generated_columns.h"
 #include "src/mysql/stream/log_start.h"
 #include "src/mysql/stream/transaction_reader.h"
 #include "src/patterns/nearest_name.h"
@@ -437,7 +438,7 @@ class MysqlSource : public Source {
     for (const mysql::CatalogTable& table : inspected.tables) {
       info.published.coming.push_back(table.table.name);
       const std::lock_guard lock(mutex_);
-      generated_[table.table.name] = {table.generated, false};
+      generated_.Set(table.table.name, table.generated);
     }
     tables_ = info.published.coming;
     info.published.lists_tables = false;
@@ -491,7 +492,7 @@ class MysqlSource : public Source {
     options.transactional = [this](const TableName& table) { return IsTransactional(table); };
     if (state_.flavor == Flavor::kMariadb) {
       options.check = [this](const mysql::TableMap& map) { return CheckTypes(map); };
-      options.generated = [this](const TableName& table) { return GeneratedColumns(table); };
+      options.generated = [this](const TableName& table) { return AskGenerated(table); };
       options.altered = [this](const TableName& table) { TakeAltered(table); };
     }
     return Begin(std::move(options), start, has ? std::optional(request) : std::nullopt);
@@ -511,27 +512,21 @@ class MysqlSource : public Source {
 
   // As the catalog has had them since the last statement that may have changed them, or before where the
   // table is gone. From any thread.
-  arrow::Result<std::set<std::string>> GeneratedColumns(const TableName& table) {
+  arrow::Result<std::set<std::string>> AskGenerated(const TableName& table) {
     uint64_t altered = 0;
     {
       const std::lock_guard lock(mutex_);
-      const auto known = generated_.find(table);
-      if (known != generated_.end() && !known->second.is_old) return known->second.names;
-      altered = altered_;
+      if (auto known = generated_.Find(table)) return *std::move(known);
+      altered = generated_.alterations();
     }
     ARROW_ASSIGN_OR_RAISE(const auto connection, Connection::Open(url_, options_.stop));
     ARROW_ASSIGN_OR_RAISE(auto names, mysql::ReadGeneratedColumns(connection.get(), table));
     const std::lock_guard lock(mutex_);
-    Generated& known = generated_[table];
-    if (names.has_value()) known.names = *std::move(names);
-    known.is_old = altered != altered_;
-    return known.names;
+    return generated_.Take(table, std::move(names), altered);
   }
   void TakeAltered(const TableName& table) {
     const std::lock_guard lock(mutex_);
-    ++altered_;
-    const auto known = generated_.find(table);
-    if (known != generated_.end()) known->second.is_old = true;
+    generated_.Alter(table);
   }
 
   // --- files ---
@@ -683,12 +678,7 @@ class MysqlSource : public Source {
   std::unique_ptr<mysql::EventQueue> packets_;
   SourceStats earlier_;
   std::string base_;  // of the files' names at the last Connect
-  struct Generated {
-    std::set<std::string> names;
-    bool is_old = false;
-  };
-  std::map<TableName, Generated> generated_;
-  uint64_t altered_ = 0;  // how often
+  mysql::GeneratedColumns generated_;
 };
 
 }  // namespace

@@ -52,7 +52,7 @@ arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
     const TableName& table = statement.tables[i];
     const TableName& to = statement.tables[i + 1];
     names_.Take(to);
-    if (Wanted(table)) names_.Lose(table);
+    if (Wanted(table)) Lose(table);
     if (Wanted(table) && !Wanted(to)) {
       Tell(true,
            "the table was renamed to " + ToString(to) +
@@ -64,6 +64,11 @@ arrow::Status TransactionReader::TakeDdl(const Statement& statement) {
     }
   }
   return arrow::Status::OK();
+}
+
+// What is known of names that are gone is bounded: some tables have a new one each day.
+void TransactionReader::Lose(const TableName& table) {
+  if (const auto forgotten = names_.Lose(table)) schemas_.erase(*forgotten);
 }
 
 // A table that gets one of these names later has none of their rows.

@@ -164,6 +164,7 @@ class TransactionReader {
   void TellRowsAltered(const TableName& table);
   arrow::Status TakeCascades(const TableName& table);
   arrow::Status TakeAllDecoded();
+  void Lose(const TableName& table);
   arrow::Status TakeEmptied(std::vector<TableName> tables);
   arrow::Status TakeDropped(const std::vector<TableName>& tables);
   arrow::Status TakeDroppedDatabase(const std::string& database);

@@ -283,8 +283,7 @@ SnapshotTable Describe(const CopyTable& table) {
   said.rows = 0;
   for (const LeafInfo& leaf : table.leaves) {
     said.bytes += leaf.bytes;
-    if (leaf.rows < 0) said.rows = -1;
-    if (said.rows >= 0) said.rows += leaf.rows;
+    said.rows += leaf.rows;
   }
   said.parts_kept = static_cast<int>(table.kept.size());
   return said;

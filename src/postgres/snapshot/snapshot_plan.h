@@ -20,7 +20,7 @@ struct LeafInfo {
   bool by_block = true;      // its table access method knows ranges of ctid
   int64_t blocks = 0;        // of its heap
   int64_t bytes = 0;         // with its TOAST table
-  int64_t rows = -1;         // as ANALYZE left it; -1: it never did
+  int64_t rows = 0;          // as ANALYZE left it, or by the size
   uint64_t file_number = 0;  // relfilenode, as the snapshot has it
   ReplicaIdentity replica_identity = ReplicaIdentity::kDefault;
   std::string version = {};  // xmin of its row in pg_class

@@ -58,7 +58,12 @@ std::string LeavesQuery(const std::string& oids) {
          "JOIN pg_class AS p ON p.oid = t.leaf AND p.relkind = 'p') "
          "SELECT t.root, l.oid, n.nspname, l.relname, coalesce(m.amname = 'heap', false), "
          "coalesce(pg_relation_size(l.oid) / current_setting('block_size')::int, 0), "
-         "coalesce(pg_table_size(l.oid), 0), l.reltuples::int8, l.relfilenode, "
+         "coalesce(pg_table_size(l.oid), 0), "
+         // Nobody has counted them yet: by the size, as the planner does where it knows nothing else.
+         "CASE WHEN l.reltuples < 0 THEN coalesce(pg_relation_size(l.oid), 0) / (28 + (SELECT "
+         "coalesce(sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END), 0) FROM pg_attribute AS a "
+         "WHERE a.attrelid = l.oid AND a.attnum > 0 AND NOT a.attisdropped)) ELSE l.reltuples::int8 END, "
+         "l.relfilenode, "
          // Null of what was dropped since the snapshot: its readers meet that.
          "coalesce(has_table_privilege(l.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), true), "
          "row_security_active(l.oid), l.relreplident, l.xmin FROM tree AS t "

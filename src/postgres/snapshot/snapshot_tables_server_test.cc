@@ -33,5 +33,27 @@ TEST(SnapshotTablesServer, ATableThatIsDroppedMeanwhileIsNotRefused) {
   ARROWCDC_ASSERT_OK(sql->Exec("DROP PUBLICATION of_snapshot; DROP TABLE stays"));
 }
 
+// What nobody has analyzed is told by its size.
+TEST(SnapshotTablesServer, RowsOfATableThatNobodyHasCounted) {
+  auto sql = Server().Connect().ValueOrDie();
+  ARROWCDC_ASSERT_OK(
+      sql->Exec("CREATE TABLE uncounted (id bigint PRIMARY KEY, v int, note text, empty text) WITH "
+                "(autovacuum_enabled = off); CREATE TABLE bare () WITH (autovacuum_enabled = off);"
+                "INSERT INTO uncounted SELECT i, i, repeat('x', 28) FROM generate_series(1, 10000) AS i;"
+                "CREATE PUBLICATION of_uncounted FOR TABLE uncounted, bare"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto connection,
+                                Connection::Open(Server().conninfo(), ConnectionMode::kSql));
+  const auto all = [](const TableName&, uint32_t) { return true; };
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto tables, ReadCopyTables(*connection, {"of_uncounted"}, nullptr, all));
+  ASSERT_EQ(tables.size(), 2u);
+  EXPECT_EQ(tables[0].leaves.at(0).rows, 0);  // bare
+  EXPECT_GT(tables[1].leaves.at(0).rows, 5000);
+  EXPECT_LT(tables[1].leaves.at(0).rows, 20000);
+  ARROWCDC_ASSERT_OK(sql->Exec("ANALYZE uncounted"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(tables, ReadCopyTables(*connection, {"of_uncounted"}, nullptr, all));
+  EXPECT_EQ(tables[1].leaves.at(0).rows, 10000);
+  ARROWCDC_ASSERT_OK(sql->Exec("DROP PUBLICATION of_uncounted; DROP TABLE uncounted, bare"));
+}
+
 }  // namespace
 }  // namespace arrowcdc::postgres
