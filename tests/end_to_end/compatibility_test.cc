@@ -2,13 +2,19 @@
 // progress. OldPlugin and OldCommand are run by tools/compatibility.sh, which builds the other half.
 #include <endian.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "tests/end_to_end/client.h"
+#include "tests/end_to_end/workload.h"
 #include "tests/testing/assert_ok.h"
+#include "tests/testing/seed.h"
+#include "tests/testing/wait.h"
 #include "tests/testing/walsender_client.h"
 
 namespace arrowcdc::test {
@@ -75,6 +81,52 @@ TEST_F(OldPlugin, StreamsAndSaysSoOnce) {
       const std::string blocks,
       sql_->Scalar("SELECT coalesce(sum(stream_count), 0) FROM pg_stat_replication_slots"));
   EXPECT_EQ(blocks, "0");
+}
+
+// A new one is installed while the client runs, and the old one again, twice; the session is ended or the
+// client killed, and what goes on loads the other one.
+TEST_F(OldPlugin, IsReplacedAndComesBackUnderLoad) {
+  std::printf("seed %llu\n", static_cast<unsigned long long>(Seed()));
+  const std::filesystem::path older = PluginPath();
+  unsetenv("ARROWCDC_PLUGIN");
+  const std::filesystem::path newer = PluginPath();
+  ASSERT_NE(older, newer);
+  ARROWCDC_ASSERT_OK(CreateWorkloadTables(*sql_));
+  ARROWCDC_ASSERT_OK(RunCommand(*server_, "setup", {"--tables", "public.*", "--yes"}));
+  const SubprocessOptions stream =
+      Command(*server_, "stream",
+              {"--tables", "public.*", "--sink", "parquet:" + files_.path().string(), "--roll-age", "100ms"});
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(auto client, Subprocess::Start(stream));
+  ARROWCDC_ASSERT_OK(client->WaitForError("streaming changes", kLimit));
+  Workload workload(*server_, Seed(), 2);
+  for (int round = 0; round < 4; ++round) {
+    const uint64_t before = ConfirmedFlush(*sql_).ValueOr(0);
+    ARROWCDC_ASSERT_OK(
+        WaitFor([&] { return ConfirmedFlush(*sql_).ValueOr(0) > before || !client->Running(); }, kLimit,
+                "the stream to get on\n" + client->error()));
+    ASSERT_TRUE(client->Running()) << client->error();
+    const std::filesystem::path installed = server_->directory() / "lib" / newer.filename();
+    std::filesystem::remove(installed);  // a session keeps the file that it has loaded
+    std::filesystem::copy_file(round % 2 == 0 ? newer : older, installed);
+    if (round % 3 == 0) {
+      ARROWCDC_ASSERT_OK(sql_->Query(
+          "SELECT pg_terminate_backend(active_pid, 60000) FROM pg_replication_slots WHERE active"));
+    } else {
+      client->Kill();
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(client, Subprocess::Start(stream));
+    }
+    ASSERT_NO_FATAL_FAILURE(Change((round + 1) * 100'000));
+  }
+  workload.Stop();
+  EXPECT_EQ(workload.refused(), 0u) << workload.last_refusal();
+  ARROWCDC_ASSERT_OK(sql_->Exec("UPDATE w_shape SET id = id"));  // columns that were added have values
+  ARROWCDC_ASSERT_OK(client->Signal(SIGTERM));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const ExitState ended, client->Wait(kLimit));
+  EXPECT_TRUE(ended.ok()) << client->error();
+  std::string log;
+  ASSERT_NO_FATAL_FAILURE(Stream(&log));
+  ARROWCDC_ASSERT_OK(CompareReplay(*server_, files_.path(), WorkloadTables()));
+  EXPECT_EQ(server_->CountServerRestarts(), 0);
 }
 
 using OldCommand = CompatibilityTest;

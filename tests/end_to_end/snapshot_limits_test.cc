@@ -59,8 +59,11 @@ class SnapshotLimits : public SnapshotFixture {
 TEST_F(SnapshotLimits, ManySmallTables) {
   const bool large = std::getenv("ARROWCDC_LARGE") != nullptr;
   const int count = large ? 5000 : 500;
-  ASSERT_NO_FATAL_FAILURE(
-      StartServer({{"max_locks_per_transaction", large ? "64" : "10"}, {"max_connections", "20"}}));
+  // The server has room for so many locks, times the processes that it may have.
+  ASSERT_NO_FATAL_FAILURE(StartServer({{"max_locks_per_transaction", large ? "64" : "10"},
+                                       {"max_connections", "20"},
+                                       {"max_wal_senders", "4"},
+                                       {"max_worker_processes", "2"}}));
   ARROWCDC_ASSERT_OK(
       sql_->Exec("DO $$ BEGIN FOR i IN 1.." + std::to_string(count) +
                  " LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY); INSERT INTO t%1$s SELECT "

@@ -156,6 +156,123 @@ TEST_F(StandbyTest, APromotionInMidStreamLosesNothing) { PromoteInMidStream(true
 
 TEST_F(StandbyTest, NorDoesItWithEverythingSwitchedOff) { PromoteInMidStream(false); }
 
+// A promotion while rows are copied: those of before the stream, those of a table that was added, or while
+// that one's copy waits for its point; or with the client killed. Others write on, and tables are added after
+// it, too.
+class PromotionInACopy : public StandbyTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  static constexpr seconds kLimit{120};
+
+  SubprocessOptions Client(std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {
+        "--tables",   "public.*", "--accept-tables", "--sink", "parquet:" + files_.path().string(),
+        "--snapshot", "initial",  "--latency",       "200ms",  "--roll-age",
+        "100ms"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Command(*standby_, "stream", std::move(arguments));
+  }
+
+  // The publication as setup makes it; the slot is the standby's.
+  void CreateServers() {
+    ASSERT_NO_FATAL_FAILURE(CreatePrimary(16, "decoding on a standby"));
+    if (IsSkipped()) return;
+    for (const std::string table : {"big", "late", "after"}) {
+      ARROWCDC_ASSERT_OK(sql_->Exec("CREATE TABLE " + table +
+                                    " (id int PRIMARY KEY, note text); INSERT INTO " + table +
+                                    " SELECT i, repeat('x', 200) FROM generate_series(1, 100000) i"));
+    }
+    ARROWCDC_ASSERT_OK(sql_->Exec("DROP PUBLICATION arrowcdc"));
+    ARROWCDC_ASSERT_OK(RunCommand(*primary_, "setup", {"--tables", "public.t", "public.big"}));
+    ARROWCDC_ASSERT_OK(sql_->Query("SELECT pg_drop_replication_slot('arrowcdc')"));
+    ASSERT_NO_FATAL_FAILURE(CreateStandby());
+    ARROWCDC_ASSERT_OK(standby_->Set("hot_standby_feedback", "on"));
+    ARROWCDC_ASSERT_OK(standby_->Reload());
+    ASSERT_NO_FATAL_FAILURE(CreateSlotOnStandby());
+  }
+
+  void Write(const std::atomic<bool>& stop) {
+    const auto sql = primary_->Connect();
+    for (int i = 1; sql.ok() && !stop; ++i) {
+      const std::string id = std::to_string(i * 7919 % 100'000 + 1);
+      (void)(*sql)->Exec("BEGIN; INSERT INTO t (v) VALUES ('live'); UPDATE big SET note = 'new' WHERE id = " +
+                         id + "; DELETE FROM late WHERE id = " + id + "; COMMIT");
+      if (i % 50 == 0) (void)(*sql)->Query("SELECT pg_log_standby_snapshot()");
+    }
+  }
+
+  void WaitForCount(const std::string& what) {
+    ARROWCDC_ASSERT_OK(
+        WaitFor([&] { return standby_sql_->Scalar("SELECT count(*) > 0 FROM " + what).ValueOr("f") == "t"; },
+                kLimit, what + "\n" + client_->error()));
+  }
+
+  // The client stands still while rows of the table are on their way.
+  void HoldInCopyOf(const std::string& table) {
+    ASSERT_NO_FATAL_FAILURE(WaitForCount("pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY %" +
+                                         table + "%' AND application_name = 'arrowcdc'"));
+    ARROWCDC_ASSERT_OK(client_->Signal(SIGSTOP));
+  }
+
+  void PromoteInIt(const std::string& when, SqlConnection* other) {
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Client()));
+    if (when == "initial" || when == "killed") {
+      ASSERT_NO_FATAL_FAILURE(HoldInCopyOf("big"));
+    } else {
+      ARROWCDC_ASSERT_OK(client_->WaitForError("streaming changes", kLimit));
+      if (when == "waits") ARROWCDC_ASSERT_OK(other->Exec("BEGIN; INSERT INTO t (v) VALUES ('open')"));
+      ARROWCDC_ASSERT_OK(sql_->Exec("ALTER PUBLICATION arrowcdc ADD TABLE late"));
+      if (when == "added") {
+        ASSERT_NO_FATAL_FAILURE(HoldInCopyOf("late"));
+      } else {
+        ASSERT_NO_FATAL_FAILURE(WaitForCount("pg_replication_slots WHERE temporary"));
+      }
+    }
+    ARROWCDC_ASSERT_OK(standby_sql_->Query("SELECT pg_promote()"));
+    ARROWCDC_ASSERT_OK(
+        standby_sql_->Exec("INSERT INTO t (v) VALUES ('after it'); DELETE FROM big WHERE id % 1000 = 1;"
+                           "UPDATE late SET note = 'promoted' WHERE id % 1000 = 2"));
+    if (when == "killed") {
+      client_->Kill();
+      ARROWCDC_ASSERT_OK_AND_ASSIGN(client_, Subprocess::Start(Client()));
+    }
+    ARROWCDC_ASSERT_OK(client_->Signal(SIGCONT));
+  }
+
+  std::unique_ptr<Subprocess> client_;
+};
+
+TEST_P(PromotionInACopy, LosesNothing) {
+  ASSERT_NO_FATAL_FAILURE(CreateServers());
+  if (IsSkipped()) return;
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto other, primary_->Connect());
+  std::atomic<bool> stop{false};
+  std::thread writer([&] { Write(stop); });
+  PromoteInIt(GetParam(), other.get());
+  stop = true;
+  writer.join();
+  if (HasFatalFailure()) return;
+  // late may be published already; both are from now on.
+  ARROWCDC_ASSERT_OK(RunCommand(*standby_, "add-tables", {"public.late", "public.after"}));
+  ARROWCDC_ASSERT_OK(
+      standby_sql_->Exec("DELETE FROM after WHERE id % 1000 = 3; DELETE FROM late WHERE id % 1000 = 3"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const std::string text,
+                                standby_sql_->Scalar("SELECT pg_current_wal_flush_lsn()"));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const uint64_t end, ParseLsn(text));
+  ARROWCDC_ASSERT_OK(
+      WaitFor([&] { return ConfirmedFlush(*standby_sql_).ValueOr(0) >= end || !client_->Running(); }, kLimit,
+              "what came after the promotion\n" + client_->error()));
+  ASSERT_TRUE(client_->Running()) << client_->error();
+  client_->Kill();
+  ARROWCDC_ASSERT_OK(RunProgram(Client({"--until", "now"}), kLimit).status());
+  const std::vector<std::string> tables = {"public.t", "public.big", "public.late", "public.after"};
+  ARROWCDC_ASSERT_OK(CompareReplay(*standby_, files_.path(), tables));
+  ARROWCDC_ASSERT_OK(CompareState(*standby_, files_.path(), tables));
+  EXPECT_EQ(standby_->CountServerRestarts(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(When, PromotionInACopy, testing::Values("initial", "killed", "added", "waits"),
+                         [](const auto& info) { return std::string(info.param); });
+
 // The standby copies as a primary does: what it makes for that, a temporary slot, waits for a record that the
 // primary writes. Rows are written to the primary meanwhile.
 TEST_F(StandbyTest, RowsThatWereThereBeforeAreCopiedFromIt) {
