@@ -410,7 +410,8 @@ TEST_F(ParquetSnapshot, ATableOfSeveralPointsIsReadOnceTheStreamHasCome) {
   ARROWCDC_ASSERT_OK(sink_->Flush());
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const StoredTable stored, FindStoredTable(files_, "/d", "public.t"));
   EXPECT_EQ(stored.files.size(), 2u);
-  EXPECT_EQ(stored.order, 300u);
+  ASSERT_TRUE(stored.whole.has_value());
+  EXPECT_EQ(stored.whole->order, 300u);
 }
 
 TEST_F(ParquetSnapshot, ATableThatWasCopiedWithoutRowsIsEmpty) {
