@@ -29,6 +29,7 @@ constexpr int kRunWaitMs = 1;
 constexpr int kWaitsBeforeGathering = 8;
 constexpr int64_t kGatheredBytes = 8 << 10;  // that come in a turn without any gathering
 constexpr std::chrono::microseconds kGathering{200};
+constexpr milliseconds kRunAgeMax{20};  // whoever waits for it, or has a status to send, waits no longer
 // Between messages that the thread reads, before the reader wants the turn; and what comes to a reader that
 // never has to wait, before it leaves the turn to the thread.
 constexpr milliseconds kPause{1};
@@ -151,7 +152,8 @@ void ReplicationStream::LeaveTurn(arrow::Status status) {
 arrow::Status ReplicationStream::ReadUntil(Clock::time_point deadline) {
   while (queue_.bytes() == 0) {
     const auto before = Clock::now();
-    if (drained_) ARROW_RETURN_NOT_OK(Wait(deadline));
+    // Where the thread has paused there is room again.
+    if (drained_ && !paused_) ARROW_RETURN_NOT_OK(Wait(deadline));
     const auto after = Clock::now();
     const uint64_t received = received_bytes_;
     ARROW_RETURN_NOT_OK(Receive());
@@ -254,9 +256,11 @@ arrow::Status ReplicationStream::Receive() {
   return status;
 }
 
-// The rest of a transaction, unless the server is slow. The server sends each row by itself: so that it need
-// not wake this thread for each, those of a transaction that goes on are let gather.
-bool ReplicationStream::IsMoreDue() {
+// The rest of a transaction, unless the server is slow, or reading goes on since long. The server sends each
+// row by itself: so that it need not wake this thread for each, those of a transaction that goes on are let
+// gather.
+bool ReplicationStream::IsMoreDue(Clock::time_point begun) {
+  if (Clock::now() - begun >= kRunAgeMax) return false;
   if (++waits_within_ > kWaitsBeforeGathering && turn_bytes_ < kGatheredBytes)
     std::this_thread::sleep_for(kGathering);
   turn_bytes_ = 0;
@@ -280,6 +284,7 @@ void ReplicationStream::HandOnRun() {
 arrow::Status ReplicationStream::ReceiveSome() {
   PGconn* raw = connection_->raw();
   int reads_left = ReadsAfterWait(raw);
+  const auto begun = Clock::now();
   const bool was_paused = paused_;
   paused_ = false;
   drained_ = false;
@@ -303,7 +308,7 @@ arrow::Status ReplicationStream::ReceiveSome() {
       return EndOfCopy();
     } else if (bytes == 0 && reads_left-- == 0) {
       drained_ = true;
-      if (run_.empty() || run_ends_ || !IsMoreDue()) return arrow::Status::OK();
+      if (run_.empty() || run_ends_ || !IsMoreDue(begun)) return arrow::Status::OK();
       reads_left = ReadsAfterWait(raw);
     } else if (bytes < 0 || PQconsumeInput(raw) == 0) {
       return ConnectionError();

@@ -82,7 +82,7 @@ class ReplicationStream : public MessageStream {
   arrow::Status ReceiveSome();
   void AddToRun(uint64_t lsn, std::string_view message);
   void HandOnRun();
-  bool IsMoreDue();
+  bool IsMoreDue(Clock::time_point begun);
   arrow::Status TakeMessage(char* buffer, int bytes);
   arrow::Status TakeKeepalive(const char* buffer, int bytes);
   void NotePing();

@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <thread>
 
 #include "arrowcdc/position.h"
+#include "src/postgres/stream/message_run.h"
 #include "src/postgres/testing/server_fixture.h"
 #include "tests/testing/assert_ok.h"
 #include "tests/testing/error_detail.h"
@@ -216,6 +218,29 @@ TEST_F(ReplicationStreamServer, NothingIsLeftWhereTheTurnChanges) {
     insert(5000);
     see_all();
   }
+}
+
+// A transaction whose messages come without a pause, in runs: none of which is at its end when all that came
+// has been read.
+TEST_F(ReplicationStreamServer, NextKeepsItsTimeWithinATransaction) {
+  ARROWCDC_ASSERT_OK(Start({.kinds_within = "Bt"}));
+  ARROWCDC_ASSERT_OK(sql_->Exec(
+      "INSERT INTO stream_test SELECT i, repeat('x', i % 50) FROM generate_series(1, 100000) AS i"));
+  Clock::duration longest{};
+  std::string last = "B";
+  const auto deadline = Clock::now() + kLimit;
+  while (last[0] != 'C' && Clock::now() < deadline) {
+    const auto before = Clock::now();
+    ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto message, stream_->Next(milliseconds(10)));
+    longest = std::max(longest, Clock::now() - before);
+    if (!message.has_value() || message->data == nullptr) continue;
+    ASSERT_TRUE(message->is_run);
+    MessageRun::Reader run(message->data);
+    uint64_t lsn = 0;
+    while (!run.AtEnd()) last = run.Next(&lsn);
+  }
+  EXPECT_EQ(last[0], 'C');
+  EXPECT_LT(longest, milliseconds(500));
 }
 
 // The reader stands still for many times wal_sender_timeout with the queue full: the server waits, nobody
