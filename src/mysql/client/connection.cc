@@ -166,9 +166,18 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const Url& url, std:
   ARROW_ASSIGN_OR_RAISE(connection->server_version_, connection->QueryValue("SELECT VERSION()"));
   connection->flavor_ =
       connection->server_version_.find("MariaDB") != std::string::npos ? Flavor::kMariadb : Flavor::kMysql;
-  // Whatever the server's defaults are: how we quote, and what the texts of times mean.
+  // Whatever the server's defaults are: how it and we quote, what the texts of times mean, and that all rows
+  // of an answer come, however many there are and however long it takes.
+  const bool is_mysql = connection->flavor_ == Flavor::kMysql;
   ARROW_RETURN_NOT_OK(
-      connection->Query("SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'").status());
+      connection
+          ->Query(std::string("SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', "
+                              "sql_select_limit = 18446744073709551615, sql_big_selects = 1, "
+                              "sql_quote_show_create = 1, ") +
+                  (is_mysql ? "max_execution_time = 0" : "max_statement_time = 0"))
+          .status());
+  // Primary keys that the server made are in the binary log, too. MySQL knows it from 8.0.30 on.
+  if (is_mysql) (void)connection->Query("SET SESSION show_gipk_in_create_table_and_information_schema = 1");
   return connection;
 }
 

@@ -112,6 +112,33 @@ arrow::Result<std::shared_ptr<arrow::Table>> ColumnsOf(const std::vector<ChangeB
   return arrow::Table::FromRecordBatches(rows);
 }
 
+// Limits that the server has for the queries of others would leave rows out, some of them without a word.
+TEST_P(MysqlSnapshot, DefaultsOfTheServerLeaveNoRowsOut) {
+  std::string values;
+  for (int id = 0; id < 2000; ++id) values += (id == 0 ? "(" : ", (") + std::to_string(id) + ")";
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"CREATE TABLE shop.t (id INT)", "INSERT INTO shop.t VALUES " + values,
+       "SET GLOBAL sql_select_limit = 10", "SET GLOBAL max_join_size = 10",
+       is_mysql() ? "SET GLOBAL max_execution_time = 1" : "SET GLOBAL max_statement_time = 0.0001"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto copied, Copied(Options()));
+  int64_t rows = 0;
+  for (const ChangeBatch& batch : copied) rows += batch.rows->num_rows();
+  EXPECT_EQ(rows, 2000);
+}
+
+// A primary key that MySQL made, and does not show, is in the binlog.
+TEST_P(MysqlSnapshot, CopiesKeysThatAreNotShown) {
+  if (!is_mysql()) GTEST_SKIP() << "MySQL's";
+  ARROWCDC_ASSERT_OK(server_->Run({"SET SESSION sql_generate_invisible_primary_key = 1",
+                                   "CREATE TABLE shop.t (v INT)", "INSERT INTO shop.t VALUES (5)",
+                                   "SET GLOBAL show_gipk_in_create_table_and_information_schema = 0"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto copied, Copied(Options()));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto streamed, Streamed(Options()));
+  ASSERT_FALSE(copied.empty() || streamed.empty());
+  EXPECT_TRUE(copied[0].table->schema->Equals(*streamed[0].table->schema, /*check_metadata=*/true))
+      << copied[0].table->schema->ToString(true);
+}
+
 // Each value that SELECT gives is the one that the binlog has: same types, names, metadata.
 TEST_P(MysqlSnapshot, CopiedRowsAreThoseOfTheBinlog) {
   ARROWCDC_ASSERT_OK(server_->Run(TypesSql(is_mysql())));
