@@ -99,6 +99,7 @@ std::string WriteToken(const LogToken& token) {
     text["last"] = std::move(last);
   }
   for (const TableName& table : token.gone) text["gone"].push_back({table.schema, table.table});
+  for (const auto& [database, made_since] : token.dropped) text["dropped"][database] = made_since;
   return text.dump(-1, ' ', true, json::error_handler_t::replace);
 }
 
@@ -129,6 +130,17 @@ arrow::Result<LogToken> ReadToken(const std::string& text) {
       const bool is_name = name.is_array() && name.size() == 2 && name[0].is_string() && name[1].is_string();
       if (!is_name) return BadToken();
       token.gone.push_back({name[0].get<std::string>(), name[1].get<std::string>()});
+    }
+  }
+  if (const auto dropped = parsed.find("dropped"); dropped != parsed.end()) {
+    if (!dropped->is_object()) return BadToken();
+    for (const auto& [database, made_since] : dropped->items()) {
+      if (!made_since.is_array()) return BadToken();
+      auto& tables = token.dropped[database];
+      for (const json& table : made_since) {
+        if (!table.is_string()) return BadToken();
+        tables.insert(table.get<std::string>());
+      }
     }
   }
   const auto last = parsed.find("last");

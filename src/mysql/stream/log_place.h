@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,8 +52,9 @@ struct LogToken {
   std::string server;  // whose files: MySQL's server_uuid, MariaDB's server_id; empty: of files
   std::string base;    // the files' names without dot and number
   GtidState state;     // all that was delivered, and what was there before the stream began
-  std::optional<LastTransaction> last;  // none: nothing was since the stream began
-  std::vector<TableName> gone = {};     // as GoneNames has them
+  std::optional<LastTransaction> last;                        // none: nothing was since the stream began
+  std::vector<TableName> gone = {};                           // as GoneNames has them
+  std::map<std::string, std::set<std::string>> dropped = {};  // the same of databases
 };
 
 std::string WriteToken(const LogToken& token);

@@ -54,6 +54,8 @@ TEST(LogToken, ComesBack) {
   EXPECT_TRUE(again.gone.empty());
   token.gone = {{"shop", "t"}, {"a.b", "c\"d"}};
   EXPECT_EQ(ReadToken(WriteToken(token))->gone, token.gone);
+  token.dropped = {{"old", {}}, {"new\"", {"t", "u"}}};
+  EXPECT_EQ(ReadToken(WriteToken(token))->dropped, token.dropped);
   EXPECT_FALSE(again.last.has_value());
   token.flavor = Flavor::kMariadb;
   token.state = *GtidState::Parse(Flavor::kMariadb, "0-1-7");

@@ -395,10 +395,14 @@ class MysqlSource : public Source {
     news_.notices.insert(news_.notices.end(), news.notices.begin(), news.notices.end());
     news_.unmatched.merge(news.unmatched);
   }
+  // The server's log reaches so far.
+  void NoteEnd(const Position& position) {
+    const std::lock_guard lock(mutex_);
+    earlier_.server_lsn = std::max(earlier_.server_lsn, position.order);
+  }
   void Count(const Event& event) {
     const auto note = [this](const std::optional<Position>& position) {
-      const std::lock_guard lock(mutex_);
-      if (position.has_value()) earlier_.server_lsn = std::max(earlier_.server_lsn, position->order);
+      if (position.has_value()) NoteEnd(*position);
     };
     std::visit(
         [&](const auto& e) {
@@ -495,7 +499,11 @@ class MysqlSource : public Source {
       options.generated = [this](const TableName& table) { return AskGenerated(table); };
       options.altered = [this](const TableName& table) { TakeAltered(table); };
     }
-    return Begin(std::move(options), start, has ? std::optional(request) : std::nullopt);
+    ARROW_ASSIGN_OR_RAISE(Position position,
+                          Begin(std::move(options), start, has ? std::optional(request) : std::nullopt));
+    ARROW_ASSIGN_OR_RAISE(const Position end, EndOf(standing.status.file, standing.status.offset));
+    NoteEnd(end);
+    return position;
   }
 
   arrow::Result<bool> IsTransactional(const TableName& table) {
@@ -587,7 +595,11 @@ class MysqlSource : public Source {
     SetPackets(std::make_unique<mysql::FilePackets>(url_.directory, std::move(files), from.offset),
                std::nullopt);
     // Whether the server committed in front of it nobody knows.
-    return Begin(ReaderOptions(false), start, has ? std::optional(request) : std::nullopt);
+    ARROW_ASSIGN_OR_RAISE(Position position,
+                          Begin(ReaderOptions(false), start, has ? std::optional(request) : std::nullopt));
+    ARROW_ASSIGN_OR_RAISE(const LogEnd end, EndOfFiles());
+    NoteEnd(end.position);
+    return position;
   }
 
   // --- both ---

@@ -56,6 +56,27 @@ TEST_P(MysqlSource, GoesOnBehindWhatWasDelivered) {
   EXPECT_EQ(replay.changes(), changes);
 }
 
+// Of a database that was dropped while nothing was read the catalog tells no tables any more.
+TEST_P(MysqlSource, KnowsAfterARestartWhichDatabaseWasDropped) {
+  StartServer();
+  Replay replay;
+  const auto read = [&] {
+    const auto source = MakeSource();
+    ARROWCDC_ASSERT_OK(replay.Catch(source.get()));
+  };
+  read();
+  ARROWCDC_ASSERT_OK(server_->Run({"INSERT INTO shop.t VALUES (1, 'x', 1)"}));
+  read();
+  ARROWCDC_ASSERT_OK(server_->Run({"DROP DATABASE shop"}));
+  read();
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE DATABASE shop", "CREATE TABLE shop.t (id BIGINT PRIMARY KEY)"}));
+  read();
+  ARROWCDC_ASSERT_OK(server_->Run(
+      {"INSERT INTO shop.t VALUES (2)", "CREATE TABLE IF NOT EXISTS shop.t (id BIGINT PRIMARY KEY)"}));
+  read();
+  EXPECT_EQ(replay.log(), (std::vector<std::string>{"insert 1|x|1", "truncate", "insert 2"}));
+}
+
 TEST_P(MysqlSource, BeginsWithTheOldestFile) {
   StartServer();
   ARROWCDC_ASSERT_OK(server_->Run(

@@ -37,7 +37,7 @@ TransactionReader::TransactionReader(TransactionReaderOptions options, LogToken 
     : options_(std::move(options)),
       spool_(std::make_unique<RecordStore>(options_.spool)),
       token_(std::move(start)),
-      names_(token_.gone) {}
+      names_(token_.gone, token_.dropped) {}
 
 bool TransactionReader::full() const {
   return pieces_->open_bytes() > options_.piece_bytes_max || transactions_ > options_.transactions_max;
@@ -517,7 +517,10 @@ arrow::Status TransactionReader::FinishTransaction() {
   }
   token_.state.Add(last.id);
   token_.last = std::move(last);
-  if (transaction.alters) token_.gone = names_.names();
+  if (transaction.alters) {
+    token_.gone = names_.names();
+    token_.dropped = names_.dropped();
+  }
   if (transaction.expected) found_ = {transaction.begin, place_};
   ended_ = place_;
   ended_bytes_ = pieces_->open_bytes();
