@@ -97,8 +97,12 @@ ExitCode RunMysqlSetup(const Options& options) {
                 detail == nullptr ? "" : detail->remedy().c_str());
   }
   if (found->obstacles.empty()) {
-    if (found->grants_to_copy.empty()) {
+    if (found->grants_to_copy.empty() && found->not_copied.empty()) {
       std::printf("Nothing has to be made: a stream can begin.\n");
+    } else if (found->grants_to_copy.empty()) {
+      std::printf(
+          "Nothing has to be made. A stream can begin without the rows that are there (--snapshot never), or "
+          "without\nthe tables whose rows cannot be copied.\n");
     } else {
       std::printf(
           "A stream can begin without the rows that are there (--snapshot never). To copy them first, for "

@@ -72,6 +72,7 @@ struct MysqlChecks {
   // What lets the account copy rows that are there; empty: it may. Without it a stream that copies nothing
   // can begin.
   std::vector<std::string> grants_to_copy;
+  std::vector<TableName> not_copied;  // tables whose rows that are there cannot be copied
 };
 // Inspects settings and rights, and tries what only trying tells. Changes nothing. Errors: no connection, a
 // pattern that cannot be; everything else is an obstacle.

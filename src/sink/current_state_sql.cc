@@ -291,6 +291,8 @@ arrow::Result<Query> Query::Make(const StoredTable& table) {
   query.Note("Made by arrowcdc sql for these files; make it again when there are more. Rows from before the");
   query.Note("capture are among them where the sink began with a copy, else when they change. NULL also");
   query.Note("stands for what the files do not hold: see \"Current rows\" in docs/sinks.md.");
+  if (table.left_out)
+    query.Note("The last stream's --tables leave the table out: what has changed in it since is not here.");
   if (!query.order_)
     query.Note("No position is stored with the files: the last transaction may be there in part.");
   std::vector<TableName> others;

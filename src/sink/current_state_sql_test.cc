@@ -54,6 +54,17 @@ TEST(CurrentStateSql, NamesStayNames) {
   }
 }
 
+// Its rows stand still, at whatever position the stream of the other tables is.
+TEST(CurrentStateSql, ATableThatTheStreamLeavesOut) {
+  StoredTable table;
+  table.files = {File("/1", {kId})};
+  table.whole = Position{1, 100};
+  const std::string note = "-- The last stream's --tables leave the table out";
+  EXPECT_FALSE(Has(*CurrentStateSql(table), note));
+  table.left_out = true;
+  EXPECT_TRUE(Has(*CurrentStateSql(table), note));
+}
+
 TEST(CurrentStateSql, FilesOfOneSchemaAreReadTogether) {
   const auto text = Field("v", 2, arrow::utf8());
   const std::string sql = Sql({File("/1", {kId, text}), File("/2", {kId}), File("/3", {kId, text})});

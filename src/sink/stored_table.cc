@@ -9,6 +9,7 @@
 #include <parquet/arrow/reader.h>
 
 #include "arrowcdc/error.h"
+#include "arrowcdc/table_patterns.h"
 #include "src/change/table_schema.h"
 #include "src/sink/manifest.h"
 #include "src/sink/parquet_file.h"
@@ -278,6 +279,10 @@ arrow::Result<StoredTable> FindStoredTable(FileSystem& files, const std::string&
   ARROW_ASSIGN_OR_RAISE(const size_t place, FindTableName(root, table, names));
   ARROW_ASSIGN_OR_RAISE(const ParquetFooter newest,
                         ReadParquetFooter(files, directories[place].paths.back()));
+  if (manifest.has_value() && !manifest->stream.patterns.empty()) {
+    ARROW_ASSIGN_OR_RAISE(const TablePatterns patterns, TablePatterns::Parse(manifest->stream.patterns));
+    stored.left_out = !patterns.Matches(newest.table);
+  }
   const CopiedTable* last_copy = nullptr;
   if (manifest.has_value() && manifest->snapshot.has_value()) {
     for (const CopiedTable& copied : manifest->snapshot->copied) {

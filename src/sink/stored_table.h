@@ -30,6 +30,7 @@ struct StoredTable {
   std::optional<Position> whole;  // transactions that commit before it are whole; none: not known
   SourceId source{};              // whose position that is
   std::string place{};            // the same for people; empty: as FormatLsn writes it
+  bool left_out = false;          // the last stream's patterns do not match it: later changes are not here
 };
 
 // The place among `tables` of the one that `table` names, as CurrentStateQuery takes it. Errors:

@@ -362,6 +362,11 @@ TEST_P(MysqlTest, SetupSaysWhatIsInTheWay) {
   ARROWCDC_ASSERT_OK_AND_ASSIGN(const string after,
                                 RunProgram(Command("setup", {"--source", server_->url()})));
   EXPECT_NE(after.find("a stream can begin"), string::npos) << after;
+  ARROWCDC_ASSERT_OK(server_->Run({"CREATE TABLE shop.old (k INT PRIMARY KEY) ENGINE = MyISAM"}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const string not_copied,
+                                RunProgram(Command("setup", {"--source", server_->url()})));
+  EXPECT_EQ(not_copied.find("a stream can begin"), string::npos) << not_copied;
+  EXPECT_NE(not_copied.find("begin without the rows that are there"), string::npos) << not_copied;
   ARROWCDC_ASSERT_OK_AND_ASSIGN(
       const string tables, RunProgram(Command("tables", {"--source", server_->url(), "--tables", "shop.*"})));
   EXPECT_NE(tables.find("shop.a"), string::npos) << tables;

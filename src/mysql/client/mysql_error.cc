@@ -21,7 +21,8 @@ Meaning OfDump(const std::string& text) {
       Has(text, "Could not find GTID state")) {
     return {ErrorKind::kPositionGap, false,
             "changes are lacking that the server has removed: keep the binary log for longer "
-            "(binlog_expire_logs_seconds), and capture into a new sink"};
+            "(binlog_expire_logs_seconds), and copy all rows anew, beside what is there (--snapshot "
+            "when-needed), or capture into a new sink"};
   }
   if (Has(text, "server_uuid/server_id") || Has(text, "server_id")) {
     return {ErrorKind::kBusy, true, "it will be tried again with another identity"};

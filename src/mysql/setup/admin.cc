@@ -103,7 +103,9 @@ arrow::Result<std::vector<TableStatus>> ListMysqlTables(const MysqlOptions& sour
   ARROW_ASSIGN_OR_RAISE(const auto connection, OpenServer(source));
   ARROW_ASSIGN_OR_RAISE(const mysql::ServerState state, mysql::ReadServerState(connection.get()));
   ARROW_ASSIGN_OR_RAISE(const auto catalog, mysql::ReadCatalog(connection.get()));
-  ARROW_ASSIGN_OR_RAISE(const auto cascades, mysql::ReadCascades(connection.get(), state, catalog));
+  std::vector<TableName> not_shown;
+  ARROW_ASSIGN_OR_RAISE(const auto cascades,
+                        mysql::ReadCascades(connection.get(), state, catalog, &not_shown));
   std::vector<TableStatus> tables;
   for (const mysql::CatalogTable& table : catalog) {
     TableStatus status;
@@ -117,6 +119,8 @@ arrow::Result<std::vector<TableStatus>> ListMysqlTables(const MysqlOptions& sour
     std::vector<std::string> obstacles;
     std::vector<std::string> limits;
     AddObstacles(state, table, &obstacles);
+    if (std::find(not_shown.begin(), not_shown.end(), status.name) != not_shown.end())
+      (source.accept_cascades ? limits : obstacles).push_back("the account may not read it as a whole");
     for (const mysql::Cascade& cascade : cascades) {
       if (cascade.child != status.name) continue;
       const std::string text =

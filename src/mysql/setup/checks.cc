@@ -126,11 +126,13 @@ class Judgement {
 
   void Log() {
     check_ = "binlog";
-    if (!state_.IsOn("log_bin")) {
-      return Bad(ErrorKind::kServerSetting, "the server writes no binary log", "setting log_bin",
-                 "set log_bin in the server's configuration and restart it", "", true);
+    // What else lacks is said at once: one restart is enough.
+    if (state_.IsOn("log_bin")) {
+      Good("the server writes a binary log");
+    } else {
+      Bad(ErrorKind::kServerSetting, "the server writes no binary log", "setting log_bin",
+          "set log_bin in the server's configuration and restart it", "", true);
     }
-    Good("the server writes a binary log");
     Setting("binlog_format", "ROW", "statements are logged by their text, and not the rows they change");
     Setting("binlog_row_metadata", "FULL", "the log does not have the names and types of columns");
     if (state_.Variable("binlog_row_image") != "FULL") {
@@ -219,7 +221,14 @@ class Judgement {
           sql);
     }
     for (const CatalogTable& table : inspected_.tables) {
+      if (table.is_versioned) {
+        checks.not_copied.push_back(table.table.name);
+        Warn("table " + ToString(table.table.name) +
+             " is system-versioned: its rows that are there are not copied, and a stream that would copy "
+             "them is refused (leave it out, or pass --snapshot never)");
+      }
       if (table.engine == "InnoDB") continue;
+      checks.not_copied.push_back(table.table.name);
       Warn("table " + ToString(table.table.name) + " is of the engine " + table.engine +
                ": its rows that are there cannot be copied, and a stream that would copy them is refused "
                "(leave "
@@ -267,6 +276,16 @@ class Judgement {
       for (const SourceTable::Column& column : table.table.columns) {
         if (state_.flavor == Flavor::kMariadb && IsHiddenType(column.type))
           Refuse(RefuseHiddenType(table.table.name, column.name, column.type));
+      }
+    }
+    for (const TableName& table : inspected_.not_shown) {
+      const std::string text = "the account may not read it as a whole, nor see its foreign keys";
+      const std::string sql = "GRANT SELECT ON " + Quoted(table) + " TO " + QuoteAccount(inspected_.account);
+      if (accept_cascades) {
+        Warn("table " + ToString(table) + ": " + text, sql);
+      } else {
+        Bad(ErrorKind::kPermission, text, "table " + ToString(table),
+            sql + ", or leave the table out of the tables to capture", sql);
       }
     }
     for (const Cascade& cascade : inspected_.cascades) {
@@ -347,7 +366,8 @@ arrow::Result<Inspected> Inspect(Connection* connection, const std::vector<std::
     std::erase_if(inspected.tables,
                   [&](const CatalogTable& table) { return !wanted.Matches(table.table.name); });
   }
-  ARROW_ASSIGN_OR_RAISE(inspected.cascades, ReadCascades(connection, inspected.state, inspected.tables));
+  ARROW_ASSIGN_OR_RAISE(inspected.cascades,
+                        ReadCascades(connection, inspected.state, inspected.tables, &inspected.not_shown));
   return inspected;
 }
 

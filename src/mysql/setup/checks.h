@@ -31,6 +31,7 @@ struct Inspected {
   std::vector<TableName> names;            // of all tables that it can see
   std::vector<CatalogTable> tables;        // those that match
   std::vector<Cascade> cascades;           // of those
+  std::vector<TableName> not_shown;        // those whose foreign keys the account may not see
 };
 
 // Tries what only trying tells. patterns: none for all tables.

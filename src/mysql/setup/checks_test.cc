@@ -72,6 +72,12 @@ TEST(MysqlChecks, SettingsThatAreInTheWay) {
              "setting binlog_row_metadata | SET PERSIST binlog_row_metadata = FULL"}));
   EXPECT_EQ(Obstacles(Server(Flavor::kMariadb, {{"binlog_row_metadata", "NO_LOG"}})),
             Texts{"setting binlog_row_metadata | SET GLOBAL binlog_row_metadata = FULL"});
+  // As MariaDB comes: all at once, so that one restart is enough.
+  EXPECT_EQ(
+      Obstacles(Server(Flavor::kMariadb,
+                       {{"log_bin", "OFF"}, {"binlog_format", "MIXED"}, {"binlog_row_metadata", "NO_LOG"}})),
+      (Texts{"setting log_bin | ", "setting binlog_format | SET GLOBAL binlog_format = ROW",
+             "setting binlog_row_metadata | SET GLOBAL binlog_row_metadata = FULL"}));
   // A release that has no such setting.
   EXPECT_EQ(Obstacles(Server(Flavor::kMysql, {{"binlog_row_metadata", ""}})),
             Texts{"setting binlog_row_metadata | "});

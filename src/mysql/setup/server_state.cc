@@ -147,7 +147,7 @@ arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection) {
       const Rows rows,
       connection->Query(std::string("SELECT t.table_schema, t.table_name, t.engine, c.column_name, "
                                     "c.data_type, c.column_type, k.ordinal_position, "
-                                    "c.generation_expression "
+                                    "c.generation_expression, t.table_type "
                                     "FROM information_schema.tables t "
                                     "JOIN information_schema.columns c ON c.table_schema = t.table_schema "
                                     "AND c.table_name = t.table_name "
@@ -159,10 +159,13 @@ arrow::Result<std::vector<CatalogTable>> ReadCatalog(Connection* connection) {
                         " ORDER BY t.table_schema, t.table_name, c.ordinal_position"));
   std::vector<CatalogTable> tables;
   for (const auto& row : rows) {
-    if (row.size() != 8) return Unexpected("a query of information_schema");
+    if (row.size() != 9) return Unexpected("a query of information_schema");
     const TableName name{row[0].value_or(""), row[1].value_or("")};
     if (tables.empty() || tables.back().table.name != name) {
-      tables.push_back({{name, ReplicaIdentity::kFull, {}, TableIdOf(name)}, row[2].value_or(""), {}});
+      tables.push_back({{name, ReplicaIdentity::kFull, {}, TableIdOf(name)},
+                        row[2].value_or(""),
+                        {},
+                        row[8].value_or("") == "SYSTEM VERSIONED"});
     }
     if (!row[7].value_or("").empty()) tables.back().generated.insert(row[3].value_or(""));
     SourceTable& table = tables.back().table;
@@ -230,18 +233,25 @@ std::optional<Cascade> ReadForeignKey(std::string_view line, const TableName& ch
 // By SHOW CREATE TABLE: information_schema has no foreign keys for roles that may only read, and does not say
 // so.
 arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state,
-                                                 const std::vector<CatalogTable>& tables) {
+                                                 const std::vector<CatalogTable>& tables,
+                                                 std::vector<TableName>* not_shown) {
   std::vector<Cascade> cascades;
   if (state.logs_cascades()) return cascades;
   for (const CatalogTable& table : tables) {
     const TableName& name = table.table.name;
     const auto rows =
         connection->Query("SHOW CREATE TABLE " + QuoteName(name.schema) + "." + QuoteName(name.table));
-    const ErrorDetail* const detail = GetErrorDetail(rows.status());
+    const auto failed = [&](unsigned code) {
+      return GetErrorDetail(rows.status()) != nullptr &&
+             rows.status().message().find("(error " + std::to_string(code) + ")") != std::string::npos;
+    };
     constexpr unsigned kNoSuchTable = 1146;
-    if (!rows.ok() && detail != nullptr &&
-        rows.status().message().find("(error " + std::to_string(kNoSuchTable) + ")") != std::string::npos)
-      continue;  // dropped meanwhile
+    constexpr unsigned kTableAccessDenied = 1142;
+    if (failed(kNoSuchTable)) continue;  // dropped meanwhile
+    if (failed(kTableAccessDenied)) {
+      not_shown->push_back(name);
+      continue;
+    }
     ARROW_RETURN_NOT_OK(rows.status());
     if (rows->size() != 1 || (*rows)[0].size() < 2) return Unexpected("SHOW CREATE TABLE");
     const std::string text = (*rows)[0][1].value_or("");

@@ -65,6 +65,7 @@ struct CatalogTable {
   SourceTable table;
   std::string engine;
   std::set<std::string> generated;  // columns that are made of others
+  bool is_versioned = false;        // MariaDB's WITH SYSTEM VERSIONING
 };
 // Base tables that the role may see, but for those of the server itself, with their columns. Sequences are
 // among them: the log has them as tables.
@@ -77,9 +78,10 @@ struct Cascade {
   TableName parent;
   std::string rule;  // ON DELETE CASCADE
 };
-// Of these tables, in their order.
+// Of these tables, in their order. not_shown: those of which the role may read some columns alone.
 arrow::Result<std::vector<Cascade>> ReadCascades(Connection* connection, const ServerState& state,
-                                                 const std::vector<CatalogTable>& tables);
+                                                 const std::vector<CatalogTable>& tables,
+                                                 std::vector<TableName>* not_shown);
 
 // MariaDB's uuid, inet4 and inet6 are binary(16) or binary(4) in the binary log, in an order of bytes that
 // depends on the server's version; so no column may be one. An error that names it, kUnsupported.

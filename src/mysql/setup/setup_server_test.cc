@@ -35,7 +35,8 @@ TEST_P(MysqlSetup, NamesAllThatIsInTheWay) {
       server_->Run({"CREATE TABLE shop.child (id INT PRIMARY KEY, t BIGINT, FOREIGN KEY fk (t) REFERENCES "
                     "shop.t (id) ON DELETE "
                     "CASCADE)",
-                    "CREATE USER 'cdc'@'%' IDENTIFIED BY 'secret'", "GRANT SELECT ON shop.* TO 'cdc'@'%'"}));
+                    "SET GLOBAL sql_quote_show_create = 0", "CREATE USER 'cdc'@'%' IDENTIFIED BY 'secret'",
+                    "GRANT SELECT ON shop.* TO 'cdc'@'%'"}));
   MysqlOptions options = Options();
   options.tables = {"shop.*"};
   options.url = server_->url_as("cdc", "secret", "ssl-mode=preferred");
@@ -86,6 +87,48 @@ TEST_P(MysqlSetup, NamesAllThatIsInTheWay) {
     EXPECT_TRUE(listed_after[1].published && listed_after[2].published);
   }
   EXPECT_EQ(tables[2].columns[0].key_place, 1);
+}
+
+// SHOW CREATE TABLE, which tells the foreign keys, is denied then. What no pattern matches is in nobody's
+// way.
+TEST_P(MysqlSetup, NamesTablesOfWhichItMayReadSomeColumns) {
+  StartServer(mysql() ? std::vector<std::string>{"--innodb-native-foreign-keys=ON"}
+                      : std::vector<std::string>());
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.part (id INT PRIMARY KEY, secret INT)",
+                    "CREATE USER 'cdc'@'%' IDENTIFIED BY 'secret'", "GRANT SELECT ON shop.t TO 'cdc'@'%'",
+                    "GRANT SELECT (id) ON shop.part TO 'cdc'@'%'",
+                    std::string("GRANT REPLICATION SLAVE, ") +
+                        (mysql() ? "REPLICATION CLIENT" : "BINLOG MONITOR") + " ON *.* TO 'cdc'@'%'"}));
+  MysqlOptions options = Options();
+  options.url = server_->url_as("cdc", "secret", "ssl-mode=preferred");
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const MysqlChecks one, CheckMysql(options));
+  EXPECT_TRUE(one.obstacles.empty()) << CheckObstacles(one);
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const auto listed, ListMysqlTables(options));
+  ASSERT_EQ(listed.size(), 2);
+  EXPECT_NE(listed[0].limits.find("may not read it as a whole"), std::string::npos) << listed[0].limits;
+  EXPECT_TRUE(listed[1].published) << listed[1].limits;
+
+  options.tables = {"shop.*"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const MysqlChecks all, CheckMysql(options));
+  ASSERT_EQ(all.obstacles.size(), 1);
+  EXPECT_EQ(GetErrorDetail(all.obstacles[0].status)->object(), "table shop.part");
+  EXPECT_EQ(KindOf(all.obstacles[0].status), ErrorKind::kPermission);
+  ARROWCDC_ASSERT_OK(server_->Run({all.obstacles[0].sql}));
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const MysqlChecks after, CheckMysql(options));
+  EXPECT_TRUE(after.obstacles.empty()) << CheckObstacles(after);
+}
+
+// Their rows are refused by name when they are copied.
+TEST_P(MysqlSetup, WarnsOfSystemVersionedTables) {
+  if (mysql()) GTEST_SKIP();
+  StartServer({});
+  ARROWCDC_ASSERT_OK(
+      server_->Run({"CREATE TABLE shop.versions (id INT PRIMARY KEY) WITH SYSTEM VERSIONING"}));
+  MysqlOptions options = Options();
+  options.tables = {"shop.*"};
+  ARROWCDC_ASSERT_OK_AND_ASSIGN(const MysqlChecks checks, CheckMysql(options));
+  EXPECT_EQ(checks.not_copied, (std::vector<TableName>{{"shop", "versions"}}));
 }
 
 TEST_P(MysqlSetup, WarnsOfImagesThatLackColumns) {

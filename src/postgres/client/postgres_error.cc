@@ -448,6 +448,13 @@ std::string BadOption(const std::string& text) {
   return "";
 }
 
+// What a server of another kind sends first is no answer of PostgreSQL's.
+bool IsOtherServer(const std::string& text) {
+  return ContainsAny(text, {"received invalid response to SSL negotiation",
+                            "received invalid response to GSSAPI negotiation",
+                            "expected authentication request from server, but received"});
+}
+
 Finding FindTls(const std::string& text, const ErrorContext& context) {
   Finding finding{ErrorKind::kTls, ServerObject(context), "", false};
   if (Contains(text, "root certificate file") || Contains(text, "root.crt")) {
@@ -513,6 +520,11 @@ arrow::Status ClassifyConnectionError(const std::string& text, bool needs_passwo
   if (const std::string reason = BadOption(text); !reason.empty()) {
     return MakeError(ErrorKind::kInvalidOption, std::string(ActionText(context.action)) + ": " + reason,
                      "connection string", "correct this option of the connection string");
+  }
+  if (IsOtherServer(text)) {
+    return MakeError(ErrorKind::kConnection, message, ServerObject(context),
+                     "what answers there is no PostgreSQL: check host and port; for MySQL and MariaDB the "
+                     "source is a URL of theirs, mysql://USER@HOST:PORT/");
   }
   const bool cut = ContainsAny(
       text, {"SSL SYSCALL", "closed the connection", "closed unexpectedly", "Connection refused"});

@@ -403,6 +403,12 @@ TEST(PostgresError, ConnectionTexts) {
       {"connection to server at \"h\" (10.0.0.1), port 5432 failed: server certificate for \"x\" does not "
        "match host name \"h\"\n",
        ErrorKind::kTls, false, "", "name that the certificate carries"},
+      {"connection to server at \"h\" (10.0.0.1), port 3306 failed: received invalid response to SSL "
+       "negotiation: K\n",
+       ErrorKind::kConnection, false, "", "mysql://"},
+      {"connection to server at \"h\" (10.0.0.1), port 3306 failed: expected authentication request from "
+       "server, but received K\n",
+       ErrorKind::kConnection, false, "", "mysql://"},
       {"SSL SYSCALL error: EOF detected\n", ErrorKind::kConnection, true, "", ""},
       {"server closed the connection unexpectedly\n", ErrorKind::kConnection, true, "", ""},
       {"invalid sslmode value: \"bogus\"\n", ErrorKind::kInvalidOption, false, "", "connection string"},
