@@ -72,9 +72,12 @@ Meaning MeaningOf(unsigned code, const std::string& text) {
         return {ErrorKind::kConnection, true, "check host, port and network"};
       return {ErrorKind::kTls, false, "check ssl-mode, ssl-ca and the server's certificate"};
     case 1040:
+      return {ErrorKind::kConnection, true, "the server has too many connections"};
     case 1203:
     case 1226:
-      return {ErrorKind::kConnection, true, "the server has too many connections"};
+      return {ErrorKind::kConnection, true,
+              "the account is at a limit of its own (MAX_USER_CONNECTIONS, say): allow it more, or copy by "
+              "fewer connections"};
     case 1130:
       return {ErrorKind::kAuthentication, false, "the account may not connect from this machine"};
     case 1053:

@@ -96,8 +96,10 @@ arrow::Status MysqlServer::Start() {
       "--no-defaults", "--basedir=" + usr, "--datadir=" + data_directory().string(),
       "--lc-messages-dir=" + usr + "/share/mysql", "--character-sets-dir=" + usr + "/share/mysql/charsets",
       "--socket=" + (directory_ / "s").string(), "--pid-file=" + (directory_ / "pid").string(),
-      "--bind-address=127.0.0.1", "--port=" + std::to_string(port_), "--server-id=1", "--log-bin=binlog",
-      "--binlog-format=ROW", "--binlog-row-metadata=FULL", "--innodb-buffer-pool-size=64M",
+      // A MariaDB that starts removes the temporary tables of others there, and those crash.
+      "--tmpdir=" + directory_.string(), "--bind-address=127.0.0.1", "--port=" + std::to_string(port_),
+      "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW", "--binlog-row-metadata=FULL",
+      "--innodb-buffer-pool-size=64M",
       // No test here loses power.
       "--innodb-flush-log-at-trx-commit=2"};
   if (!program_.empty()) options.argv.insert(options.argv.begin() + 1, {"--argv0", program_});
