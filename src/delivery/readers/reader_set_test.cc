@@ -553,6 +553,7 @@ TEST(ReaderSet, AKeepaliveCountsOnceTheServerHoldsNothingBack) {
       ProgressEvent{{At(170), true, false, false}}, KeepaliveEvent{At(400), false}};
   for (const auto& [until, delivered] : std::map<uint64_t, uint64_t>{{165, 170}, {350, 400}}) {
     FakeServer server(1);
+    server.wal_end = until;
     ReaderSetOptions options;
     options.until = FormatLsn(until);
     const auto set = ReaderSet::Open(std::make_unique<FakeSource>(server, events), options).ValueOrDie();
